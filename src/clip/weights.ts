@@ -1,0 +1,86 @@
+import type { ClipTextConfig } from './config.ts';
+
+export type WeightDtype = 'F32' | 'F16' | 'BF16';
+
+/** Bytes of one element. */
+export const weightBytes = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<WeightDtype, number>;
+
+/**
+ * Where an encoder's tensors come from, one at a time, so that a 4 GB checkpoint never has to be in memory whole.
+ * Tensors go by their Hugging Face names (`text_model.encoder.layers.0.self_attn.q_proj.weight`) whatever the file calls them.
+ */
+export interface WeightSource {
+  /** What the page shows: a file name, "synthetic". */
+  readonly name: string;
+  /** True where the weights are made up and mean nothing. */
+  readonly random: boolean;
+  readonly config: ClipTextConfig;
+  /** Type and shape of a tensor; Linear weights are [out, in]. Throws on a name this source lacks. */
+  tensor(name: string): { readonly dtype: WeightDtype; readonly shape: readonly number[] };
+  /** The tensor's elements, row-major, little-endian, as stored; the caller owns the bytes. */
+  read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The parts of one encoder layer, as they are named below `text_model.encoder.layers.{i}.`. */
+export const layerTensorNames = [
+  'layer_norm1.weight',
+  'layer_norm1.bias',
+  'self_attn.q_proj.weight',
+  'self_attn.q_proj.bias',
+  'self_attn.k_proj.weight',
+  'self_attn.k_proj.bias',
+  'self_attn.v_proj.weight',
+  'self_attn.v_proj.bias',
+  'self_attn.out_proj.weight',
+  'self_attn.out_proj.bias',
+  'layer_norm2.weight',
+  'layer_norm2.bias',
+  'mlp.fc1.weight',
+  'mlp.fc1.bias',
+  'mlp.fc2.weight',
+  'mlp.fc2.bias',
+] as const;
+
+export type LayerTensorName = (typeof layerTensorNames)[number];
+
+export const tokenEmbeddingName = 'text_model.embeddings.token_embedding.weight';
+export const positionEmbeddingName = 'text_model.embeddings.position_embedding.weight';
+export const finalLayerNormWeightName = 'text_model.final_layer_norm.weight';
+export const finalLayerNormBiasName = 'text_model.final_layer_norm.bias';
+
+/** `text_model.encoder.layers.{layer}.{part}` */
+export function layerTensor(layer: number, part: LayerTensorName): string {
+  return `text_model.encoder.layers.${layer}.${part}`;
+}
+
+/** Every tensor the encoder needs, with its shape, in the order it is used. */
+export function expectedTensors(config: ClipTextConfig): Map<string, readonly number[]> {
+  const { vocabSize: V, maxPositionEmbeddings: L, hiddenSize: d, intermediateSize: m } = config;
+  const shapes: Record<LayerTensorName, readonly number[]> = {
+    'layer_norm1.weight': [d],
+    'layer_norm1.bias': [d],
+    'self_attn.q_proj.weight': [d, d],
+    'self_attn.q_proj.bias': [d],
+    'self_attn.k_proj.weight': [d, d],
+    'self_attn.k_proj.bias': [d],
+    'self_attn.v_proj.weight': [d, d],
+    'self_attn.v_proj.bias': [d],
+    'self_attn.out_proj.weight': [d, d],
+    'self_attn.out_proj.bias': [d],
+    'layer_norm2.weight': [d],
+    'layer_norm2.bias': [d],
+    'mlp.fc1.weight': [m, d],
+    'mlp.fc1.bias': [m],
+    'mlp.fc2.weight': [d, m],
+    'mlp.fc2.bias': [d],
+  };
+  const expected = new Map<string, readonly number[]>([
+    [tokenEmbeddingName, [V, d]],
+    [positionEmbeddingName, [L, d]],
+  ]);
+  for (let layer = 0; layer < config.numHiddenLayers; layer++)
+    for (const part of layerTensorNames) expected.set(layerTensor(layer, part), shapes[part]);
+  expected.set(finalLayerNormWeightName, [d]);
+  expected.set(finalLayerNormBiasName, [d]);
+  return expected;
+}
