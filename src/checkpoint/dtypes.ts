@@ -1,0 +1,86 @@
+import type { WeightDtype } from '../clip/weights.ts';
+
+/** Widest float16 magnitude, (2 − 2⁻¹⁰)·2¹⁵. */
+export const maxFloat16 = 65504;
+
+/** 2^-24, the step of the float16 subnormals. */
+const float16Step = 2 ** -24;
+
+/** Views `bytes` as float32; copies only where the offset is not a multiple of 4. */
+export function float32View(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
+}
+
+/** Views `bytes` as 16-bit words; copies only where the offset is odd. */
+export function uint16View(bytes: Uint8Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
+}
+
+/** IEEE 754 binary16 → number, exact. */
+export function float16ToNumber(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  if (exponent === 0) return sign * fraction * float16Step;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+let float16Table: Float32Array | undefined;
+
+/** All 65536 halves as float32: a table is several times faster than arithmetic for a million weights. */
+function float16Values(): Float32Array {
+  float16Table ??= Float32Array.from({ length: 65536 }, (_, half) => float16ToNumber(half));
+  return float16Table;
+}
+
+/** float32 bits → binary16 bits, round to nearest, ties to even; too large becomes infinity. */
+export function float16Bits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x47800000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    if (magnitude < 0x33000000) return sign;
+    const shift = 126 - (magnitude >>> 23);
+    const significand = 0x800000 | (magnitude & 0x7fffff);
+    const half = significand >>> shift;
+    const rest = significand & ((1 << shift) - 1);
+    const tie = 1 << (shift - 1);
+    return sign | (half + (rest > tie || (rest === tie && half & 1) ? 1 : 0));
+  }
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
+/** float32 bits → bfloat16 bits, round to nearest, ties to even. */
+export function bfloat16Bits(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+/** Elements as stored → float32, exact. The result may share memory with `bytes`. */
+export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): Float32Array<ArrayBuffer> {
+  if (dtype === 'F32') return float32View(bytes);
+  const halves = uint16View(bytes);
+  const out = new Float32Array(halves.length);
+  if (dtype === 'F16') {
+    const values = float16Values();
+    for (let i = 0; i < halves.length; i++) out[i] = values[halves[i]];
+  } else {
+    const bits = new Uint32Array(out.buffer);
+    for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  }
+  return out;
+}
+
+/** float32 → elements as stored, rounded to nearest even. The result may share memory with `values`. */
+export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtype): Uint8Array<ArrayBuffer> {
+  if (dtype === 'F32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  const round = dtype === 'F16' ? float16Bits : bfloat16Bits;
+  for (let i = 0; i < bits.length; i++) out[i] = round(bits[i]);
+  return new Uint8Array(out.buffer);
+}
