@@ -47,18 +47,23 @@ export function linear(
   inFeatures: number,
   outFeatures: number,
 ): Float64Array {
-  const rows = x.length / inFeatures;
-  const y = new Float64Array(rows * outFeatures);
+  const inputs = rowsOf(x, inFeatures);
+  const y = new Float64Array(inputs.length * outFeatures);
   for (let o = 0; o < outFeatures; o++) {
-    const w = o * inFeatures;
-    for (let r = 0; r < rows; r++) {
-      const from = r * inFeatures;
-      let sum = bias ? bias[o] : 0;
-      for (let i = 0; i < inFeatures; i++) sum += x[from + i] * weight[w + i];
-      y[r * outFeatures + o] = sum;
-    }
+    const w = weight.subarray(o * inFeatures, (o + 1) * inFeatures);
+    for (let r = 0; r < inputs.length; r++) y[r * outFeatures + o] = dot(inputs[r], w) + (bias ? bias[o] : 0);
   }
   return y;
+}
+
+function rowsOf(x: Float64Array, width: number): Float64Array[] {
+  return Array.from({ length: x.length / width }, (_, r) => x.subarray(r * width, (r + 1) * width));
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
 }
 
 /** x · sigmoid(1.702 x), elementwise. */
