@@ -1,0 +1,118 @@
+import { interpolateLab, piecewise } from 'd3-interpolate';
+import { scaleDiverging, scaleDivergingLog, scaleSequential, scaleSequentialLog, scaleSequentialSqrt } from 'd3-scale';
+import { interpolateViridis } from 'd3-scale-chromatic';
+
+/** From a number to a colour, and all that its legend needs. */
+export interface ColourScale {
+  /** Where a value lies along the scale, 0 to 1; values beyond the ends are drawn as the ends. NaN for NaN. */
+  position(value: number): number;
+  /** [256, 4] RGBA along the scale. */
+  readonly table: Uint8ClampedArray;
+  /** Values to label; the first and last are the ends. */
+  readonly ticks: readonly number[];
+  format(tick: number): string;
+}
+
+export const probabilityKinds = ['linear', 'sqrt', 'log'] as const;
+export type ProbabilityKind = (typeof probabilityKinds)[number];
+
+/** Decades below the largest probability that the logarithmic scale reaches. */
+const logDecades = 4;
+
+const identity = (t: number) => t;
+
+/** [256, 4] */
+function table(interpolate: (t: number) => string): Uint8ClampedArray {
+  const rgba = new Uint8ClampedArray(256 * 4);
+  for (let i = 0; i < 256; i++) {
+    const colour = interpolate(i / 255);
+    const channels = colour.startsWith('#')
+      ? [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16))
+      : colour.match(/\d+/g)!.slice(0, 3).map(Number);
+    rgba.set([...channels, 255], i * 4);
+  }
+  return rgba;
+}
+
+const viridis = table(interpolateViridis);
+
+/** Blue below, orange above (both told apart by every common kind of colour blindness); the middle recedes into the page. */
+const diverging = {
+  light: table(piecewise(interpolateLab, ['#1f5fbf', '#86b1e8', '#f4f4f1', '#f0ab63', '#b85a00'])),
+  dark: table(piecewise(interpolateLab, ['#8fc0ff', '#3c6fb5', '#22262d', '#a8611c', '#ffb566'])),
+};
+
+const short = (value: number) => String(Number(value.toPrecision(3)));
+
+/** The ends, and those of `inner` that leave room for their labels. */
+function withEnds(first: number, inner: readonly number[], last: number, position: (v: number) => number): number[] {
+  const kept = inner.filter((v) => position(v) > 0.12 && position(v) < 0.86);
+  return [first, ...kept, last];
+}
+
+/** Probabilities from 0 (logarithmic: a ten-thousandth of `max`) to `max`. */
+export function probabilityScale(kind: ProbabilityKind, max: number): ColourScale {
+  const top = max > 0 ? max : 1;
+  if (kind === 'log') {
+    const bottom = top * 10 ** -logDecades;
+    const scale = scaleSequentialLog<number>([bottom, top], identity).clamp(true);
+    const decades = Array.from({ length: logDecades + 1 }, (_, i) => 10 ** (Math.floor(Math.log10(top)) - i));
+    const ticks = withEnds(bottom, decades.toReversed(), top, scale);
+    return {
+      position: (p) => (p <= 0 ? 0 : scale(p)),
+      table: viridis,
+      ticks,
+      format: (v) => (v === bottom ? `≤ ${short(v)}` : short(v)),
+    };
+  }
+  const scale = (kind === 'linear' ? scaleSequential : scaleSequentialSqrt)<number>([0, top], identity).clamp(true);
+  return {
+    position: scale,
+    table: viridis,
+    ticks: withEnds(0, scaleSequential([0, top], identity).ticks(3), top, scale),
+    format: short,
+  };
+}
+
+/** Signed values, symmetric about 0. */
+export function signedScale(maxAbs: number, dark: boolean): ColourScale {
+  const reach = maxAbs > 0 ? maxAbs : 1;
+  const scale = scaleDiverging<number>([-reach, 0, reach], identity).clamp(true);
+  return {
+    position: scale,
+    table: diverging[dark ? 'dark' : 'light'],
+    ticks: [-reach, -reach / 2, 0, reach / 2, reach],
+    format: (v) => (v > 0 ? `+${short(v)}` : short(v)),
+  };
+}
+
+/** Token weights from ½ to 2, logarithmic about 1: ×1.1 and ÷1.1 are equally far. Zero and below are drawn as the low end. */
+export function weightScale(dark: boolean): ColourScale {
+  const scale = scaleDivergingLog<number>([0.5, 1, 2], identity).clamp(true);
+  return {
+    position: (weight) => (weight <= 0 ? 0 : scale(weight)),
+    table: diverging[dark ? 'dark' : 'light'],
+    ticks: [0.5, 0.7, 1, 1.4, 2],
+    format: (v) => (v === 0.5 ? '≤ 0.5' : v === 2 ? '≥ 2' : short(v)),
+  };
+}
+
+/** Index into `table` of a value. */
+export function tableIndex(scale: ColourScale, value: number): number {
+  return Math.round(scale.position(value) * 255);
+}
+
+/** CSS colour of a value. */
+export function cssColour(scale: ColourScale, value: number): string {
+  const at = tableIndex(scale, value) * 4;
+  return `rgb(${scale.table[at]} ${scale.table[at + 1]} ${scale.table[at + 2]})`;
+}
+
+/** CSS gradient of the whole scale, for its legend. */
+export function cssGradient(scale: ColourScale): string {
+  const stops = Array.from({ length: 17 }, (_, i) => {
+    const at = Math.round((i / 16) * 255) * 4;
+    return `rgb(${scale.table[at]} ${scale.table[at + 1]} ${scale.table[at + 2]})`;
+  });
+  return `linear-gradient(to right, ${stops.join(', ')})`;
+}
