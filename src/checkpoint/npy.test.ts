@@ -26,7 +26,7 @@ test('an array that starts at an odd byte is read all the same', () => {
   const bytes = bytesOf(readable['<f8'].base64);
   const shifted = new Uint8Array(bytes.length + 1);
   shifted.set(bytes, 1);
-  expect(Array.from(readNpy(shifted.subarray(1)).data)).toEqual(readable['<f8'].values);
+  expect([...readNpy(shifted.subarray(1)).data]).toEqual(readable['<f8'].values);
 });
 
 test('a file cut anywhere is an error', () => {
