@@ -12,8 +12,9 @@ export interface Range {
  */
 export interface SourceText {
   readonly text: string;
-  /** [text.length + 1] Source offset of each UTF-16 unit of `text`; the last entry is where the last unit ends. */
-  readonly offsets: readonly number[];
+  /** [text.length] Where in the prompt each UTF-16 unit of `text` was typed: it starts at `starts[i]` and ends at `ends[i]`. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
 }
 
 /** A run of text with one weight: what a tokenizer gets. */
@@ -50,13 +51,17 @@ export interface WeightedNode extends Range {
   readonly value: number;
   readonly effect: 'multiply' | 'replace';
   readonly form: 'round' | 'round-number' | 'square' | 'suffix-signs' | 'suffix-number' | 'attend';
-  /** Opening and closing marks; null where there is none (a bare Compel word, an unclosed bracket). */
+  /**
+   * Opening and closing marks, the number in the closing one: `:1.5)`. Null where there is none: a bare Compel word, an
+   * unclosed bracket, the pieces of brackets that cross.
+   */
   readonly open: Range | null;
   readonly close: Range | null;
   /** The typed number or signs. */
   readonly number: Range | null;
 }
 
+/** The word BREAK. It weighs −1 times what is around it, and starts a new chunk only if that is exactly −1. */
 export interface BreakNode extends Range {
   readonly type: 'break';
 }

@@ -21,15 +21,21 @@ export function at({ shape, data }: RecordedArray, ...indices: number[]): Float3
   return data.subarray(index * size, (index + 1) * size);
 }
 
-/** |actual − expected| ≤ atol everywhere; a failure names the array, the worst element and both values. */
-export function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, atol: number): void {
+/** |actual − expected| ≤ atol + rtol·|expected| everywhere; a failure names the array, the element and both values. */
+export function expectClose(
+  what: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  atol: number,
+  rtol = 0,
+): void {
   expect(actual.length, `${what}: elements`).toBe(expected.length);
-  let worst = 0;
-  for (let i = 1; i < actual.length; i++)
-    if (!(Math.abs(actual[i] - expected[i]) <= Math.abs(actual[worst] - expected[worst]))) worst = i;
-  const error = Math.abs(actual[worst] - expected[worst]);
-  if (!(error <= atol))
-    expect.fail(
-      `${what}[${worst}] is ${actual[worst]}, expected ${expected[worst]}: off by ${error}, more than ${atol}`,
-    );
+  for (let i = 0; i < actual.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    // Written so that NaN fails.
+    if (!(error <= atol + rtol * Math.abs(expected[i])))
+      expect.fail(
+        `${what}[${i}] is ${actual[i]}, expected ${expected[i]}: off by ${error} (atol ${atol}, rtol ${rtol})`,
+      );
+  }
 }

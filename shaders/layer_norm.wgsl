@@ -1,0 +1,54 @@
+// LayerNorm over the last dimension, biased variance:
+//   y = (x − mean) / sqrt(var + ε) · weight + bias
+// binding 0  x      [M, D]  f32
+// binding 1  weight [D]     f32
+// binding 2  bias   [D]     f32
+// binding 3  y      [M, D]  f32
+// grid: one workgroup a row. D is a multiple of 4.
+// The variance is taken in a second pass about the mean: E[x²] − E[x]² would lose most of float32's digits.
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+
+override D: u32;
+override EPSILON: f32;
+override WORKGROUP: u32 = 64;
+
+var<workgroup> partial: array<f32, WORKGROUP>;
+
+fn row_sum(value: f32, lane: u32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2; half > 0; half /= 2) {
+    if (lane < half) {
+      partial[lane] += partial[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let total = partial[0];
+  workgroupBarrier();
+  return total;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x * (D / 4);
+  var sum = vec4f();
+  for (var i = lane; i < D / 4; i += WORKGROUP) {
+    sum += x[row + i];
+  }
+  let mean = row_sum(dot(sum, vec4f(1)), lane) / f32(D);
+
+  var squares = vec4f();
+  for (var i = lane; i < D / 4; i += WORKGROUP) {
+    let centred = x[row + i] - mean;
+    squares += centred * centred;
+  }
+  let variance = row_sum(dot(squares, vec4f(1)), lane) / f32(D);
+
+  let scale = 1 / sqrt(variance + EPSILON);
+  for (var i = lane; i < D / 4; i += WORKGROUP) {
+    y[row + i] = (x[row + i] - mean) * scale * weight[i] + bias[i];
+  }
+}

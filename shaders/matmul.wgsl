@@ -1,0 +1,96 @@
+// Linear layer with what follows it: Q, K, V and output projections (eq. 30, 31, 35, with the biases that they leave out)
+// and the two layers of the MLP.
+//   y = x Wᵀ + b                        EPILOGUE 0
+//   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u)
+//   y = residual + x Wᵀ + b             EPILOGUE 2
+// binding 0  x        [M, K]  f32
+// binding 1  weight   [N, K]  f32, f16 or bf16, as checkpoints store it
+// binding 2  bias     [N]     f32
+// binding 3  residual [M, N]  f32, read for EPILOGUE 2 only
+// binding 4  y        [M, N]  f32
+// grid: x over N / 4 columns, y over M / 8 rows. K and N are multiples of 4, M is anything.
+// Each invocation holds an 8 × 4 tile in registers; a row of four inputs times a 4 × 4 block of weights is one
+// vector-matrix product. No workgroup memory: on software adapters barriers cost more than the loads they save.
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<WeightBlock>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+
+override K: u32;
+override N: u32;
+override EPILOGUE: u32 = 0;
+override WORKGROUP_X: u32 = 32;
+override WORKGROUP_Y: u32 = 2;
+
+/** exp sees only negative arguments, so that it never overflows. */
+fn quick_gelu(u: vec4f) -> vec4f {
+  let e = exp(-abs(1.702 * u));
+  return u * select(e, vec4f(1), u >= vec4f()) / (1 + e);
+}
+
+fn store(row: u32, column: u32, product: vec4f) {
+  let at = row * (N / 4) + column;
+  if (at >= arrayLength(&y)) {
+    return;
+  }
+  var value = product + bias[column];
+  if (EPILOGUE == 1) {
+    value = quick_gelu(value);
+  }
+  if (EPILOGUE == 2) {
+    value += residual[at];
+  }
+  y[at] = value;
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let column = id.x;
+  let row = id.y * 8;
+  let last = arrayLength(&y) / (N / 4) - 1;
+  if (column >= N / 4 || row > last) {
+    return;
+  }
+  let blocks = K / 4;
+  // Rows past the end repeat the last one and are not stored.
+  let x0 = row * blocks;
+  let x1 = min(row + 1, last) * blocks;
+  let x2 = min(row + 2, last) * blocks;
+  let x3 = min(row + 3, last) * blocks;
+  let x4 = min(row + 4, last) * blocks;
+  let x5 = min(row + 5, last) * blocks;
+  let x6 = min(row + 6, last) * blocks;
+  let x7 = min(row + 7, last) * blocks;
+  let w0 = column * 4 * blocks;
+  let w1 = w0 + blocks;
+  let w2 = w1 + blocks;
+  let w3 = w2 + blocks;
+  var y0 = vec4f();
+  var y1 = vec4f();
+  var y2 = vec4f();
+  var y3 = vec4f();
+  var y4 = vec4f();
+  var y5 = vec4f();
+  var y6 = vec4f();
+  var y7 = vec4f();
+  for (var k = 0u; k < blocks; k++) {
+    let w = mat4x4f(weights4(weight[w0 + k]), weights4(weight[w1 + k]), weights4(weight[w2 + k]), weights4(weight[w3 + k]));
+    y0 += x[x0 + k] * w;
+    y1 += x[x1 + k] * w;
+    y2 += x[x2 + k] * w;
+    y3 += x[x3 + k] * w;
+    y4 += x[x4 + k] * w;
+    y5 += x[x5 + k] * w;
+    y6 += x[x6 + k] * w;
+    y7 += x[x7 + k] * w;
+  }
+  store(row, column, y0);
+  store(row + 1, column, y1);
+  store(row + 2, column, y2);
+  store(row + 3, column, y3);
+  store(row + 4, column, y4);
+  store(row + 5, column, y5);
+  store(row + 6, column, y6);
+  store(row + 7, column, y7);
+}

@@ -1,0 +1,364 @@
+import { float32View, fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
+import { tokenRows } from '../checkpoint/tokenTable.ts';
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import { attentionMask } from '../clip/masks.ts';
+import {
+  finalLayerNormBiasName,
+  finalLayerNormWeightName,
+  layerTensor,
+  positionEmbeddingName,
+  tokenEmbeddingName,
+  type WeightDtype,
+  type WeightSource,
+  weightBytes,
+} from '../clip/weights.ts';
+import { createPipelines, kernels, type Pipelines } from './kernels.ts';
+import { attentionsName, hiddenName, type Schedule, type Step, schedule } from './schedule.ts';
+
+export interface EncodeRun {
+  readonly outputs: readonly EncoderOutput[];
+  /** From the call until the results are in memory. */
+  readonly milliseconds: number;
+  readonly dispatches: number;
+}
+
+export interface GpuEncoder {
+  readonly config: ClipTextConfig;
+  /** Storage types of the layers' matrices: "F16", or "F16, F32" in a file that mixes them. */
+  readonly dtype: string;
+  /** Weights held on the GPU. */
+  readonly gpuBytes: number;
+  /** [d] each. */
+  readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
+  encode(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncodeRun>;
+  /** Nanoseconds of each step of one encode of `batch` passes, by the GPU's own clock. Needs `timestamp-query`. */
+  profile(batch: number): Promise<{ step: Step; nanoseconds: number }[]>;
+  destroy(): void;
+}
+
+/** Passes of one submit; more are encoded in several. Bounds what activations take on the GPU: 18 MB a pass. */
+const maxBatch = 8;
+
+/** Alignment of a buffer binding's offset. */
+const alignment = 256;
+const align = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+const storage = 0x80; // GPUBufferUsage, which Node has no global for: STORAGE, COPY_SRC, COPY_DST, MAP_READ, QUERY_RESOLVE
+const copySource = 0x04;
+const copyTarget = 0x08;
+const mapRead = 0x01;
+const queryResolve = 0x200;
+
+interface Weight {
+  readonly buffer: GPUBuffer;
+  readonly dtype: WeightDtype;
+}
+
+/** Uploads every layer's tensors as `schedule` names them. Q, K and V become one matrix, [3d, d]; half weights stay half. */
+async function uploadWeights(
+  device: GPUDevice,
+  source: WeightSource,
+  onProgress: (done: number, total: number) => void,
+  signal?: AbortSignal,
+) {
+  const { config } = source;
+  const weights = new Map<string, Weight>();
+  const buffers: GPUBuffer[] = [];
+  const bytesOf = (name: string) => {
+    const { dtype, shape } = source.tensor(name);
+    return count(shape) * weightBytes[dtype];
+  };
+  const parts: { name: string; from: string[]; matrix: boolean }[] = [
+    { name: 'positionEmbedding', from: [positionEmbeddingName], matrix: false },
+  ];
+  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
+    const add = (part: string, ...from: Parameters<typeof layerTensor>[1][]) =>
+      parts.push({
+        name: `layers.${layer}.${part}`,
+        from: from.map((tensor) => layerTensor(layer, tensor)),
+        matrix: part.endsWith('weight') && !part.includes('layer_norm'),
+      });
+    add('layer_norm1.weight', 'layer_norm1.weight');
+    add('layer_norm1.bias', 'layer_norm1.bias');
+    add('self_attn.qkv_proj.weight', 'self_attn.q_proj.weight', 'self_attn.k_proj.weight', 'self_attn.v_proj.weight');
+    add('self_attn.qkv_proj.bias', 'self_attn.q_proj.bias', 'self_attn.k_proj.bias', 'self_attn.v_proj.bias');
+    add('self_attn.out_proj.weight', 'self_attn.out_proj.weight');
+    add('self_attn.out_proj.bias', 'self_attn.out_proj.bias');
+    add('layer_norm2.weight', 'layer_norm2.weight');
+    add('layer_norm2.bias', 'layer_norm2.bias');
+    add('mlp.fc1.weight', 'mlp.fc1.weight');
+    add('mlp.fc1.bias', 'mlp.fc1.bias');
+    add('mlp.fc2.weight', 'mlp.fc2.weight');
+    add('mlp.fc2.bias', 'mlp.fc2.bias');
+  }
+  parts.push({ name: 'final_layer_norm.weight', from: [finalLayerNormWeightName], matrix: false });
+  parts.push({ name: 'final_layer_norm.bias', from: [finalLayerNormBiasName], matrix: false });
+
+  const total = parts.reduce(
+    (sum, { from }) => sum + from.reduce((s, name) => s + bytesOf(name), 0),
+    bytesOf(tokenEmbeddingName),
+  );
+  let done = 0;
+  const read = async (name: string) => {
+    const bytes = await source.read(name, signal);
+    done += bytes.length;
+    onProgress(done, total);
+    return bytes;
+  };
+  const finalLayerNorm = { weight: new Float32Array(0), bias: new Float32Array(0) };
+  try {
+    const tokenTable = await read(tokenEmbeddingName);
+    for (const { name, from, matrix } of parts) {
+      const dtypes = new Set(from.map((tensor) => source.tensor(tensor).dtype));
+      // Vectors are few bytes and are kept in float32; a matrix keeps its type unless its parts differ.
+      const dtype: WeightDtype = matrix && dtypes.size === 1 ? [...dtypes][0] : 'F32';
+      const size = from.reduce((sum, tensor) => sum + count(source.tensor(tensor).shape) * weightBytes[dtype], 0);
+      const buffer = device.createBuffer({ label: name, size, usage: storage | copyTarget });
+      buffers.push(buffer);
+      let at = 0;
+      for (const tensor of from) {
+        const stored = source.tensor(tensor).dtype;
+        const bytes = await read(tensor);
+        const data = stored === dtype ? bytes : fromFloat32(toFloat32(bytes, stored), dtype);
+        device.queue.writeBuffer(buffer, at, data);
+        at += data.length;
+        if (tensor === finalLayerNormWeightName) finalLayerNorm.weight = float32View(data);
+        if (tensor === finalLayerNormBiasName) finalLayerNorm.bias = float32View(data);
+      }
+      weights.set(name, { buffer, dtype });
+    }
+    return { tokenTable, weights, buffers, finalLayerNorm };
+  } catch (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw error;
+  }
+}
+
+interface Dispatch {
+  readonly step: Step;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+}
+
+/** The buffers and bind groups of one batch size. */
+interface Activations {
+  readonly plan: Schedule;
+  readonly dispatches: readonly Dispatch[];
+  /** Tensor name → its buffer. */
+  readonly buffers: ReadonlyMap<string, GPUBuffer>;
+  destroy(): void;
+}
+
+async function createActivations(
+  device: GPUDevice,
+  pipelines: Pipelines,
+  config: ClipTextConfig,
+  weights: ReadonlyMap<string, Weight>,
+  batch: number,
+): Promise<Activations> {
+  const plan = schedule(config, batch);
+  const buffers = new Map<string, GPUBuffer>();
+  const own: GPUBuffer[] = [];
+  for (const [name, { role, shape }] of plan.tensors) {
+    const weight = weights.get(name);
+    if (role === 'weight' && !weight) throw new Error(`The schedule needs a weight "${name}" that was not loaded.`);
+    if (weight) buffers.set(name, weight.buffer);
+    else {
+      const buffer = device.createBuffer({
+        label: name,
+        size: align(count(shape) * 4),
+        usage: storage | copySource | copyTarget,
+      });
+      own.push(buffer);
+      buffers.set(name, buffer);
+    }
+  }
+  const sizeOf = (name: string) =>
+    count(plan.tensors.get(name)!.shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'];
+  const dispatches = await Promise.all(
+    plan.steps.map(async (step): Promise<Dispatch> => {
+      const weight = kernels[step.kernel].bindings.findIndex(([name]) => name === 'weight');
+      const dtype = kernels[step.kernel].weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
+      const pipeline = await pipelines(step.kernel, step.constants, dtype);
+      // The kernels take the number of rows from arrayLength, so a binding is as long as its tensor, not as its buffer.
+      const bindGroup = device.createBindGroup({
+        label: step.label,
+        layout: pipeline.getBindGroupLayout(0),
+        entries: step.tensors.map((name, binding) => ({
+          binding,
+          resource: { buffer: buffers.get(name)!, size: sizeOf(name) },
+        })),
+      });
+      return { step, pipeline, bindGroup };
+    }),
+  );
+  return {
+    plan,
+    dispatches,
+    buffers,
+    destroy() {
+      for (const buffer of own) buffer.destroy();
+    },
+  };
+}
+
+function record(pass: GPUComputePassEncoder, { step, pipeline, bindGroup }: Dispatch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...step.grid);
+}
+
+/** Out of GPU memory, or a GPU that refused what it was asked. */
+export class GpuError extends Error {
+  override name = 'GpuError';
+}
+
+/**
+ * Loads the weights onto the GPU and compiles the kernels. `device` stays the caller's. Rejects with what `source.read`
+ * throws, with the signal's reason, or with GpuError; what was allocated by then is freed.
+ */
+export async function createGpuEncoder(
+  device: GPUDevice,
+  source: WeightSource,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
+): Promise<GpuEncoder> {
+  const { config } = source;
+  const pipelines = createPipelines(device);
+  device.pushErrorScope('out-of-memory');
+  const upload = uploadWeights(device, source, options.onProgress ?? (() => {}), options.signal);
+  const outOfMemory = upload.then(
+    () => device.popErrorScope(),
+    () => device.popErrorScope(),
+  );
+  const { tokenTable, weights, buffers: weightBuffers, finalLayerNorm } = await upload;
+  const free = () => {
+    for (const buffer of weightBuffers) buffer.destroy();
+  };
+  if (await outOfMemory) {
+    free();
+    throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
+  }
+  let activations: { batch: number; made: Activations } | undefined;
+  async function activationsFor(batch: number): Promise<Activations> {
+    if (activations?.batch === batch) return activations.made;
+    const made = await createActivations(device, pipelines, config, weights, batch);
+    activations?.made.destroy();
+    activations = { batch, made };
+    return made;
+  }
+  try {
+    await activationsFor(1);
+    options.signal?.throwIfAborted();
+  } catch (error) {
+    free();
+    throw error;
+  }
+
+  const { maxPositionEmbeddings: L, hiddenSize: d, numHiddenLayers: N, numAttentionHeads: h } = config;
+  const tokenDtype = source.tensor(tokenEmbeddingName).dtype;
+
+  function writeInputs({ buffers }: Activations, passes: readonly EncoderPass[]) {
+    passes.forEach((pass, b) => {
+      const rows = tokenRows(tokenTable, tokenDtype, pass.inputIds, d);
+      for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * d);
+      device.queue.writeBuffer(buffers.get('tokenRows')!, b * L * d * 4, rows);
+      device.queue.writeBuffer(buffers.get('mask')!, b * L * L * 4, Uint32Array.from(attentionMask(pass)));
+    });
+  }
+
+  async function encodeBatch(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncoderOutput[]> {
+    const batch = passes.length;
+    const set = await activationsFor(batch);
+    writeInputs(set, passes);
+    const encoder = device.createCommandEncoder({ label: 'encode' });
+    const pass = encoder.beginComputePass({ label: 'encode' });
+    for (const dispatch of set.dispatches) record(pass, dispatch);
+    pass.end();
+
+    const wanted = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
+    if (want.attentions) for (let layer = 0; layer < N; layer++) wanted.push(attentionsName(layer));
+    const bytesOf = (name: string) => count(set.plan.tensors.get(name)!.shape) * 4;
+    const staging = device.createBuffer({
+      label: 'results',
+      size: wanted.reduce((sum, name) => sum + bytesOf(name), 0),
+      usage: copyTarget | mapRead,
+    });
+    let at = 0;
+    for (const name of wanted) {
+      encoder.copyBufferToBuffer(set.buffers.get(name)!, 0, staging, at, bytesOf(name));
+      at += bytesOf(name);
+    }
+    device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(1);
+      const results = new Float32Array(staging.getMappedRange());
+      const hidden = L * d;
+      const part = (index: number, b: number) =>
+        results.slice((index * batch + b) * hidden, (index * batch + b + 1) * hidden);
+      const attentionsAt = (1 + want.hiddenStates.length) * batch * hidden;
+      return passes.map((_, b) => {
+        const attentions = want.attentions ? new Float32Array(N * h * L * L) : undefined;
+        for (let layer = 0; attentions && layer < N; layer++) {
+          const start = attentionsAt + (layer * batch + b) * h * L * L;
+          attentions.set(results.subarray(start, start + h * L * L), layer * h * L * L);
+        }
+        return {
+          lastHiddenState: part(0, b),
+          hiddenStates: new Map(want.hiddenStates.map((index, i) => [index, part(i + 1, b)])),
+          attentions,
+        };
+      });
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  const dtypes = new Set(
+    [...weights].filter(([name]) => /(proj|fc\d)\.weight$/.test(name)).map(([, { dtype }]) => dtype),
+  );
+  return {
+    config,
+    dtype: [...dtypes].join(', '),
+    gpuBytes: weightBuffers.reduce((sum, buffer) => sum + buffer.size, 0),
+    finalLayerNorm,
+    async encode(passes, want) {
+      const start = performance.now();
+      const outputs: EncoderOutput[] = [];
+      let dispatches = 0;
+      for (let from = 0; from < passes.length; from += maxBatch) {
+        const batch = passes.slice(from, from + maxBatch);
+        outputs.push(...(await encodeBatch(batch, want)));
+        dispatches += activations!.made.dispatches.length;
+      }
+      return { outputs, milliseconds: performance.now() - start, dispatches };
+    },
+    async profile(batch) {
+      const { dispatches } = await activationsFor(batch);
+      const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
+      const size = dispatches.length * 16;
+      const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
+      const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
+      const encoder = device.createCommandEncoder({ label: 'profile' });
+      dispatches.forEach((dispatch, i) => {
+        const pass = encoder.beginComputePass({
+          timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
+        });
+        record(pass, dispatch);
+        pass.end();
+      });
+      encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(1);
+      const times = new BigUint64Array(staging.getMappedRange().slice(0));
+      for (const disposable of [querySet, resolved, staging]) disposable.destroy();
+      return dispatches.map(({ step }, i) => ({ step, nanoseconds: Number(times[i * 2 + 1] - times[i * 2]) }));
+    },
+    destroy() {
+      free();
+      activations?.made.destroy();
+    },
+  };
+}

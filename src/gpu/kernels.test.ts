@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
+import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
+import { expectClose } from '../clip/testing/recorded.ts';
+import type { WeightDtype } from '../clip/weights.ts';
+import { epilogues, kernels } from './kernels.ts';
+import { testAdapters, testDevice } from './testing/adapters.ts';
+import { runKernel } from './testing/runKernel.ts';
+
+/** [count] repeatable numbers, uniform in ±range. */
+function numbers(count: number, seed: number, range = 1): Float32Array<ArrayBuffer> {
+  let state = seed * 2654435761;
+  return Float32Array.from({ length: count }, () => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return ((state >>> 8) * 2 ** -23 - 1) * range;
+  });
+}
+
+const wide = (values: Float32Array) => Float64Array.from(values);
+
+test('every kernel says in its header what it binds, in the order of kernels.ts', () => {
+  for (const [name, { source, bindings }] of Object.entries(kernels)) {
+    const header = [...source.matchAll(/^\/\/ binding (\d+) +(\w+)/gm)].map(([, n, binding]) => [Number(n), binding]);
+    const declared = [...source.matchAll(/^@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+)/gm)];
+    expect(header, name).toEqual(bindings.map(([binding], i) => [i, binding]));
+    expect(
+      declared.map(([, n, access, binding]) => [Number(n), binding, access === 'read' ? 'read' : 'write']),
+      name,
+    ).toEqual(bindings.map(([binding, access], i) => [i, binding, access]));
+  }
+});
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  test.each([
+    [1, 1, 4],
+    [2, 77, 64],
+    [3, 77, 768],
+  ])('embeddings of %d × %d × %d', async (batch, L, d) => {
+    const rows = numbers(batch * L * d, 1);
+    const positions = numbers(L * d, 2);
+    const out = await runKernel(await testDevice(adapter), 'embeddings', {
+      constants: {},
+      data: [rows, positions, rows.length],
+      grid: [Math.ceil(rows.length / 4 / 64), 1, 1],
+    });
+    for (let b = 0; b < batch; b++) {
+      const part = rows.subarray(b * L * d, (b + 1) * L * d);
+      const expected = embeddings(wide(part), wide(positions), L, d);
+      expectClose('embeddings', out.get('hidden')!.subarray(b * L * d, (b + 1) * L * d), expected, 1e-7, 1e-6);
+    }
+  });
+
+  test.each([
+    [1, 4],
+    [63, 64],
+    [65, 68],
+    [77, 768],
+    [2, 3072],
+  ])('layer_norm of %d rows of %d', async (rows, d) => {
+    const device = await testDevice(adapter);
+    // Far from zero mean: a one-pass variance would fail here.
+    const x = numbers(rows * d, 3).map((v, i) => v + 40 + (i % d === 1 ? 25 : 0));
+    const weight = numbers(d, 4);
+    const bias = numbers(d, 5);
+    const out = await runKernel(device, 'layer_norm', {
+      constants: { D: d, EPSILON: 1e-5 },
+      data: [x, weight, bias, x.length],
+      grid: [rows, 1, 1],
+    });
+    expectClose('layer_norm', out.get('y')!, layerNorm(wide(x), wide(weight), wide(bias), 1e-5), 5e-5, 5e-5);
+  });
+
+  test('layer_norm of equal elements is the bias', async () => {
+    const bias = numbers(64, 6);
+    const out = await runKernel(await testDevice(adapter), 'layer_norm', {
+      constants: { D: 64, EPSILON: 1e-5 },
+      data: [new Float32Array(64).fill(3), numbers(64, 7), bias, 64],
+      grid: [1, 1, 1],
+    });
+    expectClose('layer_norm', out.get('y')!, bias, 1e-6);
+  });
+
+  const shapes = [
+    [1, 4, 4],
+    [1, 64, 64],
+    [7, 68, 4],
+    [63, 64, 132],
+    [64, 4, 64],
+    [65, 772, 260],
+    [77, 768, 768],
+    [154, 3072, 768],
+    [768, 100, 100],
+  ] as const;
+  const dtypes: WeightDtype[] = ['F32', 'F16', 'BF16'];
+  const cases = shapes.flatMap(([M, K, N]) => dtypes.map((dtype) => [dtype, M, K, N] as const));
+  test.each(cases)('matmul of %s weights, M %d, K %d, N %d', async (dtype, M, K, N) => {
+    const device = await testDevice(adapter);
+    const x = numbers(M * K, 8);
+    const weight = fromFloat32(numbers(N * K, 9, 1 / Math.sqrt(K)), dtype);
+    const bias = numbers(N, 10);
+    const residual = numbers(M * N, 11, 4);
+    const product = linear(wide(x), wide(toFloat32(weight, dtype)), wide(bias), K, N);
+    const expected = { bias: product, quickGelu: quickGelu(product), residual: add(product, wide(residual)) };
+    for (const epilogue of ['bias', 'quickGelu', 'residual'] as const) {
+      const out = await runKernel(device, 'matmul', {
+        constants: { K, N, EPILOGUE: epilogues[epilogue] },
+        dtype,
+        data: [x, weight, bias, epilogue === 'residual' ? residual : bias, M * N],
+        grid: [Math.ceil(N / 4 / 32), Math.ceil(M / 8 / 2), 1],
+      });
+      expectClose(`matmul ${epilogue}`, out.get('y')!, expected[epilogue], 2e-6 * Math.sqrt(K), 1e-6);
+    }
+  });
+
+  test('half weights are read exactly: subnormals, the largest, signed zeros', async () => {
+    const values = [2 ** -24, -(2 ** -24) * 1023, 2 ** -14, 65504, -65504, 1 / 3, -0, 0];
+    const weight = fromFloat32(
+      Float32Array.from({ length: 16 }, (_, i) => values[i % 8]),
+      'F16',
+    );
+    const identity = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0));
+    const out = await runKernel(await testDevice(adapter), 'matmul', {
+      constants: { K: 4, N: 4, EPILOGUE: epilogues.bias },
+      dtype: 'F16',
+      data: [identity, weight, new Float32Array(4), new Float32Array(4), 16],
+      grid: [1, 1, 1],
+    });
+    const stored = toFloat32(weight, 'F16');
+    const transposed = stored.map((_, i) => stored[(i % 4) * 4 + (i >> 2)]);
+    expect(Array.from(out.get('y')!, (v) => v + 0)).toEqual(Array.from(transposed, (v) => v + 0));
+  });
+
+  test('quick_gelu survives arguments whose exp overflows', async () => {
+    const u = [-1e4, -200, -60, -1, 0, 1, 60, 200, 1e4, 3e38, -3e38, 1e-30];
+    const out = await runKernel(await testDevice(adapter), 'matmul', {
+      constants: { K: 4, N: 12, EPILOGUE: epilogues.quickGelu },
+      data: [new Float32Array(4), new Float32Array(48), new Float32Array(u), new Float32Array(12), 12],
+      grid: [1, 1, 1],
+    });
+    expectClose('quick_gelu', out.get('y')!, quickGelu(Float64Array.from(u)), 1e-30, 2e-6);
+  });
+
+  test.each([
+    ['causal', 1, 1, 1, 4],
+    ['causal', 2, 63, 3, 16],
+    ['causal with hidden keys', 2, 77, 12, 64],
+    ['none', 1, 65, 2, 64],
+    ['a row that sees nothing', 1, 5, 2, 8],
+  ] as const)('attention, mask %s, B %d, L %d, h %d, head dim %d', async (kind, batch, L, h, headDim) => {
+    const device = await testDevice(adapter);
+    const d = h * headDim;
+    const qkv = numbers(batch * L * 3 * d, 12, 3);
+    const mask = Uint32Array.from({ length: batch * L * L }, (_, at) => {
+      const [i, j] = [Math.floor(at / L) % L, at % L];
+      if (kind === 'none') return 1;
+      if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
+      return j <= i && (kind === 'causal' || j % 5 !== 3) ? 1 : 0;
+    });
+    const out = await runKernel(device, 'attention', {
+      constants: { L, H: h, HEAD_DIM: headDim },
+      data: [qkv, mask, batch * h * L * L, batch * L * d],
+      grid: [Math.ceil(L / 32), h, batch],
+    });
+    for (let b = 0; b < batch; b++) {
+      const column = (which: number) =>
+        Float64Array.from({ length: L * d }, (_, i) => qkv[((b * L + Math.floor(i / d)) * 3 + which) * d + (i % d)]);
+      const visible = Uint8Array.from(mask.subarray(b * L * L, (b + 1) * L * L));
+      const expected = attention(column(0), column(1), column(2), visible, L, h, headDim);
+      const probabilities = out.get('probabilities')!.subarray(b * h * L * L, (b + 1) * h * L * L);
+      expectClose('probabilities', probabilities, expected.probabilities, 2e-6, 1e-5);
+      for (let i = 0; i < probabilities.length; i++)
+        if (!visible[i % (L * L)] && probabilities[i] !== 0) expect.fail(`probabilities[${i}] is masked but not 0`);
+      expectClose('attended', out.get('attended')!.subarray(b * L * d, (b + 1) * L * d), expected.output, 1e-5, 1e-5);
+    }
+  });
+});

@@ -1,0 +1,117 @@
+import attention from '../../shaders/attention.wgsl?raw';
+import embeddings from '../../shaders/embeddings.wgsl?raw';
+import layerNorm from '../../shaders/layer_norm.wgsl?raw';
+import matmul from '../../shaders/matmul.wgsl?raw';
+import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
+import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
+import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
+import type { WeightDtype } from '../clip/weights.ts';
+
+/** Override constants of a pipeline, by their WGSL names. */
+export type Constants = Readonly<Record<string, number>>;
+
+type Access = 'read' | 'write';
+
+/** A WGSL file of `shaders`: its bindings in the order of the file's header, all storage buffers of group 0. */
+export interface Kernel {
+  readonly source: string;
+  readonly bindings: readonly (readonly [name: string, access: Access])[];
+  /** True where the kernel reads stored weights, and so needs the prelude of their dtype. */
+  readonly weights: boolean;
+}
+
+export const kernels = {
+  embeddings: {
+    source: embeddings,
+    bindings: [
+      ['rows', 'read'],
+      ['positions', 'read'],
+      ['hidden', 'write'],
+    ],
+    weights: false,
+  },
+  layer_norm: {
+    source: layerNorm,
+    bindings: [
+      ['x', 'read'],
+      ['weight', 'read'],
+      ['bias', 'read'],
+      ['y', 'write'],
+    ],
+    weights: false,
+  },
+  matmul: {
+    source: matmul,
+    bindings: [
+      ['x', 'read'],
+      ['weight', 'read'],
+      ['bias', 'read'],
+      ['residual', 'read'],
+      ['y', 'write'],
+    ],
+    weights: true,
+  },
+  attention: {
+    source: attention,
+    bindings: [
+      ['qkv', 'read'],
+      ['mask', 'read'],
+      ['probabilities', 'write'],
+      ['attended', 'write'],
+    ],
+    weights: false,
+  },
+} as const satisfies Record<string, Kernel>;
+
+export type KernelName = keyof typeof kernels;
+
+/** What follows the product in `matmul`. */
+export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
+
+const preludes = { F32: weightsF32, F16: weightsF16, BF16: weightsBf16 } as const satisfies Record<WeightDtype, string>;
+
+/** WGSL of a kernel, with the prelude that reads weights of `dtype` where it reads any. */
+export function kernelSource(name: KernelName, dtype: WeightDtype = 'F32'): string {
+  const { source, weights } = kernels[name];
+  return weights ? `${preludes[dtype]}\n${source}` : source;
+}
+
+/** Pipelines of one device, each made once: a kernel with its constants and, where it reads weights, their dtype. */
+export function createPipelines(device: GPUDevice) {
+  const modules = new Map<string, GPUShaderModule>();
+  const pipelines = new Map<string, Promise<GPUComputePipeline>>();
+
+  function module(name: KernelName, dtype: WeightDtype): GPUShaderModule {
+    const code = kernelSource(name, dtype);
+    const known = modules.get(code);
+    if (known) return known;
+    const made = device.createShaderModule({ label: name, code });
+    modules.set(code, made);
+    return made;
+  }
+
+  return function pipeline(name: KernelName, constants: Constants, dtype: WeightDtype = 'F32') {
+    const kernel: Kernel = kernels[name];
+    const key = `${name} ${kernel.weights ? dtype : ''} ${JSON.stringify(constants)}`;
+    const known = pipelines.get(key);
+    if (known) return known;
+    // Not layout: 'auto', which leaves out bindings that a constant makes unused.
+    const layout = device.createBindGroupLayout({
+      label: name,
+      entries: kernel.bindings.map(([, access], binding) => ({
+        binding,
+        visibility: 4, // GPUShaderStage.COMPUTE, which Node has no global for
+        buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
+      })),
+    });
+    const made = device.createComputePipelineAsync({
+      label: name,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module: module(name, dtype), entryPoint: 'main', constants },
+    });
+    pipelines.set(key, made);
+    return made;
+  };
+}
+
+export type Pipelines = ReturnType<typeof createPipelines>;

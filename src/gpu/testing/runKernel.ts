@@ -1,0 +1,56 @@
+import type { WeightDtype } from '../../clip/weights.ts';
+import { type Constants, createPipelines, type KernelName, kernels, type Pipelines } from '../kernels.ts';
+
+const pipelinesOf = new WeakMap<GPUDevice, Pipelines>();
+
+/**
+ * One dispatch of one kernel on its own. `data`: what each binding holds before, in the kernel's order, or for an output
+ * its number of float32 elements. Returns the outputs by name.
+ */
+export async function runKernel(
+  device: GPUDevice,
+  name: KernelName,
+  options: {
+    readonly constants: Constants;
+    readonly dtype?: WeightDtype;
+    readonly data: readonly (ArrayBufferView<ArrayBuffer> | number)[];
+    readonly grid: readonly [number, number, number];
+  },
+): Promise<Map<string, Float32Array>> {
+  const pipelines = pipelinesOf.get(device) ?? createPipelines(device);
+  pipelinesOf.set(device, pipelines);
+  const pipeline = await pipelines(name, options.constants, options.dtype);
+  const buffers = options.data.map((data) => {
+    const size = typeof data === 'number' ? data * 4 : data.byteLength;
+    const buffer = device.createBuffer({ size, usage: 0x8c });
+    // What the kernel does not write must not pass for a result.
+    device.queue.writeBuffer(buffer, 0, typeof data === 'number' ? new Float32Array(data).fill(Number.NaN) : data);
+    return buffer;
+  });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }),
+  );
+  pass.dispatchWorkgroups(...options.grid);
+  pass.end();
+  const outputs = kernels[name].bindings.flatMap(([output, access], i) => (access === 'write' ? [{ output, i }] : []));
+  const staged = outputs.map(({ i }) => {
+    const staging = device.createBuffer({ size: buffers[i].size, usage: 0x09 });
+    encoder.copyBufferToBuffer(buffers[i], 0, staging, 0, buffers[i].size);
+    return staging;
+  });
+  device.queue.submit([encoder.finish()]);
+  const results = new Map<string, Float32Array>();
+  for (const [n, { output }] of outputs.entries()) {
+    await staged[n].mapAsync(1);
+    results.set(output, new Float32Array(staged[n].getMappedRange().slice(0)));
+  }
+  for (const buffer of [...buffers, ...staged]) buffer.destroy();
+  return results;
+}

@@ -1,0 +1,45 @@
+import type { Range, SourceText } from './ast.ts';
+
+/** `source.slice(start, end)` as typed: every character stands for itself. */
+export function sourceText(source: string, start = 0, end = source.length): SourceText {
+  const starts: number[] = [];
+  const ends: number[] = [];
+  for (let i = start; i < end; i++) {
+    starts.push(i);
+    ends.push(i + 1);
+  }
+  return { text: source.slice(start, end), starts, ends };
+}
+
+/** The units [from, to) of a derived text. */
+export function sliceSource(source: SourceText, from: number, to = source.text.length): SourceText {
+  return {
+    text: source.text.slice(from, to),
+    starts: source.starts.slice(from, to),
+    ends: source.ends.slice(from, to),
+  };
+}
+
+/** `text`, every unit of which was typed at `range`: what an escape or a ligature becomes. */
+export function replacement(text: string, range: Range): SourceText {
+  return {
+    text,
+    starts: Array.from({ length: text.length }, () => range.start),
+    ends: Array.from({ length: text.length }, () => range.end),
+  };
+}
+
+export function joinSources(parts: readonly SourceText[]): SourceText {
+  if (parts.length === 1) return parts[0];
+  return {
+    text: parts.map((part) => part.text).join(''),
+    starts: parts.flatMap((part) => part.starts),
+    ends: parts.flatMap((part) => part.ends),
+  };
+}
+
+/** Where the units [from, to) of a derived text were typed; undefined where there are none. */
+export function typedRange(source: SourceText, from: number, to: number): Range | undefined {
+  if (to <= from) return undefined;
+  return { start: source.starts[from], end: source.ends[to - 1] };
+}
