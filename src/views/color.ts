@@ -1,3 +1,4 @@
+import { ticks as roundNumbers } from 'd3-array';
 import { interpolateLab, piecewise } from 'd3-interpolate';
 import { scaleDiverging, scaleDivergingLog, scaleSequential, scaleSequentialLog, scaleSequentialSqrt } from 'd3-scale';
 import { interpolateViridis } from 'd3-scale-chromatic';
@@ -69,21 +70,27 @@ export function probabilityScale(kind: ProbabilityKind, max: number): ColourScal
   return {
     position: scale,
     table: viridis,
-    ticks: withEnds(0, scaleSequential([0, top], identity).ticks(3), top, scale),
+    ticks: withEnds(0, roundNumbers(0, top, 3), top, scale),
     format: short,
   };
 }
 
-/** Signed values, symmetric about 0. */
-export function signedScale(maxAbs: number, dark: boolean): ColourScale {
-  const reach = maxAbs > 0 ? maxAbs : 1;
+/** Signed values, symmetric about 0, to ±`reach`; `clamped` where some values lie beyond. */
+export function signedScale(reachAbs: number, dark: boolean, clamped = false): ColourScale {
+  const reach = reachAbs > 0 ? reachAbs : 1;
   const scale = scaleDiverging<number>([-reach, 0, reach], identity).clamp(true);
   return {
     position: scale,
     table: diverging[dark ? 'dark' : 'light'],
     ticks: [-reach, -reach / 2, 0, reach / 2, reach],
-    format: (v) => (v > 0 ? `+${short(v)}` : short(v)),
+    format: (v) =>
+      `${clamped && v === reach ? '≥ ' : clamped && v === -reach ? '≤ ' : ''}${v > 0 ? '+' : ''}${short(v)}`,
   };
+}
+
+/** One colour for every value: what a mask lets through. */
+export function flatScale(colour: string): ColourScale {
+  return { position: (v) => (Number.isNaN(v) ? v : 1), table: table(() => colour), ticks: [], format: short };
 }
 
 /** Token weights from ½ to 2, logarithmic about 1: ×1.1 and ÷1.1 are equally far. Zero and below are drawn as the low end. */

@@ -1,0 +1,69 @@
+import type { EncoderOutput } from '../clip/encode.ts';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { PromptOptions } from '../weighting/pipeline.ts';
+import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
+
+export const sides = ['positive', 'negative'] as const;
+export type Side = (typeof sides)[number];
+
+export const themes = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof themes)[number];
+
+/** Which of the encoder's states a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
+export type Stage = number | 'last';
+
+/** What survives a reload. */
+export interface Kept {
+  readonly prompts: Readonly<Record<Side, string>>;
+  readonly options: PromptOptions;
+  readonly theme: Theme;
+  /** Size of the synthetic encoder that the page starts with. */
+  readonly syntheticSize: 'full' | 'tiny';
+}
+
+export interface EncodedPass {
+  readonly output: EncoderOutput;
+  readonly stats: EncodeStats;
+}
+
+export interface Notice {
+  readonly id: number;
+  readonly message: string;
+}
+
+export interface Facts extends Kept {
+  readonly tokenizer:
+    | { readonly phase: 'loading' }
+    | { readonly phase: 'ready'; readonly tokenizer: Tokenizer }
+    | { readonly phase: 'failed'; readonly message: string };
+  readonly adapter:
+    | { readonly phase: 'starting' }
+    | { readonly phase: 'ready'; readonly info: AdapterInfo }
+    | { readonly phase: 'missing'; readonly message: string };
+  /** The model in use; it stays while another loads, and when that fails. */
+  readonly model: ModelInfo | null;
+  /** What `model` was loaded from. */
+  readonly modelRequest: ModelRequest | null;
+  readonly loading: { readonly request: ModelRequest; readonly progress: LoadProgress | null } | null;
+  /** The checkpoint opened last, so that one can come back to it. */
+  readonly file: File | null;
+  /** Why the GPU went away, until a model is loaded again. */
+  readonly lost: string | null;
+  /** Outputs of `model` by pass key, the oldest first. */
+  readonly encoded: ReadonlyMap<string, EncodedPass>;
+  /** The last encode that failed, by the keys of its passes. */
+  readonly encodeFailure: { readonly keys: string; readonly message: string } | null;
+  readonly notices: readonly Notice[];
+  /** Which prompt the pictures show. */
+  readonly side: Side;
+  /** From 0. May exceed what the model has: see `selectHead`. */
+  readonly layer: number;
+  readonly head: number;
+  readonly stage: Stage;
+}
+
+/** What messages call a model before it is loaded. */
+export function requestName(request: ModelRequest): string {
+  if (request.kind === 'file') return request.file.name;
+  return request.size === 'full' ? 'synthetic (random weights)' : 'synthetic-tiny (random weights)';
+}

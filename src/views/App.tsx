@@ -1,0 +1,89 @@
+import { useEffect, useState } from 'react';
+import { type Theme, themes } from '../state/facts.ts';
+import { shownEncoded } from '../state/selectors.ts';
+import { Attention } from './Attention.tsx';
+import { Embeddings } from './Embeddings.tsx';
+import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { Masks } from './Masks.tsx';
+import { Notices } from './Notices.tsx';
+import { Options } from './Options.tsx';
+import { Prompts } from './Prompts.tsx';
+import { TokenTable } from './TokenTable.tsx';
+import { useFacts } from './useFacts.ts';
+
+export function App() {
+  return (
+    <>
+      <a className="skip-link" href="#prompts">
+        Skip to the prompts
+      </a>
+      <Header />
+      <main>
+        <Notices />
+        <div className="page">
+          <div className="column inputs">
+            <Prompts />
+            <Options />
+            <Encoder />
+            <TokenTable />
+          </div>
+          <Pictures />
+        </div>
+      </main>
+      <DropTarget />
+    </>
+  );
+}
+
+const themeNames: Record<Theme, string> = { system: 'System', light: 'Light', dark: 'Dark' };
+
+function Header() {
+  const theme = useFacts((s) => s.theme);
+  const setTheme = useFacts((s) => s.setTheme);
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return (
+    <header className="bar">
+      <h1>
+        clip<span>scope</span>
+      </h1>
+      <nav aria-label="Panels">
+        <a href="#tokens">Tokens</a>
+        <a href="#attention">Attention</a>
+        <a href="#masks">Masks</a>
+        <a href="#embeddings">Embeddings</a>
+      </nav>
+      <div className="end">
+        <EncoderStatus />
+        <select
+          aria-label="Theme"
+          className="quiet"
+          value={theme}
+          onChange={(event) => setTheme(event.target.value as Theme)}
+        >
+          {themes.map((name) => (
+            <option key={name} value={name}>
+              {themeNames[name]}
+            </option>
+          ))}
+        </select>
+      </div>
+    </header>
+  );
+}
+
+function Pictures() {
+  const fresh = useFacts(shownEncoded);
+  // While a new prompt is encoded, the last one stays on show, dimmed.
+  const [kept, setKept] = useState(fresh);
+  if (fresh && fresh !== kept) setKept(fresh);
+  const encoded = fresh ?? kept;
+  return (
+    <div className="column pictures">
+      <Attention encoded={encoded} stale={!fresh} />
+      <Masks />
+      <Embeddings encoded={encoded} stale={!fresh} />
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+import { useMemo, useRef } from 'react';
+import { AttentionReadout } from './AttentionReadout.tsx';
+import type { ShownMap } from './attentionMaps.ts';
+import type { ColourScale } from './color.ts';
+import { Heatmap, tokenCells } from './Heatmap.tsx';
+import { heatmapPixels } from './heatmap.ts';
+import { Legend } from './Legend.tsx';
+import { useMarks } from './pointed.ts';
+import { useWidth } from './useWidth.ts';
+
+/** A cell's least height in CSS pixels at which its row can carry a label. */
+const labelledCell = 12;
+const largestCell = 52;
+
+/** One head, enlarged: rows are queries, columns keys. */
+export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
+  const { map, mask, L, shown, labels, title, scale } = props;
+  const picture = useRef<HTMLDivElement>(null);
+  const rowLabels = useRef<HTMLOListElement>(null);
+  const columnLabels = useRef<HTMLOListElement>(null);
+  const width = useWidth(picture);
+  useMarks(rowLabels, 'query');
+  useMarks(columnLabels, 'key');
+  const pixels = useMemo(
+    () => heatmapPixels({ values: map, stride: L, rows: shown, columns: shown, scale, mask }),
+    [map, mask, L, shown, scale],
+  );
+  const cells = useMemo(() => tokenCells(shown, shown), [shown]);
+  const n = shown.length;
+  const dense = width / n < labelledCell || undefined;
+  const label = `${title}: ${n} queries as rows, ${n} keys as columns. Arrow keys move over the cells.`;
+
+  return (
+    <>
+      <div className="matrix" data-dense={dense} style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}>
+        <span className="axis">query ↓ key →</span>
+        <ol className="labels columns" ref={columnLabels} aria-hidden="true">
+          {shown.map((token) => (
+            <li key={token} data-token={token}>
+              <span>{labels[token]}</span>
+            </li>
+          ))}
+        </ol>
+        <ol className="labels rows" ref={rowLabels} aria-hidden="true">
+          {shown.map((token) => (
+            <li key={token} data-token={token}>
+              <span>{labels[token]}</span>
+            </li>
+          ))}
+        </ol>
+        <div ref={picture}>
+          <Heatmap pixels={pixels} rows={n} columns={n} label={label} {...cells} />
+        </div>
+      </div>
+      <AttentionReadout {...props} />
+      <Legend title="Probability" scale={scale} masked />
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { ColourScale } from './color.ts';
+import { heatmapPixels } from './heatmap.ts';
+import { Legend } from './Legend.tsx';
+import { useWidth } from './useWidth.ts';
+
+interface AttentionOverviewProps {
+  /** [N, h, L, L] */
+  readonly attentions: Float32Array;
+  /** [L, L] */
+  readonly mask: Uint8Array;
+  readonly config: ClipTextConfig;
+  readonly shown: readonly number[];
+  readonly scale: ColourScale;
+  readonly layer: number;
+  /** Null where the mean over heads is shown: then the whole row is marked. */
+  readonly head: number | null;
+  onSelect(selection: { layer: number; head: number }): void;
+}
+
+const gap = 3;
+const largestTile = 72;
+
+/** Every head of every layer on one canvas: a row a layer, a column a head. */
+export function AttentionOverview({
+  attentions,
+  mask,
+  config: { numHiddenLayers: N, numAttentionHeads: h, maxPositionEmbeddings: L },
+  shown,
+  scale,
+  layer,
+  head,
+  onSelect,
+}: AttentionOverviewProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [over, setOver] = useState<{ layer: number; head: number } | null>(null);
+  const width = useWidth(frame);
+  const tile = Math.max(4, Math.min(largestTile, Math.floor((width - gap * (h - 1)) / h)));
+  const pitch = tile + gap;
+
+  // [N·h] One small picture a head, stacked in one column.
+  const stack = useMemo(() => {
+    const n = shown.length;
+    const rgba = new Uint8ClampedArray(N * h * n * n * 4);
+    for (let at = 0; at < N * h; at++)
+      rgba.set(
+        heatmapPixels({ values: attentions, offset: at * L * L, stride: L, rows: shown, columns: shown, scale, mask }),
+        at * n * n * 4,
+      );
+    return rgba;
+  }, [attentions, mask, shown, scale, N, h, L]);
+
+  const scratch = useRef<HTMLCanvasElement | null>(null);
+  useLayoutEffect(() => {
+    const n = shown.length;
+    const target = canvas.current?.getContext('2d');
+    if (!target || !canvas.current || n === 0 || width === 0) return;
+    scratch.current ??= document.createElement('canvas');
+    scratch.current.width = n;
+    scratch.current.height = N * h * n;
+    scratch.current.getContext('2d')?.putImageData(new ImageData(stack, n, N * h * n), 0, 0);
+    const ratio = devicePixelRatio;
+    canvas.current.width = Math.round((h * pitch - gap) * ratio);
+    canvas.current.height = Math.round((N * pitch - gap) * ratio);
+    target.imageSmoothingEnabled = n > tile * ratio;
+    target.imageSmoothingQuality = 'high';
+    target.fillStyle = getComputedStyle(canvas.current).getPropertyValue('--masked');
+    for (let row = 0; row < N; row++)
+      for (let column = 0; column < h; column++) {
+        const box = [column * pitch, row * pitch, tile, tile].map((v) => Math.round(v * ratio)) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        target.fillRect(...box);
+        target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, ...box);
+      }
+  }, [stack, shown, N, h, tile, pitch, width]);
+
+  const at = (event: PointerEvent) => {
+    const box = canvas.current?.getBoundingClientRect();
+    if (!box) return null;
+    const row = Math.floor((event.clientY - box.top) / pitch);
+    const column = Math.floor((event.clientX - box.left) / pitch);
+    return row >= 0 && row < N && column >= 0 && column < h ? { layer: row, head: column } : null;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    onSelect({
+      layer: Math.min(Math.max(layer + step[0], 0), N - 1),
+      head: Math.min(Math.max((head ?? 0) + step[1], 0), h - 1),
+    });
+  };
+  const marked = over ?? { layer, head };
+  const name = `All ${N} × ${h} attention maps, a row a layer, a column a head. Arrow keys choose one.`;
+
+  return (
+    <div className="overview">
+      <h3>
+        {N} layers × {h} heads
+        <span className="muted"> {over ? `layer ${marked.layer + 1}, head ${(marked.head ?? 0) + 1}` : ''}</span>
+      </h3>
+      <div className="overview-frame" ref={frame}>
+        <div
+          className="overview-picture"
+          role="application"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a head
+          tabIndex={0}
+          aria-label={name}
+          style={{ width: h * pitch - gap, height: N * pitch - gap }}
+          onPointerMove={(event) => setOver(at(event))}
+          onPointerLeave={() => setOver(null)}
+          onClick={(event) => {
+            const chosen = at(event as unknown as PointerEvent);
+            if (chosen) onSelect(chosen);
+          }}
+          onKeyDown={onKeyDown}
+        >
+          <canvas ref={canvas} role="img" aria-label={name} />
+          <div
+            className="tile-mark"
+            style={{
+              top: layer * pitch,
+              left: (head ?? 0) * pitch,
+              width: head === null ? h * pitch - gap : tile,
+              height: tile,
+            }}
+          />
+          {over && (
+            <div
+              className="tile-mark hover"
+              style={{ top: over.layer * pitch, left: over.head * pitch, width: tile, height: tile }}
+            />
+          )}
+        </div>
+      </div>
+      <Legend title="Probability" scale={scale} masked />
+    </div>
+  );
+}

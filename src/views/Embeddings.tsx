@@ -1,0 +1,257 @@
+import { Fragment, useMemo, useRef, useState } from 'react';
+import type { Stage } from '../state/facts.ts';
+import { type EncodedPrompt, embedsOf, tokenLabels } from '../state/selectors.ts';
+import { meanRatio } from '../weighting/a1111.ts';
+import { scale as scaled } from '../weighting/scale.ts';
+import { type ColourScale, signedScale } from './color.ts';
+import { difference, meanOf, reach, rowNorms } from './embeddingMaps.ts';
+import { type Cell, Heatmap } from './Heatmap.tsx';
+import { heatmapPixels, range } from './heatmap.ts';
+import { Legend } from './Legend.tsx';
+import { exact } from './numbers.ts';
+import { type Pointed, pointed, tokenAt, tokenOf, useMarks, usePointed } from './pointed.ts';
+import { useDark, useFacts } from './useFacts.ts';
+import { Waiting } from './Waiting.tsx';
+
+/** [L, d] pictures of the encoder's states: what the U-Net gets before and after weighting, and the states inside. */
+export function Embeddings({ encoded, stale }: { encoded: EncodedPrompt | undefined; stale: boolean }) {
+  const stage = useFacts((s) => s.stage);
+  const layers = useFacts((s) => encoded?.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
+  const show = useFacts((s) => s.show);
+  const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
+  return (
+    <section className="panel" id="embeddings" aria-labelledby="embeddings-title">
+      <header>
+        <h2 id="embeddings-title">Embeddings</h2>
+        <div className="field inline">
+          <label htmlFor="stage">Stage</label>
+          <select
+            id="stage"
+            value={shownStage}
+            onChange={(event) => show({ stage: event.target.value === 'last' ? 'last' : Number(event.target.value) })}
+          >
+            <option value={0}>Token + position embeddings</option>
+            {range(layers).map((i) => (
+              <option key={i} value={i + 1}>
+                After layer {i + 1}
+              </option>
+            ))}
+            <option value="last">Last hidden state (final LayerNorm)</option>
+          </select>
+        </div>
+      </header>
+      {encoded ? <States encoded={encoded} stale={stale} stage={shownStage} /> : <Waiting what="This" />}
+    </section>
+  );
+}
+
+interface Picture {
+  readonly name: string;
+  /** [L, d] */
+  readonly values: Float32Array;
+  readonly scale: ColourScale;
+  readonly largest: number;
+}
+
+function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: boolean; stage: Stage }) {
+  const method = useFacts((s) => s.options.weighting);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const dark = useDark();
+  const { config, prepared } = encoded;
+  const { hiddenSize: d } = config;
+  const { tokens, perTokenWeights } = prepared.chunk;
+  const { output } = encoded.encoded[0];
+  const before = stage === 'last' ? output.lastHiddenState : output.hiddenStates.get(stage);
+  const after = stage === 'last' ? embedsOf(encoded, method) : undefined;
+  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+
+  const pictures = useMemo((): readonly Picture[] => {
+    if (!before) return [];
+    const own = reach(before);
+    if (!after)
+      return [{ name: 'State', values: before, scale: signedScale(own.reach, dark, true), largest: own.largest }];
+    // One scale for both, so that a change of colour is a change of value.
+    const both = reach(after);
+    const scale = signedScale(Math.max(own.reach, both.reach), dark, true);
+    const change = difference(after, before);
+    const { reach: changeReach, largest } = reach(change);
+    return [
+      { name: 'Before weighting', values: before, scale, largest: own.largest },
+      { name: 'After weighting', values: after, scale, largest: both.largest },
+      { name: 'Difference', values: change, scale: signedScale(changeReach || largest, dark, true), largest },
+    ];
+  }, [before, after, dark]);
+
+  if (!before) return <p className="muted">This state was not read back from the encoder.</p>;
+  return (
+    <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
+      <div className="embedding-pictures">
+        {pictures.map((picture) => (
+          <StatePicture key={picture.name} {...picture} rows={tokens.length} d={d} />
+        ))}
+        <StateReadout pictures={pictures} labels={labels} d={d} />
+        {after && method === 'original' && <MeanRatio z={before} weights={perTokenWeights} d={d} />}
+        {stage !== 'last' && (
+          <p className="help">
+            Weights act on the last hidden state; the states inside the encoder do not know of them.
+          </p>
+        )}
+      </div>
+      <Norms before={before} after={after} d={d} labels={labels} kinds={tokens.map(({ kind }) => kind)} />
+    </div>
+  );
+}
+
+function StatePicture({ name, values, scale, largest, rows, d }: Picture & { rows: number; d: number }) {
+  const pixels = useMemo(
+    () => heatmapPixels({ values, stride: d, rows: range(rows), columns: range(d), scale }),
+    [values, d, rows, scale],
+  );
+  const cellOf = ({ query, dimension }: Pointed): Cell => ({ row: query, column: dimension });
+  const pointedOf = (row: number, column: number): Pointed => ({ query: row, key: row, dimension: column });
+  return (
+    <figure>
+      <figcaption>
+        <b>{name}</b>
+        <span className="muted">
+          {rows} tokens × {d} dimensions, largest magnitude {largest.toPrecision(3)}
+        </span>
+      </figcaption>
+      <Heatmap
+        pixels={pixels}
+        rows={rows}
+        columns={d}
+        label={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+        cellOf={cellOf}
+        pointedOf={pointedOf}
+      />
+      <Legend title="Value" scale={scale} />
+    </figure>
+  );
+}
+
+interface StateReadoutProps {
+  readonly pictures: readonly Picture[];
+  readonly labels: readonly string[];
+  readonly d: number;
+}
+
+function StateReadout({ pictures, labels, d }: StateReadoutProps) {
+  const { query, dimension } = usePointed();
+  if (query === null || dimension === null) return <p className="readout muted">Point at a value.</p>;
+  return (
+    <p className="readout" aria-live="polite">
+      Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
+      {pictures.map(({ name, values }, i) => (
+        <Fragment key={name}>
+          {i > 0 && ', '}
+          {pictures.length > 1 && `${name.split(' ')[0].toLowerCase()} `}
+          <b className="value">{exact(values[query * d + dimension])}</b>
+        </Fragment>
+      ))}
+    </p>
+  );
+}
+
+/** What "Original" does to the whole chunk, in numbers. */
+function MeanRatio({ z, weights, d }: { z: Float32Array; weights: Float64Array; d: number }) {
+  const { before, after, ratio } = useMemo(
+    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)), ratio: meanRatio(z, weights, d) }),
+    [z, weights, d],
+  );
+  const isOdd = !(ratio > 0.5 && ratio < 2);
+  return (
+    <div className="mean-ratio">
+      <dl>
+        <div>
+          <dt>Mean before</dt>
+          <dd>{exact(before)}</dd>
+        </div>
+        <div>
+          <dt>Mean of w·z</dt>
+          <dd>{exact(after)}</dd>
+        </div>
+        <div>
+          <dt>Ratio, applied to all tokens</dt>
+          <dd>× {exact(ratio)}</dd>
+        </div>
+      </dl>
+      {isOdd && (
+        <p className="warning">
+          The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “Original” distorts the
+          whole prompt here, as A1111 does.
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface NormsProps {
+  readonly before: Float32Array;
+  readonly after: Float32Array | undefined;
+  readonly d: number;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+function Norms({ before, after, d, labels, kinds }: NormsProps) {
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  useMarks(body, 'query');
+  const norms = useMemo(
+    () => ({ before: rowNorms(before, d), after: after && rowNorms(after, d) }),
+    [before, after, d],
+  );
+  const most = Math.max(...norms.before, ...(norms.after ?? []).filter(Number.isFinite));
+  const shown = range(kinds.length).filter((i) => expanded || kinds[i] !== 'pad');
+  const pads = kinds.filter((kind) => kind === 'pad').length;
+  return (
+    <div className="norms">
+      <table aria-labelledby="norms-title">
+        <caption id="norms-title">Norm of each row, ‖z‖₂</caption>
+        <thead>
+          <tr>
+            <th scope="col">Token</th>
+            <th scope="col">{after ? 'Before' : 'Norm'}</th>
+            {after && <th scope="col">After</th>}
+          </tr>
+        </thead>
+        <tbody
+          ref={body}
+          onPointerOver={(event) => {
+            const index = tokenOf(event.target);
+            pointed.over(index === null ? null : tokenAt(index));
+          }}
+          onPointerLeave={() => pointed.over(null)}
+        >
+          {shown.map((i) => (
+            <tr key={i} data-token={i}>
+              <th scope="row" title={`${i}`}>
+                {labels[i]}
+              </th>
+              <Bar value={norms.before[i]} most={most} />
+              {norms.after && <Bar value={norms.after[i]} most={most} />}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {pads > 0 && (
+        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
+          {expanded ? 'Without PAD' : `${pads} PAD rows`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Bar({ value, most }: { value: number; most: number }) {
+  const share = Number.isFinite(value) && most > 0 ? value / most : 0;
+  return (
+    <td>
+      <span className="bar-cell">
+        <i style={{ width: `${share * 100}%` }} />
+        <span>{value.toFixed(2)}</span>
+      </span>
+    </td>
+  );
+}

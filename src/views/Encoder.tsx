@@ -1,0 +1,143 @@
+import { type DragEvent, useEffect, useState } from 'react';
+import type { Facts } from '../state/facts.ts';
+import { encoderStatus, modelName, shownEncoded } from '../state/selectors.ts';
+import type { ModelRequest } from '../worker/messages.ts';
+import { bytes } from './numbers.ts';
+import { useFacts } from './useFacts.ts';
+
+/** The one line about the encoder, for eyes and for screen readers. */
+export function EncoderStatus() {
+  const text = useFacts((s) => encoderStatus(s).text);
+  const phase = useFacts((s) => encoderStatus(s).phase);
+  return (
+    <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
+      {text}
+    </div>
+  );
+}
+
+const choiceOf = (request: ModelRequest | null | undefined) =>
+  request?.kind === 'synthetic' ? request.size : request?.kind;
+
+/** Which weights are used, and what they run on. */
+export function Encoder() {
+  const model = useFacts((s) => s.model);
+  const request = useFacts((s) => s.loading?.request ?? s.modelRequest);
+  const syntheticSize = useFacts((s) => s.syntheticSize);
+  const file = useFacts((s) => (s.loading?.request.kind === 'file' ? s.loading.request.file : s.file));
+  const progress = useFacts((s) => s.loading?.progress);
+  const isLoading = useFacts((s) => s.loading !== null);
+  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const lost = useFacts((s) => s.lost);
+  const name = useFacts(modelName);
+  const details = useFacts(detailsLine);
+  const openModel = useFacts((s) => s.openModel);
+  const cancelLoad = useFacts((s) => s.cancelLoad);
+
+  const choose = (choice: string) => {
+    if (choice === 'file' && file) void openModel({ kind: 'file', file });
+    else void openModel({ kind: 'synthetic', size: choice === 'tiny' ? 'tiny' : 'full' });
+  };
+
+  return (
+    <section className="panel" id="encoder" aria-labelledby="encoder-title">
+      <header>
+        <h2 id="encoder-title">Encoder</h2>
+        {model?.random && <span className="badge warn">Random weights</span>}
+      </header>
+      <div className="encoder-controls">
+        <div className="field">
+          <label htmlFor="model">Model</label>
+          <select
+            id="model"
+            value={choiceOf(request) ?? syntheticSize}
+            disabled={isMissing}
+            onChange={(event) => choose(event.target.value)}
+          >
+            <option value="full">Synthetic, full size</option>
+            <option value="tiny">Synthetic, tiny</option>
+            {file && <option value="file">{file.name}</option>}
+          </select>
+        </div>
+        <label className="file-button" data-disabled={isMissing || undefined}>
+          <span aria-hidden="true">Open checkpoint…</span>
+          <input
+            type="file"
+            aria-label="Checkpoint file"
+            disabled={isMissing}
+            onChange={(event) => {
+              const [chosen] = event.target.files ?? [];
+              // The same file can be chosen again, say after it was replaced on disk.
+              event.target.value = '';
+              if (chosen) void openModel({ kind: 'file', file: chosen });
+            }}
+          />
+        </label>
+      </div>
+      {isLoading && (
+        <div className="loading">
+          <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
+          <button type="button" className="small" onClick={cancelLoad}>
+            Cancel
+          </button>
+        </div>
+      )}
+      {lost && request && (
+        <div className="notice" data-severity="error" role="alert">
+          <span>The GPU went away. {name} has to be loaded again.</span>
+          <button type="button" onClick={() => void openModel(request)}>
+            Load again
+          </button>
+        </div>
+      )}
+      {details && <p className="details">{details}</p>}
+      {model?.random && (
+        <p className="help">
+          The arithmetic is that of SD 1.5’s encoder, the weights are random: numbers mean nothing until you open a
+          checkpoint (.safetensors, SD 1.x or its text encoder). It stays on this machine.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function detailsLine(facts: Facts): string {
+  const { adapter, model } = facts;
+  if (adapter.phase !== 'ready') return '';
+  const { description, software } = adapter.info;
+  const parts = [software ? `${description} (software)` : description];
+  if (model) parts.push(model.dtype, `${bytes(model.gpuBytes)} on the GPU`);
+  const stats = shownEncoded(facts)?.encoded[0].stats;
+  if (stats) parts.push(`${stats.rowsComputed} of ${stats.rowsTotal} rows`, `${stats.dispatches} dispatches`);
+  return parts.join(' · ');
+}
+
+/** Opens a file dropped anywhere on the page. */
+export function DropTarget() {
+  const openModel = useFacts((s) => s.openModel);
+  const [isOver, setIsOver] = useState(false);
+  useEffect(() => {
+    const hasFiles = (event: Event) => (event as unknown as DragEvent).dataTransfer?.types.includes('Files');
+    const onOver = (event: Event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const onLeave = (event: Event) => {
+      if ((event as unknown as DragEvent).relatedTarget === null) setIsOver(false);
+    };
+    const onDrop = (event: Event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setIsOver(false);
+      const [file] = (event as unknown as DragEvent).dataTransfer.files;
+      if (file) void openModel({ kind: 'file', file });
+    };
+    const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
+    for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);
+    return () => {
+      for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler);
+    };
+  }, [openModel]);
+  return isOver ? <div className="drop-target">Drop to open as the encoder’s checkpoint</div> : null;
+}

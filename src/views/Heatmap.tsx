@@ -1,0 +1,123 @@
+import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useRef } from 'react';
+import { nothing, type Pointed, pointed } from './pointed.ts';
+
+export interface Cell {
+  readonly row: number | null;
+  readonly column: number | null;
+}
+
+interface HeatmapProps {
+  /** [rows, columns, 4] RGBA; masked cells are transparent. */
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+  readonly rows: number;
+  readonly columns: number;
+  /** One sentence for those who do not see the picture. */
+  readonly label: string;
+  /** The cell, row or column to mark for what is pointed at. */
+  cellOf(pointed: Pointed): Cell;
+  /** What a cell stands for. */
+  pointedOf(row: number, column: number): Pointed;
+}
+
+const steps: Record<string, readonly [row: number, column: number]> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  Home: [0, Number.NEGATIVE_INFINITY],
+  End: [0, Number.POSITIVE_INFINITY],
+  PageUp: [Number.NEGATIVE_INFINITY, 0],
+  PageDown: [Number.POSITIVE_INFINITY, 0],
+};
+
+const clamp = (value: number, size: number) => Math.min(Math.max(value, 0), size - 1);
+
+/** A matrix, a cell a pixel, scaled by CSS. Points at cells by pointer, touch and keyboard (arrows; with Shift by 10). */
+export function Heatmap({ pixels, rows, columns, label, cellOf, pointedOf }: HeatmapProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const rowMark = useRef<HTMLDivElement>(null);
+  const columnMark = useRef<HTMLDivElement>(null);
+
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    context?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
+  }, [pixels, rows, columns]);
+
+  useEffect(() => {
+    const place = () => {
+      const { row, column } = cellOf(pointed.get());
+      if (rowMark.current) {
+        rowMark.current.hidden = row === null;
+        rowMark.current.style.top = `${((row ?? 0) / rows) * 100}%`;
+        rowMark.current.style.height = `${100 / rows}%`;
+      }
+      if (columnMark.current) {
+        columnMark.current.hidden = column === null;
+        columnMark.current.style.left = `${((column ?? 0) / columns) * 100}%`;
+        columnMark.current.style.width = `${100 / columns}%`;
+      }
+    };
+    place();
+    return pointed.subscribe(place);
+  });
+
+  const onPointer = (event: PointerEvent<HTMLElement>) => {
+    const box = canvas.current?.getBoundingClientRect();
+    if (!box || box.width === 0) return;
+    const row = clamp(Math.floor(((event.clientY - box.top) / box.height) * rows), rows);
+    const column = clamp(Math.floor(((event.clientX - box.left) / box.width) * columns), columns);
+    const at = pointedOf(row, column);
+    pointed.over(at);
+    if (event.type === 'pointerdown') pointed.rest(at);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      pointed.rest(null);
+      return;
+    }
+    const step = steps[event.key];
+    if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const { row, column } = cellOf(pointed.get());
+    const by = event.shiftKey ? 10 : 1;
+    const start = row === null || column === null;
+    pointed.over(null);
+    pointed.rest(
+      pointedOf(
+        clamp((row ?? 0) + (start ? 0 : step[0] * by), rows),
+        clamp((column ?? 0) + (start ? 0 : step[1] * by), columns),
+      ),
+    );
+  };
+
+  return (
+    // The arrow keys must reach the picture, not a screen reader's own cursor.
+    <div
+      className="heatmap"
+      role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves the readout over the cells
+      tabIndex={0}
+      aria-label={label}
+      onPointerMove={onPointer}
+      onPointerDown={onPointer}
+      onPointerLeave={() => pointed.over(null)}
+      onKeyDown={onKeyDown}
+    >
+      <canvas ref={canvas} width={columns} height={rows} role="img" aria-label={label} />
+      <div ref={rowMark} className="mark row-mark" hidden />
+      <div ref={columnMark} className="mark column-mark" hidden />
+    </div>
+  );
+}
+
+/** For pictures whose rows and columns are tokens. */
+export function tokenCells(rows: readonly number[], columns: readonly number[]) {
+  const indexOf = (list: readonly number[], token: number | null) => {
+    const at = token === null ? -1 : list.indexOf(token);
+    return at < 0 ? null : at;
+  };
+  return {
+    cellOf: ({ query, key }: Pointed): Cell => ({ row: indexOf(rows, query), column: indexOf(columns, key) }),
+    pointedOf: (row: number, column: number): Pointed => ({ ...nothing, query: rows[row], key: columns[column] }),
+  };
+}

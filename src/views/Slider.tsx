@@ -1,0 +1,33 @@
+interface SliderProps {
+  readonly label: string;
+  readonly count: number;
+  /** From 0; shown from 1. */
+  readonly value: number;
+  readonly disabled?: boolean;
+  onChange(value: number): void;
+}
+
+/** Chooses one of a few, counted from 1. */
+export function Slider({ label, count, value, disabled, onChange }: SliderProps) {
+  const id = `${label.toLowerCase()}-slider`;
+  return (
+    <div className="slider">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        type="range"
+        min={1}
+        max={count}
+        step={1}
+        value={value + 1}
+        disabled={disabled}
+        aria-valuetext={`${value + 1} of ${count}`}
+        onChange={(event) => onChange(event.target.valueAsNumber - 1)}
+      />
+      <output htmlFor={id} aria-live="off" role="presentation">
+        {value + 1}
+        <span className="muted"> / {count}</span>
+      </output>
+    </div>
+  );
+}

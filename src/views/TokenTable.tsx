@@ -1,0 +1,181 @@
+import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
+import type { PromptToken } from '../clip/tokens.ts';
+import { prepared, tokenLabel, tokenLabels } from '../state/selectors.ts';
+import { type ColourScale, cssColour, weightScale } from './color.ts';
+import { Legend } from './Legend.tsx';
+import { brief } from './numbers.ts';
+import { pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { useDark, useFacts } from './useFacts.ts';
+
+export function TokenTable() {
+  const shown = useFacts((s) => prepared(s, s.side));
+  const tokenizer = useFacts((s) => s.tokenizer);
+  const loadTokenizer = useFacts((s) => s.loadTokenizer);
+  const dark = useDark();
+  const scale = useMemo(() => weightScale(dark), [dark]);
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  useMarks(body);
+
+  if (tokenizer.phase !== 'ready' || !shown)
+    return (
+      <section className="panel" id="tokens" aria-labelledby="tokens-title">
+        <h2 id="tokens-title">Tokens</h2>
+        {tokenizer.phase === 'failed' ? (
+          <div className="notice" data-severity="error" role="alert">
+            <span>{tokenizer.message}</span>
+            <button type="button" onClick={() => void loadTokenizer()}>
+              Try again
+            </button>
+          </div>
+        ) : (
+          <p className="muted">Loading the vocabulary</p>
+        )}
+      </section>
+    );
+
+  const { tokens } = shown.chunk;
+  const { keyMask } = shown.passes[0];
+  const labels = tokenLabels(tokens, tokenizer.tokenizer);
+  const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
+  const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
+  const rows = pads > 1 && !expanded ? tokens.slice(0, firstPad + 1) : tokens;
+
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step || !(event.target instanceof HTMLTableRowElement)) return;
+    event.preventDefault();
+    const next = step < 0 ? event.target.previousElementSibling : event.target.nextElementSibling;
+    if (next instanceof HTMLElement) next.focus();
+  };
+
+  return (
+    <section className="panel" id="tokens" aria-labelledby="tokens-title">
+      <header>
+        <h2 id="tokens-title">Tokens</h2>
+        <Legend title="Weight" scale={scale} />
+      </header>
+      <table className="tokens" aria-labelledby="tokens-title">
+        <thead>
+          <tr>
+            <th scope="col" className="number">
+              #
+            </th>
+            <th scope="col" className="number">
+              Id
+            </th>
+            <th scope="col">Token</th>
+            <th scope="col" className="number">
+              Weight
+            </th>
+            <th
+              scope="col"
+              className="number"
+              title="1: the token may be seen as a key. 0: it is masked for every query."
+            >
+              Mask bit
+            </th>
+          </tr>
+        </thead>
+        <tbody
+          ref={body}
+          onPointerOver={(event) => {
+            const index = tokenOf(event.target);
+            pointed.over(index === null ? null : tokenAt(index));
+          }}
+          onPointerLeave={() => pointed.over(null)}
+          onFocus={(event) => {
+            const index = tokenOf(event.target);
+            if (index !== null) pointed.rest(tokenAt(index));
+          }}
+          onBlur={() => pointed.rest(null)}
+          onKeyDown={onKeyDown}
+        >
+          {rows.map((token, i) => {
+            const isRun = pads > 1 && i === firstPad;
+            return (
+              <TokenRow
+                key={`${i} ${token.kind}`}
+                token={token}
+                index={i}
+                end={isRun && !expanded ? tokens.length : i + 1}
+                label={labels[i]}
+                visible={keyMask[i] === 1}
+                scale={scale}
+              >
+                {isRun && (
+                  <button
+                    type="button"
+                    className="small"
+                    aria-expanded={expanded}
+                    onClick={() => setExpanded(!expanded)}
+                  >
+                    {expanded ? 'Collapse' : `× ${pads} Expand`}
+                  </button>
+                )}
+              </TokenRow>
+            );
+          })}
+        </tbody>
+      </table>
+      {shown.cut.length > 0 && (
+        <div className="cut-off">
+          <p>
+            {shown.cut.length === 1
+              ? 'One more token does not fit into the 75 and has no effect:'
+              : `${shown.cut.length} more tokens do not fit into the 75 and have no effect:`}
+          </p>
+          <ul>
+            {shown.cut.map((token, i) => (
+              <li key={i} title={`${token.text}, id ${token.id}`}>
+                {tokenLabel(token, tokenizer.tokenizer)}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface TokenRowProps {
+  readonly token: PromptToken;
+  readonly index: number;
+  /** Past the last token that the row stands for. */
+  readonly end: number;
+  readonly label: string;
+  readonly visible: boolean;
+  readonly scale: ColourScale;
+  readonly children: ReactNode;
+}
+
+function TokenRow({ token, index, end, label, visible, scale, children }: TokenRowProps) {
+  const { kind, id, text, weight } = token;
+  const isWordEnd = text.endsWith('</w>');
+  return (
+    <tr data-kind={kind} data-token={index} data-token-end={end} tabIndex={index === 0 ? 0 : -1}>
+      <td className="number muted">{end > index + 1 ? `${index}–${end - 1}` : index}</td>
+      <td className="number">{id}</td>
+      <td className="text" title={text}>
+        {kind === 'text' ? (
+          <>
+            {label}
+            {isWordEnd && <span className="word-end">{'</w>'}</span>}
+          </>
+        ) : (
+          <>
+            <b>{label}</b> <span className="word-end">{text}</span>
+          </>
+        )}
+        {children}
+      </td>
+      <td className="number weight" title={String(weight)}>
+        <i className="swatch" style={{ backgroundColor: cssColour(scale, weight) }} />
+        {brief(weight)}
+      </td>
+      <td className="number bit" data-bit={visible ? 1 : 0}>
+        {visible ? 1 : 0}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,75 @@
+import { type RefObject, useEffect, useSyncExternalStore } from 'react';
+
+/** What the person points at, in token indices from 0; the same everywhere on the page. */
+export interface Pointed {
+  readonly query: number | null;
+  readonly key: number | null;
+  /** Index into the hidden size. */
+  readonly dimension: number | null;
+}
+
+export const nothing: Pointed = { query: null, key: null, dimension: null };
+
+/** A token as such: as a query and as a key. */
+export function tokenAt(index: number): Pointed {
+  return { query: index, key: index, dimension: null };
+}
+
+let over: Pointed | null = null;
+let rest: Pointed | null = null;
+const listeners = new Set<() => void>();
+
+function tell(): void {
+  for (const listener of listeners) listener();
+}
+
+/** Outside the page's store, because it changes with every move of the pointer: nothing but marks and readouts follows. */
+export const pointed = {
+  get: (): Pointed => over ?? rest ?? nothing,
+  /** Under the pointer; null when it has left. */
+  over(at: Pointed | null): void {
+    over = at;
+    tell();
+  },
+  /** Where the caret or the keyboard is: what is pointed at when the pointer is elsewhere. */
+  rest(at: Pointed | null): void {
+    rest = at;
+    tell();
+  },
+  subscribe(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+};
+
+export function usePointed(): Pointed {
+  return useSyncExternalStore(pointed.subscribe, pointed.get);
+}
+
+/** Index of the token that an element (or one around it) stands for. */
+export function tokenOf(target: EventTarget | null): number | null {
+  const index = target instanceof Element ? target.closest<HTMLElement>('[data-token]')?.dataset.token : undefined;
+  return index === undefined ? null : Number(index);
+}
+
+/**
+ * Marks the elements inside that stand for what is pointed at, without rendering: those with `data-token` (first index,
+ * and `data-token-end` past the last) get `data-pointed="query"` or `"key"`. `only` limits them to one of the two.
+ */
+export function useMarks(container: RefObject<HTMLElement | null>, only?: 'query' | 'key'): void {
+  useEffect(() => {
+    const mark = () => {
+      const { query, key } = pointed.get();
+      for (const element of container.current?.querySelectorAll<HTMLElement>('[data-token]') ?? []) {
+        const start = Number(element.dataset.token);
+        const end = Number(element.dataset.tokenEnd ?? start + 1);
+        const holds = (index: number | null) => index !== null && start <= index && index < end;
+        if (only !== 'key' && holds(query)) element.dataset.pointed = 'query';
+        else if (only !== 'query' && holds(key)) element.dataset.pointed = 'key';
+        else delete element.dataset.pointed;
+      }
+    };
+    mark();
+    return pointed.subscribe(mark);
+  });
+}

@@ -1,0 +1,133 @@
+import { expect, test, vi } from 'vitest';
+import { clipTiny } from '../clip/config.ts';
+import { encoderPass } from '../clip/masks.ts';
+import { createEncoderClient, SupersededError } from './client.ts';
+import type { FromWorker, ModelInfo, ToWorker } from './messages.ts';
+
+/** A worker that answers when it is told to. */
+function fakeWorker() {
+  const target = new EventTarget();
+  const asked: ToWorker[] = [];
+  return {
+    asked,
+    worker: {
+      postMessage: (message: ToWorker) => void asked.push(message),
+      addEventListener: target.addEventListener.bind(target),
+    } as Pick<Worker, 'postMessage' | 'addEventListener'>,
+    answer: (data: FromWorker) => target.dispatchEvent(new MessageEvent('message', { data })),
+    crash: (message: string) => target.dispatchEvent(Object.assign(new Event('error'), { message })),
+    ids: (type: ToWorker['type']) => asked.filter((message) => message.type === type).map(({ id }) => id),
+  };
+}
+
+function connected() {
+  const fake = fakeWorker();
+  const onLost = vi.fn();
+  return { ...fake, onLost, client: createEncoderClient(fake.worker, onLost) };
+}
+
+const want = { hiddenStates: [], attentions: true };
+const pass = (id: number) => encoderPass(Uint32Array.of(49406, id, 49407), 'causal');
+const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77, dispatches: 10 };
+const encoded = (id: number): FromWorker => ({
+  type: 'encoded',
+  id,
+  outputs: [{ lastHiddenState: Float32Array.of(id), hiddenStates: new Map() }],
+  stats,
+});
+const model: ModelInfo = {
+  name: 'synthetic-tiny',
+  random: true,
+  config: clipTiny,
+  dtype: 'F32',
+  gpuBytes: 1,
+  finalLayerNorm: { weight: new Float32Array(64), bias: new Float32Array(64) },
+};
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('answers go to the request with their id, in whatever order they come', async () => {
+  const { client, answer, ids } = connected();
+  const adapter = client.start();
+  const output = client.encode([pass(1)], want);
+  answer(encoded(ids('encode')[0]));
+  answer({ type: 'started', id: ids('start')[0], adapter: { description: 'a GPU', software: false } });
+  expect((await output).stats).toBe(stats);
+  expect(await adapter).toEqual({ description: 'a GPU', software: false });
+});
+
+test('latest wins: one encode runs, one waits, the one between is never sent', async () => {
+  const { client, answer, asked, ids } = connected();
+  const first = client.encode([pass(1)], want);
+  const second = client.encode([pass(2)], want);
+  const third = client.encode([pass(3)], want);
+  await expect(second).rejects.toBeInstanceOf(SupersededError);
+  expect(ids('encode')).toHaveLength(1);
+
+  answer(encoded(ids('encode')[0]));
+  await first;
+  await settled();
+  const sent = asked.filter((message) => message.type === 'encode').map(({ passes }) => passes[0].inputIds[1]);
+  expect(sent).toEqual([1, 3]);
+  answer(encoded(ids('encode')[1]));
+  expect((await third).outputs[0].lastHiddenState[0]).toBe(ids('encode')[1]);
+});
+
+test('a failed encode keeps its name and sentence, and lets the waiting one run', async () => {
+  const { client, answer, ids } = connected();
+  const first = client.encode([pass(1)], want);
+  const second = client.encode([pass(2)], want);
+  answer({ type: 'failed', id: ids('encode')[0], name: 'GpuError', message: 'Out of memory.' });
+  await expect(first).rejects.toMatchObject({ name: 'GpuError', message: 'Out of memory.' });
+  await settled();
+  answer(encoded(ids('encode')[1]));
+  expect((await second).outputs).toHaveLength(1);
+});
+
+test('a load reports its own progress and no other load’s', async () => {
+  const { client, answer, ids } = connected();
+  const progress = vi.fn();
+  const load = client.load({ kind: 'synthetic', size: 'tiny' }, progress);
+  const [id] = ids('load');
+  answer({ type: 'progress', id: id + 100, progress: { done: 9, total: 9 } });
+  answer({ type: 'progress', id, progress: { done: 1, total: 2 } });
+  answer({ type: 'loaded', id, model });
+  expect(await load).toBe(model);
+  answer({ type: 'progress', id, progress: { done: 2, total: 2 } });
+  expect(progress.mock.calls).toEqual([[{ done: 1, total: 2 }]]);
+});
+
+test('a new load cancels the one in progress; a finished one needs no cancelling', async () => {
+  const { client, answer, asked, ids } = connected();
+  const first = client.load({ kind: 'synthetic', size: 'full' }, () => {});
+  const second = client.load({ kind: 'synthetic', size: 'tiny' }, () => {});
+  const [one, two] = ids('load');
+  expect(asked.map(({ type, id }) => [type, id])).toEqual([
+    ['load', one],
+    ['cancel', one],
+    ['load', two],
+  ]);
+  answer({ type: 'failed', id: one, name: 'AbortError', message: 'Cancelled.' });
+  await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+  client.cancelLoad();
+  expect(ids('cancel')).toEqual([one, two]);
+  answer({ type: 'loaded', id: two, model });
+  await second;
+  client.cancelLoad();
+  expect(ids('cancel')).toEqual([one, two]);
+});
+
+test('a worker that stops fails everything that is open', async () => {
+  const { client, crash } = connected();
+  const open = [client.start(), client.encode([pass(1)], want)];
+  crash('Script error');
+  for (const request of open) await expect(request).rejects.toThrow('Script error');
+});
+
+test('a lost GPU is told, once, and answers no request', async () => {
+  const { client, answer, onLost, ids } = connected();
+  const output = client.encode([pass(1)], want);
+  answer({ type: 'lost', message: 'The driver was reset.' });
+  expect(onLost.mock.calls).toEqual([['The driver was reset.']]);
+  answer({ type: 'failed', id: ids('encode')[0], name: 'GpuError', message: 'Lost.' });
+  await expect(output).rejects.toThrow('Lost.');
+});
