@@ -1,0 +1,208 @@
+import { describeKind, fileKind } from './fileKind.ts';
+import type { ByteSource } from './sources.ts';
+import {
+  dtypeBytes,
+  elementCount,
+  excerpt,
+  rowBytes,
+  type StoredTensor,
+  type TensorDtype,
+  type TensorFile,
+} from './tensorFile.ts';
+
+/** A file that is not safetensors, or not valid safetensors. The message is one sentence that names the file. */
+export class SafetensorsError extends Error {
+  override name = 'SafetensorsError';
+}
+
+/** The format's own limit (safetensors, `MAX_HEADER_SIZE`). */
+const maxHeaderBytes = 100_000_000;
+
+/** {"name": {"shape": [ ]}}: nothing in a header nests deeper. */
+const maxDepth = 3;
+
+/** The first key that occurs twice in one object, or the depth that is too much. JSON.parse would keep the last silently. */
+function headerFault(json: string): string | undefined {
+  const keys: Set<string>[] = [];
+  let depth = 0;
+  let text = '';
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '"') {
+      const start = i;
+      for (i++; i < json.length && json[i] !== '"'; i++) if (json[i] === '\\') i++;
+      text = json.slice(start, i + 1);
+    } else if (c === ':') {
+      // Two spellings of one key ("a" and "\u0061") are the same key.
+      const key = text.includes('\\') ? JSON.parse(text) : text.slice(1, -1);
+      if (keys[depth]?.has(key)) return `names ${excerpt(key)} twice`;
+      keys[depth]?.add(key);
+    } else if (c === '{' || c === '[') {
+      if (++depth > maxDepth) return 'is nested too deeply';
+      keys[depth] = new Set();
+    } else if (c === '}' || c === ']') depth--;
+  }
+  return undefined;
+}
+
+function parseHeader(bytes: Uint8Array, fail: (why: string) => never): Record<string, unknown> {
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const fault = headerFault(json);
+    if (fault) fail(`has a header that ${fault}`);
+    // It begins with '{', so what parses is an object.
+    return JSON.parse(json);
+  } catch (error) {
+    if (error instanceof TypeError) fail('has a header that is not UTF-8 text');
+    if (error instanceof SyntaxError) fail('has a header that is not valid JSON');
+    throw error;
+  }
+}
+
+const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
+
+interface Entry {
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+  /** Relative to the end of the header. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the header says of one tensor, correct in itself; whether the file has those bytes is checkTiling's question. */
+function checkedEntry(name: string, value: unknown, fail: (why: string) => never): Entry {
+  const tensor = `tensor ${excerpt(name)}`;
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
+  if (typeof dtype !== 'string' || !Array.isArray(shape) || !Array.isArray(offsets))
+    fail(`describes ${tensor} without a dtype, a shape and data_offsets`);
+  if (!Object.hasOwn(dtypeBytes, dtype)) fail(`stores ${tensor} as ${excerpt(dtype)}, which is not a known type`);
+  if (!shape.every(isSize)) fail(`gives ${tensor} the shape ${excerpt(shape)}, which is not a list of sizes`);
+  const [start, end] = offsets;
+  if (offsets.length !== 2 || !isSize(start) || !isSize(end) || end < start)
+    fail(`gives ${tensor} the data_offsets ${excerpt(offsets)}, which are not a start and an end`);
+  const type = dtype as TensorDtype;
+  const expected = elementCount(shape) * dtypeBytes[type];
+  if (expected !== end - start)
+    fail(`gives ${tensor} ${end - start} bytes, but ${type} ${excerpt(shape)} takes ${expected}`);
+  return { dtype: type, shape, start, end };
+}
+
+/**
+ * Tensors must tile the data, as the format demands: no overlap, no hole, nothing left over. Its other readers refuse
+ * such files too; one that has them was cut, joined or made to smuggle something.
+ */
+function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fail: (why: string) => never): void {
+  let at = 0;
+  let previous = '';
+  for (const [name, { start, end }] of entries.toSorted(([, a], [, b]) => a.start - b.start || a.end - b.end)) {
+    if (start < at) fail(`has overlapping tensors: ${excerpt(previous)} and ${excerpt(name)} share bytes`);
+    if (start > at) fail(`has a hole of ${start - at} bytes before tensor ${excerpt(name)}`);
+    at = end;
+    previous = name;
+  }
+  if (at > dataBytes) fail(`is cut off: its tensors take ${at} bytes, but only ${dataBytes} are there`);
+  if (at < dataBytes) fail(`has ${dataBytes - at} bytes after its last tensor that belong to none`);
+}
+
+/** `__metadata__`: an object of texts, or null. */
+function checkedMetadata(value: unknown, fail: (why: string) => never): Map<string, string> {
+  if (typeof value !== 'object' || Array.isArray(value)) fail('has __metadata__ that is not an object');
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>);
+  for (const [key, text] of entries)
+    if (typeof text !== 'string') fail(`has metadata ${excerpt(key)} that is not text`);
+  return new Map(entries as [string, string][]);
+}
+
+/**
+ * Reads and checks the header of a safetensors file: u64 length, JSON `{name: {dtype, shape, data_offsets}}`, data.
+ * Allocates no more than the header the file really has. Throws SafetensorsError.
+ */
+export async function openSafetensors(source: ByteSource, signal?: AbortSignal): Promise<TensorFile> {
+  const fail: (why: string) => never = (why) => {
+    throw new SafetensorsError(`"${source.name}" ${why}.`);
+  };
+  const head = await source.read(0, Math.min(64, source.size), signal);
+  const kind = fileKind(head);
+  if (kind !== 'safetensors' && kind !== 'unknown') fail(describeKind(kind));
+  if (head.length < 8) fail(`is not a safetensors file: it has only ${head.length} bytes`);
+  const headerBytes = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
+  if (headerBytes < 2n || (head.length > 8 && head[8] !== 0x7b)) fail('is not a safetensors file');
+  if (headerBytes > maxHeaderBytes)
+    fail(`claims a header of ${headerBytes} bytes, more than the ${maxHeaderBytes} that safetensors allows`);
+  const dataStart = 8 + Number(headerBytes);
+  if (dataStart > source.size)
+    fail(`is cut off: its header ends at byte ${dataStart}, but the file has only ${source.size} bytes`);
+
+  const header = parseHeader(await source.read(8, dataStart, signal), fail);
+  let metadata = new Map<string, string>();
+  const entries: [string, Entry][] = [];
+  for (const [name, value] of Object.entries(header))
+    if (name === '__metadata__') metadata = checkedMetadata(value, fail);
+    else entries.push([name, checkedEntry(name, value, fail)]);
+  checkTiling(entries, source.size - dataStart, fail);
+
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of entries)
+    tensors.set(name, {
+      dtype: entry.dtype,
+      shape: entry.shape,
+      read(signal, rows) {
+        const { start, end } = rowBytes(entry, rows);
+        return source.read(dataStart + entry.start + start, dataStart + entry.start + end, signal);
+      },
+    });
+  return { source, format: 'safetensors', metadata, tensors };
+}
+
+/** A tensor to be written, without its bytes. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+}
+
+/**
+ * The bytes before the data, and the order in which the tensors' bytes must follow: widest type first, so that every
+ * tensor is aligned to its type (the order of Python's safetensors). Length a multiple of 8.
+ */
+export function safetensorsHeader<T extends TensorSpec>(
+  specs: readonly T[],
+  metadata: Readonly<Record<string, string>> = {},
+): { header: Uint8Array<ArrayBuffer>; order: T[] } {
+  const order = specs.toSorted(
+    (a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+  );
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  let at = 0;
+  for (const spec of order) {
+    const end = at + elementCount(spec.shape) * dtypeBytes[spec.dtype];
+    entries.push([spec.name, { dtype: spec.dtype, shape: spec.shape, data_offsets: [at, end] }]);
+    at = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const header = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
+  header.set(json, 8);
+  return { header, order };
+}
+
+/** A whole safetensors file in memory. `data` is row-major, little-endian. */
+export function writeSafetensors(
+  tensors: readonly (TensorSpec & { readonly data: ArrayBufferView })[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const { header, order } = safetensorsHeader(tensors, metadata);
+  const out = new Uint8Array(order.reduce((sum, tensor) => sum + tensor.data.byteLength, header.length));
+  out.set(header);
+  let at = header.length;
+  for (const { name, dtype, shape, data } of order) {
+    if (data.byteLength !== elementCount(shape) * dtypeBytes[dtype])
+      throw new RangeError(
+        `Tensor "${name}" has ${data.byteLength} bytes, but ${dtype} [${shape}] needs another number.`,
+      );
+    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return out;
+}

@@ -1,0 +1,70 @@
+import type { ByteSource } from './sources.ts';
+
+/** Bytes of one element, by safetensors' dtype names. */
+export const dtypeBytes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+  C64: 8,
+} as const;
+
+export type TensorDtype = keyof typeof dtypeBytes;
+
+/** Half-open range along the first dimension. */
+export interface Rows {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A tensor that still lies in its file. */
+export interface StoredTensor {
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+  /** The elements, or those of some rows: row-major, little-endian, as stored; the caller owns the bytes. */
+  read(signal?: AbortSignal, rows?: Rows): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** A file of named tensors, whatever its format; opening one reads its directory, never its data. */
+export interface TensorFile {
+  readonly source: ByteSource;
+  readonly format: 'safetensors' | 'torch';
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** Number of elements; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** A name or value out of a file, as JSON, short enough for a message whatever the file holds. */
+export function excerpt(value: unknown): string {
+  const longest = 100;
+  if (typeof value === 'string') return JSON.stringify(value.length > longest ? `${value.slice(0, longest)}…` : value);
+  const json = JSON.stringify(value) ?? 'nothing';
+  return json.length > longest ? `${json.slice(0, longest)}…` : json;
+}
+
+/** Bytes of `rows` (all by default) of a dense tensor, relative to its first byte. Throws RangeError on rows it lacks. */
+export function rowBytes(tensor: Pick<StoredTensor, 'dtype' | 'shape'>, rows?: Rows): { start: number; end: number } {
+  const bytes = elementCount(tensor.shape) * dtypeBytes[tensor.dtype];
+  if (!rows) return { start: 0, end: bytes };
+  const count = tensor.shape[0] ?? 0;
+  if (!(rows.start >= 0 && rows.start <= rows.end && rows.end <= count))
+    throw new RangeError(`Rows ${rows.start} to ${rows.end} were asked for of a tensor of ${count} rows.`);
+  const perRow = elementCount(tensor.shape.slice(1)) * dtypeBytes[tensor.dtype];
+  return { start: rows.start * perRow, end: rows.end * perRow };
+}
