@@ -84,3 +84,17 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
   for (let i = 0; i < bits.length; i++) out[i] = round(bits[i]);
   return new Uint8Array(out.buffer);
 }
+
+/** Index of the first element that is NaN or infinite (exponent all ones), or -1. */
+export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): number {
+  if (dtype === 'F32') {
+    const floats = float32View(bytes);
+    const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+    for (let i = 0; i < words.length; i++) if ((words[i] & 0x7f800000) === 0x7f800000) return i;
+  } else {
+    const exponent = dtype === 'F16' ? 0x7c00 : 0x7f80;
+    const halves = uint16View(bytes);
+    for (let i = 0; i < halves.length; i++) if ((halves[i] & exponent) === exponent) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,33 @@
+import { safetensorsHeader, type TensorSpec } from '../safetensors.ts';
+import type { ByteSource } from '../sources.ts';
+import { dtypeBytes, elementCount } from '../tensorFile.ts';
+
+/** `source`, and the ranges that were read of it. */
+export function spySource(source: ByteSource): ByteSource & { readonly reads: (readonly [number, number])[] } {
+  const reads: [number, number][] = [];
+  return {
+    name: source.name,
+    size: source.size,
+    reads,
+    read(start, end, signal) {
+      reads.push([start, end]);
+      return source.read(start, end, signal);
+    },
+  };
+}
+
+/** A safetensors file of any size whose data are all zeros and take no memory until they are read. */
+export function zeroSource(specs: readonly TensorSpec[], name = 'zeros.safetensors'): ByteSource {
+  const { header } = safetensorsHeader(specs);
+  const dataBytes = specs.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
+  return {
+    name,
+    size: header.length + dataBytes,
+    async read(start, end, signal) {
+      signal?.throwIfAborted();
+      const bytes = new Uint8Array(end - start);
+      if (start < header.length) bytes.set(header.subarray(start, end));
+      return bytes;
+    },
+  };
+}

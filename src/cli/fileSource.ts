@@ -1,0 +1,37 @@
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type ByteSource, checkRange, SourceError } from '../checkpoint/sources.ts';
+
+/** A file on disk, for Node. Opened for each read, so that nothing has to be closed. Throws SourceError if it is no file. */
+export function fileSource(path: string): ByteSource {
+  const name = basename(path);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new SourceError(`"${path}" does not exist.`);
+  if (!stat.isFile()) throw new SourceError(`"${path}" is not a file.`);
+  const source: ByteSource = {
+    name,
+    size: stat.size,
+    async read(start, end, signal) {
+      signal?.throwIfAborted();
+      checkRange(source, start, end);
+      const bytes = new Uint8Array(end - start);
+      const file = await open(path).catch((cause: unknown) => {
+        throw new SourceError(`"${path}" cannot be opened.`, { cause });
+      });
+      try {
+        for (let at = 0; at < bytes.length; ) {
+          // In pieces, so that an abort is heard within a large tensor.
+          const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 1 << 26), start + at);
+          signal?.throwIfAborted();
+          if (bytesRead === 0) throw new SourceError(`"${path}" ended at byte ${start + at}; was it changed?`);
+          at += bytesRead;
+        }
+      } finally {
+        await file.close();
+      }
+      return bytes;
+    },
+  };
+  return source;
+}
