@@ -1,7 +1,8 @@
 // Makes a fresh clone ready to run, with Node's own modules only, because it runs before anything is installed:
-// npm packages, the tokenizer's merges and, with --tests, a Chromium whose SwiftShader the GPU tests also use.
+// npm packages, the tokenizer's merges and, with --tests, a Chromium whose SwiftShader the GPU tests also use; with --gpu
+// that Chromium only where a Linux machine has no Vulkan driver at all.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -38,7 +39,14 @@ function installChromium() {
   if (!findChromium()) throw new Error('No Chromium found. Install one and name it in CHROMIUM_PATH.');
 }
 
+function hasGraphics() {
+  if (process.platform !== 'linux' || process.env.VK_ICD_FILENAMES) return true;
+  return ['/etc/vulkan/icd.d', '/usr/share/vulkan/icd.d'].some(
+    (path) => existsSync(path) && readdirSync(path).length > 0,
+  );
+}
+
 installPackages();
 await writeMerges();
 const { findChromium } = await import('./chromium.mjs');
-if (process.argv.includes('--tests')) installChromium();
+if (process.argv.includes('--tests') || (process.argv.includes('--gpu') && !hasGraphics())) installChromium();

@@ -17,7 +17,8 @@ export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice>
     throw new WebGpuUnavailableError(
       'This browser has no WebGPU, so the encoder cannot run; a current Chrome, Edge, Firefox or Safari has it.',
     );
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  // Dawn for Node throws where a browser answers null.
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (!adapter)
     throw new WebGpuUnavailableError(
       'WebGPU found no graphics adapter; update the graphics driver, or allow hardware acceleration in the settings.',

@@ -1,0 +1,147 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
+import { memorySource } from '../checkpoint/sources.ts';
+import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { checkpointBytes } from '../checkpoint/testing/checkpoints.ts';
+import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import { encoderPass, type MaskMode, maskModes } from '../clip/masks.ts';
+import index from '../clip/recorded/index.json';
+import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
+import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
+import type { WeightDtype, WeightSource } from '../clip/weights.ts';
+import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
+import { testAdapters, testDevice } from './testing/adapters.ts';
+
+const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
+const everything = ({ numHiddenLayers: N }: ClipTextConfig): EncoderWant => ({
+  hiddenStates: Array.from({ length: N + 1 }, (_, i) => i),
+  attentions: true,
+});
+const passOf = (prompt: number, mask: MaskMode): EncoderPass => encoderPass(Uint32Array.from(index.ids[prompt]), mask);
+
+/** Max abs 1e-4 and rms 2e-5: an order above what float32 costs at full size. */
+function expectEncoded(what: string, actual: Float32Array, expected: ArrayLike<number>): void {
+  expectClose(what, actual, expected, 1e-4);
+  const rms = Math.sqrt(actual.reduce((sum, v, i) => sum + (v - expected[i]) ** 2, 0) / actual.length);
+  expect(rms, `${what}: rms`).toBeLessThanOrEqual(2e-5);
+}
+
+/** Stage by stage in the order they are computed, so that a failure names the first wrong one. */
+function expectStages(what: string, config: ClipTextConfig, actual: EncoderOutput, expected: ReferenceOutput): void {
+  const { numHiddenLayers: N, numAttentionHeads: h, maxPositionEmbeddings: L } = config;
+  for (let i = 0; i <= N; i++) {
+    if (i > 0)
+      expectEncoded(
+        `${what}: attentions ${i - 1}`,
+        actual.attentions!.subarray((i - 1) * h * L * L, i * h * L * L),
+        expected.attentions[i - 1],
+      );
+    expectEncoded(`${what}: hiddenStates ${i}`, actual.hiddenStates.get(i)!, expected.hiddenStates[i]);
+  }
+  expectEncoded(`${what}: lastHiddenState`, actual.lastHiddenState, expected.lastHiddenState);
+}
+
+const viaSafetensors = async (config: ClipTextConfig, dtype: WeightDtype): Promise<WeightSource> =>
+  openCheckpoint(memorySource(await checkpointBytes({ config, dtype, layout: 'ldm' }), 'model.safetensors'));
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  describe('tiny, from a safetensors file', () => {
+    let encoder: GpuEncoder;
+    beforeAll(async () => {
+      encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipTiny, 'F32'));
+    });
+
+    test.each(recordedMasks)(
+      'equals every recorded stage under the mask "%s", all prompts in one batch',
+      async (mask) => {
+        const passes = index.ids.map((_, prompt) => passOf(prompt, mask));
+        const { outputs, dispatches } = await encoder.encode(passes, everything(clipTiny));
+        expect(dispatches).toBe(2 + 7 * clipTiny.numHiddenLayers);
+        const recorded = (what: string) => recordedArray(`clip/recorded/tiny_B_${mask}_${what}.npy`);
+        // Hidden states and attentions were recorded of prompts 1 and 3.
+        for (const [row, prompt] of [1, 3].entries()) {
+          const { hiddenStates, attentions } = outputs[prompt];
+          for (let i = 0; i <= clipTiny.numHiddenLayers; i++)
+            expectEncoded(`prompt ${prompt}: hiddenStates ${i}`, hiddenStates.get(i)!, at(recorded('hidden'), row, i));
+          expectEncoded(`prompt ${prompt}: attentions`, attentions!, at(recorded('attn_p1_p3'), row));
+        }
+        for (const [prompt, { lastHiddenState }] of outputs.entries())
+          expectEncoded(`prompt ${prompt}: lastHiddenState`, lastHiddenState, at(recorded('last'), prompt));
+      },
+    );
+
+    test('equals the float64 encoder with no mask at all, and one pass alone equals the same pass in a batch', async () => {
+      const reference = await referenceEncoder(syntheticWeights(clipTiny));
+      const passes = maskModes.map((mask) => passOf(3, mask));
+      const batched = (await encoder.encode(passes, everything(clipTiny))).outputs;
+      for (const [i, pass] of passes.entries()) {
+        expectStages(maskModes[i], clipTiny, batched[i], reference(pass));
+        const [alone] = (await encoder.encode([pass], everything(clipTiny))).outputs;
+        expect(alone).toEqual(batched[i]);
+      }
+    });
+
+    test('encodes more passes than one submit holds, and only what is wanted', async () => {
+      const passes = Array.from({ length: 19 }, (_, i) => passOf(i % index.ids.length, 'causal'));
+      const { outputs } = await encoder.encode(passes, { hiddenStates: [], attentions: false });
+      expect(outputs).toHaveLength(19);
+      for (const [i, output] of outputs.entries()) {
+        expect(output.lastHiddenState).toEqual(outputs[i % index.ids.length].lastHiddenState);
+        expect([output.hiddenStates.size, output.attentions]).toEqual([0, undefined]);
+      }
+    });
+
+    test('vectors replace token embeddings', async () => {
+      const vector = Float32Array.from({ length: clipTiny.hiddenSize }, (_, i) => Math.sin(i));
+      const pass = { ...passOf(1, 'causal'), vectors: new Map([[3, vector]]) };
+      const reference = await referenceEncoder(syntheticWeights(clipTiny));
+      const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
+      expectStages('vectors', clipTiny, output, reference(pass));
+    });
+  });
+
+  test.each(['F16', 'BF16'] as const)(
+    'tiny in %s equals the float64 encoder on the same rounded weights',
+    async (dtype) => {
+      const source = await viaSafetensors(clipTiny, dtype);
+      const encoder = await createGpuEncoder(await testDevice(adapter), source);
+      expect(encoder.dtype).toBe(dtype);
+      const pass = passOf(2, 'causal');
+      const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
+      expectStages(dtype, clipTiny, output, (await referenceEncoder(source))(pass));
+      encoder.destroy();
+    },
+  );
+
+  test('a load that is cancelled rejects with the signal and frees what it had', async () => {
+    const abort = new AbortController();
+    const made = createGpuEncoder(await testDevice(adapter), syntheticWeights(clipTiny), {
+      signal: abort.signal,
+      onProgress: (done, total) => done > total / 2 && abort.abort(),
+    });
+    await expect(made).rejects.toThrow('abort');
+  });
+});
+
+describe('full size, from a safetensors file', () => {
+  let reference: ReferenceOutput;
+  beforeAll(async () => {
+    reference = (await referenceEncoder(syntheticWeights(clipVitL14)))(passOf(1, 'causal'));
+  });
+
+  test.each(testAdapters)('on %s equals every recorded array, and float64 at every stage', async (adapter) => {
+    const encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipVitL14, 'F32'));
+    const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
+    const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));
+    expect(dispatches).toBe(86);
+    const attn = recordedArray('clip/recorded/full_B_causal_attn_l0_p1.npy');
+    expectEncoded('attentions 0', outputs[0].attentions!.subarray(0, attn.data.length), attn.data);
+    expectStages('causal', clipVitL14, outputs[0], reference);
+    for (const [m, mask] of recordedMasks.entries()) {
+      const last = recordedArray(`clip/recorded/full_B_${mask}_last_p1_p3.npy`);
+      for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
+    }
+    encoder.destroy();
+  });
+});

@@ -1,0 +1,112 @@
+import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
+import { blobSource } from '../checkpoint/sources.ts';
+import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
+import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
+import type { FromWorker, ModelRequest, ToWorker } from './messages.ts';
+
+let gpu: GpuDevice | undefined;
+let encoder: GpuEncoder | undefined;
+let loading: { readonly id: number; readonly abort: AbortController } | undefined;
+
+const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
+
+async function device(): Promise<GpuDevice> {
+  if (gpu) return gpu;
+  const found = await requestGpuDevice(navigator.gpu);
+  gpu = found;
+  found.device.lost.then(({ message, reason }) => {
+    if (gpu !== found) return;
+    gpu = undefined;
+    encoder = undefined;
+    if (reason !== 'destroyed') post({ type: 'lost', message: message || 'the graphics driver gave no reason' });
+  });
+  return found;
+}
+
+function openModel(model: ModelRequest, signal: AbortSignal) {
+  switch (model.kind) {
+    case 'synthetic':
+      return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
+    case 'file':
+      return openCheckpoint(blobSource(model.file), signal);
+    default:
+      return model satisfies never;
+  }
+}
+
+/** Two encoders are held while one replaces the other, so that a load that fails costs nothing. */
+async function load(id: number, model: ModelRequest): Promise<void> {
+  loading?.abort.abort();
+  const abort = new AbortController();
+  loading = { id, abort };
+  try {
+    const { device: on } = await device();
+    const source = await openModel(model, abort.signal);
+    let reported = 0;
+    const made = await createGpuEncoder(on, source, {
+      signal: abort.signal,
+      onProgress(done, total) {
+        // Two hundred messages are as smooth as a bar can show.
+        if (done < total && done - reported < total / 200) return;
+        reported = done;
+        post({ type: 'progress', id, progress: { done, total } });
+      },
+    });
+    if (abort.signal.aborted) {
+      made.destroy();
+      abort.signal.throwIfAborted();
+    }
+    encoder?.destroy();
+    encoder = made;
+    const { config, dtype, gpuBytes, finalLayerNorm } = made;
+    const { name, random } = source;
+    post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes, finalLayerNorm } });
+  } finally {
+    if (loading?.id === id) loading = undefined;
+  }
+}
+
+async function answer(message: ToWorker): Promise<void> {
+  switch (message.type) {
+    case 'start': {
+      const { description, software } = await device();
+      return post({ type: 'started', id: message.id, adapter: { description, software } });
+    }
+    case 'load':
+      return load(message.id, message.model);
+    case 'cancel':
+      if (loading?.id === message.id) loading.abort.abort();
+      return;
+    case 'encode': {
+      if (!encoder) throw new Error('No encoder is loaded.');
+      const { outputs, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
+      const rows = message.passes.length * encoder.config.maxPositionEmbeddings;
+      const transfer = outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
+        lastHiddenState.buffer as ArrayBuffer,
+        ...[...hiddenStates.values()].map((state) => state.buffer as ArrayBuffer),
+        ...(attentions ? [attentions.buffer as ArrayBuffer] : []),
+      ]);
+      return post(
+        {
+          type: 'encoded',
+          id: message.id,
+          outputs,
+          stats: { milliseconds, rowsComputed: rows, rowsTotal: rows, dispatches },
+        },
+        transfer,
+      );
+    }
+    default:
+      return message satisfies never;
+  }
+}
+
+self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  answer(data).catch((error: unknown) => {
+    const { name, message } =
+      error instanceof Error || error instanceof DOMException ? error : new Error(String(error));
+    post({ type: 'failed', id: data.id, name, message });
+  });
+});
