@@ -6,7 +6,6 @@ import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
 import { Masks } from './Masks.tsx';
 import { Notices } from './Notices.tsx';
-import { Options } from './Options.tsx';
 import { Prompts } from './Prompts.tsx';
 import { TokenTable } from './TokenTable.tsx';
 import { useFacts } from './useFacts.ts';
@@ -21,10 +20,9 @@ export function App() {
       <main>
         <Notices />
         <div className="page">
+          <Encoder />
           <div className="column inputs">
             <Prompts />
-            <Options />
-            <Encoder />
             <TokenTable />
           </div>
           <Pictures />

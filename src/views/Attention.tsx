@@ -59,22 +59,22 @@ export function Attention({ encoded, stale }: { encoded: EncodedPrompt | undefin
           <label className="check">
             <input type="checkbox" checked={mean} onChange={(event) => setMean(event.target.checked)} /> Mean over heads
           </label>
-        </div>
-        <div className="field">
-          <label htmlFor="colour-scale">Colour scale</label>
-          <select id="colour-scale" value={kind} onChange={(event) => setKind(event.target.value as ProbabilityKind)}>
-            {probabilityKinds.map((name) => (
-              <option key={name} value={name}>
-                {kindNames[name]}
-              </option>
-            ))}
-          </select>
+          <div className="field">
+            <label htmlFor="colour-scale">Colour scale</label>
+            <select id="colour-scale" value={kind} onChange={(event) => setKind(event.target.value as ProbabilityKind)}>
+              {probabilityKinds.map((name) => (
+                <option key={name} value={name}>
+                  {kindNames[name]}
+                </option>
+              ))}
+            </select>
+          </div>
         </div>
       </div>
       {encoded ? (
         <Maps encoded={encoded} stale={stale} {...{ view, kind, bos, pad, mean, layer, head }} />
       ) : (
-        <Waiting what="Attention" />
+        <Waiting />
       )}
     </section>
   );
@@ -144,7 +144,7 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
         )}
         <p className="help">
           {!bos &&
-            `BOS takes most of the attention (a sink). With it hidden, colours run to the largest probability left, ${most.toPrecision(3)}. `}
+            `In trained encoders BOS takes most of the attention (a sink). With it hidden, colours run up to the largest probability left, ${most.toPrecision(3)}. `}
           {hidden > 0 && `${hidden} of ${tokens.length} tokens hidden; probabilities are those over all keys.`}
         </p>
       </div>

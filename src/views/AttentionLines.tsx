@@ -78,7 +78,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     pointed.over(null);
     pointed.rest({ ...nothing, [toSide]: token });
   };
-  const label = `${title}: lines from ${shown.length} queries, left, to ${shown.length} keys, right. Up and down choose a token, left and right a side.`;
+  const summary = `${title}: lines from ${shown.length} queries, left, to ${shown.length} keys, right.`;
 
   return (
     <>
@@ -88,7 +88,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a token
         tabIndex={0}
-        aria-label={label}
+        aria-label={`${title}: up and down choose a token, left and right a side`}
         style={{ height, fontSize: rowHeight > 14 ? undefined : '10px' }}
         onPointerLeave={() => pointed.over(null)}
         onKeyDown={onKeyDown}
@@ -107,7 +107,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
           ))}
         </ol>
         <div ref={room}>
-          <canvas ref={canvas} role="img" aria-label={label} style={{ height }} />
+          <canvas ref={canvas} role="img" aria-label={summary} style={{ height }} />
         </div>
         <ol
           className="labels rows keys"

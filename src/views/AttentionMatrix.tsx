@@ -28,12 +28,15 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
   const cells = useMemo(() => tokenCells(shown, shown), [shown]);
   const n = shown.length;
   const dense = width / n < labelledCell || undefined;
-  const label = `${title}: ${n} queries as rows, ${n} keys as columns. Arrow keys move over the cells.`;
+  const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
 
   return (
     <>
       <div className="matrix" data-dense={dense} style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}>
-        <span className="axis">query ↓ key →</span>
+        <span className="axis">
+          key →<br />
+          query ↓
+        </span>
         <ol className="labels columns" ref={columnLabels} aria-hidden="true">
           {shown.map((token) => (
             <li key={token} data-token={token}>
@@ -49,7 +52,7 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
           ))}
         </ol>
         <div ref={picture}>
-          <Heatmap pixels={pixels} rows={n} columns={n} label={label} {...cells} />
+          <Heatmap pixels={pixels} rows={n} columns={n} name={title} summary={summary} {...cells} />
         </div>
       </div>
       <AttentionReadout {...props} />

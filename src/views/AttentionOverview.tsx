@@ -97,8 +97,6 @@ export function AttentionOverview({
     });
   };
   const marked = over ?? { layer, head };
-  const name = `All ${N} × ${h} attention maps, a row a layer, a column a head. Arrow keys choose one.`;
-
   return (
     <div className="overview">
       <h3>
@@ -111,7 +109,7 @@ export function AttentionOverview({
           role="application"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a head
           tabIndex={0}
-          aria-label={name}
+          aria-label="All heads: arrow keys choose one"
           style={{ width: h * pitch - gap, height: N * pitch - gap }}
           onPointerMove={(event) => setOver(at(event))}
           onPointerLeave={() => setOver(null)}
@@ -121,7 +119,7 @@ export function AttentionOverview({
           }}
           onKeyDown={onKeyDown}
         >
-          <canvas ref={canvas} role="img" aria-label={name} />
+          <canvas ref={canvas} role="img" aria-label={`${N * h} attention maps, a row a layer, a column a head.`} />
           <div
             className="tile-mark"
             style={{
@@ -139,7 +137,7 @@ export function AttentionOverview({
           )}
         </div>
       </div>
-      <Legend title="Probability" scale={scale} masked />
+      <Legend title="Probability" scale={scale} />
     </div>
   );
 }

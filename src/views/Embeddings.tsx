@@ -3,12 +3,14 @@ import type { Stage } from '../state/facts.ts';
 import { type EncodedPrompt, embedsOf, tokenLabels } from '../state/selectors.ts';
 import { meanRatio } from '../weighting/a1111.ts';
 import { scale as scaled } from '../weighting/scale.ts';
+import { weightings } from './choices.ts';
 import { type ColourScale, signedScale } from './color.ts';
 import { difference, meanOf, reach, rowNorms } from './embeddingMaps.ts';
 import { type Cell, Heatmap } from './Heatmap.tsx';
 import { heatmapPixels, range } from './heatmap.ts';
 import { Legend } from './Legend.tsx';
 import { exact } from './numbers.ts';
+import { ChoiceHelp } from './Options.tsx';
 import { type Pointed, pointed, tokenAt, tokenOf, useMarks, usePointed } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
 import { Waiting } from './Waiting.tsx';
@@ -40,7 +42,7 @@ export function Embeddings({ encoded, stale }: { encoded: EncodedPrompt | undefi
           </select>
         </div>
       </header>
-      {encoded ? <States encoded={encoded} stale={stale} stage={shownStage} /> : <Waiting what="This" />}
+      {encoded ? <States encoded={encoded} stale={stale} stage={shownStage} /> : <Waiting />}
     </section>
   );
 }
@@ -90,6 +92,7 @@ function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: bool
           <StatePicture key={picture.name} {...picture} rows={tokens.length} d={d} />
         ))}
         <StateReadout pictures={pictures} labels={labels} d={d} />
+        {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
         {after && method === 'original' && <MeanRatio z={before} weights={perTokenWeights} d={d} />}
         {stage !== 'last' && (
           <p className="help">
@@ -121,7 +124,8 @@ function StatePicture({ name, values, scale, largest, rows, d }: Picture & { row
         pixels={pixels}
         rows={rows}
         columns={d}
-        label={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+        name={name}
+        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
         cellOf={cellOf}
         pointedOf={pointedOf}
       />

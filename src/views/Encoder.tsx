@@ -40,40 +40,35 @@ export function Encoder() {
   };
 
   return (
-    <section className="panel" id="encoder" aria-labelledby="encoder-title">
-      <header>
-        <h2 id="encoder-title">Encoder</h2>
-        {model?.random && <span className="badge warn">Random weights</span>}
-      </header>
-      <div className="encoder-controls">
-        <div className="field">
-          <label htmlFor="model">Model</label>
-          <select
-            id="model"
-            value={choiceOf(request) ?? syntheticSize}
-            disabled={isMissing}
-            onChange={(event) => choose(event.target.value)}
-          >
-            <option value="full">Synthetic, full size</option>
-            <option value="tiny">Synthetic, tiny</option>
-            {file && <option value="file">{file.name}</option>}
-          </select>
-        </div>
-        <label className="file-button" data-disabled={isMissing || undefined}>
-          <span aria-hidden="true">Open checkpoint…</span>
-          <input
-            type="file"
-            aria-label="Checkpoint file"
-            disabled={isMissing}
-            onChange={(event) => {
-              const [chosen] = event.target.files ?? [];
-              // The same file can be chosen again, say after it was replaced on disk.
-              event.target.value = '';
-              if (chosen) void openModel({ kind: 'file', file: chosen });
-            }}
-          />
-        </label>
+    <section className="panel encoder" id="encoder" aria-label="Encoder">
+      <div className="field inline">
+        <label htmlFor="model">Model</label>
+        <select
+          id="model"
+          aria-label="Model"
+          value={choiceOf(request) ?? syntheticSize}
+          disabled={isMissing}
+          onChange={(event) => choose(event.target.value)}
+        >
+          <option value="full">Synthetic, full size</option>
+          <option value="tiny">Synthetic, tiny</option>
+          {file && <option value="file">{file.name}</option>}
+        </select>
       </div>
+      <label className="file-button" data-disabled={isMissing || undefined}>
+        <span aria-hidden="true">Open checkpoint…</span>
+        <input
+          type="file"
+          aria-label="Checkpoint file"
+          disabled={isMissing}
+          onChange={(event) => {
+            const [chosen] = event.target.files ?? [];
+            // The same file can be chosen again, say after it was replaced on disk.
+            event.target.value = '';
+            if (chosen) void openModel({ kind: 'file', file: chosen });
+          }}
+        />
+      </label>
       {isLoading && (
         <div className="loading">
           <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
@@ -90,13 +85,15 @@ export function Encoder() {
           </button>
         </div>
       )}
-      {details && <p className="details">{details}</p>}
-      {model?.random && (
-        <p className="help">
-          The arithmetic is that of SD 1.5’s encoder, the weights are random: numbers mean nothing until you open a
-          checkpoint (.safetensors, SD 1.x or its text encoder). It stays on this machine.
-        </p>
-      )}
+      <div className="details">
+        {details && <p>{details}</p>}
+        {model?.random && (
+          <p>
+            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x or its text encoder,
+            .safetensors). It stays on this machine.
+          </p>
+        )}
+      </div>
     </section>
   );
 }

@@ -11,8 +11,9 @@ interface HeatmapProps {
   readonly pixels: Uint8ClampedArray<ArrayBuffer>;
   readonly rows: number;
   readonly columns: number;
+  readonly name: string;
   /** One sentence for those who do not see the picture. */
-  readonly label: string;
+  readonly summary: string;
   /** The cell, row or column to mark for what is pointed at. */
   cellOf(pointed: Pointed): Cell;
   /** What a cell stands for. */
@@ -33,7 +34,7 @@ const steps: Record<string, readonly [row: number, column: number]> = {
 const clamp = (value: number, size: number) => Math.min(Math.max(value, 0), size - 1);
 
 /** A matrix, a cell a pixel, scaled by CSS. Points at cells by pointer, touch and keyboard (arrows; with Shift by 10). */
-export function Heatmap({ pixels, rows, columns, label, cellOf, pointedOf }: HeatmapProps) {
+export function Heatmap({ pixels, rows, columns, name, summary, cellOf, pointedOf }: HeatmapProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const rowMark = useRef<HTMLDivElement>(null);
   const columnMark = useRef<HTMLDivElement>(null);
@@ -97,13 +98,13 @@ export function Heatmap({ pixels, rows, columns, label, cellOf, pointedOf }: Hea
       role="application"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves the readout over the cells
       tabIndex={0}
-      aria-label={label}
+      aria-label={`${name}: arrow keys move over the cells`}
       onPointerMove={onPointer}
       onPointerDown={onPointer}
       onPointerLeave={() => pointed.over(null)}
       onKeyDown={onKeyDown}
     >
-      <canvas ref={canvas} width={columns} height={rows} role="img" aria-label={label} />
+      <canvas ref={canvas} width={columns} height={rows} role="img" aria-label={summary} />
       <div ref={rowMark} className="mark row-mark" hidden />
       <div ref={columnMark} className="mark column-mark" hidden />
     </div>

@@ -1,9 +1,11 @@
 import { useMemo } from 'react';
 import { attentionMask, causalMask } from '../clip/masks.ts';
 import { prepared, tokenLabels } from '../state/selectors.ts';
+import { masks } from './choices.ts';
 import { flatScale } from './color.ts';
 import { Heatmap, tokenCells } from './Heatmap.tsx';
 import { heatmapPixels, range } from './heatmap.ts';
+import { ChoiceHelp } from './Options.tsx';
 import { usePointed } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
 
@@ -12,6 +14,7 @@ export function Masks() {
   const pass = useFacts((s) => prepared(s, s.side)?.passes[0]);
   const tokens = useFacts((s) => prepared(s, s.side)?.chunk.tokens);
   const tokenizer = useFacts((s) => s.tokenizer);
+  const mode = useFacts((s) => s.options.mask);
   const dark = useDark();
   const pictures = useMemo(() => {
     if (!pass) return null;
@@ -40,7 +43,7 @@ export function Masks() {
         name: 'Causal',
         formula: pass.causal ? 'j ≤ i' : 'off',
         pixels: pictures.pixels.causal,
-        label: pass.causal
+        summary: pass.causal
           ? 'Causal: query i sees keys j up to i, the lower triangle.'
           : 'Causal: off, every query sees every key.',
       },
@@ -48,13 +51,13 @@ export function Masks() {
         name: 'PAD',
         formula: hidden === 0 ? 'off' : `${hidden} keys hidden`,
         pixels: pictures.pixels.pad,
-        label: hidden === 0 ? 'PAD: every key is visible.' : `PAD: ${hidden} keys are hidden from every query.`,
+        summary: hidden === 0 ? 'PAD: every key is visible.' : `PAD: ${hidden} keys are hidden from every query.`,
       },
       {
         name: 'Product',
-        formula: `${masked} of ${pictures.L * pictures.L} cells masked`,
+        formula: `${masked} of ${pictures.L * pictures.L} masked`,
         pixels: pictures.pixels.product,
-        label: `Product: ${masked} of ${pictures.L * pictures.L} cells are masked, the others enter the softmax.`,
+        summary: `Product: ${masked} of ${pictures.L * pictures.L} cells are masked, the others enter the softmax.`,
       },
     ];
 
@@ -73,13 +76,21 @@ export function Masks() {
       </header>
       {figures && pictures ? (
         <>
+          <ChoiceHelp label="Mask" choice={masks[mode]} />
           <div className="mask-figures">
-            {figures.map(({ name, formula, pixels, label }) => (
+            {figures.map(({ name, formula, pixels, summary }) => (
               <figure key={name}>
                 <figcaption>
                   <b>{name}</b> <span className="muted">{formula}</span>
                 </figcaption>
-                <Heatmap pixels={pixels} rows={pictures.L} columns={pictures.L} label={label} {...pictures.cells} />
+                <Heatmap
+                  pixels={pixels}
+                  rows={pictures.L}
+                  columns={pictures.L}
+                  name={name}
+                  summary={summary}
+                  {...pictures.cells}
+                />
               </figure>
             ))}
           </div>

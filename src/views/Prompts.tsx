@@ -3,6 +3,7 @@ import type { Diagnostic, Edit } from '../prompt/ast.ts';
 import { type Side, sides } from '../state/facts.ts';
 import { prepared } from '../state/selectors.ts';
 import { cssColour, weightScale } from './color.ts';
+import { Options } from './Options.tsx';
 import { nothing, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
 import { promptSegments, tokenAtCaret } from './promptSegments.ts';
 import { useDark, useFacts } from './useFacts.ts';
@@ -32,6 +33,7 @@ export function Prompts() {
           <PromptField key={side} side={side} />
         ))}
       </div>
+      <Options />
     </section>
   );
 }

@@ -1,9 +1,11 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
 import type { PromptToken } from '../clip/tokens.ts';
 import { prepared, tokenLabel, tokenLabels } from '../state/selectors.ts';
+import { tokenizers } from './choices.ts';
 import { type ColourScale, cssColour, weightScale } from './color.ts';
 import { Legend } from './Legend.tsx';
 import { brief } from './numbers.ts';
+import { ChoiceHelp } from './Options.tsx';
 import { pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
 
@@ -11,6 +13,7 @@ export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
   const tokenizer = useFacts((s) => s.tokenizer);
   const loadTokenizer = useFacts((s) => s.loadTokenizer);
+  const flavour = useFacts((s) => s.options.tokenizer);
   const dark = useDark();
   const scale = useMemo(() => weightScale(dark), [dark]);
   const [expanded, setExpanded] = useState(false);
@@ -103,16 +106,19 @@ export function TokenTable() {
                 visible={keyMask[i] === 1}
                 scale={scale}
               >
-                {isRun && (
-                  <button
-                    type="button"
-                    className="small"
-                    aria-expanded={expanded}
-                    onClick={() => setExpanded(!expanded)}
-                  >
-                    {expanded ? 'Collapse' : `× ${pads} Expand`}
-                  </button>
-                )}
+                {isRun ? (
+                  <>
+                    {!expanded && `× ${pads}`}
+                    <button
+                      type="button"
+                      className="small"
+                      aria-expanded={expanded}
+                      onClick={() => setExpanded(!expanded)}
+                    >
+                      {expanded ? 'Collapse PAD' : 'Expand'}
+                    </button>
+                  </>
+                ) : null}
               </TokenRow>
             );
           })}
@@ -134,6 +140,7 @@ export function TokenTable() {
           </ul>
         </div>
       )}
+      <ChoiceHelp label="Tokenizer" choice={tokenizers[flavour]} />
     </section>
   );
 }
@@ -164,14 +171,14 @@ function TokenRow({ token, index, end, label, visible, scale, children }: TokenR
           </>
         ) : (
           <>
-            <b>{label}</b> <span className="word-end">{text}</span>
+            <b>{label}</b> {children ?? <span className="word-end">{text}</span>}
           </>
         )}
-        {children}
       </td>
       <td className="number weight" title={String(weight)}>
-        <i className="swatch" style={{ backgroundColor: cssColour(scale, weight) }} />
-        {brief(weight)}
+        <span className="chip" style={weight === 1 ? undefined : { backgroundColor: cssColour(scale, weight) }}>
+          {brief(weight)}
+        </span>
       </td>
       <td className="number bit" data-bit={visible ? 1 : 0}>
         {visible ? 1 : 0}

@@ -41,7 +41,7 @@ test.each(Object.entries(scales))('%s: rises with the value and clamps beyond it
 test('probabilities: linear is the share of the maximum, sqrt its root, log its decades', () => {
   expect(scales.linear.position(0.2)).toBeCloseTo(0.25, 12);
   expect(scales.sqrt.position(0.2)).toBeCloseTo(0.5, 12);
-  expect(scales.log.position(0.008)).toBeCloseTo(0.5, 12);
+  expect(probabilityScale('log', 1).position(0.01)).toBeCloseTo(0.5, 12);
   for (const kind of probabilityKinds) expect(probabilityScale(kind, 0.8).position(0)).toBe(0);
 });
 
@@ -69,6 +69,11 @@ test('the middle recedes into the page in either theme, and the ends stand out',
   expect(luma(cssColour(scales.signed, 0))).toBeGreaterThan(230);
   expect(luma(cssColour(scales.signedDark, 0))).toBeLessThan(50);
   expect(luma(cssColour(scales.signed, 3))).toBeLessThan(130);
+  // Weights lie behind dark text in the light theme, behind light text in the dark one.
+  for (const weight of [0, 0.5, 1, 2]) {
+    expect(luma(cssColour(weightScale(false), weight))).toBeGreaterThan(145);
+    expect(luma(cssColour(weightScale(true), weight))).toBeLessThan(105);
+  }
   expect(luma(cssColour(scales.signedDark, 3))).toBeGreaterThan(150);
 });
 

@@ -17,7 +17,7 @@ export interface ColourScale {
 export const probabilityKinds = ['linear', 'sqrt', 'log'] as const;
 export type ProbabilityKind = (typeof probabilityKinds)[number];
 
-/** Decades below the largest probability that the logarithmic scale reaches. */
+/** Decades that the logarithmic scale covers below the first power of ten from the largest probability up. */
 const logDecades = 4;
 
 const identity = (t: number) => t;
@@ -43,22 +43,28 @@ const diverging = {
   dark: table(piecewise(interpolateLab, ['#8fc0ff', '#3c6fb5', '#22262d', '#a8611c', '#ffb566'])),
 };
 
-const short = (value: number) => String(Number(value.toPrecision(3)));
+/** A background for text in either theme: its ends stay away from the text's own lightness. */
+const tint = {
+  light: table(piecewise(interpolateLab, ['#6a9fe8', '#adcaf2', '#f4f4f1', '#f4c792', '#e58e37'])),
+  dark: table(piecewise(interpolateLab, ['#2a60ae', '#28476f', '#22262d', '#65401a', '#9c5309'])),
+};
+
+const short = (value: number) =>
+  value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : String(Number(value.toPrecision(3)));
 
 /** The ends, and those of `inner` that leave room for their labels. */
 function withEnds(first: number, inner: readonly number[], last: number, position: (v: number) => number): number[] {
-  const kept = inner.filter((v) => position(v) > 0.12 && position(v) < 0.86);
+  const kept = inner.filter((v) => position(v) > 0.24 && position(v) < 0.78);
   return [first, ...kept, last];
 }
 
-/** Probabilities from 0 (logarithmic: a ten-thousandth of `max`) to `max`. */
+/** Probabilities from 0 (logarithmic: from four decades down) to `max`. */
 export function probabilityScale(kind: ProbabilityKind, max: number): ColourScale {
   const top = max > 0 ? max : 1;
   if (kind === 'log') {
-    const bottom = top * 10 ** -logDecades;
+    const bottom = 10 ** (Math.ceil(Math.log10(top)) - logDecades);
     const scale = scaleSequentialLog<number>([bottom, top], identity).clamp(true);
-    const decades = Array.from({ length: logDecades + 1 }, (_, i) => 10 ** (Math.floor(Math.log10(top)) - i));
-    const ticks = withEnds(bottom, decades.toReversed(), top, scale);
+    const ticks = withEnds(bottom, [bottom * 10 ** (logDecades / 2)], top, scale);
     return {
       position: (p) => (p <= 0 ? 0 : scale(p)),
       table: viridis,
@@ -82,7 +88,7 @@ export function signedScale(reachAbs: number, dark: boolean, clamped = false): C
   return {
     position: scale,
     table: diverging[dark ? 'dark' : 'light'],
-    ticks: [-reach, -reach / 2, 0, reach / 2, reach],
+    ticks: [-reach, 0, reach],
     format: (v) =>
       `${clamped && v === reach ? '≥ ' : clamped && v === -reach ? '≤ ' : ''}${v > 0 ? '+' : ''}${short(v)}`,
   };
@@ -98,8 +104,8 @@ export function weightScale(dark: boolean): ColourScale {
   const scale = scaleDivergingLog<number>([0.5, 1, 2], identity).clamp(true);
   return {
     position: (weight) => (weight <= 0 ? 0 : scale(weight)),
-    table: diverging[dark ? 'dark' : 'light'],
-    ticks: [0.5, 0.7, 1, 1.4, 2],
+    table: tint[dark ? 'dark' : 'light'],
+    ticks: [0.5, 1, 2],
     format: (v) => (v === 0.5 ? '≤ 0.5' : v === 2 ? '≥ 2' : short(v)),
   };
 }

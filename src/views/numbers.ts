@@ -1,6 +1,7 @@
 /** Six significant digits: what float32 arithmetic is good for. */
 export function exact(value: number): string {
-  return value === 0 ? '0' : value.toPrecision(6);
+  if (value === 0) return '0';
+  return Math.abs(value) < 1e-4 ? value.toExponential(5) : value.toPrecision(6);
 }
 
 /** Up to four significant digits, without trailing zeros. */
