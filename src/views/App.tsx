@@ -44,7 +44,7 @@ function Header() {
   return (
     <header className="bar">
       <h1>
-        clip<span>scope</span>
+        clip<span className="brand-end">scope</span>
       </h1>
       <nav aria-label="Panels">
         <a href="#tokens">Tokens</a>

@@ -1,0 +1,369 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import { createTokenizer } from '../clip/tokenizer.ts';
+import type { Encoded, EncoderClient } from '../worker/client.ts';
+import { SupersededError, WorkerError } from '../worker/client.ts';
+import type { LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import type { Memory } from './memory.ts';
+import { encoderStatus, prepared, shownEncoded, shownHead, shownLayer } from './selectors.ts';
+import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+
+const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+
+const modelInfo = (name: string, size: 'full' | 'tiny'): ModelInfo => ({
+  name,
+  random: name.startsWith('synthetic'),
+  config: size === 'full' ? clipVitL14 : clipTiny,
+  dtype: 'F32',
+  gpuBytes: 1e6,
+  finalLayerNorm: { weight: new Float32Array(1), bias: new Float32Array(1) },
+});
+
+interface AskedEncode {
+  passes: readonly EncoderPass[];
+  want: EncoderWant;
+  answer(milliseconds?: number): void;
+  fail(error: Error): void;
+}
+interface AskedLoad {
+  request: ModelRequest;
+  progress(progress: LoadProgress): void;
+  answer(model: ModelInfo): void;
+  fail(error: Error): void;
+}
+
+function deferred<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+/** An encoder client that answers when the test says so. */
+function fakeClient() {
+  const encodes: AskedEncode[] = [];
+  const loads: AskedLoad[] = [];
+  const adapter = deferred<{ description: string; software: boolean }>();
+  const client: EncoderClient = {
+    start: () => adapter.promise,
+    load(request, progress) {
+      const { promise, resolve, reject } = deferred<ModelInfo>();
+      loads.push({ request, progress, answer: resolve, fail: reject });
+      return promise;
+    },
+    cancelLoad: vi.fn(),
+    encode(passes, want) {
+      const { promise, resolve, reject } = deferred<Encoded>();
+      const outputs = passes.map(
+        (): EncoderOutput => ({ lastHiddenState: new Float32Array(77 * 64), hiddenStates: new Map() }),
+      );
+      encodes.push({
+        passes,
+        want,
+        answer: (milliseconds = 12) =>
+          resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77, dispatches: 16 } }),
+        fail: reject,
+      });
+      return promise;
+    },
+  };
+  return { client, encodes, loads, adapter };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+function memory(stored: string | null = null): Memory & { kept(): Record<string, unknown> } {
+  let text = stored;
+  return {
+    getItem: () => text,
+    setItem: (_, value) => {
+      text = value;
+    },
+    kept: () => JSON.parse(text ?? 'null'),
+  };
+}
+
+describe('with an encoder', () => {
+  let fake: ReturnType<typeof fakeClient>;
+  let store: ClipscopeStore;
+  let lose: (message: string) => void;
+  const status = () => encoderStatus(store.getState());
+  const { encodes, loads } = { encodes: () => fake.encodes, loads: () => fake.loads };
+
+  beforeEach(async () => {
+    fake = fakeClient();
+    store = createClipscopeStore({
+      connect: (onLost) => {
+        lose = onLost;
+        return fake.client;
+      },
+      loadTokenizer: async () => tokenizer,
+      memory: null,
+    });
+    await settled();
+  });
+
+  async function ready() {
+    fake.adapter.resolve({ description: 'a GPU', software: false });
+    await settled();
+    loads()[0].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    encodes()[0].answer(412.4);
+    await settled();
+  }
+
+  test('finds a GPU, loads the synthetic encoder, encodes the prompt, and says so', async () => {
+    expect(status()).toEqual({ phase: 'busy', text: 'Looking for a GPU' });
+    fake.adapter.resolve({ description: 'a GPU', software: false });
+    await settled();
+    expect(loads()[0].request).toEqual({ kind: 'synthetic', size: 'full' });
+    loads()[0].progress({ done: 47, total: 100 });
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 45 %' });
+    loads()[0].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights)' });
+    expect(encodes()[0].passes).toEqual(prepared(store.getState(), 'positive')?.passes);
+    expect(encodes()[0].want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });
+    encodes()[0].answer(412.4);
+    await settled();
+    expect(status()).toEqual({ phase: 'ready', text: 'Ready: synthetic (random weights), 412 ms' });
+  });
+
+  test('a change of weights alone needs no pass; a change of tokens does', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    setPrompt('positive', 'a (red:1.3) car');
+    encodes()[1].answer();
+    await settled();
+    setPrompt('positive', 'a (red:0.5) car');
+    expect(encodes()).toHaveLength(2);
+    const shown = shownEncoded(store.getState());
+    expect(shown?.prepared.chunk.perTokenWeights[2]).toBe(0.5);
+    setPrompt('positive', 'a (blue:0.5) car');
+    expect(encodes()).toHaveLength(3);
+  });
+
+  test('outputs are found again by pass: going back to a prompt needs no pass', async () => {
+    await ready();
+    const { setPrompt, setOption } = store.getState();
+    const first = store.getState().prompts.positive;
+    setPrompt('positive', 'a dog');
+    encodes()[1].answer();
+    await settled();
+    setPrompt('positive', first);
+    setOption('weighting', 'none');
+    expect(encodes()).toHaveLength(2);
+    expect(status().phase).toBe('ready');
+    setOption('mask', 'lecture');
+    expect(encodes()).toHaveLength(3);
+  });
+
+  test('the negative prompt is encoded when it is shown', async () => {
+    await ready();
+    store.getState().setPrompt('negative', 'blurry');
+    expect(encodes()).toHaveLength(1);
+    store.getState().show({ side: 'negative' });
+    expect(encodes()[1].passes).toEqual(prepared(store.getState(), 'negative')?.passes);
+  });
+
+  test('an encode is asked for once, however often the facts change meanwhile', async () => {
+    await ready();
+    store.getState().setPrompt('positive', 'a dog');
+    store.getState().setTheme('dark');
+    store.getState().show({ layer: 3 });
+    expect(encodes()).toHaveLength(2);
+  });
+
+  test('a superseded encode is no failure; a failed one is told until the prompt changes', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    setPrompt('positive', 'a dog');
+    setPrompt('positive', 'a cat');
+    encodes()[1].fail(new SupersededError(''));
+    encodes()[2].fail(new WorkerError('GpuError', 'Out of memory.'));
+    await settled();
+    expect(status()).toEqual({ phase: 'failed', text: 'Encoding failed: Out of memory.' });
+    expect(encodes()).toHaveLength(3);
+    setPrompt('positive', 'a bird');
+    expect(status().phase).toBe('busy');
+    encodes()[3].answer();
+    await settled();
+    expect(status().phase).toBe('ready');
+  });
+
+  test('a model that fails to load leaves the old one, its outputs and a notice', async () => {
+    await ready();
+    const before = store.getState();
+    void before.openModel({ kind: 'file', file: new File([], 'broken.safetensors') });
+    expect(status().text).toBe('Loading broken.safetensors');
+    loads()[1].fail(new WorkerError('CheckpointError', '"broken.safetensors" is empty.'));
+    await settled();
+    const after = store.getState();
+    expect(after.model).toBe(before.model);
+    expect(after.encoded).toBe(before.encoded);
+    expect(after.prompts).toBe(before.prompts);
+    expect(after.notices.map(({ message }) => message)).toEqual(['"broken.safetensors" is empty.']);
+    expect(status().phase).toBe('ready');
+    after.dismiss(after.notices[0].id);
+    expect(store.getState().notices).toEqual([]);
+  });
+
+  test('a cancelled load is not a failure', async () => {
+    await ready();
+    void store.getState().openModel({ kind: 'file', file: new File([], 'big.safetensors') });
+    store.getState().cancelLoad();
+    expect(fake.client.cancelLoad).toHaveBeenCalledOnce();
+    loads()[1].fail(new WorkerError('AbortError', 'Cancelled.'));
+    await settled();
+    expect(store.getState().notices).toEqual([]);
+    expect(status().phase).toBe('ready');
+  });
+
+  test('a new model encodes anew, and an output of the old one that comes late is dropped', async () => {
+    await ready();
+    store.getState().setPrompt('positive', 'a dog');
+    void store.getState().openModel({ kind: 'synthetic', size: 'tiny' });
+    loads()[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(store.getState().encoded.size).toBe(0);
+    encodes()[1].answer();
+    await settled();
+    expect(store.getState().encoded.size).toBe(0);
+    expect(encodes()).toHaveLength(3);
+    encodes()[2].answer(3.21);
+    await settled();
+    expect(status().text).toBe('Ready: synthetic-tiny (random weights), 3.2 ms');
+  });
+
+  test('of two loads, only the newer one’s progress shows', async () => {
+    await ready();
+    void store.getState().openModel({ kind: 'file', file: new File([], 'one.safetensors') });
+    void store.getState().openModel({ kind: 'file', file: new File([], 'two.safetensors') });
+    loads()[1].progress({ done: 1, total: 2 });
+    loads()[1].fail(new WorkerError('AbortError', 'Cancelled.'));
+    await settled();
+    expect(status().text).toBe('Loading two.safetensors');
+    loads()[2].progress({ done: 1, total: 2 });
+    expect(status().text).toBe('Loading two.safetensors 50 %');
+  });
+
+  test('layer and head stay within what the model has, and come back with a larger one', async () => {
+    await ready();
+    store.getState().show({ layer: 11, head: 7 });
+    void store.getState().openModel({ kind: 'synthetic', size: 'tiny' });
+    loads()[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect([shownLayer(store.getState()), shownHead(store.getState())]).toEqual([1, 3]);
+    void store.getState().openModel({ kind: 'synthetic', size: 'full' });
+    loads()[2].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect([shownLayer(store.getState()), shownHead(store.getState())]).toEqual([11, 7]);
+  });
+
+  test('a lost GPU is said, asks for nothing, and is over when a model is loaded again', async () => {
+    await ready();
+    lose('The driver was reset.');
+    store.getState().setPrompt('positive', 'a dog');
+    expect(status()).toEqual({ phase: 'failed', text: 'The GPU went away: The driver was reset.' });
+    expect(encodes()).toHaveLength(1);
+    void store.getState().openModel({ kind: 'synthetic', size: 'full' });
+    loads()[1].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect(status().phase).toBe('busy');
+    expect(encodes()).toHaveLength(2);
+  });
+
+  test('only so many outputs are kept', async () => {
+    await ready();
+    for (let i = 0; i < 20; i++) {
+      store.getState().setPrompt('positive', `${i} dogs`);
+      encodes().at(-1)?.answer();
+      await settled();
+    }
+    expect(store.getState().encoded.size).toBe(12);
+    expect(status().phase).toBe('ready');
+  });
+
+  test('no adapter: one sentence, and everything before the encoder works', async () => {
+    fake.adapter.reject(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
+    await settled();
+    expect(store.getState().adapter).toEqual({ phase: 'missing', message: 'No adapter was found.' });
+    expect(status().phase).toBe('idle');
+    expect(loads()).toHaveLength(0);
+    expect(prepared(store.getState(), 'positive')?.chunk.tokens).toHaveLength(77);
+  });
+});
+
+describe('without WebGPU', () => {
+  const surroundings = { connect: () => null, loadTokenizer: async () => tokenizer, memory: null };
+
+  test('tokens, weights and masks are there', async () => {
+    const store = createClipscopeStore(surroundings);
+    await settled();
+    store.getState().setPrompt('positive', 'a (red:1.3) car');
+    const shown = prepared(store.getState(), 'positive');
+    expect([...(shown?.chunk.perTokenWeights.slice(0, 5) ?? [])]).toEqual([1, 1, 1.3, 1, 1]);
+    expect(shown?.passes[0].keyMask).toHaveLength(77);
+  });
+
+  test('a vocabulary that does not come is said, and can be asked for again', async () => {
+    const loadTokenizer = vi.fn(async () => tokenizer).mockRejectedValueOnce(new Error('Offline.'));
+    const store = createClipscopeStore({ ...surroundings, loadTokenizer });
+    await settled();
+    expect(store.getState().tokenizer).toEqual({ phase: 'failed', message: 'Offline.' });
+    await store.getState().loadTokenizer();
+    expect(store.getState().tokenizer.phase).toBe('ready');
+  });
+
+  test('prompts, options and theme survive a reload', () => {
+    const kept = memory();
+    const before = createClipscopeStore({ ...surroundings, memory: kept }).getState();
+    before.setPrompt('negative', 'blurry');
+    before.setOption('mask', 'hf');
+    before.setTheme('dark');
+    const after = createClipscopeStore({ ...surroundings, memory: kept }).getState();
+    expect(after.prompts).toEqual({ ...before.prompts, negative: 'blurry' });
+    expect(after.options.mask).toBe('hf');
+    expect(after.theme).toBe('dark');
+  });
+});
+
+describe('memory', () => {
+  const start = (kept: Memory) =>
+    createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: kept }).getState();
+  const first = start(memory());
+
+  test.each([
+    '{"prompts',
+    '[]',
+    '7',
+    'null',
+    '{"prompts":{"positive":5},"options":{"mask":"sideways"},"theme":"pink"}',
+  ])('%s is as good as nothing', (stored) => {
+    const { prompts, options, theme, syntheticSize } = start(memory(stored));
+    expect({ prompts, options, theme, syntheticSize }).toEqual({
+      prompts: first.prompts,
+      options: first.options,
+      theme: first.theme,
+      syntheticSize: first.syntheticSize,
+    });
+  });
+
+  test('storage that is forbidden or full is lived without', () => {
+    const forbidden: Memory = {
+      getItem: () => {
+        throw new Error('forbidden');
+      },
+      setItem: () => {
+        throw new Error('full');
+      },
+    };
+    const store = start(forbidden);
+    expect(() => store.setPrompt('positive', 'a dog')).not.toThrow();
+  });
+});
