@@ -20,6 +20,8 @@ export const layouts = {
   'ldm-bare': 'cond_stage_model.transformer.',
   /** SDXL's first encoder, which is the same network. */
   sdxl: 'conditioner.embedders.0.transformer.text_model.',
+  /** Stable Diffusion 3 and Flux in one file, whose first encoder it is, too. */
+  sd3: 'text_encoders.clip_l.transformer.text_model.',
 } as const;
 
 export type Layout = keyof typeof layouts;
@@ -64,7 +66,7 @@ const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
     `has only SDXL's second text encoder, OpenCLIP ViT-bigG, as its refiner does; ${openInstead}`,
   ],
   [
-    /^(lora|lycoris)_|[._]lora[._]|_lora\.|lora_linear_layer|\.(hada|lokr)_w/i,
+    /^(lora|lycoris)_|[._]lora[._]|\.(hada|lokr)_w/i,
     'is a LoRA, which changes a model but is none; open the checkpoint it was made for',
   ],
   [

@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest';
+import { clipTiny } from '../clip/config.ts';
+import { expectedTensors } from '../clip/weights.ts';
+import { describeOtherFile, fileTensorName, findLayout, type Layout, layouts } from './tensorNames.ts';
+
+const names = [...expectedTensors(clipTiny).keys()];
+
+test.each<[Layout, string, string]>([
+  ['hf', 'text_model.encoder.layers.1.mlp.fc1.bias', 'text_model.final_layer_norm.bias'],
+  ['hf-bare', 'encoder.layers.1.mlp.fc1.bias', 'final_layer_norm.bias'],
+  [
+    'ldm',
+    'cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias',
+    'cond_stage_model.transformer.text_model.final_layer_norm.bias',
+  ],
+  [
+    'ldm-bare',
+    'cond_stage_model.transformer.encoder.layers.1.mlp.fc1.bias',
+    'cond_stage_model.transformer.final_layer_norm.bias',
+  ],
+  [
+    'sdxl',
+    'conditioner.embedders.0.transformer.text_model.encoder.layers.1.mlp.fc1.bias',
+    'conditioner.embedders.0.transformer.text_model.final_layer_norm.bias',
+  ],
+  [
+    'sd3',
+    'text_encoders.clip_l.transformer.text_model.encoder.layers.1.mlp.fc1.bias',
+    'text_encoders.clip_l.transformer.text_model.final_layer_norm.bias',
+  ],
+])('%s: its names, and a file that has them', (layout, fc1, finalBias) => {
+  expect(fileTensorName('text_model.encoder.layers.1.mlp.fc1.bias', layout)).toBe(fc1);
+  expect(fileTensorName('text_model.final_layer_norm.bias', layout)).toBe(finalBias);
+  const inFile = names.map((name) => fileTensorName(name, layout));
+  expect(findLayout(new Set(inFile))).toBe(layout);
+  // One that has lost most of it, its token table too, is still recognised.
+  expect(findLayout(new Set(inFile.slice(1, 4)))).toBe(layout);
+});
+
+test('every layout is tested above', () => {
+  expect(Object.keys(layouts)).toEqual(['hf', 'hf-bare', 'ldm', 'ldm-bare', 'sdxl', 'sd3']);
+});
+
+test('the layout with most of the encoder wins over a stray tensor of another', () => {
+  expect(findLayout(new Set([...names, 'cond_stage_model.transformer.text_model.final_layer_norm.bias']))).toBe('hf');
+});
+
+test('the image half beside or instead of the text half is not taken for it', () => {
+  const vision = names.map((name) => name.replace('text_model.', 'vision_model.'));
+  expect(findLayout(new Set([...vision, ...names]))).toBe('hf');
+  const bare = [...names.map((name) => fileTensorName(name, 'hf-bare')), 'embeddings.patch_embedding.weight'];
+  expect(findLayout(new Set(bare))).toBeUndefined();
+});
+
+const other: readonly (readonly [file: string, names: readonly string[], says: string, open: string])[] = [
+  [
+    'Stable Diffusion 2',
+    [
+      'cond_stage_model.model.transformer.resblocks.0.attn.in_proj_weight',
+      'model.diffusion_model.input_blocks.0.0.weight',
+      'first_stage_model.decoder.conv_in.weight',
+    ],
+    'is a Stable Diffusion 2 checkpoint',
+    'Stable Diffusion 1',
+  ],
+  [
+    'the SDXL refiner',
+    ['conditioner.embedders.0.model.token_embedding.weight', 'model.diffusion_model.input_blocks.0.0.weight'],
+    'ViT-bigG',
+    'Stable Diffusion 1',
+  ],
+  ['a kohya LoRA', ['lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight'], 'is a LoRA', 'it was made for'],
+  ['a kohya U-Net LoRA', ['lora_unet_down_blocks_0_proj_in.alpha'], 'is a LoRA', 'it was made for'],
+  [
+    'a PEFT LoRA',
+    ['text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight'],
+    'is a LoRA',
+    'it was made for',
+  ],
+  [
+    'an old Diffusers LoRA',
+    ['unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight'],
+    'is a LoRA',
+    'it was made for',
+  ],
+  [
+    'a Diffusers text encoder LoRA',
+    ['text_model.encoder.layers.0.self_attn.k_proj.lora_linear_layer.up.weight'],
+    'is a LoRA',
+    'it was made for',
+  ],
+  ['a LyCORIS', ['te_text_model_encoder_layers_0_mlp_fc1.hada_w1_a'], 'is a LoRA', 'it was made for'],
+  ['an embedding of kohya', ['emb_params'], 'is a textual inversion', 'it was made for'],
+  ['an embedding for SDXL', ['clip_g', 'clip_l'], 'is a textual inversion', 'it was made for'],
+  ['an embedding of A1111', ['string_to_param.*'], 'is a textual inversion', 'it was made for'],
+  ['an embedding of Diffusers', ['<cat-toy>'], 'is a textual inversion', 'it was made for'],
+  ['a ControlNet', ['control_model.input_blocks.0.0.weight'], 'is a ControlNet', 'Stable Diffusion 1'],
+  ['a Diffusers ControlNet', ['controlnet_cond_embedding.conv_in.bias', 'down_blocks.0.x'], 'is a ControlNet', ''],
+  [
+    "OpenAI's CLIP",
+    ['transformer.resblocks.0.attn.in_proj_weight', 'visual.conv1.weight', 'positional_embedding'],
+    'resblocks',
+    'Hugging Face version',
+  ],
+  ['an OpenCLIP text tower', ['text.transformer.resblocks.0.ln_1.bias'], 'resblocks', 'Hugging Face version'],
+  ['T5', ['encoder.block.0.layer.0.SelfAttention.q.weight', 'shared.weight'], 'T5', 'Stable Diffusion 1'],
+  ['the image half', ['vision_model.encoder.layers.0.mlp.fc1.bias'], "only CLIP's image half", 'Stable Diffusion 1'],
+  [
+    'a U-Net',
+    ['model.diffusion_model.input_blocks.0.0.weight', 'first_stage_model.decoder.conv_in.weight'],
+    '(U-Net) without its text encoder',
+    'Stable Diffusion 1',
+  ],
+  ['a Diffusers U-Net', ['conv_in.weight', 'down_blocks.0.resnets.0.conv1.weight'], '(U-Net) without', ''],
+  ['Flux', ['double_blocks.0.img_attn.proj.bias'], 'without its text encoder', 'Stable Diffusion 1'],
+  ['a VAE', ['first_stage_model.decoder.conv_in.weight'], 'is a VAE', 'Stable Diffusion 1'],
+  ['a bare VAE', ['decoder.conv_in.weight', 'quant_conv.bias'], 'is a VAE', 'Stable Diffusion 1'],
+  ['a Diffusers VAE', ['encoder.down_blocks.0.resnets.0.conv1.bias'], 'is a VAE', 'Stable Diffusion 1'],
+  ['anything else', ['x', 'y.z', 'w', 'v'], 'no CLIP text encoder among its tensors ("x", "y.z", "w", …)', 'instead'],
+  ['names of objects', ['__proto__', 'constructor'], '("__proto__", "constructor");', 'instead'],
+  ['nothing', [], 'has no tensors', ''],
+];
+
+test.each(other)('%s is called by its name', (_, file, says, open) => {
+  const tensors = new Map(file.map((name) => [name, { shape: [2, 768] }]));
+  expect(findLayout(tensors)).toBeUndefined();
+  const message = describeOtherFile(tensors);
+  expect(message).toContain(says);
+  expect(message).toContain(open);
+});
+
+test('a single tensor of another shape is no textual inversion', () => {
+  expect(describeOtherFile(new Map([['x', { shape: [4, 3] }]]))).toContain('no CLIP text encoder');
+  expect(describeOtherFile(new Map([['x', { shape: [] }]]))).toContain('no CLIP text encoder');
+});
