@@ -71,6 +71,7 @@ test('too large becomes infinity, too small zero, each with its sign', () => {
   const f16 = (value: number) => float16Bits(bitsOf(value));
   expect(f16(65519.99)).toBe(0x7bff);
   expect(f16(65520)).toBe(0x7c00);
+  expect(f16(70000)).toBe(0x7c00);
   expect(f16(-1e30)).toBe(0xfc00);
   expect(f16(Number.POSITIVE_INFINITY)).toBe(0x7c00);
   expect(f16(2 ** -25)).toBe(0);
@@ -106,7 +107,8 @@ test('bytes that begin at an odd offset are read alike', () => {
 test.each(['F32', 'F16', 'BF16'] as const)(
   'the first NaN or infinity of %s is found, and nothing finite is taken for one',
   (dtype) => {
-    const extremes = Float32Array.of(0, -0, 65504, -65504, 2 ** -24, 1e-40);
+    const largest = dtype === 'F16' ? 65504 : 3.38e38;
+    const extremes = Float32Array.of(0, -0, largest, -largest, 2 ** -24, 1e-40);
     expect(firstNonFinite(fromFloat32(extremes, dtype), dtype)).toBe(-1);
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
       expect(firstNonFinite(fromFloat32(Float32Array.of(1, 2, bad, Number.NaN), dtype), dtype)).toBe(2);
