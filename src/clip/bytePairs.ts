@@ -30,10 +30,11 @@ function bytesById(): number[] {
  * trained on this vocabulary follow from their order.
  */
 export function readVocabulary(merges: string): Vocabulary {
-  const lines = merges.trimEnd().split('\n');
+  /** left, right, left, right, … */
+  const parts = merges.trimEnd().split(/[ \n]/);
   const expected = clipVitL14.vocabSize - 2 * 256 - 2;
-  if (lines.length !== expected)
-    throw new Error(`The tokenizer's merges have ${lines.length} lines, expected ${expected}`);
+  if (parts.length !== 2 * expected)
+    throw new Error(`The tokenizer's merges are ${parts.length / 2} pairs, expected ${expected}`);
 
   const bytes = bytesById();
   const byteIds = new Uint8Array(256);
@@ -51,16 +52,15 @@ export function readVocabulary(merges: string): Vocabulary {
   const byteLengths = new Uint16Array(clipVitL14.vocabSize).fill(1, 0, 512);
   /** Two ids -> the id of what they merge into, which grows with the merge's rank. */
   const merged = new Map<number, number>();
-  for (const line of lines) {
-    const space = line.indexOf(' ');
-    const left = ids.get(line.slice(0, space));
-    const right = ids.get(line.slice(space + 1));
+  for (let i = 0; i < parts.length; i += 2) {
+    const left = ids.get(parts[i]);
+    const right = ids.get(parts[i + 1]);
     if (left === undefined || right === undefined)
       throw new Error(
-        `Line ${entries.length - 511} of the tokenizer's merges, "${line}", joins what no line before makes`,
+        `Line ${i / 2 + 1} of the tokenizer's merges, "${parts[i]} ${parts[i + 1]}", joins what no line before makes`,
       );
     const id = entries.length;
-    const entry = entries[left] + entries[right];
+    const entry = parts[i] + parts[i + 1];
     merged.set(pairKey(left, right), id);
     byteLengths[id] = byteLengths[left] + byteLengths[right];
     ids.set(entry, id);

@@ -100,7 +100,7 @@ test('the vocabulary is in the order that the ids of every CLIP model follow fro
 });
 
 test('merges that are not CLIP’s are refused', () => {
-  expect(() => createTokenizer('<!doctype html>\n')).toThrow('1 lines, expected 48894');
+  expect(() => createTokenizer('<!doctype html>\n')).toThrow('1 pairs, expected 48894');
   const lines = merges.trimEnd().split('\n');
   expect(() => createTokenizer(['qqq zzz', ...lines.slice(1)].join('\n'))).toThrow(
     'Line 1 of the tokenizer\'s merges, "qqq zzz"',
