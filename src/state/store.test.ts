@@ -134,6 +134,13 @@ describe('with an encoder', () => {
     expect(status()).toEqual({ phase: 'ready', text: 'Ready: synthetic (random weights), 412 ms' });
   });
 
+  test('a model chosen before the GPU was found is not replaced by the default', async () => {
+    void store.getState().openModel({ kind: 'synthetic', size: 'tiny' });
+    fake.adapter.resolve({ description: 'a GPU', software: false });
+    await settled();
+    expect(loads().map(({ request }) => request)).toEqual([{ kind: 'synthetic', size: 'tiny' }]);
+  });
+
   test('a change of weights alone needs no pass; a change of tokens does', async () => {
     await ready();
     const { setPrompt } = store.getState();

@@ -153,8 +153,9 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
       store.setState({ adapter: { phase: 'missing', message: messageOf(error) } });
       return;
     }
-    const { openModel, syntheticSize } = store.getState();
-    await openModel({ kind: 'synthetic', size: syntheticSize });
+    const { openModel, syntheticSize, loading, model } = store.getState();
+    // Someone may have chosen a model before the GPU was found.
+    if (!loading && !model) await openModel({ kind: 'synthetic', size: syntheticSize });
   }
   void store.getState().loadTokenizer();
   if (client) void start(client);

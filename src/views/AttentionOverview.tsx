@@ -96,13 +96,14 @@ export function AttentionOverview({
       head: Math.min(Math.max((head ?? 0) + step[1], 0), h - 1),
     });
   };
-  const marked = over ?? { layer, head };
   return (
     <div className="overview">
-      <h3>
-        {N} layers × {h} heads
-        <span className="muted"> {over ? `layer ${marked.layer + 1}, head ${(marked.head ?? 0) + 1}` : ''}</span>
-      </h3>
+      <div className="overview-head">
+        <h3>
+          {N} layers × {h} heads
+        </h3>
+        <span className="muted">{over && `layer ${over.layer + 1}, head ${over.head + 1}`}</span>
+      </div>
       <div className="overview-frame" ref={frame}>
         <div
           className="overview-picture"

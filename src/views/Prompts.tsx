@@ -1,10 +1,10 @@
-import { type PointerEvent, useMemo, useRef } from 'react';
+import { type PointerEvent, useEffect, useEffectEvent, useMemo, useRef } from 'react';
 import type { Diagnostic, Edit } from '../prompt/ast.ts';
 import { type Side, sides } from '../state/facts.ts';
 import { prepared } from '../state/selectors.ts';
 import { cssColour, weightScale } from './color.ts';
 import { Options } from './Options.tsx';
-import { nothing, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { nothing, type Pointed, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
 import { promptSegments, tokenAtCaret } from './promptSegments.ts';
 import { useDark, useFacts } from './useFacts.ts';
 
@@ -55,12 +55,18 @@ function PromptField({ side }: { side: Side }) {
   const count = ready ? tokens.filter(({ kind }) => kind === 'text').length + ready.cut.length : null;
   const room = tokens.length - 2;
 
-  const followCaret = () => {
+  const atCaret = useRef<Pointed | null>(null);
+  const followCaret = useEffectEvent(() => {
     const field = text.current;
-    if (!field || !isShown) return;
+    if (!field || !isShown || document.activeElement !== field) return;
     const index = tokenAtCaret(tokens, field.selectionStart);
-    pointed.rest(index === null ? nothing : tokenAt(index));
-  };
+    atCaret.current = index === null ? nothing : tokenAt(index);
+    pointed.rest(atCaret.current);
+  });
+  // After what was typed has become tokens.
+  useEffect(() => {
+    if (ready) followCaret();
+  }, [ready]);
   // The text lies over its tinted copy, so the token is looked for below the pointer, not at the event's target.
   const followPointer = ({ clientX, clientY }: PointerEvent) => {
     if (!isShown) return;
@@ -96,10 +102,13 @@ function PromptField({ side }: { side: Side }) {
           aria-describedby={`diagnostics-${side}`}
           onChange={(event) => {
             setPrompt(side, event.target.value);
+            show({ side });
           }}
-          onFocus={() => show({ side })}
-          onSelect={followCaret}
-          onBlur={() => pointed.rest(null)}
+          // Working in a prompt shows it; passing through with the Tab key does not.
+          onPointerDown={() => show({ side })}
+          onKeyDown={({ key }) => /^(Arrow|Home|End|Page)/.test(key) && show({ side })}
+          onSelect={() => followCaret()}
+          onBlur={() => pointed.leave(atCaret.current)}
           onPointerMove={followPointer}
           onPointerLeave={() => pointed.over(null)}
         />

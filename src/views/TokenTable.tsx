@@ -6,7 +6,7 @@ import { type ColourScale, cssColour, weightScale } from './color.ts';
 import { Legend } from './Legend.tsx';
 import { brief } from './numbers.ts';
 import { ChoiceHelp } from './Options.tsx';
-import { pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { type Pointed, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
 
 export function TokenTable() {
@@ -18,6 +18,7 @@ export function TokenTable() {
   const scale = useMemo(() => weightScale(dark), [dark]);
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
+  const focused = useRef<Pointed | null>(null);
   useMarks(body);
 
   if (tokenizer.phase !== 'ready' || !shown)
@@ -89,9 +90,10 @@ export function TokenTable() {
           onPointerLeave={() => pointed.over(null)}
           onFocus={(event) => {
             const index = tokenOf(event.target);
-            if (index !== null) pointed.rest(tokenAt(index));
+            focused.current = index === null ? null : tokenAt(index);
+            pointed.rest(focused.current);
           }}
-          onBlur={() => pointed.rest(null)}
+          onBlur={() => pointed.leave(focused.current)}
           onKeyDown={onKeyDown}
         >
           {rows.map((token, i) => {

@@ -36,6 +36,10 @@ export const pointed = {
     rest = at;
     tell();
   },
+  /** Takes back a `rest` that nobody else has replaced: what a field does when it loses the focus. */
+  leave(at: Pointed | null): void {
+    if (rest === at) pointed.rest(null);
+  },
   subscribe(listener: () => void): () => void {
     listeners.add(listener);
     return () => listeners.delete(listener);

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+import { syntheticWeights } from '../src/checkpoint/synthetic.ts';
+import { clipTiny } from '../src/clip/config.ts';
+import type { MaskMode } from '../src/clip/masks.ts';
+import { referenceEncoder } from '../src/clip/reference.ts';
+import { createTokenizer } from '../src/clip/tokenizer.ts';
+import { defaultOptions, preparePrompt } from '../src/weighting/pipeline.ts';
+import { openTiny, pointAt, prompt, status } from './page.ts';
+
+const text = 'a (red:1.3) car, [blurry]';
+const shown = 7; // BOS, five tokens, EOS
+
+const readout = (page: Page) => page.locator('#attention .readout');
+const slider = (page: Page, name: string) => page.getByRole('slider', { name });
+
+async function reference(mask: MaskMode) {
+  const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+  const run = await referenceEncoder(syntheticWeights(clipTiny));
+  return run(preparePrompt(text, { ...defaultOptions, mask }, tokenizer).passes[0]);
+}
+
+for (const mask of ['causal', 'none'] as const)
+  test(`the maps on the page are those of the float64 reference (${mask})`, async ({ page }) => {
+    const { attentions } = await reference(mask);
+    await page.goto('/');
+    await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
+    await expect(status(page)).toContainText('Ready: synthetic-tiny');
+    await prompt(page).fill(text);
+    await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);
+    const picture = page.locator('.matrix').getByRole('application');
+    for (const [layer, head] of [
+      [0, 0],
+      [0, 3],
+      [1, 1],
+    ]) {
+      await slider(page, 'Layer').fill(String(layer + 1));
+      await slider(page, 'Head').fill(String(head + 1));
+      await expect(page.getByRole('heading', { name: `Layer ${layer + 1}, head ${head + 1}` })).toBeVisible();
+      await expect(status(page)).toContainText('Ready');
+      await expect(page.locator('[data-stale]')).toHaveCount(0);
+      for (const [query, key] of [
+        [0, 0],
+        [2, 1],
+        [5, 0],
+        [6, 6],
+        [3, 5],
+      ]) {
+        await pointAt(picture, query, key, shown);
+        await expect(readout(page)).toContainText(`Query ${query} `);
+        await expect(readout(page)).toContainText(`key ${key} `);
+        const value = await readout(page).locator('.value').innerText();
+        if (mask === 'causal' && key > query) expect(value).toBe('masked');
+        else {
+          const expected = attentions[layer][(head * 77 + query) * 77 + key];
+          expect(Math.abs(Number(value) - expected), `${layer} ${head} ${query} ${key}: ${value}`).toBeLessThan(1e-5);
+        }
+      }
+    }
+  });
+
+test('the overview chooses a head by click and by arrow keys', async ({ page }) => {
+  await openTiny(page);
+  const overview = page.getByRole('application', { name: 'All heads' });
+  const box = await overview.boundingBox();
+  if (!box) throw new Error('no overview');
+  await overview.click({ position: { x: box.width * 0.6, y: box.height * 0.8 } });
+  await expect(page.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
+  await expect(slider(page, 'Layer')).toHaveValue('2');
+  await expect(slider(page, 'Head')).toHaveValue('3');
+  await overview.press('ArrowUp');
+  await overview.press('ArrowRight');
+  await overview.press('ArrowRight');
+  await expect(page.getByRole('heading', { name: 'Layer 1, head 4' })).toBeVisible();
+});
+
+test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the rest', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill(text);
+  const labels = page.locator('.matrix .rows li');
+  await expect(labels).toHaveText(['BOS', 'a', 'red', 'car', ',', 'blurry', 'EOS']);
+  await page.getByRole('checkbox', { name: 'Hide BOS' }).check();
+  await expect(labels).toHaveText(['a', 'red', 'car', ',', 'blurry', 'EOS']);
+  await expect(page.getByText(/colours run up to the largest probability left, 0\.\d+/)).toBeVisible();
+  await page.getByRole('checkbox', { name: 'Hide PAD' }).uncheck();
+  await expect(labels).toHaveCount(76);
+});
+
+test('lines: a token that is pointed at names its strongest keys', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill(text);
+  await page.getByRole('tab', { name: 'Lines' }).click();
+  await page.locator('.lines .rows li').filter({ hasText: 'car' }).first().hover();
+  await expect(readout(page)).toContainText('Query 3 car');
+  await expect(readout(page)).toContainText('Row entropy');
+  const drawn = await page.locator('.lines canvas').evaluate((canvas: HTMLCanvasElement) =>
+    canvas
+      .getContext('2d')
+      ?.getImageData(0, 0, canvas.width, canvas.height)
+      .data.some((value) => value > 0),
+  );
+  expect(drawn).toBe(true);
+});
+
+test('embeddings: difference is after less before, and norms follow the weights', async ({ page }) => {
+  await openTiny(page);
+  await page.getByRole('combobox', { name: 'Weighting' }).selectOption('scale');
+  await prompt(page).fill(text);
+  await expect(status(page)).toContainText('Ready');
+  await expect(page.locator('[data-stale]')).toHaveCount(0);
+  const before = page.locator('#embeddings').getByRole('application', { name: 'Before weighting' });
+  const box = await before.boundingBox();
+  if (!box) throw new Error('no picture');
+  await before.hover({ position: { x: box.width * 0.3, y: (2.5 / 77) * box.height } });
+  await expect(page.locator('#embeddings .readout')).toContainText('Token 2 red, dimension 19: before');
+  const values = (await page.locator('#embeddings .readout .value').allInnerTexts()).map(Number);
+  expect(values[1] / values[0]).toBeCloseTo(1.3, 4);
+  expect(values[2]).toBeCloseTo(values[1] - values[0], 4);
+
+  const { lastHiddenState } = await reference('causal');
+  expect(values[0]).toBeCloseTo(lastHiddenState[2 * 64 + 19], 4);
+  const row = await page.getByRole('row', { name: /^red / }).getByRole('cell').allInnerTexts();
+  expect(Number(row[1]) / Number(row[0])).toBeCloseTo(1.3, 2);
+
+  await page.getByRole('combobox', { name: 'Stage' }).selectOption('1');
+  await expect(page.locator('#embeddings').getByRole('img')).toHaveCount(1);
+});

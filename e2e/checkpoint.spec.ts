@@ -1,0 +1,79 @@
+import { rmSync } from 'node:fs';
+import { expect, test } from '@playwright/test';
+import { checkpointBytes, writeCheckpointFile } from '../src/checkpoint/testing/checkpoints.ts';
+import { clipTiny, clipVitL14 } from '../src/clip/config.ts';
+import { openTiny, prompt, status, statusHistory } from './page.ts';
+
+const file = (page: import('@playwright/test').Page) => page.getByLabel('Checkpoint file');
+
+test('the page starts on the full-size synthetic encoder and says that its weights are random', async ({ page }) => {
+  await page.goto('/');
+  await expect(status(page)).toHaveText(/^Ready: synthetic \(random weights\), \d+ ms$/);
+  await expect(page.getByText('numbers mean nothing until you open a checkpoint')).toBeVisible();
+  await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
+  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU · \d+ of 77 rows/);
+});
+
+test('a full-size F16 checkpoint in the LDM layout loads, with progress, and encodes', async ({ page }, info) => {
+  const path = info.outputPath('v1-5-pruned.safetensors');
+  await writeCheckpointFile(path, { config: clipVitL14, dtype: 'F16', layout: 'ldm' });
+  await openTiny(page);
+  const history = await statusHistory(page);
+  await file(page).setInputFiles(path);
+  await expect(status(page)).toHaveText(/^Ready: v1-5-pruned\.safetensors, \d+ ms$/);
+  expect((await history()).some((text) => /^Loading v1-5-pruned\.safetensors \d+ %$/.test(text))).toBe(true);
+  await expect(page.locator('#encoder')).toContainText('F16');
+  await expect(page.getByText('numbers mean nothing')).toHaveCount(0);
+  await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
+  await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('file');
+
+  // And back again, through the model select.
+  await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(page.getByRole('option', { name: 'v1-5-pruned.safetensors' })).toHaveCount(1);
+  rmSync(path);
+});
+
+test('a corrupt file is called by its fault, and the model in use goes on working', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  const whole = Buffer.from(await checkpointBytes({ config: clipTiny, dtype: 'F32', layout: 'hf' }));
+  await file(page).setInputFiles({
+    name: 'cut.safetensors',
+    mimeType: 'application/octet-stream',
+    buffer: whole.subarray(0, whole.length / 2),
+  });
+  const notice = page.getByRole('alert');
+  await expect(notice).toContainText('"cut.safetensors" is cut off');
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny');
+  await expect(prompt(page)).toHaveValue('a red car');
+  await prompt(page).fill('a blue car');
+  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await notice.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(notice).toHaveCount(0);
+});
+
+test('a load can be cancelled', async ({ page }) => {
+  await openTiny(page);
+  await page.getByRole('combobox', { name: 'Model' }).selectOption('full');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a file dropped anywhere on the page is opened', async ({ page }) => {
+  await openTiny(page);
+  const drop = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['PK\u0003\u0004'], 'model.zip'));
+    return transfer;
+  });
+  await page.dispatchEvent('#masks', 'dragover', { dataTransfer: drop });
+  await expect(page.getByText('Drop to open')).toBeVisible();
+  await page.dispatchEvent('#masks', 'drop', { dataTransfer: drop });
+  await expect(page.getByRole('alert')).toContainText('model.zip');
+  await expect(page.getByText('Drop to open')).toHaveCount(0);
+});

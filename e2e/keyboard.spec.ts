@@ -1,0 +1,91 @@
+import { expect, type Page, test } from '@playwright/test';
+import { openTiny, prompt, tokenRows } from './page.ts';
+
+/** Presses Tab until `found` says that the focus has arrived. */
+async function tabTo(page: Page, what: string, found: (element: Element) => boolean): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluateHandle(() => document.activeElement ?? document.body);
+    if (await focused.evaluate(found)) return;
+  }
+  throw new Error(`Tab never came to ${what}.`);
+}
+
+test('from the prompt to an attention value without a pointer', async ({ page }) => {
+  await openTiny(page);
+  await tabTo(page, 'the prompt', (element) => element.id === 'prompt-positive');
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.type('a (red:1.3) car');
+  await expect(tokenRows(page)).toHaveCount(6);
+
+  // Passing through the negative prompt does not change what is shown.
+  await tabTo(page, 'the tokens', (element) => element.tagName === 'TR');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.locator('.tinted [data-pointed]')).toHaveText('red');
+
+  await tabTo(page, 'Layer', (element) => element.id === 'layer-slider');
+  await page.keyboard.press('ArrowRight');
+  await tabTo(page, 'Head', (element) => element.id === 'head-slider');
+  await page.keyboard.press('End');
+  await expect(page.getByRole('heading', { name: 'Layer 2, head 4' })).toBeVisible();
+
+  await tabTo(page, 'the overview', (element) => element.classList.contains('overview-picture'));
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
+
+  await tabTo(page, 'the enlarged head', (element) => element.closest('.matrix') !== null);
+  const readout = page.locator('#attention .readout');
+  await page.keyboard.press('ArrowDown');
+  await expect(readout).toContainText('Query 0 BOS, key 0 BOS: 1.0');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowRight');
+  await expect(readout).toContainText(/^Query 2 red, key 1 a: 0\.\d+/);
+  await page.keyboard.press('End');
+  await expect(readout).toContainText('key 4 EOS: masked');
+  await expect(readout).toHaveAttribute('aria-live', 'polite');
+});
+
+test('the focus is always visible', async ({ page }) => {
+  await openTiny(page);
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to the prompts' })).toBeInViewport();
+  for (let i = 0; i < 30; i++) {
+    const marked = await page.evaluate(() => {
+      const element = document.activeElement;
+      // Invisible inputs lie over the visible thing that is marked in their stead.
+      const candidates = [element, element?.nextElementSibling, element?.parentElement];
+      return candidates.some((candidate) => {
+        if (!candidate) return false;
+        const { outlineStyle, boxShadow } = getComputedStyle(candidate);
+        return outlineStyle !== 'none' || boxShadow !== 'none';
+      });
+    });
+    const name = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 100));
+    expect(marked, name).toBe(true);
+    await page.keyboard.press('Tab');
+  }
+});
+
+test('every picture and every control has a name', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  const unnamed = await page.getByRole('img', { name: /^$/ }).count();
+  expect(unnamed).toBe(0);
+  for (const role of [
+    'img',
+    'application',
+    'button',
+    'combobox',
+    'slider',
+    'checkbox',
+    'radio',
+    'tab',
+    'textbox',
+  ] as const) {
+    const all = await page.getByRole(role).count();
+    expect(all, role).toBeGreaterThan(0);
+    expect(await page.getByRole(role, { name: /\S/ }).count(), role).toBe(all);
+  }
+});

@@ -1,0 +1,57 @@
+import { expect, test } from '@playwright/test';
+import { openTiny, prompt } from './page.ts';
+
+for (const width of [360, 768, 1280, 1600, 2560])
+  test(`nothing scrolls sideways at ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    await openTiny(page);
+    await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ${'x'.repeat(200)} (unclosed`);
+    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    await expect.poll(overflow).toBeLessThanOrEqual(0);
+    await page.getByRole('tab', { name: 'Lines' }).click();
+    await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    // Nothing sticks out of its panel either.
+    const sticking = await page.evaluate(() =>
+      [...document.querySelectorAll('.panel')].flatMap((panel) => {
+        const right = panel.getBoundingClientRect().right;
+        return [...panel.querySelectorAll('button, select, canvas, table, input[type=range], p')]
+          .filter((element) => element.getBoundingClientRect().right > right + 0.5)
+          .map((element) => `${panel.id}: ${element.outerHTML.slice(0, 80)}`);
+      }),
+    );
+    expect(sticking).toEqual([]);
+  });
+
+const background = (page: import('@playwright/test').Page) =>
+  page.evaluate(() => {
+    const context = document.createElement('canvas').getContext('2d');
+    if (!context) throw new Error('no canvas');
+    context.fillStyle = getComputedStyle(document.body).backgroundColor;
+    context.fillRect(0, 0, 1, 1);
+    return context.getImageData(0, 0, 1, 1).data[0];
+  });
+
+test('the theme follows the system, or the person', async ({ page }) => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.goto('/');
+  expect(await background(page)).toBeLessThan(60);
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('light');
+  expect(await background(page)).toBeGreaterThan(200);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
+  expect(await background(page)).toBeLessThan(60);
+});
+
+test('pictures are redrawn for the dark theme', async ({ page }) => {
+  await openTiny(page);
+  const middle = () =>
+    page
+      .locator('#embeddings')
+      .getByRole('img', { name: /^Difference/ })
+      .evaluate((canvas: HTMLCanvasElement) => canvas.getContext('2d')?.getImageData(0, 0, 1, 1).data[0]);
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('light');
+  await expect.poll(middle).toBeGreaterThan(180);
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
+  await expect.poll(middle).toBeLessThan(80);
+});

@@ -1,0 +1,53 @@
+import { expect, type Locator, type Page } from '@playwright/test';
+
+export const status = (page: Page) => page.getByRole('status', { name: 'Encoder status' });
+export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt', exact: true });
+export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });
+export const tokenRows = (page: Page) => page.getByRole('table', { name: 'Tokens' }).locator('tbody').getByRole('row');
+
+/** Opens the page where the tiny model was chosen last: a software adapter runs it in milliseconds. */
+export async function openPage(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny' });
+  });
+  await page.goto('/');
+}
+
+/** The same, once it is ready. */
+export async function openTiny(page: Page): Promise<void> {
+  await openPage(page);
+  await expect(status(page)).toHaveText(/^Ready: synthetic-tiny \(random weights\), [\d.]+ ms$/);
+}
+
+/** Every text the status shows from now on. */
+export async function statusHistory(page: Page): Promise<() => Promise<string[]>> {
+  await status(page).evaluate((element) => {
+    const seen: string[] = [];
+    Object.assign(window, { statusesSeen: seen });
+    new MutationObserver(() => seen.push(element.textContent)).observe(element, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
+  });
+  return () => page.evaluate(() => (window as unknown as { statusesSeen: string[] }).statusesSeen);
+}
+
+/** RGBA of one pixel of a canvas, in the canvas's own pixels. */
+export function pixel(canvas: Locator, x: number, y: number): Promise<number[]> {
+  return canvas.evaluate(
+    (element, [x, y]) => {
+      const context = (element as HTMLCanvasElement).getContext('2d');
+      return [...(context?.getImageData(x, y, 1, 1).data ?? [])];
+    },
+    [x, y],
+  );
+}
+
+/** Puts the pointer on a cell of a picture of `n` × `n` cells. */
+export async function pointAt(picture: Locator, row: number, column: number, n: number): Promise<void> {
+  const box = await picture.boundingBox();
+  if (!box) throw new Error('The picture is not on the page.');
+  const position = { x: ((column + 0.5) / n) * box.width, y: ((row + 0.5) / n) * box.height };
+  await picture.hover({ position });
+}

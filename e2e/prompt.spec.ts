@@ -1,0 +1,107 @@
+import { expect, test } from '@playwright/test';
+import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+
+test('a weighted prompt: its tokens, their ids and weights', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill('a (red:1.3) car, [blurry]');
+  const rows = tokenRows(page);
+  await expect(rows).toHaveCount(8);
+  const cells = (row: number) => rows.nth(row).getByRole('cell').allInnerTexts();
+  expect(await cells(0)).toEqual(['0', '49406', expect.stringMatching(/^BOS/), '1', '1']);
+  expect(await cells(1)).toEqual(['1', '320', 'a</w>', '1', '1']);
+  expect(await cells(2)).toEqual(['2', '736', 'red</w>', '1.3', '1']);
+  expect(await cells(3)).toEqual(['3', '1615', 'car</w>', '1', '1']);
+  expect(await cells(4)).toEqual(['4', '267', ',</w>', '1', '1']);
+  expect(await cells(5)).toEqual(['5', '21977', 'blurry</w>', '0.9091', '1']);
+  expect(await cells(6)).toEqual(['6', '49407', expect.stringMatching(/^EOS/), '1', '1']);
+  expect((await cells(7)).slice(0, 2)).toEqual(['7–76', '49407']);
+  await expect(page.locator('#prompts .count').first()).toHaveText('5 / 75 tokens');
+
+  await rows.nth(7).getByRole('button', { name: 'Expand' }).click();
+  await expect(rows).toHaveCount(77);
+  await rows.nth(7).getByRole('button', { name: 'Collapse PAD' }).click();
+  await expect(rows).toHaveCount(8);
+});
+
+test('the prompt one works in is the one the pictures show', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  await negativePrompt(page).fill('blurry');
+  await expect(page.getByRole('radio', { name: 'Negative' })).toBeChecked();
+  await expect(tokenRows(page).nth(1)).toContainText('blurry');
+  await expect(status(page)).toContainText('Ready');
+  await page.getByRole('radio', { name: 'Positive' }).check();
+  await expect(tokenRows(page).nth(2)).toContainText('red');
+  await expect(status(page)).toContainText('Ready');
+});
+
+test('text, table and matrix mark the same token', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  const marked = page.locator('[data-pointed]');
+  await tokenRows(page).nth(3).hover();
+  await expect(page.locator('.tinted [data-pointed]')).toHaveText('car');
+  await expect(marked.filter({ hasText: 'car' })).not.toHaveCount(0);
+  await expect(page.locator('.matrix .rows [data-pointed]')).toHaveText('car');
+  await expect(page.locator('.matrix .columns [data-pointed]')).toHaveText('car');
+  await page
+    .locator('.matrix')
+    .getByRole('application')
+    .hover({ position: { x: 5, y: 5 } });
+  await expect(page.locator('tr[data-pointed]')).toContainText(['BOS']);
+  await page.getByRole('heading', { name: 'Prompts' }).hover();
+  // With the pointer away, the caret at the end of the prompt is what counts.
+  await expect(page.locator('tr[data-pointed]')).toContainText(['car']);
+  await prompt(page).press('Home');
+  await expect(page.locator('tr[data-pointed]')).toContainText(['a</w>']);
+});
+
+test('what is wrong with a prompt is said, shown and mended', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill('a (red:1.1.1) car');
+  const diagnostic = page.getByRole('listitem').filter({ hasText: '1.1.1' });
+  await diagnostic.getByRole('button', { name: 'Show' }).click();
+  const selected = await prompt(page).evaluate((field: HTMLTextAreaElement) =>
+    field.value.slice(field.selectionStart, field.selectionEnd),
+  );
+  expect(selected).toContain('1.1.1');
+  await diagnostic.getByRole('button', { name: 'Write 1.1', exact: true }).click();
+  await expect(prompt(page)).toHaveValue('a (red:1.1) car');
+  await expect(diagnostic).toHaveCount(0);
+  await expect(tokenRows(page).nth(2)).toContainText('1.1');
+});
+
+test('tokens that do not fit are listed as cut off', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill(`${'cat '.repeat(75)}dog bird`);
+  await expect(page.getByText('77 / 75 tokens')).toBeVisible();
+  await expect(tokenRows(page)).toHaveCount(77);
+  await expect(page.getByText('2 more tokens do not fit into the 75 and have no effect:')).toBeVisible();
+  await expect(page.locator('.cut-off li')).toHaveText(['dog', 'bird']);
+});
+
+test('prompts, options, model and theme survive a reload', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a (castle:1.2)');
+  await negativePrompt(page).fill('fog');
+  await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
+  await page.reload();
+  await expect(prompt(page)).toHaveValue('a (castle:1.2)');
+  await expect(negativePrompt(page)).toHaveValue('fog');
+  await expect(page.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+});
+
+test('a change of weights alone runs no pass and changes the result', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a (red:1.3) car');
+  await expect(status(page)).toContainText('Ready');
+  const norm = page.getByRole('row', { name: /^red / }).getByRole('cell').nth(1);
+  await expect(norm).toBeVisible();
+  const before = { status: await status(page).innerText(), norm: await norm.innerText() };
+  await prompt(page).fill('a (red:1.9) car');
+  await expect(norm).not.toHaveText(before.norm);
+  await expect(status(page)).toHaveText(before.status);
+});
