@@ -2,7 +2,13 @@ import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
-import { type PreparedPrompt, preparePrompt, promptEmbeds, type WeightingMethod } from '../weighting/pipeline.ts';
+import {
+  type PreparedPrompt,
+  type PromptOptions,
+  preparePrompt,
+  promptEmbeds,
+  type WeightingMethod,
+} from '../weighting/pipeline.ts';
 import { type EncodedPass, type Facts, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
@@ -14,10 +20,18 @@ function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (
   };
 }
 
-const prepare = {
-  positive: memoised(preparePrompt),
-  negative: memoised(preparePrompt),
-};
+/** Keeps the passes that a change of weights leaves as they were, so that nothing is derived from them again. */
+function preparing() {
+  let before: PreparedPrompt | undefined;
+  return memoised((prompt: string, options: PromptOptions, tokenizer: Tokenizer): PreparedPrompt => {
+    const now = preparePrompt(prompt, options, tokenizer);
+    const same = before && `${before.passes.map(passKey)}` === `${now.passes.map(passKey)}`;
+    before = same && before ? { ...now, passes: before.passes } : now;
+    return before;
+  });
+}
+
+const prepare = { positive: preparing(), negative: preparing() };
 
 /** Tokens, weights, masks and passes of a prompt; undefined until the tokenizer is loaded. */
 export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {

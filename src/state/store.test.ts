@@ -149,6 +149,8 @@ describe('with an encoder', () => {
     await settled();
     setPrompt('positive', 'a (red:0.5) car');
     expect(encodes()).toHaveLength(2);
+    // The same passes, not only equal ones: the pictures of masks and attention are not drawn again.
+    expect(prepared(store.getState(), 'positive')?.passes[0]).toBe(encodes()[1].passes[0]);
     const shown = shownEncoded(store.getState());
     expect(shown?.prepared.chunk.perTokenWeights[2]).toBe(0.5);
     setPrompt('positive', 'a (blue:0.5) car');

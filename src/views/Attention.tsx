@@ -102,8 +102,11 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
   // The model may have changed under a picture that is still on show.
   const at = { layer: Math.min(layer, N - 1), head: Math.min(head, h - 1) };
   const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
-  const mask = useMemo(() => attentionMask(prepared.passes[0]), [prepared]);
-  const shown = useMemo(() => shownTokens(tokens, { bos, pad }), [tokens, bos, pad]);
+  const [pass] = prepared.passes;
+  const mask = useMemo(() => attentionMask(pass), [pass]);
+  // By value, because a change of weights alone must not redraw 144 maps.
+  const kinds = tokens.map(({ kind }) => kind).join(' ');
+  const shown = useMemo(() => shownTokens(kinds.split(' '), { bos, pad }), [kinds, bos, pad]);
   const map = useMemo(() => {
     if (!attentions) return null;
     return mean ? meanMap(attentions, at.layer, h, L) : headMap(attentions, at.layer, at.head, h, L);

@@ -67,9 +67,9 @@ function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: bool
   const after = stage === 'last' ? embedsOf(encoded, method) : undefined;
   const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
 
+  const own = useMemo(() => before && reach(before), [before]);
   const pictures = useMemo((): readonly Picture[] => {
-    if (!before) return [];
-    const own = reach(before);
+    if (!before || !own) return [];
     if (!after)
       return [{ name: 'State', values: before, scale: signedScale(own.reach, dark, true), largest: own.largest }];
     // One scale for both, so that a change of colour is a change of value.
@@ -82,7 +82,7 @@ function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: bool
       { name: 'After weighting', values: after, scale, largest: both.largest },
       { name: 'Difference', values: change, scale: signedScale(changeReach || largest, dark, true), largest },
     ];
-  }, [before, after, dark]);
+  }, [before, own, after, dark]);
 
   if (!before) return <p className="muted">This state was not read back from the encoder.</p>;
   return (

@@ -1,5 +1,3 @@
-import type { TokenKind } from '../clip/tokens.ts';
-
 /** One attention map, ready to be drawn. */
 export interface ShownMap {
   /** [L, L] Probabilities. */
@@ -13,12 +11,12 @@ export interface ShownMap {
   readonly labels: readonly string[];
 }
 
-/** Indices of the tokens on show. */
+/** Indices of the tokens on show, of tokens of these kinds. */
 export function shownTokens(
-  tokens: readonly { readonly kind: TokenKind }[],
+  kinds: readonly string[],
   { bos, pad }: { readonly bos: boolean; readonly pad: boolean },
 ): number[] {
-  return tokens.flatMap(({ kind }, i) => ((kind === 'bos' && !bos) || (kind === 'pad' && !pad) ? [] : [i]));
+  return kinds.flatMap((kind, i) => ((kind === 'bos' && !bos) || (kind === 'pad' && !pad) ? [] : [i]));
 }
 
 /** [L, L] One head of `attentions` [N, h, L, L], without copying. */

@@ -1,3 +1,5 @@
+import { quickselect } from 'd3-array';
+
 /** [L] Euclidean norm of each row of [L, d]. */
 export function rowNorms(values: Float32Array, d: number): number[] {
   return Array.from({ length: values.length / d }, (_, row) => {
@@ -23,6 +25,8 @@ export function difference(a: Float32Array, b: Float32Array): Float32Array {
  * dimensions are tens of times larger than all others, and to their measure the rest would be blank.
  */
 export function reach(values: Float32Array): { readonly reach: number; readonly largest: number } {
-  const magnitudes = values.map(Math.abs).sort();
-  return { reach: magnitudes[Math.floor((magnitudes.length - 1) * 0.995)], largest: magnitudes[magnitudes.length - 1] };
+  const magnitudes = values.map(Math.abs);
+  const rank = Math.floor((magnitudes.length - 1) * 0.995);
+  quickselect(magnitudes, rank);
+  return { reach: magnitudes[rank], largest: magnitudes.subarray(rank).reduce((a, b) => Math.max(a, b)) };
 }
