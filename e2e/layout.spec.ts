@@ -50,8 +50,16 @@ test('pictures are redrawn for the dark theme', async ({ page }) => {
       .locator('#embeddings')
       .getByRole('img', { name: /^Difference/ })
       .evaluate((canvas: HTMLCanvasElement) => canvas.getContext('2d')?.getImageData(0, 0, 1, 1).data[0]);
+  // The upper right corner of the first small map: masked, on a canvas that holds all maps.
+  const masked = () =>
+    page.locator('.overview canvas').evaluate((canvas: HTMLCanvasElement) => {
+      const tile = Math.floor(canvas.width / 4) - 5;
+      return canvas.getContext('2d')?.getImageData(tile, 1, 1, 1).data[0];
+    });
   await page.getByRole('combobox', { name: 'Theme' }).selectOption('light');
   await expect.poll(middle).toBeGreaterThan(180);
+  await expect.poll(masked).toBeGreaterThan(180);
   await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
   await expect.poll(middle).toBeLessThan(80);
+  await expect.poll(masked).toBeLessThan(80);
 });

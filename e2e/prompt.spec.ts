@@ -54,6 +54,10 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await expect(page.locator('tr[data-pointed]')).toContainText(['car']);
   await prompt(page).press('Home');
   await expect(page.locator('tr[data-pointed]')).toContainText(['a</w>']);
+  const word = await page.locator('.tinted [data-token="2"]').boundingBox();
+  if (!word) throw new Error('The word is not on the page.');
+  await page.mouse.move(word.x + word.width / 2, word.y + word.height / 2);
+  await expect(page.locator('tr[data-pointed]')).toContainText(['red</w>']);
 });
 
 test('what is wrong with a prompt is said, shown and mended', async ({ page }) => {

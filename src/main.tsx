@@ -7,8 +7,12 @@ import './views/pictures.css';
 import { StoreContext } from './views/useFacts.ts';
 
 const store = startClipscope();
-// Before the first paint, so that a chosen theme does not flash.
-document.documentElement.dataset.theme = store.getState().theme;
+// Before anything is painted in it, and before pictures that take colours from the style sheet are drawn anew.
+const applyTheme = ({ theme }: { readonly theme: string }) => {
+  document.documentElement.dataset.theme = theme;
+};
+applyTheme(store.getState());
+store.subscribe(applyTheme);
 
 createRoot(document.getElementById('root') as HTMLElement).render(
   <StrictMode>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { type Theme, themes } from '../state/facts.ts';
 import { shownEncoded } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
@@ -33,14 +33,11 @@ export function App() {
   );
 }
 
-const themeNames: Record<Theme, string> = { system: 'System', light: 'Light', dark: 'Dark' };
+const themeNames: Record<Theme, string> = { system: 'System theme', light: 'Light theme', dark: 'Dark theme' };
 
 function Header() {
   const theme = useFacts((s) => s.theme);
   const setTheme = useFacts((s) => s.setTheme);
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
   return (
     <header className="bar">
       <h1>

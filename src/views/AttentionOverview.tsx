@@ -3,6 +3,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { ColourScale } from './color.ts';
 import { heatmapPixels } from './heatmap.ts';
 import { Legend } from './Legend.tsx';
+import { useDark } from './useFacts.ts';
 import { useWidth } from './useWidth.ts';
 
 interface AttentionOverviewProps {
@@ -37,6 +38,7 @@ export function AttentionOverview({
   const canvas = useRef<HTMLCanvasElement>(null);
   const [over, setOver] = useState<{ layer: number; head: number } | null>(null);
   const width = useWidth(frame);
+  const dark = useDark();
   const tile = Math.max(4, Math.min(largestTile, Math.floor((width - gap * (h - 1)) / h)));
   const pitch = tile + gap;
 
@@ -78,7 +80,8 @@ export function AttentionOverview({
         target.fillRect(...box);
         target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, ...box);
       }
-  }, [stack, shown, N, h, tile, pitch, width]);
+    // `dark` is not read, but the colour of masked cells is.
+  }, [stack, shown, N, h, tile, pitch, width, dark]);
 
   const at = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();

@@ -87,10 +87,10 @@ export function Encoder() {
       )}
       <div className="details">
         {details && <p>{details}</p>}
-        {model?.random && (
+        {model?.random && !isLoading && (
           <p>
-            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x or its text encoder,
-            .safetensors). It stays on this machine.
+            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x, .safetensors). It stays on
+            this machine.
           </p>
         )}
       </div>
