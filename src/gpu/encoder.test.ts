@@ -124,24 +124,29 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 });
 
+// Six full-size passes: a minute on a software adapter, and several while other programs run.
 describe('full size, from a safetensors file', () => {
   let reference: ReferenceOutput;
   beforeAll(async () => {
     reference = (await referenceEncoder(syntheticWeights(clipVitL14)))(passOf(1, 'causal'));
   });
 
-  test.each(testAdapters)('on %s equals every recorded array, and float64 at every stage', async (adapter) => {
-    const encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipVitL14, 'F32'));
-    const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
-    const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));
-    expect(dispatches).toBe(86);
-    const attn = recordedArray('clip/recorded/full_B_causal_attn_l0_p1.npy');
-    expectEncoded('attentions 0', outputs[0].attentions!.subarray(0, attn.data.length), attn.data);
-    expectStages('causal', clipVitL14, outputs[0], reference);
-    for (const [m, mask] of recordedMasks.entries()) {
-      const last = recordedArray(`clip/recorded/full_B_${mask}_last_p1_p3.npy`);
-      for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
-    }
-    encoder.destroy();
-  });
+  test.each(testAdapters)(
+    'on %s equals every recorded array, and float64 at every stage',
+    async (adapter) => {
+      const encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipVitL14, 'F32'));
+      const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
+      const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));
+      expect(dispatches).toBe(86);
+      const attn = recordedArray('clip/recorded/full_B_causal_attn_l0_p1.npy');
+      expectEncoded('attentions 0', outputs[0].attentions!.subarray(0, attn.data.length), attn.data);
+      expectStages('causal', clipVitL14, outputs[0], reference);
+      for (const [m, mask] of recordedMasks.entries()) {
+        const last = recordedArray(`clip/recorded/full_B_${mask}_last_p1_p3.npy`);
+        for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
+      }
+      encoder.destroy();
+    },
+    600_000,
+  );
 });

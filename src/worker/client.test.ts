@@ -121,6 +121,7 @@ test('a worker that stops fails everything that is open', async () => {
   const open = [client.start(), client.encode([pass(1)], want)];
   crash('Script error');
   for (const request of open) await expect(request).rejects.toThrow('Script error');
+  await expect(client.start(), 'a later request').rejects.toThrow('Script error');
 });
 
 test('a lost GPU is told, once, and answers no request', async () => {

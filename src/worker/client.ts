@@ -49,18 +49,16 @@ export function createEncoderClient(
   let load: { id: number; onProgress(progress: LoadProgress): void } | null = null;
   let running = false;
   let waiting: { start(): void; supersede(): void } | null = null;
+  let stopped: WorkerError | null = null;
 
   const post = (message: ToWorker) => worker.postMessage(message);
   function ask<T extends FromWorker['type']>(message: ToWorker, _type: T): Promise<Extract<FromWorker, { type: T }>> {
     return new Promise((resolve, reject) => {
+      if (stopped) return reject(stopped);
       open.set(message.id, { resolve: resolve as (message: FromWorker) => void, reject });
       post(message);
     });
   }
-  const failAll = (error: Error) => {
-    for (const { reject } of open.values()) reject(error);
-    open.clear();
-  };
 
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
@@ -72,7 +70,9 @@ export function createEncoderClient(
   });
   worker.addEventListener('error', (event) => {
     const { message } = event as ErrorEvent;
-    failAll(new WorkerError('Error', `The encoder's worker stopped: ${message || 'it could not be started'}.`));
+    stopped = new WorkerError('Error', `The encoder's worker stopped: ${message || 'it could not be started'}.`);
+    for (const { reject } of open.values()) reject(stopped);
+    open.clear();
   });
 
   return {
