@@ -1,8 +1,8 @@
 import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from './ast.ts';
+import { deepest, emptyFragment, fragmentNodes } from './fragments.ts';
+import { asciiDigits, pythonSpace as space } from './pythonText.ts';
 import { joinSources, replacement, sourceText, typedRange } from './sourceText.ts';
 
-/** Python's `\s` inside a character class; JavaScript's own lacks U+001C–1F and U+0085 and has U+FEFF. */
-const space = String.raw`\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
 const isSpace = new RegExp(`[${space}]`);
 const token = /\\[()[\]\\]?|[()[\]:]|[^\\()[\]:]+/g;
 const closingNumber = new RegExp(String.raw`:[${space}]*([+-]?[.\p{Nd}]+)[${space}]*\)`, 'uy');
@@ -14,9 +14,6 @@ const isNumberLike = new RegExp(
   'iu',
 );
 const isPlainNumber = new RegExp(String.raw`^[${space}]*[+-]?[.\p{Nd}]+[${space}]*$`, 'u');
-
-/** Nodes nest no deeper than this, so that whoever walks them may recurse. */
-const deepest = 100;
 
 /** One bracket pair, or an opening bracket that reaches to the end. */
 interface Group {
@@ -80,7 +77,7 @@ export function parseA1111(source: string): ParsedPrompt {
   const fragments = mergeFragments(reading);
   return {
     source,
-    nodes: reading.depth > deepest ? fragments.flatMap(fragmentNode) : tree(reading),
+    nodes: reading.depth > deepest ? fragmentNodes(fragments) : tree(reading),
     fragments,
     diagnostics: [...reading.diagnostics, ...breakDiagnostics(reading)].sort((a, b) => a.start - b.start),
   };
@@ -237,16 +234,6 @@ function toNumber(text: string): number {
   return Number(asciiDigits(text));
 }
 
-/** Every script's ten digits are neighbours, in order, and so are whole sets of them: count back to where they begin. */
-function asciiDigits(text: string): string {
-  return text.replace(/\p{Nd}/gu, (digit) => {
-    const code = digit.codePointAt(0)!;
-    let zero = code;
-    while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
-    return String((code - zero) % 10);
-  });
-}
-
 function pieceWeight(piece: Piece, { runs }: Reading): number {
   return piece.type === 'break' ? -runs[piece.run] : runs[piece.run];
 }
@@ -267,7 +254,7 @@ function mergeFragments(reading: Reading): Fragment[] {
     if (last?.weight === weight) last.pieces.push(item);
     else groups.push({ weight, pieces: [item] });
   }
-  if (groups.length === 0) return [{ kind: 'text', weight: 1, ...sourceText('', 0, 0), start: 0, end: 0 }];
+  if (groups.length === 0) return [emptyFragment(0)];
   return groups.map(({ weight, pieces }) => {
     const joined = joinSources(pieces.map((piece) => typed(piece, reading.source)));
     const [{ start }] = pieces;
@@ -337,28 +324,6 @@ function tree({ source, items }: Reading): Node[] {
   flushTexts();
   while (stack.length > 0) leave(source.length, null);
   return nodes;
-}
-
-function fragmentNode(fragment: Fragment): Node[] {
-  const { kind, weight, text, starts, ends, start, end } = fragment;
-  if (kind === 'break') return [{ type: 'break', start, end }];
-  if (text === '') return [];
-  const node: Node = { type: 'text', text, starts, ends, start, end };
-  if (weight === 1) return [node];
-  return [
-    {
-      type: 'weighted',
-      start,
-      end,
-      children: [node],
-      value: weight,
-      effect: 'multiply',
-      form: 'round-number',
-      open: null,
-      close: null,
-      number: null,
-    },
-  ];
 }
 
 function factor(form: Group['form']): string {

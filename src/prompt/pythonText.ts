@@ -1,0 +1,31 @@
+/** Where Python 3 reads text otherwise than JavaScript does. */
+
+/** Inside a class of a regular expression: Python's `\s`. JavaScript's own lacks U+001C–1F and U+0085 and has U+FEFF. */
+export const pythonSpace = String.raw`\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
+
+// `float` and `\s` disagree about U+001C–1F.
+const aroundNumber =
+  /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+const digits = String.raw`\d+(?:_\d+)*`;
+const decimal = new RegExp(`^[+-]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:e[+-]?${digits})?$`, 'i');
+const special = /^([+-]?)(?:(inf(?:inity)?)|nan)$/i;
+
+/** Python's `float()` of a text; null where it raises. */
+export function pythonFloat(text: string): number | null {
+  const number = asciiDigits(text.replace(aroundNumber, ''));
+  if (decimal.test(number)) return Number(number.replaceAll('_', ''));
+  const match = special.exec(number);
+  if (!match) return null;
+  return match[2] ? Number(`${match[1]}Infinity`) : Number.NaN;
+}
+
+/** Every script's ten digits are neighbours, in order, and so are whole sets of them: count back to where they begin. */
+export function asciiDigits(text: string): string {
+  return text.replace(/\p{Nd}/gu, (digit) => {
+    const code = digit.codePointAt(0)!;
+    if (code < 0x80) return digit;
+    let zero = code;
+    while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
+    return String((code - zero) % 10);
+  });
+}
