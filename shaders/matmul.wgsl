@@ -1,48 +1,10 @@
-// Linear layer with what follows it: Q, K, V and output projections (eq. 30, 31, 35, with the biases that they leave out)
-// and the two layers of the MLP.
-//   y = x Wᵀ + b                        EPILOGUE 0
-//   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u)
-//   y = residual + x Wᵀ + b             EPILOGUE 2
-// binding 0  x        [M, K]  f32
-// binding 1  weight   [N, K]  f32, f16 or bf16, as checkpoints store it
-// binding 2  bias     [N]     f32
-// binding 3  residual [M, N]  f32, read for EPILOGUE 2 only
-// binding 4  y        [M, N]  f32
-// grid: x over N / 4 columns, y over M / 8 rows. K and N are multiples of 4, M is anything.
+// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for every adapter. K and N are multiples of 4, M is
+// anything.
+// grid: x over N / 4 columns, y over M / 8 rows.
 // Each invocation holds an 8 × 4 tile in registers; a row of four inputs times a 4 × 4 block of weights is one
 // vector-matrix product. No workgroup memory: on software adapters barriers cost more than the loads they save.
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<WeightBlock>;
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
-
-override K: u32;
-override N: u32;
-override EPILOGUE: u32 = 0;
 override WORKGROUP_X: u32 = 32;
 override WORKGROUP_Y: u32 = 2;
-
-/** exp sees only negative arguments, so that it never overflows. */
-fn quick_gelu(u: vec4f) -> vec4f {
-  let e = exp(-abs(1.702 * u));
-  return u * select(e, vec4f(1), u >= vec4f()) / (1 + e);
-}
-
-fn store(row: u32, column: u32, product: vec4f) {
-  let at = row * (N / 4) + column;
-  if (at >= arrayLength(&y)) {
-    return;
-  }
-  var value = product + bias[column];
-  if (EPILOGUE == 1) {
-    value = quick_gelu(value);
-  }
-  if (EPILOGUE == 2) {
-    value += residual[at];
-  }
-  y[at] = value;
-}
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -5,6 +5,7 @@ import { encoderPass } from '../clip/masks.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder } from '../gpu/encoder.ts';
+import { fastestMatmul, matmulKernels, timeMatmuls } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
 import type { Step } from '../gpu/schedule.ts';
 
@@ -17,12 +18,23 @@ const cell = (value: number | string, width: number) =>
 const stage = ({ label }: Step) => label.replace(/^layers\.\d+\./, '');
 
 async function benchAdapter(adapter: string | undefined, runs: number): Promise<void> {
-  const { device, description } = await requestGpuDevice(nodeGpu(adapter));
+  const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
   console.log(`\n${description}`);
+  const shapes = { qkv_proj: [768, 2304], out_proj: [768, 768], fc1: [768, 3072], fc2: [3072, 768] };
+  console.log(`\n${'F32 matmul, GFLOP/s'.padEnd(26)}${matmulKernels.map((kernel) => cell(kernel, 18)).join('')}`);
+  for (const [name, [K, N]] of Object.entries(shapes)) {
+    const times = await timeMatmuls(device, support, { M: 77, K, N }, { runs });
+    const rates = matmulKernels.map((kernel) =>
+      times.has(kernel) ? (2 * 77 * K * N) / times.get(kernel)! / 1e6 : '–',
+    );
+    console.log(`${name.padEnd(26)}${rates.map((rate) => cell(rate, 18)).join('')}`);
+  }
+  const matmul = { kernel: await fastestMatmul(device, support), support };
+  console.log(`Chosen: ${matmul.kernel}\n`);
   const passes = [49406, 320].map((id) => encoderPass(new Uint32Array(77).fill(49407).fill(id, 0, 1), 'causal'));
   const want = { hiddenStates: [], attentions: false };
   const loading = await Promise.all(
-    dtypes.map((dtype) => createGpuEncoder(device, syntheticWeights(clipVitL14, { dtype }))),
+    dtypes.map((dtype) => createGpuEncoder(device, syntheticWeights(clipVitL14, { dtype }), { matmul })),
   );
 
   // Interleaved, so that what else the machine does falls on all alike.
@@ -52,11 +64,11 @@ async function benchAdapter(adapter: string | undefined, runs: number): Promise<
   }
   const total = [...stages.values()].reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
   console.log(
-    `\n${'F32, 1 pass'.padEnd(26)}${cell('kernel', 12)}${cell('ms', 10)}${cell('share', 8)}${cell('GFLOP/s', 10)}`,
+    `\n${'F32, 1 pass'.padEnd(26)}${cell('kernel', 18)}${cell('ms', 10)}${cell('share', 8)}${cell('GFLOP/s', 10)}`,
   );
   for (const [name, { kernel, nanoseconds, flops }] of stages)
     console.log(
-      `${name.padEnd(26)}${cell(kernel, 12)}${cell(nanoseconds / 1e6, 10)}${cell(`${((100 * nanoseconds) / total).toFixed(1)} %`, 8)}${cell(flops / nanoseconds, 10)}`,
+      `${name.padEnd(26)}${cell(kernel, 18)}${cell(nanoseconds / 1e6, 10)}${cell(`${((100 * nanoseconds) / total).toFixed(1)} %`, 8)}${cell(flops / nanoseconds, 10)}`,
     );
   for (const encoder of loading) encoder.destroy();
 }

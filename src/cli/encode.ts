@@ -10,6 +10,7 @@ import { createTokenizer, type TokenizerFlavour, tokenizerFlavours } from '../cl
 import type { WeightSource } from '../clip/weights.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder } from '../gpu/encoder.ts';
+import { fastestMatmul } from '../gpu/matmul.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import {
   defaultOptions,
@@ -102,8 +103,10 @@ async function run(request: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const prepared = preparePrompt(prompt, options, tokenizer);
   const source = await openModel(request.model);
-  const { device, description } = await requestGpuDevice(nodeGpu(request.adapter));
-  const encoder = await createGpuEncoder(device, source);
+  const { device, description, support } = await requestGpuDevice(nodeGpu(request.adapter));
+  const encoder = await createGpuEncoder(device, source, {
+    matmul: { kernel: await fastestMatmul(device, support), support },
+  });
   const { outputs, milliseconds } = await encoder.encode(prepared.passes, { hiddenStates: [], attentions: false });
   const { lastHiddenState } = outputs[0];
   const { hiddenSize: d, maxPositionEmbeddings: L } = source.config;

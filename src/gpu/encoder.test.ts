@@ -11,7 +11,8 @@ import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
 import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
-import { testAdapters, testDevice } from './testing/adapters.ts';
+import { fastestMatmul, matmulKernels } from './matmul.ts';
+import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 
 const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
 const everything = ({ numHiddenLayers: N }: ClipTextConfig): EncoderWant => ({
@@ -82,6 +83,15 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     });
 
+    test.each(matmulKernels)('equals the float64 encoder with %s', async (kernel) => {
+      const { device, support } = await testGpu(adapter);
+      const other = await createGpuEncoder(device, syntheticWeights(clipTiny), { matmul: { kernel, support } });
+      const pass = passOf(2, 'causal');
+      const [output] = (await other.encode([pass], everything(clipTiny))).outputs;
+      expectStages(kernel, clipTiny, output, (await referenceEncoder(syntheticWeights(clipTiny)))(pass));
+      other.destroy();
+    });
+
     test('encodes more passes than one submit holds, and only what is wanted', async () => {
       const passes = Array.from({ length: 19 }, (_, i) => passOf(i % index.ids.length, 'causal'));
       const { outputs } = await encoder.encode(passes, { hiddenStates: [], attentions: false });
@@ -134,7 +144,9 @@ describe('full size, from a safetensors file', () => {
   test.each(testAdapters)(
     'on %s equals every recorded array, and float64 at every stage',
     async (adapter) => {
-      const encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipVitL14, 'F32'));
+      const { device, support } = await testGpu(adapter);
+      const matmul = { kernel: await fastestMatmul(device, support), support };
+      const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { matmul });
       const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
       const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));
       expect(dispatches).toBe(86);

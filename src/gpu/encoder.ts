@@ -13,8 +13,8 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { createPipelines, kernels, type Pipelines } from './kernels.ts';
-import { attentionsName, hiddenName, type Schedule, type Step, schedule } from './schedule.ts';
+import { createPipelines, type Kernel, kernels, type Pipelines } from './kernels.ts';
+import { attentionsName, hiddenName, type MatmulChoice, type Schedule, type Step, schedule } from './schedule.ts';
 
 export interface EncodeRun {
   readonly outputs: readonly EncoderOutput[];
@@ -157,8 +157,9 @@ async function createActivations(
   config: ClipTextConfig,
   weights: ReadonlyMap<string, Weight>,
   batch: number,
+  matmul?: MatmulChoice,
 ): Promise<Activations> {
-  const plan = schedule(config, batch);
+  const plan = schedule(config, batch, matmul);
   const buffers = new Map<string, GPUBuffer>();
   const own: GPUBuffer[] = [];
   for (const [name, { role, shape }] of plan.tensors) {
@@ -179,8 +180,9 @@ async function createActivations(
     count(plan.tensors.get(name)!.shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'];
   const dispatches = await Promise.all(
     plan.steps.map(async (step): Promise<Dispatch> => {
-      const weight = kernels[step.kernel].bindings.findIndex(([name]) => name === 'weight');
-      const dtype = kernels[step.kernel].weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
+      const kernel: Kernel = kernels[step.kernel];
+      const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
+      const dtype = kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
       const pipeline = await pipelines(step.kernel, step.constants, dtype);
       // The kernels take the number of rows from arrayLength, so a binding is as long as its tensor, not as its buffer.
       const bindGroup = device.createBindGroup({
@@ -222,7 +224,11 @@ export class GpuError extends Error {
 export async function createGpuEncoder(
   device: GPUDevice,
   source: WeightSource,
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
+  options: {
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (done: number, total: number) => void;
+    readonly matmul?: MatmulChoice;
+  } = {},
 ): Promise<GpuEncoder> {
   const { config } = source;
   const pipelines = createPipelines(device);
@@ -243,7 +249,7 @@ export async function createGpuEncoder(
   let activations: { batch: number; made: Activations } | undefined;
   async function activationsFor(batch: number): Promise<Activations> {
     if (activations?.batch === batch) return activations.made;
-    const made = await createActivations(device, pipelines, config, weights, batch);
+    const made = await createActivations(device, pipelines, config, weights, batch, options.matmul);
     activations?.made.destroy();
     activations = { batch, made };
     return made;

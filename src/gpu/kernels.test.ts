@@ -4,7 +4,8 @@ import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../cli
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { epilogues, kernels } from './kernels.ts';
-import { testAdapters, testDevice } from './testing/adapters.ts';
+import { matmulDispatch, matmulKernels } from './matmul.ts';
+import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';
 
 /** [count] repeatable numbers, uniform in ±range. */
@@ -88,28 +89,45 @@ describe.each(testAdapters)('on %s', (adapter) => {
     [64, 4, 64],
     [65, 772, 260],
     [77, 768, 768],
+    [77, 128, 16],
     [154, 3072, 768],
     [768, 100, 100],
   ] as const;
   const dtypes: WeightDtype[] = ['F32', 'F16', 'BF16'];
   const cases = shapes.flatMap(([M, K, N]) => dtypes.map((dtype) => [dtype, M, K, N] as const));
   test.each(cases)('matmul of %s weights, M %d, K %d, N %d', async (dtype, M, K, N) => {
-    const device = await testDevice(adapter);
+    const { device, support } = await testGpu(adapter);
     const x = numbers(M * K, 8);
     const weight = fromFloat32(numbers(N * K, 9, 1 / Math.sqrt(K)), dtype);
     const bias = numbers(N, 10);
     const residual = numbers(M * N, 11, 4);
     const product = linear(wide(x), wide(toFloat32(weight, dtype)), wide(bias), K, N);
     const expected = { bias: product, quickGelu: quickGelu(product), residual: add(product, wide(residual)) };
-    for (const epilogue of ['bias', 'quickGelu', 'residual'] as const) {
-      const out = await runKernel(device, 'matmul', {
-        constants: { K, N, EPILOGUE: epilogues[epilogue] },
-        dtype,
-        data: [x, weight, bias, epilogue === 'residual' ? residual : bias, M * N],
-        grid: [Math.ceil(N / 4 / 32), Math.ceil(M / 8 / 2), 1],
-      });
-      expectClose(`matmul ${epilogue}`, out.get('y')!, expected[epilogue], 2e-6 * Math.sqrt(K), 1e-6);
+    const tolerance = 2e-6 * Math.sqrt(K);
+    for (const kernel of matmulKernels) {
+      const dispatch = matmulDispatch(kernel, { M, K, N }, support);
+      if (!dispatch) continue;
+      // What follows the product does not see the weights' type, and each pipeline takes a second to compile on lavapipe.
+      for (const epilogue of dtype === 'F32' ? (['bias', 'quickGelu', 'residual'] as const) : (['bias'] as const)) {
+        const out = await runKernel(device, kernel, {
+          constants: { K, N, EPILOGUE: epilogues[epilogue], ...dispatch.constants },
+          dtype,
+          data: [x, weight, bias, epilogue === 'residual' ? residual : bias, M * N],
+          grid: dispatch.grid,
+        });
+        expectClose(`${kernel} ${epilogue}`, out.get('y')!, expected[epilogue], tolerance, 1e-6);
+      }
     }
+  });
+
+  test('the matmul kernels that an adapter with subgroups can run', async () => {
+    const { support } = await testGpu(adapter);
+    // Both software adapters have subgroups of one size; a test that ran the plain kernel alone would prove little.
+    if (adapter) expect(support).toEqual({ subgroups: true, subgroupSize: expect.any(Number) });
+    const runs = (K: number, N: number) =>
+      matmulKernels.filter((kernel) => matmulDispatch(kernel, { M: 77, K, N }, support));
+    expect(runs(768, 3072)).toEqual(support.subgroups ? matmulKernels : ['matmul']);
+    expect(runs(68, 4)).toEqual(['matmul']);
   });
 
   test('half weights are read exactly: subnormals, the largest, signed zeros', async () => {

@@ -1,7 +1,10 @@
 import attention from '../../shaders/attention.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
+import linear from '../../shaders/linear.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
+import matmulQuad from '../../shaders/matmul_quad.wgsl?raw';
+import matmulSubgroup from '../../shaders/matmul_subgroup.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
@@ -17,8 +20,18 @@ export interface Kernel {
   readonly source: string;
   readonly bindings: readonly (readonly [name: string, access: Access])[];
   /** True where the kernel reads stored weights, and so needs the prelude of their dtype. */
-  readonly weights: boolean;
+  readonly weights?: boolean;
+  /** True where the kernel needs the device feature `subgroups`. */
+  readonly subgroups?: boolean;
 }
+
+const linearBindings = [
+  ['x', 'read'],
+  ['weight', 'read'],
+  ['bias', 'read'],
+  ['residual', 'read'],
+  ['y', 'write'],
+] as const;
 
 export const kernels = {
   embeddings: {
@@ -28,7 +41,6 @@ export const kernels = {
       ['positions', 'read'],
       ['hidden', 'write'],
     ],
-    weights: false,
   },
   layer_norm: {
     source: layerNorm,
@@ -38,19 +50,10 @@ export const kernels = {
       ['bias', 'read'],
       ['y', 'write'],
     ],
-    weights: false,
   },
-  matmul: {
-    source: matmul,
-    bindings: [
-      ['x', 'read'],
-      ['weight', 'read'],
-      ['bias', 'read'],
-      ['residual', 'read'],
-      ['y', 'write'],
-    ],
-    weights: true,
-  },
+  matmul: { source: `${linear}\n${matmul}`, bindings: linearBindings, weights: true },
+  matmul_quad: { source: `${linear}\n${matmulQuad}`, bindings: linearBindings, weights: true, subgroups: true },
+  matmul_subgroup: { source: `${linear}\n${matmulSubgroup}`, bindings: linearBindings, weights: true, subgroups: true },
   attention: {
     source: attention,
     bindings: [
@@ -59,21 +62,20 @@ export const kernels = {
       ['probabilities', 'write'],
       ['attended', 'write'],
     ],
-    weights: false,
   },
 } as const satisfies Record<string, Kernel>;
 
 export type KernelName = keyof typeof kernels;
 
-/** What follows the product in `matmul`. */
+/** What follows the product in a linear layer. */
 export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
 
 const preludes = { F32: weightsF32, F16: weightsF16, BF16: weightsBf16 } as const satisfies Record<WeightDtype, string>;
 
 /** WGSL of a kernel, with the prelude that reads weights of `dtype` where it reads any. */
 export function kernelSource(name: KernelName, dtype: WeightDtype = 'F32'): string {
-  const { source, weights } = kernels[name];
-  return weights ? `${preludes[dtype]}\n${source}` : source;
+  const { source, weights, subgroups }: Kernel = kernels[name];
+  return [subgroups ? 'enable subgroups;' : '', weights ? preludes[dtype] : '', source].join('\n');
 }
 
 /** Pipelines of one device, each made once: a kernel with its constants and, where it reads weights, their dtype. */

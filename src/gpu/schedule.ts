@@ -1,5 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import { type Constants, epilogues, type KernelName } from './kernels.ts';
+import { chooseMatmul, type MatmulKernel, type MatmulSupport } from './matmul.ts';
 
 /**
  * A named, shaped array of float32 on the GPU. Weights and inputs are filled from outside; the rest is written by a step
@@ -29,18 +30,25 @@ export interface Schedule {
   readonly steps: readonly Step[];
 }
 
-const matmulTile = { rows: 8, columns: 4, workgroupX: 32, workgroupY: 2 } as const;
 const attentionWorkgroup = 32;
 
 /** Residual stream before layer i, i = 0 … N; transformers' `hidden_states[i]`. */
 export const hiddenName = (i: number) => `hiddenStates.${i}`;
 export const attentionsName = (layer: number) => `attentions.${layer}`;
 
+/** Which kernel does the linear layers; the plain one where it does not suit a layer. */
+export interface MatmulChoice {
+  readonly kernel: MatmulKernel;
+  readonly support: MatmulSupport;
+}
+
+const plainMatmul: MatmulChoice = { kernel: 'matmul', support: { subgroups: false } };
+
 /**
  * The encoder, layer by layer in the order of `clip/reference.ts`, for a batch of `batch` passes.
  * Seven dispatches a layer: LN₁, QKV, attention, output projection + residual, LN₂, fc₁ + QuickGELU, fc₂ + residual.
  */
-export function schedule(config: ClipTextConfig, batch: number): Schedule {
+export function schedule(config: ClipTextConfig, batch: number, matmul = plainMatmul): Schedule {
   const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim, intermediateSize: m } = config;
   const rows = batch * L;
   const tensors = new Map<string, TensorSpec>();
@@ -85,20 +93,18 @@ export function schedule(config: ClipTextConfig, batch: number): Schedule {
   ) {
     const weight = tensor(`${label}.weight`, 'weight', outFeatures, inFeatures);
     const bias = tensor(`${label}.bias`, 'weight', outFeatures);
-    const { rows: tileRows, columns, workgroupX, workgroupY } = matmulTile;
+    const { kernel, constants, grid } = chooseMatmul(
+      matmul.kernel,
+      { M: rows, K: inFeatures, N: outFeatures },
+      matmul.support,
+    );
     step(
-      'matmul',
+      kernel,
       label,
       // The bias stands in for a residual that the epilogue does not read.
       [x, weight, bias, residual ?? bias, tensor(y, 'activation', batch, L, outFeatures)],
-      {
-        K: inFeatures,
-        N: outFeatures,
-        EPILOGUE: epilogues[epilogue],
-        WORKGROUP_X: workgroupX,
-        WORKGROUP_Y: workgroupY,
-      },
-      [Math.ceil(outFeatures / columns / workgroupX), Math.ceil(rows / tileRows / workgroupY), 1],
+      { K: inFeatures, N: outFeatures, EPILOGUE: epilogues[epilogue], ...constants },
+      grid,
       2 * rows * inFeatures * outFeatures,
     );
   }

@@ -4,17 +4,23 @@ import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
+import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
 import type { FromWorker, ModelRequest, ToWorker } from './messages.ts';
 
-let gpu: GpuDevice | undefined;
+/** A device with what was measured on it. */
+interface Gpu extends GpuDevice {
+  matmul?: Promise<MatmulKernel>;
+}
+
+let gpu: Gpu | undefined;
 let encoder: GpuEncoder | undefined;
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
-async function device(): Promise<GpuDevice> {
+async function device(): Promise<Gpu> {
   if (gpu) return gpu;
-  const found = await requestGpuDevice(navigator.gpu);
+  const found: Gpu = await requestGpuDevice(navigator.gpu);
   gpu = found;
   found.device.lost.then(({ message, reason }) => {
     if (gpu !== found) return;
@@ -42,11 +48,13 @@ async function load(id: number, model: ModelRequest): Promise<void> {
   const abort = new AbortController();
   loading = { id, abort };
   try {
-    const { device: on } = await device();
+    const on = await device();
     const source = await openModel(model, abort.signal);
+    on.matmul ??= fastestMatmul(on.device, on.support);
     let reported = 0;
-    const made = await createGpuEncoder(on, source, {
+    const made = await createGpuEncoder(on.device, source, {
       signal: abort.signal,
+      matmul: { kernel: await on.matmul, support: on.support },
       onProgress(done, total) {
         // Two hundred messages are as smooth as a bar can show.
         if (done < total && done - reported < total / 200) return;

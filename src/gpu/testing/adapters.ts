@@ -1,22 +1,24 @@
-import { requestGpuDevice } from '../device.ts';
+import { type GpuDevice, requestGpuDevice } from '../device.ts';
 import { nodeGpu, softwareAdapters } from '../node.ts';
 
 /** What the GPU tests run on: every software adapter here, or the system's own where there is none. */
 export const testAdapters: readonly (string | undefined)[] =
   softwareAdapters.length > 0 ? softwareAdapters : [undefined];
 
-const devices = new Map<string | undefined, Promise<GPUDevice>>();
+const devices = new Map<string | undefined, Promise<GpuDevice>>();
 
 /** One device an adapter; throws where there is no adapter, for a GPU test that runs nowhere proves nothing. */
-export function testDevice(adapter?: string): Promise<GPUDevice> {
+export function testGpu(adapter?: string): Promise<GpuDevice> {
   const known = devices.get(adapter);
   if (known) return known;
-  const made = requestGpuDevice(nodeGpu(adapter)).then(({ device }) => {
-    device.addEventListener('uncapturederror', ({ error }) => {
+  const made = requestGpuDevice(nodeGpu(adapter)).then((gpu) => {
+    gpu.device.addEventListener('uncapturederror', ({ error }) => {
       throw error;
     });
-    return device;
+    return gpu;
   });
   devices.set(adapter, made);
   return made;
 }
+
+export const testDevice = async (adapter?: string): Promise<GPUDevice> => (await testGpu(adapter)).device;

@@ -1,0 +1,41 @@
+// What every matmul kernel shares: a linear layer with what follows it, for the Q, K, V and output projections (eq. 30, 31,
+// 35, with the biases that they leave out) and the two layers of the MLP.
+//   y = x Wᵀ + b                        EPILOGUE 0
+//   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u)
+//   y = residual + x Wᵀ + b             EPILOGUE 2
+// binding 0  x        [M, K]  f32
+// binding 1  weight   [N, K]  f32, f16 or bf16, as checkpoints store it
+// binding 2  bias     [N]     f32
+// binding 3  residual [M, N]  f32, read for EPILOGUE 2 only
+// binding 4  y        [M, N]  f32
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<WeightBlock>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+
+override K: u32;
+override N: u32;
+override EPILOGUE: u32 = 0;
+
+/** exp sees only negative arguments, so that it never overflows. */
+fn quick_gelu(u: vec4f) -> vec4f {
+  let e = exp(-abs(1.702 * u));
+  return u * select(e, vec4f(1), u >= vec4f()) / (1 + e);
+}
+
+/** Four outputs: columns 4 · column … 4 · column + 3 of a row; nothing where the row is past the end. */
+fn store(row: u32, column: u32, product: vec4f) {
+  let at = row * (N / 4) + column;
+  if (at >= arrayLength(&y)) {
+    return;
+  }
+  var value = product + bias[column];
+  if (EPILOGUE == 1) {
+    value = quick_gelu(value);
+  }
+  if (EPILOGUE == 2) {
+    value += residual[at];
+  }
+  y[at] = value;
+}

@@ -1,0 +1,121 @@
+import { fromFloat32 } from '../checkpoint/dtypes.ts';
+import type { WeightDtype } from '../clip/weights.ts';
+import { type Constants, createPipelines, type KernelName } from './kernels.ts';
+
+/** The kernels that can do a linear layer; the first does any shape on any adapter. */
+export const matmulKernels = ['matmul', 'matmul_quad', 'matmul_subgroup'] as const satisfies KernelName[];
+export type MatmulKernel = (typeof matmulKernels)[number];
+
+/** What the choice of a kernel depends on. */
+export interface MatmulSupport {
+  /** Whether the device has the feature `subgroups`. */
+  readonly subgroups: boolean;
+  /** Lanes of a subgroup where the adapter knows only one size, else undefined. */
+  readonly subgroupSize?: number;
+}
+
+export interface MatmulDispatch {
+  readonly kernel: MatmulKernel;
+  /** Beyond K, N and EPILOGUE. */
+  readonly constants: Constants;
+  readonly grid: readonly [number, number, number];
+}
+
+/** How `kernel` does y [M, N] = x [M, K] Wᵀ; undefined where the device or the shape does not suit it. */
+export function matmulDispatch(
+  kernel: MatmulKernel,
+  { M, K, N }: { readonly M: number; readonly K: number; readonly N: number },
+  { subgroups, subgroupSize }: MatmulSupport,
+): MatmulDispatch | undefined {
+  switch (kernel) {
+    case 'matmul':
+      return {
+        kernel,
+        constants: { WORKGROUP_X: 32, WORKGROUP_Y: 2 },
+        grid: [Math.ceil(N / 4 / 32), Math.ceil(M / 8 / 2), 1],
+      };
+    case 'matmul_quad': {
+      if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
+      const lanes = Math.max(8, subgroupSize ?? 0);
+      return { kernel, constants: { WORKGROUP: lanes }, grid: [N / 16, Math.ceil(M / (5 * lanes)), 1] };
+    }
+    case 'matmul_subgroup':
+      if (!subgroups || !subgroupSize || K % (4 * subgroupSize) !== 0 || N % 16 !== 0) return undefined;
+      return {
+        kernel,
+        constants: { SUBGROUP: subgroupSize },
+        grid: [N / 16, Math.ceil(M / (5 * subgroupSize)), 1],
+      };
+    default:
+      return kernel satisfies never;
+  }
+}
+
+/** The best of `preferred` that suits, or the one that always does. */
+export function chooseMatmul(
+  preferred: MatmulKernel,
+  shape: { readonly M: number; readonly K: number; readonly N: number },
+  support: MatmulSupport,
+): MatmulDispatch {
+  return matmulDispatch(preferred, shape, support) ?? matmulDispatch('matmul', shape, support)!;
+}
+
+/** Milliseconds of one matmul by each kernel that this device can run, fastest of `runs`, after one that does not count. */
+export async function timeMatmuls(
+  device: GPUDevice,
+  support: MatmulSupport,
+  shape: { readonly M: number; readonly K: number; readonly N: number },
+  { dtype = 'F32', runs = 2 }: { readonly dtype?: WeightDtype; readonly runs?: number } = {},
+): Promise<Map<MatmulKernel, number>> {
+  const { M, K, N } = shape;
+  const pipelines = createPipelines(device);
+  const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+  const buffers = [numbers(M * K), fromFloat32(numbers(N * K), dtype), numbers(N), numbers(N), numbers(M * N)].map(
+    (data) => {
+      const buffer = device.createBuffer({ size: data.byteLength, usage: 0x88 });
+      device.queue.writeBuffer(buffer, 0, data);
+      return buffer;
+    },
+  );
+  const candidates = await Promise.all(
+    matmulKernels.flatMap((kernel) => {
+      const dispatch = matmulDispatch(kernel, shape, support);
+      if (!dispatch) return [];
+      const constants = { K, N, EPILOGUE: 0, ...dispatch.constants };
+      return [pipelines(kernel, constants, dtype).then((pipeline) => ({ dispatch, pipeline }))];
+    }),
+  );
+  const times = new Map<MatmulKernel, number>();
+  // Interleaved, so that what else the machine does falls on all alike.
+  for (let run = 0; run <= runs; run++)
+    for (const { dispatch, pipeline } of candidates) {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(
+        0,
+        device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+        }),
+      );
+      pass.dispatchWorkgroups(...dispatch.grid);
+      pass.end();
+      const start = performance.now();
+      device.queue.submit([encoder.finish()]);
+      await device.queue.onSubmittedWorkDone();
+      const time = performance.now() - start;
+      if (run > 0) times.set(dispatch.kernel, Math.min(time, times.get(dispatch.kernel) ?? Number.POSITIVE_INFINITY));
+    }
+  for (const buffer of buffers) buffer.destroy();
+  return times;
+}
+
+/**
+ * The kernel that is fastest here, by a layer of the size of the full encoder's smallest: some milliseconds on a GPU, some
+ * hundred on a CPU that stands in for one. What is fast on one adapter is not on another.
+ */
+export async function fastestMatmul(device: GPUDevice, support: MatmulSupport): Promise<MatmulKernel> {
+  const times = await timeMatmuls(device, support, { M: 77, K: 768, N: 768 });
+  return [...times].reduce((best, one) => (one[1] < best[1] ? one : best))[0];
+}
