@@ -5,7 +5,8 @@ import { sourceText } from '../prompt/sourceText.ts';
 import { bosTokenId, clipVitL14, eosTokenId } from './config.ts';
 import recordedCleanUp from './recorded/text_clean_up.json';
 import recorded from './recorded/tokenizer.json';
-import { createTokenizer, type TokenizerFlavour, tokenizerFlavours } from './tokenizer.ts';
+import { createTokenizer } from './tokenizer.ts';
+import { type TokenizerFlavour, tokenizerFlavours } from './tokenizerFlavours.ts';
 
 const merges = readFileSync('public/clip-merges.txt', 'utf8');
 const tokenizer = createTokenizer(merges);

@@ -1,6 +1,7 @@
 import type { Fragment, Range } from '../prompt/ast.ts';
 import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from './config.ts';
-import type { Tokenizer, TokenizerFlavour } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 export type TokenKind = 'bos' | 'text' | 'eos' | 'pad';
 

@@ -1,5 +1,5 @@
 import { maskModes } from '../clip/masks.ts';
-import { tokenizerFlavours } from '../clip/tokenizer.ts';
+import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import { defaultOptions, type PromptOptions, weightingMethods } from '../weighting/pipeline.ts';
 import { type Kept, themes } from './facts.ts';
 

@@ -1,4 +1,3 @@
-import { createTokenizer } from '../clip/tokenizer.ts';
 import { createEncoderClient } from '../worker/client.ts';
 import type { Memory } from './memory.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -12,9 +11,12 @@ function localMemory(): Memory | null {
 }
 
 async function loadTokenizer() {
-  const answer = await fetch(`${import.meta.env.BASE_URL}clip-merges.txt`);
-  if (!answer.ok) throw new Error(`The tokenizer's vocabulary could not be loaded (${answer.status}).`);
-  return createTokenizer(await answer.text());
+  const [{ createTokenizer }, merges] = await Promise.all([
+    import('../clip/tokenizer.ts'),
+    fetch(`${import.meta.env.BASE_URL}clip-merges.txt`),
+  ]);
+  if (!merges.ok) throw new Error(`The tokenizer's vocabulary could not be loaded (${merges.status}).`);
+  return createTokenizer(await merges.text());
 }
 
 /** The store of this page, with this browser's worker, storage and files behind it. */

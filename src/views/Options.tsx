@@ -1,5 +1,5 @@
 import { maskModes } from '../clip/masks.ts';
-import { tokenizerFlavours } from '../clip/tokenizer.ts';
+import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import { weightingMethods } from '../weighting/pipeline.ts';
 import { type Choice, masks, tokenizers, weightings } from './choices.ts';
 import { useFacts } from './useFacts.ts';

@@ -1,5 +1,5 @@
 import type { MaskMode } from '../clip/masks.ts';
-import type { TokenizerFlavour } from '../clip/tokenizer.ts';
+import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import type { WeightingMethod } from '../weighting/pipeline.ts';
 
 export interface Choice {

@@ -4,7 +4,8 @@
  */
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
-import type { Tokenizer, TokenizerFlavour } from '../clip/tokenizer.ts';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from '../clip/tokens.ts';
 import { parseA1111 } from '../prompt/a1111.ts';
 import type { Diagnostic, ParsedPrompt } from '../prompt/ast.ts';
