@@ -2,6 +2,7 @@ import type { EncoderOutput } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptOptions } from '../weighting/pipeline.ts';
 import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import type { PastPrompts } from './history.ts';
 
 export const sides = ['positive', 'negative'] as const;
 export type Side = (typeof sides)[number];
@@ -12,10 +13,36 @@ export type Theme = (typeof themes)[number];
 /** Which of the encoder's states a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
 
-/** What survives a reload. */
-export interface Kept {
-  readonly prompts: Readonly<Record<Side, string>>;
+export type Prompts = Readonly<Record<Side, string>>;
+
+/** What a picture's infotext said besides its prompts; null where it said nothing. */
+export interface Recognised {
+  readonly steps: number | null;
+  readonly clipSkip: number | null;
+}
+
+/** What can be replaced as a whole, by a link, a file or an earlier prompt. */
+export interface Work {
+  readonly prompts: Prompts;
   readonly options: PromptOptions;
+  readonly recognised: Recognised | null;
+}
+
+/** What was replaced, so that it can be taken back. */
+export interface Replacement {
+  /** One sentence: what came from where. */
+  readonly message: string;
+  readonly before: Partial<Work>;
+  readonly after: Partial<Work>;
+}
+
+export const weightSteps = [0.01, 0.05, 0.1] as const;
+export type WeightStep = (typeof weightSteps)[number];
+
+/** What survives a reload. */
+export interface Kept extends Work {
+  /** By how much a key changes a weight. */
+  readonly weightStep: WeightStep;
   readonly theme: Theme;
   /** Size of the synthetic encoder that the page starts with. */
   readonly syntheticSize: 'full' | 'tiny';
@@ -54,12 +81,18 @@ export interface Facts extends Kept {
   /** The last encode that failed, by the keys of its passes. */
   readonly encodeFailure: { readonly keys: string; readonly message: string } | null;
   readonly notices: readonly Notice[];
+  /** The last replacement, until it is taken back or dismissed. */
+  readonly replaced: Replacement | null;
+  /** Prompts worked on before, the newest first. */
+  readonly past: readonly PastPrompts[];
   /** Which prompt the pictures show. */
   readonly side: Side;
   /** From 0. May exceed what the model has: see `selectHead`. */
   readonly layer: number;
   readonly head: number;
   readonly stage: Stage;
+  /** The word whose merges are shown. */
+  readonly word: string;
 }
 
 /** What messages call a model before it is loaded. */

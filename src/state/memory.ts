@@ -1,54 +1,62 @@
-import { maskModes } from '../clip/masks.ts';
-import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
-import { defaultOptions, type PromptOptions, weightingMethods } from '../weighting/pipeline.ts';
-import { type Kept, themes } from './facts.ts';
+import { type Kept, type Recognised, themes, weightSteps } from './facts.ts';
+import { readOptions } from './options.ts';
 
 /** Where what survives a reload is kept: localStorage, or anything like it. */
-export type Memory = Pick<Storage, 'getItem' | 'setItem'>;
+export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const key = 'clipscope';
 
-function oneOf<T extends string>(values: readonly T[], value: unknown, otherwise: T): T {
+function oneOf<T>(values: readonly T[], value: unknown, otherwise: T): T {
   return values.includes(value as T) ? (value as T) : otherwise;
 }
 
-const record = (value: unknown) =>
-  (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+/** The value as an object: without properties where it is none. */
+export function record(value: unknown): Readonly<Record<string, unknown>> {
+  return (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+}
 
-function options(value: unknown): PromptOptions {
-  const { tokenizer, mask, weighting } = record(value);
-  return {
-    syntax: 'a1111',
-    tokenizer: oneOf(tokenizerFlavours, tokenizer, defaultOptions.tokenizer),
-    mask: oneOf(maskModes, mask, defaultOptions.mask),
-    weighting: oneOf(weightingMethods, weighting, defaultOptions.weighting),
-  };
+/** With line ends as an editor writes them. */
+export function asTyped(text: string): string {
+  return text.replace(/\r\n?/g, '\n');
+}
+
+/** A whole number from 1 up; null for anything else. */
+export function count(value: unknown): number | null {
+  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : null;
+}
+
+function recognised(value: unknown): Recognised | null {
+  const { steps, clipSkip } = record(value);
+  return count(steps) || count(clipSkip) ? { steps: count(steps), clipSkip: count(clipSkip) } : null;
 }
 
 /** What was kept; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
 export function recall(memory: Memory | null, first: Kept): Kept {
-  let stored: Record<string, unknown> = {};
+  let stored: Readonly<Record<string, unknown>> = {};
   try {
     stored = record(JSON.parse(memory?.getItem(key) ?? 'null'));
   } catch {
     return first;
   }
   const prompts = record(stored.prompts);
-  const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
+  const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? asTyped(value) : otherwise);
   return {
     prompts: {
       positive: text(prompts.positive, first.prompts.positive),
       negative: text(prompts.negative, first.prompts.negative),
     },
-    options: options(stored.options),
+    options: readOptions(record(stored.options)).options,
+    recognised: recognised(stored.recognised),
+    weightStep: oneOf(weightSteps, stored.weightStep, first.weightStep),
     theme: oneOf(themes, stored.theme, first.theme),
     syntheticSize: oneOf(['full', 'tiny'], stored.syntheticSize, first.syntheticSize),
   };
 }
 
-export function remember(memory: Memory | null, { prompts, options, theme, syntheticSize }: Kept): void {
+export function remember(memory: Memory | null, kept: Kept): void {
+  const { prompts, options, recognised, weightStep, theme, syntheticSize } = kept;
   try {
-    memory?.setItem(key, JSON.stringify({ prompts, options, theme, syntheticSize }));
+    memory?.setItem(key, JSON.stringify({ prompts, options, recognised, weightStep, theme, syntheticSize }));
   } catch {
     // Full or forbidden: the page works on, and the next visit starts afresh.
   }

@@ -1,5 +1,6 @@
 import { createEncoderClient } from '../worker/client.ts';
 import type { Memory } from './memory.ts';
+import { isSharedLink } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
 function localMemory(): Memory | null {
@@ -19,9 +20,17 @@ async function loadTokenizer() {
   return createTokenizer(await merges.text());
 }
 
-/** The store of this page, with this browser's worker, storage and files behind it. */
+/** Opens a shared link once: afterwards the address is the page's own, and what is typed survives a reload. */
+function openAddress(store: ClipscopeStore) {
+  if (!isSharedLink(location.hash)) return;
+  const { hash } = location;
+  history.replaceState(null, '', location.pathname + location.search);
+  void store.getState().openLink(hash);
+}
+
+/** The store of this page, with this browser's worker, storage, files and address behind it. */
 export function startClipscope(): ClipscopeStore {
-  return createClipscopeStore({
+  const store = createClipscopeStore({
     connect: (onLost) =>
       navigator.gpu
         ? createEncoderClient(new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }), onLost)
@@ -29,4 +38,8 @@ export function startClipscope(): ClipscopeStore {
     loadTokenizer,
     memory: localMemory(),
   });
+  openAddress(store);
+  addEventListener('hashchange', () => openAddress(store));
+  addEventListener('pagehide', () => store.getState().notePrompts());
+  return store;
 }

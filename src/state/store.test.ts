@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
@@ -8,6 +9,7 @@ import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import type { Memory } from './memory.ts';
 import { encoderStatus, prepared, shownEncoded, shownHead, shownLayer } from './selectors.ts';
+import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
@@ -77,14 +79,12 @@ function fakeClient() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-function memory(stored: string | null = null): Memory & { kept(): Record<string, unknown> } {
-  let text = stored;
+function memory(stored: string | null = null): Memory {
+  const texts = new Map(stored === null ? [] : [['clipscope', stored]]);
   return {
-    getItem: () => text,
-    setItem: (_, value) => {
-      text = value;
-    },
-    kept: () => JSON.parse(text ?? 'null'),
+    getItem: (key) => texts.get(key) ?? null,
+    setItem: (key, value) => void texts.set(key, value),
+    removeItem: (key) => void texts.delete(key),
   };
 }
 
@@ -364,15 +364,131 @@ describe('memory', () => {
   });
 
   test('storage that is forbidden or full is lived without', () => {
-    const forbidden: Memory = {
-      getItem: () => {
-        throw new Error('forbidden');
-      },
-      setItem: () => {
-        throw new Error('full');
-      },
+    const throws = (message: string) => () => {
+      throw new Error(message);
     };
-    const store = start(forbidden);
-    expect(() => store.setPrompt('positive', 'a dog')).not.toThrow();
+    const forbidden = { getItem: throws('forbidden'), setItem: throws('full'), removeItem: throws('forbidden') };
+    const store = createClipscopeStore({
+      connect: () => null,
+      loadTokenizer: async () => tokenizer,
+      memory: forbidden,
+    });
+    for (const prompt of ['a dog', 'a cat']) {
+      store.getState().setPrompt('positive', prompt);
+      store.getState().notePrompts();
+    }
+    expect(store.getState().past.map(({ prompts }) => prompts.positive)).toEqual(['a cat', 'a dog']);
+    store.getState().clearHistory();
+    expect(store.getState().past).toEqual([]);
+  });
+});
+
+describe('what replaces the prompts', () => {
+  let store: ClipscopeStore;
+  const state = () => store.getState();
+  const infotext = {
+    prompt: 'a cat',
+    negativePrompt: 'fog',
+    parameters: new Map([
+      ['Steps', '20'],
+      ['Clip skip', '2'],
+    ]),
+  };
+  const mine = { positive: 'mine', negative: 'not mine' };
+  beforeEach(() => {
+    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: memory() });
+    state().setPrompt('positive', mine.positive);
+    state().setPrompt('negative', mine.negative);
+  });
+
+  test('infotext fills both prompts, says so, and can be taken back', () => {
+    state().useInfotext(infotext, 'Pasted');
+    expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+    expect(state().recognised).toEqual({ steps: 20, clipSkip: 2 });
+    expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 20 steps and clip skip 2.');
+    const { before, after } = state().replaced ?? { before: {}, after: {} };
+    state().setOption('mask', 'hf');
+    state().restore(before);
+    expect(state().prompts).toEqual(mine);
+    expect([state().recognised, state().replaced, state().options.mask]).toEqual([null, null, 'hf']);
+    state().restore(after);
+    expect(state().recognised).toEqual({ steps: 20, clipSkip: 2 });
+  });
+
+  test('infotext without numbers leaves none of the last picture', () => {
+    state().useInfotext(infotext, 'Pasted');
+    state().useInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
+    expect(state().recognised).toBeNull();
+    expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
+  });
+
+  test('what was replaced is in the history', () => {
+    state().useInfotext(infotext, 'Pasted');
+    expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
+    state().restore({ prompts: mine });
+    expect(state().past[0].prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+  });
+
+  test('prompts that nobody changed are not history', () => {
+    const fresh = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    fresh.getState().notePrompts();
+    expect(fresh.getState().past).toEqual([]);
+  });
+
+  test('a link brings prompts, options and selection', async () => {
+    state().setOption('weighting', 'none');
+    state().show({ side: 'negative', layer: 3, head: 5, stage: 2 });
+    const link = await writeLink(shared(state()));
+    const other = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    await other.getState().openLink(link);
+    const { prompts, options, side, layer, head, stage, replaced } = other.getState();
+    expect({ prompts, options, side, layer, head, stage }).toEqual({
+      prompts: mine,
+      options: state().options,
+      side: 'negative',
+      layer: 3,
+      head: 5,
+      stage: 2,
+    });
+    expect(replaced?.message).toBe('Opened from a link.');
+  });
+
+  test('a bad link is one notice, and changes nothing', async () => {
+    const before = state();
+    await before.openLink('#share=abc');
+    expect(state().notices.map(({ message }) => message)).toEqual([
+      'The link is damaged or cut off, so it was not opened.',
+    ]);
+    expect(state().prompts).toBe(before.prompts);
+    expect(state().replaced).toBeNull();
+  });
+
+  test('a file is opened as what it is', async () => {
+    const picture = png(tEXt('parameters', 'a cat\nNegative prompt: fog\nSteps: 20, A b: c, Clip skip: 2'));
+    await state().openFile(new File([picture], 'cat.png'));
+    expect(state().replaced?.message).toBe('From cat.png: prompt, negative prompt, 20 steps and clip skip 2.');
+    await state().openFile(new File([png(tEXt('parameters', 'only a prompt'))], 'cat.png'));
+    expect(state().prompts).toEqual({ positive: 'only a prompt', negative: '' });
+    await state().openFile(
+      new File([writeShared({ ...shared(state()), work: { ...state(), prompts: mine } })], 'x.json'),
+    );
+    expect(state().prompts).toEqual(mine);
+    expect(state().replaced?.message).toBe('Opened from x.json.');
+    expect(state().notices).toEqual([]);
+
+    await state().openFile(new File([png()], 'photo.png'));
+    await state().openFile(new File(['{"a": 1}'], 'y.json'));
+    await state().openFile(new File(['weights'], 'z.safetensors'));
+    expect(state().notices.map(({ message }) => message)).toEqual([
+      '"photo.png" is a picture without the generation data that A1111 writes into its own.',
+      '"y.json" holds no prompt of this page.',
+      'z.safetensors was not opened: the encoder needs WebGPU.',
+    ]);
+    expect(state().prompts).toEqual(mine);
+  });
+
+  test('line ends become those of an editor', () => {
+    state().setPrompt('positive', 'a\r\nb\rc');
+    expect(state().prompts.positive).toBe('a\nb\nc');
   });
 });

@@ -1,18 +1,38 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
+import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, type PromptOptions } from '../weighting/pipeline.ts';
 import { type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
-import { type Facts, type Kept, requestName, type Side, type Theme } from './facts.ts';
-import { type Memory, recall, remember } from './memory.ts';
+import { type Facts, type Kept, requestName, type Side, type Theme, type WeightStep, type Work } from './facts.ts';
+import { recallPast, rememberPast, withPrompts } from './history.ts';
+import { asTyped, type Memory, recall, remember } from './memory.ts';
+import { readOpened } from './openFile.ts';
 import { missingPasses } from './selectors.ts';
+import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
-  show(selection: Partial<Pick<Facts, 'side' | 'layer' | 'head' | 'stage'>>): void;
+  setWeightStep(step: WeightStep): void;
+  show(selection: Partial<Pick<Facts, 'side' | 'layer' | 'head' | 'stage' | 'word'>>): void;
+  /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
+  replace(work: Partial<Work>, message: string): void;
+  /** `from`: where it came from, as a sentence begins: "Pasted". */
+  useInfotext(infotext: Infotext, from: string): void;
+  /** Puts back what a replacement replaced, or again what it put in its place. */
+  restore(work: Partial<Work>): void;
+  keepReplaced(): void;
+  forgetRecognised(): void;
+  /** Reads a `#share=` link; what is wrong with it ends as a notice. */
+  openLink(hash: string): Promise<void>;
+  /** A picture's prompt, a saved prompt or a checkpoint; what is wrong with it ends as a notice. */
+  openFile(file: File): Promise<void>;
+  /** Puts the prompts into the history. */
+  notePrompts(): void;
+  clearHistory(): void;
   /** Replaces the model when the new one is whole; what can go wrong ends as a notice. */
   openModel(request: ModelRequest): Promise<void>;
   cancelLoad(): void;
@@ -39,6 +59,8 @@ const firstVisit: Kept = {
     negative: 'low quality, (watermark:1.2)',
   },
   options: defaultOptions,
+  recognised: null,
+  weightStep: 0.05,
   theme: 'system',
   syntheticSize: 'full',
 };
@@ -51,9 +73,12 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroundings): ClipscopeStore {
   const client = connect((message) => store.setState({ lost: message }));
   let nextNotice = 0;
+  const kept = recall(memory, firstVisit);
+  /** The prompts that need not go into the history: those in it, and those nobody has changed. */
+  let noted = kept.prompts;
 
   const store: ClipscopeStore = createStore((set, get) => ({
-    ...recall(memory, firstVisit),
+    ...kept,
     tokenizer: { phase: 'loading' },
     adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
     model: null,
@@ -64,15 +89,75 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     encoded: new Map(),
     encodeFailure: null,
     notices: [],
+    replaced: null,
+    past: recallPast(memory) ?? [],
     side: 'positive',
     layer: 0,
     head: 0,
     stage: 'last',
+    word: 'photorealistic',
 
-    setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: prompt } }),
+    setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: asTyped(prompt) } }),
     setOption: (name, value) => set({ options: { ...get().options, [name]: value } }),
     setTheme: (theme) => set({ theme }),
+    setWeightStep: (weightStep) => set({ weightStep }),
     show: (selection) => set(selection),
+    replace(after, message) {
+      get().notePrompts();
+      const now = get();
+      const before = Object.fromEntries(Object.keys(after).map((name) => [name, now[name as keyof Work]]));
+      set({ ...after, replaced: { message, before, after } });
+    },
+    useInfotext({ prompt, negativePrompt, parameters }, from) {
+      const steps = parameterNumber(parameters, 'Steps');
+      const clipSkip = parameterNumber(parameters, 'Clip skip');
+      const parts = ['prompt', 'negative prompt'];
+      if (steps) parts.push(steps === 1 ? '1 step' : `${steps} steps`);
+      if (clipSkip) parts.push(`clip skip ${clipSkip}`);
+      get().replace(
+        {
+          prompts: { positive: asTyped(prompt), negative: asTyped(negativePrompt) },
+          recognised: steps || clipSkip ? { steps, clipSkip } : null,
+        },
+        `${from}: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.`,
+      );
+    },
+    restore(work) {
+      get().notePrompts();
+      set({ ...work, replaced: null });
+    },
+    keepReplaced: () => set({ replaced: null }),
+    forgetRecognised: () => set({ recognised: null }),
+    async openLink(hash) {
+      try {
+        useShared(await readLink(hash), 'Opened from a link.');
+      } catch (error) {
+        notify(`The link ${messageOf(error)}, so it was not opened.`);
+      }
+    },
+    async openFile(file) {
+      try {
+        const opened = await readOpened(file);
+        if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
+        if (opened.kind === 'infotext') get().useInfotext(opened.infotext, `From ${file.name}`);
+        else useShared(opened.shared, `Opened from ${file.name}.`);
+      } catch (error) {
+        notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
+      }
+    },
+    notePrompts() {
+      const { prompts } = get();
+      if (prompts === noted) return;
+      noted = prompts;
+      // Other tabs may have added to it.
+      const past = withPrompts(recallPast(memory) ?? get().past, prompts, Date.now());
+      rememberPast(memory, past);
+      set({ past });
+    },
+    clearHistory() {
+      rememberPast(memory, []);
+      set({ past: [] });
+    },
     async openModel(request) {
       if (!client) return notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
       const loading = { request, progress: null };
@@ -108,6 +193,11 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));
 
+  function useShared({ work, selection }: Shared, message: string) {
+    store.getState().replace(work, message);
+    store.setState(selection);
+  }
+
   function notify(message: string) {
     store.setState(({ notices }) => ({ notices: [...notices, { id: nextNotice++, message }] }));
   }
@@ -140,6 +230,8 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     if (
       state.prompts !== before.prompts ||
       state.options !== before.options ||
+      state.recognised !== before.recognised ||
+      state.weightStep !== before.weightStep ||
       state.theme !== before.theme ||
       state.syntheticSize !== before.syntheticSize
     )

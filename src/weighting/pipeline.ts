@@ -7,8 +7,8 @@ import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from '../clip/tokens.ts';
-import { parseA1111 } from '../prompt/a1111.ts';
 import type { Diagnostic, ParsedPrompt } from '../prompt/ast.ts';
+import { type PromptSyntax, parsePrompt } from '../prompt/syntax.ts';
 import { a1111Original } from './a1111.ts';
 import { scale } from './scale.ts';
 
@@ -17,7 +17,7 @@ export const weightingMethods = ['original', 'scale', 'none'] as const;
 export type WeightingMethod = (typeof weightingMethods)[number];
 
 export interface PromptOptions {
-  readonly syntax: 'a1111';
+  readonly syntax: PromptSyntax;
   readonly tokenizer: TokenizerFlavour;
   readonly mask: MaskMode;
   readonly weighting: WeightingMethod;
@@ -44,7 +44,7 @@ export interface PreparedPrompt {
 }
 
 export function preparePrompt(prompt: string, options: PromptOptions, tokenizer: Tokenizer): PreparedPrompt {
-  const parsed = parseA1111(prompt);
+  const parsed = parsePrompt(prompt, options.syntax);
   const tokens = fragmentTokens(parsed.fragments, tokenizer, options.tokenizer);
   const { chunk, cut } = normaliseLength(tokens, tokenizer);
   const eos = chunk.tokens.findIndex((token) => token.kind === 'eos');

@@ -1,0 +1,26 @@
+import { isPng, readPngText } from '../checkpoint/pngText.ts';
+import { blobSource } from '../checkpoint/sources.ts';
+import { type Infotext, parseInfotext } from '../prompt/infotext.ts';
+import { readSharedFile, type Shared, SharedError } from './shared.ts';
+
+/** What a file holds, by what it begins with: a picture made by A1111, a saved prompt, or else weights. */
+export type Opened =
+  | { readonly kind: 'infotext'; readonly infotext: Infotext }
+  | { readonly kind: 'shared'; readonly shared: Shared }
+  | { readonly kind: 'checkpoint' };
+
+const headSize = 16;
+
+/** Throws SharedError, or SourceError where the file cannot be read. */
+export async function readOpened(file: File): Promise<Opened> {
+  const source = blobSource(file);
+  const head = await source.read(0, Math.min(source.size, headSize));
+  if (isPng(head)) {
+    const text = (await readPngText(source)).get('parameters');
+    if (!text) throw new SharedError('is a picture without the generation data that A1111 writes into its own');
+    const infotext = parseInfotext(text) ?? { prompt: text.trim(), negativePrompt: '', parameters: new Map() };
+    return { kind: 'infotext', infotext };
+  }
+  if (/^\s*\{/.test(new TextDecoder().decode(head))) return { kind: 'shared', shared: await readSharedFile(file) };
+  return { kind: 'checkpoint' };
+}

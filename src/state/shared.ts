@@ -1,0 +1,106 @@
+import { compress, decompress } from '../checkpoint/compression.ts';
+import { type Facts, type Side, type Stage, sides, type Work } from './facts.ts';
+import { asTyped, count, record } from './memory.ts';
+import { readOptions } from './options.ts';
+
+/** What a link or a saved file holds: everything that makes the page look as it does, but the weights. */
+export interface Shared {
+  readonly work: Work;
+  readonly selection: {
+    readonly side: Side;
+    readonly layer: number;
+    readonly head: number;
+    readonly stage: Stage;
+  };
+}
+
+/** A link or file that does not hold what it should; one sentence. */
+export class SharedError extends Error {
+  override name = 'SharedError';
+}
+
+/** Which form it is written in. A reader knows those up to its own. */
+const version = 1;
+const linkStart = '#share=';
+/** Characters; many programs cut off links that are longer. */
+export const longestLink = 8_000;
+/** Bytes of what a link unpacks to, or a file holds. */
+const longest = 1 << 20;
+
+export function isSharedLink(hash: string): boolean {
+  return hash.startsWith(linkStart);
+}
+
+export function shared({ prompts, options, recognised, side, layer, head, stage }: Facts): Shared {
+  return { work: { prompts, options, recognised }, selection: { side, layer, head, stage } };
+}
+
+/** JSON, the same in links and in files. */
+export function writeShared({ work, selection }: Shared, indent?: number): string {
+  const { prompts, options, recognised } = work;
+  return JSON.stringify({ clipscope: version, prompts, options, recognised, selection }, null, indent);
+}
+
+/** Throws SharedError where a field that is known is not as it should be; fields that are not known are passed over. */
+export function readShared(json: string): Shared {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(json);
+  } catch {
+    throw new SharedError('is damaged or cut off');
+  }
+  const { clipscope, prompts, options, recognised, selection } = record(stored);
+  if (clipscope === undefined) throw new SharedError('holds no prompt of this page');
+  if (!count(clipscope) || (clipscope as number) > version) throw new SharedError('was made by a newer version');
+  const texts = record(prompts);
+  const { positive, negative = '' } = texts;
+  if (typeof positive !== 'string' || typeof negative !== 'string') throw new SharedError('holds no prompt');
+  const read = readOptions(record(options));
+  if (read.bad.length > 0) throw new SharedError(`chooses a ${read.bad[0]} that is not known here`);
+  const { steps = null, clipSkip = null } = record(recognised);
+  const { side = 'positive', layer = 0, head = 0, stage = 'last' } = record(selection);
+  const isNumber = (value: unknown): value is number => value === 0 || count(value) !== null;
+  const isRight =
+    (steps === null || count(steps)) &&
+    (clipSkip === null || count(clipSkip)) &&
+    sides.includes(side as Side) &&
+    isNumber(layer) &&
+    isNumber(head) &&
+    (stage === 'last' || isNumber(stage));
+  if (!isRight) throw new SharedError('is damaged');
+  return {
+    work: {
+      prompts: { positive: asTyped(positive), negative: asTyped(negative) },
+      options: read.options,
+      recognised: steps || clipSkip ? { steps: count(steps), clipSkip: count(clipSkip) } : null,
+    },
+    selection: { side: side as Side, layer, head, stage },
+  };
+}
+
+/** `#share=…`: the JSON, deflated, in base64url. */
+export async function writeLink(contents: Shared): Promise<string> {
+  const packed = await compress(new TextEncoder().encode(writeShared(contents)), 'deflate-raw');
+  const binary = Array.from(packed, (byte) => String.fromCharCode(byte)).join('');
+  return linkStart + btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+}
+
+/** Throws SharedError. */
+export async function readLink(hash: string): Promise<Shared> {
+  let packed: Uint8Array<ArrayBuffer>;
+  try {
+    const binary = atob(hash.slice(linkStart.length).replaceAll('-', '+').replaceAll('_', '/'));
+    packed = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  } catch {
+    throw new SharedError('is damaged or cut off');
+  }
+  const bytes = await decompress(packed, 'deflate-raw', longest);
+  if (!bytes) throw new SharedError('is damaged or cut off');
+  return readShared(new TextDecoder().decode(bytes));
+}
+
+/** Throws SharedError. */
+export async function readSharedFile(file: Blob): Promise<Shared> {
+  if (file.size > longest) throw new SharedError('is too large for a saved prompt');
+  return readShared(await file.text());
+}
