@@ -3,15 +3,17 @@
 //   o[i] = Σ_j p[i, j] v[j],             the heads side by side in o.
 // binding 0  qkv           [B, L, 3, H, HEAD_DIM]  f32
 // binding 1  mask          [B, L, L]               u32, 1 where query i may look at key j
-// binding 2  probabilities [B, H, L, L]            f32
-// binding 3  attended      [B, L, H, HEAD_DIM]     f32
-// grid: x over the L queries, y over heads, z over B. HEAD_DIM is a multiple of 4, at most 64.
+// binding 2  range         [2]                     u32, the first query to do and the one to stop before
+// binding 3  probabilities [B, H, L, L]            f32
+// binding 4  attended      [B, L, H, HEAD_DIM]     f32
+// grid: x over the queries of the range, y over heads, z over B. HEAD_DIM is a multiple of 4, at most 64.
 // One invocation a query: its row of probabilities first holds the scores. Masked scores are never computed, so nothing
 // passes through infinity, and masked probabilities are exact zeros; a query that may look at nothing gets a row of zeros.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read_write> probabilities: array<f32>;
-@group(0) @binding(3) var<storage, read_write> attended: array<vec4f>;
+@group(0) @binding(2) var<storage, read> range: array<u32>;
+@group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
+@group(0) @binding(4) var<storage, read_write> attended: array<vec4f>;
 
 override L: u32;
 override H: u32;
@@ -20,8 +22,8 @@ override WORKGROUP: u32 = 32;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let query = id.x;
-  if (query >= L) {
+  let query = range[0] + id.x;
+  if (query >= range[1]) {
     return;
   }
   let head = id.y;

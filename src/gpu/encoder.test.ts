@@ -102,6 +102,44 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     });
 
+    test.each(maskModes)(
+      'an edit recomputes the rows it can reach, and the result is that of a full encode (%s)',
+      async (mask) => {
+        const words = [320, 1125, 539, 320, 2368, 525, 7496, 267, 5302];
+        const padded = (ids: readonly number[]) =>
+          encoderPass(
+            Uint32Array.from({ length: 77 }, (_, i) => [49406, ...ids][i] ?? 49407),
+            mask,
+          );
+        const edits: [ids: number[], firstChanged: number][] = [
+          [words, 0],
+          [words, 77],
+          [words.with(8, 736), 9],
+          [[...words.with(8, 736), 1615], 10],
+          [words.slice(0, 4), 5],
+          [words.with(0, 736), 1],
+        ];
+        // Another prompt first, so that what the rows hold before the first edit is wrong from row 0.
+        await encoder.encode([passOf(3, 'none')], everything(clipTiny));
+        for (const [ids, firstChanged] of edits) {
+          const pass = padded(ids);
+          const { outputs, rows, dispatches } = await encoder.encode([pass], everything(clipTiny));
+          expect(rows).toBe(mask === 'none' ? 77 : 77 - firstChanged);
+          expect(dispatches).toBe(rows === 0 ? 0 : 2 + 7 * clipTiny.numHiddenLayers);
+          const full = await encoder.encode([pass, pass], everything(clipTiny));
+          expect(full.rows).toBe(154);
+          expect(outputs[0]).toEqual(full.outputs[0]);
+        }
+      },
+    );
+
+    test('encodes that overlap do not build on each other', async () => {
+      const passes = [1, 2, 3, 1].map((prompt) => passOf(prompt, 'causal'));
+      const runs = await Promise.all(passes.map((pass) => encoder.encode([pass], everything(clipTiny))));
+      const { outputs } = await encoder.encode(passes, everything(clipTiny));
+      for (const [i, run] of runs.entries()) expect(run.outputs[0]).toEqual(outputs[i]);
+    });
+
     test('vectors replace token embeddings', async () => {
       const vector = Float32Array.from({ length: clipTiny.hiddenSize }, (_, i) => Math.sin(i));
       const pass = { ...passOf(1, 'causal'), vectors: new Map([[3, vector]]) };

@@ -14,10 +14,20 @@ import {
   weightBytes,
 } from '../clip/weights.ts';
 import { createPipelines, type Kernel, kernels, type Pipelines } from './kernels.ts';
-import { attentionsName, hiddenName, type MatmulChoice, type Schedule, type Step, schedule } from './schedule.ts';
+import {
+  attentionsName,
+  hiddenName,
+  type MatmulChoice,
+  type RowRange,
+  type Schedule,
+  type Step,
+  schedule,
+} from './schedule.ts';
 
 export interface EncodeRun {
   readonly outputs: readonly EncoderOutput[];
+  /** Rows (tokens) of all passes that were computed; the others were there from the pass before. */
+  readonly rows: number;
   /** From the call until the results are in memory. */
   readonly milliseconds: number;
   readonly dispatches: number;
@@ -142,27 +152,27 @@ interface Dispatch {
   readonly bindGroup: GPUBindGroup;
 }
 
-/** The buffers and bind groups of one batch size. */
+/** The buffers of one batch size, and the dispatches of the ranges of rows that were asked for. */
 interface Activations {
-  readonly plan: Schedule;
-  readonly dispatches: readonly Dispatch[];
   /** Tensor name → its buffer. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
+  readonly plan: Schedule;
+  dispatches(range: RowRange): Promise<readonly Dispatch[]>;
   destroy(): void;
 }
 
-async function createActivations(
+function createActivations(
   device: GPUDevice,
   pipelines: Pipelines,
   config: ClipTextConfig,
   weights: ReadonlyMap<string, Weight>,
   batch: number,
   matmul?: MatmulChoice,
-): Promise<Activations> {
-  const plan = schedule(config, batch, matmul);
+): Activations {
+  const whole = schedule(config, batch, matmul);
   const buffers = new Map<string, GPUBuffer>();
   const own: GPUBuffer[] = [];
-  for (const [name, { role, shape }] of plan.tensors) {
+  for (const [name, { role, shape }] of whole.tensors) {
     const weight = weights.get(name);
     if (role === 'weight' && !weight) throw new Error(`The schedule needs a weight "${name}" that was not loaded.`);
     if (weight) buffers.set(name, weight.buffer);
@@ -176,34 +186,67 @@ async function createActivations(
       buffers.set(name, buffer);
     }
   }
-  const sizeOf = (name: string) =>
-    count(plan.tensors.get(name)!.shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'];
-  const dispatches = await Promise.all(
-    plan.steps.map(async (step): Promise<Dispatch> => {
-      const kernel: Kernel = kernels[step.kernel];
-      const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
-      const dtype = kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
-      const pipeline = await pipelines(step.kernel, step.constants, dtype);
-      // The kernels take the number of rows from arrayLength, so a binding is as long as its tensor, not as its buffer.
-      const bindGroup = device.createBindGroup({
-        label: step.label,
-        layout: pipeline.getBindGroupLayout(0),
-        entries: step.tensors.map((name, binding) => ({
-          binding,
-          resource: { buffer: buffers.get(name)!, size: sizeOf(name) },
-        })),
-      });
-      return { step, pipeline, bindGroup };
-    }),
-  );
+
+  /** The kernels take the number of rows from arrayLength: a binding is as long as its tensor's part, not as its buffer. */
+  function binding(name: string, { range, tensors }: Schedule): GPUBufferBinding {
+    const { shape, byRow } = tensors.get(name)!;
+    const buffer = buffers.get(name)!;
+    const bytes = count(shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'];
+    if (!byRow || batch > 1) return { buffer, size: bytes };
+    const rowBytes = bytes / config.maxPositionEmbeddings;
+    return { buffer, offset: range.first * rowBytes, size: (range.end - range.first) * rowBytes };
+  }
+
+  function prepare(plan: Schedule): Promise<Dispatch[]> {
+    return Promise.all(
+      plan.steps.map(async (step): Promise<Dispatch> => {
+        const kernel: Kernel = kernels[step.kernel];
+        const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
+        const dtype = kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
+        const pipeline = await pipelines(step.kernel, step.constants, dtype);
+        // Attention looks at rows before its range too, and takes the range as an input.
+        const all: Schedule = step.kernel === 'attention' ? whole : plan;
+        const bindGroup = device.createBindGroup({
+          label: step.label,
+          layout: pipeline.getBindGroupLayout(0),
+          entries: step.tensors.map((name, i) => ({ binding: i, resource: binding(name, all) })),
+        });
+        return { step, pipeline, bindGroup };
+      }),
+    );
+  }
+
+  const prepared = new Map<number, Promise<readonly Dispatch[]>>();
   return {
-    plan,
-    dispatches,
     buffers,
+    plan: whole,
+    dispatches(range) {
+      const key = range.first * 1000 + range.end;
+      const known = prepared.get(key);
+      if (known) return known;
+      const made = prepare(schedule(config, batch, matmul, range));
+      prepared.set(key, made);
+      return made;
+    },
     destroy() {
       for (const buffer of own) buffer.destroy();
     },
   };
+}
+
+/**
+ * The first row of `pass` that can differ from the same row of `before`: under a causal mask a row depends on nothing that
+ * comes after it. L where nothing differs, 0 without a causal mask.
+ */
+export function firstChangedRow(before: EncoderPass | undefined, pass: EncoderPass): number {
+  if (!before?.causal || !pass.causal || before.inputIds.length !== pass.inputIds.length) return 0;
+  const differs = (_: number, i: number) => {
+    const [a, b] = [before.vectors?.get(i), pass.vectors?.get(i)];
+    const vectorDiffers = a !== b && !(a && b && a.every((value, c) => value === b[c]));
+    return before.inputIds[i] !== pass.inputIds[i] || before.keyMask[i] !== pass.keyMask[i] || vectorDiffers;
+  };
+  const first = Array.from(pass.inputIds).findIndex(differs);
+  return first < 0 ? pass.inputIds.length : first;
 }
 
 function record(pass: GPUComputePassEncoder, { step, pipeline, bindGroup }: Dispatch): void {
@@ -246,19 +289,24 @@ export async function createGpuEncoder(
     free();
     throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
   }
-  let activations: { batch: number; made: Activations } | undefined;
-  async function activationsFor(batch: number): Promise<Activations> {
-    if (activations?.batch === batch) return activations.made;
-    const made = await createActivations(device, pipelines, config, weights, batch, options.matmul);
-    activations?.made.destroy();
-    activations = { batch, made };
-    return made;
+  const single = createActivations(device, pipelines, config, weights, 1, options.matmul);
+  const everyRow: RowRange = { first: 0, end: config.maxPositionEmbeddings };
+  /** The pass whose rows `single` holds. */
+  let held: EncoderPass | undefined;
+  let several: { batch: number; made: Activations } | undefined;
+  function activationsFor(batch: number): Activations {
+    if (batch === 1) return single;
+    if (several?.batch === batch) return several.made;
+    several?.made.destroy();
+    several = { batch, made: createActivations(device, pipelines, config, weights, batch, options.matmul) };
+    return several.made;
   }
   try {
-    await activationsFor(1);
+    await single.dispatches(everyRow);
     options.signal?.throwIfAborted();
   } catch (error) {
     free();
+    single.destroy();
     throw error;
   }
 
@@ -274,13 +322,16 @@ export async function createGpuEncoder(
     });
   }
 
-  async function encodeBatch(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncoderOutput[]> {
+  async function encodeBatch(passes: readonly EncoderPass[], want: EncoderWant) {
     const batch = passes.length;
-    const set = await activationsFor(batch);
+    const set = activationsFor(batch);
+    const range = batch === 1 ? { first: firstChangedRow(held, passes[0]), end: L } : everyRow;
+    const dispatches = range.first < L ? await set.dispatches(range) : [];
     writeInputs(set, passes);
+    device.queue.writeBuffer(set.buffers.get('range')!, 0, Uint32Array.of(range.first, range.end));
     const encoder = device.createCommandEncoder({ label: 'encode' });
     const pass = encoder.beginComputePass({ label: 'encode' });
-    for (const dispatch of set.dispatches) record(pass, dispatch);
+    for (const dispatch of dispatches) record(pass, dispatch);
     pass.end();
 
     const wanted = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
@@ -297,6 +348,7 @@ export async function createGpuEncoder(
       at += bytesOf(name);
     }
     device.queue.submit([encoder.finish()]);
+    if (batch === 1) held = passes[0];
     try {
       await staging.mapAsync(1);
       const results = new Float32Array(staging.getMappedRange());
@@ -304,7 +356,7 @@ export async function createGpuEncoder(
       const part = (index: number, b: number) =>
         results.slice((index * batch + b) * hidden, (index * batch + b + 1) * hidden);
       const attentionsAt = (1 + want.hiddenStates.length) * batch * hidden;
-      return passes.map((_, b) => {
+      const outputs = passes.map((_, b): EncoderOutput => {
         const attentions = want.attentions ? new Float32Array(N * h * L * L) : undefined;
         for (let layer = 0; attentions && layer < N; layer++) {
           const start = attentionsAt + (layer * batch + b) * h * L * L;
@@ -316,11 +368,27 @@ export async function createGpuEncoder(
           attentions,
         };
       });
+      return { outputs, dispatches: dispatches.length, rows: batch * (range.end - range.first) };
     } finally {
       staging.destroy();
     }
   }
 
+  async function encodeAll(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncodeRun> {
+    const start = performance.now();
+    const outputs: EncoderOutput[] = [];
+    let dispatches = 0;
+    let rows = 0;
+    for (let from = 0; from < passes.length; from += maxBatch) {
+      const batch = await encodeBatch(passes.slice(from, from + maxBatch), want);
+      outputs.push(...batch.outputs);
+      dispatches += batch.dispatches;
+      rows += batch.rows;
+    }
+    return { outputs, rows, milliseconds: performance.now() - start, dispatches };
+  }
+
+  let last: Promise<unknown> = Promise.resolve();
   const dtypes = new Set(
     [...weights].filter(([name]) => /(proj|fc\d)\.weight$/.test(name)).map(([, { dtype }]) => dtype),
   );
@@ -329,19 +397,17 @@ export async function createGpuEncoder(
     dtype: [...dtypes].join(', '),
     gpuBytes: weightBuffers.reduce((sum, buffer) => sum + buffer.size, 0),
     finalLayerNorm,
-    async encode(passes, want) {
-      const start = performance.now();
-      const outputs: EncoderOutput[] = [];
-      let dispatches = 0;
-      for (let from = 0; from < passes.length; from += maxBatch) {
-        const batch = passes.slice(from, from + maxBatch);
-        outputs.push(...(await encodeBatch(batch, want)));
-        dispatches += activations!.made.dispatches.length;
-      }
-      return { outputs, milliseconds: performance.now() - start, dispatches };
+    encode(passes, want) {
+      // One at a time, for each builds on the rows that the one before it left.
+      const run = last.then(() => encodeAll(passes, want));
+      last = run.catch(() => undefined);
+      return run;
     },
     async profile(batch) {
-      const { dispatches } = await activationsFor(batch);
+      const set = activationsFor(batch);
+      device.queue.writeBuffer(set.buffers.get('range')!, 0, Uint32Array.of(0, L));
+      if (batch === 1) held = undefined;
+      const dispatches = await set.dispatches(everyRow);
       const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
       const size = dispatches.length * 16;
       const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
@@ -364,7 +430,8 @@ export async function createGpuEncoder(
     },
     destroy() {
       free();
-      activations?.made.destroy();
+      single.destroy();
+      several?.made.destroy();
     },
   };
 }

@@ -176,7 +176,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     });
     const out = await runKernel(device, 'attention', {
       constants: { L, H: h, HEAD_DIM: headDim },
-      data: [qkv, mask, batch * h * L * L, batch * L * d],
+      data: [qkv, mask, Uint32Array.of(0, L), batch * h * L * L, batch * L * d],
       grid: [Math.ceil(L / 32), h, batch],
     });
     for (let b = 0; b < batch; b++) {

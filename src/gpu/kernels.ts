@@ -59,6 +59,7 @@ export const kernels = {
     bindings: [
       ['qkv', 'read'],
       ['mask', 'read'],
+      ['range', 'read'],
       ['probabilities', 'write'],
       ['attended', 'write'],
     ],

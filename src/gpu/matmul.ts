@@ -27,6 +27,10 @@ export function matmulDispatch(
   { M, K, N }: { readonly M: number; readonly K: number; readonly N: number },
   { subgroups, subgroupSize }: MatmulSupport,
 ): MatmulDispatch | undefined {
+  const byLanes = (name: string, lanes: number): Omit<MatmulDispatch, 'kernel'> => {
+    const rows = Math.min(5, Math.ceil(M / lanes));
+    return { constants: { [name]: lanes, ROWS: rows }, grid: [N / 16, Math.ceil(M / (rows * lanes)), 1] };
+  };
   switch (kernel) {
     case 'matmul':
       return {
@@ -36,16 +40,11 @@ export function matmulDispatch(
       };
     case 'matmul_quad': {
       if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
-      const lanes = Math.max(8, subgroupSize ?? 0);
-      return { kernel, constants: { WORKGROUP: lanes }, grid: [N / 16, Math.ceil(M / (5 * lanes)), 1] };
+      return { kernel, ...byLanes('WORKGROUP', Math.max(8, subgroupSize ?? 0)) };
     }
     case 'matmul_subgroup':
       if (!subgroups || !subgroupSize || K % (4 * subgroupSize) !== 0 || N % 16 !== 0) return undefined;
-      return {
-        kernel,
-        constants: { SUBGROUP: subgroupSize },
-        grid: [N / 16, Math.ceil(M / (5 * subgroupSize)), 1],
-      };
+      return { kernel, ...byLanes('SUBGROUP', subgroupSize) };
     default:
       return kernel satisfies never;
   }

@@ -89,8 +89,8 @@ async function answer(message: ToWorker): Promise<void> {
       return;
     case 'encode': {
       if (!encoder) throw new Error('No encoder is loaded.');
-      const { outputs, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
-      const rows = message.passes.length * encoder.config.maxPositionEmbeddings;
+      const { outputs, rows, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
+      const rowsTotal = message.passes.length * encoder.config.maxPositionEmbeddings;
       const transfer = outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
         lastHiddenState.buffer as ArrayBuffer,
         ...[...hiddenStates.values()].map((state) => state.buffer as ArrayBuffer),
@@ -101,7 +101,7 @@ async function answer(message: ToWorker): Promise<void> {
           type: 'encoded',
           id: message.id,
           outputs,
-          stats: { milliseconds, rowsComputed: rows, rowsTotal: rows, dispatches },
+          stats: { milliseconds, rowsComputed: rows, rowsTotal, dispatches },
         },
         transfer,
       );
