@@ -29,7 +29,7 @@ async function benchAdapter(adapter: string | undefined, runs: number): Promise<
     );
     console.log(`${name.padEnd(26)}${rates.map((rate) => cell(rate, 18)).join('')}`);
   }
-  const matmul = { kernel: await fastestMatmul(device, support), support };
+  const matmul = { kernel: await fastestMatmul(device, support, clipVitL14), support };
   console.log(`Chosen: ${matmul.kernel}\n`);
   const passes = [49406, 320].map((id) => encoderPass(new Uint32Array(77).fill(49407).fill(id, 0, 1), 'causal'));
   const want = { hiddenStates: [], attentions: false };

@@ -106,7 +106,7 @@ async function run(request: Request): Promise<void> {
   const source = await openModel(request.model);
   const { device, description, support } = await requestGpuDevice(nodeGpu(request.adapter));
   const encoder = await createGpuEncoder(device, source, {
-    matmul: { kernel: await fastestMatmul(device, support), support },
+    matmul: { kernel: await fastestMatmul(device, support, source.config), support },
   });
   const { outputs, milliseconds } = await encoder.encode(prepared.passes, { hiddenStates: [], attentions: false });
   const { lastHiddenState } = outputs[0];

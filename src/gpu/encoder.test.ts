@@ -183,7 +183,7 @@ describe('full size, from a safetensors file', () => {
     'on %s equals every recorded array, and float64 at every stage',
     async (adapter) => {
       const { device, support } = await testGpu(adapter);
-      const matmul = { kernel: await fastestMatmul(device, support), support };
+      const matmul = { kernel: await fastestMatmul(device, support, clipVitL14), support };
       const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { matmul });
       const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
       const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));

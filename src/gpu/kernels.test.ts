@@ -107,8 +107,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (const kernel of matmulKernels) {
       const dispatch = matmulDispatch(kernel, { M, K, N }, support);
       if (!dispatch) continue;
-      // What follows the product does not see the weights' type, and each pipeline takes a second to compile on lavapipe.
-      for (const epilogue of dtype === 'F32' ? (['bias', 'quickGelu', 'residual'] as const) : (['bias'] as const)) {
+      // What follows the product sees neither shape nor type, and each pipeline takes seconds to compile on lavapipe.
+      const every = dtype === 'F32' && M === 77 && N === 768;
+      for (const epilogue of every ? (['bias', 'quickGelu', 'residual'] as const) : (['residual'] as const)) {
         const out = await runKernel(device, kernel, {
           constants: { K, N, EPILOGUE: epilogues[epilogue], ...dispatch.constants },
           dtype,

@@ -1,4 +1,5 @@
 import { fromFloat32 } from '../checkpoint/dtypes.ts';
+import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { type Constants, createPipelines, type KernelName } from './kernels.ts';
 
@@ -112,9 +113,14 @@ export async function timeMatmuls(
 
 /**
  * The kernel that is fastest here, by a layer of the size of the full encoder's smallest: some milliseconds on a GPU, some
- * hundred on a CPU that stands in for one. What is fast on one adapter is not on another.
+ * hundred on a CPU that stands in for one. What is fast on one adapter is not on another. A small encoder is not worth it.
  */
-export async function fastestMatmul(device: GPUDevice, support: MatmulSupport): Promise<MatmulKernel> {
-  const times = await timeMatmuls(device, support, { M: 77, K: 768, N: 768 });
+export async function fastestMatmul(
+  device: GPUDevice,
+  support: MatmulSupport,
+  { hiddenSize }: Pick<ClipTextConfig, 'hiddenSize'>,
+): Promise<MatmulKernel> {
+  if (hiddenSize < 256) return 'matmul';
+  const times = await timeMatmuls(device, support, { M: 77, K: hiddenSize, N: hiddenSize });
   return [...times].reduce((best, one) => (one[1] < best[1] ? one : best))[0];
 }

@@ -7,9 +7,9 @@ import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
 import type { FromWorker, ModelRequest, ToWorker } from './messages.ts';
 
-/** A device with what was measured on it. */
+/** A device with what was measured on it, by the encoder's width. */
 interface Gpu extends GpuDevice {
-  matmul?: Promise<MatmulKernel>;
+  readonly matmul: Map<number, MatmulKernel>;
 }
 
 let gpu: Gpu | undefined;
@@ -20,7 +20,7 @@ const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMe
 
 async function device(): Promise<Gpu> {
   if (gpu) return gpu;
-  const found: Gpu = await requestGpuDevice(navigator.gpu);
+  const found: Gpu = { ...(await requestGpuDevice(navigator.gpu)), matmul: new Map() };
   gpu = found;
   found.device.lost.then(({ message, reason }) => {
     if (gpu !== found) return;
@@ -50,11 +50,13 @@ async function load(id: number, model: ModelRequest): Promise<void> {
   try {
     const on = await device();
     const source = await openModel(model, abort.signal);
-    on.matmul ??= fastestMatmul(on.device, on.support);
+    const { hiddenSize } = source.config;
+    const kernel = on.matmul.get(hiddenSize) ?? (await fastestMatmul(on.device, on.support, source.config));
+    on.matmul.set(hiddenSize, kernel);
     let reported = 0;
     const made = await createGpuEncoder(on.device, source, {
       signal: abort.signal,
-      matmul: { kernel: await on.matmul, support: on.support },
+      matmul: { kernel, support: on.support },
       onProgress(done, total) {
         // Two hundred messages are as smooth as a bar can show.
         if (done < total && done - reported < total / 200) return;
