@@ -22,7 +22,7 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await tabTo(page, 'the tokens', (element) => element.tagName === 'TR');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
-  await expect(page.locator('.tinted [data-pointed]')).toHaveText('red');
+  await expect(page.locator('.cm-content [data-pointed]')).toHaveText('red');
 
   await tabTo(page, 'Layer', (element) => element.id === 'layer-slider');
   await page.keyboard.press('ArrowRight');

@@ -11,6 +11,8 @@ export async function openPage(page: Page): Promise<void> {
     localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny' });
   });
   await page.goto('/');
+  // Text fields stand in until the editors are loaded.
+  await expect(page.locator('.cm-content')).toHaveCount(2);
 }
 
 /** The same, once it is ready. */

@@ -4,6 +4,7 @@ import { startClipscope } from './state/start.ts';
 import { App } from './views/App.tsx';
 import './views/app.css';
 import './views/pictures.css';
+import './views/prompts.css';
 import { StoreContext } from './views/useFacts.ts';
 
 const store = startClipscope();

@@ -402,7 +402,7 @@ describe('what replaces the prompts', () => {
   });
 
   test('infotext fills both prompts, says so, and can be taken back', () => {
-    state().useInfotext(infotext, 'Pasted');
+    state().takeInfotext(infotext, 'Pasted');
     expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
     expect(state().recognised).toEqual({ steps: 20, clipSkip: 2 });
     expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 20 steps and clip skip 2.');
@@ -416,14 +416,14 @@ describe('what replaces the prompts', () => {
   });
 
   test('infotext without numbers leaves none of the last picture', () => {
-    state().useInfotext(infotext, 'Pasted');
-    state().useInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
+    state().takeInfotext(infotext, 'Pasted');
+    state().takeInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
     expect(state().recognised).toBeNull();
     expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
   });
 
   test('what was replaced is in the history', () => {
-    state().useInfotext(infotext, 'Pasted');
+    state().takeInfotext(infotext, 'Pasted');
     expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
     state().restore({ prompts: mine });
     expect(state().past[0].prompts).toEqual({ positive: 'a cat', negative: 'fog' });

@@ -21,7 +21,7 @@ export interface Actions {
   /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
   replace(work: Partial<Work>, message: string): void;
   /** `from`: where it came from, as a sentence begins: "Pasted". */
-  useInfotext(infotext: Infotext, from: string): void;
+  takeInfotext(infotext: Infotext, from: string): void;
   /** Puts back what a replacement replaced, or again what it put in its place. */
   restore(work: Partial<Work>): void;
   keepReplaced(): void;
@@ -103,12 +103,11 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     setWeightStep: (weightStep) => set({ weightStep }),
     show: (selection) => set(selection),
     replace(after, message) {
-      get().notePrompts();
       const now = get();
       const before = Object.fromEntries(Object.keys(after).map((name) => [name, now[name as keyof Work]]));
-      set({ ...after, replaced: { message, before, after } });
+      set({ ...noting(), ...after, replaced: { message, before, after } });
     },
-    useInfotext({ prompt, negativePrompt, parameters }, from) {
+    takeInfotext({ prompt, negativePrompt, parameters }, from) {
       const steps = parameterNumber(parameters, 'Steps');
       const clipSkip = parameterNumber(parameters, 'Clip skip');
       const parts = ['prompt', 'negative prompt'];
@@ -122,10 +121,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
         `${from}: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.`,
       );
     },
-    restore(work) {
-      get().notePrompts();
-      set({ ...work, replaced: null });
-    },
+    restore: (work) => set({ ...noting(), ...work, replaced: null }),
     keepReplaced: () => set({ replaced: null }),
     forgetRecognised: () => set({ recognised: null }),
     async openLink(hash) {
@@ -139,21 +135,13 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
       try {
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
-        if (opened.kind === 'infotext') get().useInfotext(opened.infotext, `From ${file.name}`);
+        if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
         else useShared(opened.shared, `Opened from ${file.name}.`);
       } catch (error) {
         notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
       }
     },
-    notePrompts() {
-      const { prompts } = get();
-      if (prompts === noted) return;
-      noted = prompts;
-      // Other tabs may have added to it.
-      const past = withPrompts(recallPast(memory) ?? get().past, prompts, Date.now());
-      rememberPast(memory, past);
-      set({ past });
-    },
+    notePrompts: () => set(noting()),
     clearHistory() {
       rememberPast(memory, []);
       set({ past: [] });
@@ -192,6 +180,17 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     },
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));
+
+  /** The history with the prompts in it, if someone worked on them. */
+  function noting(): Partial<Pick<Facts, 'past'>> {
+    const { prompts, past: known } = store.getState();
+    if (prompts === noted) return {};
+    noted = prompts;
+    // Other tabs may have added to it.
+    const past = withPrompts(recallPast(memory) ?? known, prompts, Date.now());
+    rememberPast(memory, past);
+    return { past };
+  }
 
   function useShared({ work, selection }: Shared, message: string) {
     store.getState().replace(work, message);

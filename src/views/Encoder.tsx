@@ -32,6 +32,7 @@ export function Encoder() {
   const name = useFacts(modelName);
   const details = useFacts(detailsLine);
   const openModel = useFacts((s) => s.openModel);
+  const openFile = useFacts((s) => s.openFile);
   const cancelLoad = useFacts((s) => s.cancelLoad);
 
   const choose = (choice: string) => {
@@ -65,7 +66,7 @@ export function Encoder() {
             const [chosen] = event.target.files ?? [];
             // The same file can be chosen again, say after it was replaced on disk.
             event.target.value = '';
-            if (chosen) void openModel({ kind: 'file', file: chosen });
+            if (chosen) void openFile(chosen);
           }}
         />
       </label>
@@ -109,9 +110,9 @@ function detailsLine(facts: Facts): string {
   return parts.join(' · ');
 }
 
-/** Opens a file dropped anywhere on the page. */
+/** Opens a file dropped anywhere on the page, whatever it is. */
 export function DropTarget() {
-  const openModel = useFacts((s) => s.openModel);
+  const openFile = useFacts((s) => s.openFile);
   const [isOver, setIsOver] = useState(false);
   useEffect(() => {
     const hasFiles = (event: Event) => (event as unknown as DragEvent).dataTransfer?.types.includes('Files');
@@ -128,13 +129,18 @@ export function DropTarget() {
       event.preventDefault();
       setIsOver(false);
       const [file] = (event as unknown as DragEvent).dataTransfer.files;
-      if (file) void openModel({ kind: 'file', file });
+      if (file) void openFile(file);
     };
     const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
     for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);
     return () => {
       for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler);
     };
-  }, [openModel]);
-  return isOver ? <div className="drop-target">Drop to open as the encoder’s checkpoint</div> : null;
+  }, [openFile]);
+  return isOver ? (
+    <div className="drop-target">
+      <p>Drop to open</p>
+      <p className="small">a checkpoint, a picture made with A1111, or a saved prompt</p>
+    </div>
+  ) : null;
 }

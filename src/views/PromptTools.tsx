@@ -1,0 +1,51 @@
+import { useState } from 'react';
+import { History } from './History.tsx';
+import { KeysHelp } from './KeysHelp.tsx';
+import { Share } from './Share.tsx';
+import { useFacts } from './useFacts.ts';
+
+const tools = { history: 'History', keys: 'Keys' } as const;
+type Tool = keyof typeof tools;
+
+/** What can be done with the prompts as a whole. One of the larger tools is open at a time. */
+export function PromptTools() {
+  const openFile = useFacts((s) => s.openFile);
+  const [open, setOpen] = useState<Tool | null>(null);
+  const toggle = (tool: Tool) => (
+    <button
+      type="button"
+      className="small"
+      aria-expanded={open === tool}
+      aria-controls={`tool-${tool}`}
+      onClick={() => setOpen(open === tool ? null : tool)}
+    >
+      {tools[tool]}
+    </button>
+  );
+  return (
+    <div className="tools">
+      <div className="toolbar">
+        {toggle('history')}
+        <label className="file-button small" title="A picture that A1111 made, or a prompt saved here">
+          <span aria-hidden="true">Open…</span>
+          <input
+            type="file"
+            aria-label="Picture or saved prompt"
+            accept=".png,.json"
+            onChange={(event) => {
+              const [chosen] = event.target.files ?? [];
+              event.target.value = '';
+              if (chosen) void openFile(chosen);
+            }}
+          />
+        </label>
+        {toggle('keys')}
+        <Share />
+      </div>
+      <div id={`tool-${open ?? 'none'}`}>
+        {open === 'history' && <History onChosen={() => setOpen(null)} />}
+        {open === 'keys' && <KeysHelp />}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,80 @@
+import { history, historyKeymap, isolateHistory, standardKeymap } from '@codemirror/commands';
+import { EditorSelection, type Extension, type TransactionSpec } from '@codemirror/state';
+import { type Command, EditorView, type KeyBinding, keymap } from '@codemirror/view';
+import type { Diagnostic, Range } from '../../prompt/ast.ts';
+import type { Change } from '../../prompt/edits.ts';
+import { moveItem } from '../../prompt/moveItem.ts';
+import { changeWeight } from '../../prompt/weightKeys.ts';
+import { factsField, parsedPrompt } from './facts.ts';
+
+/** Edits as one step that can be undone. */
+export function editing({ edits, selection }: Pick<Change, 'edits'> & Partial<Change>): TransactionSpec {
+  return {
+    changes: edits.map(({ start, end, insert }) => ({ from: start, to: end, insert })),
+    selection: selection && EditorSelection.single(selection.start, selection.end),
+    annotations: isolateHistory.of('full'),
+    userEvent: 'input.edit',
+    scrollIntoView: true,
+  };
+}
+
+/** Runs what changes the prompt at the selection; the key is used up even where there is nothing to change. */
+function command(
+  change: (view: EditorView, selection: Range) => Change | null,
+  say: (change: Change) => string,
+): Command {
+  return (view) => {
+    const { from, to } = view.state.selection.main;
+    const made = change(view, { start: from, end: to });
+    if (made) view.dispatch(editing(made), { effects: EditorView.announce.of(say(made)) });
+    return true;
+  };
+}
+
+function weigh(direction: -1 | 1, step: () => number): Command {
+  return command(
+    ({ state }, selection) => {
+      const facts = state.field(factsField);
+      const parsed = parsedPrompt(state.doc.toString(), facts);
+      return changeWeight(parsed, selection, direction * step(), facts.syntax ?? 'a1111');
+    },
+    ({ edits }) => `Weight ${/-?[\d.]+/.exec(edits[edits.length - 1].insert)?.[0] ?? 1}`,
+  );
+}
+
+function move(direction: -1 | 1): Command {
+  return command(
+    ({ state }, selection) => {
+      const facts = state.field(factsField);
+      return moveItem(parsedPrompt(state.doc.toString(), facts), selection, direction, facts.syntax ?? 'a1111');
+    },
+    () => (direction < 0 ? 'Moved left' : 'Moved right'),
+  );
+}
+
+/** Selects what the next message is about, from the first again after the last. */
+function nextDiagnostic(view: EditorView): boolean {
+  const diagnostics: readonly Diagnostic[] = view.state.field(factsField).prepared?.diagnostics ?? [];
+  if (diagnostics.length === 0) return false;
+  const { from, to } = view.state.selection.main;
+  const isAfter = ({ start, end }: Diagnostic) => start > from || (start === from && end > to);
+  const next = diagnostics.find(isAfter) ?? diagnostics[0];
+  view.dispatch({
+    selection: EditorSelection.single(next.start, next.end),
+    effects: EditorView.announce.of(next.message),
+    scrollIntoView: true,
+  });
+  return true;
+}
+
+/** Tab is not among them: it leaves the editor. */
+export function keys(weightStep: () => number): Extension {
+  const own: KeyBinding[] = [
+    { key: 'Mod-ArrowUp', run: weigh(1, weightStep) },
+    { key: 'Mod-ArrowDown', run: weigh(-1, weightStep) },
+    { key: 'Alt-ArrowLeft', run: move(-1) },
+    { key: 'Alt-ArrowRight', run: move(1) },
+    { key: 'F8', run: nextDiagnostic },
+  ];
+  return [history(), keymap.of([...own, ...historyKeymap, ...standardKeymap])];
+}
