@@ -9,6 +9,9 @@ import { ChoiceHelp } from './Options.tsx';
 import { type Pointed, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
 
+/** Tokens listed as cut off. */
+const mostCut = 200;
+
 export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
   const tokenizer = useFacts((s) => s.tokenizer);
@@ -134,11 +137,12 @@ export function TokenTable() {
               : `${shown.cut.length} more tokens do not fit into the 75 and have no effect:`}
           </p>
           <ul>
-            {shown.cut.map((token, i) => (
+            {shown.cut.slice(0, mostCut).map((token, i) => (
               <li key={i} title={`${token.text}, id ${token.id}`}>
                 {tokenLabel(token, tokenizer.tokenizer)}
               </li>
             ))}
+            {shown.cut.length > mostCut && <li className="muted">and {shown.cut.length - mostCut} more</li>}
           </ul>
         </div>
       )}

@@ -1,53 +1,93 @@
-import { type Extension, Prec, RangeSet } from '@codemirror/state';
+import { type Extension, Prec, RangeSet, StateEffect } from '@codemirror/state';
 import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 import type { Range } from '../../prompt/ast.ts';
 import { cssColour } from '../color.ts';
 import { factsField, pointedField, setFacts } from './facts.ts';
 import { bracketsBeside, syntaxMarks } from './syntaxMarks.ts';
 
+/** What can be seen has left what was marked. */
+const looked = StateEffect.define<null>();
+
 const mark = (spec: Parameters<typeof Decoration.mark>[0], { start, end }: Range) =>
   Decoration.mark(spec).range(start, end);
 
-/** Tokens underlined and tinted by weight, and the syntax around them, where they can be seen. */
-function visibleMarks({ state, visibleRanges }: EditorView): DecorationSet {
+/** Characters marked before and after those that can be seen. */
+const margin = 800;
+
+/**
+ * About what can be seen. CodeMirror renders a wrapped line of up to 20,000 characters whole, and thousands of marks in
+ * it would make typing slow.
+ */
+function seen(view: EditorView): Range {
+  const { scrollTop, clientHeight } = view.scrollDOM;
+  const positionAt = (height: number) => {
+    const { from, length, top, height: whole } = view.lineBlockAtHeight(height);
+    return from + Math.round(length * Math.min(Math.max((height - top) / whole, 0), 1));
+  };
+  return { start: positionAt(scrollTop), end: positionAt(scrollTop + clientHeight) };
+}
+
+/** Tokens underlined and tinted by weight, and the syntax around them. */
+function marksWithin({ state, visibleRanges }: EditorView, within: Range): DecorationSet {
   const { prepared, ranges, isShown, scale } = state.field(factsField);
-  const length = state.doc.length;
   // Told of another text: the marks move with this one until the page has read it.
-  if (!prepared || !scale || prepared.parsed.source.length !== length) return Decoration.none;
-  const marks = visibleRanges.flatMap(({ from, to }) => [
-    ...ranges
+  if (!prepared || !scale || prepared.parsed.source.length !== state.doc.length) return Decoration.none;
+  const marks = visibleRanges.flatMap((visible) => {
+    const from = Math.max(visible.from, within.start);
+    const to = Math.min(visible.to, within.end);
+    const tokens = ranges
       .filter(({ start, end }) => start < to && from < end)
       .map((range) => {
         const { token, weight } = range;
-        return mark(
-          {
-            class: token === null ? 'cut' : token % 2 ? 'token' : 'token odd',
-            attributes: {
-              ...(isShown && token !== null && { 'data-token': String(token) }),
-              ...(weight !== 1 && { style: `background-color: ${cssColour(scale, weight)}` }),
-            },
-          },
-          range,
-        );
-      }),
-    ...syntaxMarks(prepared.parsed.nodes, from, to).map((range) => mark({ class: range.kind }, range)),
-  ]);
+        const attributes = {
+          ...(isShown && token !== null && { 'data-token': String(token) }),
+          ...(weight !== 1 && { style: `background-color: ${cssColour(scale, weight)}` }),
+        };
+        return mark({ class: token === null ? 'cut' : token % 2 ? 'token' : 'token odd', attributes }, range);
+      });
+    return [
+      ...tokens,
+      ...syntaxMarks(prepared.parsed.nodes, from, to).map((range) => mark({ class: range.kind }, range)),
+    ];
+  });
   return Decoration.set(marks, true);
 }
 
-const visible = ViewPlugin.fromClass(
+const syntax = ViewPlugin.fromClass(
   class {
+    within: Range = { start: 0, end: 2 * margin };
     decorations: DecorationSet;
     constructor(view: EditorView) {
-      this.decorations = visibleMarks(view);
+      this.decorations = marksWithin(view, this.within);
     }
-    update({ docChanged, changes, viewportChanged, transactions, view }: ViewUpdate) {
-      const isTold = transactions.some(({ effects }) => effects.some((effect) => effect.is(setFacts)));
+    update({ docChanged, changes, viewportChanged, geometryChanged, transactions, view }: ViewUpdate) {
       if (docChanged) this.decorations = this.decorations.map(changes);
-      if (isTold || (viewportChanged && !docChanged)) this.decorations = visibleMarks(view);
+      if (docChanged || geometryChanged) this.look(view);
+      const effects = transactions.flatMap((transaction) => transaction.effects);
+      if ((viewportChanged && !docChanged) || effects.some((effect) => effect.is(setFacts) || effect.is(looked)))
+        this.decorations = marksWithin(view, this.within);
+    }
+    /** Marks what has come into sight since. */
+    look(view: EditorView): void {
+      view.requestMeasure({
+        key: this,
+        read: seen,
+        write: ({ start, end }) => {
+          if (this.within.start <= start && end <= this.within.end) return;
+          this.within = { start: start - margin, end: end + margin };
+          queueMicrotask(() => view.dispatch({ effects: looked.of(null) }));
+        },
+      });
     }
   },
-  { decorations: (plugin) => plugin.decorations },
+  {
+    decorations: (plugin) => plugin.decorations,
+    eventObservers: {
+      scroll(_, view) {
+        this.look(view);
+      },
+    },
+  },
 );
 
 const pointed = EditorView.decorations.compute([pointedField], (state) => {
@@ -72,4 +112,4 @@ const brackets = EditorView.decorations.compute(['selection', factsField], (stat
 });
 
 /** Outermost first. */
-export const decorations: Extension = [factsField, pointedField, Prec.high(pointed), visible, Prec.low(brackets)];
+export const decorations: Extension = [factsField, pointedField, Prec.high(pointed), syntax, Prec.low(brackets)];

@@ -36,8 +36,11 @@ test('of two tokens typed as the same character, the first has it', () => {
   ]);
 });
 
-test('what was cut off has no index', () => {
-  expect(tokenRanges([special, typed(0, 3)], [typed(4, 7)]).map(({ token }) => token)).toEqual([1, null]);
+test('what was cut off is one range without an index', () => {
+  expect(tokenRanges([special, typed(0, 3)], [typed(4, 7), typed(9, 12, 1.3)])).toEqual([
+    { start: 0, end: 3, token: 1, weight: 1 },
+    { start: 4, end: 12, token: null, weight: 1 },
+  ]);
 });
 
 test('the first that is greater', () => {

@@ -1,9 +1,9 @@
 import type { PromptToken } from '../../clip/tokens.ts';
 import type { Range } from '../../prompt/ast.ts';
 
-/** Where a token was typed. */
+/** Where a token was typed, or all that was cut off. */
 export interface TokenRange extends Range {
-  /** Index of the token in the row; null for one that was cut off. */
+  /** Index of the token in the row; null for what was cut off. */
   readonly token: number | null;
   readonly weight: number;
 }
@@ -20,7 +20,9 @@ export function tokenRanges(tokens: readonly PromptToken[], cut: readonly Prompt
   tokens.forEach((token, i) => {
     add(token, i);
   });
-  for (const token of cut) add(token, null);
+  const [first, last] = [cut[0]?.range, cut.at(-1)?.range];
+  if (first && last && last.end > at)
+    ranges.push({ start: Math.max(at, first.start), end: last.end, token: null, weight: 1 });
   return ranges;
 }
 
