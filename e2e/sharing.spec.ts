@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+import { png, tEXt } from '../src/checkpoint/testing/png.ts';
+import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+
+const infotext = `a (castle:1.2) on a hill
+Negative prompt: fog, (rain:1.1)
+Steps: 30, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Clip skip: 2`;
+
+test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
+
+const opened = (page: Page) => page.getByRole('status', { name: 'What was opened' });
+
+/** Puts a text into the clipboard and pastes it where the focus is. */
+async function paste(page: Page, text: string): Promise<void> {
+  await page.evaluate((text) => navigator.clipboard.writeText(text), text);
+  await page.keyboard.press('ControlOrMeta+V');
+}
+
+async function drop(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ([name, bytes]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(bytes)], name));
+      return transfer;
+    },
+    [name, Array.from(bytes)] as const,
+  );
+  await page.dispatchEvent('.cm-content', 'drop', { dataTransfer: transfer });
+}
+
+test('infotext that is pasted fills both prompts, and one undo takes it back', async ({ page }) => {
+  await openPage(page);
+  await negativePrompt(page).fill('blurry');
+  await prompt(page).fill('a red car');
+  await paste(page, infotext);
+  await expect(prompt(page)).toHaveText('a (castle:1.2) on a hill');
+  await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
+  await expect(opened(page)).toContainText('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
+  await expect(page.getByText('Recognised: 30 steps, clip skip 2')).toBeVisible();
+  await expect(tokenRows(page).nth(2)).toContainText('castle');
+
+  await page.keyboard.press('ControlOrMeta+Z');
+  await expect(prompt(page)).toHaveText('a red car');
+  await expect(negativePrompt(page)).toHaveText('blurry');
+  await expect(page.getByText('Recognised')).toHaveCount(0);
+  await page.keyboard.press('ControlOrMeta+Shift+Z');
+  await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
+  await expect(page.getByText('Recognised: 30 steps, clip skip 2')).toBeVisible();
+});
+
+test('infotext can be taken back with a button', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill('a red car');
+  await paste(page, infotext);
+  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await expect(prompt(page)).toHaveText('a red car');
+  await expect(negativePrompt(page)).toHaveText('low quality, (watermark:1.2)');
+  await expect(opened(page)).toBeEmpty();
+});
+
+test('any other text is pasted as it is', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill('a ');
+  await page.keyboard.press('ControlOrMeta+End');
+  await paste(page, 'car, mood: dark, light: dim');
+  await expect(prompt(page)).toHaveText('a car, mood: dark, light: dim');
+  await expect(opened(page)).toBeEmpty();
+});
+
+test('a picture dropped on the page fills the prompts', async ({ page }) => {
+  await openTiny(page);
+  await drop(page, 'castle.png', png(tEXt('parameters', infotext)));
+  await expect(prompt(page)).toHaveText('a (castle:1.2) on a hill');
+  await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
+  await expect(opened(page)).toContainText('From castle.png: prompt, negative prompt, 30 steps and clip skip 2.');
+  await page.reload();
+  await expect(page.getByText('Recognised: 30 steps, clip skip 2')).toBeVisible();
+  await page.getByRole('button', { name: 'Forget what was recognised' }).click();
+  await expect(page.getByText('Recognised')).toHaveCount(0);
+
+  await drop(page, 'photo.png', png());
+  await expect(page.getByRole('alert')).toContainText('"photo.png" is a picture without the generation data');
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+});
+
+test('a picture can be chosen without a pointer', async ({ page }) => {
+  await openPage(page);
+  await page.getByLabel('Picture or saved prompt').setInputFiles('src/checkpoint/recorded/parameters.png');
+  await expect(prompt(page)).toHaveText('a (red:1.3) car');
+  await expect(negativePrompt(page)).toHaveText('fog');
+});
+
+test('a link brings prompts, options and selection to another page', async ({ page, context }) => {
+  await openTiny(page);
+  await prompt(page).fill('a (castle:1.2), 小さな猫');
+  await negativePrompt(page).fill('fog');
+  await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
+  await page.getByRole('slider', { name: 'Layer' }).fill('2');
+  await page.getByRole('slider', { name: 'Head' }).fill('3');
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await expect(page.getByText('Copied.')).toBeVisible();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(link).toMatch(/^http:\/\/localhost:\d+\/#share=[\w-]+$/);
+
+  const other = await context.newPage();
+  const requests: string[] = [];
+  other.on('request', (request) => requests.push(request.url()));
+  await other.goto(link);
+  await expect(prompt(other)).toHaveText('a (castle:1.2), 小さな猫');
+  await expect(negativePrompt(other)).toHaveText('fog');
+  await expect(other.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
+  await expect(other.getByRole('radio', { name: 'Negative' })).toBeChecked();
+  await expect(other.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
+  await expect(opened(other)).toContainText('Opened from a link.');
+  // Nothing of it is sent, or stays in the address.
+  expect(requests.filter((url) => url.includes('share'))).toEqual([]);
+  expect(new URL(other.url()).hash).toBe('');
+
+  await prompt(other).fill('mine');
+  await other.reload();
+  await expect(prompt(other)).toHaveText('mine');
+});
+
+test('a link opened over one’s own prompts can be taken back', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('theirs');
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await expect(page.getByText('Copied.')).toBeVisible();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  await prompt(page).fill('mine');
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, new URL(link).hash);
+  await expect(prompt(page)).toHaveText('theirs');
+  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await expect(prompt(page)).toHaveText('mine');
+});
+
+for (const [what, hash] of [
+  ['garbage', '#share=garbage'],
+  ['nothing', '#share='],
+  [
+    'a link cut off',
+    '#share=q1ZKzskszk8sKFayUigoyi8oKVayUiotTi1S0lFKLCkpykwqLUktVrKqVkosSs1LTylWqlWyMtRRKs8vyklRslIyVKrlAgA',
+  ],
+])
+  test(`${what} is one notice, and the page starts as usual`, async ({ page }) => {
+    const failures: string[] = [];
+    page.on('pageerror', ({ message }) => failures.push(message));
+    await page.addInitScript(() => {
+      localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny', prompts: { positive: 'mine' } });
+    });
+    await page.goto(`/${hash}`);
+    await expect(page.getByRole('alert')).toHaveCount(1);
+    await expect(page.getByRole('alert')).toContainText(/^The link .*, so it was not opened\./);
+    await expect(prompt(page)).toHaveText('mine');
+    await expect(status(page)).toContainText('Ready: synthetic-tiny');
+    expect(failures).toEqual([]);
+  });
+
+test('a link that would be too long becomes a file, which opens when it is dropped', async ({ page }) => {
+  await openTiny(page);
+  // Text that hardly compresses.
+  const long = createHash('shake256', { outputLength: 9000 }).update('clipscope').digest('base64url');
+  await prompt(page).fill(long);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await expect(page.getByRole('status', { name: 'Link' })).toContainText(/The link would have [\d,]+ characters/);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save a file' }).click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe('clipscope-prompt.json');
+  const bytes = readFileSync(await file.path());
+  await prompt(page).fill('mine');
+  await drop(page, 'clipscope-prompt.json', bytes);
+  await expect(prompt(page)).toHaveText(long);
+  await expect(opened(page)).toContainText('Opened from clipscope-prompt.json.');
+});
+
+test('earlier prompts can be brought back, and forgotten', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  await prompt(page).press('Tab');
+  await prompt(page).fill('a blue car');
+  await page.getByRole('button', { name: 'History' }).click();
+  const past = page.getByRole('list', { name: 'Earlier prompts' }).getByRole('button');
+  await expect(past).toHaveText([/a blue car/, /a red car/]);
+  await past.nth(1).click();
+  await expect(prompt(page)).toHaveText('a red car');
+  await expect(opened(page)).toContainText(/^Brought back from \d\d:\d\d\./);
+  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await expect(prompt(page)).toHaveText('a blue car');
+
+  await page.reload();
+  await page.getByRole('button', { name: 'History' }).click();
+  await expect(past).not.toHaveCount(0);
+  await page.getByRole('button', { name: 'Clear history' }).click();
+  await expect(past).toHaveCount(0);
+  await expect(page.getByText('No earlier prompts yet.')).toBeVisible();
+  expect(await page.evaluate(() => localStorage.getItem('clipscope-history'))).toBeNull();
+});
