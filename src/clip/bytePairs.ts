@@ -10,6 +10,26 @@ export interface Vocabulary {
   bytes(id: number): Uint8Array;
   /** Ids of one word's UTF-8 bytes. */
   encode(word: Uint8Array): number[];
+  /** How `encode` comes to its ids; without `endsWord`, as if more of the word followed. */
+  merges(word: Uint8Array, endsWord: boolean): WordMerges;
+}
+
+/** One word's way from bytes to tokens. */
+export interface WordMerges {
+  /** Ids of the bytes. */
+  readonly bytes: readonly number[];
+  readonly steps: readonly MergeStep[];
+}
+
+/** Every occurrence of one pair is joined. */
+export interface MergeStep {
+  readonly left: number;
+  readonly right: number;
+  readonly merged: number;
+  /** Of all merges, from 0: the lowest rank is joined first. */
+  readonly rank: number;
+  /** Ids of the word's symbols afterwards. */
+  readonly symbols: readonly number[];
 }
 
 export const wordEnd = '</w>';
@@ -75,12 +95,43 @@ export function readVocabulary(merges: string): Vocabulary {
     byteLengths,
     bytes: (id) =>
       Uint8Array.from(entries[id].slice(0, byteLengths[id]), (character) => byteOfCharacter.get(character)!),
+    merges(word, endsWord) {
+      const bytes = Array.from(word, (byte) => byteIds[byte]);
+      if (endsWord && bytes.length > 0) bytes[bytes.length - 1] += 256;
+      return { bytes, steps: mergeSteps(bytes, merged) };
+    },
     encode(word) {
       const symbols = Int32Array.from(word, (byte) => byteIds[byte]);
       if (symbols.length > 0) symbols[symbols.length - 1] += 256;
       return mergePairs(symbols, merged);
     },
   };
+}
+
+/** As byte-pair encoding is defined: the pair of lowest rank, all of its occurrences from left to right, until none is left. */
+function mergeSteps(bytes: readonly number[], merged: ReadonlyMap<number, number>): MergeStep[] {
+  const steps: MergeStep[] = [];
+  let symbols = bytes;
+  for (;;) {
+    let least = Number.POSITIVE_INFINITY;
+    let at = -1;
+    for (let i = 0; i + 1 < symbols.length; i++) {
+      const id = merged.get(pairKey(symbols[i], symbols[i + 1]));
+      if (id === undefined || id >= least) continue;
+      least = id;
+      at = i;
+    }
+    if (at < 0) return steps;
+    const [left, right] = [symbols[at], symbols[at + 1]];
+    const joined: number[] = [];
+    for (let i = 0; i < symbols.length; i++) {
+      const isPair = symbols[i] === left && symbols[i + 1] === right;
+      joined.push(isPair ? least : symbols[i]);
+      if (isPair) i++;
+    }
+    symbols = joined;
+    steps.push({ left, right, merged: least, rank: least - 2 * 256, symbols });
+  }
 }
 
 /**

@@ -7,9 +7,12 @@ import recordedCleanUp from './recorded/text_clean_up.json';
 import recorded from './recorded/tokenizer.json';
 import { createTokenizer } from './tokenizer.ts';
 import { type TokenizerFlavour, tokenizerFlavours } from './tokenizerFlavours.ts';
+import { wordsOf } from './words.ts';
 
 const merges = readFileSync('public/clip-merges.txt', 'utf8');
 const tokenizer = createTokenizer(merges);
+const lines = merges.trimEnd().split('\n');
+const lineOf = new Map(lines.map((line, rank) => [line, rank]));
 
 const recordedName = {
   'hf-slow-ftfy': 'hf_slow_ftfy',
@@ -183,4 +186,53 @@ test.each([
 ])('100 kB of %s takes no quadratic time', { timeout: 10_000 }, (_, long) => {
   const tokens = tokenizer.tokenize(sourceText(long));
   expect(tokens.at(-1)?.end).toBe(long.trimEnd().length);
+});
+
+describe('merges of a word', () => {
+  const words = fc.oneof(
+    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+    fc.stringMatching(/^[a-z]{1,30}$/),
+    fc.constantFrom('aaaaaaaa', 'hahahaha', 'photorealistic', 'mississippi'),
+  );
+
+  test('end at its tokens, by the pair of lowest rank at each step', () => {
+    fc.assert(
+      fc.property(words, (text) => {
+        for (const word of wordsOf(tokenizer.tokenize(sourceText(text)))) {
+          const ids = word.map(({ id }) => id);
+          const { bytes, steps } = tokenizer.merges(ids);
+          expect(steps.at(-1)?.symbols ?? bytes).toEqual(ids);
+          let before = bytes;
+          for (const { left, right, merged, rank, symbols } of steps) {
+            expect(tokenizer.entry(left) + tokenizer.entry(right)).toBe(tokenizer.entry(merged));
+            expect(lines[rank]).toBe(`${tokenizer.entry(left)} ${tokenizer.entry(right)}`);
+            const ranks = before
+              .slice(1)
+              .map((id, i) => lineOf.get(`${tokenizer.entry(before[i])} ${tokenizer.entry(id)}`));
+            expect(Math.min(...ranks.filter((known) => known !== undefined))).toBe(rank);
+            expect(symbols.length).toBeLessThan(before.length);
+            before = symbols;
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('all occurrences of a pair are joined in one step', () => {
+    const [word] = wordsOf(tokenizer.tokenize(sourceText('hahahaha')));
+    const { bytes, steps } = tokenizer.merges(word.map(({ id }) => id));
+    expect(bytes.map((id) => tokenizer.entry(id))).toEqual(['h', 'a', 'h', 'a', 'h', 'a', 'h', 'a</w>']);
+    expect(steps[0].symbols.map((id) => tokenizer.entry(id))).toEqual(['ha', 'ha', 'ha', 'h', 'a</w>']);
+  });
+
+  test('an entry from inside of words comes to itself', () => {
+    const [id] = [...Array(49408).keys()].filter((id) => tokenizer.entry(id) === 'photo');
+    expect(tokenizer.merges([id]).steps.at(-1)?.symbols).toEqual([id]);
+  });
+
+  test('specials, and nothing, have none', () => {
+    expect(tokenizer.merges([bosTokenId])).toEqual({ bytes: [bosTokenId], steps: [] });
+    expect(tokenizer.merges([])).toEqual({ bytes: [], steps: [] });
+  });
 });

@@ -1,6 +1,6 @@
 import type { Range, SourceText } from '../prompt/ast.ts';
 import { sliceSource } from '../prompt/sourceText.ts';
-import { readVocabulary, wordEnd } from './bytePairs.ts';
+import { readVocabulary, type WordMerges, wordEnd } from './bytePairs.ts';
 import { bosTokenId, eosTokenId } from './config.ts';
 import { unescapeHtml } from './htmlEntities.ts';
 import { basicClean, composeNfc, fixText, lowerCase } from './textFix.ts';
@@ -23,6 +23,8 @@ export interface Tokenizer {
   entry(id: number): string;
   /** Text of some ids as a person reads it: bytes decoded, `</w>` a space. */
   decode(ids: Iterable<number>): string;
+  /** How one word comes to its tokens, which these are; or one entry to its id. Of BOS and EOS, nothing. */
+  merges(ids: readonly number[]): WordMerges;
 }
 
 interface FlavourRules {
@@ -103,7 +105,7 @@ const cachedWordLength = 100;
  * `merges`: CLIP's 48,894 merges, one `left right` a line in rank order (public/clip-merges.txt). Throws where they are not.
  */
 export function createTokenizer(merges: string): Tokenizer {
-  const { entries, byteLengths, bytes, encode } = readVocabulary(merges);
+  const { entries, byteLengths, bytes, encode, merges: wordMerges } = readVocabulary(merges);
   const cache = new Map<string, readonly number[]>();
 
   function wordIds(word: string): readonly number[] {
@@ -182,6 +184,13 @@ export function createTokenizer(merges: string): Tokenizer {
         if (word) text.push(0x20);
       }
       return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(text));
+    },
+
+    merges(ids) {
+      const specials: readonly number[] = [bosTokenId, eosTokenId];
+      if (ids.some((id) => specials.includes(id))) return { bytes: ids, steps: [] };
+      const word = Uint8Array.from(ids.flatMap((id) => [...bytes(id)]));
+      return wordMerges(word, ids.length > 0 && entry(ids[ids.length - 1]).endsWith(wordEnd));
     },
   };
 }
