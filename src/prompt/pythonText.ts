@@ -4,17 +4,23 @@
 export const pythonSpace = String.raw`\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
 
 // `float` and `\s` disagree about U+001C–1F.
-const aroundNumber =
-  /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+const aroundNumber = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+const beginsDecimal = /^[+-]?[.\p{Nd}]/u;
 const digits = String.raw`\d+(?:_\d+)*`;
 const decimal = new RegExp(`^[+-]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:e[+-]?${digits})?$`, 'i');
 const special = /^([+-]?)(?:(inf(?:inity)?)|nan)$/i;
 
 /** Python's `float()` of a text; null where it raises. */
 export function pythonFloat(text: string): number | null {
-  const number = asciiDigits(text.replace(aroundNumber, ''));
-  if (decimal.test(number)) return Number(number.replaceAll('_', ''));
-  const match = special.exec(number);
+  let [start, end] = [0, text.length];
+  while (start < end && aroundNumber.test(text[start])) start++;
+  while (start < end && aroundNumber.test(text[end - 1])) end--;
+  const typed = text.slice(start, end);
+  if (beginsDecimal.test(typed)) {
+    const number = asciiDigits(typed);
+    return decimal.test(number) ? Number(number.replaceAll('_', '')) : null;
+  }
+  const match = special.exec(typed);
   if (!match) return null;
   return match[2] ? Number(`${match[1]}Infinity`) : Number.NaN;
 }
