@@ -10,6 +10,9 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await expect.poll(overflow).toBeLessThanOrEqual(0);
     await page.getByRole('tab', { name: 'Lines' }).click();
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
+    await page.getByRole('button', { name: 'Keys' }).click();
+    await page.getByRole('link', { name: 'Vocabulary' }).click();
+    await expect(page.getByRole('searchbox')).toBeVisible();
     expect(await overflow()).toBeLessThanOrEqual(0);
     // Nothing sticks out of its panel either.
     const sticking = await page.evaluate(() =>

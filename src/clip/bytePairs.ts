@@ -16,6 +16,8 @@ export interface Vocabulary {
 
 /** One word's way from bytes to tokens. */
 export interface WordMerges {
+  /** UTF-8. */
+  readonly word: Uint8Array;
   /** Ids of the bytes. */
   readonly bytes: readonly number[];
   readonly steps: readonly MergeStep[];
@@ -98,7 +100,7 @@ export function readVocabulary(merges: string): Vocabulary {
     merges(word, endsWord) {
       const bytes = Array.from(word, (byte) => byteIds[byte]);
       if (endsWord && bytes.length > 0) bytes[bytes.length - 1] += 256;
-      return { bytes, steps: mergeSteps(bytes, merged) };
+      return { word, bytes, steps: mergeSteps(bytes, merged) };
     },
     encode(word) {
       const symbols = Int32Array.from(word, (byte) => byteIds[byte]);

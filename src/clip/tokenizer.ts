@@ -188,8 +188,8 @@ export function createTokenizer(merges: string): Tokenizer {
 
     merges(ids) {
       const specials: readonly number[] = [bosTokenId, eosTokenId];
-      if (ids.some((id) => specials.includes(id))) return { bytes: ids, steps: [] };
       const word = Uint8Array.from(ids.flatMap((id) => [...bytes(id)]));
+      if (ids.some((id) => specials.includes(id))) return { word, bytes: ids, steps: [] };
       return wordMerges(word, ids.length > 0 && entry(ids[ids.length - 1]).endsWith(wordEnd));
     },
   };

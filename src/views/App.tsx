@@ -4,6 +4,7 @@ import { shownEncoded } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { LazyVocabulary } from './LazyVocabulary.tsx';
 import { Masks } from './Masks.tsx';
 import { Notices } from './Notices.tsx';
 import { Prompts } from './Prompts.tsx';
@@ -48,6 +49,7 @@ function Header() {
         <a href="#attention">Attention</a>
         <a href="#masks">Masks</a>
         <a href="#embeddings">Embeddings</a>
+        <a href="#vocabulary">Vocabulary</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -79,6 +81,7 @@ function Pictures() {
       <Attention encoded={encoded} stale={!fresh} />
       <Masks />
       <Embeddings encoded={encoded} stale={!fresh} />
+      <LazyVocabulary />
     </div>
   );
 }

@@ -1,6 +1,8 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
 import type { PromptToken } from '../clip/tokens.ts';
+import { wordsOf } from '../clip/words.ts';
 import { prepared, tokenLabel, tokenLabels } from '../state/selectors.ts';
+import { arrowFocus } from './arrowFocus.ts';
 import { tokenizers } from './choices.ts';
 import { type ColourScale, cssColour, weightScale } from './color.ts';
 import { Legend } from './Legend.tsx';
@@ -17,6 +19,7 @@ export function TokenTable() {
   const tokenizer = useFacts((s) => s.tokenizer);
   const loadTokenizer = useFacts((s) => s.loadTokenizer);
   const flavour = useFacts((s) => s.options.tokenizer);
+  const show = useFacts((s) => s.show);
   const dark = useDark();
   const scale = useMemo(() => weightScale(dark), [dark]);
   const [expanded, setExpanded] = useState(false);
@@ -48,12 +51,19 @@ export function TokenTable() {
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
   const rows = pads > 1 && !expanded ? tokens.slice(0, firstPad + 1) : tokens;
 
+  /** Shows the merges of the word that a token is part of. */
+  const showMerges = (index: number) => {
+    const word = wordsOf(tokens).find((word) => word.includes(tokens[index]));
+    if (!word || tokens[index].kind !== 'text') return;
+    show({ word: tokenizer.tokenizer.decode(word.map(({ id }) => id)).trim() });
+    const vocabulary = document.getElementById('vocabulary');
+    vocabulary?.focus({ preventScroll: true });
+    vocabulary?.scrollIntoView();
+  };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step || !(event.target instanceof HTMLTableRowElement)) return;
-    event.preventDefault();
-    const next = step < 0 ? event.target.previousElementSibling : event.target.nextElementSibling;
-    if (next instanceof HTMLElement) next.focus();
+    const index = tokenOf(event.target);
+    if (event.key === 'Enter' && event.target instanceof HTMLTableRowElement && index !== null) showMerges(index);
+    else arrowFocus(event, 'tr');
   };
 
   return (
@@ -110,6 +120,7 @@ export function TokenTable() {
                 label={labels[i]}
                 visible={keyMask[i] === 1}
                 scale={scale}
+                onChoose={() => showMerges(i)}
               >
                 {isRun ? (
                   <>
@@ -159,10 +170,11 @@ interface TokenRowProps {
   readonly label: string;
   readonly visible: boolean;
   readonly scale: ColourScale;
+  onChoose(): void;
   readonly children: ReactNode;
 }
 
-function TokenRow({ token, index, end, label, visible, scale, children }: TokenRowProps) {
+function TokenRow({ token, index, end, label, visible, scale, onChoose, children }: TokenRowProps) {
   const { kind, id, text, weight } = token;
   const isWordEnd = text.endsWith('</w>');
   return (
@@ -171,10 +183,16 @@ function TokenRow({ token, index, end, label, visible, scale, children }: TokenR
       <td className="number">{id}</td>
       <td className="text" title={text}>
         {kind === 'text' ? (
-          <>
+          <button
+            type="button"
+            className="word"
+            tabIndex={-1}
+            title={`${text}: show how its word is merged (Enter)`}
+            onClick={onChoose}
+          >
             {label}
             {isWordEnd && <span className="word-end">{'</w>'}</span>}
-          </>
+          </button>
         ) : (
           <>
             <b>{label}</b> {children ?? <span className="word-end">{text}</span>}

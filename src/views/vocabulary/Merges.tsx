@@ -1,0 +1,179 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { wordEnd } from '../../clip/bytePairs.ts';
+import type { Tokenizer } from '../../clip/tokenizer.ts';
+import { wordsOf } from '../../clip/words.ts';
+import { sourceText } from '../../prompt/sourceText.ts';
+import { arrowFocus } from '../arrowFocus.ts';
+import { useFacts } from '../useFacts.ts';
+
+/** UTF-16 units of a word whose merges are shown. */
+const longest = 60;
+
+/** Plays the merges that make a word's bytes its tokens, in the order of their ranks. */
+export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
+  const typed = useFacts((s) => s.word);
+  const flavour = useFacts((s) => s.options.tokenizer);
+  const show = useFacts((s) => s.show);
+  const [chosen, setChosen] = useState(0);
+  const words = useMemo(
+    () =>
+      wordsOf(tokenizer.tokenize(sourceText(typed.slice(0, longest)), flavour)).map((word) => word.map(({ id }) => id)),
+    [tokenizer, typed, flavour],
+  );
+  const word = words[Math.min(chosen, words.length - 1)];
+
+  return (
+    <section aria-labelledby="merges-title">
+      <h3 id="merges-title">How a word becomes tokens</h3>
+      <input
+        type="text"
+        aria-label="Word"
+        spellCheck={false}
+        maxLength={longest}
+        value={typed}
+        onChange={(event) => {
+          show({ word: event.target.value });
+          setChosen(0);
+        }}
+      />
+      {words.length > 1 && (
+        <fieldset className="segmented words">
+          <legend>{words.length} words</legend>
+          {words.map((ids, i) => (
+            <label key={i}>
+              <input type="radio" name="word" checked={word === ids} onChange={() => setChosen(i)} />
+              <span>{tokenizer.decode(ids).trim()}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {word ? (
+        <Player key={word.join(' ')} ids={word} tokenizer={tokenizer} />
+      ) : (
+        <p className="muted">Type a word, or choose one in the prompt’s tokens or among the entries.</p>
+      )}
+    </section>
+  );
+}
+
+interface PlayerProps {
+  /** The tokens of one word. */
+  readonly ids: readonly number[];
+  readonly tokenizer: Tokenizer;
+}
+
+function Player({ ids, tokenizer }: PlayerProps) {
+  const { word, bytes, steps } = useMemo(() => tokenizer.merges(ids), [tokenizer, ids]);
+  const [at, setAt] = useState(steps.length);
+  const step = at === 0 ? undefined : steps[at - 1];
+  const next = steps[at];
+  const symbols = step?.symbols ?? bytes;
+  // All but the 256 bytes, the same at the end of a word, BOS and EOS.
+  const mergeCount = tokenizer.vocabSize - 2 * 256 - 2;
+  const name = (id: number) => tokenizer.entry(id);
+  const isDone = at === steps.length;
+
+  const list = useRef<HTMLOListElement>(null);
+  // The list alone scrolls, not the page.
+  useEffect(() => {
+    const item = list.current?.children[at];
+    if (!list.current || !(item instanceof HTMLElement)) return;
+    const last = item.offsetTop + item.offsetHeight - list.current.clientHeight;
+    list.current.scrollTop = Math.min(Math.max(list.current.scrollTop, last), item.offsetTop);
+  }, [at]);
+
+  return (
+    <div className="player">
+      <div className="controls">
+        <button type="button" aria-label="Step back" disabled={at === 0} onClick={() => setAt(at - 1)}>
+          ‹
+        </button>
+        <input
+          type="range"
+          aria-label="Merge"
+          min={0}
+          max={steps.length}
+          value={at}
+          disabled={steps.length === 0}
+          aria-valuetext={`${at} of ${steps.length}`}
+          onChange={(event) => setAt(event.target.valueAsNumber)}
+        />
+        <button type="button" aria-label="Step forward" disabled={isDone} onClick={() => setAt(at + 1)}>
+          ›
+        </button>
+        <span className="count">
+          {at}
+          <span className="muted"> / {steps.length}</span>
+        </span>
+      </div>
+      <ol className="symbols" aria-label="Symbols">
+        {symbols.map((id, i) => {
+          const isNext =
+            next &&
+            ((id === next.left && symbols[i + 1] === next.right) ||
+              (id === next.right && symbols[i - 1] === next.left));
+          return (
+            <li key={i} data-state={step?.merged === id ? 'joined' : isNext ? 'next' : undefined}>
+              <SymbolText text={name(id)} />
+              {isDone && <span className="id">{id}</span>}
+            </li>
+          );
+        })}
+      </ol>
+      <p className="readout" aria-live="polite">
+        {step ? (
+          <>
+            <Pair left={name(step.left)} right={name(step.right)} /> → <SymbolText text={name(step.merged)} />: merge{' '}
+            {(step.rank + 1).toLocaleString('en')} of {mergeCount.toLocaleString('en')}.{' '}
+          </>
+        ) : (
+          `${bytes.length === 1 ? 'One byte' : `${bytes.length} bytes`} of UTF-8, one symbol each; the last says that the word ends. `
+        )}
+        {isDone && (ids.length === 1 ? 'The word is one token.' : `No merge is left: ${ids.length} tokens.`)}
+      </p>
+      <ol
+        className="steps"
+        ref={list}
+        aria-label="Merges in the order of their ranks"
+        start={0}
+        onKeyDown={(event) => arrowFocus(event, 'button')}
+      >
+        {[undefined, ...steps].map((each, i) => (
+          <li key={i}>
+            <button
+              type="button"
+              className="quiet small"
+              aria-pressed={i === at}
+              tabIndex={i === at ? 0 : -1}
+              onClick={() => setAt(i)}
+            >
+              <span className="rank">{each ? (each.rank + 1).toLocaleString('en') : 'bytes'}</span>
+              {each ? (
+                <Pair left={name(each.left)} right={name(each.right)} />
+              ) : (
+                <span className="hex">{Array.from(word, (byte) => byte.toString(16).padStart(2, '0')).join(' ')}</span>
+              )}
+            </button>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function Pair({ left, right }: { left: string; right: string }) {
+  return (
+    <span className="pair">
+      <SymbolText text={left} /> + <SymbolText text={right} />
+    </span>
+  );
+}
+
+function SymbolText({ text }: { text: string }) {
+  return (
+    <span className="symbol">
+      {text.replace(wordEnd, '')}
+      {text.endsWith(wordEnd) && <span className="word-end">{wordEnd}</span>}
+    </span>
+  );
+}

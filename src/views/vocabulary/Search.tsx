@@ -1,0 +1,109 @@
+import { useDeferredValue, useMemo, useState } from 'react';
+import { wordEnd } from '../../clip/bytePairs.ts';
+import type { Tokenizer } from '../../clip/tokenizer.ts';
+import { createVocabularySearch, listedIds } from '../../clip/vocabularySearch.ts';
+import { arrowFocus } from '../arrowFocus.ts';
+import { useFacts } from '../useFacts.ts';
+
+/** Entries listed at once. */
+const most = 100;
+
+/** Finds entries of the vocabulary by text, and the text of ids. */
+export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
+  const [query, setQuery] = useState('');
+  const deferred = useDeferredValue(query);
+  const search = useMemo(() => createVocabularySearch(tokenizer), [tokenizer]);
+  const listed = useMemo(() => listedIds(deferred), [deferred]);
+  const found = useMemo(() => search(deferred, most), [search, deferred]);
+  const known = listed?.filter((id) => id < tokenizer.vocabSize) ?? [];
+  const unknown = listed?.filter((id) => id >= tokenizer.vocabSize) ?? [];
+  const count = found.total === 1 ? '1 entry' : `${found.total.toLocaleString('en')} entries`;
+
+  return (
+    <section aria-labelledby="search-title">
+      <h3 id="search-title">Entries and ids</h3>
+      <input
+        type="search"
+        aria-label="Text or ids"
+        placeholder="cat, ing</w> or 320 1125 539"
+        spellCheck={false}
+        value={query}
+        onChange={(event) => setQuery(event.target.value)}
+      />
+      <div role="status" aria-label="Found">
+        {listed && known.length > 0 && (
+          <p className="decoded">
+            {known.length === 1 ? 'Id' : `${known.length} ids`}: <q>{tokenizer.decode(known).trimEnd()}</q>
+          </p>
+        )}
+        {unknown.length > 0 && (
+          <p className="muted">
+            Ids run from 0 to {tokenizer.vocabSize - 1}: no {unknown.join(', ')}.
+          </p>
+        )}
+        {(!listed || found.total > 0) && (
+          <p className="muted">
+            {count}
+            {deferred.trim() !== '' && (listed ? ` with the text “${deferred.trim()}”` : ' with this text')}
+            {found.total > most && `, the first ${most} below`}
+          </p>
+        )}
+      </div>
+      <div className="entries">
+        <table aria-label="Vocabulary entries">
+          <thead>
+            <tr>
+              <th scope="col" className="number">
+                Id
+              </th>
+              <th scope="col">Entry</th>
+              <th scope="col">Text</th>
+            </tr>
+          </thead>
+          <tbody onKeyDown={(event) => arrowFocus(event, 'button')}>
+            {[...(listed ? known : []), ...found.ids].slice(0, most).map((id, i) => (
+              <EntryRow key={`${i} ${id}`} id={id} isFirst={i === 0} tokenizer={tokenizer} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+interface EntryRowProps {
+  readonly id: number;
+  readonly isFirst: boolean;
+  readonly tokenizer: Tokenizer;
+}
+
+function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
+  const show = useFacts((s) => s.show);
+  const entry = tokenizer.entry(id);
+  const text = tokenizer.decode([id]).trim();
+  const isWhole = text !== '' && !text.includes('\ufffd') && !/^<\|.*\|>$/.test(text);
+  return (
+    <tr>
+      <td className="number">{id}</td>
+      <td className="mono">
+        {entry.replace(wordEnd, '')}
+        {entry.endsWith(wordEnd) && <span className="word-end">{wordEnd}</span>}
+      </td>
+      <td>
+        {isWhole ? (
+          <button
+            type="button"
+            className="quiet small"
+            tabIndex={isFirst ? 0 : -1}
+            title={`Show the merges of “${text}”`}
+            onClick={() => show({ word: text })}
+          >
+            {text}
+          </button>
+        ) : (
+          <span className="muted">{text === '' ? 'no text' : 'part of a character'}</span>
+        )}
+      </td>
+    </tr>
+  );
+}
