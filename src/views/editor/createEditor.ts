@@ -148,10 +148,17 @@ export function createEditor(
   };
 }
 
-function underlined({ start, end, severity, message, fix }: Diagnostic) {
+function underlined({ code, start, end, severity, message, fix }: Diagnostic) {
   const apply = (view: EditorView) => {
     view.dispatch(editing({ edits: fix?.edits ?? [] }));
     view.focus();
   };
-  return { from: start, to: end, severity, message, actions: fix ? [{ name: fix.label, apply }] : [] };
+  return {
+    from: start,
+    to: end,
+    severity,
+    message,
+    markClass: code === 'tokens-cut' ? 'about-cut' : undefined,
+    actions: fix ? [{ name: fix.label, apply }] : [],
+  };
 }

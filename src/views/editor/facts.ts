@@ -17,12 +17,12 @@ export interface EditorFacts {
 
 export const setFacts = StateEffect.define<EditorFacts>();
 
-export interface EditorState extends Partial<EditorFacts> {
+export interface KnownFacts extends Partial<EditorFacts> {
   readonly ranges: readonly TokenRange[];
 }
 
 /** Of the prompt as it was when the page last told: behind by no more than the change that is being told. */
-export const factsField = StateField.define<EditorState>({
+export const factsField = StateField.define<KnownFacts>({
   create: () => ({ ranges: [] }),
   update(facts, { effects }) {
     let now = facts;
@@ -40,7 +40,7 @@ export const factsField = StateField.define<EditorState>({
 });
 
 /** The prompt as the page parsed it; parsed again only where that was another one. */
-export function parsedPrompt(source: string, { prepared, syntax = 'a1111' }: EditorState): ParsedPrompt {
+export function parsedPrompt(source: string, { prepared, syntax = 'a1111' }: KnownFacts): ParsedPrompt {
   return prepared?.parsed.source === source ? prepared.parsed : parsePrompt(source, syntax);
 }
 
