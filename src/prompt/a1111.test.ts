@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { parseA1111 } from './a1111.ts';
 import type { Diagnostic, Node } from './ast.ts';
 import recorded from './recorded/a1111_attention.json';
+import { joinSources, sliceSource, sourceText } from './sourceText.ts';
 
 type Row = { prompt: string; result?: [string, number][]; error?: string };
 
@@ -57,6 +58,10 @@ test.each<[string, [string, number][]]>([
   ['[[a]]', [['a', down * down]]],
   ['(a:1.1)(b)', [['ab', 1.1]]],
   ['(a:-0)(b:0)', [['ab', -0]]],
+  ['((a:-0)', [['a', -0]]],
+  ['((a:0)(b:-0', [['a', 0], ['b:-0', 1.1 * 1.1]]],
+  ['((a:3)b(c:3)', [['a', 3 * 1.1], ['b', 1.1], ['c', 3 * 1.1]]],
+  ['(((a:3)(b', [['a', 3 * 1.1 * 1.1], ['b', 1.1 * 1.1 * 1.1]]],
   ['red(car)', [['red', 1], ['car', 1.1]]],
   // Unclosed brackets multiply after all closed ones, round before square.
   ['[(a', [['a', 1.1 * down]]],
@@ -173,6 +178,44 @@ function outline(prompt: string): unknown[] {
     });
   return walk(parseA1111(prompt).nodes);
 }
+
+test('a derived text keeps the ranges of the prompt', () => {
+  const prompt = '(a<x>\\(b: 1.5 ) BREAK<y> [';
+  const whole = sourceText(prompt);
+  const source = joinSources([sliceSource(whole, 0, 2), sliceSource(whole, 5, 21), sliceSource(whole, 24)]);
+  const { source: text, nodes, fragments, diagnostics } = parseA1111(source);
+  expect(text).toBe('(a\\(b: 1.5 ) BREAK [');
+  expect(fragments).toMatchObject([
+    { text: 'a(b', weight: 1.5, starts: [1, 5, 7], ends: [2, 7, 8], start: 1, end: 8 },
+    { text: '', weight: 1, start: 15, end: 15 },
+    { kind: 'break', start: 16, end: 21 },
+    { text: '', weight: 1, start: 24, end: 24 },
+  ]);
+  expect(nodes).toMatchObject([
+    { start: 0, end: 15, open: { start: 0, end: 1 }, close: { start: 8, end: 15 }, number: { start: 10, end: 13 } },
+    { type: 'break', start: 16, end: 21 },
+    { type: 'weighted', start: 25, end: 26, open: { start: 25, end: 26 }, close: null },
+  ]);
+  expect(diagnostics).toMatchObject([
+    { code: 'unclosed-bracket', start: 25, fix: { edits: [{ start: 26, end: 26 }] } },
+  ]);
+});
+
+test('a derived text is closed where it is said to end, and what it leaves out is not rewritten', () => {
+  const whole = sourceText('(a[b]) x');
+  const [unclosed] = parseA1111(sliceSource(whole, 0, 2), 6).diagnostics;
+  expect(unclosed.fix!.edits).toEqual([{ start: 6, end: 6, insert: ')' }]);
+  const [backslash, open] = parseA1111(sourceText('(\\'), 6).diagnostics.toReversed();
+  expect(backslash.fix!.edits).toEqual([{ start: 1, end: 1, insert: '\\' }]);
+  expect(open.fix!.edits).toEqual([{ start: 1, end: 2, insert: ')' }]);
+  const parted = sourceText('(a BREAK<x> b)');
+  const source = joinSources([sliceSource(parted, 0, 8), sliceSource(parted, 11)]);
+  const [inBrackets] = parseA1111(source).diagnostics;
+  expect(inBrackets.code).toBe('break-in-brackets');
+  expect(inBrackets.fix).toBeUndefined();
+  expect(parseA1111(sourceText('')).fragments).toMatchObject([{ text: '', start: 0, end: 0 }]);
+  expect(parseA1111(sliceSource(whole, 5, 6)).fragments).toMatchObject([{ text: ')', start: 5, end: 6 }]);
+});
 
 test('nodes hold their brackets and numbers', () => {
   expect(outline('a (b: 1.5 ) [c\\)] BREAK ()')).toEqual([
@@ -377,8 +420,10 @@ test.each([
   ['a:b:c ', 16_000],
   ['BREAK ', 16_000],
   ['(BREAK ', 2_000],
-  ['(a', 10_000],
-  ['(a[b', 5_000],
+  ['(a', 50_000],
+  ['[a', 50_000],
+  ['(a[b', 25_000],
+  ['(a:1.001)((b', 8_000],
   ['(a) ', 25_000],
 ])('%j, %i times over, is read at once and its nodes can be walked', (part, times) => {
   const prompt = part.repeat(times);

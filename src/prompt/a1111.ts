@@ -1,7 +1,7 @@
 import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from './ast.ts';
 import { deepest, emptyFragment, fragmentNodes } from './fragments.ts';
 import { asciiDigits, pythonSpace as space } from './pythonText.ts';
-import { joinSources, replacement, sourceText, typedRange } from './sourceText.ts';
+import { joinSources, replacement, sliceSource, sourceText, typedRange } from './sourceText.ts';
 
 const isSpace = new RegExp(`[${space}]`);
 const token = /\\[()[\]\\]?|[()[\]:]|[^\\()[\]:]+/g;
@@ -71,16 +71,42 @@ interface Reading {
  * Where the original raises, on `(x:1.1.1)`, the would-be number is text and the brackets weigh 1.1, as with any other
  * non-number. Brackets of the two kinds may cross; their nodes then come in pieces, with `open` or `close` null. In
  * prompts nested more than 100 deep each fragment is a node of its own.
+ *
+ * Of a text derived from a prompt, all ranges are those of the prompt; `end` is where in it a bracket can be added to close
+ * what this text opens.
  */
-export function parseA1111(source: string): ParsedPrompt {
-  const reading = read(source);
-  const fragments = mergeFragments(reading);
+export function parseA1111(prompt: string | SourceText, end?: number): ParsedPrompt {
+  const source = typeof prompt === 'string' ? sourceText(prompt) : prompt;
+  const reading = read(source.text);
+  const fragments = mergeFragments(reading, source);
   return {
-    source,
-    nodes: reading.depth > deepest ? fragmentNodes(fragments) : tree(reading),
+    source: source.text,
+    nodes: reading.depth > deepest ? fragmentNodes(fragments) : tree(reading, source),
     fragments,
-    diagnostics: [...reading.diagnostics, ...breakDiagnostics(reading)].sort((a, b) => a.start - b.start),
+    diagnostics: [...reading.diagnostics, ...breakDiagnostics(reading)]
+      .map((diagnostic) => typedDiagnostic(diagnostic, source, end))
+      .sort((a, b) => a.start - b.start),
   };
+}
+
+/** Where a place or range of a derived text was typed. */
+function typedAt(source: SourceText, { start, end }: Range): Range {
+  const point = source.starts.at(start) ?? source.ends.at(-1) ?? 0;
+  return typedRange(source, start, end) ?? { start: point, end: point };
+}
+
+/** The fix is left out where it would rewrite what stands between two characters and is no part of this text. */
+function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number | undefined): Diagnostic {
+  const { fix, ...told } = { ...diagnostic, ...typedAt(source, diagnostic) };
+  const { starts, ends, text } = source;
+  const isWhole = (range: Range) =>
+    starts.slice(range.start + 1, range.end).every((start, i) => start === ends[range.start + i]);
+  if (!fix?.edits.every(isWhole)) return told;
+  const edits = fix.edits.map((edit) => {
+    const atEnd = end !== undefined && edit.start === text.length;
+    return { ...edit, ...(atEnd ? { start: end, end } : typedAt(source, edit)) };
+  });
+  return { ...told, fix: { ...fix, edits } };
 }
 
 function read(source: string): Reading {
@@ -138,14 +164,11 @@ function read(source: string): Reading {
     newRun = true;
   }
 
-  function multiply(group: Group, order: number): void {
-    group.order = order;
-    for (let i = group.firstRun; i < runs.length; i++) runs[i] *= group.value;
-  }
-
   function close(group: Group, range: Range): void {
     group.close = range;
-    multiply(group, items.length);
+    group.order = items.length;
+    const { firstRun, value } = group;
+    for (let i = firstRun; i < runs.length; i++) runs[i] *= value;
     items.push({ type: 'close', group });
     newRun = true;
   }
@@ -218,11 +241,35 @@ function read(source: string): Reading {
     colon = null;
   }
   const last = lastRange(source);
-  for (const group of [...round, ...square]) {
-    multiply(group, group.form === 'round' ? items.length : items.length + 1);
-    diagnostics.push(unclosedBracket(group, last));
+  for (const groups of [round, square]) {
+    multiplyUnclosed(runs, groups);
+    for (const group of groups) {
+      group.order = groups === round ? items.length : items.length + 1;
+      diagnostics.push(unclosedBracket(group, last));
+    }
   }
   return { source, items, runs, depth, diagnostics };
+}
+
+/**
+ * Multiplies each run by the unclosed brackets of one kind before it, one after the other, as the original does: the
+ * rounding counts. What a weight has come to is kept for the next run that starts from it.
+ */
+function multiplyUnclosed(runs: number[], groups: readonly Group[]): void {
+  const reached = new Map<number, { readonly value: number; readonly factors: number }>();
+  let factors = 0;
+  for (let run = groups.at(0)?.firstRun ?? runs.length; run < runs.length; run++) {
+    while (factors < groups.length && groups[factors].firstRun <= run) factors++;
+    const { value: factor } = groups[0];
+    const weight = runs[run];
+    // Zeros of both signs, infinities and what rounds to itself.
+    if (weight * factor === weight) continue;
+    const from = reached.get(weight);
+    let value = from?.value ?? weight;
+    for (let i = from?.factors ?? 0; i < factors && value * factor !== value; i++) value *= factor;
+    reached.set(weight, { value, factors });
+    runs[run] = value;
+  }
 }
 
 function byOpening(a: Group, b: Group): number {
@@ -238,14 +285,15 @@ function pieceWeight(piece: Piece, { runs }: Reading): number {
   return piece.type === 'break' ? -runs[piece.run] : runs[piece.run];
 }
 
-function typed(piece: Piece, source: string): SourceText {
+function typed(piece: Piece, source: SourceText): SourceText {
   const { start, end } = piece;
   const escaped = piece.type === 'text' && piece.escaped;
-  return escaped ? replacement(source.slice(start + 1, end), { start, end }) : sourceText(source, start, end);
+  if (!escaped) return sliceSource(source, start, end);
+  return replacement(source.text.slice(start + 1, end), typedAt(source, piece));
 }
 
 /** Neighbours of exactly the same weight are one fragment. */
-function mergeFragments(reading: Reading): Fragment[] {
+function mergeFragments(reading: Reading, source: SourceText): Fragment[] {
   const groups: { weight: number; pieces: Piece[] }[] = [];
   for (const item of reading.items) {
     if (item.type === 'open' || item.type === 'close') continue;
@@ -254,11 +302,11 @@ function mergeFragments(reading: Reading): Fragment[] {
     if (last?.weight === weight) last.pieces.push(item);
     else groups.push({ weight, pieces: [item] });
   }
-  if (groups.length === 0) return [emptyFragment(0)];
+  if (groups.length === 0) return [emptyFragment(typedAt(source, { start: 0, end: 0 }).start)];
   return groups.map(({ weight, pieces }) => {
-    const joined = joinSources(pieces.map((piece) => typed(piece, reading.source)));
+    const joined = joinSources(pieces.map((piece) => typed(piece, source)));
     const [{ start }] = pieces;
-    const range = typedRange(joined, 0, joined.text.length) ?? { start, end: start };
+    const range = typedRange(joined, 0, joined.text.length) ?? typedAt(source, { start, end: start });
     // The original looks at no more than this, so `(B\REAK:-1)` is a BREAK too and `(BREAK:-1)` a word.
     const kind = joined.text === 'BREAK' && weight === -1 ? 'break' : 'text';
     return { kind, weight, ...joined, ...range };
@@ -266,7 +314,7 @@ function mergeFragments(reading: Reading): Fragment[] {
 }
 
 /** Brackets as nested nodes, the sooner multiplied the further in, so that a walk multiplies in the original's order. */
-function tree({ source, items }: Reading): Node[] {
+function tree({ items }: Reading, source: SourceText): Node[] {
   const nodes: Node[] = [];
   const stack: { group: Group; start: number; open: Range | null; children: Node[] }[] = [];
   let texts: TextPiece[] = [];
@@ -289,15 +337,14 @@ function tree({ source, items }: Reading): Node[] {
     if (open || close || children.length > 0) {
       siblings().push({
         type: 'weighted',
-        start,
-        end,
+        ...typedAt(source, { start, end }),
         children,
         value,
         effect: 'multiply',
         form: number ? 'round-number' : form,
-        open,
-        close,
-        number,
+        open: open && typedAt(source, open),
+        close: close && typedAt(source, close),
+        number: number && typedAt(source, number),
       });
     }
     return group;
@@ -310,7 +357,7 @@ function tree({ source, items }: Reading): Node[] {
     }
     flushTexts();
     if (item.type === 'break') {
-      siblings().push({ type: 'break', start: item.start, end: item.end });
+      siblings().push({ type: 'break', ...typedAt(source, item) });
     } else if (item.type === 'close') {
       leave(item.group.close!.end, item.group.close);
     } else {
@@ -322,7 +369,7 @@ function tree({ source, items }: Reading): Node[] {
     }
   }
   flushTexts();
-  while (stack.length > 0) leave(source.length, null);
+  while (stack.length > 0) leave(source.text.length, null);
   return nodes;
 }
 

@@ -66,12 +66,16 @@ export interface BreakNode extends Range {
   readonly type: 'break';
 }
 
-/** A1111 `[before:after:when]`. */
+/** A1111 `[before:after:when]` and `[after:when]`. */
 export interface ScheduledNode extends Range {
   readonly type: 'scheduled';
   readonly before: readonly Node[];
   readonly after: readonly Node[];
+  /** `[after:when]`, with one colon. */
+  readonly withoutBefore: boolean;
+  /** Where the number stands, and the number as typed: with a point in it a share of the steps, without one a step. */
   readonly when: Range;
+  readonly number: string;
 }
 
 /** A1111 `[a|b|c]`. */
