@@ -189,7 +189,7 @@ test('a derived text keeps the ranges of the prompt', () => {
     { text: 'a(b', weight: 1.5, starts: [1, 5, 7], ends: [2, 7, 8], start: 1, end: 8 },
     { text: '', weight: 1, start: 15, end: 15 },
     { kind: 'break', start: 16, end: 21 },
-    { text: '', weight: 1, start: 24, end: 24 },
+    { text: '', weight: 1, start: 25, end: 25 },
   ]);
   expect(nodes).toMatchObject([
     { start: 0, end: 15, open: { start: 0, end: 1 }, close: { start: 8, end: 15 }, number: { start: 10, end: 13 } },
