@@ -44,15 +44,16 @@ const pieces = fc.array(
   { maxLength: 6 },
 );
 
-/** Runs of equal kind and weight, as A1111 merges them; a BREAK swallows the spaces around it. */
-function merged(list: readonly Piece[]): [string, number][] {
-  const runs: [string, number][] = [];
+/** Runs of equal kind and weight, as A1111 merges them. */
+function merged(list: readonly Piece[]): Piece[] {
+  const runs: Piece[] = [];
   for (const { kind, text: words, weight } of list) {
-    const last = runs.at(-1);
-    const near = Number(weight.toPrecision(12));
     if (kind === 'text' && words === '') continue;
-    if (last && last[1] === near && kind === 'text' && last[0] !== 'BREAK') last[0] += words;
-    else runs.push([words, near]);
+    const piece = { kind, text: words, weight: Number(weight.toPrecision(12)) };
+    const last = runs.at(-1);
+    if (kind === 'text' && last?.kind === 'text' && last.weight === piece.weight)
+      runs[runs.length - 1] = { ...last, text: last.text + words };
+    else runs.push(piece);
   }
   return runs;
 }
