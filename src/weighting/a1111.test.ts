@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { a1111Original, meanRatio } from './a1111.ts';
+import { expectClose } from '../clip/testing/recorded.ts';
+import { a1111Original, batchRatios, meanRatio, original, scaleBy, sharedMeanRatio } from './a1111.ts';
 import { scale } from './scale.ts';
+import { a1111, d as columns, fakeZ } from './testing/prompts.ts';
+import { withPasses } from './testing/reference.ts';
 
 const d = 4;
 /** Small integers, so that float32 and float64 are exact. */
@@ -69,7 +72,6 @@ test('original keeps the mean, whatever factor all weights share', () => {
 test('weights of 1 change nothing', () => {
   fc.assert(
     fc.property(rowsAndWeights(fc.constant(1)), ({ z, u }) => {
-      fc.pre(sum(z) !== 0);
       expect(meanRatio(z, u, d)).toBe(1);
       expect(a1111Original(z, u, d)).toEqual(z);
       expect(scale(z, u, d)).toEqual(z);
@@ -90,4 +92,55 @@ test('a mean of 0 shows as a ratio that is not finite', () => {
   expect(meanRatio(new Float32Array(8), Float64Array.of(1, 2), d)).toBeNaN();
   expect(meanRatio(z, Float64Array.of(1, -2), d)).toBe(-2);
   expect(Array.from(a1111Original(z, Float64Array.of(1, -1), d)).some(Number.isFinite)).toBe(false);
+});
+
+const batchOf = (...texts: string[]) => {
+  const [prompt, ...others] = texts.map((text) => a1111(text));
+  return { ...prompt, batch: others.map(({ chunks }) => chunks) };
+};
+const embedsOf = (prompt: ReturnType<typeof batchOf>) =>
+  withPasses(original.passes(prompt), fakeZ, (z) => original.combine(prompt, z));
+
+test('the texts of a batch share a mean chunk by chunk, each text as often as it is there', () => {
+  const texts = ['a (cat:1.5)', 'a (cat:0.5)', 'a (cat:0.5)'];
+  const rows = texts.map((text) => {
+    const [{ pass, perTokenWeights }] = a1111(text).chunks;
+    return { z: fakeZ(pass), weights: perTokenWeights };
+  });
+  const ratio = sharedMeanRatio(rows, columns);
+  const sums = rows.map(({ z, weights }) => [sum(z), sum(scale(z, weights, columns))]);
+  expect(ratio).toBeCloseTo(sum(sums.map(([z]) => z)) / sum(sums.map(([, weighted]) => weighted)), 12);
+  expect(batchRatios(batchOf(...texts), fakeZ)).toEqual([ratio]);
+  const [{ z, weights }] = rows;
+  expectClose('conditioning', embedsOf(batchOf(...texts)), scaleBy(z, weights, columns, ratio), 0);
+});
+
+test('texts of fewer chunks than others of the batch are completed with empty ones', () => {
+  const [short, long] = [batchOf('a cat', 'a BREAK a (dog:0.5)'), batchOf('a BREAK a (dog:0.5)', 'a cat')];
+  const ratios = batchRatios(short, fakeZ);
+  expect(batchRatios(long, fakeZ)).toEqual(ratios);
+  expect(ratios[0]).toBe(1);
+  expect(ratios[1]).not.toBeCloseTo(1, 6);
+  const embeds = embedsOf(short);
+  expect(embeds).toHaveLength(2 * 77 * columns);
+  const e = fakeZ(short.empty).map((value) => value * ratios[1]);
+  expectClose('second chunk', embeds.slice(77 * columns), e, 1e-6);
+  // The first chunks weigh 1 and need no other text; the second share a mean.
+  expect(original.passes(short)).toHaveLength(3);
+});
+
+test('a batch without weights changes nothing and needs no other text', () => {
+  const prompt = batchOf('a cat', 'a dog', 'a red car');
+  expect(original.passes(prompt)).toEqual(original.passes(a1111('a cat')));
+  expect(embedsOf(prompt)).toEqual(fakeZ(prompt.chunks[0].pass));
+});
+
+test('where the weights cancel the mean, the ratio says so', () => {
+  const ratios = (weight: number) =>
+    batchRatios(a1111(`a (cat:${weight})`), ({ inputIds }) =>
+      Float32Array.from(inputIds, (_, row) => (row === 1 || row === 2 ? 1 : 0)),
+    );
+  expect(ratios(-1)).toEqual([Number.POSITIVE_INFINITY]);
+  expect(ratios(-1.001)[0]).toBeCloseTo(-2000, 6);
+  expect(ratios(-0.999)[0]).toBeCloseTo(2000, 6);
 });

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { comfyTokens } from '../clip/comfyTokens.ts';
+import type { EncoderPass } from '../clip/encode.ts';
+import { expectClose } from '../clip/testing/recorded.ts';
+import { parseComfy } from '../prompt/comfy.ts';
+import { a1111Original, meanRatio, sharedMeanRatio } from './a1111.ts';
+import { advA1111, advComfyPlusPlus, advCompel, advDownWeight } from './adv.ts';
+import { fromEmpty } from './comfy.ts';
+import type { WeightedPrompt } from './method.ts';
+import { d, fakeZ, tokenizer } from './testing/prompts.ts';
+import { weightedPrompt } from './weightedPrompt.ts';
+
+function read(prompt: string): WeightedPrompt {
+  return weightedPrompt(comfyTokens(parseComfy(prompt).fragments, tokenizer, { unit: 'words' }).chunks, 'causal');
+}
+
+/** The pass with `+</w>` at some rows. */
+function replaced(pass: EncoderPass, ...rows: number[]): EncoderPass {
+  return { ...pass, inputIds: pass.inputIds.map((id, row) => (rows.includes(row) ? 266 : id)) };
+}
+
+const cats = (count: number) => Array(count).fill('cat').join(' ');
+
+function sum(...terms: [number, ArrayLike<number>][]): number[] {
+  return Array.from(terms[0][1], (_, i) => terms.reduce((total, [factor, z]) => total + factor * z[i], 0));
+}
+
+describe('what weighs less than 1', () => {
+  test('0.2 of all, 0.3 without pears, 0.5 without either', () => {
+    const prompt = read('(pears:0.2) and (apples:0.5)');
+    const [{ pass }] = prompt.chunks;
+    const expected = sum([0.2, fakeZ(pass)], [0.3, fakeZ(replaced(pass, 1))], [0.5, fakeZ(replaced(pass, 1, 3))]);
+    for (const method of [advCompel, advComfyPlusPlus, advDownWeight])
+      expectClose('sum', method.combine(prompt, fakeZ), expected, 1e-6);
+  });
+
+  test('a negative weight takes more than all of what is without', () => {
+    const prompt = read('a (cat:-0.5)');
+    const [{ pass }] = prompt.chunks;
+    const expected = sum([-0.5, fakeZ(pass)], [1.5, fakeZ(replaced(pass, 2))]);
+    expectClose('sum', advCompel.combine(prompt, fakeZ), expected, 1e-6);
+  });
+
+  test('at 0 nothing of the whole prompt is encoded', () => {
+    const prompt = read('a (cat:0)');
+    const passes = [replaced(prompt.chunks[0].pass, 2)];
+    for (const method of [advCompel, advComfyPlusPlus, advDownWeight]) expect(method.passes(prompt)).toEqual(passes);
+  });
+
+  test('next to a heavy word all others are light to down_weight', () => {
+    const prompt = read('a (cat:2) and (a dog:0.5)');
+    const [{ pass }] = prompt.chunks;
+    const expected = sum(
+      [0.25, fakeZ(pass)],
+      [0.25, fakeZ(replaced(pass, 4, 5))],
+      [0.5, fakeZ(replaced(pass, 1, 3, 4, 5))],
+    );
+    expectClose('sum', advDownWeight.combine(prompt, fakeZ), expected, 1e-6);
+  });
+
+  test('compel moves what weighs more from the empty prompt first, in every part of the sum', () => {
+    const prompt = read('(a cat:1.5) and (dog:0.5)');
+    const [chunk] = prompt.chunks;
+    const perTokenWeights = chunk.perTokenWeights.with(4, 1);
+    const moved = (...rows: number[]) =>
+      fromEmpty([{ ...chunk, pass: replaced(chunk.pass, ...rows), perTokenWeights }], prompt.empty, fakeZ);
+    expectClose('sum', advCompel.combine(prompt, fakeZ), sum([0.5, moved()], [0.5, moved(4)]), 1e-6);
+  });
+});
+
+describe('what weighs more than 1 in comfy++', () => {
+  test('at the rows of a word, the difference to the prompt without that word', () => {
+    const prompt = read('a (apricots bicycles:1.5) and');
+    const [{ pass, wordIds }] = prompt.chunks;
+    const rows = (word: number) => [...wordIds.keys()].filter((row) => wordIds[row] === word);
+    const z = fakeZ(pass);
+    const expected = z.map((value, i) => {
+      const word = wordIds[Math.floor(i / d)];
+      return word === 2 || word === 3 ? value + 0.5 * (value - fakeZ(replaced(pass, ...rows(word)))[i]) : value;
+    });
+    expectClose('sum', advComfyPlusPlus.combine(prompt, fakeZ), expected, 1e-6);
+  });
+
+  test('a word in two chunks is taken out of both', () => {
+    const word = 'qzxqzx'.repeat(6);
+    const prompt = read(`${cats(60)} (${word}:1.5)`);
+    expect(prompt.chunks).toHaveLength(2);
+    expect(prompt.chunks.every(({ wordIds }) => wordIds.includes(61))).toBe(true);
+    expect(advComfyPlusPlus.passes(prompt)).toHaveLength(4);
+    const embeds = advComfyPlusPlus.combine(prompt, fakeZ);
+    const z = prompt.chunks.map(({ pass }) => fakeZ(pass));
+    const at = (77 + 1) * d;
+    const without = fakeZ(advComfyPlusPlus.passes(prompt)[3]);
+    expectClose(
+      'second chunk',
+      embeds.slice(at, at + d),
+      sum([1.5, z[1].slice(d, 2 * d)], [-0.5, without.slice(d, 2 * d)]),
+      1e-6,
+    );
+  });
+});
+
+test('A1111 in ADV has one mean over all chunks', () => {
+  const prompt = read(`(cat:1.5) ${cats(80)} (dog:0.5)`);
+  const rows = prompt.chunks.map(({ pass, perTokenWeights }) => ({ z: fakeZ(pass), weights: perTokenWeights }));
+  const ratio = sharedMeanRatio(rows, d);
+  const embeds = advA1111.combine(prompt, fakeZ);
+  rows.forEach(({ z, weights }, i) => {
+    const part = embeds.slice(i * 77 * d, (i + 1) * 77 * d);
+    const own = meanRatio(z, weights, d);
+    expect(own).not.toBeCloseTo(ratio, 6);
+    expectClose(
+      `chunk ${i}`,
+      part,
+      a1111Original(z, weights, d).map((value) => (value * ratio) / own),
+      1e-5,
+    );
+  });
+});
+
+test('the vectors of a replaced token go with it', () => {
+  const { chunks, ...prompt } = read('(cat:0.5) dog');
+  const [cat, dog] = [Float32Array.of(1), Float32Array.of(2)];
+  const vectorsIn = (vectors: ReadonlyMap<number, Float32Array>) => {
+    const embedded = chunks.map((chunk) => ({ ...chunk, pass: { ...chunk.pass, vectors } }));
+    return advCompel.passes({ ...prompt, chunks: embedded }).map((pass) => pass.vectors);
+  };
+  const both = new Map([[1, cat]]).set(2, dog);
+  expect(vectorsIn(both)).toEqual([both, new Map([[2, dog]])]);
+  expect(vectorsIn(new Map([[1, cat]]))).toEqual([new Map([[1, cat]]), undefined]);
+});

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { expectClose } from '../clip/testing/recorded.ts';
+import { clipSkip, clipSkipHiddenStates, fromDiffusersClipSkip } from './clipSkip.ts';
+
+const tiny = { ...clipTiny, hiddenSize: 2, layerNormEps: 0 };
+const output = {
+  lastHiddenState: Float32Array.of(9, 9),
+  hiddenStates: new Map([[1, Float32Array.of(1, 3, 10, 6)]]),
+};
+const finalLayerNorm = { weight: Float32Array.of(2, 3), bias: Float32Array.of(0.5, 0) };
+
+test('A1111 and Diffusers count from the last of the hidden states', () => {
+  expect(clipSkipHiddenStates(1, clipVitL14)).toEqual([]);
+  expect(clipSkipHiddenStates(2, clipVitL14)).toEqual([11]);
+  expect(clipSkipHiddenStates(12, clipVitL14)).toEqual([1]);
+  expect(clipSkipHiddenStates(13, clipVitL14)).toEqual([0]);
+  expect([0, 1, 2].map(fromDiffusersClipSkip)).toEqual([1, 2, 3]);
+});
+
+test('the final LayerNorm is applied to what is taken', () => {
+  expect(clipSkip(output, 1, tiny, finalLayerNorm)).toBe(output.lastHiddenState);
+  expectClose('k = 2', clipSkip(output, 2, tiny, finalLayerNorm), [-1.5, 3, 2.5, -3], 1e-6);
+  expect(clipSkip(output, 2, tiny, null)).toEqual(output.hiddenStates.get(1));
+});
+
+test('what is not there is refused', () => {
+  for (const k of [0, -1, 4, 1.5, Number.NaN]) expect(() => clipSkip(output, k, tiny, null)).toThrow(RangeError);
+  expect(() => clipSkip(output, 0, tiny, null)).toThrow('from 1 to 3');
+  expect(() => clipSkip(output, 3, tiny, null)).toThrow('hidden state 0');
+});

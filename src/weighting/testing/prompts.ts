@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { chunkTokens } from '../../clip/chunks.ts';
+import { type EncoderPass, passKey } from '../../clip/encode.ts';
+import type { MaskMode } from '../../clip/masks.ts';
+import { createTokenizer } from '../../clip/tokenizer.ts';
+import { parseA1111 } from '../../prompt/a1111.ts';
+import type { Fragment } from '../../prompt/ast.ts';
+import { sourceText } from '../../prompt/sourceText.ts';
+import type { WeightedPrompt, ZOf } from '../method.ts';
+import { weightedPrompt } from '../weightedPrompt.ts';
+
+export const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+
+/** Small, so that sums over it are quick. */
+export const d = 3;
+
+/** Made-up outputs that depend on nothing but the pass: quarters from −8 to 8, exact in float32. */
+export const fakeZ: ZOf = (pass: EncoderPass) => {
+  let state = 2166136261;
+  for (const character of passKey(pass)) state = Math.imul(state ^ character.charCodeAt(0), 16777619);
+  return Float32Array.from({ length: pass.inputIds.length * d }, () => {
+    state = Math.imul(state, 1664525) + 1013904223;
+    return ((state >>> 16) % 65) / 4 - 8;
+  });
+};
+
+export function fragmentsOf(parts: readonly (readonly [string, number])[]): Fragment[] {
+  return parts.map(([text, weight]) => ({ kind: 'text', weight, ...sourceText(text), start: 0, end: text.length }));
+}
+
+export function a1111(prompt: string, mask: MaskMode = 'causal'): WeightedPrompt {
+  return weightedPrompt(chunkTokens(parseA1111(prompt).fragments, tokenizer).chunks, mask);
+}
+
+const words = ['cat', 'dog', 'a', 'red', 'bicycle', 'sunset', 'apricots', 'on', 'grass', ',', 'oil painting'];
+
+/** Up to three chunks of fragments with some weights each. */
+export function fragmentsWith(weight: fc.Arbitrary<number>): fc.Arbitrary<Fragment[]> {
+  const text = fc
+    .tuple(fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 6 }), fc.constantFrom(1, 1, 1, 7))
+    .map(([some, times]) => Array(times).fill(some.join(' ')).join(' '));
+  return fc.array(fc.tuple(text, weight), { maxLength: 8 }).map(fragmentsOf);
+}
+
+/** Weights on both sides of 1 and of 0, equal ones among them. */
+export const someWeight = fc.constantFrom(1, 1, 1.25, 1.5, 3, 0.5, 0.5, 0.75, 0, -0.5);

@@ -1,0 +1,150 @@
+/** From tokens to what the methods take. */
+import { type CompelTokenOptions, compelTokenDefaults, compelTokens } from '../clip/compelTokens.ts';
+import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
+import { encoderPass, type MaskMode } from '../clip/masks.ts';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
+import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
+import type { Fragment } from '../prompt/ast.ts';
+import type { ParsedCompel } from '../prompt/compel.ts';
+import type { Composition } from './composition.ts';
+import type { Downweighted, WeightedChunk, WeightedPrompt } from './method.ts';
+
+/** A chunk of any of the programs: ComfyUI's has word ids. */
+export interface SourceChunk extends TokenChunk {
+  /** [L] 0 for BOS, EOS and PAD; without them each fragment is a word. */
+  readonly wordIds?: Uint32Array;
+  /** Row → [d], the vectors of textual inversions. */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
+}
+
+/**
+ * A prompt as A1111 or ComfyUI chunks it. A fragment that weighs less than 1 is masked, or removed within its chunk, so
+ * that Compel's methods can be tried on it too.
+ */
+export function weightedPrompt(chunks: readonly SourceChunk[], mask: MaskMode): WeightedPrompt {
+  const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
+  const light = new Map<number, number>();
+  for (const { tokens } of chunks)
+    for (const { fragment, weight } of tokens) if (fragment !== null && weight < 1) light.set(fragment, weight);
+  return {
+    chunks: weighted,
+    empty: encoderPass(emptyIds(), mask),
+    downweighted: Array.from(light, ([fragment, weight]) => ({
+      weight,
+      masked: weighted.map((chunk, i) => withoutKeys(chunk, (row) => chunks[i].tokens[row].fragment === fragment)),
+      removed: chunks.map((chunk) => weightedChunk(withoutFragment(chunk, fragment), mask)),
+    })),
+  };
+}
+
+export interface CompelPromptOptions extends CompelTokenOptions {
+  /** `causal` is Compel's `padding_attention_mask_value` 1, the default, and `hf` is 0. */
+  readonly mask: MaskMode;
+  readonly tokenizer?: TokenizerFlavour;
+}
+
+export const compelPromptDefaults: CompelPromptOptions = { ...compelTokenDefaults, mask: 'causal' };
+
+/**
+ * A prompt as Compel 2.4 chunks it and takes it apart. The empty prompt and those with a fragment removed are encoded
+ * without a mask of keys. Where nothing is cut off (`truncate` false), masking leaves the first and last row of every chunk
+ * visible, even where that is padding the mask hides.
+ */
+export function compelPrompt(
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions = compelPromptDefaults,
+): WeightedPrompt {
+  const { mask, truncate, tokenizer: flavour } = options;
+  const unmasked = mask === 'none' ? 'none' : 'causal';
+  const { chunks, fragmentRanges } = compelTokens(fragments, tokenizer, options, flavour);
+  const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
+  const L = clipVitL14.maxPositionEmbeddings;
+  const downweighted = fragments.flatMap(({ weight }, index): Downweighted[] => {
+    const range = fragmentRanges[index];
+    if (!(weight < 1) || !range) return [];
+    const isIn = (at: number) => range.start <= at && at < range.end;
+    const rest = compelTokens(fragments.toSpliced(index, 1), tokenizer, options, flavour);
+    return [
+      {
+        weight,
+        masked: weighted.map((chunk, i) => {
+          const masked = withoutKeys(chunk, (row) => isIn(i * L + row));
+          return truncate ? masked : withBoundaries(masked);
+        }),
+        removed: rest.chunks.map((chunk) => weightedChunk(chunk, unmasked)),
+      },
+    ];
+  });
+  return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
+}
+
+/** The parts of a Compel prompt, each swap as what it swaps away. */
+export function compelComposition(
+  { parts }: Pick<ParsedCompel, 'parts'>,
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions = compelPromptDefaults,
+): Composition {
+  return {
+    parts: parts.map(({ content, weight }) => {
+      const blend = content.kind === 'blend' ? content : { prompts: [content], weights: [1], normalise: false };
+      const prompts = blend.prompts.map(({ fragments }) => compelPrompt(fragments, tokenizer, options));
+      return { blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight };
+    }),
+    empty: compelPrompt([], tokenizer, options),
+  };
+}
+
+function weightedChunk(
+  { tokens, inputIds, perTokenWeights, wordIds, vectors }: SourceChunk,
+  mask: MaskMode,
+): WeightedChunk {
+  const eos = tokens.findIndex(({ kind }) => kind === 'eos');
+  const pass = encoderPass(inputIds, mask, eos);
+  return {
+    pass: vectors?.size ? { ...pass, vectors } : pass,
+    perTokenWeights,
+    wordIds: wordIds ?? Uint32Array.from(tokens, ({ fragment }) => (fragment === null ? 0 : fragment + 1)),
+  };
+}
+
+function withKeyMask(chunk: WeightedChunk, keyMask: Uint8Array): WeightedChunk {
+  return { ...chunk, pass: { ...chunk.pass, keyMask } };
+}
+
+function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
+  return withKeyMask(
+    chunk,
+    chunk.pass.keyMask.map((visible, row) => (isMasked(row) ? 0 : visible)),
+  );
+}
+
+function withBoundaries(chunk: WeightedChunk): WeightedChunk {
+  return withKeyMask(chunk, chunk.pass.keyMask.with(0, 1).with(-1, 1));
+}
+
+/** The tokens that follow the fragment's in the chunk move up, with their vectors. */
+function withoutFragment(chunk: SourceChunk, fragment: number): SourceChunk {
+  const { tokens, inputIds, wordIds, vectors } = chunk;
+  const pad: PromptToken = { ...tokens[tokens.length - 1], kind: 'pad', id: padTokenId, weight: 1 };
+  const from = Array.from(inputIds.keys()).filter((row) => tokens[row].fragment !== fragment);
+  const rows = Array.from(inputIds, (_, row) => (row < from.length ? tokens[from[row]] : pad));
+  const moved = [...(vectors ?? [])].flatMap(([row, v]): [number, Float32Array][] =>
+    from.includes(row) ? [[from.indexOf(row), v]] : [],
+  );
+  return {
+    tokens: rows,
+    inputIds: Uint32Array.from(rows, ({ id }) => id),
+    perTokenWeights: Float64Array.from(rows, ({ weight }) => weight),
+    wordIds: wordIds && Uint32Array.from(rows, (_, row) => (row < from.length ? wordIds[from[row]] : 0)),
+    vectors: vectors && new Map(moved),
+  };
+}
+
+function emptyIds(): Uint32Array {
+  return new Uint32Array(clipVitL14.maxPositionEmbeddings)
+    .fill(padTokenId)
+    .fill(bosTokenId, 0, 1)
+    .fill(eosTokenId, 1, 2);
+}
