@@ -84,6 +84,7 @@ test.each<[string, number | undefined, [number, number]]>([
   [`${repeated('cat', 73)}, ${repeated('dog', 2)}`, 0, [75, 1]],
   // Not within 75 tokens.
   [`${repeated('cat', 55)}, ${repeated('dog', 19)}`, undefined, [75, 0]],
+  [repeated('cat', 76), 80, [75, 1]],
   // The last comma is what matters, and only the token `,</w>` is one.
   [`${repeated('cat', 55)}, ${repeated('dog', 9)}, ${repeated('dog', 11)}`, undefined, [66, 11]],
   [`${repeated('cat', 55)} ,. ${repeated('dog', 20)}`, undefined, [75, 1]],
@@ -104,7 +105,9 @@ test('a BREAK ends a chunk, also an empty one', () => {
 });
 
 test('a comma is forgotten with its chunk', () => {
-  expect(words(`a, b BREAK ${repeated('cat', 76)}`).map((chunk) => chunk.split(' ').length)).toEqual([3, 75, 1]);
+  expect(words(`${repeated('cat', 60)}, BREAK ${repeated('cat', 76)}`).map((chunk) => chunk.split(' ').length)).toEqual(
+    [61, 75, 1],
+  );
 });
 
 test('each token keeps its range, fragment and weight through moves', () => {

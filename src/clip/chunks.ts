@@ -72,12 +72,7 @@ export function chunkTokens<E extends Embedding = Embedding>(
   }
   function makeRoom(token: PromptToken): void {
     if (token.id === commaTokenId) lastComma = tokens.length;
-    else if (
-      tokens.length === chunkLength &&
-      lastComma !== -1 &&
-      commaPaddingBacktrack !== 0 &&
-      tokens.length - lastComma <= commaPaddingBacktrack
-    ) {
+    else if (tokens.length === chunkLength && lastComma !== -1 && tokens.length - lastComma <= commaPaddingBacktrack) {
       const moved = tokens.splice(lastComma + 1);
       flush();
       tokens = moved;
@@ -133,7 +128,6 @@ function embeddingFinder<E extends Embedding>(
   const byFirstId = new Map<number, { readonly ids: readonly number[]; readonly embedding: E }[]>();
   for (const embedding of embeddings) {
     const ids = tokenizer.tokenize(sourceText(embedding.name), flavour).map(({ id }) => id);
-    if (ids.length === 0) continue;
     const sharing = byFirstId.get(ids[0]) ?? [];
     byFirstId.set(ids[0], sharing);
     sharing.push({ ids, embedding });

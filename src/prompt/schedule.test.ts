@@ -248,6 +248,8 @@ test.each<[string, string, string, string, RegExp]>([
   ['[a|b:0.5]', 'schedule-unreadable', ':', '[a|b\\:0.5]', /no colon in an alternation/],
   ['[a|b', 'schedule-unreadable', '|', '[a\\|b', /never closed/],
   ['[a:5] [a|[b|c]', 'schedule-unreadable', '|', '[a:5] [a\\|[b|c]', /never closed/],
+  ['[a|(b] c', 'schedule-unreadable', '|', '[a\\|(b] c', /in square brackets alone/],
+  ['[a|(b:c:d)]', 'schedule-unreadable', '|', '[a\\|(b:c:d)]', /in square brackets alone/],
   ['[a:5] b\\', 'schedule-unreadable', '\\', '[a:5] b\\\\', /backslash/],
   ['\\\n[a:5]', 'schedule-unreadable', '\\', '\\\\\n[a:5]', /backslash/],
   ['[a:5]::', 'schedule-hidden', '[a:5]', '[a:5] ::', /put a space/],

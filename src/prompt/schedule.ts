@@ -213,7 +213,6 @@ function read(text: string): Reading {
       prompts = turned(prompts, end, 'second');
       reach(end, only(end));
     }
-    stretch.when = null;
     if ((stretch.form === 'square-after' || stretch.form === 'square-last') && stretch.start === start) {
       const match = number.exec(typed);
       if (!match) return;
