@@ -39,3 +39,11 @@ fn store(row: u32, column: u32, product: vec4f) {
   }
   y[at] = value;
 }
+
+/** The 16 outputs of a row, from column 4 · column on. */
+fn store_row(row: u32, column: u32, product: mat4x4f) {
+  store(row, column, product[0]);
+  store(row, column + 1, product[1]);
+  store(row, column + 2, product[2]);
+  store(row, column + 3, product[3]);
+}

@@ -7,14 +7,6 @@
 override ROWS: u32 = 5;
 override WORKGROUP: u32 = 8;
 
-/** The 16 outputs of one row, four by four. */
-fn store_row(row: u32, column: u32, product: mat4x4f) {
-  store(row, column, product[0]);
-  store(row, column + 1, product[1]);
-  store(row, column + 2, product[2]);
-  store(row, column + 3, product[3]);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let lane = index % 4;

@@ -7,14 +7,6 @@
 override ROWS: u32 = 5;
 override SUBGROUP: u32;
 
-/** The 16 outputs of one row, four by four. */
-fn store_row(row: u32, column: u32, product: mat4x4f) {
-  store(row, column, product[0]);
-  store(row, column + 1, product[1]);
-  store(row, column + 2, product[2]);
-  store(row, column + 3, product[3]);
-}
-
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let row = group.y * ROWS * SUBGROUP + lane;

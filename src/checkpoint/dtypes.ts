@@ -1,8 +1,5 @@
 import type { WeightDtype } from '../clip/weights.ts';
 
-/** Widest float16 magnitude, (2 − 2⁻¹⁰)·2¹⁵. */
-export const maxFloat16 = 65504;
-
 /** 2^-24, the step of the float16 subnormals. */
 const float16Step = 2 ** -24;
 

@@ -55,7 +55,7 @@ interface Request {
 }
 
 /** Throws UsageError; undefined where help was asked for. */
-export function readArguments(args: readonly string[]): Request | undefined {
+function readArguments(args: readonly string[]): Request | undefined {
   const text = { type: 'string' } as const;
   let values: Record<string, string | boolean | undefined>;
   try {

@@ -13,7 +13,7 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { createPipelines, type Kernel, kernels, type Pipelines } from './kernels.ts';
+import { createPipelines, dispatch, type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
 import {
   attentionsName,
   hiddenName,
@@ -146,10 +146,8 @@ async function uploadWeights(
   }
 }
 
-interface Dispatch {
+interface PreparedStep extends Work {
   readonly step: Step;
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
 }
 
 /** The buffers of one batch size, and the dispatches of the ranges of rows that were asked for. */
@@ -157,7 +155,7 @@ interface Activations {
   /** Tensor name → its buffer. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
   readonly plan: Schedule;
-  dispatches(range: RowRange): Promise<readonly Dispatch[]>;
+  dispatches(range: RowRange): Promise<readonly PreparedStep[]>;
   destroy(): void;
 }
 
@@ -197,9 +195,9 @@ function createActivations(
     return { buffer, offset: range.first * rowBytes, size: (range.end - range.first) * rowBytes };
   }
 
-  function prepare(plan: Schedule): Promise<Dispatch[]> {
+  function prepare(plan: Schedule): Promise<PreparedStep[]> {
     return Promise.all(
-      plan.steps.map(async (step): Promise<Dispatch> => {
+      plan.steps.map(async (step): Promise<PreparedStep> => {
         const kernel: Kernel = kernels[step.kernel];
         const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
         const dtype = kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
@@ -211,12 +209,12 @@ function createActivations(
           layout: pipeline.getBindGroupLayout(0),
           entries: step.tensors.map((name, i) => ({ binding: i, resource: binding(name, all) })),
         });
-        return { step, pipeline, bindGroup };
+        return { step, pipeline, bindGroup, grid: step.grid };
       }),
     );
   }
 
-  const prepared = new Map<number, Promise<readonly Dispatch[]>>();
+  const prepared = new Map<number, Promise<readonly PreparedStep[]>>();
   return {
     buffers,
     plan: whole,
@@ -238,7 +236,7 @@ function createActivations(
  * The first row of `pass` that can differ from the same row of `before`: under a causal mask a row depends on nothing that
  * comes after it. L where nothing differs, 0 without a causal mask.
  */
-export function firstChangedRow(before: EncoderPass | undefined, pass: EncoderPass): number {
+function firstChangedRow(before: EncoderPass | undefined, pass: EncoderPass): number {
   if (!before?.causal || !pass.causal || before.inputIds.length !== pass.inputIds.length) return 0;
   const differs = (_: number, i: number) => {
     const [a, b] = [before.vectors?.get(i), pass.vectors?.get(i)];
@@ -247,12 +245,6 @@ export function firstChangedRow(before: EncoderPass | undefined, pass: EncoderPa
   };
   const first = Array.from(pass.inputIds).findIndex(differs);
   return first < 0 ? pass.inputIds.length : first;
-}
-
-function record(pass: GPUComputePassEncoder, { step, pipeline, bindGroup }: Dispatch): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, bindGroup);
-  pass.dispatchWorkgroups(...step.grid);
 }
 
 /** Out of GPU memory, or a GPU that refused what it was asked. */
@@ -331,7 +323,7 @@ export async function createGpuEncoder(
     device.queue.writeBuffer(set.buffers.get('range')!, 0, Uint32Array.of(range.first, range.end));
     const encoder = device.createCommandEncoder({ label: 'encode' });
     const pass = encoder.beginComputePass({ label: 'encode' });
-    for (const dispatch of dispatches) record(pass, dispatch);
+    for (const work of dispatches) dispatch(pass, work);
     pass.end();
 
     const wanted = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
@@ -413,11 +405,11 @@ export async function createGpuEncoder(
       const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
       const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
       const encoder = device.createCommandEncoder({ label: 'profile' });
-      dispatches.forEach((dispatch, i) => {
+      dispatches.forEach((work, i) => {
         const pass = encoder.beginComputePass({
           timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
         });
-        record(pass, dispatch);
+        dispatch(pass, work);
         pass.end();
       });
       encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);

@@ -74,7 +74,7 @@ export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
 const preludes = { F32: weightsF32, F16: weightsF16, BF16: weightsBf16 } as const satisfies Record<WeightDtype, string>;
 
 /** WGSL of a kernel, with the prelude that reads weights of `dtype` where it reads any. */
-export function kernelSource(name: KernelName, dtype: WeightDtype = 'F32'): string {
+function kernelSource(name: KernelName, dtype: WeightDtype = 'F32'): string {
   const { source, weights, subgroups }: Kernel = kernels[name];
   return [subgroups ? 'enable subgroups;' : '', weights ? preludes[dtype] : '', source].join('\n');
 }
@@ -118,3 +118,29 @@ export function createPipelines(device: GPUDevice) {
 }
 
 export type Pipelines = ReturnType<typeof createPipelines>;
+
+/** What one dispatch needs. */
+export interface Work {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** Workgroups. */
+  readonly grid: readonly [number, number, number];
+}
+
+export function dispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, grid }: Work): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...grid);
+}
+
+/** Binds each buffer from end to end, in the order of the kernel's bindings. */
+export function bindWhole(
+  device: GPUDevice,
+  pipeline: GPUComputePipeline,
+  buffers: readonly GPUBuffer[],
+): GPUBindGroup {
+  return device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+}

@@ -1,7 +1,7 @@
 import { fromFloat32 } from '../checkpoint/dtypes.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
-import { type Constants, createPipelines, type KernelName } from './kernels.ts';
+import { bindWhole, type Constants, createPipelines, dispatch, type KernelName } from './kernels.ts';
 
 /** The kernels that can do a linear layer; the first does any shape on any adapter. */
 export const matmulKernels = ['matmul', 'matmul_quad', 'matmul_subgroup'] as const satisfies KernelName[];
@@ -15,6 +15,13 @@ export interface MatmulSupport {
   readonly subgroupSize?: number;
 }
 
+/** y [M, N] = x [M, K] Wᵀ */
+export interface MatmulShape {
+  readonly M: number;
+  readonly K: number;
+  readonly N: number;
+}
+
 export interface MatmulDispatch {
   readonly kernel: MatmulKernel;
   /** Beyond K, N and EPILOGUE. */
@@ -22,10 +29,10 @@ export interface MatmulDispatch {
   readonly grid: readonly [number, number, number];
 }
 
-/** How `kernel` does y [M, N] = x [M, K] Wᵀ; undefined where the device or the shape does not suit it. */
+/** How `kernel` does a product of this shape; undefined where the device or the shape does not suit it. */
 export function matmulDispatch(
   kernel: MatmulKernel,
-  { M, K, N }: { readonly M: number; readonly K: number; readonly N: number },
+  { M, K, N }: MatmulShape,
   { subgroups, subgroupSize }: MatmulSupport,
 ): MatmulDispatch | undefined {
   const byLanes = (name: string, lanes: number): Omit<MatmulDispatch, 'kernel'> => {
@@ -39,10 +46,9 @@ export function matmulDispatch(
         constants: { WORKGROUP_X: 32, WORKGROUP_Y: 2 },
         grid: [Math.ceil(N / 4 / 32), Math.ceil(M / 8 / 2), 1],
       };
-    case 'matmul_quad': {
+    case 'matmul_quad':
       if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
       return { kernel, ...byLanes('WORKGROUP', Math.max(8, subgroupSize ?? 0)) };
-    }
     case 'matmul_subgroup':
       if (!subgroups || !subgroupSize || K % (4 * subgroupSize) !== 0 || N % 16 !== 0) return undefined;
       return { kernel, ...byLanes('SUBGROUP', subgroupSize) };
@@ -52,11 +58,7 @@ export function matmulDispatch(
 }
 
 /** The best of `preferred` that suits, or the one that always does. */
-export function chooseMatmul(
-  preferred: MatmulKernel,
-  shape: { readonly M: number; readonly K: number; readonly N: number },
-  support: MatmulSupport,
-): MatmulDispatch {
+export function chooseMatmul(preferred: MatmulKernel, shape: MatmulShape, support: MatmulSupport): MatmulDispatch {
   return matmulDispatch(preferred, shape, support) ?? matmulDispatch('matmul', shape, support)!;
 }
 
@@ -64,7 +66,7 @@ export function chooseMatmul(
 export async function timeMatmuls(
   device: GPUDevice,
   support: MatmulSupport,
-  shape: { readonly M: number; readonly K: number; readonly N: number },
+  shape: MatmulShape,
   { dtype = 'F32', runs = 2 }: { readonly dtype?: WeightDtype; readonly runs?: number } = {},
 ): Promise<Map<MatmulKernel, number>> {
   const { M, K, N } = shape;
@@ -79,33 +81,30 @@ export async function timeMatmuls(
   );
   const candidates = await Promise.all(
     matmulKernels.flatMap((kernel) => {
-      const dispatch = matmulDispatch(kernel, shape, support);
-      if (!dispatch) return [];
-      const constants = { K, N, EPILOGUE: 0, ...dispatch.constants };
-      return [pipelines(kernel, constants, dtype).then((pipeline) => ({ dispatch, pipeline }))];
+      const how = matmulDispatch(kernel, shape, support);
+      if (!how) return [];
+      const constants = { K, N, EPILOGUE: 0, ...how.constants };
+      return [
+        pipelines(kernel, constants, dtype).then((pipeline) => ({
+          kernel,
+          work: { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid: how.grid },
+        })),
+      ];
     }),
   );
   const times = new Map<MatmulKernel, number>();
   // Interleaved, so that what else the machine does falls on all alike.
   for (let run = 0; run <= runs; run++)
-    for (const { dispatch, pipeline } of candidates) {
+    for (const { kernel, work } of candidates) {
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(
-        0,
-        device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-        }),
-      );
-      pass.dispatchWorkgroups(...dispatch.grid);
+      dispatch(pass, work);
       pass.end();
       const start = performance.now();
       device.queue.submit([encoder.finish()]);
       await device.queue.onSubmittedWorkDone();
       const time = performance.now() - start;
-      if (run > 0) times.set(dispatch.kernel, Math.min(time, times.get(dispatch.kernel) ?? Number.POSITIVE_INFINITY));
+      if (run > 0) times.set(kernel, Math.min(time, times.get(kernel) ?? Number.POSITIVE_INFINITY));
     }
   for (const buffer of buffers) buffer.destroy();
   return times;

@@ -4,6 +4,7 @@ import { parseA1111 } from './a1111.ts';
 import type { Diagnostic, Node } from './ast.ts';
 import recorded from './recorded/a1111_attention.json';
 import { joinSources, sliceSource, sourceText } from './sourceText.ts';
+import { applyFix } from './testing/applyFix.ts';
 
 type Row = { prompt: string; result?: [string, number][]; error?: string };
 
@@ -245,12 +246,6 @@ test('nodes of brackets that cross come in pieces', () => {
     ['square', down, '[b:2)c]', '[', ']', null, [['round-number', 2, 'b:2)', null, ':2)', '2', ['b']], 'c']],
   ]);
 });
-
-function applyFix(prompt: string, { fix }: Diagnostic): string {
-  return [...(fix?.edits ?? [])]
-    .sort((a, b) => b.start - a.start)
-    .reduce((text, { start, end, insert }) => text.slice(0, start) + insert + text.slice(end), prompt);
-}
 
 test.each<[string, string, string, string]>([
   ['a (b', 'unclosed-bracket', '(', 'a (b)'],

@@ -7,7 +7,8 @@ import {
   type SteppedPrompt,
   stepA1111Prompt,
 } from './a1111Prompt.ts';
-import type { Diagnostic, Node } from './ast.ts';
+import type { Node } from './ast.ts';
+import { applyFix } from './testing/applyFix.ts';
 
 const positive: ReadingOptions = { role: 'positive' };
 const negative: ReadingOptions = { role: 'negative' };
@@ -28,12 +29,6 @@ function fragments(prompt: string, options?: ReadingOptions, steps?: StepOptions
       parsed.fragments.map(({ text, weight }) => `${text} ${weight}`),
     ]),
   );
-}
-
-function applyFix(prompt: string, { fix }: Diagnostic): string {
-  return [...(fix?.edits ?? [])]
-    .sort((a, b) => b.start - a.start)
-    .reduce((text, { start, end, insert }) => text.slice(0, start) + insert + text.slice(end), prompt);
 }
 
 test('comments go first, then networks, then AND, then the schedule, then the weights', () => {

@@ -477,7 +477,7 @@ function emptyWord(at: number): Word {
   return { type: 'word', start: at, end: at, text: { text: '', starts: [], ends: [] }, free: false };
 }
 
-export function depthOf(item: Item): number {
+function depthOf(item: Item): number {
   return 'depth' in item ? item.depth : 0;
 }
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Diagnostic } from './ast.ts';
 import { removeNetworks } from './extraNetworks.ts';
 import recorded from './recorded/a1111_extra_networks.json';
 import { sourceText } from './sourceText.ts';
+import { applyFix } from './testing/applyFix.ts';
 
 test.each(recorded)('recorded: $prompt', ({ prompt, text, networks: expected }) => {
   const { text: left, networks } = removeNetworks(sourceText(prompt));
@@ -88,11 +88,6 @@ test('ranges are those of the prompt', () => {
   expect(text).toEqual({ text: 'ab', starts: [0, 9], ends: [1, 10] });
   expect(networks[0]).toMatchObject({ type: 'network', start: 1, end: 9 });
 });
-
-function applyFix(prompt: string, { fix }: Diagnostic): string {
-  const [edit] = fix!.edits;
-  return prompt.slice(0, edit.start) + edit.insert + prompt.slice(edit.end);
-}
 
 // biome-ignore format: one prompt, one line
 test.each<[string, string, string, string | null]>([

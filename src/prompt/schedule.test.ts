@@ -13,6 +13,7 @@ import {
   textAtStep,
 } from './schedule.ts';
 import { joinSources, sliceSource, sourceText } from './sourceText.ts';
+import { applyFix } from './testing/applyFix.ts';
 
 type Outline = string | [string, ...unknown[]];
 
@@ -228,12 +229,6 @@ test('nodes and texts know where they were typed, in a derived text too', () => 
   });
   expect(textAtStep(parseSchedule(sourceText('[a:5]')), 1, { steps: 10 })).toEqual({ text: '', starts: [], ends: [] });
 });
-
-function applyFix(prompt: string, { fix }: Diagnostic): string {
-  return [...(fix?.edits ?? [])]
-    .sort((a, b) => b.start - a.start)
-    .reduce((text, { start, end, insert }) => text.slice(0, start) + insert + text.slice(end), prompt);
-}
 
 function diagnosticsOf(prompt: string): Diagnostic[] {
   const tree = parseSchedule(sourceText(prompt));

@@ -2,6 +2,7 @@ import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from 'react'
 import { AttentionReadout } from './AttentionReadout.tsx';
 import type { ShownMap } from './attentionMaps.ts';
 import { nothing, pointed, tokenOf, useMarks } from './pointed.ts';
+import { TokenLabels } from './TokenLabels.tsx';
 import { useDark } from './useFacts.ts';
 import { useWidth } from './useWidth.ts';
 
@@ -93,35 +94,11 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
         onPointerLeave={() => pointed.over(null)}
         onKeyDown={onKeyDown}
       >
-        <ol
-          className="labels rows"
-          ref={queries}
-          aria-hidden="true"
-          onPointerOver={point('query')}
-          onPointerDown={point('query')}
-        >
-          {shown.map((token) => (
-            <li key={token} data-token={token}>
-              <span>{labels[token]}</span>
-            </li>
-          ))}
-        </ol>
+        <TokenLabels side="rows" list={queries} shown={shown} labels={labels} onPoint={point('query')} />
         <div ref={room}>
           <canvas ref={canvas} role="img" aria-label={summary} style={{ height }} />
         </div>
-        <ol
-          className="labels rows keys"
-          ref={keys}
-          aria-hidden="true"
-          onPointerOver={point('key')}
-          onPointerDown={point('key')}
-        >
-          {shown.map((token) => (
-            <li key={token} data-token={token}>
-              <span>{labels[token]}</span>
-            </li>
-          ))}
-        </ol>
+        <TokenLabels side="rows keys" list={keys} shown={shown} labels={labels} onPoint={point('key')} />
       </div>
       <AttentionReadout {...props} />
       <p className="help">Opacity is the probability, from 0 to {most.toPrecision(3)}. Queries left, keys right.</p>

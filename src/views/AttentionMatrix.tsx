@@ -6,6 +6,7 @@ import { Heatmap, tokenCells } from './Heatmap.tsx';
 import { heatmapPixels } from './heatmap.ts';
 import { Legend } from './Legend.tsx';
 import { useMarks } from './pointed.ts';
+import { TokenLabels } from './TokenLabels.tsx';
 import { useWidth } from './useWidth.ts';
 
 /** A cell's least height in CSS pixels at which its row can carry a label. */
@@ -37,20 +38,8 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
           key →<br />
           query ↓
         </span>
-        <ol className="labels columns" ref={columnLabels} aria-hidden="true">
-          {shown.map((token) => (
-            <li key={token} data-token={token}>
-              <span>{labels[token]}</span>
-            </li>
-          ))}
-        </ol>
-        <ol className="labels rows" ref={rowLabels} aria-hidden="true">
-          {shown.map((token) => (
-            <li key={token} data-token={token}>
-              <span>{labels[token]}</span>
-            </li>
-          ))}
-        </ol>
+        <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
+        <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
         <div ref={picture}>
           <Heatmap pixels={pixels} rows={n} columns={n} name={title} summary={summary} {...cells} />
         </div>

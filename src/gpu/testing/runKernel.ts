@@ -1,5 +1,13 @@
 import type { WeightDtype } from '../../clip/weights.ts';
-import { type Constants, createPipelines, type KernelName, kernels, type Pipelines } from '../kernels.ts';
+import {
+  bindWhole,
+  type Constants,
+  createPipelines,
+  dispatch,
+  type KernelName,
+  kernels,
+  type Pipelines,
+} from '../kernels.ts';
 
 const pipelinesOf = new WeakMap<GPUDevice, Pipelines>();
 
@@ -29,15 +37,7 @@ export async function runKernel(
   });
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(
-    0,
-    device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    }),
-  );
-  pass.dispatchWorkgroups(...options.grid);
+  dispatch(pass, { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid: options.grid });
   pass.end();
   const outputs = kernels[name].bindings.flatMap(([output, access], i) => (access === 'write' ? [{ output, i }] : []));
   const staged = outputs.map(({ i }) => {

@@ -1,0 +1,23 @@
+import type { PointerEventHandler, Ref } from 'react';
+
+interface TokenLabelsProps {
+  readonly side: 'rows' | 'columns' | 'rows keys';
+  readonly list: Ref<HTMLOListElement>;
+  /** Token indices, in the order of the picture. */
+  readonly shown: readonly number[];
+  readonly labels: readonly string[];
+  readonly onPoint?: PointerEventHandler;
+}
+
+/** The tokens along an edge of a picture, which has a text of its own. */
+export function TokenLabels({ side, list, shown, labels, onPoint }: TokenLabelsProps) {
+  return (
+    <ol className={`labels ${side}`} ref={list} aria-hidden="true" onPointerOver={onPoint} onPointerDown={onPoint}>
+      {shown.map((token) => (
+        <li key={token} data-token={token}>
+          <span>{labels[token]}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
