@@ -17,7 +17,7 @@ const slider = (page: Page, name: string) => page.getByRole('slider', { name });
 async function reference(mask: MaskMode) {
   const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
   const run = await referenceEncoder(syntheticWeights(clipTiny));
-  return run(preparePrompt(text, { ...defaultOptions, mask }, tokenizer).passes[0]);
+  return run(preparePrompt(text, { ...defaultOptions, mask }, tokenizer).chunks[0].pass);
 }
 
 for (const mask of ['causal', 'none'] as const)

@@ -1,25 +1,15 @@
 import type { Node, ParsedPrompt, Range } from './ast.ts';
 import { holdsLooseBracket, isSchedule } from './brackets.ts';
 import type { Change } from './edits.ts';
-import type { PromptSyntax } from './syntax.ts';
+import type { Syntax } from './syntax.ts';
 
 /**
  * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).
  * Brackets stay whole: inside ones that hold several items, those move; else the item around moves. Commas, spaces and
  * BREAKs stay where they are. Null at the ends.
  */
-export function moveItem(
-  parsed: ParsedPrompt,
-  selection: Range,
-  direction: -1 | 1,
-  syntax: PromptSyntax,
-): Change | null {
-  switch (syntax) {
-    case 'a1111':
-      return swapItems(parsed, level(parsed, selection), selection, direction);
-    default:
-      return syntax satisfies never;
-  }
+export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 | 1, _syntax: Syntax): Change | null {
+  return swapItems(parsed, level(parsed, selection), selection, direction);
 }
 
 /** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */

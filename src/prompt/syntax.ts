@@ -1,14 +1,21 @@
 import { parseA1111 } from './a1111.ts';
 import type { ParsedPrompt } from './ast.ts';
+import { parseComfy } from './comfy.ts';
+import { parseCompel } from './compel.ts';
 
-/** The languages a prompt can be written in. */
-export const promptSyntaxes = ['a1111'] as const;
-export type PromptSyntax = (typeof promptSyntaxes)[number];
+/** The languages a prompt can be written in, by the programs that read them. */
+export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
+export type Syntax = (typeof syntaxes)[number];
 
-export function parsePrompt(source: string, syntax: PromptSyntax): ParsedPrompt {
+/** Weights alone: A1111's networks, schedules, AND and comments are read by a1111Prompt.ts. */
+export function parsePrompt(source: string, syntax: Syntax): ParsedPrompt {
   switch (syntax) {
     case 'a1111':
       return parseA1111(source);
+    case 'compel':
+      return parseCompel(source);
+    case 'comfy':
+      return parseComfy(source);
     default:
       return syntax satisfies never;
   }

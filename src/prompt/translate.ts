@@ -1,7 +1,5 @@
 /** Writing a prompt in another program's language. */
-
-export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
-export type Syntax = (typeof syntaxes)[number];
+import type { Syntax } from './syntax.ts';
 
 /** What a fragment says, wherever it was typed. */
 export interface Piece {

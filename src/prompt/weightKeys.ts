@@ -1,24 +1,19 @@
 import type { Edit, Node, ParsedPrompt, Range } from './ast.ts';
 import { holdsLooseBracket, isSchedule } from './brackets.ts';
 import type { Change } from './edits.ts';
-import type { PromptSyntax } from './syntax.ts';
+import type { Syntax } from './syntax.ts';
 
 /**
  * Changes the weight of what is selected, or of what the caret is in (the innermost brackets, else the word), by `step`:
  * writes brackets where there are none, and removes them at 1. Null where there is nothing to weigh, or where brackets
  * would catch others that are not closed.
  */
-export function changeWeight(
-  parsed: ParsedPrompt,
-  selection: Range,
-  step: number,
-  syntax: PromptSyntax,
-): Change | null {
+export function changeWeight(parsed: ParsedPrompt, selection: Range, step: number, syntax: Syntax): Change | null {
   switch (syntax) {
     case 'a1111':
       return changeA1111(parsed, selection, step);
     default:
-      return syntax satisfies never;
+      return null;
   }
 }
 

@@ -15,17 +15,10 @@ export type Stage = number | 'last';
 
 export type Prompts = Readonly<Record<Side, string>>;
 
-/** What a picture's infotext said besides its prompts; null where it said nothing. */
-export interface Recognised {
-  readonly steps: number | null;
-  readonly clipSkip: number | null;
-}
-
 /** What can be replaced as a whole, by a link, a file or an earlier prompt. */
 export interface Work {
   readonly prompts: Prompts;
   readonly options: PromptOptions;
-  readonly recognised: Recognised | null;
 }
 
 /** What was replaced, so that it can be taken back. */
@@ -49,6 +42,7 @@ export interface Kept extends Work {
 }
 
 export interface EncodedPass {
+  /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
 }
@@ -87,6 +81,8 @@ export interface Facts extends Kept {
   readonly past: readonly PastPrompts[];
   /** Which prompt the pictures show. */
   readonly side: Side;
+  /** Which of its chunks, from 0. May exceed what there is: see `shownChunk`. */
+  readonly chunk: number;
   /** From 0. May exceed what the model has: see `selectHead`. */
   readonly layer: number;
   readonly head: number;

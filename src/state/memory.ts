@@ -1,4 +1,4 @@
-import { type Kept, type Recognised, themes, weightSteps } from './facts.ts';
+import { type Kept, themes, weightSteps } from './facts.ts';
 import { readOptions } from './options.ts';
 
 /** Where what survives a reload is kept: localStorage, or anything like it. */
@@ -25,11 +25,6 @@ export function count(value: unknown): number | null {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : null;
 }
 
-function recognised(value: unknown): Recognised | null {
-  const { steps, clipSkip } = record(value);
-  return count(steps) || count(clipSkip) ? { steps: count(steps), clipSkip: count(clipSkip) } : null;
-}
-
 /** What was kept; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
 export function recall(memory: Memory | null, first: Kept): Kept {
   let stored: Readonly<Record<string, unknown>> = {};
@@ -46,7 +41,6 @@ export function recall(memory: Memory | null, first: Kept): Kept {
       negative: text(prompts.negative, first.prompts.negative),
     },
     options: readOptions(record(stored.options)).options,
-    recognised: recognised(stored.recognised),
     weightStep: oneOf(weightSteps, stored.weightStep, first.weightStep),
     theme: oneOf(themes, stored.theme, first.theme),
     syntheticSize: oneOf(['full', 'tiny'], stored.syntheticSize, first.syntheticSize),
@@ -54,9 +48,9 @@ export function recall(memory: Memory | null, first: Kept): Kept {
 }
 
 export function remember(memory: Memory | null, kept: Kept): void {
-  const { prompts, options, recognised, weightStep, theme, syntheticSize } = kept;
+  const { prompts, options, weightStep, theme, syntheticSize } = kept;
   try {
-    memory?.setItem(key, JSON.stringify({ prompts, options, recognised, weightStep, theme, syntheticSize }));
+    memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize }));
   } catch {
     // Full or forbidden: the page works on, and the next visit starts afresh.
   }

@@ -1,15 +1,41 @@
+import { comfyUnits } from '../clip/comfyTokens.ts';
+import { splitModes } from '../clip/compelTokens.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import { maskModes } from '../clip/masks.ts';
 import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
-import { promptSyntaxes } from '../prompt/syntax.ts';
-import { defaultOptions, type PromptOptions, weightingMethods } from '../weighting/pipeline.ts';
+import { syntaxes } from '../prompt/syntax.ts';
+import { type MethodName, methods } from '../weighting/methods.ts';
+import { tokenNormalisations } from '../weighting/normalise.ts';
+import { defaultOptions, type PromptOptions } from '../weighting/pipeline.ts';
 
-/** What each option may be. */
-const values: { readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] } = {
-  syntax: promptSyntaxes,
+export const methodNames = Object.keys(methods) as MethodName[];
+
+/** What each option may be: one of these, or a whole number within these. */
+export const optionValues = {
+  syntax: syntaxes,
   tokenizer: tokenizerFlavours,
   mask: maskModes,
-  weighting: weightingMethods,
+  weighting: methodNames,
+  normalisation: tokenNormalisations,
+  brackets: ['weights', 'text'],
+  clipSkip: { least: 1, most: clipVitL14.numHiddenLayers + 1 },
+  steps: { least: 1, most: 150 },
+  step: { least: 1, most: 150 },
+  commaPaddingBacktrack: { least: 0, most: 74 },
+  split: ['cut', ...splitModes],
+  comfyUnit: comfyUnits,
+} as const satisfies {
+  readonly [K in keyof PromptOptions]:
+    | readonly PromptOptions[K][]
+    | (PromptOptions[K] extends number ? { readonly least: number; readonly most: number } : never);
 };
+
+function isValue(name: keyof PromptOptions, value: unknown): boolean {
+  const values: readonly unknown[] | { readonly least: number; readonly most: number } = optionValues[name];
+  if ('least' in values)
+    return Number.isInteger(value) && values.least <= Number(value) && Number(value) <= values.most;
+  return values.includes(value);
+}
 
 /** Options out of something that was stored: what is missing is as by default, and so is what is not a choice (`bad`). */
 export function readOptions(stored: Readonly<Record<string, unknown>>): {
@@ -17,11 +43,11 @@ export function readOptions(stored: Readonly<Record<string, unknown>>): {
   readonly bad: readonly string[];
 } {
   const bad: string[] = [];
-  const read = Object.entries(values).map(([name, choices]) => {
+  const read = Object.entries(defaultOptions).map(([name, byDefault]) => {
     const value = stored[name];
-    if ((choices as readonly unknown[]).includes(value)) return [name, value];
+    if (isValue(name as keyof PromptOptions, value)) return [name, value];
     if (value !== undefined) bad.push(name);
-    return [name, defaultOptions[name as keyof PromptOptions]];
+    return [name, byDefault];
   });
   return { options: Object.fromEntries(read) as PromptOptions, bad };
 }

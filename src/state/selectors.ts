@@ -1,15 +1,21 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
+import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
+import { batchRatios } from '../weighting/a1111.ts';
+import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
+import type { ZOf } from '../weighting/method.ts';
+import { type MethodName, methods } from '../weighting/methods.ts';
 import {
+  type PreparedChunk,
   type PreparedPrompt,
+  type PreparedText,
   type PromptOptions,
   preparePrompt,
-  promptEmbeds,
-  type WeightingMethod,
+  promptPasses,
 } from '../weighting/pipeline.ts';
-import { type EncodedPass, type Facts, requestName, type Side } from './facts.ts';
+import type { EncodeStats, ModelInfo } from '../worker/messages.ts';
+import { type Facts, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -20,18 +26,25 @@ function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (
   };
 }
 
+const keys = new WeakMap<EncoderPass, string>();
+function keyOf(pass: EncoderPass): string {
+  const key = keys.get(pass) ?? passKey(pass);
+  keys.set(pass, key);
+  return key;
+}
+
 /** Keeps the passes that a change of weights leaves as they were, so that nothing is derived from them again. */
-function preparing() {
-  let before: PreparedPrompt | undefined;
+function preparing(side: Side) {
+  let before: readonly PreparedChunk[] = [];
   return memoised((prompt: string, options: PromptOptions, tokenizer: Tokenizer): PreparedPrompt => {
-    const now = preparePrompt(prompt, options, tokenizer);
-    const same = before && `${before.passes.map(passKey)}` === `${now.passes.map(passKey)}`;
-    before = same && before ? { ...now, passes: before.passes } : now;
-    return before;
+    const now = preparePrompt(prompt, options, tokenizer, side);
+    const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
+    before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
+    return { ...now, chunks: before };
   });
 }
 
-const prepare = { positive: preparing(), negative: preparing() };
+const prepare = { positive: preparing('positive'), negative: preparing('negative') };
 
 /** Tokens, weights, masks and passes of a prompt; undefined until the tokenizer is loaded. */
 export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {
@@ -39,46 +52,165 @@ export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {
   return prepare[side](facts.prompts[side], facts.options, facts.tokenizer.tokenizer);
 }
 
-const keysOf = memoised((passes: readonly EncoderPass[]) => passes.map(passKey));
-
-/** The passes of the prompt on show whose outputs are not there yet. */
-export function missingPasses(facts: Facts): readonly EncoderPass[] {
+/** Which chunk of the prompt on show the pictures show, within what it has. */
+export function shownChunk(facts: Facts): PreparedChunk | undefined {
   const shown = prepared(facts, facts.side);
-  if (!shown) return [];
-  const keys = keysOf(shown.passes);
-  return shown.passes.filter((_, i) => !facts.encoded.has(keys[i]));
+  return shown?.chunks[Math.min(facts.chunk, shown.chunks.length - 1)];
 }
 
-/** A prompt with what the encoder made of it: what the pictures of attention and embeddings show. */
-export interface EncodedPrompt {
-  readonly config: ClipTextConfig;
-  readonly prepared: PreparedPrompt;
-  /** One a pass. */
-  readonly encoded: readonly EncodedPass[];
+const passesFor = memoised(promptPasses);
+
+/** What is still to be encoded, in one go. */
+export interface MissingPasses {
+  readonly passes: readonly EncoderPass[];
+  readonly want: EncoderWant;
+  /** Different where something else is missing. */
+  readonly keys: string;
+  /** Of the prompt on show, these and others. */
+  readonly total: number;
 }
 
-const encodedPrompt = memoised(
-  (shown: PreparedPrompt, outputs: Facts['encoded'], config: ClipTextConfig): EncodedPrompt | undefined => {
-    const encoded = keysOf(shown.passes).map((key) => outputs.get(key));
-    return encoded.every((pass) => pass !== undefined) ? { config, prepared: shown, encoded } : undefined;
+/** Passes of one go: the first results come before the last are begun. */
+const mostPasses = 8;
+
+/** The chunk on show, with all its states; when that is there, what else the weighting reads. Null where all is there. */
+export function missingPasses(facts: Facts): MissingPasses | null {
+  const shown = prepared(facts, facts.side);
+  const chunk = shownChunk(facts);
+  if (!shown || !chunk) return null;
+  return findMissing(
+    shown,
+    chunk.pass,
+    facts.options.weighting,
+    shownClipSkip(facts),
+    facts.encoded,
+    shownConfig(facts),
+  );
+}
+
+const findMissing = memoised(
+  (
+    shown: PreparedPrompt,
+    pass: EncoderPass,
+    method: MethodName,
+    skip: ClipSkip,
+    encoded: Facts['encoded'],
+    config: ClipTextConfig,
+  ): MissingPasses | null => {
+    const hiddenStates = clipSkipHiddenStates(skip, config);
+    const isMissing = (other: EncoderPass) => {
+      const output = encoded.get(keyOf(other))?.output;
+      return !output || !hiddenStates.every((index) => output.hiddenStates.has(index));
+    };
+    const rest = passesFor(shown, method).filter((other) => keyOf(other) !== keyOf(pass) && isMissing(other));
+    const missing = (passes: readonly EncoderPass[], want: EncoderWant, total: number): MissingPasses => ({
+      passes,
+      want,
+      total,
+      keys: [...passes.map(keyOf), ...want.hiddenStates, want.attentions].join(' '),
+    });
+    if (!encoded.get(keyOf(pass))?.output.attentions) {
+      const all = Array.from({ length: config.numHiddenLayers + 1 }, (_, i) => i);
+      return missing([pass], { hiddenStates: all, attentions: true }, rest.length + 1);
+    }
+    return rest.length > 0
+      ? missing(rest.slice(0, mostPasses), { hiddenStates, attentions: false }, rest.length)
+      : null;
   },
 );
 
-/** The prompt on show, encoded; undefined while it is not. */
-export function shownEncoded(facts: Facts): EncodedPrompt | undefined {
+/** Keys of all passes that the prompt on show is made of. */
+export function neededKeys(facts: Facts): ReadonlySet<string> {
   const shown = prepared(facts, facts.side);
-  return shown && facts.model ? encodedPrompt(shown, facts.encoded, facts.model.config) : undefined;
+  const passes = shown ? [...shown.chunks.map(({ pass }) => pass), ...passesFor(shown, facts.options.weighting)] : [];
+  return new Set(passes.map(keyOf));
 }
 
-/** [L, d] The conditioning of an encoded prompt. */
-export const embedsOf = memoised(({ config, prepared, encoded }: EncodedPrompt, method: WeightingMethod) =>
-  promptEmbeds(
-    prepared,
-    encoded.map(({ output }) => output),
-    method,
-    config.hiddenSize,
-  ),
+/** A chunk with what the encoder made of it: what the pictures of attention and embeddings show. */
+export interface EncodedChunk extends PreparedChunk {
+  readonly config: ClipTextConfig;
+  readonly prepared: PreparedPrompt;
+  /** With all its states. */
+  readonly output: EncoderOutput;
+  readonly stats: EncodeStats;
+  /** [L, d] What weights act on: clip skip is applied. */
+  readonly z: Float32Array;
+}
+
+const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInfo): ZOf => {
+  const known = new Map<string, Float32Array>();
+  return (pass) => {
+    const key = keyOf(pass);
+    const z = known.get(key) ?? clipSkip(encoded.get(key)!.output, skip, model.config, model.finalLayerNorm);
+    known.set(key, z);
+    return z;
+  };
+});
+
+const encodedChunk = memoised(
+  (
+    shown: PreparedPrompt,
+    chunk: PreparedChunk,
+    encoded: Facts['encoded'],
+    skip: ClipSkip,
+    model: ModelInfo,
+  ): EncodedChunk | undefined => {
+    const pass = encoded.get(keyOf(chunk.pass));
+    if (!pass?.output.attentions) return undefined;
+    return { ...chunk, ...pass, config: model.config, prepared: shown, z: zOf(encoded, skip, model)(chunk.pass) };
+  },
 );
+
+/** The chunk on show, encoded; undefined while it is not. */
+export function shownEncoded(facts: Facts): EncodedChunk | undefined {
+  const shown = prepared(facts, facts.side);
+  const chunk = shownChunk(facts);
+  if (!shown || !chunk || !facts.model) return undefined;
+  return encodedChunk(shown, chunk, facts.encoded, shownClipSkip(facts), facts.model);
+}
+
+const weigh = memoised((text: PreparedText, method: MethodName, z: ZOf) => methods[method].combine(text.weighted, z));
+
+/** The chunk on show, encoded and weighted. */
+export interface WeightedEncoding {
+  readonly encoded: EncodedChunk;
+  readonly method: MethodName;
+  /** [L, d] */
+  readonly embeds: Float32Array;
+  /** A1111's "Original": what the chunk is multiplied by, and over how many texts at once its mean is taken; else null. */
+  readonly meanRatio: { readonly ratio: number; readonly texts: number } | null;
+}
+
+const weightedEncoding = memoised(
+  (encoded: EncodedChunk, method: MethodName, embeds: Float32Array, z: ZOf): WeightedEncoding => {
+    const { prepared, text, index } = encoded;
+    const { weighted } = prepared.texts[text];
+    const length = encoded.z.length;
+    return {
+      encoded,
+      method,
+      embeds: embeds.subarray(index * length, (index + 1) * length),
+      meanRatio:
+        method === 'original'
+          ? { ratio: batchRatios(weighted, z)[index], texts: 1 + (weighted.batch?.length ?? 0) }
+          : null,
+    };
+  },
+);
+
+/** Undefined while not all that the weighting takes is encoded. */
+export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
+  const encoded = shownEncoded(facts);
+  if (!encoded || !facts.model || missingPasses(facts)) return undefined;
+  const { weighting: method } = facts.options;
+  const read = zOf(facts.encoded, shownClipSkip(facts), facts.model);
+  return weightedEncoding(encoded, method, weigh(encoded.prepared.texts[encoded.text], method, read), read);
+}
+
+/** Clip skip within what the model has. */
+export function shownClipSkip(facts: Facts): ClipSkip {
+  return Math.min(facts.options.clipSkip, shownConfig(facts).numHiddenLayers + 1);
+}
 
 /** [L] What a person calls each token: BOS, EOS, PAD, or its text with bytes decoded. */
 export const tokenLabels = memoised((tokens: readonly PromptToken[], tokenizer: Tokenizer): readonly string[] =>
@@ -135,10 +267,12 @@ export function encoderStatus(facts: Facts): EncoderStatus {
   const shown = prepared(facts, facts.side);
   if (!shown) return { phase: 'busy', text: `${modelName(facts)} loaded` };
   const missing = missingPasses(facts);
-  if (encodeFailure && encodeFailure.keys === missing.map(passKey).join(' '))
+  if (encodeFailure && encodeFailure.keys === missing?.keys)
     return { phase: 'failed', text: `Encoding failed: ${encodeFailure.message}` };
-  const encoded = shownEncoded(facts);
-  if (!encoded) return { phase: 'busy', text: `Encoding with ${modelName(facts)}` };
-  const ms = Math.max(...encoded.encoded.map(({ stats }) => stats.milliseconds));
+  if (missing) {
+    const more = missing.total > 1 ? `, ${missing.total} passes to go` : '';
+    return { phase: 'busy', text: `Encoding with ${modelName(facts)}${more}` };
+  }
+  const ms = shownEncoded(facts)?.stats.milliseconds ?? 0;
   return { phase: 'ready', text: `Ready: ${modelName(facts)}, ${milliseconds(ms)}` };
 }

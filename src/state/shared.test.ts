@@ -8,9 +8,8 @@ const contents: Shared = {
   work: {
     prompts: { positive: 'a (red:1.3) car, 小さな猫 😀', negative: 'fog' },
     options: { ...defaultOptions, mask: 'hf', weighting: 'scale' },
-    recognised: { steps: 20, clipSkip: null },
   },
-  selection: { side: 'negative', layer: 3, head: 11, stage: 0 },
+  selection: { side: 'negative', chunk: 2, layer: 3, head: 11, stage: 0 },
 };
 
 async function link(json: string): Promise<string> {
@@ -49,8 +48,8 @@ test('a prompt of 2,000 characters of real words stays well below the limit', as
 test('what is missing is as on a first visit, and what is not known is passed over', async () => {
   const json = '{"clipscope": 1, "prompts": {"positive": "a", "extra": 1}, "future": {"x": []}, "options": {"hue": 3}}';
   expect(await readLink(await link(json))).toEqual({
-    work: { prompts: { positive: 'a', negative: '' }, options: defaultOptions, recognised: null },
-    selection: { side: 'positive', layer: 0, head: 0, stage: 'last' },
+    work: { prompts: { positive: 'a', negative: '' }, options: defaultOptions },
+    selection: { side: 'positive', chunk: 0, layer: 0, head: 0, stage: 'last' },
   });
 });
 
@@ -66,9 +65,10 @@ describe('what is wrong is refused', () => {
     ['{"clipscope": 1}', 'holds no prompt'],
     ['{"clipscope": 1, "prompts": {"positive": 5}}', 'holds no prompt'],
     ['{"clipscope": 1, "prompts": {"positive": "a", "negative": null}}', 'holds no prompt'],
-    [`{"clipscope": 1, ${prompts}, "options": {"mask": "sideways"}}`, 'chooses a mask that is not known here'],
-    [`{"clipscope": 1, ${prompts}, "options": {"mask": ["hf"]}}`, 'chooses a mask that is not known here'],
-    [`{"clipscope": 1, ${prompts}, "recognised": {"steps": -1}}`, 'is damaged'],
+    [`{"clipscope": 1, ${prompts}, "options": {"mask": "sideways"}}`, 'has a value for “mask” that is not known here'],
+    [`{"clipscope": 1, ${prompts}, "options": {"mask": ["hf"]}}`, 'has a value for “mask” that is not known here'],
+    [`{"clipscope": 1, ${prompts}, "options": {"steps": -1}}`, 'has a value for “steps” that is not known here'],
+    [`{"clipscope": 1, ${prompts}, "selection": {"chunk": -1}}`, 'is damaged'],
     [`{"clipscope": 1, ${prompts}, "selection": {"side": "both"}}`, 'is damaged'],
     [`{"clipscope": 1, ${prompts}, "selection": {"layer": 1.5}}`, 'is damaged'],
     [`{"clipscope": 1, ${prompts}, "selection": {"stage": "first"}}`, 'is damaged'],

@@ -8,6 +8,7 @@ export interface Shared {
   readonly work: Work;
   readonly selection: {
     readonly side: Side;
+    readonly chunk: number;
     readonly layer: number;
     readonly head: number;
     readonly stage: Stage;
@@ -31,14 +32,14 @@ export function isSharedLink(hash: string): boolean {
   return hash.startsWith(linkStart);
 }
 
-export function shared({ prompts, options, recognised, side, layer, head, stage }: Facts): Shared {
-  return { work: { prompts, options, recognised }, selection: { side, layer, head, stage } };
+export function shared({ prompts, options, side, chunk, layer, head, stage }: Facts): Shared {
+  return { work: { prompts, options }, selection: { side, chunk, layer, head, stage } };
 }
 
 /** JSON, the same in links and in files. */
 export function writeShared({ work, selection }: Shared, indent?: number): string {
-  const { prompts, options, recognised } = work;
-  return JSON.stringify({ clipscope: version, prompts, options, recognised, selection }, null, indent);
+  const { prompts, options } = work;
+  return JSON.stringify({ clipscope: version, prompts, options, selection }, null, indent);
 }
 
 /** Throws SharedError where a field that is known is not as it should be; fields that are not known are passed over. */
@@ -49,21 +50,19 @@ export function readShared(json: string): Shared {
   } catch {
     throw new SharedError('is damaged or cut off');
   }
-  const { clipscope, prompts, options, recognised, selection } = record(stored);
+  const { clipscope, prompts, options, selection } = record(stored);
   if (clipscope === undefined) throw new SharedError('holds no prompt of this page');
   if (!count(clipscope) || (clipscope as number) > version) throw new SharedError('was made by a newer version');
   const texts = record(prompts);
   const { positive, negative = '' } = texts;
   if (typeof positive !== 'string' || typeof negative !== 'string') throw new SharedError('holds no prompt');
   const read = readOptions(record(options));
-  if (read.bad.length > 0) throw new SharedError(`chooses a ${read.bad[0]} that is not known here`);
-  const { steps = null, clipSkip = null } = record(recognised);
-  const { side = 'positive', layer = 0, head = 0, stage = 'last' } = record(selection);
+  if (read.bad.length > 0) throw new SharedError(`has a value for “${read.bad[0]}” that is not known here`);
+  const { side = 'positive', chunk = 0, layer = 0, head = 0, stage = 'last' } = record(selection);
   const isNumber = (value: unknown): value is number => value === 0 || count(value) !== null;
   const isRight =
-    (steps === null || count(steps)) &&
-    (clipSkip === null || count(clipSkip)) &&
     sides.includes(side as Side) &&
+    isNumber(chunk) &&
     isNumber(layer) &&
     isNumber(head) &&
     (stage === 'last' || isNumber(stage));
@@ -72,9 +71,8 @@ export function readShared(json: string): Shared {
     work: {
       prompts: { positive: asTyped(positive), negative: asTyped(negative) },
       options: read.options,
-      recognised: steps || clipSkip ? { steps: count(steps), clipSkip: count(clipSkip) } : null,
     },
-    selection: { side: side as Side, layer, head, stage },
+    selection: { side: side as Side, chunk, layer, head, stage },
   };
 }
 

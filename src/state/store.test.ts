@@ -4,11 +4,20 @@ import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
+import { defaultOptions } from '../weighting/pipeline.ts';
 import type { Encoded, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import type { Memory } from './memory.ts';
-import { encoderStatus, prepared, shownEncoded, shownHead, shownLayer } from './selectors.ts';
+import {
+  encoderStatus,
+  prepared,
+  shownChunk,
+  shownEncoded,
+  shownHead,
+  shownLayer,
+  shownWeighted,
+} from './selectors.ts';
 import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
@@ -62,7 +71,11 @@ function fakeClient() {
     encode(passes, want) {
       const { promise, resolve, reject } = deferred<Encoded>();
       const outputs = passes.map(
-        (): EncoderOutput => ({ lastHiddenState: new Float32Array(77 * 64), hiddenStates: new Map() }),
+        (): EncoderOutput => ({
+          lastHiddenState: new Float32Array(77 * 64).fill(1),
+          hiddenStates: new Map(want.hiddenStates.map((index) => [index, new Float32Array(77 * 64)])),
+          ...(want.attentions && { attentions: new Float32Array(1.6e6) }),
+        }),
       );
       encodes.push({
         passes,
@@ -127,7 +140,7 @@ describe('with an encoder', () => {
     loads()[0].answer(modelInfo('synthetic', 'full'));
     await settled();
     expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights)' });
-    expect(encodes()[0].passes).toEqual(prepared(store.getState(), 'positive')?.passes);
+    expect(encodes()[0].passes).toEqual(prepared(store.getState(), 'positive')?.chunks.map(({ pass }) => pass));
     expect(encodes()[0].want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });
     encodes()[0].answer(412.4);
     await settled();
@@ -150,9 +163,9 @@ describe('with an encoder', () => {
     setPrompt('positive', 'a (red:0.5) car');
     expect(encodes()).toHaveLength(2);
     // The same passes, not only equal ones: the pictures of masks and attention are not drawn again.
-    expect(prepared(store.getState(), 'positive')?.passes[0]).toBe(encodes()[1].passes[0]);
+    expect(shownChunk(store.getState())?.pass).toBe(encodes()[1].passes[0]);
     const shown = shownEncoded(store.getState());
-    expect(shown?.prepared.chunk.perTokenWeights[2]).toBe(0.5);
+    expect(shown?.chunk.perTokenWeights[2]).toBe(0.5);
     setPrompt('positive', 'a (blue:0.5) car');
     expect(encodes()).toHaveLength(3);
   });
@@ -172,12 +185,72 @@ describe('with an encoder', () => {
     expect(encodes()).toHaveLength(3);
   });
 
+  async function answerAll() {
+    for (let i = encodes().length - 1; i < encodes().length; i++) {
+      encodes()[i].answer();
+      await settled();
+    }
+  }
+
+  test('first the chunk on show with all its states, then what else the weighting reads', async () => {
+    await ready();
+    const { setPrompt, setOption, show } = store.getState();
+    setOption('syntax', 'compel');
+    expect(store.getState().options.weighting).toBe('compel-mask');
+    await answerAll();
+    const [first, then] = [encodes().length, encodes().length + 1];
+    setPrompt('positive', '("a (cat)0.5", "a dog").and()');
+    expect(encodes()[first]).toMatchObject({ passes: [{}], want: { attentions: true } });
+    encodes()[first].answer();
+    await settled();
+    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights), 3 passes to go' });
+    expect(shownEncoded(store.getState())).toBeDefined();
+    expect(shownWeighted(store.getState())).toBeUndefined();
+    expect(encodes()[then].want).toEqual({ hiddenStates: [], attentions: false });
+    expect(encodes()[then].passes).toHaveLength(3);
+    encodes()[then].answer();
+    await settled();
+    expect(status().phase).toBe('ready');
+    expect(shownWeighted(store.getState())?.embeds).toHaveLength(77 * 64);
+    show({ chunk: 1 });
+    expect(shownChunk(store.getState())).toMatchObject({ text: 1, index: 0 });
+    expect(encodes().at(-1)).toMatchObject({ passes: [{}], want: { attentions: true } });
+  });
+
+  test('clip skip asks for its hidden state where that was not read', async () => {
+    await ready();
+    const { setOption } = store.getState();
+    setOption('weighting', 'comfy');
+    const empty = encodes()[1];
+    expect(empty.want).toEqual({ hiddenStates: [], attentions: false });
+    await answerAll();
+    setOption('clipSkip', 2);
+    expect(encodes()[2].want).toEqual({ hiddenStates: [11], attentions: false });
+    expect(encodes()[2].passes).toEqual(empty.passes);
+  });
+
+  test('a prompt of more passes than are kept is encoded once, and then is there', async () => {
+    await ready();
+    store.getState().setOption('weighting', 'scale');
+    store.getState().setPrompt('positive', Array.from({ length: 40 }, (_, i) => `${i} cat`).join(' BREAK '));
+    for (let i = 1; i < encodes().length; i++) {
+      encodes()[i].answer();
+      await settled();
+    }
+    expect(
+      encodes()
+        .slice(1)
+        .map(({ passes }) => passes.length),
+    ).toEqual([1, 8, 8, 8, 8, 7]);
+    expect(status().phase).toBe('ready');
+  });
+
   test('the negative prompt is encoded when it is shown', async () => {
     await ready();
     store.getState().setPrompt('negative', 'blurry');
     expect(encodes()).toHaveLength(1);
     store.getState().show({ side: 'negative' });
-    expect(encodes()[1].passes).toEqual(prepared(store.getState(), 'negative')?.passes);
+    expect(encodes()[1].passes).toEqual(prepared(store.getState(), 'negative')?.chunks.map(({ pass }) => pass));
   });
 
   test('an encode is asked for once, however often the facts change meanwhile', async () => {
@@ -294,7 +367,8 @@ describe('with an encoder', () => {
       encodes().at(-1)?.answer();
       await settled();
     }
-    expect(store.getState().encoded.size).toBe(12);
+    // 96 MB, of 6.4 MB and 14 times 20 kB each.
+    expect(store.getState().encoded.size).toBe(14);
     expect(status().phase).toBe('ready');
   });
 
@@ -304,7 +378,7 @@ describe('with an encoder', () => {
     expect(store.getState().adapter).toEqual({ phase: 'missing', message: 'No adapter was found.' });
     expect(status().phase).toBe('idle');
     expect(loads()).toHaveLength(0);
-    expect(prepared(store.getState(), 'positive')?.chunk.tokens).toHaveLength(77);
+    expect(shownChunk(store.getState())?.chunk.tokens).toHaveLength(77);
   });
 });
 
@@ -315,9 +389,9 @@ describe('without WebGPU', () => {
     const store = createClipscopeStore(surroundings);
     await settled();
     store.getState().setPrompt('positive', 'a (red:1.3) car');
-    const shown = prepared(store.getState(), 'positive');
+    const shown = shownChunk(store.getState());
     expect([...(shown?.chunk.perTokenWeights.slice(0, 5) ?? [])]).toEqual([1, 1, 1.3, 1, 1]);
-    expect(shown?.passes[0].keyMask).toHaveLength(77);
+    expect(shown?.pass.keyMask).toHaveLength(77);
   });
 
   test('a vocabulary that does not come is said, and can be asked for again', async () => {
@@ -390,7 +464,7 @@ describe('what replaces the prompts', () => {
     prompt: 'a cat',
     negativePrompt: 'fog',
     parameters: new Map([
-      ['Steps', '20'],
+      ['Steps', '30'],
       ['Clip skip', '2'],
     ]),
   };
@@ -404,21 +478,22 @@ describe('what replaces the prompts', () => {
   test('infotext fills both prompts, says so, and can be taken back', () => {
     state().takeInfotext(infotext, 'Pasted');
     expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
-    expect(state().recognised).toEqual({ steps: 20, clipSkip: 2 });
-    expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 20 steps and clip skip 2.');
+    expect(state().options).toMatchObject({ steps: 30, step: 1, clipSkip: 2 });
+    expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
     const { before, after } = state().replaced ?? { before: {}, after: {} };
     state().setOption('mask', 'hf');
     state().restore(before);
     expect(state().prompts).toEqual(mine);
-    expect([state().recognised, state().replaced, state().options.mask]).toEqual([null, null, 'hf']);
+    expect([state().options, state().replaced]).toEqual([defaultOptions, null]);
     state().restore(after);
-    expect(state().recognised).toEqual({ steps: 20, clipSkip: 2 });
+    expect(state().options.clipSkip).toBe(2);
   });
 
-  test('infotext without numbers leaves none of the last picture', () => {
+  test('infotext without a clip skip has none, and is A1111’s', () => {
     state().takeInfotext(infotext, 'Pasted');
+    state().setOption('syntax', 'comfy');
     state().takeInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
-    expect(state().recognised).toBeNull();
+    expect(state().options).toMatchObject({ syntax: 'a1111', weighting: 'original', clipSkip: 1, steps: 30 });
     expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
   });
 

@@ -2,14 +2,24 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
-import { defaultOptions, type PromptOptions } from '../weighting/pipeline.ts';
+import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/pipeline.ts';
 import { type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
-import { type Facts, type Kept, requestName, type Side, type Theme, type WeightStep, type Work } from './facts.ts';
+import {
+  type EncodedPass,
+  type Facts,
+  type Kept,
+  requestName,
+  type Side,
+  type Theme,
+  type WeightStep,
+  type Work,
+} from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { readOpened } from './openFile.ts';
-import { missingPasses } from './selectors.ts';
+import { readOptions } from './options.ts';
+import { missingPasses, neededKeys } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions {
@@ -17,7 +27,7 @@ export interface Actions {
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
   setWeightStep(step: WeightStep): void;
-  show(selection: Partial<Pick<Facts, 'side' | 'layer' | 'head' | 'stage' | 'word'>>): void;
+  show(selection: Partial<Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'word'>>): void;
   /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
   replace(work: Partial<Work>, message: string): void;
   /** `from`: where it came from, as a sentence begins: "Pasted". */
@@ -25,7 +35,6 @@ export interface Actions {
   /** Puts back what a replacement replaced, or again what it put in its place. */
   restore(work: Partial<Work>): void;
   keepReplaced(): void;
-  forgetRecognised(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
   /** A picture's prompt, a saved prompt or a checkpoint; what is wrong with it ends as a notice. */
@@ -50,8 +59,8 @@ export interface Surroundings {
   readonly memory: Memory | null;
 }
 
-/** Outputs kept; one of the full-size encoder takes 6.7 MB. */
-const maxEncoded = 12;
+/** Bytes of outputs kept; one of the full-size encoder with all its states takes 6.7 MB. */
+const mostEncoded = 96e6;
 
 const firstVisit: Kept = {
   prompts: {
@@ -59,7 +68,6 @@ const firstVisit: Kept = {
     negative: 'low quality, (watermark:1.2)',
   },
   options: defaultOptions,
-  recognised: null,
   weightStep: 0.05,
   theme: 'system',
   syntheticSize: 'full',
@@ -69,16 +77,48 @@ const noWebGpu = 'This browser offers no WebGPU.';
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+/** With another syntax comes its program's own way of weighing, unless another was chosen. */
+function withOption<K extends keyof PromptOptions>(
+  options: PromptOptions,
+  name: K,
+  value: PromptOptions[K],
+): PromptOptions {
+  const changed = { ...options, [name]: value };
+  const isOwn = options.weighting === ownMethod[options.syntax];
+  if (name === 'syntax' && isOwn) return { ...changed, weighting: ownMethod[changed.syntax] };
+  return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
+}
+
+function bytesOf({ output }: EncodedPass): number {
+  const { lastHiddenState, hiddenStates, attentions } = output;
+  const states = [lastHiddenState, ...hiddenStates.values(), ...(attentions ? [attentions] : [])];
+  return states.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** The newest outputs, within what may be kept, and all that are needed. */
+function kept(encoded: readonly (readonly [string, EncodedPass])[], needed: ReadonlySet<string>) {
+  let bytes = 0;
+  return new Map(
+    [...new Map(encoded)]
+      .toReversed()
+      .filter(([key, pass]) => {
+        bytes += bytesOf(pass);
+        return bytes <= mostEncoded || needed.has(key);
+      })
+      .toReversed(),
+  );
+}
+
 /** The page's facts and what can be done to them. Finds a GPU, loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroundings): ClipscopeStore {
   const client = connect((message) => store.setState({ lost: message }));
   let nextNotice = 0;
-  const kept = recall(memory, firstVisit);
+  const recalled = recall(memory, firstVisit);
   /** The prompts that need not go into the history: those in it, and those nobody has changed. */
-  let noted = kept.prompts;
+  let noted = recalled.prompts;
 
   const store: ClipscopeStore = createStore((set, get) => ({
-    ...kept,
+    ...recalled,
     tokenizer: { phase: 'loading' },
     adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
     model: null,
@@ -92,13 +132,14 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     replaced: null,
     past: recallPast(memory) ?? [],
     side: 'positive',
+    chunk: 0,
     layer: 0,
     head: 0,
     stage: 'last',
     word: 'photorealistic',
 
     setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: asTyped(prompt) } }),
-    setOption: (name, value) => set({ options: { ...get().options, [name]: value } }),
+    setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     setTheme: (theme) => set({ theme }),
     setWeightStep: (weightStep) => set({ weightStep }),
     show: (selection) => set(selection),
@@ -110,20 +151,26 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     takeInfotext({ prompt, negativePrompt, parameters }, from) {
       const steps = parameterNumber(parameters, 'Steps');
       const clipSkip = parameterNumber(parameters, 'Clip skip');
+      const { options } = get();
       const parts = ['prompt', 'negative prompt'];
       if (steps) parts.push(steps === 1 ? '1 step' : `${steps} steps`);
       if (clipSkip) parts.push(`clip skip ${clipSkip}`);
       get().replace(
         {
           prompts: { positive: asTyped(prompt), negative: asTyped(negativePrompt) },
-          recognised: steps || clipSkip ? { steps, clipSkip } : null,
+          // A1111 writes no clip skip where there is none.
+          options: readOptions({
+            ...withOption(options, 'syntax', 'a1111'),
+            steps: steps ?? options.steps,
+            step: 1,
+            clipSkip: clipSkip ?? 1,
+          }).options,
         },
         `${from}: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.`,
       );
     },
     restore: (work) => set({ ...noting(), ...work, replaced: null }),
     keepReplaced: () => set({ replaced: null }),
-    forgetRecognised: () => set({ recognised: null }),
     async openLink(hash) {
       try {
         useShared(await readLink(hash), 'Opened from a link.');
@@ -205,18 +252,18 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
   let asked = '';
   async function encodeMissing(client: EncoderClient) {
     const { model, lost } = store.getState();
-    const passes = model && !lost ? missingPasses(store.getState()) : [];
-    const keys = passes.map(passKey).join(' ');
+    const missing = model && !lost ? missingPasses(store.getState()) : null;
+    const keys = missing?.keys ?? '';
     if (keys === asked) return;
     asked = keys;
-    if (!model || passes.length === 0) return;
-    const hiddenStates = Array.from({ length: model.config.numHiddenLayers + 1 }, (_, i) => i);
+    if (!missing) return;
+    const { passes, want } = missing;
     try {
-      const { outputs, stats } = await client.encode(passes, { hiddenStates, attentions: true });
-      const { model: modelNow, encoded } = store.getState();
-      if (modelNow !== model) return;
-      const kept = [...encoded, ...outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const)];
-      store.setState({ encoded: new Map(kept.slice(-maxEncoded)), encodeFailure: null });
+      const { outputs, stats } = await client.encode(passes, want);
+      const now = store.getState();
+      if (now.model !== model) return;
+      const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const);
+      store.setState({ encoded: kept([...now.encoded, ...added], neededKeys(now)), encodeFailure: null });
     } catch (error) {
       if (error instanceof SupersededError || store.getState().model !== model) return;
       store.setState({ encodeFailure: { keys, message: messageOf(error) } });
@@ -229,7 +276,6 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     if (
       state.prompts !== before.prompts ||
       state.options !== before.options ||
-      state.recognised !== before.recognised ||
       state.weightStep !== before.weightStep ||
       state.theme !== before.theme ||
       state.syntheticSize !== before.syntheticSize

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { type Theme, themes } from '../state/facts.ts';
-import { shownEncoded } from '../state/selectors.ts';
+import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
@@ -71,17 +71,21 @@ function Header() {
 }
 
 function Pictures() {
-  const fresh = useFacts(shownEncoded);
-  // While a new prompt is encoded, the last one stays on show, dimmed.
-  const [kept, setKept] = useState(fresh);
-  if (fresh && fresh !== kept) setKept(fresh);
-  const encoded = fresh ?? kept;
+  const encoded = useFacts(shownEncoded);
+  const weighted = useFacts(shownWeighted);
   return (
     <div className="column pictures">
-      <Attention encoded={encoded} stale={!fresh} />
+      <Attention encoded={useLast(encoded)} stale={!encoded} />
       <Masks />
-      <Embeddings encoded={encoded} stale={!fresh} />
+      <Embeddings weighted={useLast(weighted)} stale={!weighted} />
       <LazyVocabulary />
     </div>
   );
+}
+
+/** While a new prompt is encoded, the last one stays on show, dimmed. */
+function useLast<T>(now: T | undefined): T | undefined {
+  const [last, setLast] = useState(now);
+  if (now && now !== last) setLast(now);
+  return now ?? last;
 }

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, useMemo, useState } from 'react';
 import { attentionMask } from '../clip/masks.ts';
-import { type EncodedPrompt, shownConfig, shownHead, shownLayer, tokenLabels } from '../state/selectors.ts';
+import { type EncodedChunk, shownConfig, shownHead, shownLayer, tokenLabels } from '../state/selectors.ts';
 import { AttentionLines } from './AttentionLines.tsx';
 import { AttentionMatrix } from './AttentionMatrix.tsx';
 import { AttentionOverview } from './AttentionOverview.tsx';
@@ -15,7 +15,7 @@ type View = (typeof views)[number];
 
 const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Square root', log: 'Logarithmic' };
 
-export function Attention({ encoded, stale }: { encoded: EncodedPrompt | undefined; stale: boolean }) {
+export function Attention({ encoded, stale }: { encoded: EncodedChunk | undefined; stale: boolean }) {
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   const heads = useFacts((s) => shownConfig(s).numAttentionHeads);
   const layer = useFacts(shownLayer);
@@ -81,7 +81,7 @@ export function Attention({ encoded, stale }: { encoded: EncodedPrompt | undefin
 }
 
 interface MapsProps {
-  readonly encoded: EncodedPrompt;
+  readonly encoded: EncodedChunk;
   readonly stale: boolean;
   readonly view: View;
   readonly kind: ProbabilityKind;
@@ -95,14 +95,13 @@ interface MapsProps {
 function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsProps) {
   const show = useFacts((s) => s.show);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
-  const { config, prepared } = encoded;
+  const { config, chunk, pass, output } = encoded;
   const { numAttentionHeads: h, numHiddenLayers: N, maxPositionEmbeddings: L } = config;
-  const { tokens } = prepared.chunk;
-  const { attentions } = encoded.encoded[0].output;
+  const { tokens } = chunk;
+  const { attentions } = output;
   // The model may have changed under a picture that is still on show.
   const at = { layer: Math.min(layer, N - 1), head: Math.min(head, h - 1) };
   const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
-  const [pass] = prepared.passes;
   const mask = useMemo(() => attentionMask(pass), [pass]);
   // By value, because a change of weights alone must not redraw 144 maps.
   const kinds = tokens.map(({ kind }) => kind).join(' ');

@@ -1,7 +1,6 @@
 import { Fragment, useMemo, useRef, useState } from 'react';
 import type { Stage } from '../state/facts.ts';
-import { type EncodedPrompt, embedsOf, tokenLabels } from '../state/selectors.ts';
-import { meanRatio } from '../weighting/a1111.ts';
+import { tokenLabels, type WeightedEncoding } from '../state/selectors.ts';
 import { scale as scaled } from '../weighting/scale.ts';
 import { weightings } from './choices.ts';
 import { type ColourScale, signedScale } from './color.ts';
@@ -16,9 +15,9 @@ import { useDark, useFacts } from './useFacts.ts';
 import { Waiting } from './Waiting.tsx';
 
 /** [L, d] pictures of the encoder's states: what the U-Net gets before and after weighting, and the states inside. */
-export function Embeddings({ encoded, stale }: { encoded: EncodedPrompt | undefined; stale: boolean }) {
+export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | undefined; stale: boolean }) {
   const stage = useFacts((s) => s.stage);
-  const layers = useFacts((s) => encoded?.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
+  const layers = useFacts((s) => weighted?.encoded.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
   const show = useFacts((s) => s.show);
   const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
   return (
@@ -42,7 +41,7 @@ export function Embeddings({ encoded, stale }: { encoded: EncodedPrompt | undefi
           </select>
         </div>
       </header>
-      {encoded ? <States encoded={encoded} stale={stale} stage={shownStage} /> : <Waiting />}
+      {weighted ? <States weighted={weighted} stale={stale} stage={shownStage} /> : <Waiting />}
     </section>
   );
 }
@@ -55,16 +54,15 @@ interface Picture {
   readonly largest: number;
 }
 
-function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: boolean; stage: Stage }) {
-  const method = useFacts((s) => s.options.weighting);
+function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   const dark = useDark();
-  const { config, prepared } = encoded;
+  const { encoded, method, embeds, meanRatio } = weighted;
+  const { config, chunk, output, z } = encoded;
   const { hiddenSize: d } = config;
-  const { tokens, perTokenWeights } = prepared.chunk;
-  const { output } = encoded.encoded[0];
-  const before = stage === 'last' ? output.lastHiddenState : output.hiddenStates.get(stage);
-  const after = stage === 'last' ? embedsOf(encoded, method) : undefined;
+  const { tokens, perTokenWeights } = chunk;
+  const before = stage === 'last' ? z : output.hiddenStates.get(stage);
+  const after = stage === 'last' ? embeds : undefined;
   const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
 
   const own = useMemo(() => before && reach(before), [before]);
@@ -93,7 +91,7 @@ function States({ encoded, stale, stage }: { encoded: EncodedPrompt; stale: bool
         ))}
         <StateReadout pictures={pictures} labels={labels} d={d} />
         {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
-        {after && method === 'original' && <MeanRatio z={before} weights={perTokenWeights} d={d} />}
+        {after && meanRatio && <MeanRatio z={before} weights={perTokenWeights} d={d} {...meanRatio} />}
         {stage !== 'last' && (
           <p className="help">
             Weights act on the last hidden state; the states inside the encoder do not know of them.
@@ -157,10 +155,18 @@ function StateReadout({ pictures, labels, d }: StateReadoutProps) {
   );
 }
 
+interface MeanRatioProps {
+  readonly z: Float32Array;
+  readonly weights: Float64Array;
+  readonly d: number;
+  readonly ratio: number;
+  readonly texts: number;
+}
+
 /** What "Original" does to the whole chunk, in numbers. */
-function MeanRatio({ z, weights, d }: { z: Float32Array; weights: Float64Array; d: number }) {
-  const { before, after, ratio } = useMemo(
-    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)), ratio: meanRatio(z, weights, d) }),
+function MeanRatio({ z, weights, d, ratio, texts }: MeanRatioProps) {
+  const { before, after } = useMemo(
+    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)) }),
     [z, weights, d],
   );
   const isOdd = !(ratio > 0.5 && ratio < 2);
@@ -180,6 +186,12 @@ function MeanRatio({ z, weights, d }: { z: Float32Array; weights: Float64Array; 
           <dd>× {exact(ratio)}</dd>
         </div>
       </dl>
+      {texts > 1 && (
+        <p className="help">
+          A1111 encodes the {texts} texts of the schedule together and takes one mean over all of them: the ratio is
+          theirs, not that of the two means above.
+        </p>
+      )}
       {isOdd && (
         <p className="warning">
           The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “Original” distorts the

@@ -105,7 +105,7 @@ function detailsLine(facts: Facts): string {
   const { description, software } = adapter.info;
   const parts = [software ? `${description} (software)` : description];
   if (model) parts.push(model.dtype, `${bytes(model.gpuBytes)} on the GPU`);
-  const stats = shownEncoded(facts)?.encoded[0].stats;
+  const stats = shownEncoded(facts)?.stats;
   if (stats) parts.push(`${stats.rowsComputed} of ${stats.rowsTotal} rows`, `${stats.dispatches} dispatches`);
   return parts.join(' · ');
 }

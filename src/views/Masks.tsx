@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import { attentionMask, causalMask } from '../clip/masks.ts';
-import { prepared, tokenLabels } from '../state/selectors.ts';
+import { shownChunk, tokenLabels } from '../state/selectors.ts';
 import { masks } from './choices.ts';
 import { flatScale } from './color.ts';
 import { Heatmap, tokenCells } from './Heatmap.tsx';
@@ -11,8 +11,8 @@ import { useDark, useFacts } from './useFacts.ts';
 
 /** The causal mask, the PAD mask as every query sees it, and their product: what attention is allowed to see. */
 export function Masks() {
-  const pass = useFacts((s) => prepared(s, s.side)?.passes[0]);
-  const tokens = useFacts((s) => prepared(s, s.side)?.chunk.tokens);
+  const pass = useFacts((s) => shownChunk(s)?.pass);
+  const tokens = useFacts((s) => shownChunk(s)?.chunk.tokens);
   const tokenizer = useFacts((s) => s.tokenizer);
   const mode = useFacts((s) => s.options.mask);
   const dark = useDark();

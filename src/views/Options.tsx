@@ -1,50 +1,82 @@
+import { useId, useState } from 'react';
+import { comfyUnits } from '../clip/comfyTokens.ts';
 import { maskModes } from '../clip/masks.ts';
 import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
-import { weightingMethods } from '../weighting/pipeline.ts';
-import { type Choice, masks, tokenizers, weightings } from './choices.ts';
+import { methodNames, optionValues } from '../state/options.ts';
+import { shownConfig } from '../state/selectors.ts';
+import { tokenNormalisations } from '../weighting/normalise.ts';
+import { normalisedMethods, type PromptOptions } from '../weighting/pipeline.ts';
+import {
+  bracketChoices,
+  type Choice,
+  comfyUnitChoices,
+  masks,
+  normalisations,
+  splits,
+  tokenizers,
+  weightings,
+} from './choices.ts';
 import { useFacts } from './useFacts.ts';
 
 /** What may differ between the programs that run this encoder. Each choice is explained beside the picture it changes. */
 export function Options() {
-  const options = useFacts((s) => s.options);
-  const setOption = useFacts((s) => s.setOption);
+  const { syntax, weighting } = useFacts((s) => s.options);
+  const isNormalised = normalisedMethods.includes(weighting);
+  const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   return (
     <div className="settings">
-      <Setting
-        label="Mask"
-        values={maskModes}
-        choices={masks}
-        value={options.mask}
-        onChange={(mask) => setOption('mask', mask)}
-      />
-      <Setting
-        label="Weighting"
-        values={weightingMethods}
-        choices={weightings}
-        value={options.weighting}
-        onChange={(weighting) => setOption('weighting', weighting)}
-      />
-      <Setting
+      <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} helpId="weighting-help" />
+      {isNormalised && (
+        <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
+      )}
+      <Choose label="Mask" name="mask" values={maskModes} choices={masks} helpId="mask-help" />
+      <Choose
         label="Tokenizer"
+        name="tokenizer"
         values={tokenizerFlavours}
         choices={tokenizers}
-        value={options.tokenizer}
-        onChange={(tokenizer) => setOption('tokenizer', tokenizer)}
+        helpId="tokenizer-help"
       />
+      <Count
+        label="Clip skip"
+        name="clipSkip"
+        most={layers + 1}
+        title="As A1111 counts: 1 is the last layer, which is no skip. Diffusers’ clip_skip is one less."
+      />
+      {syntax === 'a1111' && (
+        <>
+          <Choose label="Brackets" name="brackets" values={optionValues.brackets} choices={bracketChoices} />
+          <Count label="Steps" name="steps" title="Sampling steps, which schedules such as [a:b:0.5] count in." />
+          <Count
+            label="Comma backtracking"
+            name="commaPaddingBacktrack"
+            title="A full chunk is split at its last comma if that is no more tokens back than this. A1111’s default is 20; 0 never does."
+          />
+        </>
+      )}
+      {syntax === 'compel' && <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />}
+      {syntax === 'comfy' && (
+        <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
+      )}
     </div>
   );
 }
 
-interface SettingProps<T extends string> {
+type NameOf<T> = { [K in keyof PromptOptions]: PromptOptions[K] extends T ? K : never }[keyof PromptOptions];
+
+interface ChooseProps<K extends NameOf<string>> {
   readonly label: string;
-  readonly values: readonly T[];
-  readonly choices: Record<T, Choice>;
-  readonly value: T;
-  onChange(value: T): void;
+  readonly name: K;
+  readonly values: readonly PromptOptions[K][];
+  readonly choices: Record<PromptOptions[K], Choice>;
+  /** The help that stands by a picture; without it the choice's own is the description. */
+  readonly helpId?: string;
 }
 
-function Setting<T extends string>({ label, values, choices, value, onChange }: SettingProps<T>) {
-  const id = label.toLowerCase();
+function Choose<K extends NameOf<string>>({ label, name, values, choices, helpId }: ChooseProps<K>) {
+  const value = useFacts((s) => s.options[name]);
+  const setOption = useFacts((s) => s.setOption);
+  const id = useId();
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -52,8 +84,8 @@ function Setting<T extends string>({ label, values, choices, value, onChange }: 
         id={id}
         value={value}
         title={choices[value].help}
-        aria-describedby={`${id}-help`}
-        onChange={(event) => onChange(event.target.value as T)}
+        aria-describedby={helpId}
+        onChange={(event) => setOption(name, event.target.value as PromptOptions[K])}
       >
         {values.map((choice) => (
           <option key={choice} value={choice}>
@@ -61,6 +93,41 @@ function Setting<T extends string>({ label, values, choices, value, onChange }: 
           </option>
         ))}
       </select>
+    </div>
+  );
+}
+
+interface CountProps {
+  readonly label: string;
+  readonly name: 'clipSkip' | 'steps' | 'commaPaddingBacktrack';
+  readonly most?: number;
+  readonly title: string;
+}
+
+/** A whole number. What is typed counts when it is one that may be; else the last one does. */
+function Count({ label, name, most = optionValues[name].most, title }: CountProps) {
+  const value = useFacts((s) => s.options[name]);
+  const setOption = useFacts((s) => s.setOption);
+  const id = useId();
+  const [typed, setTyped] = useState<string | null>(null);
+  const { least } = optionValues[name];
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        min={least}
+        max={most}
+        step={1}
+        value={typed ?? Math.min(value, most)}
+        title={title}
+        onChange={({ target }) => {
+          setTyped(target.value);
+          if (target.validity.valid && target.value !== '') setOption(name, target.valueAsNumber);
+        }}
+        onBlur={() => setTyped(null)}
+      />
     </div>
   );
 }

@@ -71,9 +71,7 @@ export function PromptField({ side }: { side: Side }) {
     };
   }, []);
 
-  const tokens = ready?.chunk.tokens ?? [];
-  const count = ready ? tokens.filter(({ kind }) => kind === 'text').length + ready.cut.length : null;
-  const room = tokens.length - 2;
+  const longest = ready?.texts.reduce((a, b) => (b.tokenCount > a.tokenCount ? b : a));
   const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
 
   return (
@@ -84,9 +82,9 @@ export function PromptField({ side }: { side: Side }) {
         <span className="label" id={ids.labelId} onClick={() => handle.current?.focus()}>
           {names[side]}
         </span>
-        {count !== null && (
-          <span className="count" data-over={count > room || undefined}>
-            {count} / {room} tokens
+        {longest && (
+          <span className="count" data-over={longest.tokenCount > longest.target || undefined}>
+            {longest.tokenCount} / {longest.target} tokens
           </span>
         )}
       </div>

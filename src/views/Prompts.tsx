@@ -1,8 +1,11 @@
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Side, sides } from '../state/facts.ts';
+import { syntaxChoices } from './choices.ts';
 import { Options } from './Options.tsx';
 import { PromptField } from './PromptField.tsx';
 import { PromptTools } from './PromptTools.tsx';
 import { Replaced } from './Replaced.tsx';
+import { Schedule } from './Schedule.tsx';
 import { useFacts } from './useFacts.ts';
 
 const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Negative' };
@@ -10,10 +13,24 @@ const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Nega
 export function Prompts() {
   const shown = useFacts((s) => s.side);
   const show = useFacts((s) => s.show);
+  const syntax = useFacts((s) => s.options.syntax);
+  const setOption = useFacts((s) => s.setOption);
   return (
     <section className="panel" id="prompts" aria-labelledby="prompts-title">
       <header>
         <h2 id="prompts-title">Prompts</h2>
+        <select
+          aria-label="Written for"
+          title={syntaxChoices[syntax].help}
+          value={syntax}
+          onChange={(event) => setOption('syntax', event.target.value as Syntax)}
+        >
+          {syntaxes.map((name) => (
+            <option key={name} value={name}>
+              {syntaxChoices[name].name}
+            </option>
+          ))}
+        </select>
         <fieldset className="segmented">
           <legend>Pictures show</legend>
           {sides.map((side) => (
@@ -30,6 +47,7 @@ export function Prompts() {
           <PromptField key={side} side={side} />
         ))}
       </div>
+      <Schedule />
       <PromptTools />
       <Options />
     </section>

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
 import type { PromptToken } from '../clip/tokens.ts';
 import { wordsOf } from '../clip/words.ts';
-import { prepared, tokenLabel, tokenLabels } from '../state/selectors.ts';
+import { prepared, shownChunk, tokenLabels } from '../state/selectors.ts';
 import { arrowFocus } from './arrowFocus.ts';
 import { tokenizers } from './choices.ts';
 import { type ColourScale, cssColour, weightScale } from './color.ts';
@@ -9,13 +9,12 @@ import { Legend } from './Legend.tsx';
 import { brief } from './numbers.ts';
 import { ChoiceHelp } from './Options.tsx';
 import { type Pointed, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { TokenStrip } from './TokenStrip.tsx';
 import { useDark, useFacts } from './useFacts.ts';
-
-/** Tokens listed as cut off. */
-const mostCut = 200;
 
 export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
+  const shownRow = useFacts(shownChunk);
   const tokenizer = useFacts((s) => s.tokenizer);
   const loadTokenizer = useFacts((s) => s.loadTokenizer);
   const flavour = useFacts((s) => s.options.tokenizer);
@@ -27,7 +26,7 @@ export function TokenTable() {
   const focused = useRef<Pointed | null>(null);
   useMarks(body);
 
-  if (tokenizer.phase !== 'ready' || !shown)
+  if (tokenizer.phase !== 'ready' || !shown || !shownRow)
     return (
       <section className="panel" id="tokens" aria-labelledby="tokens-title">
         <h2 id="tokens-title">Tokens</h2>
@@ -44,8 +43,8 @@ export function TokenTable() {
       </section>
     );
 
-  const { tokens } = shown.chunk;
-  const { keyMask } = shown.passes[0];
+  const { tokens } = shownRow.chunk;
+  const { keyMask } = shownRow.pass;
   const labels = tokenLabels(tokens, tokenizer.tokenizer);
   const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
@@ -72,6 +71,7 @@ export function TokenTable() {
         <h2 id="tokens-title">Tokens</h2>
         <Legend title="Weight" scale={scale} />
       </header>
+      <TokenStrip prepared={shown} shown={shownRow} tokenizer={tokenizer.tokenizer} scale={scale} />
       <table className="tokens" aria-labelledby="tokens-title">
         <thead>
           <tr>
@@ -140,23 +140,6 @@ export function TokenTable() {
           })}
         </tbody>
       </table>
-      {shown.cut.length > 0 && (
-        <div className="cut-off">
-          <p>
-            {shown.cut.length === 1
-              ? 'One more token does not fit into the 75 and has no effect:'
-              : `${shown.cut.length} more tokens do not fit into the 75 and have no effect:`}
-          </p>
-          <ul>
-            {shown.cut.slice(0, mostCut).map((token, i) => (
-              <li key={i} title={`${token.text}, id ${token.id}`}>
-                {tokenLabel(token, tokenizer.tokenizer)}
-              </li>
-            ))}
-            {shown.cut.length > mostCut && <li className="muted">and {shown.cut.length - mostCut} more</li>}
-          </ul>
-        </div>
-      )}
       <ChoiceHelp label="Tokenizer" choice={tokenizers[flavour]} />
     </section>
   );

@@ -1,109 +1,237 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { clipTiny } from '../clip/config.ts';
-import type { Encode } from '../clip/encode.ts';
+import { describe, expect, test } from 'vitest';
 import { maskModes } from '../clip/masks.ts';
-import { referenceEncoder, toEncode } from '../clip/reference.ts';
-import { expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
-import { meanRatio } from './a1111.ts';
-import { defaultOptions, preparePrompt, promptEmbeds, type WeightingMethod, weightingMethods } from './pipeline.ts';
-import recorded from './recorded/index_a1111.json';
-
-interface Recorded {
-  readonly prompt: string;
-  readonly emphasis: string;
-  readonly tokens: number[][];
-  readonly multipliers: number[][];
-  readonly ratio_original_mean_over_new_mean?: number[];
-}
+import { syntaxes } from '../prompt/syntax.ts';
+import { type MethodName, methods } from './methods.ts';
+import {
+  defaultOptions,
+  type PromptOptions,
+  preparePrompt,
+  promptEmbeds,
+  promptPasses,
+  type Role,
+} from './pipeline.ts';
+import { d, fakeZ } from './testing/prompts.ts';
+import { withPasses } from './testing/reference.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
-const { hiddenSize: d } = clipTiny;
-const methods: Readonly<Record<string, WeightingMethod>> = { Original: 'original', 'No norm': 'scale', Ignore: 'none' };
-const prepare = (prompt: string, options = {}) => preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer);
+const prepare = (prompt: string, options: Partial<PromptOptions> = {}, role: Role = 'positive') =>
+  preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, role);
+const words = ({ chunks }: ReturnType<typeof prepare>) =>
+  chunks.map(({ chunk }) => chunk.tokens.filter(({ kind }) => kind === 'text').map(({ text }) => text.slice(0, -4)));
+const names = Object.keys(methods) as MethodName[];
 
-let encode: Encode;
-beforeAll(async () => {
-  encode = toEncode(await referenceEncoder(syntheticWeights(clipTiny)));
-});
-const want = { hiddenStates: [], attentions: false };
-
-describe('from prompt to conditioning, against the recording', () => {
-  test.each(Object.entries(recorded as Record<string, Recorded>))('%s', async (name, record) => {
-    const weighting = methods[record.emphasis];
-    const prepared = prepare(record.prompt, { weighting });
-    expect(Array.from(prepared.chunk.inputIds)).toEqual(record.tokens[0]);
-    expect(Array.from(prepared.chunk.perTokenWeights)).toEqual(record.multipliers[0]);
-    const outputs = await encode(prepared.passes, want);
-    const ratio = record.ratio_original_mean_over_new_mean?.[0];
-    if (ratio !== undefined)
-      expect(meanRatio(outputs[0].lastHiddenState, prepared.chunk.perTokenWeights, d)).toBeCloseTo(ratio, 8);
-    const embeds = promptEmbeds(prepared, outputs, weighting, d);
-    expectClose('promptEmbeds', embeds, recordedArray(`weighting/recorded/${name}.npy`).data, 5e-7);
-  });
-});
-
-test.each(weightingMethods)('a prompt without weights is the bare encoder output: %s', async (method) => {
-  const prepared = prepare('a photo of a cat');
-  const outputs = await encode(prepared.passes, want);
-  expect(promptEmbeds(prepared, outputs, method, d)).toEqual(outputs[0].lastHiddenState);
-});
+test.each(syntaxes.flatMap((syntax) => names.map((name) => [syntax, name] as const)))(
+  '%s, %s: a prompt without weights is the bare encoder output',
+  (syntax, weighting) => {
+    const prepared = prepare('a photo of a cat', { syntax, weighting });
+    expect(promptEmbeds(prepared, fakeZ, weighting)).toEqual([fakeZ(prepared.chunks[0].pass)]);
+    expect(promptPasses(prepared, weighting)).toHaveLength(1);
+  },
+);
 
 test('a weight changes the weights and nothing of what is encoded', () => {
   const plain = prepare('a photo of a (cat:1)');
   fc.assert(
     fc.property(fc.integer({ min: -300, max: 300 }), fc.constantFrom(...maskModes), (hundredths, mask) => {
       const weight = hundredths / 100;
-      const { chunk, passes } = prepare(`a photo of a (cat:${weight})`, { mask });
-      expect(Array.from(chunk.perTokenWeights.subarray(0, 7))).toEqual([1, 1, 1, 1, 1, weight, 1]);
-      expect(passes).toHaveLength(1);
-      expect(passes[0].inputIds).toEqual(plain.chunk.inputIds);
+      const { chunks } = prepare(`a photo of a (cat:${weight})`, { mask });
+      expect(chunks).toHaveLength(1);
+      expect(Array.from(chunks[0].chunk.perTokenWeights.subarray(0, 7))).toEqual([1, 1, 1, 1, 1, weight, 1]);
+      expect(chunks[0].pass.inputIds).toEqual(plain.chunks[0].pass.inputIds);
     }),
   );
 });
 
 test('ranges lead back to what was typed', () => {
   const prompt = 'a (red\\(ish\\):1.3) car';
-  const { chunk } = prepare(prompt);
-  const typed = chunk.tokens.flatMap(({ range }) => (range ? [prompt.slice(range.start, range.end)] : []));
+  const { tokens } = prepare(prompt).chunks[0].chunk;
+  const typed = tokens.flatMap(({ range }) => (range ? [prompt.slice(range.start, range.end)] : []));
   expect(typed).toEqual(['a', 'red', '\\(', 'ish', '\\)', 'car']);
 });
 
-test('tokens past the limit are counted, and shown where they are', () => {
-  const prompt = `${'cat '.repeat(74)}(cat dog bird:1.2)`;
-  const { chunk, cut, diagnostics } = prepare(prompt);
-  expect(chunk.tokens.at(-1)?.kind).toBe('eos');
-  expect(cut.map((token) => token.text)).toEqual(['dog</w>', 'bird</w>']);
-  const [warning] = diagnostics;
-  expect(warning).toMatchObject({ code: 'tokens-cut', severity: 'warning' });
-  expect(warning.message).toContain('75 tokens');
-  expect(warning.message).toContain('last 2 tokens are');
-  expect(prompt.slice(warning.start, warning.end)).toBe('dog bird');
-  expect(prepare('cat '.repeat(76)).diagnostics[0].message).toContain('the last token is');
-  expect(prepare('cat '.repeat(75)).diagnostics).toEqual([]);
-});
-
-test('BREAK is said not to split', () => {
-  const prompt = 'a cat BREAK a dog';
-  const { chunk, diagnostics } = prepare(prompt);
-  expect(chunk.tokens.slice(1, 5).map((token) => token.text)).toEqual(['a</w>', 'cat</w>', 'a</w>', 'dog</w>']);
-  const note = diagnostics.find(({ code }) => code === 'break-does-not-split');
-  expect(note?.severity).toBe('info');
-  expect(prompt.slice(note?.start, note?.end)).toBe('BREAK');
-});
-
 test('an EOS that was typed is not the end for the hf mask', () => {
-  const { chunk, passes } = prepare('a <|endoftext|> cat', { mask: 'hf' });
+  const [{ chunk, pass }] = prepare('a <|endoftext|> cat', { mask: 'hf' }).chunks;
   const eos = chunk.tokens.findIndex((token) => token.kind === 'eos');
   expect(eos).toBe(4);
-  expect(passes[0].keyMask.indexOf(0)).toBe(eos + 1);
+  expect(pass.keyMask.indexOf(0)).toBe(eos + 1);
 });
 
-test('an empty prompt is BOS, EOS and padding', () => {
-  const { chunk, cut, diagnostics } = prepare('');
-  expect(chunk.tokens.slice(0, 3).map((token) => token.kind)).toEqual(['bos', 'eos', 'pad']);
-  expect([cut, diagnostics]).toEqual([[], []]);
+test.each(syntaxes)('an empty prompt is one chunk of BOS, EOS and padding: %s', (syntax) => {
+  const { chunks, texts, diagnostics } = prepare('', { syntax });
+  expect(chunks).toHaveLength(1);
+  expect(chunks[0].chunk.tokens.slice(0, 3).map((token) => token.kind)).toEqual(['bos', 'eos', 'pad']);
+  expect(texts[0]).toMatchObject({ cut: [], tokenCount: 0, target: 75 });
+  expect(diagnostics.filter(({ code }) => code !== 'nothing-to-encode')).toEqual([]);
+});
+
+describe('A1111', () => {
+  test('a long prompt is several chunks, split at a comma that is near', () => {
+    const prompt = `${'cat '.repeat(70)}, ${'dog '.repeat(10)}`;
+    const counts = (options = {}) => words(prepare(prompt, options)).map((chunk) => chunk.length);
+    expect(counts()).toEqual([71, 10]);
+    expect(counts({ commaPaddingBacktrack: 0 })).toEqual([75, 6]);
+    const { texts } = prepare(prompt);
+    expect(texts[0]).toMatchObject({ tokenCount: 75 + 10, target: 150, cut: [] });
+    const [embeds] = promptEmbeds(prepare(prompt), fakeZ, 'none');
+    expect(embeds).toHaveLength(2 * 77 * d);
+  });
+
+  test('BREAK begins a chunk', () => {
+    expect(words(prepare('a cat BREAK a dog'))).toEqual([
+      ['a', 'cat'],
+      ['a', 'dog'],
+    ]);
+  });
+
+  test('AND makes conditionings of their own, in a positive prompt', () => {
+    const prompt = 'a cat :1.2 AND a dog BREAK grass';
+    const { texts, chunks, conditionings } = prepare(prompt);
+    expect(texts.map(({ operator, weight }) => [operator, weight])).toEqual([
+      ['AND', 1.2],
+      ['AND', 1],
+    ]);
+    expect(chunks.map(({ text, index }) => [text, index])).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(conditionings.map(({ weight }) => weight)).toEqual([1.2, 1]);
+    expect(promptEmbeds(prepare(prompt), fakeZ, 'original').map((embeds) => embeds.length / 77 / d)).toEqual([1, 2]);
+    expect(prepare(prompt, {}, 'negative').texts).toHaveLength(1);
+  });
+
+  test('the text of the step is encoded, and the others are inactive', () => {
+    const prompt = 'a [cat:dog:0.5] on [grass|sand]';
+    const at = (step: number) => prepare(prompt, { steps: 10, step });
+    expect([1, 2, 6, 7, 10].map((step) => words(at(step))[0].join(' '))).toEqual([
+      'a cat on grass',
+      'a cat on grass',
+      'a cat on grass',
+      'a dog on sand',
+      'a dog on grass',
+    ]);
+    const inactive = (step: number) => at(step).inactive.map(({ start, end }) => prompt.slice(start, end));
+    expect(inactive(1)).toEqual(['[', ':dog:0.5]', '[', '|sand]']);
+    expect(inactive(7)).toEqual(['[cat:', ':0.5]', '[grass|', ']']);
+    expect(at(1).texts[0].steps).toHaveLength(10);
+  });
+
+  test('networks and comments are taken out and named', () => {
+    const { networks, chunks, nodes } = prepare('a cat <lora:fur:0.8> # soft\non grass');
+    expect(networks.map(({ kind, name, args }) => [kind, name, args])).toEqual([['lora', 'fur', ['fur', '0.8']]]);
+    expect(nodes.some(({ type }) => type === 'comment')).toBe(true);
+    expect(chunks[0].chunk.tokens.filter(({ kind }) => kind === 'text')).toHaveLength(4);
+  });
+
+  test('brackets can be text, as with the emphasis mode None', () => {
+    const { chunks } = prepare('a (cat:1.5)', { brackets: 'text' });
+    expect(chunks[0].chunk.perTokenWeights.every((weight) => weight === 1)).toBe(true);
+    expect(chunks[0].chunk.tokens[2].text).toBe('(</w>');
+  });
+});
+
+describe('Compel', () => {
+  const syntax = 'compel';
+
+  test('what does not fit is cut off, counted and shown, unless it is split', () => {
+    const prompt = `${'cat '.repeat(74)}(cat dog bird)1.2`;
+    const { texts, diagnostics } = prepare(prompt, { syntax });
+    expect(texts[0].cut.map(({ text }) => text)).toEqual(['dog</w>', 'bird</w>']);
+    const [warning] = diagnostics;
+    expect(warning).toMatchObject({ code: 'tokens-cut', severity: 'warning' });
+    expect(warning.message).toContain('75 tokens');
+    expect(warning.message).toContain('last 2 tokens are');
+    expect(prompt.slice(warning.start, warning.end)).toBe('dog bird');
+    expect(prepare('cat '.repeat(76), { syntax }).diagnostics[0].message).toContain('the last token is');
+    const split = prepare(prompt, { syntax, split: 'BRUTAL' });
+    expect(split.chunks).toHaveLength(2);
+    expect(split.diagnostics).toEqual([]);
+  });
+
+  test('the parts of .and() follow each other in one conditioning', () => {
+    const prepared = prepare('("a cat", "a dog").and(1, 0.5)', { syntax });
+    expect(prepared.texts.map(({ operator, weight }) => [operator, weight])).toEqual([
+      ['and', 1],
+      ['and', 0.5],
+    ]);
+    const embeds = promptEmbeds(prepared, fakeZ, 'compel-mask');
+    expect(embeds.map(({ length }) => length)).toEqual([2 * 77 * d]);
+    expect(embeds[0].subarray(0, 77 * d)).toEqual(fakeZ(prepared.chunks[0].pass));
+  });
+
+  test('a blend is a mean', () => {
+    const prepared = prepare('("a cat", "a dog").blend(1, 3)', { syntax });
+    expect(prepared.texts.map(({ operator, weight }) => [operator, weight])).toEqual([
+      ['blend', 1],
+      ['blend', 3],
+    ]);
+    const [a, b] = prepared.chunks.map(({ pass }) => fakeZ(pass));
+    const [embeds] = promptEmbeds(prepared, fakeZ, 'compel-mask');
+    expect(embeds).toEqual(a.map((value, i) => (value + 3 * b[i]) / 4));
+  });
+
+  test('down-weighting asks for the prompt without the words', () => {
+    const prepared = prepare('a (cat)0.5', { syntax });
+    expect(promptPasses(prepared, 'compel-mask')).toHaveLength(3);
+    expect(promptPasses(prepared, 'scale')).toHaveLength(1);
+  });
+});
+
+describe('ComfyUI', () => {
+  test('inner weights are absolute', () => {
+    const { chunks } = prepare('(a (cat:2):3)', { syntax: 'comfy' });
+    expect(Array.from(chunks[0].chunk.perTokenWeights.subarray(1, 3))).toEqual([3, 2]);
+  });
+
+  test('embeddings are named', () => {
+    expect(prepare('a embedding:bad_hands, (cat embedding:x:1.2)', { syntax: 'comfy' }).networks).toHaveLength(2);
+  });
+});
+
+test('a normalisation is of the methods that have one', () => {
+  const weights = (weighting: MethodName) =>
+    prepare('a (bicycle apricots:2)', { syntax: 'comfy', weighting, normalisation: 'mean' }).texts[0].weighted.chunks[0]
+      .perTokenWeights[2];
+  expect(weights('scale')).toBe(2);
+  expect(weights('adv-compel')).toBeLessThan(2);
+});
+
+test('nothing typed makes it throw, and every pass asked for is one that exists', () => {
+  const text = fc
+    .array(
+      fc.constantFrom(
+        ...'()[]{}:|<>\\#.,+-"\n 1.5',
+        ' AND ',
+        ' BREAK ',
+        'cat',
+        '.and()',
+        '.blend(',
+        '<lora:',
+        '😀',
+        '\ud800',
+      ),
+    )
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(
+      text,
+      fc.constantFrom(...syntaxes),
+      fc.constantFrom(...names),
+      fc.nat(9),
+      (prompt, syntax, name, at) => {
+        const prepared = prepare(prompt, { syntax, weighting: name, steps: 10, step: at + 1 });
+        for (const { start, end } of [...prepared.diagnostics, ...prepared.inactive, ...prepared.texts]) {
+          expect(start).toBeGreaterThanOrEqual(0);
+          expect(end).toBeGreaterThanOrEqual(start);
+          expect(end).toBeLessThanOrEqual(prompt.length);
+        }
+        const embeds = withPasses(promptPasses(prepared, name), fakeZ, (z) => promptEmbeds(prepared, z, name));
+        expect(embeds).toHaveLength(prepared.conditionings.length);
+      },
+    ),
+    { numRuns: 400 },
+  );
 });

@@ -1,26 +1,47 @@
 /**
- * The road: prompt → fragments → tokens → ids and weights → masks → passes → *encode* → weighting → promptEmbeds.
- * Everything here is pure and synchronous; whatever runs the encoder (clip/encode.ts) stands between the two functions.
+ * The road: prompt → fragments → tokens → chunks of ids and weights → masks → passes → *encode* → weighting → promptEmbeds.
+ * Everything here is pure and synchronous; whatever runs the encoder (clip/encode.ts) stands between `promptPasses` and
+ * `promptEmbeds`.
  */
-import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
-import { encoderPass, type MaskMode } from '../clip/masks.ts';
+import { chunkTokens, emptyChunk } from '../clip/chunks.ts';
+import { type ComfyUnit, comfyTokens } from '../clip/comfyTokens.ts';
+import { compelTokens, type SplitMode } from '../clip/compelTokens.ts';
+import type { EncoderPass } from '../clip/encode.ts';
+import type { MaskMode } from '../clip/masks.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
-import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from '../clip/tokens.ts';
-import type { Diagnostic, ParsedPrompt } from '../prompt/ast.ts';
-import { type PromptSyntax, parsePrompt } from '../prompt/syntax.ts';
-import { a1111Original } from './a1111.ts';
-import { scale } from './scale.ts';
-
-/** A1111's "Original", "No norm" and "Ignore". */
-export const weightingMethods = ['original', 'scale', 'none'] as const;
-export type WeightingMethod = (typeof weightingMethods)[number];
+import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
+import { type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111Prompt.ts';
+import type { Diagnostic, Fragment, NetworkNode, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
+import { parseComfy } from '../prompt/comfy.ts';
+import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel.ts';
+import { entryAtCall } from '../prompt/schedule.ts';
+import type { Syntax } from '../prompt/syntax.ts';
+import type { ClipSkip } from './clipSkip.ts';
+import { type Composition, compose, compositionPasses } from './composition.ts';
+import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
+import { type MethodName, methods } from './methods.ts';
+import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
+import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
 
 export interface PromptOptions {
-  readonly syntax: PromptSyntax;
+  readonly syntax: Syntax;
   readonly tokenizer: TokenizerFlavour;
   readonly mask: MaskMode;
-  readonly weighting: WeightingMethod;
+  readonly weighting: MethodName;
+  /** ADV_CLIP_emb: what happens to the weights before a method of its, or ComfyUI's, applies them. */
+  readonly normalisation: TokenNormalisation;
+  readonly clipSkip: ClipSkip;
+  /** A1111: whether brackets weigh; `text` is its emphasis mode "None". */
+  readonly brackets: 'weights' | 'text';
+  /** A1111: sampling steps, and the one whose text is encoded, from 1. */
+  readonly steps: number;
+  readonly step: number;
+  /** A1111: tokens after the last comma that may move to the next chunk. */
+  readonly commaPaddingBacktrack: number;
+  /** Compel: where a long prompt is split; `cut` keeps one chunk, as `Compel(…)` does by default. */
+  readonly split: SplitMode | 'cut';
+  readonly comfyUnit: ComfyUnit;
 }
 
 /** What A1111 does. */
@@ -29,69 +50,272 @@ export const defaultOptions: PromptOptions = {
   tokenizer: 'hf-slow-ftfy',
   mask: 'causal',
   weighting: 'original',
+  normalisation: 'none',
+  clipSkip: 1,
+  brackets: 'weights',
+  steps: 20,
+  step: 1,
+  commaPaddingBacktrack: 20,
+  split: 'cut',
+  comfyUnit: 'segments',
 };
+
+/** How each program weighs. */
+export const ownMethod: Readonly<Record<Syntax, MethodName>> = {
+  a1111: 'original',
+  compel: 'compel-mask',
+  comfy: 'comfy',
+};
+
+export type Role = 'positive' | 'negative';
+
+/** Those of ComfyUI's nodes, which ADV_CLIP_emb normalises weights for. */
+export const normalisedMethods: readonly MethodName[] = [
+  'comfy',
+  'adv-a1111',
+  'adv-compel',
+  'adv-comfy++',
+  'adv-down-weight',
+];
+
+/** What is encoded by itself: a part of A1111's AND or of Compel's .and() or .blend(), else the whole prompt. */
+export interface PreparedText extends Range {
+  /** What combines it with the others; null where it is the only one. */
+  readonly operator: 'AND' | 'and' | 'blend' | null;
+  /** By how much it counts there: A1111's guidance, Compel's weights. */
+  readonly weight: number;
+  readonly fragments: readonly Fragment[];
+  readonly chunks: readonly TokenChunk[];
+  /** Tokens past the last chunk: they have no effect. */
+  readonly cut: readonly PromptToken[];
+  /** As the program counts them, against a multiple of 75. */
+  readonly tokenCount: number;
+  readonly target: number;
+  readonly weighted: WeightedPrompt;
+  /** A1111: the texts of a schedule, each to the last step (from 1) that it is for; one where nothing changes. */
+  readonly steps: readonly PromptStep[];
+}
+
+/** One row of the encoder's input, and where it belongs. */
+export interface PreparedChunk {
+  readonly chunk: TokenChunk;
+  readonly pass: EncoderPass;
+  /** Index into the prompt's texts, and into that text's chunks. */
+  readonly text: number;
+  readonly index: number;
+}
 
 /** All that is known of a prompt before any weights are loaded. */
 export interface PreparedPrompt {
-  readonly parsed: ParsedPrompt;
-  readonly chunk: TokenChunk;
-  /** Tokens past the encoder's length: they have no effect. */
-  readonly cut: readonly PromptToken[];
-  /** What to encode, in order: one pass today. */
-  readonly passes: readonly EncoderPass[];
-  /** The parser's, then those of this road. */
+  readonly source: string;
+  /** What to highlight. */
+  readonly nodes: readonly Node[];
+  /** What was typed and is not encoded at this step. */
+  readonly inactive: readonly Range[];
+  readonly networks: readonly NetworkNode[];
+  readonly texts: readonly PreparedText[];
+  /** Those of all texts in a row. */
+  readonly chunks: readonly PreparedChunk[];
+  /** One for each part of an A1111 AND, else one. */
+  readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
+  /** Those of the parser, then those of this road, by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function preparePrompt(prompt: string, options: PromptOptions, tokenizer: Tokenizer): PreparedPrompt {
-  const parsed = parsePrompt(prompt, options.syntax);
-  const tokens = fragmentTokens(parsed.fragments, tokenizer, options.tokenizer);
-  const { chunk, cut } = normaliseLength(tokens, tokenizer);
-  const eos = chunk.tokens.findIndex((token) => token.kind === 'eos');
+/** Never throws. */
+export function preparePrompt(
+  prompt: string,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  role: Role = 'positive',
+): PreparedPrompt {
+  const { nodes, inactive, networks, texts, conditionings, diagnostics } = prepare[options.syntax](
+    prompt,
+    options,
+    tokenizer,
+    role,
+  );
   return {
-    parsed,
-    chunk,
-    cut,
-    passes: [encoderPass(chunk.inputIds, options.mask, eos)],
-    diagnostics: [...parsed.diagnostics, ...breakDiagnostics(parsed), ...cutDiagnostics(cut, chunk.tokens.length - 2)],
+    source: prompt,
+    nodes,
+    inactive,
+    networks,
+    texts,
+    chunks: texts.flatMap(({ chunks, weighted }, text) =>
+      chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
+    ),
+    conditionings,
+    diagnostics: [...diagnostics, ...texts.flatMap(cutDiagnostics)].sort((a, b) => a.start - b.start),
   };
 }
 
-/** The conditioning [L, d] of the outputs of `prepared.passes`. `none` returns the encoder's own array. */
-export function promptEmbeds(
-  prepared: PreparedPrompt,
-  outputs: readonly EncoderOutput[],
-  method: WeightingMethod,
-  d: number,
-): Float32Array {
-  const z = outputs[0].lastHiddenState;
-  const weights = prepared.chunk.perTokenWeights;
-  switch (method) {
-    case 'original':
-      return a1111Original(z, weights, d);
-    case 'scale':
-      return scale(z, weights, d);
-    case 'none':
-      return z;
-    default:
-      return method satisfies never;
-  }
+/** What has to be encoded for the conditioning by a method, beyond what is looked at. */
+export function promptPasses({ conditionings }: PreparedPrompt, method: MethodName): EncoderPass[] {
+  return distinct(conditionings.flatMap(({ composition }) => compositionPasses(methods[method], composition)));
 }
 
-function breakDiagnostics(parsed: ParsedPrompt): Diagnostic[] {
-  return parsed.fragments
-    .filter((fragment) => fragment.kind === 'break')
-    .map(({ start, end }) => ({
-      code: 'break-does-not-split',
-      severity: 'info',
-      message:
-        'BREAK does not split the prompt here: one row of 77 tokens is encoded, and the text after it goes on in the same row.',
+/**
+ * The conditionings [77·n, d], one for each of `prepared.conditionings`. `zOf` gives what was encoded of a pass, clip skip
+ * applied. By `none`, and where nothing is weighted, it is the encoder's own numbers.
+ */
+export function promptEmbeds({ conditionings }: PreparedPrompt, zOf: ZOf, method: MethodName): Float32Array[] {
+  return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
+}
+
+function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
+  return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
+}
+
+type Prepared = Omit<PreparedPrompt, 'source' | 'chunks'>;
+
+const prepare: Readonly<
+  Record<Syntax, (prompt: string, options: PromptOptions, tokenizer: Tokenizer, role: Role) => Prepared>
+> = { a1111: prepareA1111, compel: prepareCompel, comfy: prepareComfy };
+
+function prepareA1111(prompt: string, options: PromptOptions, tokenizer: Tokenizer, role: Role): Prepared {
+  const { mask, steps, step, commaPaddingBacktrack, tokenizer: flavour } = options;
+  const read = readA1111Prompt(prompt, { role });
+  const stepped = stepA1111Prompt(read, { steps, emphasis: options.brackets === 'weights' });
+  const empty = weightedPrompt([emptyChunk(tokenizer)], mask);
+  /** Steps with the same text share its parse, and so its chunks. */
+  const chunked = new Map<ParsedPrompt, ReturnType<typeof chunkTokens>>();
+  const chunksOf = ({ parsed }: PromptStep) => {
+    const known = chunked.get(parsed) ?? chunkTokens(parsed.fragments, tokenizer, { flavour, commaPaddingBacktrack });
+    chunked.set(parsed, known);
+    return known;
+  };
+  const current = stepped.parts.map((part) => entryAtCall(part.steps, step - 1));
+  const texts = stepped.parts.map((part, i): PreparedText => {
+    const { chunks, tokenCount, target } = chunksOf(current[i]);
+    const others = part.steps.filter((entry) => entry !== current[i]);
+    const batch = others.map((entry) => weightedPrompt(chunksOf(entry).chunks, mask).chunks);
+    const { start, end, weight } = read.parts[i];
+    return {
       start,
       end,
-    }));
+      operator: read.parts.length > 1 ? 'AND' : null,
+      weight,
+      fragments: current[i].parsed.fragments,
+      chunks,
+      cut: [],
+      tokenCount,
+      target,
+      weighted: normalised({ ...weightedPrompt(chunks, mask), batch }, options),
+      steps: part.steps,
+    };
+  });
+  return {
+    nodes: [...read.comments, ...read.networks, ...read.nodes, ...current.flatMap(({ parsed }) => parsed.nodes)],
+    inactive: inactiveRanges(read.nodes, current),
+    networks: read.networks,
+    texts,
+    conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
+    diagnostics: stepped.diagnostics,
+  };
 }
 
-function cutDiagnostics(cut: readonly PromptToken[], room: number): Diagnostic[] {
+/** What stands in a schedule or an alternation and not in the texts of this step. */
+function inactiveRanges(nodes: readonly Node[], current: readonly PromptStep[]): Range[] {
+  const changing = nodes
+    .flatMap((node) => (node.type === 'composite' ? node.parts.flatMap(({ children }) => children) : node))
+    .filter(({ type }) => type !== 'text');
+  if (changing.length === 0) return [];
+  const active = new Set(current.flatMap(({ text }) => text.starts));
+  const ranges: { start: number; end: number }[] = [];
+  for (const { start, end } of changing)
+    for (let at = start; at < end; at++) {
+      if (active.has(at)) continue;
+      const last = ranges.at(-1);
+      if (last?.end === at) last.end++;
+      else ranges.push({ start: at, end: at + 1 });
+    }
+  return ranges;
+}
+
+function prepareComfy(prompt: string, options: PromptOptions, tokenizer: Tokenizer): Prepared {
+  const { mask, comfyUnit: unit, tokenizer: flavour } = options;
+  const { nodes, fragments, diagnostics } = parseComfy(prompt);
+  const tokens = comfyTokens(fragments, tokenizer, { unit }, flavour);
+  const weighted = normalised(weightedPrompt(tokens.chunks, mask), options);
+  const text = { start: 0, end: prompt.length, operator: null, weight: 1, fragments, weighted, steps: [] };
+  return {
+    nodes,
+    inactive: [],
+    networks: networksOf(nodes),
+    texts: [{ ...text, chunks: tokens.chunks, cut: [], ...counted(tokens.chunks, []) }],
+    conditionings: [
+      { weight: 1, composition: single(weighted, weightedPrompt(comfyTokens([], tokenizer).chunks, mask)) },
+    ],
+    diagnostics: [...diagnostics, ...tokens.diagnostics],
+  };
+}
+
+function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokenizer): Prepared {
+  const { mask, split, tokenizer: flavour } = options;
+  const compelOptions = { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split } as const;
+  const weigh = (fragments: readonly Fragment[]) =>
+    normalised(compelPrompt(fragments, tokenizer, { ...compelOptions, tokenizer: flavour }), options);
+  const { nodes, parts, diagnostics } = parseCompel(prompt);
+  const found: Diagnostic[] = [...diagnostics];
+  const texts: PreparedText[] = [];
+  const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
+    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, flavour);
+    found.push(...diagnostics);
+    const weighted = weigh(fragments);
+    const counts = counted(chunks, cut);
+    texts.push({ start, end, operator, weight, fragments, chunks, cut, ...counts, weighted, steps: [] });
+    return weighted;
+  };
+  const compositionParts = parts.map(({ content, weight }) => {
+    const blend: CompelBlend =
+      content.kind === 'blend'
+        ? content
+        : { ...content, kind: 'blend', prompts: [content], weights: [1], normalise: false };
+    const operator = content.kind === 'blend' ? 'blend' : parts.length > 1 ? 'and' : null;
+    const prompts = blend.prompts.map((one, i) =>
+      addText(one, operator, operator === 'blend' ? blend.weights[i] : weight),
+    );
+    return { blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight };
+  });
+  return {
+    nodes,
+    inactive: [],
+    networks: networksOf(nodes),
+    texts,
+    conditionings: [{ weight: 1, composition: { parts: compositionParts, empty: weigh([]) } }],
+    diagnostics: found,
+  };
+}
+
+function single(prompt: WeightedPrompt, empty: WeightedPrompt): Composition {
+  return { parts: [{ blend: { prompts: [prompt], factors: [1], normalise: false }, weight: 1 }], empty };
+}
+
+function networksOf(nodes: readonly Node[]): NetworkNode[] {
+  return nodes.flatMap((node): NetworkNode[] => {
+    switch (node.type) {
+      case 'network':
+        return [node];
+      case 'weighted':
+        return networksOf(node.children);
+      case 'composite':
+        return node.parts.flatMap(({ children }) => networksOf(children));
+      default:
+        return [];
+    }
+  });
+}
+
+/** Tokens typed, against what the chunks hold. */
+function counted(chunks: readonly TokenChunk[], cut: readonly PromptToken[]) {
+  const typed = chunks.map(({ tokens }) => tokens.filter(({ kind }) => kind === 'text').length);
+  return {
+    tokenCount: typed.reduce((sum, count) => sum + count, cut.length),
+    target: chunks.length * (chunks[0].tokens.length - 2),
+  };
+}
+
+function cutDiagnostics({ cut, target }: PreparedText): Diagnostic[] {
   const ranges = cut.flatMap(({ range }) => range ?? []);
   if (ranges.length === 0) return [];
   const what = cut.length === 1 ? 'the last token is' : `the last ${cut.length} tokens are`;
@@ -99,7 +323,7 @@ function cutDiagnostics(cut: readonly PromptToken[], room: number): Diagnostic[]
     {
       code: 'tokens-cut',
       severity: 'warning',
-      message: `The encoder takes ${room} tokens and ${what} cut off: shorten the prompt to give this text an effect.`,
+      message: `Compel encodes ${target} tokens unless it is told to split long prompts, and ${what} cut off: shorten the prompt, or choose a way to split it.`,
       start: ranges[0].start,
       end: ranges[ranges.length - 1].end,
     },

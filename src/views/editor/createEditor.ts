@@ -4,7 +4,7 @@ import { EditorView } from '@codemirror/view';
 import type { Diagnostic } from '../../prompt/ast.ts';
 import { parseInfotext } from '../../prompt/infotext.ts';
 import type { Side } from '../../state/facts.ts';
-import { prepared } from '../../state/selectors.ts';
+import { prepared, shownChunk } from '../../state/selectors.ts';
 import type { ClipscopeStore } from '../../state/store.ts';
 import type { ColourScale } from '../color.ts';
 import { nothing, type Pointed, pointed, tokenAt, tokenOf } from '../pointed.ts';
@@ -42,7 +42,7 @@ export function createEditor(
   const showThis = () => {
     if (!isShown()) show({ side });
   };
-  const tokens = () => prepared(store.getState(), side)?.chunk.tokens ?? [];
+  const texts = () => prepared(store.getState(), side)?.texts ?? [];
 
   const view = new EditorView({
     parent,
@@ -67,7 +67,10 @@ export function createEditor(
             else setPrompt(side, prompt);
             showThis();
           }
-          if (docChanged || selectionSet) followCaret();
+          if (!docChanged && !selectionSet) return;
+          const place = followCaret();
+          // Working in a chunk shows it.
+          if (place && place.chunk !== store.getState().chunk) show({ chunk: place.chunk });
         }),
         EditorView.domEventHandlers({
           // Working in a prompt shows it; passing through with the Tab key does not.
@@ -75,7 +78,7 @@ export function createEditor(
           keydown: ({ key }) => {
             if (/^(Arrow|Home|End|Page)/.test(key)) showThis();
           },
-          focus: () => followCaret(),
+          focus: () => void followCaret(),
           blur: () => {
             pointed.leave(atCaret);
             notePrompts();
@@ -99,15 +102,17 @@ export function createEditor(
   });
 
   function followCaret() {
-    if (!isShown() || !view.hasFocus) return;
-    const index = tokenAtCaret(tokens(), view.state.selection.main.head);
-    atCaret = index === null ? nothing : tokenAt(index);
+    if (!isShown() || !view.hasFocus) return null;
+    const place = tokenAtCaret(texts(), view.state.selection.main.head);
+    atCaret = place === null ? nothing : tokenAt(place.token);
     pointed.rest(atCaret);
+    return place;
   }
 
   function markPointed() {
     const { query, key } = pointed.get();
-    const rangeOf = (index: number | null) => (index === null || !isShown() ? null : (tokens()[index]?.range ?? null));
+    const rangeOf = (index: number | null) =>
+      index === null || !isShown() ? null : (shownChunk(store.getState())?.chunk.tokens[index]?.range ?? null);
     const now = { query: rangeOf(query), key: rangeOf(key) };
     const before = view.state.field(pointedField);
     if (now.query !== before.query || now.key !== before.key) view.dispatch({ effects: setPointed.of(now) });
@@ -120,7 +125,9 @@ export function createEditor(
       const change = replacing(view.state, prompt, state.replaced);
       if (change) view.dispatch(change);
     }
-    const facts = { prepared: prepared(state, side), syntax: state.options.syntax, isShown: isShown(), scale };
+    const ready = prepared(state, side);
+    const chunk = isShown() && ready ? Math.min(state.chunk, ready.chunks.length - 1) : null;
+    const facts = { prepared: ready, syntax: state.options.syntax, chunk, scale };
     const before = told;
     if (before && Object.entries(facts).every(([name, value]) => before[name as keyof EditorFacts] === value)) return;
     told = facts;

@@ -29,25 +29,31 @@ function seen(view: EditorView): Range {
 
 /** Tokens underlined and tinted by weight, and the syntax around them. */
 function marksWithin({ state, visibleRanges }: EditorView, within: Range): DecorationSet {
-  const { prepared, ranges, isShown, scale } = state.field(factsField);
+  const { prepared, ranges, chunk, scale } = state.field(factsField);
   // Told of another text: the marks move with this one until the page has read it.
-  if (!prepared || !scale || prepared.parsed.source.length !== state.doc.length) return Decoration.none;
+  if (!prepared || !scale || prepared.source.length !== state.doc.length) return Decoration.none;
   const marks = visibleRanges.flatMap((visible) => {
     const from = Math.max(visible.from, within.start);
     const to = Math.min(visible.to, within.end);
     const tokens = ranges
       .filter(({ start, end }) => start < to && from < end)
       .map((range) => {
-        const { token, weight } = range;
+        const { place, weight, startsChunk } = range;
+        if (!place) return mark({ class: 'cut' }, range);
         const attributes = {
-          ...(isShown && token !== null && { 'data-token': String(token) }),
+          ...(place.chunk === chunk && { 'data-token': String(place.token) }),
+          ...(startsChunk && { title: `Chunk ${place.chunk + 1} begins here` }),
           ...(weight !== 1 && { style: `background-color: ${cssColour(scale, weight)}` }),
         };
-        return mark({ class: token === null ? 'cut' : token % 2 ? 'token' : 'token odd', attributes }, range);
+        const classes = ['token', ...(place.token % 2 ? [] : ['odd']), ...(startsChunk ? ['starts-chunk'] : [])];
+        return mark({ class: classes.join(' '), attributes }, range);
       });
     return [
       ...tokens,
-      ...syntaxMarks(prepared.parsed.nodes, from, to).map((range) => mark({ class: range.kind }, range)),
+      ...prepared.inactive
+        .filter(({ start, end }) => start < to && from < end)
+        .map((range) => mark({ class: 'inactive' }, range)),
+      ...syntaxMarks(prepared.nodes, from, to).map((range) => mark({ class: range.kind }, range)),
     ];
   });
   return Decoration.set(marks, true);
@@ -101,8 +107,8 @@ const pointed = EditorView.decorations.compute([pointedField], (state) => {
 const brackets = EditorView.decorations.compute(['selection', factsField], (state) => {
   const { empty, head } = state.selection.main;
   const { prepared } = state.field(factsField);
-  if (!empty || prepared?.parsed.source.length !== state.doc.length) return RangeSet.empty;
-  const pair = bracketsBeside(prepared.parsed.nodes, head);
+  if (!empty || prepared?.source.length !== state.doc.length) return RangeSet.empty;
+  const pair = bracketsBeside(prepared.nodes, head);
   return pair
     ? Decoration.set(
         pair.map((range) => mark({ class: 'match' }, range)),

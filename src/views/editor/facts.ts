@@ -1,6 +1,6 @@
 import { StateEffect, StateField } from '@codemirror/state';
-import type { ParsedPrompt, Range } from '../../prompt/ast.ts';
-import { type PromptSyntax, parsePrompt } from '../../prompt/syntax.ts';
+import type { Range } from '../../prompt/ast.ts';
+import type { Syntax } from '../../prompt/syntax.ts';
 import type { PreparedPrompt } from '../../weighting/pipeline.ts';
 import type { ColourScale } from '../color.ts';
 import { type TokenRange, tokenRanges } from './tokenRanges.ts';
@@ -9,9 +9,9 @@ import { type TokenRange, tokenRanges } from './tokenRanges.ts';
 export interface EditorFacts {
   /** Undefined until the tokenizer is loaded. */
   readonly prepared: PreparedPrompt | undefined;
-  readonly syntax: PromptSyntax;
-  /** Whether the pictures show this prompt, so that its tokens can be pointed at. */
-  readonly isShown: boolean;
+  readonly syntax: Syntax;
+  /** Which of its chunks the pictures show, so that its tokens can be pointed at; null while they show another prompt. */
+  readonly chunk: number | null;
   readonly scale: ColourScale;
 }
 
@@ -32,17 +32,12 @@ export const factsField = StateField.define<KnownFacts>({
         const isSame = prepared === now.prepared;
         now = {
           ...effect.value,
-          ranges: isSame ? now.ranges : tokenRanges(prepared?.chunk.tokens ?? [], prepared?.cut ?? []),
+          ranges: isSame ? now.ranges : tokenRanges(prepared?.texts ?? []),
         };
       }
     return now;
   },
 });
-
-/** The prompt as the page parsed it; parsed again only where that was another one. */
-export function parsedPrompt(source: string, { prepared, syntax = 'a1111' }: KnownFacts): ParsedPrompt {
-  return prepared?.parsed.source === source ? prepared.parsed : parsePrompt(source, syntax);
-}
 
 /** What the person points at, anywhere on the page, as far as it was typed here. */
 export interface PointedRanges {

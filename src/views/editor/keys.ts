@@ -4,8 +4,9 @@ import { type Command, EditorView, type KeyBinding, keymap } from '@codemirror/v
 import type { Diagnostic, Range } from '../../prompt/ast.ts';
 import type { Change } from '../../prompt/edits.ts';
 import { moveItem } from '../../prompt/moveItem.ts';
+import { parsePrompt } from '../../prompt/syntax.ts';
 import { changeWeight } from '../../prompt/weightKeys.ts';
-import { factsField, parsedPrompt } from './facts.ts';
+import { factsField } from './facts.ts';
 
 /** Edits as one step that can be undone. */
 export function editing({ edits, selection }: Pick<Change, 'edits'> & Partial<Change>): TransactionSpec {
@@ -34,9 +35,8 @@ function command(
 function weigh(direction: -1 | 1, step: () => number): Command {
   return command(
     ({ state }, selection) => {
-      const facts = state.field(factsField);
-      const parsed = parsedPrompt(state.doc.toString(), facts);
-      return changeWeight(parsed, selection, direction * step(), facts.syntax ?? 'a1111');
+      const { syntax = 'a1111' } = state.field(factsField);
+      return changeWeight(parsePrompt(state.doc.toString(), syntax), selection, direction * step(), syntax);
     },
     ({ edits }) => `Weight ${/-?[\d.]+/.exec(edits[edits.length - 1].insert)?.[0] ?? 1}`,
   );
@@ -45,8 +45,8 @@ function weigh(direction: -1 | 1, step: () => number): Command {
 function move(direction: -1 | 1): Command {
   return command(
     ({ state }, selection) => {
-      const facts = state.field(factsField);
-      return moveItem(parsedPrompt(state.doc.toString(), facts), selection, direction, facts.syntax ?? 'a1111');
+      const { syntax = 'a1111' } = state.field(factsField);
+      return moveItem(parsePrompt(state.doc.toString(), syntax), selection, direction, syntax);
     },
     () => (direction < 0 ? 'Moved left' : 'Moved right'),
   );

@@ -26,14 +26,18 @@ export function syntaxMarks(nodes: readonly Node[], from: number, to: number, ma
         add('keyword', node);
         break;
       case 'scheduled':
-        add('number', node.when);
+      case 'alternate':
+        add('keyword', { start: node.start, end: node.start + 1 });
+        add('keyword', { start: node.end - 1, end: node.end });
+        if (node.type === 'scheduled') add('number', node.when);
+        break;
+      case 'composite':
+        if (node.operator === 'AND')
+          for (const { range } of node.parts.slice(0, -1)) add('keyword', { start: range.end, end: range.end + 3 });
         break;
       case 'network':
       case 'comment':
         add(node.type, node);
-        break;
-      case 'alternate':
-      case 'composite':
         break;
       default:
         node satisfies never;

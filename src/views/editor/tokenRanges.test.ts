@@ -19,27 +19,38 @@ const typed = (start: number, end: number, weight = 1): PromptToken => ({
   fragment: 0,
 });
 
-test('tokens where they were typed, with their index in the row', () => {
-  const tokens = [special, typed(0, 1), typed(3, 6, 1.3), typed(12, 15), { ...special, kind: 'eos' as const }];
-  expect(tokenRanges(tokens, [])).toEqual([
-    { start: 0, end: 1, token: 1, weight: 1 },
-    { start: 3, end: 6, token: 2, weight: 1.3 },
-    { start: 12, end: 15, token: 3, weight: 1 },
-  ]);
+const text = (chunks: readonly (readonly PromptToken[])[], cut: readonly PromptToken[] = []) => ({
+  chunks: chunks.map((tokens) => ({ tokens, inputIds: new Uint32Array(), perTokenWeights: new Float64Array() })),
+  cut,
+});
+
+test('tokens where they were typed, with their chunk and their index in it', () => {
+  const chunk = [special, typed(0, 1), typed(3, 6, 1.3), { ...special, kind: 'eos' as const }];
+  expect(tokenRanges([text([chunk, [special, typed(7, 9), typed(12, 15)]]), text([[special, typed(20, 21)]])])).toEqual(
+    [
+      { start: 0, end: 1, place: { chunk: 0, token: 1 }, weight: 1, startsChunk: false },
+      { start: 3, end: 6, place: { chunk: 0, token: 2 }, weight: 1.3, startsChunk: false },
+      { start: 7, end: 9, place: { chunk: 1, token: 1 }, weight: 1, startsChunk: true },
+      { start: 12, end: 15, place: { chunk: 1, token: 2 }, weight: 1, startsChunk: false },
+      { start: 20, end: 21, place: { chunk: 2, token: 1 }, weight: 1, startsChunk: false },
+    ],
+  );
 });
 
 test('of two tokens typed as the same character, the first has it', () => {
-  const ranges = tokenRanges([typed(0, 1), typed(0, 1), typed(0, 2)], []);
-  expect(ranges.map(({ start, end, token }) => [start, end, token])).toEqual([
+  const ranges = tokenRanges([text([[typed(0, 1), typed(0, 1), typed(0, 2)]])]);
+  expect(ranges.map(({ start, end, place }) => [start, end, place?.token])).toEqual([
     [0, 1, 0],
     [1, 2, 2],
   ]);
 });
 
-test('what was cut off is one range without an index', () => {
-  expect(tokenRanges([special, typed(0, 3)], [typed(4, 7), typed(9, 12, 1.3)])).toEqual([
-    { start: 0, end: 3, token: 1, weight: 1 },
-    { start: 4, end: 12, token: null, weight: 1 },
+test('what was cut off is one range without a place', () => {
+  const cut = [typed(4, 7), typed(9, 12, 1.3)];
+  expect(tokenRanges([text([[special, typed(0, 3)]], cut), text([[typed(14, 15)]])])).toEqual([
+    { start: 0, end: 3, place: { chunk: 0, token: 1 }, weight: 1, startsChunk: false },
+    { start: 4, end: 12, place: null, weight: 1, startsChunk: false },
+    { start: 14, end: 15, place: { chunk: 1, token: 0 }, weight: 1, startsChunk: false },
   ]);
 });
 
@@ -48,6 +59,15 @@ test('the first that is greater', () => {
 });
 
 test('the caret is in a token, or at the end of one, or in none', () => {
-  const tokens = [special, typed(0, 3), typed(3, 5), typed(8, 9)];
-  expect([0, 2, 3, 5, 6, 8, 9].map((caret) => tokenAtCaret(tokens, caret))).toEqual([1, 1, 2, 2, null, 3, 3]);
+  const texts = [text([[special, typed(0, 3), typed(3, 5)], [typed(8, 9)]])];
+  const places = [0, 2, 3, 5, 6, 8, 9].map((caret) => tokenAtCaret(texts, caret));
+  expect(places.map((place) => place && [place.chunk, place.token])).toEqual([
+    [0, 1],
+    [0, 1],
+    [0, 2],
+    [0, 2],
+    null,
+    [1, 0],
+    [1, 0],
+  ]);
 });

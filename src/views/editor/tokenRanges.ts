@@ -1,28 +1,44 @@
 import type { PromptToken } from '../../clip/tokens.ts';
 import type { Range } from '../../prompt/ast.ts';
+import type { PreparedText } from '../../weighting/pipeline.ts';
 
-/** Where a token was typed, or all that was cut off. */
+/** Where a token is among those that are encoded. */
+export interface TokenPlace {
+  /** Index into the prompt's chunks, and of the token in its row. */
+  readonly chunk: number;
+  readonly token: number;
+}
+
+/** Where a token was typed, or all of a text that was cut off. */
 export interface TokenRange extends Range {
-  /** Index of the token in the row; null for what was cut off. */
-  readonly token: number | null;
+  /** Null for what was cut off. */
+  readonly place: TokenPlace | null;
   readonly weight: number;
+  /** Whether it is the first of a chunk that goes on with the text of the one before. */
+  readonly startsChunk: boolean;
 }
 
 /** In order, without overlaps: where two tokens were typed as the same characters, the first has them. */
-export function tokenRanges(tokens: readonly PromptToken[], cut: readonly PromptToken[]): TokenRange[] {
+export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>[]): TokenRange[] {
   const ranges: TokenRange[] = [];
   let at = 0;
-  const add = ({ range, weight }: PromptToken, token: number | null) => {
+  let chunk = 0;
+  const add = (range: Range | null | undefined, place: TokenPlace | null, weight: number, startsChunk: boolean) => {
     if (!range || range.end <= at) return;
-    ranges.push({ start: Math.max(at, range.start), end: range.end, token, weight });
+    ranges.push({ start: Math.max(at, range.start), end: range.end, place, weight, startsChunk });
     at = range.end;
   };
-  tokens.forEach((token, i) => {
-    add(token, i);
-  });
-  const [first, last] = [cut[0]?.range, cut.at(-1)?.range];
-  if (first && last && last.end > at)
-    ranges.push({ start: Math.max(at, first.start), end: last.end, token: null, weight: 1 });
+  for (const { chunks, cut } of texts) {
+    for (const [index, { tokens }] of chunks.entries()) {
+      const before = ranges.length;
+      tokens.forEach(({ range, weight }, token) => {
+        add(range, { chunk, token }, weight, index > 0 && ranges.length === before);
+      });
+      chunk++;
+    }
+    const [first, last] = [cut[0]?.range, cut.at(-1)?.range];
+    if (first && last) add({ start: first.start, end: last.end }, null, 1, false);
+  }
   return ranges;
 }
 
@@ -37,9 +53,16 @@ export function firstAfter(ascending: readonly number[], at: number): number {
   return low;
 }
 
-/** Index of the token at a caret position, or of the one that ends there; null where there is none. */
-export function tokenAtCaret(tokens: readonly PromptToken[], caret: number): number | null {
-  const inside = tokens.findIndex(({ range }) => range && range.start <= caret && caret < range.end);
-  const index = inside >= 0 ? inside : tokens.findIndex(({ range }) => range?.end === caret);
-  return index < 0 ? null : index;
+/** The token at a caret position, or the one that ends there; null where there is none. */
+export function tokenAtCaret(
+  texts: readonly { readonly chunks: readonly { readonly tokens: readonly PromptToken[] }[] }[],
+  caret: number,
+): TokenPlace | null {
+  let ending: TokenPlace | null = null;
+  for (const [chunk, { tokens }] of texts.flatMap(({ chunks }) => chunks).entries())
+    for (const [token, { range }] of tokens.entries()) {
+      if (range && range.start <= caret && caret < range.end) return { chunk, token };
+      if (range?.end === caret) ending ??= { chunk, token };
+    }
+  return ending;
 }

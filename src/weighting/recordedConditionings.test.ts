@@ -1,26 +1,27 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { chunkTokens } from '../clip/chunks.ts';
-import { type ComfyUnit, comfyTokens } from '../clip/comfyTokens.ts';
 import { clipTiny, clipVitL14, padTokenId } from '../clip/config.ts';
 import { expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
-import { parseA1111 } from '../prompt/a1111.ts';
-import { parseComfy } from '../prompt/comfy.ts';
 import { parseCompel } from '../prompt/compel.ts';
-import { sourceText } from '../prompt/sourceText.ts';
-import { batchRatios } from './a1111.ts';
-import { compose, compositionPasses } from './composition.ts';
+import { batchRatios, original } from './a1111.ts';
 import type { WeightedPrompt, ZOf } from './method.ts';
-import { type MethodName, methods } from './methods.ts';
-import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
+import type { MethodName } from './methods.ts';
+import type { TokenNormalisation } from './normalise.ts';
+import {
+  defaultOptions,
+  type PreparedPrompt,
+  type PromptOptions,
+  preparePrompt,
+  promptEmbeds,
+  promptPasses,
+} from './pipeline.ts';
 import a1111Recorded from './recorded/index_a1111.json';
 import a1111Rest from './recorded/index_a1111_rest.json';
 import comfyRecorded from './recorded/index_comfy.json';
 import compelRecorded from './recorded/index_compel.json';
 import compel221Recorded from './recorded/index_compel221.json';
 import { referenceZ, withPasses } from './testing/reference.ts';
-import { compelComposition, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 const L = clipVitL14.maxPositionEmbeddings;
@@ -40,8 +41,15 @@ function expectRecorded(name: string, embeds: Float32Array): void {
   expectClose(name, embeds, recordedArray(`weighting/recorded/${name}.npy`).data, atol);
 }
 
-function embedsOf(method: MethodName, prompt: WeightedPrompt, zOf: ZOf): Float32Array {
-  return withPasses(methods[method].passes(prompt), zOf, (z) => methods[method].combine(prompt, z));
+function prepare(prompt: string, options: Partial<PromptOptions>): PreparedPrompt {
+  return preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, 'negative');
+}
+
+/** The one conditioning of a prompt, from the passes that it says it needs and no others. */
+function embedsOf(prepared: PreparedPrompt, method: MethodName, zOf: ZOf): Float32Array {
+  const [embeds, ...more] = withPasses(promptPasses(prepared, method), zOf, (z) => promptEmbeds(prepared, z, method));
+  expect(more).toEqual([]);
+  return embeds;
 }
 
 /** Ids or weights as recorded, padded to L. */
@@ -66,12 +74,6 @@ interface A1111Record {
   readonly ratio_original_mean_over_new_mean?: number[];
 }
 
-function a1111Prompt(prompt: string, emphasis = true): WeightedPrompt {
-  const plain = [{ kind: 'text' as const, weight: 1, ...sourceText(prompt), start: 0, end: prompt.length }];
-  const { chunks } = chunkTokens(emphasis ? parseA1111(prompt).fragments : plain, tokenizer);
-  return weightedPrompt(chunks, 'causal');
-}
-
 const { tiny_B_a1111_original_batch2: batch, ...a1111 } = { ...a1111Recorded, ...a1111Rest };
 const emphases: Readonly<Record<string, MethodName>> = {
   Original: 'original',
@@ -82,25 +84,37 @@ const emphases: Readonly<Record<string, MethodName>> = {
 
 describe('A1111, as recorded', () => {
   test.each(Object.entries<A1111Record>(a1111))('%s', async (name, record) => {
-    const prompt = a1111Prompt(record.prompt, record.emphasis !== 'None');
-    expectTokens(prompt, { tokens: record.tokens, weights: record.multipliers });
+    const prepared = prepare(record.prompt, { brackets: record.emphasis === 'None' ? 'text' : 'weights' });
+    const [{ weighted }] = prepared.texts;
+    expectTokens(weighted, { tokens: record.tokens, weights: record.multipliers });
     const zOf = (await encoderOf(name))(record.clip_skip ?? 1);
     const ratios = record.ratio_original_mean_over_new_mean;
-    if (ratios) expectClose('ratios', batchRatios(prompt, zOf), ratios, 1e-8);
-    expectRecorded(name, embedsOf(emphases[record.emphasis], prompt, zOf));
+    if (ratios) expectClose('ratios', batchRatios(weighted, zOf), ratios, 1e-8);
+    expectRecorded(name, embedsOf(prepared, emphases[record.emphasis], zOf));
   });
 
   test('one mean for both texts of a batch', async () => {
     const zOf = (await tiny)(1);
-    const texts = batch.prompts.map((prompt) => a1111Prompt(prompt));
-    const together = texts.map((prompt) => ({
-      ...prompt,
-      batch: texts.filter((other) => other !== prompt).map(({ chunks }) => chunks),
-    }));
-    const embeds = together.map((prompt) => embedsOf('original', prompt, zOf));
-    const stacked = Float32Array.from(embeds.flatMap((rows) => [...rows]));
-    expectRecorded('tiny_B_a1111_original_batch2', stacked);
-    expect(embeds[0]).not.toEqual(embedsOf('original', texts[0], zOf));
+    const texts = batch.prompts.map((prompt) => prepare(prompt, {}).texts[0].weighted);
+    const embeds = texts.map((prompt) => {
+      const others = texts.filter((other) => other !== prompt).map(({ chunks }) => chunks);
+      return original.combine({ ...prompt, batch: others }, zOf);
+    });
+    expectRecorded('tiny_B_a1111_original_batch2', Float32Array.from(embeds.flatMap((rows) => [...rows])));
+    expect(embeds[0]).not.toEqual(original.combine(texts[0], zOf));
+  });
+
+  test('the texts of a schedule are such a batch', async () => {
+    const zOf = (await tiny)(1);
+    const [a, b] = batch.prompts;
+    const [start, end] = [a, b].map((text) => (step: number) => {
+      const prepared = prepare(`[${a}:${b}:0.5]`, { steps: 10, step });
+      expect(prepared.texts[0].steps.map(({ text: { text } }) => text)).toEqual([a, b]);
+      const embeds = embedsOf(prepared, 'original', zOf);
+      return { text, embeds };
+    });
+    const both = Float32Array.from([...start(1).embeds, ...end(10).embeds]);
+    expectRecorded('tiny_B_a1111_original_batch2', both);
   });
 });
 
@@ -121,7 +135,7 @@ describe('Compel, as recorded', () => {
   test.each(records)('%s', async (name, record) => {
     const parsed = parseCompel(record.prompt);
     const mask = record.padding_attention_mask_value === 0 ? 'hf' : 'causal';
-    const composition = compelComposition(parsed, tokenizer, { ...compelPromptDefaults, mask });
+    const prepared = prepare(record.prompt, { syntax: 'compel', mask });
     const { tokens, fragments, weights, per_token_weights: perTokenWeights } = record;
     if (fragments) expect(parsed.fragments.map(({ text }) => text)).toEqual(fragments);
     if (weights)
@@ -131,13 +145,11 @@ describe('Compel, as recorded', () => {
         weights,
         1e-12,
       );
-    if (tokens && perTokenWeights)
-      expectTokens(composition.parts[0].blend.prompts[0], { tokens, weights: perTokenWeights });
+    if (tokens && perTokenWeights) expectTokens(prepared.texts[0].weighted, { tokens, weights: perTokenWeights });
     const encode = await encoderOf(name);
     const zOf = record.returned === 'penult' ? encode(2, false) : encode(record.method.includes('PENULTIMATE') ? 2 : 1);
-    const method = methods[record.options === 'remove' ? 'compel-remove' : 'compel-mask'];
-    const embeds = withPasses(compositionPasses(method, composition), zOf, (z) => compose(method, composition, z));
-    expectRecorded(name, embeds);
+    const method = record.options === 'remove' ? 'compel-remove' : 'compel-mask';
+    expectRecorded(name, embedsOf(prepared, method, zOf));
   });
 });
 
@@ -161,16 +173,19 @@ const interpretations: Readonly<Record<string, MethodName>> = {
 
 describe('ComfyUI and ADV_CLIP_emb, as recorded', () => {
   test.each(Object.entries<ComfyRecord>(comfyRecorded))('%s', async (name, record) => {
-    const unit: ComfyUnit = record.method.endsWith('c25') ? 'segments' : 'words';
-    const { chunks } = comfyTokens(parseComfy(record.prompt).fragments, tokenizer, { unit });
-    const prompt = weightedPrompt(chunks, 'causal');
     const { tokens, weights, word_ids: wordIds, interpretation = 'comfy', normalization = 'none' } = record;
+    const options = {
+      syntax: 'comfy',
+      comfyUnit: record.method.endsWith('c25') ? 'segments' : 'words',
+      weighting: interpretations[interpretation],
+    } as const;
     if (tokens && weights && wordIds) {
-      expectTokens(prompt, { tokens, weights });
-      expect(chunks.map(({ wordIds }) => Array.from(wordIds))).toEqual(padded(wordIds, 0));
+      const [{ weighted }] = prepare(record.prompt, options).texts;
+      expectTokens(weighted, { tokens, weights });
+      expect(weighted.chunks.map(({ wordIds }) => Array.from(wordIds))).toEqual(padded(wordIds, 0));
     }
-    const normalised = normaliseTokens(prompt, normalization as TokenNormalisation);
-    expectRecorded(name, embedsOf(interpretations[interpretation], normalised, (await tiny)(1)));
+    const normalised = prepare(record.prompt, { ...options, normalisation: normalization as TokenNormalisation });
+    expectRecorded(name, embedsOf(normalised, options.weighting, (await tiny)(1)));
   });
 });
 

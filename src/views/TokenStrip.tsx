@@ -1,0 +1,126 @@
+import { memo, useMemo, useRef } from 'react';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
+import { tokenLabel } from '../state/selectors.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
+import { type ColourScale, cssColour } from './color.ts';
+import { brief } from './numbers.ts';
+import { pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { useFacts } from './useFacts.ts';
+
+/** Tokens listed as cut off. */
+const mostCut = 200;
+
+interface TokenStripProps {
+  readonly prepared: PreparedPrompt;
+  readonly shown: PreparedChunk;
+  readonly tokenizer: Tokenizer;
+  readonly scale: ColourScale;
+}
+
+/** All that is encoded, a line a chunk, to choose the one that the pictures show. */
+export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProps) {
+  const show = useFacts((s) => s.show);
+  const strip = useRef<HTMLFieldSetElement>(null);
+  useMarks(strip);
+  const { chunks, texts } = prepared;
+  return (
+    <fieldset
+      className="strip"
+      ref={strip}
+      onPointerOver={(event) => {
+        const index = tokenOf(event.target);
+        pointed.over(index === null ? null : tokenAt(index));
+      }}
+      onPointerLeave={() => pointed.over(null)}
+    >
+      <legend className="visually-hidden">Chunk on show</legend>
+      {chunks.map(({ chunk, text, index }, at) => {
+        const isShown = text === shown.text && index === shown.index;
+        const words = chunk.tokens.filter(({ kind }) => kind === 'text').length;
+        const isLast = index === texts[text].chunks.length - 1;
+        const name = chunks.length > 1 ? `Chunk ${at + 1}` : 'Chunk';
+        return (
+          <div key={at} className="strip-chunk" data-shown={isShown || undefined}>
+            {index === 0 && <TextHeading text={texts[text]} />}
+            <label>
+              <input type="radio" name="chunk" checked={isShown} onChange={() => show({ chunk: at })} />
+              <span className="strip-name">
+                {name}{' '}
+                <span className="muted">
+                  {words}/{chunk.tokens.length - 2}
+                </span>
+              </span>
+              <StripTokens chunk={chunk} isShown={isShown} tokenizer={tokenizer} scale={scale} />
+            </label>
+            {isLast && <CutTokens cut={texts[text].cut} tokenizer={tokenizer} />}
+          </div>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+const operators = {
+  AND: 'AND part, guidance ×',
+  and: '.and() part, weight',
+  blend: '.blend() part, weight',
+} as const;
+
+/** What a text is a part of. */
+function TextHeading({ text: { operator, weight } }: { text: PreparedText }) {
+  return operator ? (
+    <p className="muted small">
+      {operators[operator]} {brief(weight)}
+    </p>
+  ) : null;
+}
+
+interface StripTokensProps {
+  readonly chunk: TokenChunk;
+  readonly isShown: boolean;
+  readonly tokenizer: Tokenizer;
+  readonly scale: ColourScale;
+}
+
+const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale }: StripTokensProps) {
+  const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
+  return (
+    <span className="strip-tokens">
+      {chunk.tokens.map((token, i) =>
+        token.kind === 'text' ? (
+          <span
+            key={i}
+            className={token.text.endsWith('</w>') ? 'strip-token' : 'strip-token part'}
+            data-token={isShown ? i : undefined}
+            title={`${token.text}, id ${token.id}, weight ${token.weight}`}
+            style={token.weight === 1 ? undefined : { backgroundColor: cssColour(scale, token.weight) }}
+          >
+            {labels[i]}
+          </span>
+        ) : null,
+      )}
+    </span>
+  );
+});
+
+function CutTokens({ cut, tokenizer }: { cut: readonly PromptToken[]; tokenizer: Tokenizer }) {
+  if (cut.length === 0) return null;
+  return (
+    <div className="cut-off">
+      <p>
+        {cut.length === 1
+          ? 'One more token does not fit and has no effect:'
+          : `${cut.length} more tokens do not fit and have no effect:`}
+      </p>
+      <ul>
+        {cut.slice(0, mostCut).map((token, i) => (
+          <li key={i} title={`${token.text}, id ${token.id}`}>
+            {tokenLabel(token, tokenizer)}
+          </li>
+        ))}
+        {cut.length > mostCut && <li className="muted">and {cut.length - mostCut} more</li>}
+      </ul>
+    </div>
+  );
+}
