@@ -5,21 +5,23 @@ export function isSchedule({ form, children }: WeightedNode): boolean {
   return form === 'square' && children.some((node) => node.type === 'text' && /[:|]/.test(node.text));
 }
 
-/** Whether there is a bracket in the range that is text, or one of a pair that is not whole. */
-export function holdsLooseBracket(source: string, nodes: readonly Node[], range: Range): boolean {
-  const holds = (mark: Range | null) => mark !== null && mark.start < range.end && range.start < mark.end;
-  return nodes.some((node) => {
-    if (node.end <= range.start || range.end <= node.start) return false;
-    if (node.type === 'text')
-      return node.starts.some(
-        (start, i) =>
-          range.start <= start &&
-          node.ends[i] <= range.end &&
-          node.ends[i] === start + 1 &&
-          /[()[\]]/.test(source[start]),
-      );
-    if (node.type !== 'weighted') return false;
-    const isWhole = node.open && node.close;
-    return (!isWhole && (holds(node.open) || holds(node.close))) || holdsLooseBracket(source, node.children, range);
-  });
+/** Brackets or quotes, marks included, and what is in them. */
+export interface Enclosed extends Range {
+  readonly content: Range;
+}
+
+/** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one level, outermost first. */
+export function plainBrackets(source: string, nodes: readonly Node[], { start, end }: Range): Enclosed[] {
+  const isTyped = (at: number) => nodes.some((node) => node.start <= at && at < node.end);
+  const open: number[] = [];
+  const found: Enclosed[] = [];
+  for (const { 0: mark, index } of source.slice(start, end).matchAll(/[()"]/g)) {
+    const at = start + index;
+    if (isTyped(at)) continue;
+    const isOpening = mark === '(' || (mark === '"' && source[open.at(-1) ?? -1] !== '"');
+    const from = isOpening ? undefined : open.pop();
+    if (isOpening) open.push(at);
+    else if (from !== undefined) found.push({ start: from, end: at + 1, content: { start: from + 1, end: at } });
+  }
+  return found.sort((a, b) => a.start - b.start);
 }
