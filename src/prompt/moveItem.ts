@@ -1,5 +1,5 @@
-import type { Node, ParsedPrompt, Range } from './ast.ts';
-import { isSchedule, plainBrackets } from './brackets.ts';
+import type { ParsedPrompt, Range } from './ast.ts';
+import { plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
 import { parsePrompt, type Syntax } from './syntax.ts';
@@ -44,21 +44,14 @@ function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedP
   return sameMarks(marks, now) && marks.every(({ weight }, i) => sameWeight(weight, now[i].weight));
 }
 
-/** What is inside brackets, quotes or one part of several. */
-interface Level {
-  readonly nodes: readonly Node[];
-  readonly range: Range;
-  readonly hasItems: boolean;
-}
-
 /** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */
 function innermostItems({ source, nodes }: ParsedPrompt, selection: Range): Item[] {
-  let level: Level | undefined = { nodes, range: { start: 0, end: source.length }, hasItems: true };
   let found: Item[] = [];
-  for (let isOutermost = true; level; isOutermost = false) {
-    const items: Item[] = level.hasItems ? itemsOf(source, level) : [];
+  let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
+  for (let isOutermost = true; section; isOutermost = false) {
+    const items: Item[] = section.isScheduled ? [] : itemsOf(source, section);
     if (isOutermost || items.length > 1) found = items;
-    level = levelsIn(source, level).find(({ range }) => isWithin(selection, range));
+    section = sectionsIn(source, section).find(({ range }) => isWithin(selection, range));
   }
   return found;
 }
@@ -68,20 +61,12 @@ function isWithin(inner: Range, outer: Range): boolean {
 }
 
 /** Outermost first. */
-function levelsIn(source: string, { nodes, range }: Level): Level[] {
-  const plain = plainBrackets(source, nodes, range).map(({ content }) => ({
-    nodes: nodes.filter((node) => isWithin(node, content)),
+function sectionsIn(source: string, section: Section): Section[] {
+  const plain = plainBrackets(source, section).map(({ content }) => ({
+    nodes: section.nodes.filter((node) => isWithin(node, content)),
     range: content,
-    hasItems: true,
   }));
-  const ofNodes = nodes.flatMap((node): Level[] => {
-    if (node.type === 'composite')
-      return node.parts.map((part) => ({ nodes: part.children, range: part.range, hasItems: true }));
-    if (node.type !== 'weighted') return [];
-    const content = { start: node.open?.end ?? node.start, end: node.close?.start ?? node.end };
-    return [{ nodes: node.children, range: content, hasItems: !isSchedule(node) }];
-  });
-  return [...plain, ...ofNodes];
+  return [...plain, ...section.nodes.flatMap(sectionsOf)];
 }
 
 /** What stands between two commas or BREAKs of one level: with and without the spaces around. */
@@ -90,8 +75,12 @@ interface Item {
   readonly text: Range;
 }
 
-function itemsOf(source: string, { nodes, range: { start, end } }: Level): Item[] {
-  const plain = plainBrackets(source, nodes, { start, end });
+function itemsOf(source: string, section: Section): Item[] {
+  const {
+    nodes,
+    range: { start, end },
+  } = section;
+  const plain = plainBrackets(source, section);
   const isApart = (at: number) => at < start || at >= end || /[\s,]/.test(source[at]);
   const separators = nodes.flatMap((node): Range[] => {
     if (node.type === 'break') return isApart(node.start - 1) && isApart(node.end) ? [node] : [];

@@ -1,5 +1,5 @@
 import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from './ast.ts';
-import { isSchedule } from './brackets.ts';
+import { isSchedule, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
 import { parsePrompt, type Syntax } from './syntax.ts';
@@ -75,7 +75,8 @@ function weighingsOf(prompt: Prompt, nodes: readonly Node[], selection: Range): 
     ...Array.from(source.matchAll(/\\./gs), ({ index }) => ({ start: index, end: index + 2 })),
     ...embeddings,
   ];
-  const whole = balanced(trimmed(source, selection), [...groups, ...atoms.map(unbroken)]);
+  const plain = allPlainBrackets(source, { nodes, range: { start: 0, end: source.length } });
+  const whole = balanced(trimmed(source, selection), [...groups, ...plain, ...atoms.map(unbroken)]);
   const parts = groupOf(groups, whole) ? [whole] : betweenBreaks(source, nodes, whole);
   return parts
     .flatMap((part) => outweighed(prompt, part))
@@ -101,9 +102,11 @@ function isMeant(
         holds(content, at) &&
         !prompt.groups.some((group) => group.replaces && isWithin(group, content) && holds(group, at)),
     );
-  const reached = new Set(marks.map(({ at }) => weighingAt(at)));
-  if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
   const before = weightedMarks(parsed.fragments);
+  // What Compel swaps in is not among the fragments.
+  const characters = [...before, ...marks.filter(({ text }) => text.length === 1)];
+  const reached = new Set(characters.map(({ at }) => weighingAt(at)));
+  if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
   const now = weightedMarks(after.fragments);
   return (
     sameMarks(before, now) &&
@@ -148,8 +151,7 @@ function nodesOf<T extends Node['type']>(nodes: readonly Node[], type: T): Extra
 }
 
 function childrenOf(node: Node): readonly Node[] {
-  if (node.type === 'weighted') return node.children;
-  return node.type === 'composite' ? node.parts.flatMap(({ children }) => children) : [];
+  return sectionsOf(node).flatMap((section) => section.nodes);
 }
 
 function closedGroups(
@@ -210,6 +212,17 @@ function unbroken(range: Range): Pair {
   return { ...range, open: range, close: range };
 }
 
+function allPlainBrackets(source: string, section: Section): Pair[] {
+  const own = plainBrackets(source, section).map(({ start, end, content }) => ({
+    start,
+    end,
+    open: { start, end: content.start },
+    close: { start: content.end, end },
+  }));
+  const inside = section.nodes.flatMap(sectionsOf);
+  return [...own, ...inside.flatMap((within) => allPlainBrackets(source, within))];
+}
+
 function isWithin(inner: Range, outer: Range): boolean {
   return outer.start <= inner.start && inner.end <= outer.end;
 }
@@ -265,7 +278,7 @@ function breaksOutsideGroups(nodes: readonly Node[], range: Range): Range[] {
 /** A run of characters without spaces, punctuation or brackets that are not escaped. */
 function wordAt(source: string, caret: number): Range | null {
   for (const { 0: text, index } of source.matchAll(
-    /(?:\\.|\.(?=[^\s.,;:!?()[\]{}<>|"])|[^\s.,;:!?()[\]{}<>|"\\])+/gs,
+    /(?:\\.|\.(?!(?:swap|attend)\()(?=[^\s.,;:!?()[\]{}<>|"])|[^\s.,;:!?()[\]{}<>|"\\])+/gs,
   )) {
     if (index > caret) return null;
     const word = { start: index, end: index + text.length };
