@@ -131,6 +131,6 @@ test.each(syntaxes)('%s: whatever is typed and selected, weights keep their text
       expect(after.length).toBe(source.length);
       expect(weighed(after)).toEqual(weighed(source));
     }),
-    { numRuns: syntax === 'compel' ? 2000 : 20_000 },
+    { numRuns: syntax === 'a1111' ? 20_000 : 3000 },
   );
 });

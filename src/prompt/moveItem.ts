@@ -1,5 +1,5 @@
 import type { ParsedPrompt, Range } from './ast.ts';
-import { plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
 import { parsePrompt, type Syntax } from './syntax.ts';
@@ -54,10 +54,6 @@ function innermostItems({ source, nodes }: ParsedPrompt, selection: Range): Item
     section = sectionsIn(source, section).find(({ range }) => isWithin(selection, range));
   }
   return found;
-}
-
-function isWithin(inner: Range, outer: Range): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
 }
 
 /** Outermost first. */

@@ -1,5 +1,5 @@
 import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from './ast.ts';
-import { isSchedule, plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { isSchedule, isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
 import { parsePrompt, type Syntax } from './syntax.ts';
@@ -223,10 +223,6 @@ function allPlainBrackets(source: string, section: Section): Pair[] {
   return [...own, ...inside.flatMap((within) => allPlainBrackets(source, within))];
 }
 
-function isWithin(inner: Range, outer: Range): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
-}
-
 function holds({ start, end }: Range, at: number): boolean {
   return start <= at && at < end;
 }
@@ -269,9 +265,8 @@ function breaksOutsideGroups(nodes: readonly Node[], range: Range): Range[] {
   return nodes.flatMap((node) => {
     if (node.end <= range.start || range.end <= node.start) return [];
     if (node.type === 'break') return [node];
-    const isWithin =
-      range.start <= node.start && node.end <= range.end && node.type === 'weighted' && node.open && node.close;
-    return node.type === 'weighted' && !isWithin ? breaksOutsideGroups(node.children, range) : [];
+    if (node.type !== 'weighted' || (node.open && node.close && isWithin(node, range))) return [];
+    return breaksOutsideGroups(node.children, range);
   });
 }
 
@@ -328,23 +323,24 @@ function numbered(source: string, content: Range, value: number): Pick<Weighing,
 
 /** Brackets with a weight instead of what is of `whole` around `content`. */
 function bracketed(whole: Range, content: Range, value: number, syntax: Syntax): Edit[][] {
-  if (syntax !== 'compel') return instead(whole, content, '(', `:${value})`);
+  if (syntax !== 'compel') return [instead(whole, content, '(', `:${value})`)];
   // Before `.swap()`, and between the commas of `.and()`, only what is in brackets has a weight.
-  return [...instead(whole, content, '(', `)${value}`), ...instead(whole, content, '((', `)${value})`)];
+  return [...spaced(whole, content, '(', `)${value}`), instead(whole, content, '((', `)${value})`)];
 }
 
-/** Marks instead of others, if need be with spaces before or after. */
-function instead(whole: Range, content: Range, opening: string, closing: string): Edit[][] {
-  const spaces = [
-    ['', ''],
-    ['', ' '],
-    [' ', ''],
-    [' ', ' '],
+/** Marks instead of others. */
+function instead(whole: Range, content: Range, opening: string, closing: string): Edit[] {
+  return [
+    { start: whole.start, end: content.start, insert: opening },
+    { start: content.end, end: whole.end, insert: closing },
   ];
-  return spaces.map(([before, after]) => [
-    { start: whole.start, end: content.start, insert: before + opening },
-    { start: content.end, end: whole.end, insert: closing + after },
-  ]);
+}
+
+/** With spaces before or after, if need be: Compel's brackets must not touch a word, nor what follows be read as theirs. */
+function spaced(whole: Range, content: Range, opening: string, closing: string): Edit[][] {
+  return ['', ' '].flatMap((before) =>
+    ['', ' '].map((after) => instead(whole, content, before + opening, closing + after)),
+  );
 }
 
 function between(open: Range, close: Range): Range {
@@ -383,7 +379,7 @@ function weighGroup({ source, groups, step, syntax }: Prompt, group: Group): Wei
 function withoutBrackets(source: string, { start, end, open, close }: Group, content: Range, syntax: Syntax): Edit[][] {
   const opening = runsTogether(source, start, content.start) ? ' ' : '';
   const closing = runsTogether(source, content.end, end) ? ' ' : '';
-  const ways = instead({ start, end }, content, opening, closing);
+  const ways = spaced({ start, end }, content, opening, closing);
   const hasMarks = syntax === 'compel' && open.end > open.start;
   return hasMarks ? [...ways, [{ start: close.start + 1, end, insert: '' }]] : ways;
 }
