@@ -5,21 +5,43 @@ export function isSchedule({ form, children }: WeightedNode): boolean {
   return form === 'square' && children.some((node) => node.type === 'text' && /[:|]/.test(node.text));
 }
 
-/** Whether there is a bracket in the range that is text, or one of a pair that is not whole. */
-export function holdsLooseBracket(source: string, nodes: readonly Node[], range: Range): boolean {
-  const holds = (mark: Range | null) => mark !== null && mark.start < range.end && range.start < mark.end;
-  return nodes.some((node) => {
-    if (node.end <= range.start || range.end <= node.start) return false;
-    if (node.type === 'text')
-      return node.starts.some(
-        (start, i) =>
-          range.start <= start &&
-          node.ends[i] <= range.end &&
-          node.ends[i] === start + 1 &&
-          /[()[\]]/.test(source[start]),
-      );
-    if (node.type !== 'weighted') return false;
-    const isWhole = node.open && node.close;
-    return (!isWhole && (holds(node.open) || holds(node.close))) || holdsLooseBracket(source, node.children, range);
-  });
+/** Nodes, and where they and the marks between them stand. */
+export interface Section {
+  readonly nodes: readonly Node[];
+  readonly range: Range;
+  /** Whether its commas are a schedule's, and separate nothing. */
+  readonly isScheduled?: boolean;
+}
+
+/** What is inside brackets, or the parts of what has several. */
+export function sectionsOf(node: Node): Section[] {
+  if (node.type === 'composite') return node.parts.map(({ children, range }) => ({ nodes: children, range }));
+  if (node.type !== 'weighted') return [];
+  const range = { start: node.open?.end ?? node.start, end: node.close?.start ?? node.end };
+  return [{ nodes: node.children, range, isScheduled: isSchedule(node) }];
+}
+
+/** Brackets or quotes, marks included, and what is in them. */
+export interface Enclosed extends Range {
+  readonly content: Range;
+}
+
+/** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one section, outermost first. */
+export function plainBrackets(source: string, { nodes, range: { start, end } }: Section): Enclosed[] {
+  const isTyped = (at: number) => nodes.some((node) => node.start <= at && at < node.end);
+  const open: number[] = [];
+  const found: Enclosed[] = [];
+  for (const { 0: mark, index } of source.slice(start, end).matchAll(/[()"]/g)) {
+    const at = start + index;
+    if (isTyped(at)) continue;
+    const isOpening = mark === '(' || (mark === '"' && source[open.at(-1) ?? -1] !== '"');
+    const from = isOpening ? undefined : open.pop();
+    if (isOpening) open.push(at);
+    else if (from !== undefined) found.push({ start: from, end: at + 1, content: { start: from + 1, end: at } });
+  }
+  return found.sort((a, b) => a.start - b.start);
+}
+
+export function isWithin(inner: Range, outer: Range): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
 }
