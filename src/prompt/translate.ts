@@ -3,6 +3,9 @@
 export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
 export type Syntax = (typeof syntaxes)[number];
 
+/** What the program is called that reads each. */
+export const programs: Readonly<Record<Syntax, string>> = { a1111: 'A1111', compel: 'Compel', comfy: 'ComfyUI' };
+
 /** What a fragment says, wherever it was typed. */
 export interface Piece {
   readonly kind: 'text' | 'break';
@@ -11,7 +14,7 @@ export interface Piece {
 }
 
 /** Twelve digits: a weight reads as it was meant (1.21, not 1.2100000000000002) and is off by less than float32 shows. */
-function decimal(value: number): string {
+export function decimal(value: number): string {
   const short = Number(value.toPrecision(12));
   const text = String(short);
   // No program but ComfyUI reads an exponent.
