@@ -28,6 +28,7 @@ test.each<[Syntax, Syntax, string, string]>([
   ['a1111', 'compel', 'a\\\\ (b\\\\:1.2)', 'a\\ (b\\ )1.2'],
   ['a1111', 'comfy', 'a (b (c:2):1.5) [d]', 'a (b :1.5)(c:3) (d:0.909090909091)'],
   ['a1111', 'comfy', '((a)) \\(b\\) (c:-1)', '(a:1.21) \\(b\\) (c:-1)'],
+  ['a1111', 'comfy', 'a\\\\()(b:1.2)', 'a\\ (b:1.2)'],
   ['a1111', 'comfy', 'a\\\\(b:1.2) (c:\\1.5)', 'a\\ (b:1.2) (c:1.5:1.1)'],
   ['compel', 'a1111', 'a (b)1.2 c++, [d] (e)', 'a (b:1.2) (c:1.21), \\[d\\] e'],
   ['compel', 'a1111', '("a", "(b)0.5").and()', 'a BREAK (b:0.5)'],
@@ -49,8 +50,9 @@ test.each<[Syntax, Syntax, string, string]>([
 describe('what is lost is named', () => {
   test.each<[Syntax, Syntax, string, string, string[], string[]]>([
     ['a1111', 'compel', 'a (b:-0.5) c', 'a (b)0 c', ['b</w>: weight'], ['b']],
-    ['a1111', 'compel', 'a (x=y b:1.5)', 'a x=y (b)1.5', ['x</w>: weight', '=</w>: weight', 'y</w>: weight'], ['x=y']],
+    ['a1111', 'compel', 'a (x=y b:1.5)', 'a (x)1.5 = (y b)1.5', ['=</w>: weight'], ['=']],
     ['a1111', 'compel', 'a (b - c:1.5)', 'a (b)1.5 - (c)1.5', ['-</w>: weight'], ['-']],
+    ['a1111', 'compel', '(miku \\(vocaloid\\), cat...:1.5)', '(miku \\(vocaloid)1.5 \\), (cat)1.5 ...', ['),</w>: weight', '...</w>: weight'], ['\\),', '...']],
     ['a1111', 'compel', '[a:b:10] [c|d]', 'a c', [], ['[a:b:10]', '[c|d]']],
     ['a1111', 'comfy', '# x\na <lora:y:1> b:1.5', 'a  b', [], ['# x', '<lora:y:1>', '1.5']],
     ['a1111', 'compel', 'a AND b', '("a", "b").and()', [], ['AND']],
@@ -60,7 +62,7 @@ describe('what is lost is named', () => {
     ['compel', 'a1111', '("a", "b").and(1, 0.5)', 'a BREAK b', [], ['"b"']],
     ['compel', 'comfy', 'a withLora(x, 0.5)', 'a', [], ['withLora(x, 0.5)']],
     ['comfy', 'a1111', 'a #1 b', 'a #1 b', ['#</w>: missing', '1</w>: missing', 'b</w>: missing'], ['#1 b']],
-    ['comfy', 'a1111', 'a (BREAK:-1) b', 'a (B\\REAK:-1) b', ['break</w>: missing', 'BREAK: added'], ['BREAK', '']],
+    ['comfy', 'a1111', 'a (BREAK:-1) b', 'a (B\\REAK:-1) b', ['break</w>: missing', 'BREAK: added'], ['BREAK']],
     ['comfy', 'a1111', '(a:inf)', 'a', ['a</w>: weight'], ['a']],
     ['comfy', 'a1111', 'a embedding:x', 'a embedding:x', [], ['embedding:x']],
   ])('%s to %s: %s', (from, to, source, text, differing, ranges) => {

@@ -324,7 +324,7 @@ function reason({ kind, text, weight }: ConversionRow, to: Syntax, hasHash: bool
   }
   if (to === 'a1111' && hasHash)
     return 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
-  if (to === 'a1111' && weight === -1)
+  if (to === 'a1111' && (weight === -1 || text === 'BREAK'))
     return 'A1111 takes the word BREAK at a weight of −1 for the end of a chunk, and cannot encode it.';
   if (to === 'compel')
     return 'Compel reads signs, commas and backslashes that touch one another otherwise, and cannot encode this as it is.';

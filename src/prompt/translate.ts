@@ -38,7 +38,7 @@ function printA1111(pieces: readonly Piece[]): string {
   const printed = pieces.map(({ kind, text, weight }) => {
     if (kind === 'break') return ' BREAK ';
     const escaped = escapeA1111(text);
-    if (weight === 1 || text === '' || !Number.isFinite(weight)) return escaped;
+    if (weight === 1 || !Number.isFinite(weight)) return escaped;
     // After a colon a number in the text would be the weight, and square brackets a schedule.
     const isPlain = !/[:|]/.test(text);
     if (weight === 1.1 && isPlain) return `(${escaped})`;
@@ -52,7 +52,7 @@ function printComfy(pieces: readonly Piece[]): string {
   const printed = pieces.map(({ kind, text, weight }) => {
     if (kind === 'break') return ' ';
     const escaped = text.replace(/[()]/g, '\\$&');
-    if (weight === 1 || text === '') return escaped;
+    if (weight === 1) return escaped;
     return weight === 1.1 && !/:|\\$/.test(text) ? `(${escaped})` : `(${escaped}:${decimal(weight)})`;
   });
   // A backslash before a bracket that weighs would make it a character.
@@ -86,10 +86,31 @@ function compelWords(text: string): string {
   });
 }
 
-/** Whether Compel can weigh a word without changing its tokens: between brackets commas and full stops stand alone. */
-function canWeighInCompel(word: string): boolean {
-  const escaped = escapeCompel(word);
-  return !/=|[+-](?=$|[()",.+=-])/.test(escaped) && !/[.,][^\p{L}\p{M}\p{N}]|[^\p{L}\p{M}\p{N}][.,]/u.test(word);
+/** Whether Compel can weigh a text without changing its tokens: in brackets commas and full stops stand alone. */
+function canWeighInCompel(text: string): boolean {
+  const isAlone = !/[.,][^\p{L}\p{N}\s]|[^\p{L}\p{N}\s][.,]/u.test(text.normalize('NFC'));
+  return isAlone && !/=|[+-](?=$|[\s()",.+=-])/.test(escapeCompel(text));
+}
+
+interface Run {
+  readonly weighs: boolean;
+  text: string;
+}
+
+/** A word as what Compel can weigh and the marks it cannot, parted where its tokens part. */
+function compelRuns(word: string): Run[] {
+  if (canWeighInCompel(word)) return [{ weighs: true, text: word }];
+  // Parted from its letter a mark would no longer be composed with it.
+  if (/\p{M}/u.test(word)) return [{ weighs: false, text: word }];
+  const chunks = word.match(/[\p{L}\p{N}]+|[^\p{L}\p{N}]+/gu) ?? [];
+  const runs: Run[] = [];
+  for (const [i, text] of chunks.entries()) {
+    const weighs = /^[\p{L}\p{N}]/u.test(text) || canWeighInCompel(text + (chunks[i + 1]?.[0] ?? ''));
+    const last = runs.at(-1);
+    if (last?.weighs === weighs) last.text += text;
+    else runs.push({ weighs, text });
+  }
+  return runs;
 }
 
 function compelGroup(text: string, weight: number): string {
@@ -106,18 +127,15 @@ function compelPieces({ text, weight }: Piece): string[] {
   const typed = text.replace(/[\v\f]/g, ' ').trim();
   if (typed === '') return [];
   if (weight === 1 || !Number.isFinite(weight)) return [compelWords(typed)];
-  const words = typed.split(/\s+/);
-  if (words.every(canWeighInCompel)) return [compelGroup(typed, weight)];
-  const runs: { readonly weighs: boolean; readonly words: string[] }[] = [];
-  for (const word of words) {
-    const weighs = canWeighInCompel(word);
-    if (runs.at(-1)?.weighs !== weighs) runs.push({ weighs, words: [] });
-    runs[runs.length - 1].words.push(word);
+  if (canWeighInCompel(typed)) return [compelGroup(typed, weight)];
+  const joined: Run[] = [];
+  for (const word of typed.split(/\s+/)) {
+    const [first, ...rest] = compelRuns(word);
+    if (joined.at(-1)?.weighs === first.weighs) joined[joined.length - 1].text += ` ${first.text}`;
+    else joined.push(first);
+    joined.push(...rest);
   }
-  return runs.map((run) => {
-    const joined = run.words.join(' ');
-    return run.weighs ? compelGroup(joined, weight) : compelWords(joined);
-  });
+  return joined.map((run) => (run.weighs ? compelGroup(run.text, weight) : compelWords(run.text)));
 }
 
 /** Text between weights is words with spaces between them: Compel knows no other. */
@@ -143,13 +161,14 @@ function printCompel(pieces: readonly Piece[]): string {
  * Compel a negative weight or one on = and on signs that touch others, ComfyUI a BREAK. Whoever shows the result compares the tokens.
  */
 export function printPrompt(pieces: readonly Piece[], syntax: Syntax): string {
+  const said = pieces.filter(({ kind, text }) => kind === 'break' || text !== '');
   switch (syntax) {
     case 'a1111':
-      return printA1111(pieces);
+      return printA1111(said);
     case 'compel':
-      return printCompel(pieces);
+      return printCompel(said);
     case 'comfy':
-      return printComfy(pieces);
+      return printComfy(said);
     default:
       return syntax satisfies never;
   }
