@@ -335,7 +335,7 @@ function compelComposites(source: string, syntax: 'a1111' | 'comfy'): Diagnostic
         ? 'leave it out'
         : `encode the parts by themselves and join them with ConditioningConcat or ConditioningAverage`,
     }[syntax];
-    const message = `“${name}()” is Compel's and text in ${programs[syntax]}: ${instead}.`;
+    const message = `“${name}()” is of Compel and only text in ${programs[syntax]}: ${instead}.`;
     const fix = /and|add/.test(name) ? (and ?? undefined) : undefined;
     return warning('compel-operator', { start, end }, message, fix);
   });
@@ -370,19 +370,19 @@ function joinedByBreak(source: string): Fix | null {
 
 /** ComfyUI's `embedding:name` in A1111 and Compel. */
 function embeddings(source: SourceText, syntax: 'a1111' | 'compel'): Diagnostic[] {
-  const typedNames = /(?<=^|[\s,(])embedding:([\p{L}\p{N}_.-]{1,200})/gu;
-  return Array.from(source.text.matchAll(typedNames), ({ 0: typed, 1: named, index }) => {
+  const named = /(?<=^|[\s,(])embedding:([\p{L}\p{N}_-](?:[\p{L}\p{N}_.-]{0,200}[\p{L}\p{N}_-])?)/gu;
+  return Array.from(source.text.matchAll(named), ({ 0: typed, 1: file, index }) => {
     const range = typedRange(source, index, index + typed.length)!;
-    const name = named.replace(/\.(?:pt|bin|safetensors)?$/, '');
-    const isWhole = range.end - range.start === typed.length;
     if (syntax === 'compel') {
-      const message = `“embedding:” is ComfyUI's and encoded as text by Compel: write the token alone that the embedding was loaded as.`;
+      const message =
+        '“embedding:” is of ComfyUI and encoded as text by Compel: write the token alone that the embedding was loaded as.';
       return info('comfy-embedding', range, message);
     }
-    const message = `“embedding:” is ComfyUI's and encoded as text by A1111, which finds an embedding by its name: write ${name} alone.`;
-    const end = range.start + typed.length - (named.endsWith('.') ? 1 : 0);
-    const fix = fixWith(`Write ${name}`, { start: range.start, end, insert: name });
-    return warning('comfy-embedding', range, message, isWhole && name !== '' ? fix : undefined);
+    const name = file.replace(/\.(?:pt|bin|safetensors)$/, '');
+    const message = `“embedding:” is of ComfyUI and encoded as text by A1111, which finds an embedding by its name: write “${name}” alone.`;
+    const isWhole = range.end - range.start === typed.length;
+    const fix = fixWith(`Write ${name}`, { ...range, insert: name });
+    return warning('comfy-embedding', range, message, isWhole ? fix : undefined);
   });
 }
 
