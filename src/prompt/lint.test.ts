@@ -116,6 +116,33 @@ describe('marks of another program', () => {
     expect(lintsOf('((a:2) b)1.2', 'comfy', 'compel-weight')[0].fix).toBeUndefined();
   });
 
+  test('mended one after the other, all of a Compel prompt weighs what it weighed there', () => {
+    const mark = fc.constantFrom('+', '++', '-', '--', '1.2', '.5', '2', '.attend(1.3)', '.attend(++)');
+    const word = fc.constantFrom('cat', 'red', 'x-ray');
+    const { prompt } = fc.letrec<{ item: string; prompt: string }>((tie) => ({
+      item: fc.oneof(
+        { maxDepth: 3 },
+        word,
+        fc.tuple(word, fc.constantFrom('+', '++', '--', '.attend(0.5)')).map((parts) => parts.join('')),
+        fc.tuple(word, mark).map(([words, weight]) => `"${words} dog"${weight}`),
+        fc.tuple(tie('prompt'), mark).map(([inside, weight]) => `(${inside})${weight}`),
+      ),
+      prompt: fc.array(tie('item'), { minLength: 1, maxLength: 4 }).map((items) => items.join(' ')),
+    }));
+    fc.assert(
+      fc.property(prompt, fc.constantFrom('a1111' as const, 'comfy' as const), fc.nat(), (source, syntax, chosen) => {
+        let text = source;
+        for (;;) {
+          const left = lintsOf(text, syntax, 'compel-weight').filter(({ fix }) => fix);
+          if (left.length === 0) break;
+          text = applyFix(text, left[chosen % left.length]);
+        }
+        expect(weighed(read[syntax](text).fragments), text).toEqual(weighed(read.compel(source).fragments));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('a LoRA comes to the same tag', () => {
     for (const [source, fixed] of [
       ['a withLora(my-lora, 0.5), b', 'a <lora:my-lora:0.5>, b'],

@@ -168,7 +168,8 @@ const signsOrNumber = String.raw`(\+{1,9}|-{1,9})|(\d{1,9}\.\d{1,9}|\.\d{1,9}|\d
 const notWithin = String.raw`(?=$|[\s,.;:!?)"|\]])`;
 const afterBracket = new RegExp(String.raw`\)(?:${signsOrNumber})${notWithin}`, 'g');
 const afterQuote = new RegExp(String.raw`"([^"\n]*)"(?:(?:${signsOrNumber})${notWithin})?`, 'g');
-const afterWord = /(?<=^|[\s,(])([\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_'’-]*[\p{L}\p{N}_])?)(\+{1,9}|-{2,9})(?=$|[\s,.)])/gu;
+const afterWord =
+  /(?<=^|[\s,(])([\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_'’-]*[\p{L}\p{N}_])?)(\+{1,9}|-{2,9})(?=$|[\s,.)]|:-?[\d.]{1,30}\))/gu;
 const attend = new RegExp(String.raw`\.attend\(\s{0,9}(?:${signsOrNumber})\s{0,9}\)`, 'g');
 const wordBefore = /(?<![^\s,("])[\p{L}\p{N}_][\p{L}\p{M}\p{N}_'’-]*$/u;
 const lora =
