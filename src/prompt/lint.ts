@@ -175,7 +175,7 @@ const wordBefore = /(?<![^\s,("])[\p{L}\p{N}_][\p{L}\p{M}\p{N}_'’-]*$/u;
 const lora =
   /(?:with|use)Lora\(\s{0,9}([\w-]{1,200})\s{0,9}(?:,\s{0,9}(\d{1,9}\.\d{0,9}|\.\d{1,9}|\d{1,9})\s{0,9})?\)/g;
 /** Of a quotation: nothing that weighs in Compel or elsewhere. */
-const isPlain = /^(?![+-])[\p{L}\p{M}\p{N}\s,'’-]*[\p{L}\p{N}]$/u;
+const isPlain = /^(?![+-])[\p{L}\p{M}\p{N} ,'’-]*[\p{L}\p{N}]$/u;
 
 /** The value of Compel's signs or number. */
 function compelValue(signs: string | undefined, number: string): number {
