@@ -343,7 +343,7 @@ test('of a long prompt in no time', () => {
       const before = performance.now();
       lintPrompt(source, syntax);
       const time = performance.now() - before;
-      expect(time, `${syntax} ${JSON.stringify(part)}`).toBeLessThan(4000);
+      expect(time, `${syntax} ${JSON.stringify(part)}`).toBeLessThan(10_000);
     }
   }
 });
