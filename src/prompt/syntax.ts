@@ -7,6 +7,9 @@ import { parseCompel } from './compel.ts';
 export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
 export type Syntax = (typeof syntaxes)[number];
 
+/** What the program is called that reads each. */
+export const programs: Readonly<Record<Syntax, string>> = { a1111: 'A1111', compel: 'Compel', comfy: 'ComfyUI' };
+
 /** Weights alone: A1111's networks, schedules, AND and comments are read by a1111Prompt.ts. */
 export function parsePrompt(source: string, syntax: Syntax): ParsedPrompt {
   switch (syntax) {

@@ -23,6 +23,20 @@ test.each([
     'BREAK, AND, <lora:x:1>',
   ],
   [[text('a', 1e-9)], '(a:0.000000001)', '(a)0.000000001', '(a:0.000000001)'],
+  [[text('a', 1e22)], `(a:1${'0'.repeat(22)})`, `(a)1${'0'.repeat(22)}`, `(a:1${'0'.repeat(22)})`],
+  [[text('a', -0.5)], '(a:-0.5)', '(a)0', '(a:-0.5)'],
+  [[text('a', Number.POSITIVE_INFINITY)], 'a', 'a', '(a:Infinity)'],
+  // A number after a colon in the text is not the weight, nor when to switch.
+  [[text('a:2', 1.1)], '(a:2:1.1)', '(a:2)+', '(a:2:1.1)'],
+  [[text('a:2', 1 / 1.1)], '(a:2:0.909090909091)', '(a:2)0.909090909091', '(a:2:0.909090909091)'],
+  [[text('16:٣')], '16:\\٣', '16:٣', '16:٣'],
+  // A backslash before a bracket that weighs.
+  [[text('a\\'), text('b', 1.2)], 'a\\\\(b:1.2)', 'a\\ (b)1.2', 'a\\ (b:1.2)'],
+  [[text('a\\', 1.1)], '(a\\\\)', '(a\\ )+', '(a\\:1.1)'],
+  // Signs that would weigh, and what Compel cannot weigh.
+  [[text('C++, cat- a--b')], 'C++, cat- a--b', 'C ++, cat - a --b', 'C++, cat- a--b'],
+  [[text('a - b=c', 1.2)], '(a - b=c:1.2)', '(a)1.2 - (b)1.2 = (c)1.2', '(a - b=c:1.2)'],
+  [[text('a'), pause, text('b\nc\\')], 'a BREAK b\nc\\\\', '("a", "b c\\ ").and()', 'a b\nc\\'],
 ] as const)('%j', (pieces, a1111, compel, comfy) => {
   expect(printPrompt(pieces, 'a1111')).toBe(a1111);
   expect(printPrompt(pieces, 'compel')).toBe(compel);
