@@ -1,6 +1,7 @@
 import {
   concatenate,
   distinct,
+  filler,
   isWeighted,
   type Method,
   type WeightedChunk,
@@ -17,12 +18,24 @@ export function meanRatio(z: Float32Array, weights: Float64Array, d: number): nu
   return sharedMeanRatio([{ z, weights }], d);
 }
 
+/** A chunk as it is read for a mean: z [L, d], weights [L]. */
+export interface WeighedOutput {
+  readonly z: Float32Array;
+  readonly weights: Float64Array;
+}
+
 /** The same with one mean over several chunks. */
-export function sharedMeanRatio(
-  rows: readonly { readonly z: Float32Array; readonly weights: Float64Array }[],
-  d: number,
-): number {
+export function sharedMeanRatio(rows: readonly WeighedOutput[], d: number): number {
   if (rows.every(({ weights }) => weights.every((weight) => weight === 1))) return 1;
+  const { before, after } = sharedSums(rows, d);
+  return before / after;
+}
+
+/** The sums of all elements of z and of z', over several chunks. */
+export function sharedSums(
+  rows: readonly WeighedOutput[],
+  d: number,
+): { readonly before: number; readonly after: number } {
   let before = 0;
   let after = 0;
   for (const { z, weights } of rows)
@@ -31,7 +44,7 @@ export function sharedMeanRatio(
         before += z[i * d + c];
         after += weights[i] * z[i * d + c];
       }
-  return before / after;
+  return { before, after };
 }
 
 /**
@@ -53,22 +66,28 @@ export function scaleBy(z: Float32Array, weights: Float64Array, d: number, ratio
  * As wild as `meanRatio` where the mean comes near 0.
  */
 export function batchRatios(prompt: WeightedPrompt, zOf: ZOf): number[] {
-  return places(prompt).map((rows) => {
+  return sharedMeanRows(prompt).map((rows) => {
     if (!rows.some(isWeighted)) return 1;
-    const read = rows.map(({ pass, perTokenWeights }) => ({ z: zOf(pass), weights: perTokenWeights }));
+    const read = weighedOutputs(rows, zOf);
     return sharedMeanRatio(read, read[0].z.length / read[0].weights.length);
   });
+}
+
+export function weighedOutputs(chunks: readonly WeightedChunk[], zOf: ZOf): WeighedOutput[] {
+  return chunks.map(({ pass, perTokenWeights }) => ({ z: zOf(pass), weights: perTokenWeights }));
 }
 
 /** A1111's "Original", the default: z'' = wᵢ zᵢ · ratio, `batchRatios` chunk by chunk. */
 export const original: Method = {
   passes: (prompt) =>
     distinct(
-      places(prompt).flatMap((rows) => (rows.some(isWeighted) ? rows : rows.slice(0, 1)).map(({ pass }) => pass)),
+      sharedMeanRows(prompt).flatMap((rows) =>
+        (rows.some(isWeighted) ? rows : rows.slice(0, 1)).map(({ pass }) => pass),
+      ),
     ),
   combine: (prompt, zOf) => {
     const ratios = batchRatios(prompt, zOf);
-    const rows = places(prompt).map(([{ pass, perTokenWeights }], i) => {
+    const rows = sharedMeanRows(prompt).map(([{ pass, perTokenWeights }], i) => {
       const z = zOf(pass);
       return scaleBy(z, perTokenWeights, z.length / perTokenWeights.length, ratios[i]);
     });
@@ -77,10 +96,9 @@ export const original: Method = {
 };
 
 /** [n][texts] Chunk i of every text of the batch, the prompt's own first. */
-function places({ chunks, empty, batch = [] }: WeightedPrompt): WeightedChunk[][] {
-  const texts = [chunks, ...batch];
-  const length = empty.inputIds.length;
-  const filler = { pass: empty, perTokenWeights: new Float64Array(length).fill(1), wordIds: new Uint32Array(length) };
+export function sharedMeanRows(prompt: WeightedPrompt): WeightedChunk[][] {
+  const texts = [prompt.chunks, ...(prompt.batch ?? [])];
+  const completion = filler(prompt);
   const n = Math.max(...texts.map((text) => text.length));
-  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? filler));
+  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? completion));
 }

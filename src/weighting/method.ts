@@ -59,6 +59,12 @@ export function unweighted(chunk: WeightedChunk): WeightedChunk {
   return { ...chunk, perTokenWeights: chunk.perTokenWeights.map(() => 1) };
 }
 
+/** What completes a prompt to as many chunks as a longer one has: the empty prompt, weighing 1. */
+export function filler({ empty }: WeightedPrompt): WeightedChunk {
+  const L = empty.inputIds.length;
+  return { pass: empty, perTokenWeights: new Float64Array(L).fill(1), wordIds: new Uint32Array(L) };
+}
+
 /** Rows under rows: [Lᵢ, d] each → [ΣLᵢ, d]. */
 export function concatenate(parts: readonly ArrayLike<number>[]): Float64Array {
   const out = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
