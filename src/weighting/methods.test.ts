@@ -1,31 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunkTokens } from '../clip/chunks.ts';
 import { comfyTokens, comfyUnits } from '../clip/comfyTokens.ts';
 import { passKey } from '../clip/encode.ts';
 import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import type { Fragment } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { concatenate, distinct, type WeightedPrompt } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, tokenNormalisations } from './normalise.ts';
-import { a1111, d, fakeZ, fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
+import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from './testing/prompts.ts';
 import { withPasses } from './testing/reference.ts';
-import { compelPrompt, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';
+import { weightedPrompt } from './weightedPrompt.ts';
 
 const names = Object.keys(methods) as MethodName[];
-const splitOptions = { ...compelPromptDefaults, truncate: false };
-
-/** The fragments as each of the programs takes them. */
-const readers: Readonly<Record<string, (fragments: readonly Fragment[]) => WeightedPrompt>> = {
-  a1111: (fragments) => weightedPrompt(chunkTokens(fragments, tokenizer).chunks, 'causal'),
-  'comfy, words': (fragments) => weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'words' }).chunks, 'hf'),
-  'comfy, segments': (fragments) =>
-    weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'segments' }).chunks, 'causal'),
-  'compel, cut': (fragments) => compelPrompt(fragments, tokenizer),
-  'compel, split': (fragments) => compelPrompt(fragments, tokenizer, splitOptions),
-};
 const reader = fc.constantFrom(...Object.values(readers));
 
 function combine(name: MethodName, prompt: WeightedPrompt): Float32Array {
