@@ -1,8 +1,17 @@
 /** The interpretations of BlenderNeko's ComfyUI_ADV_CLIP_emb (adv_encode.py) that ComfyUI does not have; "comfy" is comfy.ts. */
 import type { EncoderPass } from '../clip/encode.ts';
-import { scaleBy, sharedMeanRatio } from './a1111.ts';
+import { scaleBy, sharedMeanRatio, weighedOutputs } from './a1111.ts';
 import { fromEmpty, fromEmptyPasses } from './comfy.ts';
-import { concatenate, distinct, type Method, unweighted, type WeightedChunk, weightedSum, type ZOf } from './method.ts';
+import {
+  concatenate,
+  distinct,
+  type Method,
+  unweighted,
+  type WeightedChunk,
+  type WeightedPrompt,
+  weightedSum,
+  type ZOf,
+} from './method.ts';
 
 /** What stands in a masked token's place: `+</w>`, although the original's comment speaks of the comma. */
 const maskTokenId = 266;
@@ -65,13 +74,20 @@ function weightsOf(chunks: readonly WeightedChunk[]): Float64Array[] {
 /** ADV "A1111": z'' = wᵢ zᵢ · mean(z) / mean(z'), one mean over all chunks together, which A1111 itself does not do. */
 export const advA1111: Method = {
   passes: ({ chunks }) => distinct(chunks.map(({ pass }) => pass)),
-  combine: ({ chunks }, zOf) => {
-    const rows = chunks.map(({ pass, perTokenWeights }) => ({ z: zOf(pass), weights: perTokenWeights }));
-    const d = rows[0].z.length / rows[0].weights.length;
-    const ratio = sharedMeanRatio(rows, d);
-    return Float32Array.from(concatenate(rows.map(({ z, weights }) => scaleBy(z, weights, d, ratio))));
+  combine: (prompt, zOf) => {
+    const ratio = overallRatio(prompt, zOf);
+    const rows = weighedOutputs(prompt.chunks, zOf).map(({ z, weights }) =>
+      scaleBy(z, weights, z.length / weights.length, ratio),
+    );
+    return Float32Array.from(concatenate(rows));
   },
 };
+
+/** The ratio by which ADV "A1111" restores the mean; as wild as `meanRatio` where the mean comes near 0. */
+export function overallRatio({ chunks }: WeightedPrompt, zOf: ZOf): number {
+  const rows = weighedOutputs(chunks, zOf);
+  return sharedMeanRatio(rows, rows[0].z.length / rows[0].weights.length);
+}
 
 /** ADV "compel": what weighs more than 1 is moved from the empty prompt by its weight; then `levels` of what weighs less. */
 export const advCompel: Method = {

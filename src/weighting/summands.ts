@@ -1,7 +1,7 @@
 /** Every method as a sum: what a row of its conditioning is made of, without the conditioning. */
 import type { EncoderPass } from '../clip/encode.ts';
-import { batchRatios, sharedMeanRatio, sharedMeanRows, weighedOutputs } from './a1111.ts';
-import { compelLevels, downWeightLevels, heavyWords, plusPlusLevels } from './adv.ts';
+import { batchRatios, sharedMeanRows } from './a1111.ts';
+import { compelLevels, downWeightLevels, heavyWords, overallRatio, plusPlusLevels } from './adv.ts';
 import { compelVersions } from './compel.ts';
 import { concatenate, filler, isWeighted, type WeightedChunk, type WeightedPrompt, type ZOf } from './method.ts';
 import type { MethodName } from './methods.ts';
@@ -31,8 +31,7 @@ export function summands(name: MethodName, prompt: WeightedPrompt, zOf: ZOf): Su
       return [times(own, (weight, at) => weight * ratios[at])];
     }
     case 'adv-a1111': {
-      const read = weighedOutputs(chunks, zOf);
-      const ratio = sharedMeanRatio(read, read[0].z.length / read[0].weights.length);
+      const ratio = overallRatio(prompt, zOf);
       return [times(chunks, (weight) => weight * ratio)];
     }
     case 'comfy':
