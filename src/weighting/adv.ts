@@ -1,17 +1,8 @@
 /** The interpretations of BlenderNeko's ComfyUI_ADV_CLIP_emb (adv_encode.py) that ComfyUI does not have; "comfy" is comfy.ts. */
 import type { EncoderPass } from '../clip/encode.ts';
-import { scaleBy, sharedMeanRatio, weighedOutputs } from './a1111.ts';
+import { rowSumsOf, scaleBy, sharedMeans } from './a1111.ts';
 import { fromEmpty, fromEmptyPasses } from './comfy.ts';
-import {
-  concatenate,
-  distinct,
-  type Method,
-  unweighted,
-  type WeightedChunk,
-  type WeightedPrompt,
-  weightedSum,
-  type ZOf,
-} from './method.ts';
+import { concatenate, distinct, type Method, unweighted, type WeightedChunk, weightedSum, type ZOf } from './method.ts';
 
 /** What stands in a masked token's place: `+</w>`, although the original's comment speaks of the comma. */
 const maskTokenId = 266;
@@ -74,20 +65,15 @@ function weightsOf(chunks: readonly WeightedChunk[]): Float64Array[] {
 /** ADV "A1111": z'' = wᵢ zᵢ · mean(z) / mean(z'), one mean over all chunks together, which A1111 itself does not do. */
 export const advA1111: Method = {
   passes: ({ chunks }) => distinct(chunks.map(({ pass }) => pass)),
-  combine: (prompt, zOf) => {
-    const ratio = overallRatio(prompt, zOf);
-    const rows = weighedOutputs(prompt.chunks, zOf).map(({ z, weights }) =>
-      scaleBy(z, weights, z.length / weights.length, ratio),
-    );
+  combine: ({ chunks }, zOf) => {
+    const { ratio } = sharedMeans(chunks, rowSumsOf(zOf));
+    const rows = chunks.map(({ pass, perTokenWeights }) => {
+      const z = zOf(pass);
+      return scaleBy(z, perTokenWeights, z.length / perTokenWeights.length, ratio);
+    });
     return Float32Array.from(concatenate(rows));
   },
 };
-
-/** The ratio by which ADV "A1111" restores the mean; as wild as `meanRatio` where the mean comes near 0. */
-export function overallRatio({ chunks }: WeightedPrompt, zOf: ZOf): number {
-  const rows = weighedOutputs(chunks, zOf);
-  return sharedMeanRatio(rows, rows[0].z.length / rows[0].weights.length);
-}
 
 /** ADV "compel": what weighs more than 1 is moved from the empty prompt by its weight; then `levels` of what weighs less. */
 export const advCompel: Method = {

@@ -1,7 +1,7 @@
 /** Every method as a sum: what a row of its conditioning is made of, without the conditioning. */
 import type { EncoderPass } from '../clip/encode.ts';
-import { batchRatios, sharedMeanRows } from './a1111.ts';
-import { compelLevels, downWeightLevels, heavyWords, overallRatio, plusPlusLevels } from './adv.ts';
+import { batchMeans, type RowSumsOf, sharedMeanRows, sharedMeans } from './a1111.ts';
+import { compelLevels, downWeightLevels, heavyWords, plusPlusLevels } from './adv.ts';
 import { compelVersions } from './compel.ts';
 import { concatenate, filler, isWeighted, type WeightedChunk, type WeightedPrompt, type ZOf } from './method.ts';
 import type { MethodName } from './methods.ts';
@@ -15,10 +15,10 @@ export interface Summand {
 }
 
 /**
- * The summands of a method; their sum is what `combine` gives, up to rounding. Asks for outputs only where a mean has to be
- * restored, and the summands whose factors are not 0 need no more than `passes` of the method.
+ * The summands of a method; their sum is what `combine` gives, up to rounding. Asks for sums only where a mean has to be
+ * restored; the summands whose factors are not 0 need no more than `passes` of the method.
  */
-export function summands(name: MethodName, prompt: WeightedPrompt, zOf: ZOf): Summand[] {
+export function summands(name: MethodName, prompt: WeightedPrompt, sumsOf: RowSumsOf): Summand[] {
   const { chunks, empty } = prompt;
   switch (name) {
     case 'none':
@@ -26,12 +26,12 @@ export function summands(name: MethodName, prompt: WeightedPrompt, zOf: ZOf): Su
     case 'scale':
       return [times(chunks, (weight) => weight)];
     case 'original': {
-      const ratios = batchRatios(prompt, zOf);
+      const means = batchMeans(prompt, sumsOf);
       const own = sharedMeanRows(prompt).map(([chunk]) => chunk);
-      return [times(own, (weight, at) => weight * ratios[at])];
+      return [times(own, (weight, at) => weight * means[at].ratio)];
     }
     case 'adv-a1111': {
-      const ratio = overallRatio(prompt, zOf);
+      const { ratio } = sharedMeans(chunks, sumsOf);
       return [times(chunks, (weight) => weight * ratio)];
     }
     case 'comfy':

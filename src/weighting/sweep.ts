@@ -1,7 +1,6 @@
 /** One span of a prompt at many weights: what each method makes of its rows. */
 import { type EncoderPass, passKey } from '../clip/encode.ts';
-import { batchRatios, sharedMeanRows } from './a1111.ts';
-import { overallRatio } from './adv.ts';
+import { batchMeans, type RowSumsOf, rowSumsOf, sharedMeanRows, sharedMeans } from './a1111.ts';
 import { benchPasses, clamped } from './compareMethods.ts';
 import {
   type Downweighted,
@@ -114,15 +113,16 @@ export function sweep(
     throw new RangeError('A sweep needs one row and one weight at least: choose some text of the prompt.');
   const prompts = weights.map(promptAt);
   const L = prompts[0].empty.inputIds.length;
+  const sumsOf = remembered(rowSumsOf(zOf));
   const products = rowProducts(rows, L, zOf);
-  const bare = products.sumsAt(summands('none', prompts[0], zOf));
+  const bare = products.sumsAt(summands('none', prompts[0], sumsOf));
   const bareNorms = bare.map((sum, i) => Math.sqrt(products.product(sum, sum, i)));
   return {
     weights,
     unweightedNorm: mean(bareNorms),
     methods: names.map((name) => {
       const found = prompts.map((prompt) => {
-        const sums = products.sumsAt(summands(name, prompt, zOf));
+        const sums = products.sumsAt(summands(name, prompt, sumsOf));
         // Rounding can leave less than 0 of what cancels.
         const norms = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
         const cosines = sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (norms[i] * bareNorms[i])));
@@ -132,7 +132,7 @@ export function sweep(
         name,
         norms: Float64Array.from(found, ({ norm }) => norm),
         cosines: Float64Array.from(found, ({ cosine }) => cosine),
-        means: meanRatiosOf(name, promptAt, prompts, rows, zOf),
+        means: meanRatiosOf(name, promptAt, prompts, rows, sumsOf),
       };
     }),
   };
@@ -192,6 +192,16 @@ function rowProducts(rows: readonly number[], L: number, zOf: ZOf) {
   };
 }
 
+function remembered<T>(read: (pass: EncoderPass) => T): (pass: EncoderPass) => T {
+  const values = new Map<string, T>();
+  return (pass) => {
+    const key = passKey(pass);
+    const value = values.get(key) ?? read(pass);
+    values.set(key, value);
+    return value;
+  };
+}
+
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
@@ -201,20 +211,20 @@ function meanRatiosOf(
   promptAt: (weight: number) => WeightedPrompt,
   prompts: readonly WeightedPrompt[],
   rows: readonly number[],
-  zOf: ZOf,
+  sumsOf: RowSumsOf,
 ): MeanRatios[] {
   if (name === 'adv-a1111') {
-    const ratios = Float64Array.from(prompts, (prompt) => overallRatio(prompt, zOf));
-    return [{ chunk: null, ratios, meanRoot: meanRoot((weight) => promptAt(weight).chunks, zOf) }];
+    const ratios = Float64Array.from(prompts, ({ chunks }) => sharedMeans(chunks, sumsOf).ratio);
+    return [{ chunk: null, ratios, meanRoot: meanRoot((weight) => promptAt(weight).chunks, sumsOf) }];
   }
   if (name !== 'original') return [];
-  const all = prompts.map((prompt) => batchRatios(prompt, zOf));
-  const L = prompts[0].empty.inputIds.length;
+  const means = prompts.map((prompt) => batchMeans(prompt, sumsOf));
   const isRead = (chunk: number) => prompts.some((prompt) => sharedMeanRows(prompt)[chunk].some(isWeighted));
+  const L = prompts[0].empty.inputIds.length;
   return [...new Set(rows.map((row) => Math.floor(row / L)))].map((chunk) => ({
     chunk,
-    ratios: Float64Array.from(all, (ratios) => ratios[chunk]),
-    meanRoot: isRead(chunk) ? meanRoot((weight) => sharedMeanRows(promptAt(weight))[chunk], zOf) : null,
+    ratios: Float64Array.from(means, (all) => all[chunk].ratio),
+    meanRoot: isRead(chunk) ? meanRoot((weight) => sharedMeanRows(promptAt(weight))[chunk], sumsOf) : null,
   }));
 }
 
@@ -222,18 +232,15 @@ function meanRatiosOf(
  * The weight at which Σ wᵢ zᵢ over all elements of some chunks is 0; null where it does not depend on the weight. Their
  * weights are linear in it, and so is the sum: two weights tell it all.
  */
-export function meanRoot(chunksAt: (weight: number) => readonly WeightedChunk[], zOf: ZOf): number | null {
+function meanRoot(chunksAt: (weight: number) => readonly WeightedChunk[], sumsOf: RowSumsOf): number | null {
+  const { after: constant } = sharedMeans(chunksAt(0), sumsOf);
   const ones = chunksAt(1);
-  let constant = 0;
-  let slope = 0;
-  for (const [at, { pass, perTokenWeights }] of chunksAt(0).entries()) {
-    const z = zOf(pass);
-    const d = z.length / perTokenWeights.length;
-    for (const [row, weight] of perTokenWeights.entries()) {
-      const sum = z.subarray(row * d, (row + 1) * d).reduce((total, value) => total + value, 0);
-      constant += weight * sum;
-      slope += (ones[at].perTokenWeights[row] - weight) * sum;
-    }
-  }
+  const slope = sharedMeans(
+    chunksAt(0).map((chunk, at) => ({
+      ...chunk,
+      perTokenWeights: ones[at].perTokenWeights.map((weight, row) => weight - chunk.perTokenWeights[row]),
+    })),
+    sumsOf,
+  ).after;
   return slope === 0 ? null : -constant / slope;
 }
