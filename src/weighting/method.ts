@@ -54,6 +54,16 @@ export function isWeighted({ perTokenWeights }: WeightedChunk): boolean {
   return perTokenWeights.some((weight) => weight !== 1);
 }
 
+/** The rows of a light fragment, among those of all chunks. */
+export function maskedRows({ chunks, empty }: WeightedPrompt, { masked }: Downweighted): number[] {
+  const L = empty.inputIds.length;
+  return chunks.flatMap(({ pass }, at) =>
+    Array.from(pass.keyMask.keys())
+      .filter((row) => pass.keyMask[row] > masked[at].pass.keyMask[row])
+      .map((row) => at * L + row),
+  );
+}
+
 /** The same rows, weighing 1. */
 export function unweighted(chunk: WeightedChunk): WeightedChunk {
   return { ...chunk, perTokenWeights: chunk.perTokenWeights.map(() => 1) };

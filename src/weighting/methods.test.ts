@@ -64,6 +64,20 @@ describe.each(names)('%s', (name) => {
   });
 });
 
+test('in a batch with other texts too, each pass that is asked for is read, and no other', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fragmentsWith(someWeight), { minLength: 1, maxLength: 3 }),
+      fc.constantFrom(...names),
+      ([own, ...others], name) => {
+        const prompt = { ...readers.a1111(own), batch: others.map((fragments) => readers.a1111(fragments).chunks) };
+        withPasses(methods[name].passes(prompt), fakeZ, (z) => methods[name].combine(prompt, z));
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
 test.each<MethodName>(['scale', 'comfy'])('%s leaves the rows that weigh 1 as they are', (name) => {
   const prompt = a1111('a (red:1.3) car');
   const [z, embeds] = [bare(prompt), combine(name, prompt)];

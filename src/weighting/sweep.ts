@@ -6,6 +6,7 @@ import {
   type Downweighted,
   distinct,
   isWeighted,
+  maskedRows,
   type WeightedChunk,
   type WeightedPrompt,
   type ZOf,
@@ -47,16 +48,6 @@ export function withSpanWeight(prompt: WeightedPrompt, rows: readonly number[], 
     .filter((part) => part.rows.size > 0)
     .sort((a, b) => Math.min(...a.rows) - Math.min(...b.rows));
   return { ...prompt, chunks, downweighted: light.map((part) => without(part.rows, part.weight)) };
-}
-
-/** The rows of a light fragment, among those of all chunks. */
-export function maskedRows({ chunks, empty }: WeightedPrompt, { masked }: Downweighted): number[] {
-  const L = empty.inputIds.length;
-  return chunks.flatMap(({ pass }, at) =>
-    Array.from(pass.keyMask.keys())
-      .filter((row) => pass.keyMask[row] > masked[at].pass.keyMask[row])
-      .map((row) => at * L + row),
-  );
 }
 
 /** Everything that has to be encoded for all the weights together: it is the order of the weights that counts, not their values. */
