@@ -14,6 +14,9 @@ export interface CompelTokenOptions {
   readonly split: SplitMode;
 }
 
+/** Tokens of a chunk between BOS and EOS. */
+const room = clipVitL14.maxPositionEmbeddings - 2;
+
 export const compelTokenDefaults: CompelTokenOptions = { truncate: true, split: 'SENTENCES' };
 
 export interface CompelTokens {
@@ -31,33 +34,41 @@ export interface CompelTokens {
 export function compelTokens(
   fragments: readonly Fragment[],
   tokenizer: Tokenizer,
-  { truncate, split }: CompelTokenOptions = compelTokenDefaults,
+  options: CompelTokenOptions = compelTokenDefaults,
   flavour?: TokenizerFlavour,
 ): CompelTokens {
-  const room = clipVitL14.maxPositionEmbeddings - 2;
   const tokens = fragmentTokens(fragments, tokenizer, flavour);
-  const chunks: TokenChunk[] = [];
-  let from = 0;
-  do {
-    const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), room, split);
-    chunks.push(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk);
-    from = Math.min(from + length, tokens.length);
-  } while (!truncate && from < tokens.length);
-
+  const { chunks, cut } = compelChunks(tokens, tokenizer, options);
   const rows = chunks.flatMap((chunk) => chunk.tokens);
   const ids: number[][] = fragments.map(() => []);
   for (const { fragment, id } of tokens) if (fragment !== null) ids[fragment].push(id);
   const found = findFragments(
     rows.map((token) => token.id),
-    truncate ? ids.map((all) => all.slice(0, room)) : ids,
-    truncate,
+    options.truncate ? ids.map((all) => all.slice(0, room)) : ids,
+    options.truncate,
   );
   return {
     chunks,
-    cut: tokens.slice(from),
+    cut,
     fragmentRanges: found.ranges ?? actualRanges(rows, fragments.length),
     diagnostics: found.ranges ? [] : [lostFragment(fragments[found.lost])],
   };
+}
+
+/** The same of tokens, wherever they are from. */
+export function compelChunks(
+  tokens: readonly PromptToken[],
+  tokenizer: Tokenizer,
+  { truncate, split }: CompelTokenOptions,
+): Pick<CompelTokens, 'chunks' | 'cut'> {
+  const chunks: TokenChunk[] = [];
+  let from = 0;
+  do {
+    const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
+    chunks.push(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk);
+    from = Math.min(from + length, tokens.length);
+  } while (!truncate && from < tokens.length);
+  return { chunks, cut: tokens.slice(from) };
 }
 
 const endings: Record<SplitMode, (entry: string) => boolean> = {
@@ -68,7 +79,7 @@ const endings: Record<SplitMode, (entry: string) => boolean> = {
 };
 
 /** How many of the tokens, which are more than fit if there is anything to split, go into this chunk. */
-function splitPoint(tokens: readonly PromptToken[], room: number, split: SplitMode): number {
+function splitPoint(tokens: readonly PromptToken[], split: SplitMode): number {
   if (tokens.length <= room) return tokens.length;
   const fitting = tokens.slice(0, room);
   for (const mode of splitModes.slice(splitModes.indexOf(split))) {

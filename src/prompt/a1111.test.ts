@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseA1111 } from './a1111.ts';
+import { lectureSquareFactor, parseA1111 } from './a1111.ts';
 import type { Diagnostic, Node } from './ast.ts';
 import recorded from './recorded/a1111_attention.json';
 import { joinSources, sliceSource, sourceText } from './sourceText.ts';
@@ -205,9 +205,9 @@ test('a derived text keeps the ranges of the prompt', () => {
 
 test('a derived text is closed where it is said to end, and what it leaves out is not rewritten', () => {
   const whole = sourceText('(a[b]) x');
-  const [unclosed] = parseA1111(sliceSource(whole, 0, 2), 6).diagnostics;
+  const [unclosed] = parseA1111(sliceSource(whole, 0, 2), { end: 6 }).diagnostics;
   expect(unclosed.fix!.edits).toEqual([{ start: 6, end: 6, insert: ')' }]);
-  const [backslash, open] = parseA1111(sourceText('(\\'), 6).diagnostics.toReversed();
+  const [backslash, open] = parseA1111(sourceText('(\\'), { end: 6 }).diagnostics.toReversed();
   expect(backslash.fix!.edits).toEqual([{ start: 1, end: 1, insert: '\\' }]);
   expect(open.fix!.edits).toEqual([{ start: 1, end: 2, insert: ')' }]);
   const parted = sourceText('(a BREAK<x> b)');
@@ -427,4 +427,28 @@ test.each([
   const { nodes } = parseA1111(prompt);
   expect(performance.now() - started).toBeLessThan(1000);
   expect(nodeWeights(nodes).length).toBeLessThanOrEqual(prompt.length);
+});
+
+// biome-ignore format: one prompt, one line
+test.each<[string, [string, number][]]>([
+  ['[a]', [['a', 0.9]]],
+  ['[[a]] b', [['a', 0.9 * 0.9], [' b', 1]]],
+  ['(a[b]:2)', [['a', 2], ['b', 0.9 * 2]]],
+  ['[[a', [['a', 0.9 * 0.9]]],
+  ['(a) (b:1.5)', [['a', 1.1], [' ', 1], ['b', 1.5]]],
+])("the lecture's square brackets: %s", (prompt, expected) => {
+  const { fragments } = parseA1111(prompt, { squareFactor: lectureSquareFactor });
+  expect(fragments.map(({ text, weight }) => [text, weight])).toEqual(expected);
+});
+
+test('what square brackets weigh is in the tree and in the messages', () => {
+  const { nodes } = parseA1111('[a]', { squareFactor: lectureSquareFactor });
+  expect(nodes).toMatchObject([{ type: 'weighted', form: 'square', value: 0.9 }]);
+  const messages = (squareFactor?: number) =>
+    parseA1111('[a:0.8] [b', { squareFactor }).diagnostics.map(({ message }) => message);
+  expect(messages()).toEqual([expect.stringContaining('weighs 0.909:'), expect.stringContaining('at 0.909:')]);
+  expect(messages(lectureSquareFactor)).toEqual([
+    expect.stringContaining('weighs 0.9:'),
+    expect.stringContaining('at 0.9:'),
+  ]);
 });

@@ -64,6 +64,16 @@ interface Reading {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What `[x]` weighs in the lecture. */
+export const lectureSquareFactor = 0.9;
+
+export interface A1111Options {
+  /** Where in the prompt a bracket can be added to close what a text derived from it opens. */
+  readonly end?: number;
+  /** What `[x]` weighs: 1/1.1 in all of A1111's versions, `lectureSquareFactor` in the lecture. */
+  readonly squareFactor?: number;
+}
+
 /**
  * AUTOMATIC1111's attention syntax, as `parse_prompt_attention` of stable-diffusion-webui 1.6 to 1.10 reads it: `(x)` × 1.1,
  * `[x]` × 1/1.1, `(x:1.5)` × 1.5, `\(` the character, BREAK a new chunk.
@@ -72,12 +82,14 @@ interface Reading {
  * non-number. Brackets of the two kinds may cross; their nodes then come in pieces, with `open` or `close` null. In
  * prompts nested more than 100 deep each fragment is a node of its own.
  *
- * Of a text derived from a prompt, all ranges are those of the prompt; `end` is where in it a bracket can be added to close
- * what this text opens.
+ * Of a text derived from a prompt, all ranges are those of the prompt.
  */
-export function parseA1111(prompt: string | SourceText, end?: number): ParsedPrompt {
+export function parseA1111(
+  prompt: string | SourceText,
+  { end, squareFactor = 1 / 1.1 }: A1111Options = {},
+): ParsedPrompt {
   const source = typeof prompt === 'string' ? sourceText(prompt) : prompt;
-  const reading = read(source.text);
+  const reading = read(source.text, squareFactor);
   const fragments = mergeFragments(reading, source);
   return {
     source: source.text,
@@ -109,7 +121,7 @@ function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number
   return { ...told, fix: { ...fix, edits } };
 }
 
-function read(source: string): Reading {
+function read(source: string, squareFactor: number): Reading {
   const items: Item[] = [];
   const runs: number[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -152,7 +164,7 @@ function read(source: string): Reading {
       form,
       open: range,
       firstRun: runs.length,
-      value: form === 'round' ? 1.1 : 1 / 1.1,
+      value: form === 'round' ? 1.1 : squareFactor,
       close: null,
       number: null,
       order: Number.NaN,
@@ -186,7 +198,7 @@ function read(source: string): Reading {
       diagnostics.push(notANumber(source, tail, 'warning'));
     }
     if (tail && bracket === ']' && group.colons === 1 && isPlainNumber.test(source.slice(tail.start, tail.end))) {
-      diagnostics.push(squareNumber(source, tail, group.open, range));
+      diagnostics.push(squareNumber(source, tail, group, range));
     }
     close(group, range);
   }
@@ -373,8 +385,9 @@ function tree({ items }: Reading, source: SourceText): Node[] {
   return nodes;
 }
 
-function factor(form: Group['form']): string {
-  return form === 'round' ? '1.1' : '0.909';
+/** Of a group whose value is not a number that was typed. */
+function factor({ value }: Pick<Group, 'value'>): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 /** Where a closing bracket can be added: a lone backslash at the end would escape it, and is deleted anyway. */
@@ -384,7 +397,8 @@ function lastRange(source: string): Range {
   return { start: source.length - (backslashes % 2), end: source.length };
 }
 
-function unclosedBracket({ form, open }: Group, last: Range): Diagnostic {
+function unclosedBracket(group: Group, last: Range): Diagnostic {
+  const { form, open } = group;
   const opening = form === 'round' ? '(' : '[';
   const closing = form === 'round' ? ')' : ']';
   return {
@@ -392,7 +406,7 @@ function unclosedBracket({ form, open }: Group, last: Range): Diagnostic {
     severity: 'warning',
     start: open.start,
     end: open.end,
-    message: `This “${opening}” is never closed and applies to the end, at ${factor(form)}: add a “${closing}”, or type “\\${opening}” for the character.`,
+    message: `This “${opening}” is never closed and applies to the end, at ${factor(group)}: add a “${closing}”, or type “\\${opening}” for the character.`,
     fix: { label: 'Close it at the end', edits: [{ start: last.start, end: last.end, insert: closing }] },
   };
 }
@@ -419,18 +433,18 @@ function loneBackslash(range: Range): Diagnostic {
 }
 
 /** `tail` is what stands between the colon and the closing bracket. */
-function squareNumber(source: string, tail: Range, open: Range, close: Range): Diagnostic {
+function squareNumber(source: string, tail: Range, group: Group, close: Range): Diagnostic {
   const typed = source.slice(tail.start - 1, tail.end);
   return {
     code: 'square-bracket-number',
     severity: 'warning',
     start: tail.start - 1,
     end: tail.end,
-    message: `Square brackets take no weight (A1111 schedules by their numbers), so “${typed}” is encoded as text and all of it weighs ${factor('square')}: write (…${typed}) for a weight.`,
+    message: `Square brackets take no weight (A1111 schedules by their numbers), so “${typed}” is encoded as text and all of it weighs ${factor(group)}: write (…${typed}) for a weight.`,
     fix: {
       label: `Write (…${typed})`,
       edits: [
-        { ...open, insert: '(' },
+        { ...group.open, insert: '(' },
         { ...close, insert: ')' },
       ],
     },
@@ -440,7 +454,7 @@ function squareNumber(source: string, tail: Range, open: Range, close: Range): D
 /** An error where the original raises, a warning where it goes on. */
 function notANumber(source: string, tail: Range, severity: 'error' | 'warning'): Diagnostic {
   const typed = source.slice(tail.start, tail.end);
-  const consequence = `it is encoded as text and the brackets weigh ${factor('round')}`;
+  const consequence = `it is encoded as text and the brackets weigh 1.1`;
   const digits = asciiDigits(typed).trim();
   const value = String(severity === 'error' ? Number.parseFloat(digits) : Number(digits.replace(',', '.')));
   const range = { start: tail.start - 1, end: tail.end };

@@ -303,3 +303,10 @@ test.each([
   stepped(prompt, positive, { steps: 2 });
   expect(performance.now() - started).toBeLessThan(2000);
 });
+
+test('square brackets weigh what the options say, in every step', () => {
+  const weights = (options: StepOptions) =>
+    stepped('[a] [b:c:0.5]', positive, options).parts[0].steps.map(({ parsed }) => parsed.fragments[0].weight);
+  expect(weights({ steps: 2 })).toEqual([1 / 1.1, 1 / 1.1]);
+  expect(weights({ steps: 2, squareFactor: 0.9 })).toEqual([0.9, 0.9]);
+});

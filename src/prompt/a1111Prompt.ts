@@ -40,6 +40,8 @@ export interface A1111Prompt {
 export interface StepOptions extends ScheduleOptions {
   /** False for A1111's emphasis mode "None": brackets are text. */
   readonly emphasis?: boolean;
+  /** As for `parseA1111`. */
+  readonly squareFactor?: number;
 }
 
 export interface PromptStep {
@@ -95,13 +97,13 @@ export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, opt
   diagnostics.forEach(tell);
   const stepped = parts.map(({ schedule }) => {
     if (options.hiresSteps === undefined) scheduleDiagnostics(schedule, options).forEach(tell);
-    const end = lastPlace(schedule.source);
+    const reading = { end: lastPlace(schedule.source), squareFactor: options.squareFactor };
     const changing = schedule.nodes.filter(({ type }) => type !== 'text');
     const read = new Map<SourceText, ParsedPrompt>();
     const steps = resolveSchedule(schedule, options).map(({ endAtStep, text }): PromptStep => {
       const known = read.get(text);
       if (known) return { endAtStep, text, parsed: known };
-      const parsed = options.emphasis === false ? unweighted(text) : parseA1111(text, end);
+      const parsed = options.emphasis === false ? unweighted(text) : parseA1111(text, reading);
       read.set(text, parsed);
       for (const diagnostic of parsed.diagnostics) {
         if (!isAnswered(diagnostic, source)) tell(withLocalFix(diagnostic, changing));

@@ -1,6 +1,8 @@
+import type { EncoderPass } from '../clip/encode.ts';
 import {
   concatenate,
   distinct,
+  filler,
   isWeighted,
   type Method,
   type WeightedChunk,
@@ -22,16 +24,51 @@ export function sharedMeanRatio(
   rows: readonly { readonly z: Float32Array; readonly weights: Float64Array }[],
   d: number,
 ): number {
-  if (rows.every(({ weights }) => weights.every((weight) => weight === 1))) return 1;
+  return meansOf(rows.map(({ z, weights }) => ({ sums: rowSums(z, d), weights }))).ratio;
+}
+
+/** [L] What the elements of each row come to, in float64: all of z [L, d] that a mean needs. */
+function rowSums(z: Float32Array, d: number): Float64Array {
+  const sums = new Float64Array(z.length / d);
+  for (let i = 0; i < sums.length; i++) for (let c = 0; c < d; c++) sums[i] += z[i * d + c];
+  return sums;
+}
+
+/** The row sums of a pass's output. */
+export type RowSumsOf = (pass: EncoderPass) => Float64Array;
+
+export function rowSumsOf(zOf: ZOf): RowSumsOf {
+  return (pass) => {
+    const z = zOf(pass);
+    return rowSums(z, z.length / pass.inputIds.length);
+  };
+}
+
+export interface Means {
+  /** Σ z and Σ z' over all elements, of which the means are the same part. */
+  readonly before: number;
+  readonly after: number;
+  /** As `meanRatio`. */
+  readonly ratio: number;
+}
+
+function meansOf(rows: readonly { readonly sums: Float64Array; readonly weights: Float64Array }[]): Means {
   let before = 0;
   let after = 0;
-  for (const { z, weights } of rows)
-    for (let i = 0; i < weights.length; i++)
-      for (let c = 0; c < d; c++) {
-        before += z[i * d + c];
-        after += weights[i] * z[i * d + c];
-      }
-  return before / after;
+  for (const { sums, weights } of rows)
+    for (let i = 0; i < weights.length; i++) {
+      before += sums[i];
+      const weighted = weights[i] * sums[i];
+      // An infinite weight makes elements of both signs infinite, which have no sum.
+      after += Number.isFinite(weighted) ? weighted : Number.NaN;
+    }
+  const isBare = rows.every(({ weights }) => weights.every((weight) => weight === 1));
+  return { before, after, ratio: isBare ? 1 : before / after };
+}
+
+/** The means of some chunks together. */
+export function sharedMeans(chunks: readonly WeightedChunk[], sumsOf: RowSumsOf): Means {
+  return meansOf(chunks.map(({ pass, perTokenWeights }) => ({ sums: sumsOf(pass), weights: perTokenWeights })));
 }
 
 /**
@@ -53,22 +90,25 @@ export function scaleBy(z: Float32Array, weights: Float64Array, d: number, ratio
  * As wild as `meanRatio` where the mean comes near 0.
  */
 export function batchRatios(prompt: WeightedPrompt, zOf: ZOf): number[] {
-  return places(prompt).map((rows) => {
-    if (!rows.some(isWeighted)) return 1;
-    const read = rows.map(({ pass, perTokenWeights }) => ({ z: zOf(pass), weights: perTokenWeights }));
-    return sharedMeanRatio(read, read[0].z.length / read[0].weights.length);
-  });
+  return batchMeans(prompt, rowSumsOf(zOf)).map(({ ratio }) => ratio);
+}
+
+/** [n] The means behind them: those of the prompt's own chunk alone where nothing that shares its mean is weighted. */
+export function batchMeans(prompt: WeightedPrompt, sumsOf: RowSumsOf): Means[] {
+  return sharedMeanRows(prompt).map((rows) => sharedMeans(rows.some(isWeighted) ? rows : rows.slice(0, 1), sumsOf));
 }
 
 /** A1111's "Original", the default: z'' = wᵢ zᵢ · ratio, `batchRatios` chunk by chunk. */
 export const original: Method = {
   passes: (prompt) =>
     distinct(
-      places(prompt).flatMap((rows) => (rows.some(isWeighted) ? rows : rows.slice(0, 1)).map(({ pass }) => pass)),
+      sharedMeanRows(prompt).flatMap((rows) =>
+        (rows.some(isWeighted) ? rows : rows.slice(0, 1)).map(({ pass }) => pass),
+      ),
     ),
   combine: (prompt, zOf) => {
     const ratios = batchRatios(prompt, zOf);
-    const rows = places(prompt).map(([{ pass, perTokenWeights }], i) => {
+    const rows = sharedMeanRows(prompt).map(([{ pass, perTokenWeights }], i) => {
       const z = zOf(pass);
       return scaleBy(z, perTokenWeights, z.length / perTokenWeights.length, ratios[i]);
     });
@@ -77,10 +117,9 @@ export const original: Method = {
 };
 
 /** [n][texts] Chunk i of every text of the batch, the prompt's own first. */
-function places({ chunks, empty, batch = [] }: WeightedPrompt): WeightedChunk[][] {
-  const texts = [chunks, ...batch];
-  const length = empty.inputIds.length;
-  const filler = { pass: empty, perTokenWeights: new Float64Array(length).fill(1), wordIds: new Uint32Array(length) };
+export function sharedMeanRows(prompt: WeightedPrompt): WeightedChunk[][] {
+  const texts = [prompt.chunks, ...(prompt.batch ?? [])];
+  const completion = filler(prompt);
   const n = Math.max(...texts.map((text) => text.length));
-  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? filler));
+  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? completion));
 }

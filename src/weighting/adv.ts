@@ -1,6 +1,6 @@
 /** The interpretations of BlenderNeko's ComfyUI_ADV_CLIP_emb (adv_encode.py) that ComfyUI does not have; "comfy" is comfy.ts. */
 import type { EncoderPass } from '../clip/encode.ts';
-import { scaleBy, sharedMeanRatio } from './a1111.ts';
+import { rowSumsOf, scaleBy, sharedMeans } from './a1111.ts';
 import { fromEmpty, fromEmptyPasses } from './comfy.ts';
 import { concatenate, distinct, type Method, unweighted, type WeightedChunk, weightedSum, type ZOf } from './method.ts';
 
@@ -8,7 +8,7 @@ import { concatenate, distinct, type Method, unweighted, type WeightedChunk, wei
 const maskTokenId = 266;
 
 /** The chunk with `maskTokenId` in the place of some tokens, and of their textual inversion vectors. */
-function replaced(chunk: WeightedChunk, isReplaced: (row: number) => boolean): WeightedChunk {
+function withReplaced(chunk: WeightedChunk, isReplaced: (row: number) => boolean): WeightedChunk {
   const { inputIds, vectors, ...rest } = chunk.pass;
   const pass: EncoderPass = { ...rest, inputIds: inputIds.map((id, row) => (isReplaced(row) ? maskTokenId : id)) };
   const kept = new Map([...(vectors ?? [])].filter(([row]) => !isReplaced(row)));
@@ -16,8 +16,13 @@ function replaced(chunk: WeightedChunk, isReplaced: (row: number) => boolean): W
 }
 
 /** The prompt with what weighs less than some weight replaced, and how much of it goes into the sum. */
-interface Level {
+export interface Level {
+  /** uⱼ */
+  readonly weight: number;
+  /** uⱼ − uⱼ₋₁ */
   readonly share: number;
+  /** What is replaced, among the rows of all chunks. */
+  readonly replaced: readonly number[];
   readonly chunks: readonly WeightedChunk[];
 }
 
@@ -30,17 +35,19 @@ interface Level {
  * weights that Eⱼ is moved from the empty prompt by. Shares of 0 are left out, so that nothing is encoded for them.
  */
 function levels(chunks: readonly WeightedChunk[], weights: readonly Float64Array[]): Level[] {
-  const found = [...new Set(weights.flatMap((w) => [...w]))].filter((w) => w <= 1).sort((a, b) => a - b);
-  if (!found.some((w) => w < 1)) return [{ share: 1, chunks }];
+  const all = weights.flatMap((w) => [...w]);
+  const found = [...new Set(all)].filter((w) => w <= 1).sort((a, b) => a - b);
+  if (!found.some((w) => w < 1)) return [{ weight: 1, share: 1, replaced: [], chunks }];
   let current = chunks;
   let below = 0;
-  const all = found.map((level) => {
-    const reached = { share: level - below, chunks: current };
+  const reached = found.map((level) => {
+    const replaced = Array.from(all.keys()).filter((row) => all[row] < level);
+    const here = { weight: level, share: level - below, replaced, chunks: current };
     below = level;
-    if (level < 1) current = current.map((chunk, i) => replaced(chunk, (row) => weights[i][row] === level));
-    return reached;
+    if (level < 1) current = current.map((chunk, i) => withReplaced(chunk, (row) => weights[i][row] === level));
+    return here;
   });
-  return all.filter(({ share }) => share !== 0);
+  return reached.filter(({ share }) => share !== 0);
 }
 
 function levelPasses(all: readonly Level[], empty: EncoderPass): EncoderPass[] {
@@ -59,10 +66,12 @@ function weightsOf(chunks: readonly WeightedChunk[]): Float64Array[] {
 export const advA1111: Method = {
   passes: ({ chunks }) => distinct(chunks.map(({ pass }) => pass)),
   combine: ({ chunks }, zOf) => {
-    const rows = chunks.map(({ pass, perTokenWeights }) => ({ z: zOf(pass), weights: perTokenWeights }));
-    const d = rows[0].z.length / rows[0].weights.length;
-    const ratio = sharedMeanRatio(rows, d);
-    return Float32Array.from(concatenate(rows.map(({ z, weights }) => scaleBy(z, weights, d, ratio))));
+    const { ratio } = sharedMeans(chunks, rowSumsOf(zOf));
+    const rows = chunks.map(({ pass, perTokenWeights }) => {
+      const z = zOf(pass);
+      return scaleBy(z, perTokenWeights, z.length / perTokenWeights.length, ratio);
+    });
+    return Float32Array.from(concatenate(rows));
   },
 };
 
@@ -72,7 +81,8 @@ export const advCompel: Method = {
   combine: ({ chunks, empty }, zOf) => Float32Array.from(sumOfLevels(compelLevels(chunks), empty, zOf)),
 };
 
-function compelLevels(chunks: readonly WeightedChunk[]): Level[] {
+/** The sum of ADV "compel". Its chunks carry the weights from 1 up. */
+export function compelLevels(chunks: readonly WeightedChunk[]): Level[] {
   const raised = chunks.map((chunk) => ({
     ...chunk,
     perTokenWeights: chunk.perTokenWeights.map((weight) => (weight >= 1 ? weight : 1)),
@@ -90,11 +100,11 @@ function compelLevels(chunks: readonly WeightedChunk[]): Level[] {
 export const advComfyPlusPlus: Method = {
   passes: ({ chunks, empty }) =>
     distinct([
-      ...levelPasses(levels(chunks.map(unweighted), weightsOf(chunks)), empty),
+      ...levelPasses(plusPlusLevels(chunks), empty),
       ...heavyWords(chunks).flatMap(({ chunk, without }) => [chunk.pass, without.pass]),
     ]),
   combine: ({ chunks, empty }, zOf) => {
-    const out = sumOfLevels(levels(chunks.map(unweighted), weightsOf(chunks)), empty, zOf);
+    const out = sumOfLevels(plusPlusLevels(chunks), empty, zOf);
     for (const { chunk, at, word, without } of heavyWords(chunks)) {
       const z = zOf(chunk.pass);
       const e = zOf(without.pass);
@@ -110,8 +120,13 @@ export const advComfyPlusPlus: Method = {
   },
 };
 
+/** The sum of ADV "comfy++", of what weighs less than 1. */
+export function plusPlusLevels(chunks: readonly WeightedChunk[]): Level[] {
+  return levels(chunks.map(unweighted), weightsOf(chunks));
+}
+
 /** Every word that weighs more than 1 in every chunk (the `at`th) that has some of it, with and without the word. */
-function heavyWords(chunks: readonly WeightedChunk[]) {
+export function heavyWords(chunks: readonly WeightedChunk[]) {
   const weightOf = new Map<number, number>();
   for (const { wordIds, perTokenWeights } of chunks)
     wordIds.forEach((id, row) => {
@@ -121,7 +136,7 @@ function heavyWords(chunks: readonly WeightedChunk[]) {
   return heavy.flatMap((word) =>
     chunks.flatMap((chunk, at) =>
       chunk.wordIds.includes(word)
-        ? [{ chunk, at, word, without: replaced(chunk, (row) => chunk.wordIds[row] === word) }]
+        ? [{ chunk, at, word, without: withReplaced(chunk, (row) => chunk.wordIds[row] === word) }]
         : [],
     ),
   );
@@ -136,11 +151,20 @@ export const advDownWeight: Method = {
   combine: ({ chunks, empty }, zOf) => Float32Array.from(sumOfLevels(downWeightLevels(chunks), empty, zOf)),
 };
 
-function downWeightLevels(chunks: readonly WeightedChunk[]): Level[] {
+/** The sum of ADV "down_weight". */
+export function downWeightLevels(chunks: readonly WeightedChunk[]): Level[] {
+  return levels(chunks.map(unweighted), downWeights(chunks).weights);
+}
+
+/** The largest weight, and the weights [n][L] as they are after division by it. */
+export function downWeights(chunks: readonly WeightedChunk[]): {
+  readonly largest: number;
+  readonly weights: Float64Array[];
+} {
   const largest = Math.max(...chunks.flatMap(({ perTokenWeights }) => [...perTokenWeights]));
   const most = Math.min(largest, 1);
   const weights = chunks.map(({ perTokenWeights, wordIds }) =>
     perTokenWeights.map((weight, row) => (wordIds[row] === 0 ? most : (weight / largest) * most)),
   );
-  return levels(chunks.map(unweighted), weights);
+  return { largest, weights };
 }

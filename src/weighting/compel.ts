@@ -1,5 +1,5 @@
 import { fromEmpty, fromEmptyPasses } from './comfy.ts';
-import { type Downweighted, distinct, type Method, type WeightedChunk, weightedSum } from './method.ts';
+import { distinct, type Method, type WeightedChunk, type WeightedPrompt, weightedSum } from './method.ts';
 
 /**
  * λ = tan((1 − w) π/2), w at least 1e-5: what the prompt without a fragment of weight w < 1 counts against the whole
@@ -19,17 +19,19 @@ export function downweightFactor(weight: number): number {
  *
  * Compel stops where removal changes the number of chunks; here the shorter conditioning is completed with e.
  */
-function compel(without: (fragment: Downweighted) => readonly WeightedChunk[]): Method {
+function compel(way: RemovalWay): Method {
   return {
-    passes: ({ chunks, empty, downweighted }) =>
-      distinct([chunks, ...downweighted.map(without)].flatMap((version) => fromEmptyPasses(version, empty))),
-    combine: ({ chunks, empty, downweighted }, zOf) => {
-      const factors = [1, ...downweighted.map(({ weight }) => downweightFactor(weight))];
-      const total = factors.reduce((sum, factor) => sum + factor, 0);
-      const versions = [chunks, ...downweighted.map(without)].map((version) => fromEmpty(version, empty, zOf));
-      const length = Math.max(...versions.map((z) => z.length));
-      const terms = versions.map((z, k) => ({
-        factor: factors[k] / total,
+    passes: (prompt) =>
+      distinct(compelVersions(prompt, way).flatMap(({ chunks }) => fromEmptyPasses(chunks, prompt.empty))),
+    combine: (prompt, zOf) => {
+      const { empty } = prompt;
+      const versions = compelVersions(prompt, way).map(({ share, chunks }) => ({
+        factor: share,
+        z: fromEmpty(chunks, empty, zOf),
+      }));
+      const length = Math.max(...versions.map(({ z }) => z.length));
+      const terms = versions.map(({ factor, z }) => ({
+        factor,
         z: z.length < length ? padded(z, length, zOf(empty)) : z,
       }));
       return Float32Array.from(weightedSum(terms));
@@ -37,11 +39,33 @@ function compel(without: (fragment: Downweighted) => readonly WeightedChunk[]): 
   };
 }
 
+/** How a fragment that weighs less than 1 is taken out of the prompt. */
+export type RemovalWay = 'masked' | 'removed';
+
+/** E₀ or Bₖ before it is moved from the empty prompt. */
+export interface CompelVersion {
+  /** 1 or λₖ. */
+  readonly factor: number;
+  /** The factor over the sum of all: what the version counts in the result. */
+  readonly share: number;
+  readonly chunks: readonly WeightedChunk[];
+}
+
+/** The whole prompt, then the prompt without each of the fragments that weigh less than 1. */
+export function compelVersions({ chunks, downweighted }: WeightedPrompt, way: RemovalWay): CompelVersion[] {
+  const versions = [
+    { factor: 1, chunks },
+    ...downweighted.map((fragment) => ({ factor: downweightFactor(fragment.weight), chunks: fragment[way] })),
+  ];
+  const total = versions.reduce((sum, { factor }) => sum + factor, 0);
+  return versions.map((version) => ({ ...version, share: version.factor / total }));
+}
+
 /** Compel, the default: Bₖ is encoded with fragment k masked as keys, everything in its place. */
-export const compelMask = compel(({ masked }) => masked);
+export const compelMask = compel('masked');
 
 /** Compel's `DownweightMode.REMOVE`: Bₖ is encoded with fragment k cut out, what follows moved up, and no mask at all. */
-export const compelRemove = compel(({ removed }) => removed);
+export const compelRemove = compel('removed');
 
 /** z [·, d] with the rows of `empty` [L, d] under it, again and again, to `length` elements. */
 export function padded(z: ArrayLike<number>, length: number, empty: ArrayLike<number>): Float64Array {

@@ -54,9 +54,25 @@ export function isWeighted({ perTokenWeights }: WeightedChunk): boolean {
   return perTokenWeights.some((weight) => weight !== 1);
 }
 
+/** The rows of a light fragment, among those of all chunks. */
+export function maskedRows({ chunks, empty }: WeightedPrompt, { masked }: Downweighted): number[] {
+  const L = empty.inputIds.length;
+  return chunks.flatMap(({ pass }, at) =>
+    Array.from(pass.keyMask.keys())
+      .filter((row) => pass.keyMask[row] > masked[at].pass.keyMask[row])
+      .map((row) => at * L + row),
+  );
+}
+
 /** The same rows, weighing 1. */
 export function unweighted(chunk: WeightedChunk): WeightedChunk {
   return { ...chunk, perTokenWeights: chunk.perTokenWeights.map(() => 1) };
+}
+
+/** What completes a prompt to as many chunks as a longer one has: the empty prompt, weighing 1. */
+export function filler({ empty }: WeightedPrompt): WeightedChunk {
+  const L = empty.inputIds.length;
+  return { pass: empty, perTokenWeights: new Float64Array(L).fill(1), wordIds: new Uint32Array(L) };
 }
 
 /** Rows under rows: [Lᵢ, d] each → [ΣLᵢ, d]. */

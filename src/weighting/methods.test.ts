@@ -1,31 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunkTokens } from '../clip/chunks.ts';
 import { comfyTokens, comfyUnits } from '../clip/comfyTokens.ts';
 import { passKey } from '../clip/encode.ts';
 import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import type { Fragment } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { concatenate, distinct, type WeightedPrompt } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, tokenNormalisations } from './normalise.ts';
-import { a1111, d, fakeZ, fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
+import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from './testing/prompts.ts';
 import { withPasses } from './testing/reference.ts';
-import { compelPrompt, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';
+import { weightedPrompt } from './weightedPrompt.ts';
 
 const names = Object.keys(methods) as MethodName[];
-const splitOptions = { ...compelPromptDefaults, truncate: false };
-
-/** The fragments as each of the programs takes them. */
-const readers: Readonly<Record<string, (fragments: readonly Fragment[]) => WeightedPrompt>> = {
-  a1111: (fragments) => weightedPrompt(chunkTokens(fragments, tokenizer).chunks, 'causal'),
-  'comfy, words': (fragments) => weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'words' }).chunks, 'hf'),
-  'comfy, segments': (fragments) =>
-    weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'segments' }).chunks, 'causal'),
-  'compel, cut': (fragments) => compelPrompt(fragments, tokenizer),
-  'compel, split': (fragments) => compelPrompt(fragments, tokenizer, splitOptions),
-};
 const reader = fc.constantFrom(...Object.values(readers));
 
 function combine(name: MethodName, prompt: WeightedPrompt): Float32Array {
@@ -75,6 +62,20 @@ describe.each(names)('%s', (name) => {
       { numRuns: 60 },
     );
   });
+});
+
+test('in a batch with other texts too, each pass that is asked for is read, and no other', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fragmentsWith(someWeight), { minLength: 1, maxLength: 3 }),
+      fc.constantFrom(...names),
+      ([own, ...others], name) => {
+        const prompt = { ...readers.a1111(own), batch: others.map((fragments) => readers.a1111(fragments).chunks) };
+        withPasses(methods[name].passes(prompt), fakeZ, (z) => methods[name].combine(prompt, z));
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test.each<MethodName>(['scale', 'comfy'])('%s leaves the rows that weigh 1 as they are', (name) => {

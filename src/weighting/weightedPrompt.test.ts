@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chunkTokens } from '../clip/chunks.ts';
 import { parseA1111 } from '../prompt/a1111.ts';
-import { a1111, tokenizer } from './testing/prompts.ts';
-import { weightedPrompt } from './weightedPrompt.ts';
+import { sourceText } from '../prompt/sourceText.ts';
+import { a1111, fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
+import { compelPrompt, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';
 
 const row = (ids: ArrayLike<number>, length = 8) => Array.from(ids).slice(0, length);
 
@@ -44,4 +46,41 @@ test('the empty prompt is masked as the others are', () => {
   expect(row(a1111('cat', 'hf').empty.keyMask, 4)).toEqual([1, 1, 0, 0]);
   expect(row(a1111('cat', 'causal').empty.keyMask, 4)).toEqual([1, 1, 1, 1]);
   expect(a1111('', 'lecture').chunks[0].pass).toEqual(a1111('cat', 'lecture').empty);
+});
+
+test('a fragment that Compel removes leaves the prompt of the others', () => {
+  fc.assert(
+    fc.property(fragmentsWith(someWeight), fc.boolean(), (fragments, truncate) => {
+      const options = { ...compelPromptDefaults, truncate };
+      const { downweighted } = compelPrompt(fragments, tokenizer, options);
+      const light = Array.from(fragments.keys()).filter((index) => {
+        const alone = compelPrompt(fragments.slice(0, index + 1), tokenizer, options).downweighted;
+        return alone.length > compelPrompt(fragments.slice(0, index), tokenizer, options).downweighted.length;
+      });
+      expect(downweighted.map(({ removed }) => removed)).toEqual(
+        light.map((index) => compelPrompt(fragments.toSpliced(index, 1), tokenizer, options).chunks),
+      );
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('each fragment is tokenised once, however many are weighed down', () => {
+  let calls = 0;
+  const counting = {
+    ...tokenizer,
+    tokenize: (...args: Parameters<typeof tokenizer.tokenize>) => {
+      calls++;
+      return tokenizer.tokenize(...args);
+    },
+  };
+  const fragments = Array.from({ length: 20 }, (_, i) => ({
+    kind: 'text' as const,
+    weight: 0.5 + i / 100,
+    ...sourceText('cat'),
+    start: 0,
+    end: 3,
+  }));
+  expect(compelPrompt(fragments, counting).downweighted).toHaveLength(20);
+  expect(calls).toBe(20);
 });

@@ -1,6 +1,7 @@
 /** From tokens to what the methods take. */
-import { type CompelTokenOptions, compelTokenDefaults, compelTokens } from '../clip/compelTokens.ts';
+import { type CompelTokenOptions, compelChunks, compelTokenDefaults, compelTokens } from '../clip/compelTokens.ts';
 import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
+import type { EncoderPass } from '../clip/encode.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
@@ -24,16 +25,19 @@ export interface SourceChunk extends TokenChunk {
  */
 export function weightedPrompt(chunks: readonly SourceChunk[], mask: MaskMode): WeightedPrompt {
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
+  const empty = encoderPass(emptyIds(), mask);
   const light = new Map<number, number>();
   for (const { tokens } of chunks)
     for (const { fragment, weight } of tokens) if (fragment !== null && weight < 1) light.set(fragment, weight);
   return {
     chunks: weighted,
-    empty: encoderPass(emptyIds(), mask),
+    empty,
     downweighted: Array.from(light, ([fragment, weight]) => ({
       weight,
       masked: weighted.map((chunk, i) => withoutKeys(chunk, (row) => chunks[i].tokens[row].fragment === fragment)),
-      removed: chunks.map((chunk) => weightedChunk(withoutFragment(chunk, fragment), mask)),
+      removed: weighted.map((chunk, i) =>
+        withoutRows(chunk, (row) => chunks[i].tokens[row].fragment === fragment, empty),
+      ),
     })),
   };
 }
@@ -58,14 +62,15 @@ export function compelPrompt(
 ): WeightedPrompt {
   const { mask, truncate, tokenizer: flavour } = options;
   const unmasked = mask === 'none' ? 'none' : 'causal';
-  const { chunks, fragmentRanges } = compelTokens(fragments, tokenizer, options, flavour);
+  const { chunks, cut, fragmentRanges } = compelTokens(fragments, tokenizer, options, flavour);
+  const tokens = [...chunks.flatMap((chunk) => chunk.tokens.filter(({ kind }) => kind === 'text')), ...cut];
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
   const L = clipVitL14.maxPositionEmbeddings;
   const downweighted = fragments.flatMap(({ weight }, index): Downweighted[] => {
     const range = fragmentRanges[index];
     if (!(weight < 1) || !range) return [];
     const isIn = (at: number) => range.start <= at && at < range.end;
-    const rest = compelTokens(fragments.toSpliced(index, 1), tokenizer, options, flavour);
+    const rest = compelChunks(tokensWithout(tokens, index), tokenizer, options);
     return [
       {
         weight,
@@ -78,6 +83,14 @@ export function compelPrompt(
     ];
   });
   return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
+}
+
+/** As if the fragment had not been typed. */
+function tokensWithout(tokens: readonly PromptToken[], index: number): PromptToken[] {
+  return tokens.flatMap((token) => {
+    if (token.fragment === index) return [];
+    return token.fragment !== null && token.fragment > index ? [{ ...token, fragment: token.fragment - 1 }] : [token];
+  });
 }
 
 /** The parts of a Compel prompt, each swap as what it swaps away. */
@@ -113,7 +126,8 @@ function withKeyMask(chunk: WeightedChunk, keyMask: Uint8Array): WeightedChunk {
   return { ...chunk, pass: { ...chunk.pass, keyMask } };
 }
 
-function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
+/** The chunk with keys that nothing attends to. */
+export function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
   return withKeyMask(
     chunk,
     chunk.pass.keyMask.map((visible, row) => (isMasked(row) ? 0 : visible)),
@@ -124,21 +138,23 @@ function withBoundaries(chunk: WeightedChunk): WeightedChunk {
   return withKeyMask(chunk, chunk.pass.keyMask.with(0, 1).with(-1, 1));
 }
 
-/** The tokens that follow the fragment's in the chunk move up, with their vectors. */
-function withoutFragment(chunk: SourceChunk, fragment: number): SourceChunk {
-  const { tokens, inputIds, wordIds, vectors } = chunk;
-  const pad: PromptToken = { ...tokens[tokens.length - 1], kind: 'pad', id: padTokenId, weight: 1 };
-  const from = Array.from(inputIds.keys()).filter((row) => tokens[row].fragment !== fragment);
-  const rows = Array.from(inputIds, (_, row) => (row < from.length ? tokens[from[row]] : pad));
+/** The tokens that follow in the chunk move up, with their weights, masks and vectors; what comes in is as the end of `empty`. */
+export function withoutRows(
+  { pass, perTokenWeights, wordIds }: WeightedChunk,
+  isRemoved: (row: number) => boolean,
+  empty: EncoderPass,
+): WeightedChunk {
+  const { vectors, ...bare } = pass;
+  const from = Array.from(perTokenWeights.keys()).filter((row) => !isRemoved(row));
   const moved = [...(vectors ?? [])].flatMap(([row, v]): [number, Float32Array][] =>
     from.includes(row) ? [[from.indexOf(row), v]] : [],
   );
+  const inputIds = pass.inputIds.map((_, row) => pass.inputIds[from[row]] ?? padTokenId);
+  const keyMask = pass.keyMask.map((_, row) => pass.keyMask[from[row]] ?? empty.keyMask.at(-1)!);
   return {
-    tokens: rows,
-    inputIds: Uint32Array.from(rows, ({ id }) => id),
-    perTokenWeights: Float64Array.from(rows, ({ weight }) => weight),
-    wordIds: wordIds && Uint32Array.from(rows, (_, row) => (row < from.length ? wordIds[from[row]] : 0)),
-    vectors: vectors && new Map(moved),
+    pass: { ...bare, inputIds, keyMask, ...(moved.length > 0 && { vectors: new Map(moved) }) },
+    perTokenWeights: perTokenWeights.map((_, row) => perTokenWeights[from[row]] ?? 1),
+    wordIds: wordIds.map((_, row) => wordIds[from[row]] ?? 0),
   };
 }
 

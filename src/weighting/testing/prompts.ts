@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { chunkTokens } from '../../clip/chunks.ts';
+import { comfyTokens } from '../../clip/comfyTokens.ts';
 import { type EncoderPass, passKey } from '../../clip/encode.ts';
 import type { MaskMode } from '../../clip/masks.ts';
 import { createTokenizer } from '../../clip/tokenizer.ts';
@@ -8,7 +9,7 @@ import { parseA1111 } from '../../prompt/a1111.ts';
 import type { Fragment } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
 import type { WeightedPrompt, ZOf } from '../method.ts';
-import { weightedPrompt } from '../weightedPrompt.ts';
+import { compelPrompt, compelPromptDefaults, weightedPrompt } from '../weightedPrompt.ts';
 
 export const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 
@@ -45,3 +46,15 @@ export function fragmentsWith(weight: fc.Arbitrary<number>): fc.Arbitrary<Fragme
 
 /** Weights on both sides of 1 and of 0, equal ones among them. */
 export const someWeight = fc.constantFrom(1, 1, 1.25, 1.5, 3, 0.5, 0.5, 0.75, 0, -0.5);
+
+const splitOptions = { ...compelPromptDefaults, truncate: false };
+
+/** The fragments as each of the programs takes them. */
+export const readers: Readonly<Record<string, (fragments: readonly Fragment[]) => WeightedPrompt>> = {
+  a1111: (fragments) => weightedPrompt(chunkTokens(fragments, tokenizer).chunks, 'causal'),
+  'comfy, words': (fragments) => weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'words' }).chunks, 'hf'),
+  'comfy, segments': (fragments) =>
+    weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'segments' }).chunks, 'causal'),
+  'compel, cut': (fragments) => compelPrompt(fragments, tokenizer),
+  'compel, split': (fragments) => compelPrompt(fragments, tokenizer, splitOptions),
+};

@@ -1,0 +1,58 @@
+/** What a mask does to an encoder's output, row by row. */
+import type { EncoderPass } from './encode.ts';
+import { type MaskMode, maskModes } from './masks.ts';
+
+export interface RowEffects {
+  /**
+   * [L] ‖z − reference‖ / ‖reference‖, exactly 0 where the rows are equal; infinite where only the reference is 0, NaN where
+   * something is not finite.
+   */
+  readonly relative: Float64Array;
+  /** Rows that are not equal, NaN ones included. */
+  readonly changed: readonly number[];
+  /** The largest of `relative`; NaN where one is. */
+  readonly largest: number;
+  /** Its row; null where nothing changed. */
+  readonly largestAt: number | null;
+}
+
+/** How far each row is from the reference's. z, reference [L, d]. */
+export function rowEffects(z: ArrayLike<number>, reference: ArrayLike<number>, L: number): RowEffects {
+  if (z.length !== reference.length || z.length % L !== 0)
+    throw new RangeError(
+      `Outputs of ${z.length} and ${reference.length} elements do not compare in ${L} rows: take two of one encoder.`,
+    );
+  const d = z.length / L;
+  const relative = Float64Array.from({ length: L }, (_, row) => {
+    let change = 0;
+    let norm = 0;
+    for (let i = row * d; i < (row + 1) * d; i++) {
+      change += (z[i] - reference[i]) ** 2;
+      norm += reference[i] ** 2;
+    }
+    return change === 0 ? 0 : Math.sqrt(change / norm);
+  });
+  const changed = [...relative.keys()].filter((row) => relative[row] !== 0);
+  const largest = Math.max(0, ...relative);
+  return { relative, changed, largest, largestAt: changed.find((row) => Object.is(relative[row], largest)) ?? null };
+}
+
+/** The output of each mask mode against that of `causal`, which is what Stable Diffusion 1.5 runs. Outputs [L, d]. */
+export function maskEffects(
+  outputs: Readonly<Record<MaskMode, ArrayLike<number>>>,
+  L: number,
+): Record<MaskMode, RowEffects> {
+  const effects = maskModes.map((mode) => [mode, rowEffects(outputs[mode], outputs.causal, L)] as const);
+  return Object.fromEntries(effects) as Record<MaskMode, RowEffects>;
+}
+
+/**
+ * The pass with one more key that nothing attends to; the token keeps its row. With BOS masked the first row of a causal
+ * pass sees nothing, and its attention is 0.
+ */
+export function withKeyMasked(pass: EncoderPass, row: number): EncoderPass {
+  const L = pass.keyMask.length;
+  if (!Number.isInteger(row) || row < 0 || row >= L)
+    throw new RangeError(`There is no row ${row} to mask: take one from 0 to ${L - 1}.`);
+  return { ...pass, keyMask: pass.keyMask.with(row, 0) };
+}
