@@ -120,7 +120,7 @@ export function createModelStorage(
   now: () => number = Date.now,
 ): ModelStorage {
   /** Sinks that are open here, by id. */
-  const writing = new Map<string, { size(): number; discard(): Promise<void> }>();
+  const writing = new Map<string, { readonly source: string; size(): number; discard(): Promise<void> }>();
 
   async function noRoom(name: string, missing: number, cause?: unknown): Promise<StorageError> {
     const { usage, quota: most } = (await quota.estimate?.().catch(() => undefined)) ?? {};
@@ -217,8 +217,8 @@ export function createModelStorage(
     return models.toSorted((a, b) => b.addedAt - a.addedAt || (a.id < b.id ? -1 : 1));
   }
 
-  /** Ids that sinks are being opened for. */
-  const reserved = new Set<string>();
+  /** Sinks that are being opened: id → source. */
+  const opening = new Map<string, string>();
 
   async function openSink(id: string, name: string, source: string): Promise<ModelSink> {
     const bin = `${id}.bin`;
@@ -262,6 +262,7 @@ export function createModelStorage(
     }
 
     writing.set(id, {
+      source,
       size: () => size,
       discard: () =>
         inTurn(async () => {
@@ -354,17 +355,18 @@ export function createModelStorage(
     async sink({ name, source }) {
       const models = await list();
       const unfinished = models.find((model) => !model.complete && model.source === source);
-      const taken = new Set([...models.map(({ id }) => id), ...reserved]);
+      const taken = new Set([...models.map(({ id }) => id), ...opening.keys()]);
       let id = unfinished?.id ?? slug(name);
       if (!unfinished) for (let n = 2; taken.has(id); n++) id = `${slug(name)}-${n}`;
-      if (writing.has(id) || reserved.has(id)) throw busy(name);
-      reserved.add(id);
+      const sources = [...opening.values(), ...[...writing.values()].map((sink) => sink.source)];
+      if (writing.has(id) || sources.includes(source)) throw busy(name);
+      opening.set(id, source);
       try {
         return await openSink(id, unfinished?.name ?? name, source);
       } catch (error) {
         throw await explained(error, name, 0);
       } finally {
-        reserved.delete(id);
+        opening.delete(id);
       }
     },
     async delete(id) {
