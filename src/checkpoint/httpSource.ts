@@ -114,10 +114,7 @@ const instead = 'choose another address, or download the file by other means and
 function statusError(status: number, url: URL): DownloadError {
   const place = placeName(url);
   if (status === 404 || status === 410)
-    return new DownloadError(
-      'not found',
-      `There is no file at ${place} (${status}); check the address, or ${instead}.`,
-    );
+    return new DownloadError('not found', `There is no file at ${place} (${status}); ${instead}.`);
   if (status === 401 || status === 403) {
     const hub = /(^|\.)(huggingface\.co|hf\.co)$/.test(url.hostname)
       ? ', as the hub does where a model is missing, private or behind a licence'
@@ -125,8 +122,8 @@ function statusError(status: number, url: URL): DownloadError {
     return new DownloadError('gated', `${place} is not open to everyone (${status})${hub}; ${instead}.`);
   }
   const fault = status >= 500 || status === 429 ? 'server' : 'refused';
-  const first = fault === 'server' ? 'try again later' : 'check the address';
-  return new DownloadError(fault, `${url.host} answers ${status} for ${place}; ${first}, or ${instead}.`);
+  const first = fault === 'server' ? 'try again later, ' : '';
+  return new DownloadError(fault, `${url.host} answers ${status} for ${place}; ${first}${instead}.`);
 }
 
 const brokeOff = (url: URL, options?: ErrorOptions) =>
@@ -223,7 +220,7 @@ async function ask(
       (cause) =>
         new DownloadError(
           'unreachable',
-          `${url.host} cannot be reached, or does not let other pages read its files (CORS); check the connection, or ${instead}.`,
+          `${url.host} cannot be reached, or does not let other pages read its files (CORS); check the connection, ${instead}.`,
           { cause },
         ),
     ),
@@ -289,7 +286,7 @@ async function persistently<T>(
         if (fault !== 'dropped' && fault !== 'stalled') throw error;
         throw new DownloadError(
           fault,
-          `${message.slice(0, -1)}, ${failures} times in a row; what has arrived is kept, so go on later, or ${instead}.`,
+          `${message.slice(0, -1)}, ${failures} times in a row; what has arrived is kept, so go on later, ${instead}.`,
           { cause: error },
         );
       }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { SourceError } from './sources.ts';
 import { createModelStorage, type ModelStorage, megabytes, openModelStorage, StorageError } from './storage.ts';
 import { cacheFiles, memoryFiles, opfsFiles, type StorageFiles } from './storageFiles.ts';
-import { fakeCache, fakeOpfs } from './testing/browserStorage.ts';
+import { fakeCache, fakeOpfs, type WhenFull } from './testing/browserStorage.ts';
 
 const bytesOf = (length: number, seed = 1) => Uint8Array.from({ length }, (_, i) => (i * seed) & 255);
 const model = { name: 'Model A', source: 'https://example.com/a' };
@@ -145,31 +145,34 @@ test.each(places)('deleting from %s waits for what is being written', async (_, 
   expect(await files.names()).toEqual([]);
 });
 
-test.each([false, true])('a full disk (short writes: %s) costs nothing that is there', async (shortWrites) => {
-  const room = { bytes: 3000 };
-  const opfs = fakeOpfs(room, shortWrites);
-  const quota = { estimate: async () => ({ usage: opfs.usage() * 1e4, quota: room.bytes * 1e4 }) };
-  const storage = createModelStorage(opfsFiles(opfs), quota);
-  await put(storage, bytesOf(1000), { ...model, source: 'kept' });
-  const sink = await storage.sink(model);
-  await sink.begin({ version: 'v1', bytes: 4000 });
-  await sink.write(bytesOf(1000));
-  const error = await rejection(sink.write(bytesOf(3000)));
-  expect(error.fault).toBe('quota');
-  expect(error.message).toMatch(
-    /^The browser has room for \d+\.\d MB more \(\d+\.\d MB of 30\.0 MB are used\), but "Model A" needs another 0\.0 MB; delete .*\.$/,
-  );
-  await sink.close();
-  const [part, kept] = (await storage.list()).toSorted((a, b) => Number(a.complete) - Number(b.complete));
-  expect(kept).toMatchObject({ complete: true, stored: 1000 });
-  expect(part.complete).toBe(false);
-  expect(part.stored).toBeGreaterThanOrEqual(1000);
-  room.bytes = 10_000;
-  const again = await storage.sink(model);
-  expect(again.size).toBe(part.stored);
-  await again.write(bytesOf(4000 - again.size));
-  expect((await again.commit({ sha256: 'ef', source: model.source })).stored).toBe(4000);
-});
+test.each<WhenFull>(['throws', 'writes less', 'returns an error as a size'])(
+  'a full disk that %s costs nothing that is there',
+  async (whenFull) => {
+    const room = { bytes: 3000 };
+    const opfs = fakeOpfs(room, whenFull);
+    const quota = { estimate: async () => ({ usage: opfs.usage() * 1e4, quota: room.bytes * 1e4 }) };
+    const storage = createModelStorage(opfsFiles(opfs), quota);
+    await put(storage, bytesOf(1000), { ...model, source: 'kept' });
+    const sink = await storage.sink(model);
+    await sink.begin({ version: 'v1', bytes: 4000 });
+    await sink.write(bytesOf(1000));
+    const error = await rejection(sink.write(bytesOf(3000)));
+    expect(error.fault).toBe('quota');
+    expect(error.message).toMatch(
+      /^The browser has room for \d+\.\d MB more \(\d+\.\d MB of 30\.0 MB are used\), but "Model A" needs another 0\.0 MB; delete .*\.$/,
+    );
+    await sink.close();
+    const [part, kept] = (await storage.list()).toSorted((a, b) => Number(a.complete) - Number(b.complete));
+    expect(kept).toMatchObject({ complete: true, stored: 1000 });
+    expect(part.complete).toBe(false);
+    expect(part.stored).toBeGreaterThanOrEqual(1000);
+    room.bytes = 10_000;
+    const again = await storage.sink(model);
+    expect(again.size).toBe(part.stored);
+    await again.write(bytesOf(4000 - again.size));
+    expect((await again.commit({ sha256: 'ef', source: model.source })).stored).toBe(4000);
+  },
+);
 
 test('a full cache keeps the pieces it has', async () => {
   const room = { bytes: 1500 };

@@ -7,10 +7,12 @@ export interface Room {
   bytes: number;
 }
 
-/** The origin's private file system, in memory, with its locks. `shortWrites`: a full disk writes less instead of throwing. */
+export type WhenFull = 'throws' | 'writes less' | 'returns an error as a size';
+
+/** The origin's private file system, in memory, with its locks. What a full disk does differs by browser. */
 export function fakeOpfs(
   room: Room = { bytes: Number.POSITIVE_INFINITY },
-  shortWrites = false,
+  whenFull: WhenFull = 'throws',
 ): OpfsDirectory & { readonly files: Map<string, Uint8Array<ArrayBuffer>>; usage(): number } {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const locked = new Set<string>();
@@ -42,7 +44,8 @@ export function fakeOpfs(
               const old = open();
               const free = room.bytes - usage();
               const grown = Math.max(0, at + bytes.length - old.length);
-              if (grown > free && !shortWrites) throw quotaError();
+              if (grown > free && whenFull === 'throws') throw quotaError();
+              if (grown > free && whenFull === 'returns an error as a size') return 2 ** 32 - 8;
               const written = bytes.subarray(0, Math.max(0, bytes.length - Math.max(0, grown - free)));
               const next = new Uint8Array(Math.max(old.length, at + written.length));
               next.set(old);
