@@ -95,8 +95,10 @@ test.each(storages)('a file is downloaded whole into %s, and verified', async (_
   expect(model).toMatchObject({ name: 'model', source: url, bytes: encoder.length, complete: true });
   expect(model.sha256).toBe(hashOf(encoder));
   expect(Buffer.compare(await stored(storage, model.id), encoder)).toBe(0);
-  expect(progress[0]).toEqual({ done: 0, total: encoder.length });
-  expect(progress.at(-1)).toMatchObject({ done: encoder.length, total: encoder.length });
+  expect(progress[0]).toEqual({ done: 0, total: encoder.length, verifying: false });
+  const end = { done: encoder.length, total: encoder.length };
+  expect(progress.find(({ done }) => done === encoder.length)).toMatchObject({ ...end, verifying: false });
+  expect(progress.at(-1)).toMatchObject({ ...end, verifying: true });
   expect(await storage.list()).toEqual([model]);
 });
 
@@ -473,7 +475,7 @@ test('the speed is that of the last seconds', async () => {
       },
       wait: fastClock().wait,
     },
-    onProgress: ({ bytesPerSecond }) => speeds.push(bytesPerSecond),
+    onProgress: ({ verifying, bytesPerSecond }) => verifying || speeds.push(bytesPerSecond),
   });
   expect(speeds[0]).toBeUndefined();
   expect(speeds.at(-1)).toBeGreaterThan(1000);

@@ -13,6 +13,8 @@ export interface DownloadProgress {
   /** Bytes that are here, of the file that is made. */
   readonly done: number;
   readonly total: number;
+  /** True while what is stored is read again to be verified; `done` then counts from 0 once more. */
+  readonly verifying: boolean;
   /** Over the last seconds; absent until there is enough to tell. */
   readonly bytesPerSecond?: number;
 }
@@ -34,6 +36,9 @@ const cheapGap = 1 << 18;
 /** How often a file may change under a download, or a joined one have the wrong hash, before it is given up. */
 const mostRestarts = 2;
 
+/** Bytes; little enough that an abort is heard and the thread's other messages get their turn. */
+const hashedAtOnce = 1 << 22;
+
 const speedWindow = 5000;
 const progressInterval = 100;
 
@@ -41,10 +46,10 @@ const progressInterval = 100;
 function progressReporter(
   report: DownloadOptions['onProgress'],
   now: () => number,
-): (done: number, total: number) => void {
+): (done: number, total: number, verifying?: boolean) => void {
   let reported = Number.NEGATIVE_INFINITY;
   let marks: { time: number; done: number }[] = [];
-  return (done, total) => {
+  return (done, total, verifying = false) => {
     const time = now();
     if (!report || (time - reported < progressInterval && done < total)) return;
     reported = time;
@@ -53,15 +58,23 @@ function progressReporter(
     while (marks.length > 2 && marks[0].time < time - speedWindow) marks.shift();
     const [first] = marks;
     const seconds = (time - first.time) / 1000;
-    report({ done, total, ...(seconds >= 0.5 && { bytesPerSecond: (done - first.done) / seconds }) });
+    report({ done, total, verifying, ...(seconds >= 0.5 && { bytesPerSecond: (done - first.done) / seconds }) });
   };
 }
 
 /** SHA-256 in hexadecimal of all of a source, a piece at a time. */
-export async function hashSource(source: ByteSource, hasher: Hasher, signal?: AbortSignal): Promise<string> {
-  const piece = 1 << 22;
-  for (let at = 0; at < source.size; at += piece)
-    hasher.update(await source.read(at, Math.min(at + piece, source.size), signal));
+async function hashSource(
+  source: ByteSource,
+  hasher: Hasher,
+  onProgress: (done: number) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  for (let at = 0; at < source.size; ) {
+    const end = Math.min(at + hashedAtOnce, source.size);
+    hasher.update(await source.read(at, end, signal));
+    at = end;
+    onProgress(at);
+  }
   return Array.from(hasher.digest(), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
@@ -128,7 +141,12 @@ async function downloadOne(address: string, options: DownloadOptions): Promise<S
         sha256 !== null,
       );
       // Read again from where it is stored, so that what is verified is what will be used.
-      const actual = await hashSource(await into.written(), options.sha256(), signal);
+      const actual = await hashSource(
+        await into.written(),
+        options.sha256(),
+        (done) => report(done, plan.bytes, true),
+        signal,
+      );
       if (sha256 && actual !== sha256) {
         await into.begin({ version: null, bytes: plan.bytes });
         throw new DownloadError(

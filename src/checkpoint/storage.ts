@@ -124,10 +124,13 @@ export function createModelStorage(
 
   async function noRoom(name: string, missing: number, cause?: unknown): Promise<StorageError> {
     const { usage, quota: most } = (await quota.estimate?.().catch(() => undefined)) ?? {};
+    const known = usage !== undefined && most !== undefined;
+    // What browsers estimate may be more than the disk has, and more than they then allow.
+    const refused = `The browser takes no more than ${usage === undefined ? 'it has' : `the ${megabytes(usage)} it has`}`;
     const numbers =
-      usage === undefined || most === undefined
-        ? 'The browser has no room'
-        : `The browser has room for ${megabytes(Math.max(0, most - usage))} more (${megabytes(usage)} of ${megabytes(most)} are used)`;
+      known && most - usage < missing
+        ? `The browser has room for ${megabytes(Math.max(0, most - usage))} more (${megabytes(usage)} of ${megabytes(most)} are used)`
+        : refused;
     return new StorageError(
       'quota',
       `${numbers}, but "${name}" needs another ${megabytes(missing)}; delete a stored model or free space on the disk, then go on.`,
