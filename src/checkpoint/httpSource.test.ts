@@ -18,7 +18,7 @@ afterEach(() => server?.close());
 
 async function open(fault?: (n: number) => Fault, body: Uint8Array = file) {
   server = await startFaultyServer(body, fault);
-  return openHttpSource(`${server.origin}/m%20x.safetensors?key=1`, { clock: fastClock() });
+  return openHttpSource(`${server.origin}/m%20x.safetensors?key=1`, { clock: fastClock(), stallAfter: 1_000_000 });
 }
 
 test('a file is known after one request, and read by its ranges', async () => {

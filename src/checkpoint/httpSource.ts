@@ -263,7 +263,7 @@ async function ask(
   };
 }
 
-/** Runs `step` until it succeeds; it returns how far it came by throwing. Waits longer after each failure without progress. */
+/** Runs `step` until it succeeds, waiting longer after each failure that brought no progress. */
 async function persistently<T>(
   step: () => Promise<T>,
   progress: () => number,

@@ -47,8 +47,13 @@ export function fakeOpfs(
               if (grown > free && whenFull === 'throws') throw quotaError();
               if (grown > free && whenFull === 'returns an error as a size') return 2 ** 32 - 8;
               const written = bytes.subarray(0, Math.max(0, bytes.length - Math.max(0, grown - free)));
-              const next = new Uint8Array(Math.max(old.length, at + written.length));
-              next.set(old);
+              const end = Math.max(old.length, at + written.length);
+              let buffer = old.buffer;
+              if (end > buffer.byteLength) {
+                buffer = new ArrayBuffer(2 * end);
+                new Uint8Array(buffer).set(old);
+              }
+              const next = new Uint8Array(buffer, 0, end);
               next.set(written, at);
               files.set(name, next);
               return written.length;
