@@ -46,7 +46,7 @@ async function written() {
 
 const cases: readonly (readonly [prompt: string, options: Partial<PromptOptions>])[] = [
   ...maskModes.map((mask) => ['a (red:1.3) car, [blurry]', { mask }] as const),
-  ['a (red:1.3) car, [blurry]', { weighting: 'scale' }],
+  ['a (red:1.3) car, [blurry]', { weighting: 'scale', squareFactor: '0.9' }],
   ['a (red:1.3) car, [blurry]', { weighting: 'none', brackets: 'text' }],
   [`(cat:1.2) ${'dog '.repeat(80)}`, { clipSkip: 2, commaPaddingBacktrack: 0 }],
   ['a (red:1.3) car :0.5 AND a dog', {}],
@@ -66,6 +66,7 @@ const flags: Readonly<Record<keyof PromptOptions, string>> = {
   normalisation: 'normalisation',
   clipSkip: 'clip-skip',
   brackets: 'brackets',
+  squareFactor: 'square-factor',
   steps: 'steps',
   step: 'step',
   commaPaddingBacktrack: 'comma-backtrack',

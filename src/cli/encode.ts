@@ -46,6 +46,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})
   --normalisation N   ${tokenNormalisations.join(', ')}: of the weights, for comfy and adv-* (default none)
   --brackets AS       A1111: weights, or text as its emphasis mode "None" reads them (default weights)
+  --square-factor F   A1111: 1/1.1, or 0.9 as the lecture has it, for [x] (default 1/1.1)
   --role ROLE         positive or negative: only a positive A1111 prompt is split at AND (default positive)
   --clip-skip K       as A1111 counts, from 1, which is none (default 1)
   --steps N --step N  A1111: sampling steps, and the one whose text is encoded (default 20 and 1)
@@ -96,6 +97,7 @@ function readArguments(args: readonly string[]): Request | undefined {
         syntax: { ...text, default: defaultOptions.syntax },
         weighting: text,
         normalisation: { ...text, default: defaultOptions.normalisation },
+        'square-factor': { ...text, default: defaultOptions.squareFactor },
         brackets: { ...text, default: defaultOptions.brackets },
         role: { ...text, default: 'positive' },
         'clip-skip': { ...text, default: '1' },
@@ -131,6 +133,7 @@ function readArguments(args: readonly string[]): Request | undefined {
       mask: oneOf<MaskMode>('mask', String(values.mask), maskModes),
       tokenizer: oneOf<TokenizerFlavour>('tokenizer', String(values.tokenizer), tokenizerFlavours),
       normalisation: oneOf('normalisation', String(values.normalisation), tokenNormalisations),
+      squareFactor: oneOf('square-factor', String(values['square-factor']), ['1/1.1', '0.9']),
       brackets: oneOf('brackets', String(values.brackets), ['weights', 'text']),
       clipSkip: whole('clip-skip', String(values['clip-skip']), 1, clipVitL14.numHiddenLayers + 1),
       steps,

@@ -6,8 +6,8 @@ import type { Diagnostic, Fragment } from './ast.ts';
 import { parseComfy } from './comfy.ts';
 import { parseCompel } from './compel.ts';
 import { guessSyntax, lintPrompt } from './lint.ts';
-import { applyFix } from './testing/applyFix.ts';
 import { type Syntax, syntaxes } from './syntax.ts';
+import { applyFix } from './testing/applyFix.ts';
 
 interface Reading {
   readonly fragments: readonly Fragment[];

@@ -1,4 +1,4 @@
-import type { EncoderOutput } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptOptions } from '../weighting/pipeline.ts';
 import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
@@ -72,6 +72,8 @@ export interface Facts extends Kept {
   readonly lost: string | null;
   /** Outputs of `model` by pass key, the oldest first. */
   readonly encoded: ReadonlyMap<string, EncodedPass>;
+  /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
+  readonly needed: ReadonlyMap<string, readonly EncoderPass[]>;
   /** The last encode that failed, by the keys of its passes. */
   readonly encodeFailure: { readonly keys: string; readonly message: string } | null;
   readonly notices: readonly Notice[];

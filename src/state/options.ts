@@ -18,6 +18,7 @@ export const optionValues = {
   weighting: methodNames,
   normalisation: tokenNormalisations,
   brackets: ['weights', 'text'],
+  squareFactor: ['1/1.1', '0.9'],
   clipSkip: { least: 1, most: clipVitL14.numHiddenLayers + 1 },
   steps: { least: 1, most: 150 },
   step: { least: 1, most: 150 },

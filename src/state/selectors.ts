@@ -4,7 +4,7 @@ import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
 import { batchRatios } from '../weighting/a1111.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
-import type { ZOf } from '../weighting/method.ts';
+import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import {
   type PreparedChunk,
@@ -60,6 +60,15 @@ export function shownChunk(facts: Facts): PreparedChunk | undefined {
 
 const passesFor = memoised(promptPasses);
 
+/** What the weighting reads, and then what else is needed. */
+const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed']) =>
+  distinct([...own, ...[...needed.values()].flat()]),
+);
+
+function passesOf(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
+  return allPasses(passesFor(shown, facts.options.weighting), facts.needed);
+}
+
 /** What is still to be encoded, in one go. */
 export interface MissingPasses {
   readonly passes: readonly EncoderPass[];
@@ -78,21 +87,13 @@ export function missingPasses(facts: Facts): MissingPasses | null {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
   if (!shown || !chunk) return null;
-  return findMissing(
-    shown,
-    chunk.pass,
-    facts.options.weighting,
-    shownClipSkip(facts),
-    facts.encoded,
-    shownConfig(facts),
-  );
+  return findMissing(chunk.pass, passesOf(facts, shown), shownClipSkip(facts), facts.encoded, shownConfig(facts));
 }
 
 const findMissing = memoised(
   (
-    shown: PreparedPrompt,
     pass: EncoderPass,
-    method: MethodName,
+    passes: readonly EncoderPass[],
     skip: ClipSkip,
     encoded: Facts['encoded'],
     config: ClipTextConfig,
@@ -102,7 +103,7 @@ const findMissing = memoised(
       const output = encoded.get(keyOf(other))?.output;
       return !output || !hiddenStates.every((index) => output.hiddenStates.has(index));
     };
-    const rest = passesFor(shown, method).filter((other) => keyOf(other) !== keyOf(pass) && isMissing(other));
+    const rest = passes.filter((other) => keyOf(other) !== keyOf(pass) && isMissing(other));
     const missing = (passes: readonly EncoderPass[], want: EncoderWant, total: number): MissingPasses => ({
       passes,
       want,
@@ -122,7 +123,7 @@ const findMissing = memoised(
 /** Keys of all passes that the prompt on show is made of. */
 export function neededKeys(facts: Facts): ReadonlySet<string> {
   const shown = prepared(facts, facts.side);
-  const passes = shown ? [...shown.chunks.map(({ pass }) => pass), ...passesFor(shown, facts.options.weighting)] : [];
+  const passes = shown ? [...shown.chunks.map(({ pass }) => pass), ...passesOf(facts, shown)] : [];
   return new Set(passes.map(keyOf));
 }
 
@@ -146,6 +147,18 @@ const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInf
     return z;
   };
 });
+
+/** What was encoded of these passes, clip skip applied; undefined while one of them is not. */
+export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
+  const skip = shownClipSkip(facts);
+  if (!facts.model) return undefined;
+  const hiddenStates = clipSkipHiddenStates(skip, facts.model.config);
+  const isThere = (pass: EncoderPass) => {
+    const output = facts.encoded.get(keyOf(pass))?.output;
+    return output && hiddenStates.every((index) => output.hiddenStates.has(index));
+  };
+  return passes.every(isThere) ? zOf(facts.encoded, skip, facts.model) : undefined;
+}
 
 const encodedChunk = memoised(
   (
@@ -201,9 +214,9 @@ const weightedEncoding = memoised(
 /** Undefined while not all that the weighting takes is encoded. */
 export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
   const encoded = shownEncoded(facts);
-  if (!encoded || !facts.model || missingPasses(facts)) return undefined;
   const { weighting: method } = facts.options;
-  const read = zOf(facts.encoded, shownClipSkip(facts), facts.model);
+  const read = encoded && encodedZ(facts, passesFor(encoded.prepared, method));
+  if (!encoded || !read) return undefined;
   return weightedEncoding(encoded, method, weigh(encoded.prepared.texts[encoded.text], method, read), read);
 }
 

@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import { passKey } from '../clip/encode.ts';
+import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/pipeline.ts';
@@ -42,6 +42,8 @@ export interface Actions {
   /** Puts the prompts into the history. */
   notePrompts(): void;
   clearHistory(): void;
+  /** Has these passes encoded as well, after the prompt's own, as long as `by` needs them; none takes that back. */
+  need(by: string, passes: readonly EncoderPass[]): void;
   /** Replaces the model when the new one is whole; what can go wrong ends as a notice. */
   openModel(request: ModelRequest): Promise<void>;
   cancelLoad(): void;
@@ -127,6 +129,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     file: null,
     lost: null,
     encoded: new Map(),
+    needed: new Map(),
     encodeFailure: null,
     notices: [],
     replaced: null,
@@ -192,6 +195,12 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     clearHistory() {
       rememberPast(memory, []);
       set({ past: [] });
+    },
+    need(by, passes) {
+      const needed = new Map(get().needed);
+      if (passes.length > 0) needed.set(by, passes);
+      else if (!needed.delete(by)) return;
+      set({ needed });
     },
     async openModel(request) {
       if (!client) return notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);

@@ -13,6 +13,7 @@ import {
   masks,
   normalisations,
   splits,
+  squareFactors,
   tokenizers,
   weightings,
 } from './choices.ts';
@@ -46,6 +47,12 @@ export function Options() {
       {syntax === 'a1111' && (
         <>
           <Choose label="Brackets" name="brackets" values={optionValues.brackets} choices={bracketChoices} />
+          <Choose
+            label="Square brackets"
+            name="squareFactor"
+            values={optionValues.squareFactor}
+            choices={squareFactors}
+          />
           <Count label="Steps" name="steps" title="Sampling steps, which schedules such as [a:b:0.5] count in." />
           <Count
             label="Comma backtracking"

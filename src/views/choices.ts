@@ -84,6 +84,11 @@ export const normalisations: Record<TokenNormalisation, Choice> = {
   'length+mean': { name: 'Length + mean', help: 'ADV_CLIP_emb: one after the other.' },
 };
 
+export const squareFactors: Record<PromptOptions['squareFactor'], Choice> = {
+  '1/1.1': { name: '÷ 1.1', help: 'What A1111 does: [x] weighs 1/1.1 = 0.909.' },
+  '0.9': { name: '× 0.9', help: 'What the lecture says.' },
+};
+
 export const bracketChoices: Record<PromptOptions['brackets'], Choice> = {
   weights: { name: 'Weigh', help: 'A1111’s emphasis modes Original, No norm and Ignore read ( ) and [ ] as weights.' },
   text: { name: 'Text', help: 'A1111’s emphasis mode None encodes brackets as they are.' },

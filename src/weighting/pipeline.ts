@@ -11,10 +11,12 @@ import type { MaskMode } from '../clip/masks.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
+import { lectureSquareFactor } from '../prompt/a1111.ts';
 import { type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111Prompt.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel.ts';
+import { lintPrompt } from '../prompt/lint.ts';
 import { entryAtCall } from '../prompt/schedule.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { ClipSkip } from './clipSkip.ts';
@@ -34,6 +36,8 @@ export interface PromptOptions {
   readonly clipSkip: ClipSkip;
   /** A1111: whether brackets weigh; `text` is its emphasis mode "None". */
   readonly brackets: 'weights' | 'text';
+  /** A1111: by what [ ] multiplies; 0.9 is what the lecture says. */
+  readonly squareFactor: '1/1.1' | '0.9';
   /** A1111: sampling steps, and the one whose text is encoded, from 1. */
   readonly steps: number;
   readonly step: number;
@@ -53,6 +57,7 @@ export const defaultOptions: PromptOptions = {
   normalisation: 'none',
   clipSkip: 1,
   brackets: 'weights',
+  squareFactor: '1/1.1',
   steps: 20,
   step: 1,
   commaPaddingBacktrack: 20,
@@ -118,7 +123,7 @@ export interface PreparedPrompt {
   readonly chunks: readonly PreparedChunk[];
   /** One for each part of an A1111 AND, else one. */
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
-  /** Those of the parser, then those of this road, by place. */
+  /** Those of the parser, of the linter and of this road, by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -145,7 +150,9 @@ export function preparePrompt(
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
     conditionings,
-    diagnostics: [...diagnostics, ...texts.flatMap(cutDiagnostics)].sort((a, b) => a.start - b.start),
+    diagnostics: [...diagnostics, ...lintPrompt(prompt, options.syntax), ...texts.flatMap(cutDiagnostics)].sort(
+      (a, b) => a.start - b.start,
+    ),
   };
 }
 
@@ -175,7 +182,11 @@ const prepare: Readonly<
 function prepareA1111(prompt: string, options: PromptOptions, tokenizer: Tokenizer, role: Role): Prepared {
   const { mask, steps, step, commaPaddingBacktrack, tokenizer: flavour } = options;
   const read = readA1111Prompt(prompt, { role });
-  const stepped = stepA1111Prompt(read, { steps, emphasis: options.brackets === 'weights' });
+  const stepped = stepA1111Prompt(read, {
+    steps,
+    emphasis: options.brackets === 'weights',
+    ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
+  });
   const empty = weightedPrompt([emptyChunk(tokenizer)], mask);
   /** Steps with the same text share its parse, and so its chunks. */
   const chunked = new Map<ParsedPrompt, ReturnType<typeof chunkTokens>>();
