@@ -32,13 +32,35 @@ export function weightedPrompt(chunks: readonly SourceChunk[], mask: MaskMode): 
   return {
     chunks: weighted,
     empty,
-    downweighted: Array.from(light, ([fragment, weight]) => ({
-      weight,
-      masked: weighted.map((chunk, i) => withoutKeys(chunk, (row) => chunks[i].tokens[row].fragment === fragment)),
-      removed: weighted.map((chunk, i) =>
-        withoutRows(chunk, (row) => chunks[i].tokens[row].fragment === fragment, empty),
-      ),
-    })),
+    downweighted: Array.from(light, ([fragment, weight]) => {
+      const isIn = (i: number) => (row: number) => chunks[i].tokens[row].fragment === fragment;
+      return whenRead(
+        weight,
+        () => weighted.map((chunk, i) => withoutKeys(chunk, isIn(i))),
+        () => weighted.map((chunk, i) => withoutRows(chunk, isIn(i), empty)),
+      );
+    }),
+  };
+}
+
+/** Of a long prompt with hundreds of light fragments, most methods read none of this. */
+function whenRead(
+  weight: number,
+  makeMasked: () => readonly WeightedChunk[],
+  makeRemoved: () => readonly WeightedChunk[],
+): Downweighted {
+  let masked: readonly WeightedChunk[] | undefined;
+  let removed: readonly WeightedChunk[] | undefined;
+  return {
+    weight,
+    get masked() {
+      masked ??= makeMasked();
+      return masked;
+    },
+    get removed() {
+      removed ??= makeRemoved();
+      return removed;
+    },
   };
 }
 
@@ -70,16 +92,19 @@ export function compelPrompt(
     const range = fragmentRanges[index];
     if (!(weight < 1) || !range) return [];
     const isIn = (at: number) => range.start <= at && at < range.end;
-    const rest = compelChunks(tokensWithout(tokens, index), tokenizer, options);
     return [
-      {
+      whenRead(
         weight,
-        masked: weighted.map((chunk, i) => {
-          const masked = withoutKeys(chunk, (row) => isIn(i * L + row));
-          return truncate ? masked : withBoundaries(masked);
-        }),
-        removed: rest.chunks.map((chunk) => weightedChunk(chunk, unmasked)),
-      },
+        () =>
+          weighted.map((chunk, i) => {
+            const masked = withoutKeys(chunk, (row) => isIn(i * L + row));
+            return truncate ? masked : withBoundaries(masked);
+          }),
+        () =>
+          compelChunks(tokensWithout(tokens, index), tokenizer, options).chunks.map((chunk) =>
+            weightedChunk(chunk, unmasked),
+          ),
+      ),
     ];
   });
   return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
