@@ -82,6 +82,13 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
   return new Uint8Array(out.buffer);
 }
 
+/** float64 as stored → float32 as stored, rounded to nearest even; too large becomes infinity. */
+export function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const doubles = new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3);
+  return new Uint8Array(Float32Array.from(doubles).buffer);
+}
+
 /** Index of the first element that is NaN or infinite (exponent all ones), or -1. */
 export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): number {
   if (dtype === 'F32') {
