@@ -1,0 +1,27 @@
+import { weightBytes } from '../clip/weights.ts';
+import { firstNonFinite, fromFloat64, toFloat32 } from './dtypes.ts';
+import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
+
+/**
+ * A tensor of a small file as float32, row-major; float64 is rounded. `fail` is told of another type, and of a NaN or an
+ * infinity and where it is.
+ */
+export async function readFloats(
+  name: string,
+  tensor: StoredTensor,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<Float32Array<ArrayBuffer>> {
+  const dtype = tensor.dtype === 'F64' ? 'F32' : tensor.dtype;
+  if (!isFloat(dtype)) return fail(`stores tensor ${excerpt(name)} as ${dtype}; expected F32, F16, BF16 or F64`);
+  const bytes = await tensor.read(signal);
+  const values = toFloat32(tensor.dtype === 'F64' ? fromFloat64(bytes) : bytes, dtype);
+  const bad = firstNonFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');
+  if (bad >= 0)
+    fail(
+      `has ${values[bad]} in tensor ${excerpt(name)} at ${shapeText(unravel(bad, tensor.shape))}; expected only finite numbers`,
+    );
+  return values;
+}
+
+const isFloat = (dtype: string): dtype is keyof typeof weightBytes => Object.hasOwn(weightBytes, dtype);
