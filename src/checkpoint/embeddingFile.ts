@@ -22,6 +22,7 @@ export interface Embedding {
 /** More than this no prompt can hold: A1111 has 75 tokens a chunk. */
 const mostVectors = 1024;
 const mostEmbeddings = 1000;
+const longestName = 500;
 
 const otherWidths: Readonly<Record<number, string>> = {
   1024: ', as for Stable Diffusion 2',
@@ -42,6 +43,7 @@ function find({ source, metadata, tensors }: TensorFile, fail: (why: string) => 
   // A1111's, inside a LoRA: that of this encoder, of all that the LoRA brings.
   const bundled = new Map<string, Found>();
   for (const tensorName of names) {
+    if (tensorName.length > longestName) continue;
     const [, inner, part] = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/.exec(tensorName) ?? [];
     if (!inner) continue;
     if (bundled.has(inner)) fail(`has more than one tensor for the embedding ${excerpt(inner)}`);

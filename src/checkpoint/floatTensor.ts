@@ -1,5 +1,4 @@
-import { weightBytes } from '../clip/weights.ts';
-import { firstNonFinite, fromFloat64, toFloat32 } from './dtypes.ts';
+import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
 import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
 
 /**
@@ -12,8 +11,8 @@ export async function readFloats(
   fail: (why: string) => never,
   signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const dtype = tensor.dtype === 'F64' ? 'F32' : tensor.dtype;
-  if (!isFloat(dtype)) return fail(`stores tensor ${excerpt(name)} as ${dtype}; expected F32, F16, BF16 or F64`);
+  const dtype = readAs(tensor.dtype);
+  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
   const bytes = await tensor.read(signal);
   const values = toFloat32(tensor.dtype === 'F64' ? fromFloat64(bytes) : bytes, dtype);
   const bad = firstNonFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');
@@ -23,5 +22,3 @@ export async function readFloats(
     );
   return values;
 }
-
-const isFloat = (dtype: string): dtype is keyof typeof weightBytes => Object.hasOwn(weightBytes, dtype);

@@ -105,7 +105,7 @@ const otherKinds: readonly (readonly [RegExp, string])[] = [
   [/^(lora_mid|lora_conv)/, 'LoCon with a core (Tucker)'],
   [/^oft_/, 'OFT'],
   [/^(a1|a2|b1|b2)\./, 'GLoRA'],
-  [/^(on_input|weight$)/, 'IA³'],
+  [/^on_input$/, 'IA³'],
   [/^diff(_b)?$/, 'whole differences'],
 ];
 
@@ -114,6 +114,13 @@ interface Draft {
   readonly projection: Projection;
   readonly tensors: Map<Part, readonly [name: string, tensor: StoredTensor]>;
   readonly others: Map<string, string[]>;
+}
+
+/** The list under `key`, which is made where there is none. */
+function listOf(lists: Map<string, string[]>, key: string): string[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
 }
 
 /** [r, in] of [r, in], or of [r, in, 1, 1] as a convolution has it. */
@@ -222,7 +229,7 @@ export async function readLora(
     }
     const kind = otherKinds.find(([ending]) => ending.test(end))?.[1];
     if (!kind) unknown.push(name);
-    else draft.others.set(kind, [...(draft.others.get(kind) ?? []), name]);
+    else listOf(draft.others, kind).push(name);
   }
 
   const order = Object.keys(projections);
@@ -232,14 +239,13 @@ export async function readLora(
     const [kind] = draft.others.keys();
     const names = [...draft.tensors.values()].map(([name]) => name);
     if (kind) {
-      const all = [...names, ...[...draft.others.values()].flat()];
-      unsupported.set(kind, [...(unsupported.get(kind) ?? []), ...all]);
+      listOf(unsupported, kind).push(...names, ...[...draft.others.values()].flat());
     } else if (draft.tensors.has('down') || draft.tensors.has('up')) plain.push(draft);
     else unknown.push(...names);
   }
   if (plain.length === 0 && unsupported.size > 0)
     fail(
-      `is a ${[...unsupported.keys()].join(' and ')}, whose change of the text encoder cannot be applied yet; expected a plain LoRA`,
+      `changes the text encoder by ${[...unsupported.keys()].join(' and ')}, which cannot be applied yet; expected a plain LoRA`,
     );
   if (plain.length === 0 && unet === 0 && otherEncoders === 0)
     fail(

@@ -9,7 +9,7 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { firstNonFinite, fromFloat64, toFloat32 } from './dtypes.ts';
+import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
 import { openTensorFile } from './openTensorFile.ts';
 import type { ByteSource } from './sources.ts';
 import { excerpt, type Rows, type StoredTensor, shapeText, type TensorFile, unravel } from './tensorFile.ts';
@@ -31,8 +31,6 @@ const otherWidths: Readonly<Record<number, string>> = {
   1024: 'Stable Diffusion 2 (OpenCLIP ViT-H)',
   1280: "SDXL's second encoder (OpenCLIP ViT-bigG)",
 };
-
-const isWeightDtype = (dtype: string): dtype is WeightDtype => Object.hasOwn(weightBytes, dtype);
 
 /**
  * Finds the text encoder in a safetensors or PyTorch file, by any of `layouts`, and checks every name, shape and dtype.
@@ -65,10 +63,9 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     const whole = wholeShape(file, shape);
     if (shapeText(tensor.shape) !== shapeText(whole))
       fail(`has tensor "${file.name}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(whole)}`);
-    const { dtype } = tensor;
-    if (isWeightDtype(dtype) || dtype === 'F64')
-      found.set(name, { file, tensor, shape, dtype: dtype === 'F64' ? 'F32' : dtype });
-    else fail(`stores tensor "${file.name}" as ${dtype}; expected F32, F16, BF16 or F64`);
+    const dtype = readAs(tensor.dtype);
+    if (dtype) found.set(name, { file, tensor, shape, dtype });
+    else fail(`stores tensor "${file.name}" as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
   }
   const get = (name: string) => {
     const entry = found.get(name);
