@@ -25,8 +25,8 @@ export interface PickleWorld {
 }
 
 /**
- * A model takes some 40 steps a tensor. A step makes no more than one small object, and together with the bytes this
- * bounds the memory.
+ * A model takes some 40 steps a tensor. A step makes no more than one small object, or copies one item, so that this and
+ * the pickle's length bound the memory and the time.
  */
 const mostSteps = 1_000_000;
 const longestName = 300;
@@ -48,7 +48,12 @@ export function readPickle(bytes: Uint8Array, world: PickleWorld, fail: Fail): u
   const marked: unknown[][] = [];
   let stack: unknown[] = [];
   let at = 0;
+  let steps = 0;
 
+  const spend = (count: number) => {
+    steps += count;
+    if (steps > mostSteps) fail(`has a pickle of more than ${mostSteps} steps, which no model needs`);
+  };
   /** Moves on by `count` bytes; where they began. */
   const take = (count: number): number => {
     if (!(count <= bytes.length - at)) fail('has a pickle that is cut off');
@@ -120,7 +125,10 @@ export function readPickle(bytes: Uint8Array, world: PickleWorld, fail: Fail): u
     // A pair is __dict__ and __slots__. Of other objects the state is of no use here.
     if (target instanceof PickledObject)
       for (const part of Array.isArray(state) ? state : [state])
-        if (part instanceof Map) for (const [key, value] of part) target.items.set(key, value);
+        if (part instanceof Map) {
+          spend(part.size);
+          for (const [key, value] of part) target.items.set(key, value);
+        }
   };
   const integer = (size: number) => {
     if (size > longestInteger) fail(`has a pickle with a whole number of ${size} bytes`);
@@ -133,8 +141,8 @@ export function readPickle(bytes: Uint8Array, world: PickleWorld, fail: Fail): u
   if (u8() !== 0x80) fail('has a pickle of protocol 0 or 1, or something else; PyTorch writes protocol 2');
   const protocol = u8();
   if (protocol < 2 || protocol > 5) fail(`has a pickle of protocol ${protocol}; 2 to 5 can be read`);
-  for (let steps = 0; ; steps++) {
-    if (steps === mostSteps) fail(`has a pickle of more than ${mostSteps} steps, which no model needs`);
+  for (;;) {
+    spend(1);
     const opcode = u8();
     switch (opcode) {
       case 0x80: // PROTO

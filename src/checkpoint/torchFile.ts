@@ -216,13 +216,8 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
         case 'collections.OrderedDict':
         case 'collections.defaultdict':
         case 'builtins.dict':
-        case '__builtin__.dict': {
-          const map = new Map<unknown, unknown>();
-          // Python 2's OrderedDict comes with its items.
-          if (Array.isArray(args[0]))
-            for (const pair of args[0]) if (Array.isArray(pair) && pair.length === 2) map.set(pair[0], pair[1]);
-          return map;
-        }
+        case '__builtin__.dict':
+          return new Map();
         default:
           return new PickledObject();
       }
@@ -300,7 +295,8 @@ export async function openTorchFile(source: ByteSource, signal?: AbortSignal): P
 
   const entries = await readZipDirectory(source, fail, signal);
   const pickles = [...entries.values()].filter(({ name }) => /^([^/]*\/)?data\.pkl$/.test(name));
-  if (pickles.length !== 1) fail('is a zip archive, but not one of PyTorch: it has no data.pkl');
+  if (pickles.length !== 1)
+    fail(`is a zip archive, but not one of PyTorch: it has ${pickles.length === 0 ? 'no' : 'more than one'} data.pkl`);
   const [pickle] = pickles;
   const folder = pickle.name.slice(0, -'data.pkl'.length);
   if (pickle.size > longestPickle) fail(`has a pickle of ${pickle.size} bytes, which no model needs`);
