@@ -5,6 +5,7 @@ import { EmbeddingError, openEmbeddings } from './embeddingFile.ts';
 import { writeSafetensors } from './safetensors.ts';
 import { memorySource } from './sources.ts';
 import type { TensorDtype } from './tensorFile.ts';
+import { png, tEXt } from './testing/png.ts';
 import { type TorchSpec, torchBytes } from './testing/torch.ts';
 
 const d = 768;
@@ -81,6 +82,49 @@ test('one that PyTorch saved as A1111 does', async () => {
       // Half precision.
       expect(Math.abs(x - (i * step - 1)), `${i}`).toBeLessThan(2 ** -11);
     });
+});
+
+/** A1111's picture of an embedding. */
+const picture = (data: unknown) =>
+  png(tEXt('sd-ti-embedding', Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)).toString('base64')));
+const rows = (n: number, width = d) => ({ TORCHTENSOR: Array.from({ length: n }, () => Array(width).fill(0.25)) });
+
+test('a picture of one', async () => {
+  const data = { name: 'style', string_to_token: { '*': 265 }, string_to_param: { '*': rows(2) } };
+  const [{ name, trainedAs, vectors }, ...more] = await open(picture(data), 'card.png');
+  expect({ name, trainedAs, more }).toEqual({ name: 'card', trainedAs: 'style', more: [] });
+  expect(vectors).toEqual([1, 2].map(() => new Float32Array(d).fill(0.25)));
+});
+
+test.each<[string, Uint8Array, string]>([
+  ['no embedding', png(tEXt('parameters', 'a cat')), 'is a picture without an embedding in its PNG texts'],
+  ['no base64', png(tEXt('sd-ti-embedding', '(!)')), 'is a picture with an embedding that is damaged'],
+  ['no JSON', picture('{'), 'is a picture with an embedding that is damaged'],
+  ['nothing', picture('null'), 'has no tensors'],
+  [
+    'no rows',
+    picture({ string_to_param: { '*': { TORCHTENSOR: [] } } }),
+    'is a picture with an embedding that is damaged',
+  ],
+  [
+    'a null',
+    picture({ string_to_param: { '*': { TORCHTENSOR: [null] } } }),
+    'is a picture with an embedding that is damaged',
+  ],
+  [
+    'ragged rows',
+    picture({ string_to_param: { '*': { TORCHTENSOR: [[1, 2], [3]] } } }),
+    'is a picture with an embedding that is damaged',
+  ],
+  [
+    'another width',
+    picture({ string_to_param: { '*': rows(1, 1024) } }),
+    "has vectors of width 1024, as for Stable Diffusion 2; expected 768, the width of Stable Diffusion 1's encoder",
+  ],
+])('a picture with %s is refused', async (_, bytes, why) => {
+  const error = await open(bytes, 'x.png').catch((e) => e);
+  expect(error).toBeInstanceOf(EmbeddingError);
+  expect(error.message).toBe(`"x.png" ${why}.`);
 });
 
 test('a LoRA brings several', async () => {

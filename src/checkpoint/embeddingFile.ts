@@ -1,6 +1,8 @@
 import { clipVitL14 } from '../clip/config.ts';
+import { fromFloat32 } from './dtypes.ts';
 import { readFloats } from './floatTensor.ts';
 import { openTensorFile } from './openTensorFile.ts';
+import { isPng, readPngText } from './pngText.ts';
 import type { ByteSource } from './sources.ts';
 import { excerpt, type StoredTensor, shapeText, type TensorFile } from './tensorFile.ts';
 
@@ -29,6 +31,9 @@ const otherWidths: Readonly<Record<number, string>> = {
   1280: ", as for SDXL's second encoder",
 };
 
+/** What of a file is needed here. */
+type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'>;
+
 /** The tensor of an embedding that lies in a file, by the names its trainer gave it. */
 interface Found {
   readonly tensorName: string;
@@ -36,7 +41,7 @@ interface Found {
   readonly trainedAs?: string;
 }
 
-function find({ source, metadata, tensors }: TensorFile, fail: (why: string) => never): Found[] {
+function find({ source, metadata, tensors }: Tensors, fail: (why: string) => never): Found[] {
   const names = [...tensors.keys()];
   const name = source.name.replace(/\.[^.]*$/, '');
 
@@ -86,7 +91,7 @@ function checkShape(name: string, { shape }: StoredTensor, d: number, fail: (why
  * (`bundle_emb.{name}.`), the only files with several. `d` is the encoder's width. Throws EmbeddingError.
  */
 export async function readEmbeddings(
-  file: TensorFile,
+  file: Tensors,
   options: { readonly hiddenSize?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Embedding[]> {
   const { hiddenSize: d = clipVitL14.hiddenSize, signal } = options;
@@ -104,7 +109,47 @@ export async function readEmbeddings(
   return embeddings;
 }
 
-/** readEmbeddings of a safetensors or PyTorch file. Throws SafetensorsError and TorchFileError, too. */
+/** The rows of a tensor that A1111 wrote as JSON; undefined where they are not rows of numbers, all as long. */
+function jsonRows(param: unknown): number[][] | undefined {
+  const rows = (param as { TORCHTENSOR?: unknown } | null)?.TORCHTENSOR;
+  if (!Array.isArray(rows) || rows.length === 0) return undefined;
+  const isRow = (row: unknown): row is number[] =>
+    Array.isArray(row) && row.length === rows[0].length && row.every((x) => typeof x === 'number');
+  return rows.every(isRow) ? rows : undefined;
+}
+
+/** A1111's picture of an embedding: its PNG text `sd-ti-embedding` is the file of old, as JSON in base64. */
+async function pngTensors(source: ByteSource): Promise<Tensors> {
+  const fail: (why: string) => never = (why) => {
+    throw new EmbeddingError(`"${source.name}" ${why}.`);
+  };
+  const text = (await readPngText(source)).get('sd-ti-embedding');
+  if (!text) return fail('is a picture without an embedding in its PNG texts');
+  let data: Record<string, unknown>;
+  try {
+    data = JSON.parse(atob(text)) ?? {};
+  } catch {
+    return fail('is a picture with an embedding that is damaged');
+  }
+  const params = Object.entries(data.string_to_param ?? {}).map(([token, param]) => {
+    const rows = jsonRows(param) ?? fail('is a picture with an embedding that is damaged');
+    const tensor: StoredTensor = {
+      dtype: 'F32',
+      shape: [rows.length, rows[0].length],
+      read: async () => fromFloat32(Float32Array.from(rows.flat()), 'F32'),
+    };
+    return [`string_to_param.${token}`, tensor] as const;
+  });
+  const metadata = new Map(typeof data.name === 'string' ? [['name', data.name]] : []);
+  return { source, metadata, tensors: new Map(params) };
+}
+
+/**
+ * readEmbeddings of a safetensors or PyTorch file, or of A1111's pictures of embeddings. Throws SafetensorsError and
+ * TorchFileError, too.
+ */
 export async function openEmbeddings(source: ByteSource, signal?: AbortSignal): Promise<Embedding[]> {
-  return readEmbeddings(await openTensorFile(source, signal), { signal });
+  const head = await source.read(0, Math.min(8, source.size), signal);
+  const file = head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal);
+  return readEmbeddings(file, { signal });
 }

@@ -89,6 +89,16 @@ test('the whole CLIP, ids of any type and other strangers do not matter', async 
   expect((await openCheckpoint(zeroSource([...specs(clipVitL14), ...extra]))).layout).toBe('hf');
 });
 
+test("SDXL's second encoder beside its first does not matter", async () => {
+  const second = { ...clipVitL14, hiddenSize: 1280, intermediateSize: 5120, numHiddenLayers: 32 };
+  const tensors = specs(second, 'openclip').map((spec) => ({
+    ...spec,
+    name: `conditioner.embedders.1.model.${spec.name}`,
+  }));
+  const checkpoint = await openCheckpoint(zeroSource([...tensors, ...specs(clipVitL14, 'sdxl')]));
+  expect([checkpoint.layout, checkpoint.config]).toEqual(['sdxl', clipVitL14]);
+});
+
 test('types may differ from tensor to tensor', async () => {
   const checkpoint = await openCheckpoint(zeroSource(changed(tokenEmbeddingName, { dtype: 'F32' })));
   expect(checkpoint.tensor(tokenEmbeddingName).dtype).toBe('F32');
