@@ -392,12 +392,13 @@ test.each<[string, () => Uint8Array, string]>([
       ),
     'has no tensors',
   ],
-])('a bomb of %s goes off in no time and little memory', async (_, make, why) => {
+])('a bomb of %s takes little time and memory', async (_, make, why) => {
   const bytes = make();
   const before = process.memoryUsage();
-  const start = performance.now();
+  const start = process.cpuUsage();
   const [{ message }] = await treat(bytes);
-  expect(performance.now() - start).toBeLessThan(5000);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1e6).toBeLessThan(5);
   const after = process.memoryUsage();
   expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(600e6);
   expect(message).toContain(why);

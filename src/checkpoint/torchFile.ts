@@ -62,8 +62,8 @@ const torchDtypes: ReadonlyMap<string, TensorDtype> = new Map([
 const dangerousModules = new Set(
   (
     'os posix nt ntpath posixpath subprocess sys shutil socket pty ctypes importlib imp pkgutil runpy code codeop ' +
-    'commands webbrowser urllib http httplib requests asyncio multiprocessing threading signal pip venv tempfile ' +
-    'pathlib pickle _pickle marshal shelve bdb pdb timeit profile cProfile trace doctest site smtplib ftplib telnetlib'
+    'commands webbrowser urllib http httplib requests asyncio multiprocessing signal pip venv tempfile ' +
+    'pickle _pickle marshal shelve bdb pdb timeit profile cProfile trace doctest site smtplib ftplib telnetlib'
   ).split(' '),
 );
 const dangerousNames = new Set(
