@@ -1,4 +1,4 @@
-import type { WeightDtype } from '../clip/weights.ts';
+import { type WeightDtype, weightBytes } from '../clip/weights.ts';
 
 /** 2^-24, the step of the float16 subnormals. */
 const float16Step = 2 ** -24;
@@ -80,6 +80,19 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
   const round = dtype === 'F16' ? float16Bits : bfloat16Bits;
   for (let i = 0; i < bits.length; i++) out[i] = round(bits[i]);
   return new Uint8Array(out.buffer);
+}
+
+/** What weights stored as `dtype` are read as: float64 as float32; undefined where they are no floats that can be read. */
+export function readAs(dtype: string): WeightDtype | undefined {
+  if (dtype === 'F64') return 'F32';
+  return Object.hasOwn(weightBytes, dtype) ? (dtype as WeightDtype) : undefined;
+}
+
+/** float64 as stored → float32 as stored, rounded to nearest even; too large becomes infinity. */
+export function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const doubles = new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3);
+  return new Uint8Array(Float32Array.from(doubles).buffer);
 }
 
 /** Index of the first element that is NaN or infinite (exponent all ones), or -1. */

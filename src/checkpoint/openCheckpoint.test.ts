@@ -11,23 +11,22 @@ import {
   tokenEmbeddingName,
   type WeightDtype,
 } from '../clip/weights.ts';
-import { CheckpointError, openCheckpoint } from './openCheckpoint.ts';
+import { CheckpointError, openCheckpoint, wholeShape } from './openCheckpoint.ts';
 import { SafetensorsError, type TensorSpec, writeSafetensors } from './safetensors.ts';
 import { type ByteSource, memorySource } from './sources.ts';
 import { syntheticWeights } from './synthetic.ts';
-import { fileTensorName, type Layout, layouts } from './tensorNames.ts';
-import { checkpointBytes, writeCheckpointFile } from './testing/checkpoints.ts';
+import { fileTensor, fileTensorName, type Layout, layouts } from './tensorNames.ts';
+import { checkpointBytes, torchCheckpointBytes, writeCheckpointFile } from './testing/checkpoints.ts';
 import { spySource, zeroSource } from './testing/sources.ts';
 
 const name = 'model.safetensors';
 
 /** The encoder's tensors in a file, without their data. */
 function specs(config: ClipTextConfig, layout: Layout = 'hf', dtype: WeightDtype = 'F16'): TensorSpec[] {
-  return [...expectedTensors(config)].map(([tensor, shape]) => ({
-    name: fileTensorName(tensor, layout),
-    dtype,
-    shape,
-  }));
+  return [...expectedTensors(config)].flatMap(([tensor, shape]) => {
+    const file = fileTensor(tensor, layout);
+    return file.third ? [] : [{ name: file.name, dtype, shape: wholeShape(file, shape) }];
+  });
 }
 
 /** specs() of the full size, with one tensor's fields changed. */
@@ -46,18 +45,26 @@ test.each([
   ['ldm', 'F16'],
   ['ldm-bare', 'F32'],
   ['sdxl', 'F16'],
-] as const)('every tensor of an %s file in %s is read as it was written', async (layout, dtype) => {
-  const checkpoint = await openCheckpoint(
-    memorySource(await checkpointBytes({ config: clipTiny, dtype, layout }), name),
-  );
-  expect(checkpoint).toMatchObject({ name, random: false, config: clipTiny, layout });
-  const written = syntheticWeights(clipTiny, { dtype });
-  for (const [tensor, shape] of expectedTensors(clipTiny)) {
-    expect(checkpoint.tensor(tensor)).toEqual({ dtype, shape });
-    const [actual, expected] = [await checkpoint.read(tensor), await written.read(tensor)];
-    expect(Buffer.compare(actual, expected), tensor).toBe(0);
-  }
-});
+  ['openclip', 'F16'],
+  ['openclip-text', 'F32'],
+  ['openclip-module', 'BF16'],
+  ['openclip-ldm', 'F16'],
+  ['ldm', 'F16', torchCheckpointBytes],
+  ['openclip', 'BF16', torchCheckpointBytes],
+  ['hf', 'F32', torchCheckpointBytes],
+] as const)(
+  'every tensor of an %s file in %s is read as it was written',
+  async (layout, dtype, write = checkpointBytes) => {
+    const checkpoint = await openCheckpoint(memorySource(await write({ config: clipTiny, dtype, layout }), name));
+    expect(checkpoint).toMatchObject({ name, random: false, config: clipTiny, layout });
+    const written = syntheticWeights(clipTiny, { dtype });
+    for (const [tensor, shape] of expectedTensors(clipTiny)) {
+      expect(checkpoint.tensor(tensor)).toEqual({ dtype, shape });
+      const [actual, expected] = [await checkpoint.read(tensor), await written.read(tensor)];
+      expect(Buffer.compare(actual, expected), tensor).toBe(0);
+    }
+  },
+);
 
 test.each(Object.keys(layouts) as Layout[])('the full size is recognised in layout %s', async (layout) => {
   const source = spySource(zeroSource(specs(clipVitL14, layout)));
@@ -80,6 +87,16 @@ test('the whole CLIP, ids of any type and other strangers do not matter', async 
     { name: 'constructor', dtype: 'U8', shape: [3] },
   ];
   expect((await openCheckpoint(zeroSource([...specs(clipVitL14), ...extra]))).layout).toBe('hf');
+});
+
+test("SDXL's second encoder beside its first does not matter", async () => {
+  const second = { ...clipVitL14, hiddenSize: 1280, intermediateSize: 5120, numHiddenLayers: 32 };
+  const tensors = specs(second, 'openclip').map((spec) => ({
+    ...spec,
+    name: `conditioner.embedders.1.model.${spec.name}`,
+  }));
+  const checkpoint = await openCheckpoint(zeroSource([...tensors, ...specs(clipVitL14, 'sdxl')]));
+  expect([checkpoint.layout, checkpoint.config]).toEqual(['sdxl', clipVitL14]);
 });
 
 test('types may differ from tensor to tensor', async () => {
@@ -130,17 +147,35 @@ test.each<[string, TensorSpec[], string]>([
     changed(tokenEmbeddingName, { shape: [49409, 768] }),
     `has tensor "${tokenEmbeddingName}" of shape [49409, 768]; expected [49408, 768]`,
   ],
-  ['eight-bit weights', changed(q, { dtype: 'F8_E4M3' }), `stores tensor "${q}" as F8_E4M3; expected F32, F16 or BF16`],
-  ['double weights', changed(q, { dtype: 'F64' }), `stores tensor "${q}" as F64; expected F32, F16 or BF16`],
+  [
+    'eight-bit weights',
+    changed(q, { dtype: 'F8_E4M3' }),
+    `stores tensor "${q}" as F8_E4M3; expected F32, F16, BF16 or F64`,
+  ],
   [
     "Stable Diffusion 2's width",
     specs({ ...clipVitL14, hiddenSize: 1024, intermediateSize: 4096, numHiddenLayers: 23 }),
-    'has a text encoder of width 1024, that of Stable Diffusion 2; expected 768, that of Stable Diffusion 1',
+    'has a text encoder of width 1024, that of Stable Diffusion 2 (OpenCLIP ViT-H); expected 768, that of Stable Diffusion 1',
+  ],
+  [
+    'Stable Diffusion 2',
+    [
+      ...specs({ ...clipVitL14, hiddenSize: 1024, intermediateSize: 4096, numHiddenLayers: 23 }, 'openclip-ldm'),
+      { name: 'model.diffusion_model.input_blocks.0.0.weight', dtype: 'F16', shape: [320, 4, 3, 3] },
+    ],
+    'has a text encoder of width 1024, that of Stable Diffusion 2 (OpenCLIP ViT-H); expected 768, that of Stable Diffusion 1',
+  ],
+  [
+    'an in_proj of the wrong height',
+    specs(clipVitL14, 'openclip').map((spec) =>
+      spec.name === 'transformer.resblocks.2.attn.in_proj_bias' ? { ...spec, shape: [768] } : spec,
+    ),
+    'has tensor "transformer.resblocks.2.attn.in_proj_bias" of shape [768]; expected [2304]',
   ],
   [
     "the width of SDXL's second encoder",
     specs({ ...clipVitL14, hiddenSize: 1280, intermediateSize: 5120 }),
-    "has a text encoder of width 1280, that of SDXL's second encoder; expected 768, that of Stable Diffusion 1",
+    "has a text encoder of width 1280, that of SDXL's second encoder (OpenCLIP ViT-bigG); expected 768, that of Stable Diffusion 1",
   ],
   [
     "nobody's width",
@@ -188,6 +223,40 @@ test.each([
     await checkpoint.read(layerTensor(0, 'mlp.fc2.weight'));
   },
 );
+
+test('float64 is read as float32, rounded, and what float32 cannot hold is refused', async () => {
+  const weight = finalLayerNormBiasName;
+  const values = Float64Array.from({ length: 64 }, (_, i) => Math.PI * (i - 32));
+  const open = async () => {
+    const weights = syntheticWeights(clipTiny, { dtype: 'F16' });
+    const tensors = [];
+    for (const [tensor, shape] of expectedTensors(clipTiny))
+      tensors.push(
+        tensor === weight
+          ? { name: tensor, dtype: 'F64' as const, shape, data: values }
+          : { name: tensor, dtype: 'F16' as const, shape, data: await weights.read(tensor) },
+      );
+    return openCheckpoint(memorySource(writeSafetensors(tensors), name));
+  };
+  const checkpoint = await open();
+  expect(checkpoint.tensor(weight)).toEqual({ dtype: 'F32', shape: [64] });
+  expect(new Float32Array((await checkpoint.read(weight)).buffer)).toEqual(Float32Array.from(values, Math.fround));
+  values[5] = 1e300;
+  await expect((await open()).read(weight)).rejects.toThrow(
+    'has Infinity in tensor "text_model.final_layer_norm.bias" at [5]',
+  );
+});
+
+test("the place of a bad value in OpenAI's in_proj is that in the file", async () => {
+  const bytes = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'openclip' });
+  const k = await syntheticWeights(clipTiny, { dtype: 'F16' }).read(layerTensor(1, 'self_attn.k_proj.weight'));
+  bytes.set([0, 0x7c], Buffer.from(bytes.buffer).indexOf(k) + 2 * (3 * 64 + 9));
+  const checkpoint = await openCheckpoint(memorySource(bytes, name));
+  await expect(checkpoint.read(layerTensor(1, 'self_attn.k_proj.weight'))).rejects.toThrow(
+    'tensor "transformer.resblocks.1.attn.in_proj_weight" at [67, 9]',
+  );
+  await checkpoint.read(layerTensor(1, 'self_attn.q_proj.weight'));
+});
 
 test('the place of a bad value is its row and column, in the token table too', async () => {
   const bytes = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' });

@@ -9,11 +9,11 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { firstNonFinite, toFloat32 } from './dtypes.ts';
-import { openSafetensors } from './safetensors.ts';
+import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
+import { openTensorFile } from './openTensorFile.ts';
 import type { ByteSource } from './sources.ts';
-import { excerpt, type StoredTensor, type TensorFile } from './tensorFile.ts';
-import { describeOtherFile, fileTensorName, findLayout, type Layout } from './tensorNames.ts';
+import { excerpt, type Rows, type StoredTensor, shapeText, type TensorFile, unravel } from './tensorFile.ts';
+import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout } from './tensorNames.ts';
 
 /** A checkpoint that cannot be used; one sentence naming the file, what was expected and what is there. */
 export class CheckpointError extends Error {
@@ -28,30 +28,16 @@ export interface Checkpoint extends WeightSource {
 /** Text encoders by their width d, to say whose it is that cannot be used. */
 const otherWidths: Readonly<Record<number, string>> = {
   512: 'CLIP ViT-B',
-  1024: 'Stable Diffusion 2',
-  1280: "SDXL's second encoder",
+  1024: 'Stable Diffusion 2 (OpenCLIP ViT-H)',
+  1280: "SDXL's second encoder (OpenCLIP ViT-bigG)",
 };
 
-const isWeightDtype = (dtype: string): dtype is WeightDtype => Object.hasOwn(weightBytes, dtype);
-
-const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
-
-/** Row-major index of element i: [row, column]. */
-function unravel(i: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  for (const size of shape.toReversed()) {
-    index.unshift(i % size);
-    i = Math.floor(i / size);
-  }
-  return index;
-}
-
 /**
- * Finds the text encoder in a tensor file (Hugging Face with or without `text_model.`, LDM/A1111 with or without it,
- * SDXL's first) and checks every name, shape and dtype. Throws CheckpointError, or SafetensorsError if the file is broken.
+ * Finds the text encoder in a safetensors or PyTorch file, by any of `layouts`, and checks every name, shape and dtype.
+ * float64 is read as float32, rounded. Throws CheckpointError, or SafetensorsError or TorchFileError if the file is broken.
  */
 export async function openCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
-  return textEncoder(await openSafetensors(source, signal));
+  return textEncoder(await openTensorFile(source, signal));
 }
 
 /** The text encoder of an open tensor file. Throws CheckpointError. */
@@ -60,27 +46,26 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     throw new CheckpointError(`"${file}" ${why}.`);
   };
   const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors));
-  const stored = (name: string) => tensors.get(fileTensorName(name, layout));
-
-  const config = findConfig(stored, fail);
+  const config = encoderConfig(tensors, layout, fail);
   const expected = expectedTensors(config);
-  const missing = [...expected.keys()].filter((name) => !stored(name));
+  const missing = [...expected.keys()].filter((name) => !tensors.has(fileTensor(name, layout).name));
   if (missing.length > 0)
     fail(
-      `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensorName(missing[0], layout)}"`,
+      `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensor(missing[0], layout).name}"`,
     );
-  if (stored(layerTensor(config.numHiddenLayers, 'layer_norm1.weight')))
+  if (tensors.has(fileTensor(layerTensor(config.numHiddenLayers, 'layer_norm1.weight'), layout).name))
     fail(`has a text encoder of more than ${config.numHiddenLayers} layers, which is not Stable Diffusion 1's`);
 
-  const found = new Map<string, { fileName: string; dtype: WeightDtype; tensor: StoredTensor }>();
+  const found = new Map<string, EncoderTensor>();
   for (const [name, shape] of expected) {
-    const fileName = fileTensorName(name, layout);
-    const tensor = tensors.get(fileName)!;
-    const { dtype } = tensor;
-    if (shapeText(tensor.shape) !== shapeText(shape))
-      fail(`has tensor "${fileName}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(shape)}`);
-    if (isWeightDtype(dtype)) found.set(name, { fileName, dtype, tensor });
-    else fail(`stores tensor "${fileName}" as ${dtype}; expected F32, F16 or BF16`);
+    const file = fileTensor(name, layout);
+    const tensor = tensors.get(file.name)!;
+    const whole = wholeShape(file, shape);
+    if (shapeText(tensor.shape) !== shapeText(whole))
+      fail(`has tensor "${file.name}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(whole)}`);
+    const dtype = readAs(tensor.dtype);
+    if (dtype) found.set(name, { file, tensor, shape, dtype });
+    else fail(`stores tensor "${file.name}" as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
   }
   const get = (name: string) => {
     const entry = found.get(name);
@@ -94,27 +79,52 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     config,
     layout,
     tensor(name) {
-      const { dtype, tensor } = get(name);
-      return { dtype, shape: tensor.shape };
+      const { dtype, shape } = get(name);
+      return { dtype, shape };
     },
     async read(name, signal) {
-      const { fileName, dtype, tensor } = get(name);
-      const bytes = await tensor.read(signal);
+      const { file, dtype, tensor, shape } = get(name);
+      const rows = rowsInFile(file, shape);
+      const stored = await tensor.read(signal, rows);
+      const bytes = tensor.dtype === 'F64' ? fromFloat64(stored) : stored;
       const bad = firstNonFinite(bytes, dtype);
       if (bad >= 0) {
         const size = weightBytes[dtype];
         const [value] = toFloat32(bytes.slice(bad * size, (bad + 1) * size), dtype);
-        fail(
-          `has ${value} in tensor "${fileName}" at ${shapeText(unravel(bad, tensor.shape))}; expected only finite numbers`,
-        );
+        const [row, ...rest] = unravel(bad, shape);
+        const at = shapeText([row + (rows?.start ?? 0), ...rest]);
+        fail(`has ${value} in tensor "${file.name}" at ${at}; expected only finite numbers`);
       }
       return bytes;
     },
   };
 }
 
-/** The config whose width the encoder's tables have. */
-function findConfig(stored: (name: string) => StoredTensor | undefined, fail: (why: string) => never): ClipTextConfig {
+/** One of the encoder's tensors, and where in the file it is; `dtype` is what it is read as. */
+interface EncoderTensor {
+  readonly file: FileTensor;
+  readonly tensor: StoredTensor;
+  readonly shape: readonly number[];
+  readonly dtype: WeightDtype;
+}
+
+/** Shape in the file of a tensor that is `shape` in the encoder: three times as high where q, k and v are joined. */
+export function wholeShape({ third }: FileTensor, shape: readonly number[]): readonly number[] {
+  return third === undefined ? shape : [3 * shape[0], ...shape.slice(1)];
+}
+
+/** Rows in the file of a tensor that is `shape` in the encoder; all where undefined. */
+export function rowsInFile({ third }: FileTensor, [rows]: readonly number[]): Rows | undefined {
+  return third === undefined ? undefined : { start: third * rows, end: (third + 1) * rows };
+}
+
+/** The config whose width the tables of a layout's encoder have; `fail` is told of a width that is nobody's. */
+export function encoderConfig(
+  tensors: TensorFile['tensors'],
+  layout: Layout,
+  fail: (why: string) => never,
+): ClipTextConfig {
+  const stored = (name: string) => tensors.get(fileTensor(name, layout).name);
   // The token table says it; the others stand in where that is missing, which is then the next complaint.
   const table = stored(tokenEmbeddingName) ?? stored(positionEmbeddingName) ?? stored(finalLayerNormWeightName);
   if (!table) return clipVitL14;

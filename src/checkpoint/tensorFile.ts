@@ -50,6 +50,19 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
+/** "[2, 3]" */
+export const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
+
+/** Row-major index of element i: [row, column]. */
+export function unravel(i: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  for (const size of shape.toReversed()) {
+    index.unshift(i % size);
+    i = Math.floor(i / size);
+  }
+  return index;
+}
+
 /** A name or value out of a file, as JSON, short enough for a message whatever the file holds. */
 export function excerpt(value: unknown): string {
   const longest = 100;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { expectedTensors } from '../clip/weights.ts';
-import { describeOtherFile, fileTensorName, findLayout, type Layout, layouts } from './tensorNames.ts';
+import { describeOtherFile, fileTensor, fileTensorName, findLayout, type Layout, layouts } from './tensorNames.ts';
 
 const names = [...expectedTensors(clipTiny).keys()];
 
@@ -28,6 +28,14 @@ test.each<[Layout, string, string]>([
     'text_encoders.clip_l.transformer.text_model.encoder.layers.1.mlp.fc1.bias',
     'text_encoders.clip_l.transformer.text_model.final_layer_norm.bias',
   ],
+  ['openclip', 'transformer.resblocks.1.mlp.c_fc.bias', 'ln_final.bias'],
+  ['openclip-text', 'text.transformer.resblocks.1.mlp.c_fc.bias', 'text.ln_final.bias'],
+  ['openclip-module', 'module.transformer.resblocks.1.mlp.c_fc.bias', 'module.ln_final.bias'],
+  [
+    'openclip-ldm',
+    'cond_stage_model.model.transformer.resblocks.1.mlp.c_fc.bias',
+    'cond_stage_model.model.ln_final.bias',
+  ],
 ])('%s: its names, and a file that has them', (layout, fc1, finalBias) => {
   expect(fileTensorName('text_model.encoder.layers.1.mlp.fc1.bias', layout)).toBe(fc1);
   expect(fileTensorName('text_model.final_layer_norm.bias', layout)).toBe(finalBias);
@@ -38,7 +46,29 @@ test.each<[Layout, string, string]>([
 });
 
 test('every layout is tested above', () => {
-  expect(Object.keys(layouts)).toEqual(['hf', 'hf-bare', 'ldm', 'ldm-bare', 'sdxl', 'sd3']);
+  expect(Object.keys(layouts)).toEqual([
+    'hf',
+    'hf-bare',
+    'ldm',
+    'ldm-bare',
+    'sdxl',
+    'sd3',
+    'openclip',
+    'openclip-text',
+    'openclip-module',
+    'openclip-ldm',
+  ]);
+});
+
+test("q, k and v are thirds of OpenAI's in_proj", () => {
+  const third = (part: string) => fileTensor(`text_model.encoder.layers.7.self_attn.${part}`, 'openclip-text');
+  const name = 'text.transformer.resblocks.7.attn.in_proj_';
+  expect(['q_proj.weight', 'k_proj.weight', 'v_proj.weight'].map(third)).toEqual(
+    [0, 1, 2].map((third) => ({ name: `${name}weight`, third })),
+  );
+  expect(third('k_proj.bias')).toEqual({ name: `${name}bias`, third: 1 });
+  expect(third('out_proj.weight')).toEqual({ name: 'text.transformer.resblocks.7.attn.out_proj.weight' });
+  expect(fileTensor('text_model.embeddings.position_embedding.weight', 'openclip').name).toBe('positional_embedding');
 });
 
 test('the layout with most of the encoder wins over a stray tensor of another', () => {
@@ -53,16 +83,6 @@ test('the image half beside or instead of the text half is not taken for it', ()
 });
 
 const other: readonly (readonly [file: string, names: readonly string[], says: string, open: string])[] = [
-  [
-    'Stable Diffusion 2',
-    [
-      'cond_stage_model.model.transformer.resblocks.0.attn.in_proj_weight',
-      'model.diffusion_model.input_blocks.0.0.weight',
-      'first_stage_model.decoder.conv_in.weight',
-    ],
-    'is a Stable Diffusion 2 checkpoint',
-    'Stable Diffusion 1',
-  ],
   [
     'the SDXL refiner',
     ['conditioner.embedders.0.model.token_embedding.weight', 'model.diffusion_model.input_blocks.0.0.weight'],
@@ -96,13 +116,6 @@ const other: readonly (readonly [file: string, names: readonly string[], says: s
   ['an embedding of Diffusers', ['<cat-toy>'], 'is a textual inversion', 'it was made for'],
   ['a ControlNet', ['control_model.input_blocks.0.0.weight'], 'is a ControlNet', 'Stable Diffusion 1'],
   ['a Diffusers ControlNet', ['controlnet_cond_embedding.conv_in.bias', 'down_blocks.0.x'], 'is a ControlNet', ''],
-  [
-    "OpenAI's CLIP",
-    ['transformer.resblocks.0.attn.in_proj_weight', 'visual.conv1.weight', 'positional_embedding'],
-    'resblocks',
-    'Hugging Face version',
-  ],
-  ['an OpenCLIP text tower', ['text.transformer.resblocks.0.ln_1.bias'], 'resblocks', 'Hugging Face version'],
   ['T5', ['encoder.block.0.layer.0.SelfAttention.q.weight', 'shared.weight'], 'T5', 'Stable Diffusion 1'],
   ['the image half', ['vision_model.encoder.layers.0.mlp.fc1.bias'], "only CLIP's image half", 'Stable Diffusion 1'],
   [

@@ -2,10 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import type { ClipTextConfig } from '../../clip/config.ts';
 import { expectedTensors, type WeightDtype } from '../../clip/weights.ts';
 import { fromFloat32 } from '../dtypes.ts';
+import { wholeShape } from '../openCheckpoint.ts';
 import { safetensorsHeader, type TensorSpec } from '../safetensors.ts';
 import { syntheticWeights } from '../synthetic.ts';
 import { dtypeBytes, elementCount } from '../tensorFile.ts';
-import { fileTensorName, type Layout } from '../tensorNames.ts';
+import { fileTensor, fileTensorName, type Layout } from '../tensorNames.ts';
+import { torchBytes } from './torch.ts';
 
 export interface CheckpointOptions {
   readonly config: ClipTextConfig;
@@ -22,7 +24,7 @@ interface DataSpec extends TensorSpec {
 
 /** What else a real file of this layout holds, cut down to a few tensors; some of it sorts before the encoder, some after. */
 function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
-  const L = config.maxPositionEmbeddings;
+  const { maxPositionEmbeddings: L, hiddenSize: d } = config;
   const tensor = (
     name: string,
     type: WeightDtype,
@@ -50,7 +52,16 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
         },
       ];
     case 'hf-bare':
+    case 'openclip-module':
+    case 'openclip-text':
       return [];
+    case 'openclip':
+      return [
+        tensor('text_projection', dtype, [d, d]),
+        tensor('logit_scale', 'F32', []),
+        tensor('visual.conv1.weight', dtype, [8, 3, 14, 14]),
+        tensor('visual.transformer.resblocks.0.ln_1.weight', dtype, [8]),
+      ];
     default:
       return [
         // Merging programs round the ids with everything else.
@@ -66,12 +77,21 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
 
 function specs(options: CheckpointOptions): DataSpec[] {
   const weights = syntheticWeights(options.config, { dtype: options.dtype });
-  const encoder = [...expectedTensors(options.config)].map(([name, shape]) => ({
-    name: fileTensorName(name, options.layout),
-    dtype: options.dtype,
-    shape,
-    data: () => weights.read(name),
-  }));
+  const encoder: DataSpec[] = [];
+  for (const [name, shape] of expectedTensors(options.config)) {
+    const file = fileTensor(name, options.layout);
+    if (file.third) continue;
+    encoder.push({
+      name: file.name,
+      dtype: options.dtype,
+      shape: wholeShape(file, shape),
+      async data() {
+        if (file.third === undefined) return weights.read(name);
+        const thirds = ['q_proj', 'k_proj', 'v_proj'].map((part) => weights.read(name.replace('q_proj', part)));
+        return new Uint8Array(Buffer.concat(await Promise.all(thirds)));
+      },
+    });
+  }
   return [...encoder, ...neighbours(options), ...(options.extra ?? [])];
 }
 
@@ -98,4 +118,16 @@ export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8
 export async function writeCheckpointFile(path: string, options: CheckpointOptions): Promise<void> {
   const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
   await writeFile(path, pieces(order, header));
+}
+
+/** The same as `torch.save` writes it, within `state_dict` as in a .ckpt. */
+export async function torchCheckpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const tensors = await Promise.all(specs(options).map(async (spec) => ({ ...spec, data: await spec.data() })));
+  return torchBytes(tensors, {
+    within: (state) =>
+      new Map<string, unknown>([
+        ['global_step', 470000],
+        ['state_dict', state],
+      ]),
+  });
 }

@@ -1,0 +1,24 @@
+import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
+import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
+
+/**
+ * A tensor of a small file as float32, row-major; float64 is rounded. `fail` is told of another type, and of a NaN or an
+ * infinity and where it is.
+ */
+export async function readFloats(
+  name: string,
+  tensor: StoredTensor,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<Float32Array<ArrayBuffer>> {
+  const dtype = readAs(tensor.dtype);
+  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
+  const bytes = await tensor.read(signal);
+  const values = toFloat32(tensor.dtype === 'F64' ? fromFloat64(bytes) : bytes, dtype);
+  const bad = firstNonFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');
+  if (bad >= 0)
+    fail(
+      `has ${values[bad]} in tensor ${excerpt(name)} at ${shapeText(unravel(bad, tensor.shape))}; expected only finite numbers`,
+    );
+  return values;
+}

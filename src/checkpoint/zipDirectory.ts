@@ -1,0 +1,154 @@
+import type { ByteSource } from './sources.ts';
+import { excerpt } from './tensorFile.ts';
+
+/** One file in a zip archive. */
+export interface ZipEntry {
+  readonly name: string;
+  /** 0 stored, 8 deflated. */
+  readonly method: number;
+  /** Bytes in the archive. */
+  readonly size: number;
+  /** Where its local header begins. */
+  readonly headerStart: number;
+}
+
+/** Says what is wrong with the file, "is …", and throws. */
+type Fail = (why: string) => never;
+
+const endBytes = 22;
+const longestComment = 0xffff;
+const locatorBytes = 20;
+const end64Bytes = 56;
+const entryBytes = 46;
+const localBytes = 30;
+/** Directories that are read: 32 MB, which at 46 bytes and a name an entry is far more than any checkpoint has. */
+const longestDirectory = 1 << 25;
+
+const endSignature = 0x06054b50;
+const locatorSignature = 0x07064b50;
+const end64Signature = 0x06064b50;
+const entrySignature = 0x02014b50;
+const localSignature = 0x04034b50;
+
+/** Stands in a 32-bit field for a number that is in the zip64 one. */
+const in64 = 0xffffffff;
+
+interface Directory {
+  readonly start: number;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** A u64 that a file can hold; anything larger becomes infinity, which no check lets through. */
+function size64(view: DataView, at: number): number {
+  const size = Number(view.getBigUint64(at, true));
+  return Number.isSafeInteger(size) ? size : Number.POSITIVE_INFINITY;
+}
+
+async function findDirectory(source: ByteSource, fail: Fail, signal?: AbortSignal): Promise<Directory> {
+  const tailStart = Math.max(0, source.size - endBytes - longestComment);
+  const tail = viewOf(await source.read(tailStart, source.size, signal));
+  let end = tail.byteLength - endBytes;
+  // The comment after the record says its own length, and must end the file.
+  while (
+    end >= 0 &&
+    !(tail.getUint32(end, true) === endSignature && tail.getUint16(end + 20, true) === tail.byteLength - end - endBytes)
+  )
+    end--;
+  if (end < 0) fail('is a zip archive without its directory: it is cut off');
+  const count = tail.getUint16(end + 10, true);
+  const bytes = tail.getUint32(end + 12, true);
+  const start = tail.getUint32(end + 16, true);
+  const locator = tailStart + end - locatorBytes;
+  if ((count !== 0xffff && bytes !== in64 && start !== in64) || locator < 0) return { count, bytes, start };
+
+  const locatorView = viewOf(await source.read(locator, locator + locatorBytes, signal));
+  if (locatorView.getUint32(0, true) !== locatorSignature) return { count, bytes, start };
+  const end64 = size64(locatorView, 8);
+  if (end64 + end64Bytes > locator) fail('is a zip archive whose directory is not where it says: it is damaged');
+  const view = viewOf(await source.read(end64, end64 + end64Bytes, signal));
+  if (view.getUint32(0, true) !== end64Signature)
+    fail('is a zip archive whose directory is not where it says: it is damaged');
+  return { count: size64(view, 32), bytes: size64(view, 40), start: size64(view, 48) };
+}
+
+/** The fields of an entry that may stand in its zip64 extra field [extra, extraEnd): size unpacked, size, place. */
+function wideFields(view: DataView, extra: number, extraEnd: number, fields: readonly number[]): number[] | undefined {
+  if (!fields.includes(in64)) return [...fields];
+  for (let at = extra; at + 4 <= extraEnd; ) {
+    const length = view.getUint16(at + 2, true);
+    const end = at + 4 + length;
+    if (end > extraEnd) return undefined;
+    if (view.getUint16(at, true) === 1) {
+      let next = at + 4;
+      const wide: number[] = [];
+      for (const field of fields) {
+        if (field === in64 && next + 8 > end) return undefined;
+        wide.push(field === in64 ? size64(view, next) : field);
+        if (field === in64) next += 8;
+      }
+      return wide;
+    }
+    at = end;
+  }
+  return undefined;
+}
+
+/**
+ * The directory of a zip archive (PKWARE's APPNOTE 4.3, zip64 too) by name. Reads the end of the file alone. Every entry
+ * lies within the file; where its bytes begin, entryStart finds out.
+ */
+export async function readZipDirectory(
+  source: ByteSource,
+  fail: Fail,
+  signal?: AbortSignal,
+): Promise<Map<string, ZipEntry>> {
+  const { start, bytes, count } = await findDirectory(source, fail, signal);
+  if (start + bytes > source.size) fail('is a zip archive whose directory is not where it says: it is damaged');
+  if (bytes > longestDirectory) fail(`is a zip archive with a directory of ${bytes} bytes, which no checkpoint needs`);
+  const view = viewOf(await source.read(start, start + bytes, signal));
+  const entries = new Map<string, ZipEntry>();
+  const text = new TextDecoder();
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + entryBytes > bytes || view.getUint32(at, true) !== entrySignature)
+      fail(`is a zip archive with a damaged directory: entry ${i + 1} of ${count} is not there`);
+    const nameEnd = at + entryBytes + view.getUint16(at + 28, true);
+    const extraEnd = nameEnd + view.getUint16(at + 30, true);
+    const end = extraEnd + view.getUint16(at + 32, true);
+    if (end > bytes) fail(`is a zip archive with a damaged directory: entry ${i + 1} of ${count} is cut off`);
+    const name = text.decode(new Uint8Array(view.buffer, view.byteOffset + at + entryBytes, nameEnd - at - entryBytes));
+    const wide = wideFields(view, nameEnd, extraEnd, [
+      view.getUint32(at + 24, true),
+      view.getUint32(at + 20, true),
+      view.getUint32(at + 42, true),
+    ]);
+    if (!wide) return fail(`is a zip archive with a damaged directory: ${excerpt(name)} has no size`);
+    const [unpacked, size, headerStart] = wide;
+    if (view.getUint16(at + 8, true) & 1) fail(`is a zip archive whose ${excerpt(name)} is encrypted`);
+    const method = view.getUint16(at + 10, true);
+    if (headerStart + localBytes + size > source.size || (method === 0 && size !== unpacked))
+      fail(`is a zip archive whose ${excerpt(name)} lies outside the file: it is cut off or damaged`);
+    if (entries.has(name)) fail(`is a zip archive that has ${excerpt(name)} twice`);
+    entries.set(name, { name, method, size, headerStart });
+    at = end;
+  }
+  return entries;
+}
+
+/** Where an entry's bytes begin: its local header may be longer than the directory says. */
+export async function entryStart(
+  source: ByteSource,
+  { name, method, size, headerStart }: ZipEntry,
+  fail: Fail,
+  signal?: AbortSignal,
+): Promise<number> {
+  if (method !== 0) fail(`is a zip archive whose ${excerpt(name)} is compressed; PyTorch stores it as it is`);
+  const view = viewOf(await source.read(headerStart, headerStart + localBytes, signal));
+  const start = headerStart + localBytes + view.getUint16(26, true) + view.getUint16(28, true);
+  if (view.getUint32(0, true) !== localSignature || start + size > source.size)
+    fail(`is a zip archive whose ${excerpt(name)} is not where the directory says: it is damaged`);
+  return start;
+}
