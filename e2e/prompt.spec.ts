@@ -74,10 +74,11 @@ test('what is wrong with a prompt is said, shown and mended', async ({ page }) =
 
 test('tokens that do not fit are listed as cut off', async ({ page }) => {
   await openPage(page);
+  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
   await prompt(page).fill(`${'cat '.repeat(75)}dog bird`);
   await expect(page.getByText('77 / 75 tokens')).toBeVisible();
   await expect(tokenRows(page)).toHaveCount(77);
-  await expect(page.getByText('2 more tokens do not fit into the 75 and have no effect:')).toBeVisible();
+  await expect(page.getByText('2 more tokens do not fit and have no effect:')).toBeVisible();
   await expect(page.locator('.cut-off li')).toHaveText(['dog', 'bird']);
 });
 

@@ -90,8 +90,8 @@ export function Encoder() {
         {details && <p>{details}</p>}
         {model?.random && !isLoading && (
           <p>
-            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x, .safetensors). It stays on
-            this machine.
+            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x, .safetensors or .ckpt). It
+            stays on this machine.
           </p>
         )}
       </div>

@@ -1,10 +1,12 @@
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { History } from './History.tsx';
 import { KeysHelp } from './KeysHelp.tsx';
 import { Share } from './Share.tsx';
 import { useFacts } from './useFacts.ts';
 
-const tools = { history: 'History', keys: 'Keys' } as const;
+const Convert = lazy(() => import('./Convert.tsx').then(({ Convert }) => ({ default: Convert })));
+
+const tools = { history: 'History', convert: 'Convert…', keys: 'Keys' } as const;
 type Tool = keyof typeof tools;
 
 /** What can be done with the prompts as a whole. One of the larger tools is open at a time. */
@@ -39,11 +41,17 @@ export function PromptTools() {
             }}
           />
         </label>
+        {toggle('convert')}
         {toggle('keys')}
         <Share />
       </div>
       <div id={`tool-${open ?? 'none'}`}>
         {open === 'history' && <History onChosen={() => setOpen(null)} />}
+        {open === 'convert' && (
+          <Suspense fallback={<p className="muted small">Loading</p>}>
+            <Convert onConverted={() => setOpen(null)} />
+          </Suspense>
+        )}
         {open === 'keys' && <KeysHelp />}
       </div>
     </div>

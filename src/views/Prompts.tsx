@@ -1,5 +1,8 @@
-import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { useMemo } from 'react';
+import { guessSyntax } from '../prompt/lint.ts';
+import { programs, type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Side, sides } from '../state/facts.ts';
+import { prepared } from '../state/selectors.ts';
 import { syntaxChoices } from './choices.ts';
 import { Options } from './Options.tsx';
 import { PromptField } from './PromptField.tsx';
@@ -42,6 +45,7 @@ export function Prompts() {
         </fieldset>
       </header>
       <Replaced />
+      <OtherLanguage />
       <div className="prompts">
         {sides.map((side) => (
           <PromptField key={side} side={side} />
@@ -52,4 +56,19 @@ export function Prompts() {
       <Options />
     </section>
   );
+}
+
+/** Offers to read the prompts in another language where they look to be written in it. */
+function OtherLanguage() {
+  const setOption = useFacts((s) => s.setOption);
+  const diagnostics = useFacts((s) => prepared(s, s.side)?.diagnostics);
+  const guess = useMemo(() => guessSyntax(diagnostics ?? []), [diagnostics]);
+  return guess ? (
+    <p className="other-language">
+      <span>This looks written for {programs[guess.syntax]}.</span>
+      <button type="button" className="small" onClick={() => setOption('syntax', guess.syntax)}>
+        Read it as {programs[guess.syntax]}
+      </button>
+    </p>
+  ) : null;
 }

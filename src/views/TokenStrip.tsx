@@ -83,6 +83,7 @@ interface StripTokensProps {
   readonly scale: ColourScale;
 }
 
+/** Not drawn anew for a chunk that reads and weighs the same: of a long prompt, an edit changes one or two. */
 const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale }: StripTokensProps) {
   const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
   return (
@@ -102,7 +103,20 @@ const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale
       )}
     </span>
   );
-});
+}, looksSame);
+
+function looksSame(a: StripTokensProps, b: StripTokensProps): boolean {
+  const isEqual = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.prototype.every.call(x, (v, i) => v === y[i]);
+  return (
+    a.isShown === b.isShown &&
+    a.tokenizer === b.tokenizer &&
+    a.scale === b.scale &&
+    (a.chunk === b.chunk ||
+      (a.chunk.inputIds.length === b.chunk.inputIds.length &&
+        isEqual(a.chunk.inputIds, b.chunk.inputIds) &&
+        isEqual(a.chunk.perTokenWeights, b.chunk.perTokenWeights)))
+  );
+}
 
 function CutTokens({ cut, tokenizer }: { cut: readonly PromptToken[]; tokenizer: Tokenizer }) {
   if (cut.length === 0) return null;
