@@ -4,6 +4,7 @@ import type { Edit, Range } from '../prompt/ast.ts';
 import type { Side } from '../state/facts.ts';
 import { prepared } from '../state/selectors.ts';
 import { Diagnostics } from './Diagnostics.tsx';
+import { Networks } from './Networks.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -95,6 +96,7 @@ export function PromptField({ side }: { side: Side }) {
           <PlainInput side={side} {...ids} start={null} handle={handle} field={field} />
         )}
       </div>
+      {ready && ready.networks.length > 0 && <Networks networks={ready.networks} />}
       <Diagnostics id={ids.descriptionId} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
     </div>
   );

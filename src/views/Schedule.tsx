@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { prepared } from '../state/selectors.ts';
-import type { PreparedText } from '../weighting/pipeline.ts';
 import { Slider } from './Slider.tsx';
+import { differences, stretches } from './stretches.ts';
 import { useFacts } from './useFacts.ts';
 
 /** Stretches listed of one part. */
@@ -14,9 +14,10 @@ export function Schedule() {
   const step = useFacts((s) => s.options.step);
   const setOption = useFacts((s) => s.setOption);
   const changing = useMemo(
-    () => texts?.map((text) => stretches(text, steps)).filter((all) => all.length > 1),
+    () => texts?.map((text) => stretches(text.steps, steps)).filter((all) => all.length > 1),
     [texts, steps],
   );
+  const shortened = useMemo(() => changing?.map((all) => differences(all.map(({ text }) => text))) ?? [], [changing]);
   if (!changing || changing.length === 0) return null;
   return (
     <section className="schedule" aria-label="Schedule">
@@ -28,12 +29,12 @@ export function Schedule() {
       />
       {changing.map((all, i) => (
         <ol key={i}>
-          {all.slice(0, most).map(({ first, last, text }) => (
+          {all.slice(0, most).map(({ first, last, text }, at) => (
             <li key={first} aria-current={first <= step && step <= last ? 'step' : undefined}>
               <button type="button" className="quiet small" onClick={() => setOption('step', first)}>
                 {first === last ? `Step ${first}` : `Steps ${first}–${last}`}
               </button>
-              <span>{text.trim() || '(empty)'}</span>
+              <span title={text.trim()}>{shortened[i][at] || '(empty)'}</span>
             </li>
           ))}
           {all.length > most && <li className="muted">and {all.length - most} more</li>}
@@ -45,24 +46,4 @@ export function Schedule() {
       </p>
     </section>
   );
-}
-
-interface Stretch {
-  /** Sampling steps, from 1. */
-  readonly first: number;
-  readonly last: number;
-  readonly text: string;
-}
-
-/** Steps in a row that encode the same. */
-function stretches({ steps: entries }: PreparedText, steps: number): Stretch[] {
-  const found: Stretch[] = [];
-  for (const { endAtStep, text } of entries) {
-    const before = found.at(-1);
-    const last = Math.min(endAtStep + 1, steps);
-    const first = before ? before.last + 1 : 1;
-    if (before?.text === text.text) found[found.length - 1] = { ...before, last };
-    else if (first <= last) found.push({ first, last, text: text.text });
-  }
-  return found;
 }

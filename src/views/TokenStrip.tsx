@@ -1,4 +1,4 @@
-import { memo, useMemo, useRef } from 'react';
+import { memo, useEffect, useMemo, useRef } from 'react';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
 import { tokenLabel } from '../state/selectors.ts';
@@ -23,6 +23,17 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
   const show = useFacts((s) => s.show);
   const strip = useRef<HTMLFieldSetElement>(null);
   useMarks(strip);
+  const { text: shownText, index: shownIndex } = shown;
+  // In sight within the strip; the page stays where it is.
+  useEffect(() => {
+    const frame = strip.current;
+    const chunk = frame?.querySelector<HTMLElement>('[data-shown]');
+    if (!frame || !chunk) return;
+    const above = chunk.offsetTop - frame.scrollTop;
+    const below = above + chunk.offsetHeight - frame.clientHeight;
+    if (above < 0 || chunk.offsetHeight > frame.clientHeight) frame.scrollTop += above;
+    else if (below > 0) frame.scrollTop += below;
+  }, [shownText, shownIndex]);
   const { chunks, texts } = prepared;
   return (
     <fieldset
@@ -44,8 +55,14 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
           <div key={at} className="strip-chunk" data-shown={isShown || undefined}>
             {index === 0 && <TextHeading text={texts[text]} />}
             <label>
-              <input type="radio" name="chunk" checked={isShown} onChange={() => show({ chunk: at })} />
-              <span className="strip-name">
+              <input
+                type="radio"
+                name="chunk"
+                aria-labelledby={`chunk-${at}`}
+                checked={isShown}
+                onChange={() => show({ chunk: at })}
+              />
+              <span className="strip-name" id={`chunk-${at}`}>
                 {name}{' '}
                 <span className="muted">
                   {words}/{chunk.tokens.length - 2}

@@ -168,6 +168,7 @@ describe('Compel', () => {
       ['blend', 1],
       ['blend', 3],
     ]);
+    expect(prepared.diagnostics.map(({ code }) => code)).toEqual(['blend-of-2.2.1']);
     const [a, b] = prepared.chunks.map(({ pass }) => fakeZ(pass));
     const [embeds] = promptEmbeds(prepared, fakeZ, 'compel-mask');
     expect(embeds).toEqual(a.map((value, i) => (value + 3 * b[i]) / 4));

@@ -282,6 +282,7 @@ function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokeni
       content.kind === 'blend'
         ? content
         : { ...content, kind: 'blend', prompts: [content], weights: [1], normalise: false };
+    if (content.kind === 'blend') found.push(blendDiagnostic(content));
     const operator = content.kind === 'blend' ? 'blend' : parts.length > 1 ? 'and' : null;
     const prompts = blend.prompts.map((one, i) =>
       addText(one, operator, operator === 'blend' ? blend.weights[i] : weight),
@@ -323,6 +324,16 @@ function counted(chunks: readonly TokenChunk[], cut: readonly PromptToken[]) {
   return {
     tokenCount: typed.reduce((sum, count) => sum + count, cut.length),
     target: chunks.length * (chunks[0].tokens.length - 2),
+  };
+}
+
+function blendDiagnostic({ start, end }: Range): Diagnostic {
+  return {
+    code: 'blend-of-2.2.1',
+    severity: 'info',
+    message: 'Compel 2.3 and 2.4 stop at .blend() with an error; what is shown is what 2.2.1 makes of it.',
+    start,
+    end,
   };
 }
 

@@ -12,7 +12,7 @@ import { decorations } from './decorations.ts';
 import { type EditorFacts, pointedField, setFacts, setPointed } from './facts.ts';
 import { editing, keys } from './keys.ts';
 import { fromPage, replacing, restored, undoesReplacements } from './replacing.ts';
-import { tokenAtCaret } from './tokenRanges.ts';
+import { chunkAtCaret, tokenAtCaret } from './tokenRanges.ts';
 
 /** Messages underlined at once; the list under the prompt has as many. */
 const mostDiagnostics = 100;
@@ -68,9 +68,11 @@ export function createEditor(
             showThis();
           }
           if (!docChanged && !selectionSet) return;
-          const place = followCaret();
+          followCaret();
+          if (!isShown() || !view.hasFocus) return;
           // Working in a chunk shows it.
-          if (place && place.chunk !== store.getState().chunk) show({ chunk: place.chunk });
+          const chunk = chunkAtCaret(texts(), state.selection.main.head);
+          if (chunk !== null && chunk !== store.getState().chunk) show({ chunk });
         }),
         EditorView.domEventHandlers({
           // Working in a prompt shows it; passing through with the Tab key does not.
@@ -78,7 +80,7 @@ export function createEditor(
           keydown: ({ key }) => {
             if (/^(Arrow|Home|End|Page)/.test(key)) showThis();
           },
-          focus: () => void followCaret(),
+          focus: () => followCaret(),
           blur: () => {
             pointed.leave(atCaret);
             notePrompts();
@@ -102,11 +104,10 @@ export function createEditor(
   });
 
   function followCaret() {
-    if (!isShown() || !view.hasFocus) return null;
+    if (!isShown() || !view.hasFocus) return;
     const place = tokenAtCaret(texts(), view.state.selection.main.head);
     atCaret = place === null ? nothing : tokenAt(place.token);
     pointed.rest(atCaret);
-    return place;
   }
 
   function markPointed() {

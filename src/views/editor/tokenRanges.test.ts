@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PromptToken } from '../../clip/tokens.ts';
-import { firstAfter, tokenAtCaret, tokenRanges } from './tokenRanges.ts';
+import { chunkAtCaret, firstAfter, tokenAtCaret, tokenRanges } from './tokenRanges.ts';
 
 const special: PromptToken = {
   kind: 'bos',
@@ -70,4 +70,9 @@ test('the caret is in a token, or at the end of one, or in none', () => {
     [1, 0],
     [1, 0],
   ]);
+});
+
+test('the caret is in the chunk of the last token before it', () => {
+  const texts = [text([[special, typed(2, 3)], [typed(8, 9)]]), text([[special]]), text([[typed(20, 21)]])];
+  expect([0, 2, 7, 8, 12, 20, 30].map((caret) => chunkAtCaret(texts, caret))).toEqual([null, 0, 0, 1, 1, 3, 3]);
 });

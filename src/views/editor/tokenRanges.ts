@@ -53,6 +53,13 @@ export function firstAfter(ascending: readonly number[], at: number): number {
   return low;
 }
 
+/** The chunk that a caret position is in or after; null before the first token. */
+export function chunkAtCaret(texts: readonly Pick<PreparedText, 'chunks'>[], caret: number): number | null {
+  const chunks = texts.flatMap(({ chunks }) => chunks);
+  const at = chunks.findLastIndex(({ tokens }) => tokens.some(({ range }) => range && range.start <= caret));
+  return at < 0 ? null : at;
+}
+
 /** The token at a caret position, or the one that ends there; null where there is none. */
 export function tokenAtCaret(
   texts: readonly { readonly chunks: readonly { readonly tokens: readonly PromptToken[] }[] }[],
