@@ -26,8 +26,9 @@ const contenders = [
   { engine: 'LiteRT.js', backend: 'wasm', of: '@litertjs/core' },
 ];
 const ours = contenders[0];
-/** Passes of one page: the first, which compiles, and the warm ones. */
-const passes = 3;
+/** Passes of one page at most: the first, which compiles, and warm ones until they took this many seconds together. */
+const passes = 4;
+const warmSeconds = 10;
 /** Another number than ours by more than this is another computation. */
 const tolerance = 1e-3;
 const patience = 600_000;
@@ -118,18 +119,24 @@ async function serve() {
   };
 }
 
-/** MB of memory of all of a browser's processes, resident now and at most so far; undefined where there is no /proc. */
-async function memory(browser) {
+/**
+ * Of all of a browser's processes together: resident memory now and at most so far, in MB, and processor seconds used.
+ * Undefined where there is no /proc.
+ */
+async function usage(browser) {
   if (!existsSync('/proc/self/status')) return;
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
-  const total = { now: 0, peak: 0 };
+  const total = { now: 0, peak: 0, processor: 0 };
   for (const { id } of processInfo) {
     const status = readFileSync(`/proc/${id}/status`, 'utf8');
     const megabytes = (name) => Number(status.match(`${name}:\\s+(\\d+) kB`)?.[1] ?? 0) / 1000;
     total.now += megabytes('VmRSS');
     total.peak += megabytes('VmHWM');
+    // After the name in brackets, which may hold anything, utime and stime are the 12th and 13th, in hundredths.
+    const times = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13);
+    total.processor += times.reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
   }
   return total;
 }
@@ -153,22 +160,26 @@ async function runOnce({ engine, backend }, layers, server) {
     await page.goto(`${server.url}?${new URLSearchParams({ engine, backend, layers, passes })}`);
     await page.waitForFunction(() => window.bench);
     const adapter = await call('adapter');
-    const empty = await memory(browser);
+    const empty = await usage(browser);
     await call('prepare');
     const load = await call('load');
-    const seconds = [];
-    const outputs = [];
-    for (let index = 0; index < passes; index++) {
-      const pass = await call('pass', index);
-      seconds.push(pass.seconds);
-      outputs.push(pass.output);
+    const first = await call('pass', 0);
+    const outputs = [first.output];
+    const warm = [];
+    const before = await usage(browser);
+    for (let index = 1; index < passes && warm.reduce((sum, seconds) => sum + seconds, 0) < warmSeconds; index++) {
+      const { seconds, output } = await call('pass', index);
+      warm.push(seconds);
+      outputs.push(output);
     }
+    const after = await usage(browser);
     await call('collectGarbage');
-    const full = await memory(browser);
+    const full = await usage(browser);
     return {
       load,
-      first: seconds[0],
-      warm: seconds.slice(1),
+      first: first.seconds,
+      warm,
+      processor: after && (after.processor - before.processor) / warm.length,
       outputs,
       held: full && full.now - empty.now,
       peak: full && full.peak - empty.now,
@@ -185,7 +196,7 @@ async function runOnce({ engine, backend }, layers, server) {
 /** Largest difference between two runs' outputs; NaN where one holds NaN. */
 function difference(outputs, reference) {
   let largest = 0;
-  for (const [pass, output] of outputs.entries()) {
+  for (const [pass, output] of outputs.slice(0, reference.length).entries()) {
     if (output.length !== reference[pass].length) return Number.NaN;
     for (const [i, value] of output.entries()) {
       const distance = Math.abs(value - reference[pass][i]);
@@ -218,6 +229,7 @@ function report(results, failures) {
     'first pass s',
     'warm pass s',
     'ratio to ours',
+    'CPU s a pass',
     'max difference',
   ];
   const rows = [[...header, 'held MB', 'peak MB', 'code MB, gzip']];
@@ -238,6 +250,7 @@ function report(results, failures) {
       of('first').toFixed(2),
       warm.toFixed(2),
       right ? (warm / base).toFixed(2) : 'wrong',
+      number(of('processor'), 2),
       contender === ours ? '0' : off.toExponential(1),
       number(of('held'), 0),
       number(of('peak'), 0),
@@ -284,6 +297,6 @@ try {
 }
 const { adapter, browser } = results.get(ours)[0];
 console.log(
-  `\n${new Date().toISOString().slice(0, 10)}, Chromium ${browser}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens, medians of ${runs} × ${passes - 1} warm passes`,
+  `\n${new Date().toISOString().slice(0, 10)}, Chromium ${browser}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens, medians of ${runs} rounds`,
 );
 report(results, failures);
