@@ -1,4 +1,4 @@
-// One engine on a page of its own: ?engine=tfjs&backend=webgpu&layers=12&passes=3. run.mjs calls what is on `window.bench`.
+// One engine on a page of its own: ?engine=tfjs&backend=webgpu&layers=12&passes=4. run.mjs calls what is on `window.bench`.
 import { syntheticWeights } from '../../src/checkpoint/synthetic.ts';
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { passes } from './inputs.mjs';
@@ -13,7 +13,7 @@ import { passes } from './inputs.mjs';
  * @property {(model: any, backend: string, threads: number) => Promise<Pass>} load from a prepared model in memory to what runs passes
  */
 
-/** @type {Record<string, () => Promise<Engine>>} */
+/** @type {Record<string, (want: { backend: string }) => Promise<Engine>>} */
 const engines = {
   clipscope: () => import('./engines/clipscope.mjs'),
   'jax-js': () => import('./engines/jax.mjs'),
@@ -26,7 +26,6 @@ const engines = {
 const { engine, backend, layers, passes: count } = Object.fromEntries(new URLSearchParams(location.search));
 let module, model, inputs, run;
 
-/** Garbage is collected first, so that memory is what the engine holds (needs --js-flags=--expose-gc). */
 async function timed(work) {
   const start = performance.now();
   const result = await work();
@@ -51,6 +50,7 @@ window.bench = {
     const { seconds, result } = await timed(() => run(inputs[index]));
     return { seconds, output: Array.from(result) };
   },
+  /** So that memory is what the engine holds; needs --js-flags=--expose-gc. */
   collectGarbage: () => window.gc?.(),
   /** Name of the adapter that WebGPU gives here. */
   async adapter() {
