@@ -179,7 +179,8 @@ async function runOnce({ engine, backend }, layers, server) {
     return {
       load,
       first: first.seconds,
-      warm,
+      warm: median(warm),
+      passes: warm,
       processor: after && (after.processor - before.processor) / warm.length,
       outputs,
       held: full && full.now - empty.now,
@@ -220,8 +221,8 @@ const version = ({ of }) =>
   of ? JSON.parse(readFileSync(join(packages, of, 'package.json'), 'utf8')).version : 'this one';
 
 function report(results, failures) {
-  const base = median(results.get(ours).flatMap(({ warm }) => warm));
-  const reference = results.get(ours)[0].outputs;
+  const base = results.get(ours);
+  const reference = base[0].outputs;
   const header = [
     'engine',
     'backend',
@@ -231,6 +232,7 @@ function report(results, failures) {
     'warm pass s',
     'ratio to ours',
     'CPU s a pass',
+    'CPU ratio',
     'max difference',
   ];
   const rows = [[...header, 'held MB', 'peak MB', 'code MB, gzip']];
@@ -238,7 +240,8 @@ function report(results, failures) {
   for (const [contender, runs] of results) {
     const { engine, backend } = contender;
     const of = (name) => median(runs.map((run) => run[name]));
-    const warm = median(runs.flatMap((run) => run.warm));
+    // Round by round, for what else the machine does differs from round to round.
+    const ratio = (name) => median(runs.map((run, round) => run[name] / base[round][name]));
     const off = Math.max(...runs.map(({ outputs }) => difference(outputs, reference)));
     const right = off <= tolerance;
     if (!right) wrong.push(`${engine} on ${backend}`);
@@ -249,9 +252,10 @@ function report(results, failures) {
       version(contender),
       of('load').toFixed(2),
       of('first').toFixed(2),
-      warm.toFixed(2),
-      right ? (warm / base).toFixed(2) : 'wrong',
+      of('warm').toFixed(2),
+      right ? ratio('warm').toFixed(2) : 'wrong',
       number(of('processor'), 2),
+      right ? number(runs[0].processor && ratio('processor'), 2) : 'wrong',
       contender === ours ? '0' : off.toExponential(1),
       number(of('held'), 0),
       number(of('peak'), 0),
@@ -289,7 +293,7 @@ try {
       try {
         const result = await runOnce(contender, layers, server);
         results.set(contender, [...(results.get(contender) ?? []), result]);
-        const warm = result.warm.map((seconds) => seconds.toFixed(2)).join(', ');
+        const warm = result.passes.map((seconds) => seconds.toFixed(2)).join(', ');
         console.error(
           `${round}/${runs} ${engine} ${backend}: load ${result.load.toFixed(2)} s, first ${result.first.toFixed(2)} s, warm ${warm} s`,
         );
@@ -305,6 +309,6 @@ try {
 }
 const { adapter, browser } = results.get(ours)[0];
 console.log(
-  `\n${new Date().toISOString().slice(0, 10)}, Chromium ${browser}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}, medians`,
+  `\n${new Date().toISOString().slice(0, 10)}, Chromium ${browser}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}, medians of theirs`,
 );
 report(results, failures);
