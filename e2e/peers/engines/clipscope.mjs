@@ -1,0 +1,27 @@
+import { encoderPass } from '../../../src/clip/masks.ts';
+import { expectedTensors } from '../../../src/clip/weights.ts';
+import { requestGpuDevice } from '../../../src/gpu/device.ts';
+import { createGpuEncoder } from '../../../src/gpu/encoder.ts';
+import { fastestMatmul } from '../../../src/gpu/matmul.ts';
+
+/** The same source with its tensors in memory, as a file's would be. */
+export async function prepare(source) {
+  const tensors = new Map();
+  for (const name of expectedTensors(source.config).keys()) tensors.set(name, await source.read(name));
+  return { ...source, read: async (name) => tensors.get(name) };
+}
+
+/** As the page's worker does it: a device, the fastest matmul kernel by a measurement, the encoder. */
+export async function load(source) {
+  const { device, support } = await requestGpuDevice(navigator.gpu);
+  const kernel = await fastestMatmul(device, support, source.config);
+  const encoder = await createGpuEncoder(device, source, { matmul: { kernel, support } });
+  return async ({ ids }) => {
+    const { outputs, rows } = await encoder.encode([encoderPass(ids, 'causal')], {
+      hiddenStates: [],
+      attentions: false,
+    });
+    if (rows !== ids.length) throw new Error(`Only ${rows} of ${ids.length} rows were computed.`);
+    return outputs[0].lastHiddenState;
+  };
+}

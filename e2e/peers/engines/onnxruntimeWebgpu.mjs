@@ -1,0 +1,6 @@
+import * as ort from 'onnxruntime-web/webgpu';
+import { loadWith } from './onnxruntime.mjs';
+
+export { prepare } from './onnxruntime.mjs';
+
+export const load = (model, backend, threads) => loadWith(ort, model, backend, threads);

@@ -1,0 +1,22 @@
+import { loadWith } from './tfjs.mjs';
+
+export { prepare } from './tfjs.mjs';
+
+function script(src) {
+  const element = Object.assign(document.createElement('script'), { src });
+  return new Promise((resolve, reject) => {
+    element.onload = resolve;
+    element.onerror = () => reject(new Error(`${src} did not load.`));
+    document.head.append(element);
+  });
+}
+
+export async function load(model, backend, threads) {
+  // The published scripts, for the backend starts its threads from its own source text, which no bundler may have touched.
+  await script('/tfjs-core/tf-core.min.js');
+  await script('/tfjs/tf-backend-wasm.min.js');
+  const { tf } = window;
+  tf.wasm.setWasmPaths('/tfjs/');
+  tf.wasm.setThreadsCount(threads);
+  return loadWith(tf, model, backend);
+}

@@ -1,0 +1,7 @@
+import '@tensorflow/tfjs-backend-webgpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { loadWith } from './tfjs.mjs';
+
+export { prepare } from './tfjs.mjs';
+
+export const load = (model, backend) => loadWith(tf, model, backend);
