@@ -40,7 +40,7 @@ export interface Chunks<E extends Embedding = Embedding> {
 }
 
 /** Tokens of a chunk between BOS and EOS. */
-const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
+export const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
 /** `,</w>`: no other comma counts. */
 const commaTokenId = 267;
 /** `!`: what stands where vectors will. */

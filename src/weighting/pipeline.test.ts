@@ -192,6 +192,42 @@ describe('ComfyUI', () => {
   });
 });
 
+describe('textual inversions', () => {
+  const vectors = [Float32Array.of(1, 2, 3), Float32Array.of(4, 5, 6)];
+  const embeddings = [{ name: 'easynegative', vectors }];
+  const named = (prompt: string, options: Partial<PromptOptions> = {}) =>
+    preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, 'positive', embeddings);
+  const rows = ({ chunks }: ReturnType<typeof named>) => chunks.map(({ pass }) => [...(pass.vectors?.keys() ?? [])]);
+
+  test('A1111: the name’s tokens become placeholders, and the vectors take their rows', () => {
+    const prepared = named('a (EasyNegative:1.2) house');
+    const [{ chunk, pass }] = prepared.chunks;
+    expect([...chunk.inputIds.slice(0, 6)]).toEqual([49406, 320, 0, 0, 1212, 49407]);
+    expect(pass.vectors).toEqual(
+      new Map([
+        [2, vectors[0]],
+        [3, vectors[1]],
+      ]),
+    );
+    expect(Array.from(chunk.perTokenWeights.subarray(1, 5))).toEqual([1, 1.2, 1.2, 1]);
+    expect(prepared.networks).toMatchObject([{ kind: 'embedding', name: 'easynegative', start: 3, end: 15 }]);
+    expect(prepare('a (EasyNegative:1.2) house').chunks[0].pass.vectors).toBeUndefined();
+  });
+
+  test('A1111: where a comma moves the placeholders on, the vectors stay behind', () => {
+    const prepared = named(`${'cat '.repeat(60)}, dog easynegative ${'house '.repeat(14)}`);
+    expect(rows(prepared)).toEqual([[63, 64], []]);
+    expect([...prepared.chunks[1].chunk.inputIds.slice(0, 5)]).toEqual([49406, 1929, 0, 0, 1212]);
+  });
+
+  test('ComfyUI: embedding:name', () => {
+    expect(rows(named('a embedding:easynegative house', { syntax: 'comfy' }))).toEqual([[2, 3]]);
+    const unknown = named('a embedding:other house', { syntax: 'comfy' });
+    expect(rows(unknown)).toEqual([[]]);
+    expect(unknown.diagnostics.map(({ code }) => code)).toEqual(['unknown-embedding']);
+  });
+});
+
 test('a normalisation is of the methods that have one', () => {
   const weights = (weighting: MethodName) =>
     prepare('a (bicycle apricots:2)', { syntax: 'comfy', weighting, normalisation: 'mean' }).texts[0].weighted.chunks[0]

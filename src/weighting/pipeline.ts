@@ -3,7 +3,15 @@
  * Everything here is pure and synchronous; whatever runs the encoder (clip/encode.ts) stands between `promptPasses` and
  * `promptEmbeds`.
  */
-import { chunkTokens, emptyChunk } from '../clip/chunks.ts';
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import {
+  type Chunks,
+  chunkLength,
+  chunkTokens,
+  type EmbeddingFix,
+  type Embedding as EmbeddingNames,
+  emptyChunk,
+} from '../clip/chunks.ts';
 import { type ComfyUnit, comfyTokens } from '../clip/comfyTokens.ts';
 import { compelTokens, type SplitMode } from '../clip/compelTokens.ts';
 import type { EncoderPass } from '../clip/encode.ts';
@@ -24,7 +32,7 @@ import { type Composition, compose, compositionPasses } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
-import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
+import { compelPrompt, type SourceChunk, weightedPrompt } from './weightedPrompt.ts';
 
 export interface PromptOptions {
   readonly syntax: Syntax;
@@ -127,19 +135,20 @@ export interface PreparedPrompt {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Never throws. */
+/** `embeddings` are the textual inversions that the prompt may name. Never throws. */
 export function preparePrompt(
   prompt: string,
   options: PromptOptions,
   tokenizer: Tokenizer,
   role: Role = 'positive',
+  embeddings: readonly Embedding[] = [],
 ): PreparedPrompt {
-  const { nodes, inactive, networks, texts, conditionings, diagnostics } = prepare[options.syntax](
-    prompt,
+  const { nodes, inactive, networks, texts, conditionings, diagnostics } = prepare[options.syntax](prompt, {
     options,
     tokenizer,
     role,
-  );
+    embeddings,
+  });
   return {
     source: prompt,
     nodes,
@@ -175,11 +184,20 @@ function normalised(prompt: WeightedPrompt, { weighting, normalisation }: Prompt
 
 type Prepared = Omit<PreparedPrompt, 'source' | 'chunks'>;
 
-const prepare: Readonly<
-  Record<Syntax, (prompt: string, options: PromptOptions, tokenizer: Tokenizer, role: Role) => Prepared>
-> = { a1111: prepareA1111, compel: prepareCompel, comfy: prepareComfy };
+interface Reading {
+  readonly options: PromptOptions;
+  readonly tokenizer: Tokenizer;
+  readonly role: Role;
+  readonly embeddings: readonly Embedding[];
+}
 
-function prepareA1111(prompt: string, options: PromptOptions, tokenizer: Tokenizer, role: Role): Prepared {
+const prepare: Readonly<Record<Syntax, (prompt: string, reading: Reading) => Prepared>> = {
+  a1111: prepareA1111,
+  compel: prepareCompel,
+  comfy: prepareComfy,
+};
+
+function prepareA1111(prompt: string, { options, tokenizer, role, embeddings }: Reading): Prepared {
   const { mask, steps, step, commaPaddingBacktrack, tokenizer: flavour } = options;
   const read = readA1111Prompt(prompt, { role });
   const stepped = stepA1111Prompt(read, {
@@ -189,11 +207,16 @@ function prepareA1111(prompt: string, options: PromptOptions, tokenizer: Tokeniz
   });
   const empty = weightedPrompt([emptyChunk(tokenizer)], mask);
   /** Steps with the same text share its parse, and so its chunks. */
-  const chunked = new Map<ParsedPrompt, ReturnType<typeof chunkTokens>>();
+  const named = embeddings.map(({ name, vectors }) => ({ name, vectors: vectors.length, rows: vectors }));
+  const fitting = named.filter(({ vectors }) => vectors <= chunkLength);
+  const chunked = new Map<ParsedPrompt, Chunks<(typeof named)[number]> & { readonly chunks: readonly SourceChunk[] }>();
   const chunksOf = ({ parsed }: PromptStep) => {
-    const known = chunked.get(parsed) ?? chunkTokens(parsed.fragments, tokenizer, { flavour, commaPaddingBacktrack });
-    chunked.set(parsed, known);
-    return known;
+    const known = chunked.get(parsed);
+    if (known) return known;
+    const made = chunkTokens(parsed.fragments, tokenizer, { flavour, commaPaddingBacktrack, embeddings: fitting });
+    const withVectors = { ...made, chunks: made.chunks.map((chunk, i) => withFixes(chunk, i, made.fixes)) };
+    chunked.set(parsed, withVectors);
+    return withVectors;
   };
   const current = stepped.parts.map((part) => entryAtCall(part.steps, step - 1));
   const texts = stepped.parts.map((part, i): PreparedText => {
@@ -218,11 +241,34 @@ function prepareA1111(prompt: string, options: PromptOptions, tokenizer: Tokeniz
   return {
     nodes: [...read.comments, ...read.networks, ...read.nodes, ...current.flatMap(({ parsed }) => parsed.nodes)],
     inactive: inactiveRanges(read.nodes, current),
-    networks: read.networks,
+    networks: [
+      ...read.networks,
+      ...current.flatMap((step) =>
+        chunksOf(step).fixes.map(({ embedding, range }) => embeddingNode(embedding.name, range)),
+      ),
+    ],
     texts,
     conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
     diagnostics: stepped.diagnostics,
   };
+}
+
+/** Rows from `offset` on, BOS counted, as A1111 places them: where a comma moved the tokens on, they stay behind. */
+function withFixes(
+  chunk: TokenChunk,
+  index: number,
+  fixes: readonly EmbeddingFix<EmbeddingNames & { readonly rows: readonly Float32Array[] }>[],
+): SourceChunk {
+  const here = fixes.filter((fix) => fix.chunk === index);
+  if (here.length === 0) return chunk;
+  const rows = here.flatMap(({ embedding, offset }) =>
+    embedding.rows.map((vector, i) => [offset + 1 + i, vector] as const).filter(([row]) => row < chunk.inputIds.length),
+  );
+  return { ...chunk, vectors: new Map(rows) };
+}
+
+function embeddingNode(name: string, { start, end }: Range): NetworkNode {
+  return { type: 'network', kind: 'embedding', name, args: [], start, end };
 }
 
 /** What stands in a schedule or an alternation and not in the texts of this step. */
@@ -243,17 +289,26 @@ function inactiveRanges(nodes: readonly Node[], current: readonly PromptStep[]):
   return ranges;
 }
 
-function prepareComfy(prompt: string, options: PromptOptions, tokenizer: Tokenizer): Prepared {
+function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Reading): Prepared {
   const { mask, comfyUnit: unit, tokenizer: flavour } = options;
   const { nodes, fragments, diagnostics } = parseComfy(prompt);
-  const tokens = comfyTokens(fragments, tokenizer, { unit }, flavour);
-  const weighted = normalised(weightedPrompt(tokens.chunks, mask), options);
+  const byName = new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
+  const counts = new Map(embeddings.map(({ name, vectors }) => [name, vectors.length]));
+  const tokens = comfyTokens(fragments, tokenizer, { unit, embeddings: counts }, flavour);
+  const chunks = tokens.chunks.map((chunk): SourceChunk => {
+    if (chunk.embedded.length === 0) return chunk;
+    return {
+      ...chunk,
+      vectors: new Map(chunk.embedded.map(({ row, name, index }) => [row, byName.get(name)![index]])),
+    };
+  });
+  const weighted = normalised(weightedPrompt(chunks, mask), options);
   const text = { start: 0, end: prompt.length, operator: null, weight: 1, fragments, weighted, steps: [] };
   return {
     nodes,
     inactive: [],
     networks: networksOf(nodes),
-    texts: [{ ...text, chunks: tokens.chunks, cut: [], ...counted(tokens.chunks, []) }],
+    texts: [{ ...text, chunks, cut: [], ...counted(chunks, []) }],
     conditionings: [
       { weight: 1, composition: single(weighted, weightedPrompt(comfyTokens([], tokenizer).chunks, mask)) },
     ],
@@ -261,7 +316,7 @@ function prepareComfy(prompt: string, options: PromptOptions, tokenizer: Tokeniz
   };
 }
 
-function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokenizer): Prepared {
+function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepared {
   const { mask, split, tokenizer: flavour } = options;
   const compelOptions = { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split } as const;
   const weigh = (fragments: readonly Fragment[]) =>
