@@ -22,7 +22,7 @@ export function LazyMaskLab() {
           aria-controls={isOpen ? 'mask-lab' : undefined}
           onClick={() => setIsOpen(!isOpen)}
         >
-          Mask lab: compare the masks
+          <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span> Mask lab: compare the masks
         </button>
       </h3>
       {isOpen && (

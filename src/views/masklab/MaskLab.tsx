@@ -48,7 +48,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
   const shownKeys = keys.filter((key) => key < tokens.length);
   const toggle = (key: number) =>
     setKeys(keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key].sort((a, b) => a - b));
-  const maskedName = shownKeys.length > 0 ? keysText(shownKeys, labels) : 'A key masked';
+  const maskedName = (most: number) => (shownKeys.length > 0 ? keysText(shownKeys, names, most) : 'A key masked');
   const columns: readonly LabColumn[] = [
     ...maskModes.map((id) => ({
       id,
@@ -56,7 +56,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
       against: id === 'causal' ? 'the reference' : '',
       effects: lab.modes[id].effects,
     })),
-    { id: 'masked', name: maskedName, against: `against ${masks[mode].name}`, effects: lab.masked?.effects },
+    { id: 'masked', name: maskedName(1), against: `against ${masks[mode].name}`, effects: lab.masked?.effects },
   ];
 
   return (
@@ -72,7 +72,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
             <Finding effects={lab.modes[id].effects} names={names} isReference={id === 'causal'} />
           </Trial>
         ))}
-        <Trial name={maskedName} trial={lab.masked ?? { pass: chunk.pass, effects: undefined }}>
+        <Trial name={maskedName(4)} trial={lab.masked ?? { pass: chunk.pass, effects: undefined }}>
           {lab.masked ? (
             <>
               <p className="help">{reachText(shownKeys, chunk.pass.causal, chunk.pass.keyMask)}</p>

@@ -41,14 +41,14 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           <b className="unchanged">
             <span>unchanged</span>
           </b>{' '}
-          equal in every bit
+          means equal in every bit
         </span>
       </div>
       <table className="lab-table">
         <caption className="visually-hidden">Change of each row under each mask</caption>
         <thead>
           <tr>
-            <th scope="col">Mask a key</th>
+            <th scope="col">Token: press to mask</th>
             {columns.map(({ id, name, against }) => (
               <th key={id} scope="col" data-column={id}>
                 {name} <span className="muted">{against}</span>

@@ -65,9 +65,9 @@ test('the largest change of a run of rows', () => {
 });
 
 test('keys are listed while they are few', () => {
-  expect(keysText([2], names)).toBe('Key 2 “cat” masked');
-  expect(keysText([1, 2], names)).toBe('Keys 1 “a” and 2 “cat” masked');
-  expect(keysText([0, 1, 2, 3], names)).toBe('4 keys masked');
+  expect(keysText([2], names, 1)).toBe('Key 2 “cat” masked');
+  expect(keysText([1, 2], names, 2)).toBe('Keys 1 “a” and 2 “cat” masked');
+  expect(keysText([1, 2], names, 1)).toBe('2 keys masked');
 });
 
 test('what masking keys can reach', () => {

@@ -64,9 +64,9 @@ export function largestChange({ relative }: RowEffects, first: number, end: numb
   return Math.max(0, ...relative.subarray(first, end));
 }
 
-/** "Key 3 “red” masked" */
-export function keysText(keys: readonly number[], names: readonly string[]): string {
-  if (keys.length > mostRuns) return `${keys.length} keys masked`;
+/** "Key 3 “red” masked"; more than `most` are counted. */
+export function keysText(keys: readonly number[], names: readonly string[], most: number): string {
+  if (keys.length > most) return `${keys.length} keys masked`;
   return `${keys.length === 1 ? 'Key' : 'Keys'} ${listed(keys.map((key) => `${key} ${names[key]}`))} masked`;
 }
 
