@@ -36,7 +36,7 @@ test('which rows each mask changes', async ({ page }) => {
   );
   await expect(findings.nth(2)).toHaveText(/^Rows 4 to 76 \(EOS to PAD\) change, .* \(BOS to “car”\) do not\.$/);
   await expect(findings.nth(3)).toHaveText(/^All 77 rows change/);
-  await page.getByRole('button', { name: '72 PAD rows' }).click();
+  await page.locator('#mask-lab').getByRole('button', { name: '72 PAD rows' }).click();
   await expect(rows(page)).toHaveCount(77);
   expect((await column(page, 'hf')).slice(5)).toEqual(Array(72).fill(other));
 });
@@ -78,9 +78,11 @@ test('a key is masked under the mask on show', async ({ page }) => {
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
   await expect.poll(() => column(page, 'masked')).toEqual([same, same, other, other, other, other]);
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await page.getByRole('button', { name: '72 PAD rows' }).click();
+  await page.locator('#mask-lab').getByRole('button', { name: '72 PAD rows' }).click();
   await token(page, '9 PAD').click();
-  await expect(page.locator('.lab-trial').last()).toContainText('hides this key already. No row changes.');
+  const trial = page.locator('.lab-trial').last();
+  await expect(trial).toContainText('The mask on show hides this key already.');
+  await expect(trial.locator('.finding')).toHaveText('No row changes.');
 });
 
 test('a token pointed at in the lab is pointed at everywhere, and the lab follows the prompt', async ({ page }) => {
