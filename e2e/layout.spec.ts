@@ -11,6 +11,8 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await page.getByRole('tab', { name: 'Lines' }).click();
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
     await page.getByRole('button', { name: 'Keys' }).click();
+    await page.getByRole('button', { name: 'Mask lab' }).click();
+    await expect(page.getByRole('status', { name: 'Mask lab' })).toHaveText('4 of 4 passes encoded');
     await page.getByRole('link', { name: 'Vocabulary' }).click();
     await expect(page.getByRole('searchbox')).toBeVisible();
     expect(await overflow()).toBeLessThanOrEqual(0);

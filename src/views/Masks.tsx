@@ -2,9 +2,9 @@ import { useMemo } from 'react';
 import { attentionMask, causalMask } from '../clip/masks.ts';
 import { shownChunk, tokenLabels } from '../state/selectors.ts';
 import { masks } from './choices.ts';
-import { flatScale } from './color.ts';
 import { Heatmap, tokenCells } from './Heatmap.tsx';
-import { heatmapPixels, range } from './heatmap.ts';
+import { maskPixels, range } from './heatmap.ts';
+import { LazyMaskLab } from './LazyMaskLab.tsx';
 import { ChoiceHelp } from './Options.tsx';
 import { usePointed } from './pointed.ts';
 import { useDark, useFacts } from './useFacts.ts';
@@ -20,8 +20,7 @@ export function Masks() {
     if (!pass) return null;
     const L = pass.inputIds.length;
     const all = range(L);
-    const scale = flatScale(dark ? '#5b84d6' : '#4a78cf');
-    const draw = (mask: Uint8Array) => heatmapPixels({ values: mask, stride: L, rows: all, columns: all, scale, mask });
+    const draw = (mask: Uint8Array) => maskPixels(mask, L, dark);
     const causal = pass.causal ? causalMask(L) : new Uint8Array(L * L).fill(1);
     const pad = Uint8Array.from({ length: L * L }, (_, i) => pass.keyMask[i % L]);
     const product = attentionMask(pass);
@@ -95,6 +94,7 @@ export function Masks() {
             ))}
           </div>
           <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
+          <LazyMaskLab />
         </>
       ) : (
         <p className="muted">Loading the vocabulary</p>

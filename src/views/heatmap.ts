@@ -1,4 +1,4 @@
-import { type ColourScale, tableIndex } from './color.ts';
+import { type ColourScale, flatScale, tableIndex } from './color.ts';
 
 /** A matrix, or a part of one, to be drawn one pixel a cell. */
 export interface MatrixPicture {
@@ -53,4 +53,10 @@ export function heatmapPixels({
 /** 0, 1, …, n − 1 */
 export function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
+}
+
+/** A mask [L, L]: what is visible in one colour, what is masked transparent. */
+export function maskPixels(mask: Uint8Array, L: number, dark: boolean): Uint8ClampedArray<ArrayBuffer> {
+  const scale = flatScale(dark ? '#5b84d6' : '#4a78cf');
+  return heatmapPixels({ values: mask, stride: L, rows: range(L), columns: range(L), scale, mask });
 }
