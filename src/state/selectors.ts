@@ -18,7 +18,7 @@ import type { EncodeStats, ModelInfo } from '../worker/messages.ts';
 import { type Facts, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
-function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
+export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
   let last: { args: A; result: R } | undefined;
   return (...args) => {
     if (!last || args.some((arg, i) => !Object.is(arg, last?.args[i]))) last = { args, result: derive(...args) };
@@ -27,7 +27,7 @@ function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (
 }
 
 const keys = new WeakMap<EncoderPass, string>();
-function keyOf(pass: EncoderPass): string {
+export function keyOf(pass: EncoderPass): string {
   const key = keys.get(pass) ?? passKey(pass);
   keys.set(pass, key);
   return key;
@@ -150,14 +150,18 @@ const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInf
 
 /** What was encoded of these passes, clip skip applied; undefined while one of them is not. */
 export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
-  const skip = shownClipSkip(facts);
-  if (!facts.model) return undefined;
-  const hiddenStates = clipSkipHiddenStates(skip, facts.model.config);
-  const isThere = (pass: EncoderPass) => {
+  if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;
+  return zOf(facts.encoded, shownClipSkip(facts), facts.model);
+}
+
+/** How many of these passes are encoded, with what clip skip reads. */
+export function encodedCount(facts: Facts, passes: readonly EncoderPass[]): number {
+  if (!facts.model) return 0;
+  const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), facts.model.config);
+  return passes.filter((pass) => {
     const output = facts.encoded.get(keyOf(pass))?.output;
     return output && hiddenStates.every((index) => output.hiddenStates.has(index));
-  };
-  return passes.every(isThere) ? zOf(facts.encoded, skip, facts.model) : undefined;
+  }).length;
 }
 
 const encodedChunk = memoised(

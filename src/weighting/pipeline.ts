@@ -24,7 +24,8 @@ import { type Composition, compose, compositionPasses } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
-import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
+import { withSpanWeight } from './sweep.ts';
+import { type CompelPromptOptions, compelPrompt, weightedPrompt } from './weightedPrompt.ts';
 
 export interface PromptOptions {
   readonly syntax: Syntax;
@@ -169,6 +170,33 @@ export function promptEmbeds({ conditionings }: PreparedPrompt, zOf: ZOf, method
   return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
 }
 
+/**
+ * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
+ * off anew, as it is without the fragment.
+ */
+export function withFragmentWeight(
+  text: PreparedText,
+  fragment: number,
+  weight: number,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+): WeightedPrompt {
+  if (options.syntax === 'compel') {
+    const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
+    return normalised(compelPrompt(fragments, tokenizer, compelPromptOptions(options)), options);
+  }
+  const { batch } = text.weighted;
+  const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };
+  return normalised(withSpanWeight(typed, fragmentRows(text, fragment), weight), options);
+}
+
+/** The rows of a fragment's tokens, among those of all chunks. */
+export function fragmentRows({ chunks }: PreparedText, fragment: number): number[] {
+  return chunks.flatMap(({ tokens }, at) =>
+    tokens.flatMap((token, row) => (token.fragment === fragment ? [at * tokens.length + row] : [])),
+  );
+}
+
 function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
@@ -262,15 +290,14 @@ function prepareComfy(prompt: string, options: PromptOptions, tokenizer: Tokeniz
 }
 
 function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokenizer): Prepared {
-  const { mask, split, tokenizer: flavour } = options;
-  const compelOptions = { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split } as const;
+  const compelOptions = compelPromptOptions(options);
   const weigh = (fragments: readonly Fragment[]) =>
-    normalised(compelPrompt(fragments, tokenizer, { ...compelOptions, tokenizer: flavour }), options);
+    normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
   const { nodes, parts, diagnostics } = parseCompel(prompt);
   const found: Diagnostic[] = [...diagnostics];
   const texts: PreparedText[] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
-    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, flavour);
+    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, options.tokenizer);
     found.push(...diagnostics);
     const weighted = weigh(fragments);
     const counts = counted(chunks, cut);
@@ -296,6 +323,10 @@ function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokeni
     conditionings: [{ weight: 1, composition: { parts: compositionParts, empty: weigh([]) } }],
     diagnostics: found,
   };
+}
+
+function compelPromptOptions({ mask, split, tokenizer }: PromptOptions): CompelPromptOptions {
+  return { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split, tokenizer };
 }
 
 function single(prompt: WeightedPrompt, empty: WeightedPrompt): Composition {

@@ -1,0 +1,179 @@
+/** What the page shows of all weighting methods at once: the bench and the sweep of the text on show. */
+import { convertPrompt } from '../clip/convertPrompt.ts';
+import { type EncoderPass, passKey } from '../clip/encode.ts';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import {
+  benchPasses,
+  type Comparison,
+  compareMethods,
+  disagreement,
+  type MethodDisagreement,
+} from '../weighting/compareMethods.ts';
+import type { WeightedChunk, WeightedPrompt, ZOf } from '../weighting/method.ts';
+import type { MethodName } from '../weighting/methods.ts';
+import {
+  fragmentRows,
+  type PreparedChunk,
+  type PreparedPrompt,
+  type PreparedText,
+  type PromptOptions,
+  preparePrompt,
+  withFragmentWeight,
+} from '../weighting/pipeline.ts';
+import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
+import type { Facts, Side } from './facts.ts';
+import { methodNames } from './options.ts';
+import { encodedZ, memoised, prepared, shownChunk } from './selectors.ts';
+
+/** How a language reads the prompt, and what to type there for the weights that it has here. */
+export interface Reading {
+  readonly syntax: Syntax;
+  readonly differences: readonly ReadingDifference[];
+  /** Null of the language it is written in. */
+  readonly converted: { readonly text: string; readonly isSame: boolean } | null;
+}
+
+const readingsOf = memoised(
+  (shown: PreparedPrompt, options: PromptOptions, tokenizer: Tokenizer, side: Side): readonly Reading[] => {
+    const { source } = shown;
+    const fragmentsOf = ({ texts }: PreparedPrompt) => texts.flatMap(({ fragments }) => fragments);
+    return syntaxes.map((syntax): Reading => {
+      if (syntax === options.syntax) return { syntax, differences: [], converted: null };
+      const there = preparePrompt(source, { ...options, syntax }, tokenizer, side);
+      return {
+        syntax,
+        differences: readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
+        converted: convertPrompt(source, options.syntax, syntax, tokenizer, options.tokenizer, side),
+      };
+    });
+  },
+);
+
+/** How each language reads the prompt on show; undefined until the tokenizer is loaded. */
+export function shownReadings(facts: Facts): readonly Reading[] | undefined {
+  const shown = prepared(facts, facts.side);
+  if (!shown || facts.tokenizer.phase !== 'ready') return undefined;
+  return readingsOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side);
+}
+
+/** The text that the chunk on show is part of. */
+export function shownText(facts: Facts): PreparedText | undefined {
+  const chunk = shownChunk(facts);
+  return chunk && prepared(facts, facts.side)?.texts[chunk.text];
+}
+
+const passesOfBench = memoised(({ weighted }: PreparedText) => benchPasses(weighted, methodNames));
+
+/** What the bench has to have encoded. */
+export function shownBenchPasses(facts: Facts): readonly EncoderPass[] {
+  const text = shownText(facts);
+  return text ? passesOfBench(text) : none;
+}
+const none: readonly EncoderPass[] = [];
+
+/** All methods on the text of the chunk on show. */
+export interface Bench {
+  readonly chunk: PreparedChunk;
+  readonly text: PreparedText;
+  readonly comparison: Comparison;
+  /** The method furthest from the others first. */
+  readonly order: readonly MethodDisagreement[];
+  readonly zOf: ZOf;
+}
+
+const compared = memoised((text: PreparedText, zOf: ZOf) => {
+  const comparison = compareMethods(text.weighted, zOf, methodNames);
+  return { text, comparison, order: disagreement(comparison).methods, zOf };
+});
+const benchOf = memoised((chunk: PreparedChunk, all: Omit<Bench, 'chunk'>): Bench => ({ ...all, chunk }));
+
+/** Undefined while not all that it takes is encoded. */
+export function shownBench(facts: Facts): Bench | undefined {
+  const text = shownText(facts);
+  const chunk = shownChunk(facts);
+  const zOf = text && encodedZ(facts, passesOfBench(text));
+  return text && chunk && zOf && benchOf(chunk, compared(text, zOf));
+}
+
+/** [81] From −1 to 3. */
+export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);
+
+/** What is swept, and what that takes. */
+export interface SweepPlan {
+  /** Index into the text's fragments. */
+  readonly fragment: number;
+  /** Its rows, among those of all chunks of the text. */
+  readonly rows: readonly number[];
+  readonly promptAt: (weight: number) => WeightedPrompt;
+  readonly passes: readonly EncoderPass[];
+}
+
+let lastPlan: { readonly key: string; readonly plan: SweepPlan } | undefined;
+
+const planOf = memoised(
+  (text: PreparedText, fragment: number, options: PromptOptions, tokenizer: Tokenizer): SweepPlan => {
+    const promptAt = (weight: number) => withFragmentWeight(text, fragment, weight, options, tokenizer);
+    // Another weight of what is swept leaves the sweep as it is.
+    const rows = fragmentRows(text, fragment);
+    const key = `${fragment} ${rows} ${keyOfPrompt(promptAt(0))} ${JSON.stringify(options)}`;
+    if (lastPlan?.key === key) return lastPlan.plan;
+    const passes = sweepPasses(promptAt, decisiveWeights(text, options), methodNames);
+    const plan = { fragment, rows, promptAt, passes };
+    lastPlan = { key, plan };
+    return plan;
+  },
+);
+
+/** The same for prompts that are the same to every method. */
+function keyOfPrompt({ chunks, downweighted, batch = [] }: WeightedPrompt): string {
+  const keyOfChunks = (all: readonly WeightedChunk[]) =>
+    all.map(({ pass, perTokenWeights, wordIds }) => `${passKey(pass)} ${perTokenWeights} ${wordIds}`).join();
+  const light = downweighted.map(({ weight, masked, removed }) => [weight, keyOfChunks(masked), keyOfChunks(removed)]);
+  return JSON.stringify([keyOfChunks(chunks), light, batch.map(keyOfChunks)]);
+}
+
+/** Those of the swept weights that need passes of their own: it is their order among the others that counts. */
+function decisiveWeights({ weighted }: PreparedText, { normalisation }: PromptOptions): readonly number[] {
+  if (normalisation !== 'none') return sweptWeights;
+  const [first, last] = [sweptWeights[0], sweptWeights[sweptWeights.length - 1]];
+  const others = weighted.chunks.flatMap(({ perTokenWeights }) => [...perTokenWeights]);
+  const ends = [...new Set([first, 0, 1, last, ...others])]
+    .filter((weight) => first <= weight && weight <= last)
+    .sort((a, b) => a - b);
+  return ends.flatMap((weight, i) => (i === 0 ? [weight] : [(ends[i - 1] + weight) / 2, weight]));
+}
+
+/** What is swept where nothing was chosen: the first fragment that weighs other than 1, else the first with tokens. */
+function firstFragment({ chunks }: PreparedText): number | null {
+  const tokens = chunks.flatMap((chunk) => chunk.tokens.filter(({ fragment }) => fragment !== null));
+  return (tokens.find(({ weight }) => weight !== 1) ?? tokens[0])?.fragment ?? null;
+}
+
+/** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded. */
+export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan | undefined {
+  const text = shownText(facts);
+  if (!text || facts.tokenizer.phase !== 'ready') return undefined;
+  const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
+  const swept = isThere ? fragment : firstFragment(text);
+  return swept === null ? undefined : planOf(text, swept, facts.options, facts.tokenizer.tokenizer);
+}
+
+export interface ShownSweep {
+  readonly plan: SweepPlan;
+  readonly sweep: Sweep;
+}
+
+const sweptOf = memoised(
+  (plan: SweepPlan, zOf: ZOf): ShownSweep => ({
+    plan,
+    sweep: sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames as readonly MethodName[]),
+  }),
+);
+
+/** Undefined while not all that it takes is encoded. */
+export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ShownSweep | undefined {
+  const zOf = plan && encodedZ(facts, plan.passes);
+  return zOf && sweptOf(plan, zOf);
+}
