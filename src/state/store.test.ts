@@ -261,12 +261,29 @@ describe('with an encoder', () => {
     expect(encodes()).toHaveLength(2);
   });
 
+  test('what is typed meanwhile is encoded next, and nothing twice', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    for (const prompt of ['a dog', 'a cat', 'a bird']) setPrompt('positive', prompt);
+    expect(encodes()).toHaveLength(2);
+    encodes()[1].answer();
+    await settled();
+    expect(encodes()).toHaveLength(3);
+    expect(encodes()[2].passes[0]).toBe(shownChunk(store.getState())?.pass);
+    setPrompt('positive', 'a dog');
+    encodes()[2].answer();
+    await settled();
+    expect(encodes()).toHaveLength(3);
+    expect(status().phase).toBe('ready');
+  });
+
   test('a superseded encode is no failure; a failed one is told until the prompt changes', async () => {
     await ready();
     const { setPrompt } = store.getState();
     setPrompt('positive', 'a dog');
     setPrompt('positive', 'a cat');
     encodes()[1].fail(new SupersededError(''));
+    await settled();
     encodes()[2].fail(new WorkerError('GpuError', 'Out of memory.'));
     await settled();
     expect(status()).toEqual({ phase: 'failed', text: 'Encoding failed: Out of memory.' });
