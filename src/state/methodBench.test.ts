@@ -5,12 +5,14 @@ import { benchPasses } from '../weighting/compareMethods.ts';
 import { fakeZ, tokenizer } from '../weighting/testing/prompts.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import {
+  comparisonOf,
   shownBench,
   shownBenchPasses,
   shownReadings,
   shownSweep,
   shownSweepPlan,
   shownText,
+  sweepOf,
   sweptWeights,
 } from './methodBench.ts';
 import { methodNames } from './options.ts';
@@ -81,8 +83,9 @@ describe('the bench', () => {
     expect(shownBench(facts())).toBeUndefined();
     await need();
     const bench = shownBench(facts())!;
-    expect(bench.comparison.methods.map(({ name }) => name)).toEqual(methodNames);
-    expect(bench.order).toHaveLength(methodNames.length);
+    const { comparison, order } = comparisonOf(bench.text, bench.zOf);
+    expect(comparison.methods.map(({ name }) => name)).toEqual(methodNames);
+    expect(order).toHaveLength(methodNames.length);
     facts().show({ layer: 1 });
     expect(shownBench(facts())).toBe(bench);
   });
@@ -142,7 +145,7 @@ describe('the sweep', () => {
     await need();
     const before = plan()!;
     const swept = shownSweep(facts(), before)!;
-    expect(swept.sweep.weights).toBe(sweptWeights);
+    expect(sweepOf(swept).weights).toBe(sweptWeights);
     await type('a (red:0.4) (car:1.2)');
     expect(plan()).toBe(before);
     expect(shownSweep(facts(), plan())).toBe(swept);

@@ -4,15 +4,8 @@ import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
-import {
-  benchPasses,
-  type Comparison,
-  compareMethods,
-  disagreement,
-  type MethodDisagreement,
-} from '../weighting/compareMethods.ts';
+import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
 import type { WeightedChunk, WeightedPrompt, ZOf } from '../weighting/method.ts';
-import type { MethodName } from '../weighting/methods.ts';
 import {
   fragmentRows,
   type PreparedChunk,
@@ -73,29 +66,29 @@ export function shownBenchPasses(facts: Facts): readonly EncoderPass[] {
 }
 const none: readonly EncoderPass[] = [];
 
-/** All methods on the text of the chunk on show. */
+/** All that the bench is made of. */
 export interface Bench {
   readonly chunk: PreparedChunk;
+  /** The text that the chunk is part of: what the methods weigh. */
   readonly text: PreparedText;
-  readonly comparison: Comparison;
-  /** The method furthest from the others first. */
-  readonly order: readonly MethodDisagreement[];
   readonly zOf: ZOf;
 }
 
-const compared = memoised((text: PreparedText, zOf: ZOf) => {
-  const comparison = compareMethods(text.weighted, zOf, methodNames);
-  return { text, comparison, order: disagreement(comparison).methods, zOf };
-});
-const benchOf = memoised((chunk: PreparedChunk, all: Omit<Bench, 'chunk'>): Bench => ({ ...all, chunk }));
+const benchOf = memoised((chunk: PreparedChunk, text: PreparedText, zOf: ZOf): Bench => ({ chunk, text, zOf }));
 
 /** Undefined while not all that it takes is encoded. */
 export function shownBench(facts: Facts): Bench | undefined {
   const text = shownText(facts);
   const chunk = shownChunk(facts);
   const zOf = text && encodedZ(facts, passesOfBench(text));
-  return text && chunk && zOf && benchOf(chunk, compared(text, zOf));
+  return text && chunk && zOf && benchOf(chunk, text, zOf);
 }
+
+/** All methods on a text, and in which order they stand: the one furthest from the others first. Takes a frame or two. */
+export const comparisonOf = memoised((text: PreparedText, zOf: ZOf) => {
+  const comparison = compareMethods(text.weighted, zOf, methodNames);
+  return { comparison, order: disagreement(comparison).methods };
+});
 
 /** [81] From −1 to 3. */
 export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);
@@ -160,20 +153,21 @@ export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan
   return swept === null ? undefined : planOf(text, swept, facts.options, facts.tokenizer.tokenizer);
 }
 
-export interface ShownSweep {
+/** A plan with what it takes. */
+export interface ReadySweep {
   readonly plan: SweepPlan;
-  readonly sweep: Sweep;
+  readonly zOf: ZOf;
 }
 
-const sweptOf = memoised(
-  (plan: SweepPlan, zOf: ZOf): ShownSweep => ({
-    plan,
-    sweep: sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames as readonly MethodName[]),
-  }),
-);
+const readySweep = memoised((plan: SweepPlan, zOf: ZOf): ReadySweep => ({ plan, zOf }));
 
 /** Undefined while not all that it takes is encoded. */
-export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ShownSweep | undefined {
+export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySweep | undefined {
   const zOf = plan && encodedZ(facts, plan.passes);
-  return zOf && sweptOf(plan, zOf);
+  return zOf && readySweep(plan, zOf);
 }
+
+/** All methods at all weights. Takes some frames. */
+export const sweepOf = memoised(
+  ({ plan, zOf }: ReadySweep): Sweep => sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames),
+);
