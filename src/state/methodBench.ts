@@ -110,9 +110,10 @@ const planOf = memoised(
     const promptAt = (weight: number) => withFragmentWeight(text, fragment, weight, options, tokenizer);
     // Another weight of what is swept leaves the sweep as it is.
     const rows = fragmentRows(text, fragment);
-    const key = `${fragment} ${rows} ${keyOfPrompt(promptAt(0))} ${JSON.stringify(options)}`;
+    const weights = decisiveWeights(text, fragment, options);
+    const key = `${fragment} ${rows} ${keyOfPrompt(promptAt(0))} ${JSON.stringify(options)} ${weights}`;
     if (lastPlan?.key === key) return lastPlan.plan;
-    const passes = sweepPasses(promptAt, decisiveWeights(text, options), methodNames);
+    const passes = sweepPasses(promptAt, weights, methodNames);
     const plan = { fragment, rows, promptAt, passes };
     lastPlan = { key, plan };
     return plan;
@@ -127,15 +128,24 @@ function keyOfPrompt({ chunks, downweighted, batch = [] }: WeightedPrompt): stri
   return JSON.stringify([keyOfChunks(chunks), light, batch.map(keyOfChunks)]);
 }
 
-/** Those of the swept weights that need passes of their own: it is their order among the others that counts. */
-function decisiveWeights({ weighted }: PreparedText, { normalisation }: PromptOptions): readonly number[] {
-  if (normalisation !== 'none') return sweptWeights;
+/** The weights that need passes of their own: it is their order among the others that counts. */
+function decisiveWeights(text: PreparedText, fragment: number, { normalisation }: PromptOptions): readonly number[] {
+  // Normalised, the weights of the others move with it.
+  if (normalisation !== 'none') return [...sweptWeights, sweepable(text.fragments[fragment].weight)];
   const [first, last] = [sweptWeights[0], sweptWeights[sweptWeights.length - 1]];
-  const others = weighted.chunks.flatMap(({ perTokenWeights }) => [...perTokenWeights]);
+  const others = text.chunks.flatMap(({ tokens }) =>
+    tokens.filter((token) => token.fragment !== fragment).map(({ weight }) => weight),
+  );
   const ends = [...new Set([first, 0, 1, last, ...others])]
     .filter((weight) => first <= weight && weight <= last)
     .sort((a, b) => a - b);
   return ends.flatMap((weight, i) => (i === 0 ? [weight] : [(ends[i - 1] + weight) / 2, weight]));
+}
+
+/** A weight within those that are swept. */
+export function sweepable(weight: number): number {
+  const [first, last] = [sweptWeights[0], sweptWeights[sweptWeights.length - 1]];
+  return weight >= first ? Math.min(weight, last) : first;
 }
 
 /** What is swept where nothing was chosen: the first fragment that weighs other than 1, else the first with tokens. */
@@ -170,4 +180,9 @@ export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySwee
 /** All methods at all weights. Takes some frames. */
 export const sweepOf = memoised(
   ({ plan, zOf }: ReadySweep): Sweep => sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames),
+);
+
+/** The same at one weight: one of those, or that of the prompt. */
+export const sweepAt = memoised(
+  ({ plan, zOf }: ReadySweep, weight: number): Sweep => sweep(plan.promptAt, plan.rows, zOf, [weight], methodNames),
 );
