@@ -5,15 +5,14 @@ import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
+import { fragmentRows, withFragmentWeight } from '../weighting/fragmentWeight.ts';
 import type { WeightedChunk, WeightedPrompt, ZOf } from '../weighting/method.ts';
 import {
-  fragmentRows,
   type PreparedChunk,
   type PreparedPrompt,
   type PreparedText,
   type PromptOptions,
   preparePrompt,
-  withFragmentWeight,
 } from '../weighting/pipeline.ts';
 import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
 import type { Facts, Side } from './facts.ts';

@@ -7,13 +7,11 @@ import { syntaxes } from '../prompt/syntax.ts';
 import { type MethodName, methods } from './methods.ts';
 import {
   defaultOptions,
-  fragmentRows,
   type PromptOptions,
   preparePrompt,
   promptEmbeds,
   promptPasses,
   type Role,
-  withFragmentWeight,
 } from './pipeline.ts';
 import { d, fakeZ } from './testing/prompts.ts';
 import { withPasses } from './testing/reference.ts';
@@ -235,32 +233,5 @@ test('nothing typed makes it throw, and every pass asked for is one that exists'
       },
     ),
     { numRuns: 400 },
-  );
-});
-
-test.each(syntaxes)('%s: another weight of a fragment is that weight typed', (syntax) => {
-  const typed = (weight: number, before: string) => {
-    const weighted = syntax === 'compel' ? `(red cat)${weight}` : `(red cat:${weight})`;
-    return `${before}${weighted}, dog`;
-  };
-  const anyOptions = fc.record({
-    mask: fc.constantFrom(...maskModes),
-    split: fc.constantFrom('cut', 'PHRASES'),
-    weighting: fc.constantFrom('original', 'comfy'),
-    normalisation: fc.constantFrom('none', 'mean', 'length+mean'),
-    comfyUnit: fc.constantFrom('segments', 'words'),
-  });
-  const weight = fc.constantFrom(0, 0.25, 0.75, 1.5, 3);
-  const before = fc.constantFrom('a ', `${'cat, '.repeat(36)}a `);
-  fc.assert(
-    fc.property(weight, weight, before, anyOptions, (was, is, text, some) => {
-      const options: PromptOptions = { ...defaultOptions, ...(some as Partial<PromptOptions>), syntax };
-      const [shown] = prepare(typed(was, text), options).texts;
-      const fragment = shown.fragments.findIndex(({ weight }) => weight === was);
-      expect(fragmentRows(shown, fragment)).not.toHaveLength(0);
-      const [expected] = prepare(typed(is, text), options).texts;
-      expect(withFragmentWeight(shown, fragment, is, options, tokenizer)).toEqual(expected.weighted);
-    }),
-    { numRuns: 25 },
   );
 });

@@ -24,7 +24,6 @@ import { type Composition, compose, compositionPasses } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
-import { withSpanWeight } from './sweep.ts';
 import { type CompelPromptOptions, compelPrompt, weightedPrompt } from './weightedPrompt.ts';
 
 export interface PromptOptions {
@@ -170,34 +169,8 @@ export function promptEmbeds({ conditionings }: PreparedPrompt, zOf: ZOf, method
   return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
 }
 
-/**
- * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
- * off anew, as it is without the fragment.
- */
-export function withFragmentWeight(
-  text: PreparedText,
-  fragment: number,
-  weight: number,
-  options: PromptOptions,
-  tokenizer: Tokenizer,
-): WeightedPrompt {
-  if (options.syntax === 'compel') {
-    const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
-    return normalised(compelPrompt(fragments, tokenizer, compelPromptOptions(options)), options);
-  }
-  const { batch } = text.weighted;
-  const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };
-  return normalised(withSpanWeight(typed, fragmentRows(text, fragment), weight), options);
-}
-
-/** The rows of a fragment's tokens, among those of all chunks. */
-export function fragmentRows({ chunks }: PreparedText, fragment: number): number[] {
-  return chunks.flatMap(({ tokens }, at) =>
-    tokens.flatMap((token, row) => (token.fragment === fragment ? [at * tokens.length + row] : [])),
-  );
-}
-
-function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
+/** As ADV_CLIP_emb does where the options ask for it. */
+export function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
@@ -325,7 +298,7 @@ function prepareCompel(prompt: string, options: PromptOptions, tokenizer: Tokeni
   };
 }
 
-function compelPromptOptions({ mask, split, tokenizer }: PromptOptions): CompelPromptOptions {
+export function compelPromptOptions({ mask, split, tokenizer }: PromptOptions): CompelPromptOptions {
   return { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split, tokenizer };
 }
 

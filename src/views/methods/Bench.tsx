@@ -266,7 +266,8 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
               <th scope="col">Weight</th>
               {all.map(({ name }) => (
                 <th key={name} scope="col" title={weightings[name].help}>
-                  {weightings[name].name}
+                  {/* Room to break a long word. */}
+                  {weightings[name].name.replace('_', '_\u200b')}
                 </th>
               ))}
             </tr>

@@ -34,13 +34,10 @@ const margin = { top: 8, right: 34, bottom: 22, left: 40 };
 /** Curves over the weight, each with its method's number at its end. */
 export function CurveChart({ title, summary, weight, own, onWeight, ...picture }: CurveChartProps) {
   const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
+  const width = Math.max(useWidth(frame), margin.left + margin.right);
   const { weights } = picture;
   const [first, last] = [weights[0], weights[weights.length - 1]];
-  const x = useMemo(
-    () => scaleLinear([first, last], [margin.left, Math.max(margin.left + 1, width - margin.right)]),
-    [first, last, width],
-  );
+  const x = useMemo(() => scaleLinear([first, last], [margin.left, width - margin.right]), [first, last, width]);
   const onPointer = (event: PointerEvent<SVGSVGElement>) => {
     if (event.type === 'pointermove' && event.buttons === 0) return;
     if (event.type === 'pointerdown') event.currentTarget.setPointerCapture(event.pointerId);
@@ -53,22 +50,20 @@ export function CurveChart({ title, summary, weight, own, onWeight, ...picture }
         <b>{title}</b>
       </figcaption>
       <div ref={frame} className="chart">
-        {width > 0 && (
-          <svg
-            width={width}
-            height={height}
-            role="img"
-            aria-label={summary}
-            onPointerDown={onPointer}
-            onPointerMove={onPointer}
-          >
-            <Picture {...picture} x={x} width={width} />
-            {own >= first && own <= last && (
-              <line className="own" x1={x(own)} x2={x(own)} y1={margin.top} y2={height - margin.bottom} />
-            )}
-            <line className="at" x1={x(weight)} x2={x(weight)} y1={margin.top} y2={height - margin.bottom} />
-          </svg>
-        )}
+        <svg
+          width={width}
+          height={height}
+          role="img"
+          aria-label={summary}
+          onPointerDown={onPointer}
+          onPointerMove={onPointer}
+        >
+          <Picture {...picture} x={x} width={width} />
+          {own >= first && own <= last && (
+            <line className="own" x1={x(own)} x2={x(own)} y1={margin.top} y2={height - margin.bottom} />
+          )}
+          <line className="at" x1={x(weight)} x2={x(weight)} y1={margin.top} y2={height - margin.bottom} />
+        </svg>
       </div>
     </figure>
   );

@@ -65,7 +65,8 @@ function Converted({ reading: { converted }, source }: { reading: Reading; sourc
 
 function differenceText({ text, here, there }: ReadingDifference): string {
   if (there === null) return `“${text}” not as text`;
-  return here === null ? `“${text}” as text, ${brief(there)}` : `“${text}” ${brief(there)} instead of ${brief(here)}`;
+  if (here === null) return `“${text}” as text${there === 1 ? '' : `, ${brief(there)}`}`;
+  return `“${text}” ${brief(there)} instead of ${brief(here)}`;
 }
 
 function named(all: readonly string[], otherwise: string): string {

@@ -226,34 +226,37 @@ function chartsOf(
   ] as const;
 }
 
-/** Where the mean of w·z comes near 0, and what "Original" does there. */
+/** Where the mean of w·z comes near 0, and what those who divide by it do there. */
 function MeanNotes({ methods, index }: { methods: readonly MethodSweep[]; index: number }) {
-  return methods.map((method) => {
+  const found = methods.flatMap((method) => {
     const means = meansOf(method, index);
-    if (!means) return null;
-    const { meanRoot: root } = means;
+    return means ? [{ name: weightings[method.name].name, means }] : [];
+  });
+  const roots = [...new Set(found.map(({ means }) => means.meanRoot))];
+  return roots.map((root) => {
+    const same = found.filter(({ means }) => means.meanRoot === root);
+    const [{ means }] = same;
     const band = meanBand(means, sweptWeights);
-    const name = weightings[method.name].name;
     const over = means.chunk === null ? 'all chunks' : 'the chunk';
+    const who = <b>{same.map(({ name }) => name).join(' and ')}</b>;
+    const divides = `${same.length > 1 ? 'divide' : 'divides'} by the mean of w·z over ${over}`;
     if (root === null || !band)
       return (
-        <p key={method.name} className="help">
-          <b>{name}</b> divides by the mean of w·z, on which this weight has no effect.
+        <p key={root} className="help">
+          {who} {divides}, on which this weight has no effect.
         </p>
       );
-    const isNear = sweepable(band.from) < sweepable(band.to);
-    if (!isNear)
+    if (sweepable(band.from) >= sweepable(band.to))
       return (
-        <p key={method.name} className="help">
-          <b>{name}</b> divides by the mean of w·z over {over}; it would be 0 at a weight of {signed(root)}, far from
-          those here.
+        <p key={root} className="help">
+          {who} {divides}. It would be 0 at a weight of {signed(root)}, far from those here.
         </p>
       );
     return (
-      <p key={method.name} className="warning">
-        <b>{name}</b> divides by the mean of w·z over {over}, which is 0 at a weight of {signed(root)}: in the marked
-        band, from {signed(band.from)} to {signed(band.to)}, every row of {over} grows by more than ten times, not this
-        text’s alone, without bound at {signed(root)}, where all of them also change their sign.
+      <p key={root} className="warning">
+        {who} {divides}, which is 0 at a weight of {signed(root)}. In the marked band, from {signed(band.from)} to{' '}
+        {signed(band.to)}, every row of {over} grows more than tenfold, unweighted tokens and PAD too; at {signed(root)}{' '}
+        it has no bounds, and there all rows change their sign.
       </p>
     );
   });
