@@ -21,7 +21,8 @@ interface CurveChartProps {
   readonly domain: readonly [low: number, high: number];
   /** Weights where curves go through infinity. */
   readonly breaks: readonly number[];
-  readonly band: { readonly from: number; readonly to: number } | null;
+  /** Where they come near it. */
+  readonly bands: readonly { readonly from: number; readonly to: number }[];
   /** The one under the slider, and the prompt's own. */
   readonly weight: number;
   readonly own: number;
@@ -75,14 +76,13 @@ type PictureProps = Omit<CurveChartProps, 'title' | 'summary' | 'weight' | 'own'
 };
 
 /** All that a move of the slider leaves as it is. */
-const Picture = memo(function Picture({ weights, curves, domain, breaks, band, x, width }: PictureProps) {
+const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, x, width }: PictureProps) {
   const clip = useId();
   const right = width - margin.right;
   const [low, high] = domain;
   const y = scaleLinear([low, high], [height - margin.bottom, margin.top]);
   const [first, last] = [weights[0], weights[weights.length - 1]];
-  const from = band && x(Math.max(first, Math.min(last, band.from)));
-  const to = band && x(Math.max(first, Math.min(last, band.to)));
+  const within = (weight: number) => x(Math.max(first, Math.min(last, weight)));
   const labels = useMemo(() => {
     const groups = sameCurves(
       curves.map(({ values }) => values),
@@ -121,15 +121,18 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, band, x
           {brief(tick).replace('-', '−')}
         </text>
       ))}
-      {from !== null && to !== null && to > from && (
-        <rect
-          className="mean-band"
-          x={from}
-          y={margin.top}
-          width={Math.max(3, to - from)}
-          height={height - margin.top - margin.bottom}
-        />
-      )}
+      {bands
+        .filter(({ from, to }) => within(to) > within(from))
+        .map(({ from, to }) => (
+          <rect
+            key={from}
+            className="mean-band"
+            x={within(from)}
+            y={margin.top}
+            width={Math.max(3, within(to) - within(from))}
+            height={height - margin.top - margin.bottom}
+          />
+        ))}
       <g clipPath={`url(#${clip})`}>
         {curves.map(({ name, values }) => {
           const { colour, dash } = lineOf(name);

@@ -17,7 +17,7 @@ export function Readings() {
   const weighted = shown.texts.flatMap(({ fragments }) =>
     fragments.filter(({ kind, text, weight }) => kind === 'text' && weight !== 1 && text.trim() !== ''),
   );
-  const read = weighted.map(({ text, weight }) => `“${text.trim()}” ${brief(weight)}`);
+  const read = weighted.map(({ text, weight }) => `${quoted(text.trim())} ${brief(weight)}`);
   return (
     <div className="scrolling">
       <table className="method-table readings">
@@ -64,9 +64,14 @@ function Converted({ reading: { converted }, source }: { reading: Reading; sourc
 }
 
 function differenceText({ text, here, there }: ReadingDifference): string {
-  if (there === null) return `“${text}” not as text`;
-  if (here === null) return `“${text}” as text${there === 1 ? '' : `, ${brief(there)}`}`;
-  return `“${text}” ${brief(there)} instead of ${brief(here)}`;
+  if (there === null) return `${quoted(text)} not as text`;
+  if (here === null) return `${quoted(text)} as text${there === 1 ? '' : `, ${brief(there)}`}`;
+  return `${quoted(text)} ${brief(there)} instead of ${brief(here)}`;
+}
+
+/** The beginning and the end of what is long. */
+function quoted(text: string): string {
+  return `“${text.length > 40 ? `${text.slice(0, 24)} … ${text.slice(-12)}` : text}”`;
 }
 
 function named(all: readonly string[], otherwise: string): string {

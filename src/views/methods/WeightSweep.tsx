@@ -187,11 +187,10 @@ function chartsOf(
     return means ? [{ method, means }] : [];
   });
   const breaks = restoring.flatMap(({ means }) => means.meanRoot ?? []);
-  const bands = restoring.flatMap(({ means }) => meanBand(means, sweptWeights) ?? []);
-  const band =
-    bands.length > 0
-      ? { from: Math.min(...bands.map(({ from }) => from)), to: Math.max(...bands.map(({ to }) => to)) }
-      : null;
+  // Of those that share a mean one is enough.
+  const bands = [...new Map(restoring.map(({ means }) => [means.meanRoot, means])).values()].flatMap(
+    (means) => meanBand(means, sweptWeights) ?? [],
+  );
   const wild = (values: (method: MethodSweep) => Float64Array) => restoring.map(({ method }) => values(method));
   const tame = (values: (method: MethodSweep) => Float64Array) =>
     visible.filter((method) => method.means.length === 0).map(values);
@@ -203,14 +202,14 @@ function chartsOf(
       curves: visible.map((method) => ({ name: method.name, values: method.norms })),
       domain: domainOf(tame(normsOf), wild(normsOf), [0, 3 * unweightedNorm]),
       breaks,
-      band,
+      bands,
     },
     {
       title: 'Cosine to unweighted',
       curves: visible.map((method) => ({ name: method.name, values: method.cosines })),
       domain: domainOf([...tame(cosinesOf), ...wild(cosinesOf)], [], [0.9, 1]),
       breaks,
-      band,
+      bands,
     },
     {
       title: 'Mean ratio',
@@ -221,7 +220,7 @@ function chartsOf(
         [0.9, 1.1, ...(breaks.some((root) => sweepable(root) === root) ? [-4, 6] : [])],
       ),
       breaks,
-      band,
+      bands,
     },
   ] as const;
 }
