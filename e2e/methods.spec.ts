@@ -118,6 +118,12 @@ test('methods are sorted by how far they stand apart; two show their difference'
   await expect(panel(page)).toContainText('to the last bit');
   await page.getByText('Norm ratio').last().click();
   await expect(page.getByRole('table', { name: 'Norm ratio of each token by each method' })).toBeVisible();
+  // With the keyboard, from value to value.
+  await values(page).getByRole('row', { name: /^BOS/ }).getByRole('button').first().focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('region', { name: /^Why: .*, token 1 “a”$/ })).toBeVisible();
   // A token pointed at here is pointed at everywhere.
   await values(page).getByRole('rowheader', { name: 'car' }).hover();
   await expect(page.locator('.tokens tr[data-pointed]')).toContainText('car');
@@ -165,7 +171,11 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   await expect(page.getByRole('table', { name: 'Every method at a weight of −1' })).toBeVisible();
   await page.getByRole('button', { name: 'Back to 1.3' }).click();
   await expect(slider).toHaveValue('1.3');
-  await type(page, 'a (red:0.3) car');
+  await slider.fill('0.3');
+  await page.getByRole('button', { name: 'Write 0.3 into the prompt' }).click();
+  await expect(prompt(page)).toHaveText('a (red:0.3) car');
+  await expect(page.getByText('“red” now weighs 0.3.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Write 0.3 into the prompt' })).toBeDisabled();
   await expect(page.getByRole('table', { name: 'Every method at a weight of 0.3' })).toBeVisible();
   await openBench(page);
   expect(await passes()).toBe(swept);
@@ -191,6 +201,24 @@ test('where A1111 divides by a mean near 0 is marked and said', async ({ page })
   await expect(panel(page)).toContainText('every row of the chunk grows more than tenfold');
   // In each of the three pictures.
   await expect(page.locator('.mean-band')).toHaveCount(3);
+});
+
+test('nothing scrolls the page sideways, and tables stay within the panel', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 800 });
+  await openTiny(page);
+  await type(page, `(${'supercalifragilistic '.repeat(20)}:1.3), ((cat)) ${'x'.repeat(200)}`);
+  await openBench(page);
+  await openSweep(page);
+  await page.getByRole('button', { name: 'Why: Compel', exact: true }).click();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  const sticking = await panel(page).evaluate((section) => {
+    const { right } = section.getBoundingClientRect();
+    return [...section.querySelectorAll('button, canvas, svg, table, input, p, .scrolling')]
+      .filter((element) => !element.closest('.scrolling') || element.matches('.scrolling'))
+      .filter((element) => element.getBoundingClientRect().right > right + 0.5)
+      .map((element) => element.outerHTML.slice(0, 80));
+  });
+  expect(sticking).toEqual([]);
 });
 
 test('without anything to weigh it says what to do', async ({ page }) => {

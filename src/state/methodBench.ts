@@ -5,7 +5,7 @@ import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
-import { fragmentRows, withFragmentWeight } from '../weighting/fragmentWeight.ts';
+import { fragmentRows, typedWithWeight, withFragmentWeight } from '../weighting/fragmentWeight.ts';
 import type { WeightedChunk, WeightedPrompt, ZOf } from '../weighting/method.ts';
 import {
   type PreparedChunk,
@@ -185,3 +185,14 @@ export const sweepOf = memoised(
 export const sweepAt = memoised(
   ({ plan, zOf }: ReadySweep, weight: number): Sweep => sweep(plan.promptAt, plan.rows, zOf, [weight], methodNames),
 );
+
+const typedOf = memoised(typedWithWeight);
+
+/** The prompt on show with this weight typed where the plan's is; null where that cannot be. */
+export function typedSwept(facts: Facts, plan: SweepPlan, weight: number): string | null {
+  const shown = prepared(facts, facts.side);
+  const chunk = shownChunk(facts);
+  if (!shown || !chunk || facts.tokenizer.phase !== 'ready') return null;
+  const { tokenizer } = facts.tokenizer;
+  return typedOf(shown, chunk.text, plan.fragment, weight, facts.options, tokenizer, facts.side);
+}

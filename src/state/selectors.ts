@@ -79,15 +79,27 @@ export interface MissingPasses {
   readonly total: number;
 }
 
-/** Passes of one go: the first results come before the last are begun. */
-const mostPasses = 8;
+/**
+ * Passes of one go. A software adapter gains nothing by doing several at once, and what is typed meanwhile would have to wait
+ * for all of them.
+ */
+function mostPasses({ adapter }: Facts): number {
+  return adapter.phase === 'ready' && adapter.info.software ? 1 : 8;
+}
 
 /** The chunk on show, with all its states; when that is there, what else the weighting reads. Null where all is there. */
 export function missingPasses(facts: Facts): MissingPasses | null {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
   if (!shown || !chunk) return null;
-  return findMissing(chunk.pass, passesOf(facts, shown), shownClipSkip(facts), facts.encoded, shownConfig(facts));
+  return findMissing(
+    chunk.pass,
+    passesOf(facts, shown),
+    shownClipSkip(facts),
+    facts.encoded,
+    shownConfig(facts),
+    mostPasses(facts),
+  );
 }
 
 const findMissing = memoised(
@@ -97,6 +109,7 @@ const findMissing = memoised(
     skip: ClipSkip,
     encoded: Facts['encoded'],
     config: ClipTextConfig,
+    most: number,
   ): MissingPasses | null => {
     const hiddenStates = clipSkipHiddenStates(skip, config);
     const isMissing = (other: EncoderPass) => {
@@ -114,9 +127,7 @@ const findMissing = memoised(
       const all = Array.from({ length: config.numHiddenLayers + 1 }, (_, i) => i);
       return missing([pass], { hiddenStates: all, attentions: true }, rest.length + 1);
     }
-    return rest.length > 0
-      ? missing(rest.slice(0, mostPasses), { hiddenStates, attentions: false }, rest.length)
-      : null;
+    return rest.length > 0 ? missing(rest.slice(0, most), { hiddenStates, attentions: false }, rest.length) : null;
   },
 );
 

@@ -217,6 +217,23 @@ describe('with an encoder', () => {
     expect(encodes().at(-1)).toMatchObject({ passes: [{}], want: { attentions: true } });
   });
 
+  test('a software adapter does one pass at a time, so that what is typed waits for no more', async () => {
+    fake.adapter.resolve({ description: 'SwiftShader', software: true });
+    await settled();
+    loads()[0].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    encodes()[0].answer();
+    await settled();
+    const { setOption, setPrompt } = store.getState();
+    setOption('weighting', 'compel-mask');
+    await settled();
+    expect(encodes()[1].passes).toHaveLength(1);
+    setPrompt('positive', 'a dog');
+    encodes()[1].answer();
+    await settled();
+    expect(encodes()[2].passes[0]).toBe(shownChunk(store.getState())?.pass);
+  });
+
   test('clip skip asks for its hidden state where that was not read', async () => {
     await ready();
     const { setOption } = store.getState();

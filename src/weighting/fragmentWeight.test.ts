@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { maskModes } from '../clip/masks.ts';
-import { syntaxes } from '../prompt/syntax.ts';
-import { fragmentRows, withFragmentWeight } from './fragmentWeight.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { fragmentRows, typedWithWeight, withFragmentWeight } from './fragmentWeight.ts';
 import { defaultOptions, type PromptOptions, preparePrompt } from './pipeline.ts';
 import { tokenizer } from './testing/prompts.ts';
 
@@ -31,4 +31,26 @@ test.each(syntaxes)('%s: another weight of a fragment is that weight typed', (sy
     }),
     { numRuns: 25 },
   );
+});
+
+test.each<[Syntax, string, string, number, string | null]>([
+  ['a1111', 'a (red:1.3) car', 'red', 0.55, 'a (red:0.55) car'],
+  ['a1111', 'a (red:1.3) car', 'red', -0.5, 'a (red:-0.5) car'],
+  ['a1111', '((cat:1.3)) dog', 'cat', 2.2, '((cat:2)) dog'],
+  // Nothing of its own weighs it; the number weighs other words too.
+  ['a1111', '((cat)) dog', 'cat', 2, null],
+  ['a1111', 'a red car', 'a red car', 2, null],
+  ['a1111', '(a (red) car:1.3)', 'red', 2, null],
+  ['a1111', 'cat AND (dog:1.2) :2', 'dog', 1.5, 'cat AND (dog:1.5) :2'],
+  ['comfy', '((cat:1.3)) dog', 'cat', 2, '((cat:2)) dog'],
+  ['compel', 'a (red)1.3 car', 'red', 0.55, 'a (red)0.55 car'],
+  ['compel', 'a red++ car', 'red', 2, null],
+  // Compel has no weights below 0.
+  ['compel', 'a (red)1.3 car', 'red', -1, null],
+])('%s: %s with %s at %s', (syntax, source, swept, weight, expected) => {
+  const options = { ...defaultOptions, syntax };
+  const prepared = preparePrompt(source, options, tokenizer);
+  const text = prepared.texts.findIndex(({ fragments }) => fragments.some((one) => one.text.trim() === swept));
+  const fragment = prepared.texts[text].fragments.findIndex((one) => one.text.trim() === swept);
+  expect(typedWithWeight(prepared, text, fragment, weight, options, tokenizer)).toBe(expected);
 });

@@ -8,6 +8,7 @@ import {
   sweepable,
   sweepOf,
   sweptWeights,
+  typedSwept,
 } from '../../state/methodBench.ts';
 import { shownChunk, tokenLabels } from '../../state/selectors.ts';
 import type { MethodName } from '../../weighting/methods.ts';
@@ -62,13 +63,43 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
         <output htmlFor="sweep-weight" aria-live="off" role="presentation">
           {signed(weight)}
         </output>
-        <button type="button" className="small" disabled={moved === null} onClick={() => setMoved(null)}>
-          Back to {signed(own)}
-        </button>
+        <div className="sweep-actions">
+          <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
+            Back to {signed(own)}
+          </button>
+          <Write plan={plan} weight={weight} swept={text.fragments[plan.fragment].text.trim()} />
+        </div>
       </div>
       {!now && progress}
       {ready && <Sweeps ready={ready} stale={!now} weight={weight} own={own} onWeight={setWeight} />}
     </>
+  );
+}
+
+/** Types the weight under the slider where that of the swept text stands. */
+function Write({ plan, weight, swept }: { plan: SweepPlan; weight: number; swept: string }) {
+  const typed = useFacts((s) => typedSwept(s, plan, weight));
+  const isThere = useFacts((s) => s.prompts[s.side] === typed);
+  const side = useFacts((s) => s.side);
+  const prompts = useFacts((s) => s.prompts);
+  const replace = useFacts((s) => s.replace);
+  return (
+    <button
+      type="button"
+      className="small"
+      disabled={typed === null || isThere}
+      title={
+        typed === null
+          ? 'This text has no number of its own to change, or the prompt would be read otherwise than meant.'
+          : undefined
+      }
+      onClick={() => {
+        if (typed === null) return;
+        replace({ prompts: { ...prompts, [side]: typed } }, `“${swept}” now weighs ${signed(weight)}.`);
+      }}
+    >
+      Write {signed(weight)} into the prompt
+    </button>
   );
 }
 
