@@ -6,7 +6,7 @@ import { type ReadingDifference, readingDifferences } from '../prompt/readings.t
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../weighting/fragmentWeight.ts';
-import type { WeightedChunk, WeightedPrompt, ZOf } from '../weighting/method.ts';
+import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
 import {
   type PreparedChunk,
   type PreparedPrompt,
@@ -110,7 +110,7 @@ const planOf = memoised(
     // Another weight of what is swept leaves the sweep as it is.
     const rows = fragmentRows(text, fragment);
     const weights = decisiveWeights(text, fragment, options);
-    const key = `${fragment} ${rows} ${keyOfPrompt(promptAt(0))} ${JSON.stringify(options)} ${weights}`;
+    const key = JSON.stringify([fragment, keyOfText(text, fragment), options, weights]);
     if (lastPlan?.key === key) return lastPlan.plan;
     const passes = sweepPasses(promptAt, weights, methodNames);
     const plan = { fragment, rows, promptAt, passes };
@@ -119,12 +119,11 @@ const planOf = memoised(
   },
 );
 
-/** The same for prompts that are the same to every method. */
-function keyOfPrompt({ chunks, downweighted, batch = [] }: WeightedPrompt): string {
-  const keyOfChunks = (all: readonly WeightedChunk[]) =>
-    all.map(({ pass, perTokenWeights, wordIds }) => `${passKey(pass)} ${perTokenWeights} ${wordIds}`).join();
-  const light = downweighted.map(({ weight, masked, removed }) => [weight, keyOfChunks(masked), keyOfChunks(removed)]);
-  return JSON.stringify([keyOfChunks(chunks), light, batch.map(keyOfChunks)]);
+/** The same for texts that differ in the weight of the fragment alone. */
+function keyOfText({ fragments, weighted: { chunks, batch = [] } }: PreparedText, fragment: number) {
+  const typed = fragments.map(({ kind, text, weight }, i) => [kind, text, i === fragment ? null : weight]);
+  const others = batch.map((text) => text.map(({ pass, perTokenWeights }) => `${passKey(pass)} ${perTokenWeights}`));
+  return [typed, chunks.map(({ pass }) => passKey(pass)), others];
 }
 
 /** The weights that need passes of their own: it is their order among the others that counts. */

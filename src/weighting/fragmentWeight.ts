@@ -18,7 +18,7 @@ import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
 
 /**
  * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
- * off anew, as it is without the fragment.
+ * off anew, as it is without the fragment. The other steps of a schedule keep their weights.
  */
 export function withFragmentWeight(
   text: PreparedText,

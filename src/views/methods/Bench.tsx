@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
 import { tokenLabels } from '../../state/selectors.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/compareMethods.ts';
@@ -35,7 +35,8 @@ interface Asked {
   readonly token: number;
 }
 
-function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
+/** Rendered for what it shows alone: not for what is typed until that has come to it. */
+const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
   const { chunk, text, zOf } = bench;
   const { comparison, order } = comparisonOf(text, zOf);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
@@ -97,7 +98,7 @@ function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
       />
     </div>
   );
-}
+});
 
 interface TotalsProps {
   readonly byName: ReadonlyMap<MethodName, MethodComparison>;

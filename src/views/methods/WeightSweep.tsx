@@ -67,7 +67,12 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
           <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
             Back to {signed(own)}
           </button>
-          <Write plan={plan} weight={weight} swept={text.fragments[plan.fragment].text.trim()} />
+          <Write
+            plan={plan}
+            weight={weight}
+            swept={text.fragments[plan.fragment].text.trim()}
+            onWritten={() => setMoved(null)}
+          />
         </div>
       </div>
       {!now && progress}
@@ -76,8 +81,16 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   );
 }
 
+interface WriteProps {
+  readonly plan: SweepPlan;
+  readonly weight: number;
+  /** The swept text. */
+  readonly swept: string;
+  onWritten(): void;
+}
+
 /** Types the weight under the slider where that of the swept text stands. */
-function Write({ plan, weight, swept }: { plan: SweepPlan; weight: number; swept: string }) {
+function Write({ plan, weight, swept, onWritten }: WriteProps) {
   const typed = useFacts((s) => typedSwept(s, plan, weight));
   const isThere = useFacts((s) => s.prompts[s.side] === typed);
   const side = useFacts((s) => s.side);
@@ -96,6 +109,7 @@ function Write({ plan, weight, swept }: { plan: SweepPlan; weight: number; swept
       onClick={() => {
         if (typed === null) return;
         replace({ prompts: { ...prompts, [side]: typed } }, `“${swept}” now weighs ${signed(weight)}.`);
+        onWritten();
       }}
     >
       Write {signed(weight)} into the prompt
