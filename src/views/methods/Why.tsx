@@ -3,7 +3,7 @@ import type { Bench } from '../../state/methodBench.ts';
 import { explainRow } from '../../weighting/explain.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import { weightings } from '../choices.ts';
-import { exact } from '../numbers.ts';
+import { brief, exact } from '../numbers.ts';
 
 /** Tokens named of what a part goes without. */
 const mostNamed = 8;
@@ -83,7 +83,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyP
             {parts.map(({ symbol, meaning, factor, share, without, values }) => (
               <tr key={symbol}>
                 <th scope="row">{symbol}</th>
-                {hasFactors && <td className="number">{exact(factor)}</td>}
+                {hasFactors && <td className="number">{brief(factor)}</td>}
                 <td className="number">{share.toFixed(4)}</td>
                 <td className="number">{norm(values).toPrecision(4)}</td>
                 <td className="muted">
