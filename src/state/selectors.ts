@@ -27,7 +27,7 @@ export function memoised<A extends readonly unknown[], R>(derive: (...args: A) =
 }
 
 const keys = new WeakMap<EncoderPass, string>();
-function keyOf(pass: EncoderPass): string {
+export function keyOf(pass: EncoderPass): string {
   const key = keys.get(pass) ?? passKey(pass);
   keys.set(pass, key);
   return key;
@@ -79,15 +79,27 @@ export interface MissingPasses {
   readonly total: number;
 }
 
-/** Passes of one go: the first results come before the last are begun. */
-const mostPasses = 8;
+/**
+ * Passes of one go. A software adapter gains nothing by doing several at once, and what is typed meanwhile would have to wait
+ * for all of them.
+ */
+function mostPasses({ adapter }: Facts): number {
+  return adapter.phase === 'ready' && adapter.info.software ? 1 : 8;
+}
 
 /** The chunk on show, with all its states; when that is there, what else the weighting reads. Null where all is there. */
 export function missingPasses(facts: Facts): MissingPasses | null {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
   if (!shown || !chunk) return null;
-  return findMissing(chunk.pass, passesOf(facts, shown), shownClipSkip(facts), facts.encoded, shownConfig(facts));
+  return findMissing(
+    chunk.pass,
+    passesOf(facts, shown),
+    shownClipSkip(facts),
+    facts.encoded,
+    shownConfig(facts),
+    mostPasses(facts),
+  );
 }
 
 const findMissing = memoised(
@@ -97,6 +109,7 @@ const findMissing = memoised(
     skip: ClipSkip,
     encoded: Facts['encoded'],
     config: ClipTextConfig,
+    most: number,
   ): MissingPasses | null => {
     const hiddenStates = clipSkipHiddenStates(skip, config);
     const isMissing = (other: EncoderPass) => {
@@ -114,9 +127,7 @@ const findMissing = memoised(
       const all = Array.from({ length: config.numHiddenLayers + 1 }, (_, i) => i);
       return missing([pass], { hiddenStates: all, attentions: true }, rest.length + 1);
     }
-    return rest.length > 0
-      ? missing(rest.slice(0, mostPasses), { hiddenStates, attentions: false }, rest.length)
-      : null;
+    return rest.length > 0 ? missing(rest.slice(0, most), { hiddenStates, attentions: false }, rest.length) : null;
   },
 );
 
@@ -150,14 +161,18 @@ const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInf
 
 /** What was encoded of these passes, clip skip applied; undefined while one of them is not. */
 export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
-  const skip = shownClipSkip(facts);
-  if (!facts.model) return undefined;
-  const hiddenStates = clipSkipHiddenStates(skip, facts.model.config);
-  const isThere = (pass: EncoderPass) => {
+  if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;
+  return zOf(facts.encoded, shownClipSkip(facts), facts.model);
+}
+
+/** How many of these passes are encoded, with what clip skip reads. */
+export function encodedCount(facts: Facts, passes: readonly EncoderPass[]): number {
+  if (!facts.model) return 0;
+  const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), facts.model.config);
+  return passes.filter((pass) => {
     const output = facts.encoded.get(keyOf(pass))?.output;
     return output && hiddenStates.every((index) => output.hiddenStates.has(index));
-  };
-  return passes.every(isThere) ? zOf(facts.encoded, skip, facts.model) : undefined;
+  }).length;
 }
 
 const encodedChunk = memoised(

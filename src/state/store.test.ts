@@ -217,6 +217,23 @@ describe('with an encoder', () => {
     expect(encodes().at(-1)).toMatchObject({ passes: [{}], want: { attentions: true } });
   });
 
+  test('a software adapter does one pass at a time, so that what is typed waits for no more', async () => {
+    fake.adapter.resolve({ description: 'SwiftShader', software: true });
+    await settled();
+    loads()[0].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    encodes()[0].answer();
+    await settled();
+    const { setOption, setPrompt } = store.getState();
+    setOption('weighting', 'compel-mask');
+    await settled();
+    expect(encodes()[1].passes).toHaveLength(1);
+    setPrompt('positive', 'a dog');
+    encodes()[1].answer();
+    await settled();
+    expect(encodes()[2].passes[0]).toBe(shownChunk(store.getState())?.pass);
+  });
+
   test('clip skip asks for its hidden state where that was not read', async () => {
     await ready();
     const { setOption } = store.getState();
@@ -261,12 +278,29 @@ describe('with an encoder', () => {
     expect(encodes()).toHaveLength(2);
   });
 
+  test('what is typed meanwhile is encoded next, and nothing twice', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    for (const prompt of ['a dog', 'a cat', 'a bird']) setPrompt('positive', prompt);
+    expect(encodes()).toHaveLength(2);
+    encodes()[1].answer();
+    await settled();
+    expect(encodes()).toHaveLength(3);
+    expect(encodes()[2].passes[0]).toBe(shownChunk(store.getState())?.pass);
+    setPrompt('positive', 'a dog');
+    encodes()[2].answer();
+    await settled();
+    expect(encodes()).toHaveLength(3);
+    expect(status().phase).toBe('ready');
+  });
+
   test('a superseded encode is no failure; a failed one is told until the prompt changes', async () => {
     await ready();
     const { setPrompt } = store.getState();
     setPrompt('positive', 'a dog');
     setPrompt('positive', 'a cat');
     encodes()[1].fail(new SupersededError(''));
+    await settled();
     encodes()[2].fail(new WorkerError('GpuError', 'Out of memory.'));
     await settled();
     expect(status()).toEqual({ phase: 'failed', text: 'Encoding failed: Out of memory.' });

@@ -259,7 +259,10 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
 
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */
   let asked = '';
+  /** One at a time, as the encoder runs them: what is asked for next is what is missing then. */
+  let isEncoding = false;
   async function encodeMissing(client: EncoderClient) {
+    if (isEncoding) return;
     const { model, lost } = store.getState();
     const missing = model && !lost ? missingPasses(store.getState()) : null;
     const keys = missing?.keys ?? '';
@@ -267,15 +270,20 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     asked = keys;
     if (!missing) return;
     const { passes, want } = missing;
+    isEncoding = true;
     try {
       const { outputs, stats } = await client.encode(passes, want);
+      isEncoding = false;
       const now = store.getState();
       if (now.model !== model) return;
       const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const);
       store.setState({ encoded: kept([...now.encoded, ...added], neededKeys(now)), encodeFailure: null });
     } catch (error) {
+      isEncoding = false;
       if (error instanceof SupersededError || store.getState().model !== model) return;
       store.setState({ encodeFailure: { keys, message: messageOf(error) } });
+    } finally {
+      void encodeMissing(client);
     }
   }
 

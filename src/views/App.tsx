@@ -1,15 +1,16 @@
-import { useState } from 'react';
 import { type Theme, themes } from '../state/facts.ts';
 import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { LazyMethods } from './LazyMethods.tsx';
 import { LazyVocabulary } from './LazyVocabulary.tsx';
 import { Masks } from './Masks.tsx';
 import { Notices } from './Notices.tsx';
 import { Prompts } from './Prompts.tsx';
 import { TokenTable } from './TokenTable.tsx';
 import { useFacts } from './useFacts.ts';
+import { useLast } from './useLast.ts';
 
 export function App() {
   return (
@@ -49,6 +50,7 @@ function Header() {
         <a href="#attention">Attention</a>
         <a href="#masks">Masks</a>
         <a href="#embeddings">Embeddings</a>
+        <a href="#methods">Methods</a>
         <a href="#vocabulary">Vocabulary</a>
       </nav>
       <div className="end">
@@ -78,14 +80,8 @@ function Pictures() {
       <Attention encoded={useLast(encoded)} stale={!encoded} />
       <Masks />
       <Embeddings weighted={useLast(weighted)} stale={!weighted} />
+      <LazyMethods />
       <LazyVocabulary />
     </div>
   );
-}
-
-/** While a new prompt is encoded, the last one stays on show, dimmed. */
-function useLast<T>(now: T | undefined): T | undefined {
-  const [last, setLast] = useState(now);
-  if (now && now !== last) setLast(now);
-  return now ?? last;
 }

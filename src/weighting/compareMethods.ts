@@ -78,8 +78,9 @@ function compared(name: MethodName, conditioning: Float32Array, unweighted: Floa
     let before = 0;
     let product = 0;
     for (let i = row * d; i < (row + 1) * d; i++) {
-      const [a, b] = [conditioning[i], unweighted[i]];
-      change += (a - b) ** 2;
+      const a = conditioning[i];
+      const b = unweighted[i];
+      change += (a - b) * (a - b);
       after += a * a;
       before += b * b;
       product += a * b;
@@ -151,7 +152,7 @@ export function differenceMap(a: Float32Array, b: Float32Array, d: number): Diff
 /** ‖a − b‖₂ of a row in float64, NaN where a value of either is not finite. */
 function distance(a: Float32Array, b: Float32Array, row: number, d: number): number {
   let sum = 0;
-  for (let i = row * d; i < (row + 1) * d; i++) sum += (a[i] - b[i]) ** 2;
+  for (let i = row * d; i < (row + 1) * d; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return Number.isFinite(sum) ? Math.sqrt(sum) : Number.NaN;
 }
 

@@ -127,7 +127,7 @@ test('Compel: λ of each light fragment, its share, and where it is', () => {
       ['B₁', [2]],
       ['B₂', [5, 6]],
     ]);
-    expect(explanation.filled).toBe('z′ = 0.2265 · E₀ + 0.2265 · B₁ + 0.5469 · B₂');
+    expect(explanation.filled).toBe('z′ = 0.2265 · E₀ + 0.2265 · B₁ + 0.5469 · B₂,  E₀ = e + 0.5 · (z − e)');
   }
 });
 
@@ -177,8 +177,11 @@ test('the numbers are in the formulas', () => {
   expect(filled('original', 'a (cat:3)')).toBe('z″ = 3 · z · 0.02597 / 0 = ∞ · z');
   expect(filled('comfy', 'a (cat:1.25)')).toBe('z′ = e + 1.25 · (z − e)');
   expect(filled('comfy', 'a cat')).toBe('z′ = z');
+  expect(filled('compel-mask', 'a (cat:1.25)')).toBe('z′ = E₀ = e + 1.25 · (z − e)');
+  expect(filled('adv-compel', 'a (cat:1.25)')).toBe('z′ = E₀ = e + 1.25 · (z − e)');
+  expect(filled('adv-compel', 'a (cat:0.5)')).toBe('z′ = 0.5 · E₀ + 0.5 · E₁');
   const many = Array.from({ length: 6 }, (_, i) => `(cat:0.${i + 1})`).join(' ');
-  expect(filled('compel-mask', many)).toMatch(/^z′ = ([\d.]+ · .. \+ ){4}…$/);
+  expect(filled('compel-mask', many)).toMatch(/^z′ = ([\d.]+ · .. \+ ){4}…, {2}E₀ = e \+ 0\.2 · \(z − e\)$/);
 });
 
 test('a ratio that is not finite is told', () => {

@@ -179,7 +179,7 @@ export function explainRow(name: MethodName, prompt: WeightedPrompt, row: number
         terms.splice(-1, 0, { symbol: 'Σ λ', meaning: 'sum over all light fragments', value: sum });
       return {
         formula: 'z′ = (E₀ + Σ λₖ Bₖ) / (1 + Σ λₖ),  E₀ and Bₖ = e + w · (z − e)',
-        filled: `z′ = ${filledSum(parts)}`,
+        filled: `z′ = ${filledMove(parts, weight)}`,
         source: sources[name],
         terms,
         parts,
@@ -193,7 +193,7 @@ export function explainRow(name: MethodName, prompt: WeightedPrompt, row: number
       const raised: Term = { symbol: 'p', meaning: 'the weight, but not less than 1', value: weight >= 1 ? weight : 1 };
       return {
         formula: 'z′ = Σ (uⱼ − uⱼ₋₁) Eⱼ,  Eⱼ = e + p · (zⱼ − e)',
-        filled: `z′ = ${filledSum(parts)}`,
+        filled: `z′ = ${filledMove(parts, raised.value)}`,
         source: sources[name],
         terms: [w, raised, norm('‖z′‖', 'norm of the result', values)],
         parts,
@@ -313,6 +313,13 @@ function filledSum(parts: readonly Part[]): string {
   if (parts.length === 1) return parts[0].symbol;
   const shown = parts.slice(0, mostShown).map(({ share, symbol }) => `${factor(share)} · ${symbol}`);
   return [...shown, ...(parts.length > mostShown ? ['…'] : [])].join(' + ');
+}
+
+/** The sum, and what the whole prompt's row in it is where it was moved. */
+function filledMove(parts: readonly Part[], weight: number): string {
+  const sum = filledSum(parts);
+  if (weight === 1) return sum;
+  return `${parts.length === 1 ? sum : `${sum},  E₀`} = e + ${factor(weight)} · (z − e)`;
 }
 
 /** Four digits, with a minus sign. */

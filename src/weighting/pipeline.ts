@@ -32,7 +32,7 @@ import { type Composition, compose, compositionPasses } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
-import { compelPrompt, type SourceChunk, weightedPrompt } from './weightedPrompt.ts';
+import { type CompelPromptOptions, compelPrompt, type SourceChunk, weightedPrompt } from './weightedPrompt.ts';
 
 export interface PromptOptions {
   readonly syntax: Syntax;
@@ -178,7 +178,8 @@ export function promptEmbeds({ conditionings }: PreparedPrompt, zOf: ZOf, method
   return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
 }
 
-function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
+/** As ADV_CLIP_emb does where the options ask for it. */
+export function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
@@ -317,15 +318,14 @@ function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Readin
 }
 
 function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepared {
-  const { mask, split, tokenizer: flavour } = options;
-  const compelOptions = { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split } as const;
+  const compelOptions = compelPromptOptions(options);
   const weigh = (fragments: readonly Fragment[]) =>
-    normalised(compelPrompt(fragments, tokenizer, { ...compelOptions, tokenizer: flavour }), options);
+    normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
   const { nodes, parts, diagnostics } = parseCompel(prompt);
   const found: Diagnostic[] = [...diagnostics];
   const texts: PreparedText[] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
-    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, flavour);
+    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, options.tokenizer);
     found.push(...diagnostics);
     const weighted = weigh(fragments);
     const counts = counted(chunks, cut);
@@ -352,6 +352,10 @@ function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepare
     conditionings: [{ weight: 1, composition: { parts: compositionParts, empty: weigh([]) } }],
     diagnostics: found,
   };
+}
+
+export function compelPromptOptions({ mask, split, tokenizer }: PromptOptions): CompelPromptOptions {
+  return { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split, tokenizer };
 }
 
 function single(prompt: WeightedPrompt, empty: WeightedPrompt): Composition {

@@ -9,7 +9,7 @@ import { meanRatio } from './a1111.ts';
 import { compareMethods } from './compareMethods.ts';
 import { maskedRows, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
-import { sweep, sweepPasses, withSpanWeight } from './sweep.ts';
+import { meanBand, sweep, sweepPasses, withSpanWeight } from './sweep.ts';
 import { a1111, d, fakeZ, fragmentsOf, fragmentsWith, readers, someWeight, tokenizer } from './testing/prompts.ts';
 import { referenceZ, withPasses } from './testing/reference.ts';
 import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
@@ -204,6 +204,24 @@ describe('the mean of A1111', () => {
     expect(means).toEqual([{ chunk: 0, ratios: Float64Array.of(Number.POSITIVE_INFINITY, 4, 1), meanRoot: -1 }]);
     expect(norms[0]).toBe(Number.POSITIVE_INFINITY);
     expect(norms[1]).toBe(2);
+  });
+
+  test('is a tenth of what it was at the ends of the band', () => {
+    fc.assert(
+      fc.property(fragmentsWith(someWeight), (fragments) => {
+        const prompt = readers.a1111(fragments);
+        const promptAt = (weight: number) => withSpanWeight(prompt, [1, 2], weight);
+        const meansAt = (values: readonly number[]) =>
+          sweep(promptAt, [1, 2], fakeZ, values, ['original']).methods[0].means[0];
+        const band = meanBand(meansAt([-1, 0.5, 3]), [-1, 0.5, 3]);
+        if (band === null) return;
+        // Where nothing weighs, the ratio is 1 whatever the sums.
+        if (band.from === 1 || band.to === 1) return;
+        for (const ratio of meansAt([band.from, band.to]).ratios) expect(Math.abs(ratio)).toBeCloseTo(10, 6);
+      }),
+      { numRuns: 40 },
+    );
+    expect(meanBand({ chunk: 0, ratios: Float64Array.of(1), meanRoot: null }, [2])).toBeNull();
   });
 
   test('is nowhere 0 where the span has no part in it', () => {

@@ -220,6 +220,21 @@ function meanRatiosOf(
 }
 
 /**
+ * Where mean(z') is less than a tenth of mean(z), and a row grows by more than ten times; null where there is no such place.
+ * mean(z') is linear in the weight, so that any one of the ratios tells how wide it is.
+ */
+export function meanBand(
+  { ratios, meanRoot }: MeanRatios,
+  weights: readonly number[],
+): { readonly from: number; readonly to: number } | null {
+  if (meanRoot === null) return null;
+  const at = weights.findIndex((weight, i) => weight !== meanRoot && Number.isFinite(ratios[i]));
+  if (at < 0) return null;
+  const half = Math.abs(ratios[at] * (weights[at] - meanRoot)) / 10;
+  return { from: meanRoot - half, to: meanRoot + half };
+}
+
+/**
  * The weight at which Σ wᵢ zᵢ over all elements of some chunks is 0; null where it does not depend on the weight. Their
  * weights are linear in it, and so is the sum: two weights tell it all.
  */

@@ -1,0 +1,155 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { clipTiny } from '../clip/config.ts';
+import { type EncoderPass, passKey } from '../clip/encode.ts';
+import { benchPasses } from '../weighting/compareMethods.ts';
+import { fakeZ, tokenizer } from '../weighting/testing/prompts.ts';
+import type { EncoderClient } from '../worker/client.ts';
+import {
+  comparisonOf,
+  shownBench,
+  shownBenchPasses,
+  shownReadings,
+  shownSweep,
+  shownSweepPlan,
+  shownText,
+  sweepOf,
+  sweptWeights,
+} from './methodBench.ts';
+import { methodNames } from './options.ts';
+import { encodedCount, encoderStatus } from './selectors.ts';
+import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+
+let store: ClipscopeStore;
+let encoded: EncoderPass[];
+const settled = async () => {
+  // As many turns as there are goes of passes.
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+const facts = () => store.getState();
+const plan = (fragment: number | null = null) => shownSweepPlan(facts(), fragment);
+
+beforeEach(async () => {
+  encoded = [];
+  const client: EncoderClient = {
+    start: async () => ({ description: 'a GPU', software: false }),
+    load: async () => ({
+      name: 'synthetic-tiny',
+      random: true,
+      config: clipTiny,
+      dtype: 'F32',
+      gpuBytes: 1e6,
+      finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
+    }),
+    cancelLoad: () => {},
+    async encode(passes, want) {
+      encoded.push(...passes);
+      const outputs = passes.map((pass) => ({
+        lastHiddenState: fakeZ(pass),
+        hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
+        ...(want.attentions && { attentions: new Float32Array(1) }),
+      }));
+      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77, dispatches: 16 } };
+    },
+  };
+  store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
+  await settled();
+});
+
+async function type(prompt: string) {
+  facts().setPrompt('positive', prompt);
+  await settled();
+  expect(encoderStatus(facts()).phase).toBe('ready');
+}
+async function need() {
+  facts().need('methods', shownBenchPasses(facts()));
+  facts().need('sweep', plan()?.passes ?? []);
+  await settled();
+}
+
+test('how the languages read a prompt, and what to type there instead', async () => {
+  await type('((cat:1.3))');
+  const [a1111, , comfy] = shownReadings(facts())!;
+  expect(a1111).toEqual({ syntax: 'a1111', differences: [], converted: null });
+  expect(comfy.syntax).toBe('comfy');
+  expect(comfy.differences).toMatchObject([{ text: 'cat', there: 1.3 }]);
+  expect(comfy.differences[0].here).toBeCloseTo(1.43, 12);
+  expect(comfy.converted).toMatchObject({ text: '(cat:1.43)', isSame: true });
+  expect(shownReadings(facts())).toBe(shownReadings(facts()));
+});
+
+describe('the bench', () => {
+  test('is there when all that it takes is encoded, and is the same object for the same facts', async () => {
+    await type('a (red:1.3) car');
+    expect(shownBench(facts())).toBeUndefined();
+    await need();
+    const bench = shownBench(facts())!;
+    const { comparison, order } = comparisonOf(bench.text, bench.zOf);
+    expect(comparison.methods.map(({ name }) => name)).toEqual(methodNames);
+    expect(order).toHaveLength(methodNames.length);
+    facts().show({ layer: 1 });
+    expect(shownBench(facts())).toBe(bench);
+  });
+
+  test('a change of weights runs no pass, down and below 0 neither once the sweep has been', async () => {
+    await type('a (red:1.3) car');
+    await need();
+    const before = encoded.length;
+    expect(new Set(encoded.map(passKey)).size).toBe(before);
+    for (const weight of [1.9, 0.5, 0, -1, 3]) {
+      await type(`a (red:${weight}) car`);
+      await need();
+      expect(shownBench(facts())?.text).toBe(shownText(facts()));
+      expect(shownSweep(facts(), plan())).toBeDefined();
+    }
+    expect(encoded).toHaveLength(before);
+  });
+
+  test('what is no longer needed is not encoded', async () => {
+    await type('a (red:1.3) car');
+    facts().need('methods', []);
+    const before = encoded.length;
+    await type('a (blue:0.3) car');
+    // The prompt's own: "Original" reads no other.
+    expect(encoded).toHaveLength(before + 1);
+    expect(encodedCount(facts(), shownBenchPasses(facts()))).toBe(1);
+  });
+});
+
+describe('the sweep', () => {
+  test('takes what weighs something first, and another fragment when it is chosen', async () => {
+    await type('a (red:1.3) car');
+    expect(plan()).toMatchObject({ fragment: 1, rows: [2] });
+    expect(plan(2)).toMatchObject({ fragment: 2, rows: [3] });
+    expect(plan(9)).toMatchObject({ fragment: 1, rows: [2] });
+    await type('a red car');
+    expect(plan()).toMatchObject({ fragment: 0, rows: [1, 2, 3] });
+    await type('');
+    expect(plan()).toBeUndefined();
+  });
+
+  test.each([
+    ['a1111', 'a (red:1.3) (car:0.4), [blurry]', {}],
+    ['a1111', 'a (red:1.3) (car:0.4) (big:2)', { normalisation: 'mean', weighting: 'comfy' } as const],
+    ['compel', '(red)1.3 (car)0.4 (big)2', {}],
+    ['comfy', 'a (red:1.3) (car:0.4)', { comfyUnit: 'words' } as const],
+  ] as const)('%s: the passes for %s are those of all its weights', async (syntax, prompt, options) => {
+    store.setState({ options: { ...facts().options, ...options, syntax } });
+    await type(prompt);
+    const { promptAt, passes } = plan()!;
+    const all = new Set(sweptWeights.flatMap((weight) => benchPasses(promptAt(weight), methodNames).map(passKey)));
+    expect(new Set(passes.map(passKey))).toEqual(all);
+  });
+
+  test('stays as it is when the weight of what is swept changes, and not when another does', async () => {
+    await type('a (red:1.3) (car:1.2)');
+    await need();
+    const before = plan()!;
+    const swept = shownSweep(facts(), before)!;
+    expect(sweepOf(swept).weights).toBe(sweptWeights);
+    await type('a (red:0.4) (car:1.2)');
+    expect(plan()).toBe(before);
+    expect(shownSweep(facts(), plan())).toBe(swept);
+    await type('a (red:0.4) (car:1.3)');
+    expect(plan()).not.toBe(before);
+  });
+});

@@ -1,0 +1,197 @@
+/** What the page shows of all weighting methods at once: the bench and the sweep of the text on show. */
+import { convertPrompt } from '../clip/convertPrompt.ts';
+import { type EncoderPass, passKey } from '../clip/encode.ts';
+import type { Tokenizer } from '../clip/tokenizer.ts';
+import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
+import { fragmentRows, typedWithWeight, withFragmentWeight } from '../weighting/fragmentWeight.ts';
+import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
+import {
+  type PreparedChunk,
+  type PreparedPrompt,
+  type PreparedText,
+  type PromptOptions,
+  preparePrompt,
+} from '../weighting/pipeline.ts';
+import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
+import type { Facts, Side } from './facts.ts';
+import { methodNames } from './options.ts';
+import { encodedZ, memoised, prepared, shownChunk } from './selectors.ts';
+
+/** How a language reads the prompt, and what to type there for the weights that it has here. */
+export interface Reading {
+  readonly syntax: Syntax;
+  readonly differences: readonly ReadingDifference[];
+  /** Null of the language it is written in. */
+  readonly converted: { readonly text: string; readonly isSame: boolean } | null;
+}
+
+const readingsOf = memoised(
+  (shown: PreparedPrompt, options: PromptOptions, tokenizer: Tokenizer, side: Side): readonly Reading[] => {
+    const { source } = shown;
+    const fragmentsOf = ({ texts }: PreparedPrompt) => texts.flatMap(({ fragments }) => fragments);
+    return syntaxes.map((syntax): Reading => {
+      if (syntax === options.syntax) return { syntax, differences: [], converted: null };
+      const there = preparePrompt(source, { ...options, syntax }, tokenizer, side);
+      return {
+        syntax,
+        differences: readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
+        converted: convertPrompt(source, options.syntax, syntax, tokenizer, options.tokenizer, side),
+      };
+    });
+  },
+);
+
+/** How each language reads the prompt on show; undefined until the tokenizer is loaded. */
+export function shownReadings(facts: Facts): readonly Reading[] | undefined {
+  const shown = prepared(facts, facts.side);
+  if (!shown || facts.tokenizer.phase !== 'ready') return undefined;
+  return readingsOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side);
+}
+
+/** The text that the chunk on show is part of. */
+export function shownText(facts: Facts): PreparedText | undefined {
+  const chunk = shownChunk(facts);
+  return chunk && prepared(facts, facts.side)?.texts[chunk.text];
+}
+
+const passesOfBench = memoised(({ weighted }: PreparedText) => benchPasses(weighted, methodNames));
+
+/** What the bench has to have encoded. */
+export function shownBenchPasses(facts: Facts): readonly EncoderPass[] {
+  const text = shownText(facts);
+  return text ? passesOfBench(text) : none;
+}
+const none: readonly EncoderPass[] = [];
+
+/** All that the bench is made of. */
+export interface Bench {
+  readonly chunk: PreparedChunk;
+  /** The text that the chunk is part of: what the methods weigh. */
+  readonly text: PreparedText;
+  readonly zOf: ZOf;
+}
+
+const benchOf = memoised((chunk: PreparedChunk, text: PreparedText, zOf: ZOf): Bench => ({ chunk, text, zOf }));
+
+/** Undefined while not all that it takes is encoded. */
+export function shownBench(facts: Facts): Bench | undefined {
+  const text = shownText(facts);
+  const chunk = shownChunk(facts);
+  const zOf = text && encodedZ(facts, passesOfBench(text));
+  return text && chunk && zOf && benchOf(chunk, text, zOf);
+}
+
+/** All methods on a text, and in which order they stand: the one furthest from the others first. Takes a frame or two. */
+export const comparisonOf = memoised((text: PreparedText, zOf: ZOf) => {
+  const comparison = compareMethods(text.weighted, zOf, methodNames);
+  return { comparison, order: disagreement(comparison).methods };
+});
+
+/** [81] From −1 to 3. */
+export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);
+
+/** What is swept, and what that takes. */
+export interface SweepPlan {
+  /** Index into the text's fragments. */
+  readonly fragment: number;
+  /** Its rows, among those of all chunks of the text. */
+  readonly rows: readonly number[];
+  readonly promptAt: (weight: number) => WeightedPrompt;
+  readonly passes: readonly EncoderPass[];
+}
+
+let lastPlan: { readonly key: string; readonly plan: SweepPlan } | undefined;
+
+const planOf = memoised(
+  (text: PreparedText, fragment: number, options: PromptOptions, tokenizer: Tokenizer): SweepPlan => {
+    const promptAt = (weight: number) => withFragmentWeight(text, fragment, weight, options, tokenizer);
+    // Another weight of what is swept leaves the sweep as it is.
+    const rows = fragmentRows(text, fragment);
+    const weights = decisiveWeights(text, fragment, options);
+    const key = JSON.stringify([fragment, keyOfText(text, fragment), options, weights]);
+    if (lastPlan?.key === key) return lastPlan.plan;
+    const passes = sweepPasses(promptAt, weights, methodNames);
+    const plan = { fragment, rows, promptAt, passes };
+    lastPlan = { key, plan };
+    return plan;
+  },
+);
+
+/** The same for texts that differ in the weight of the fragment alone. */
+function keyOfText({ fragments, weighted: { chunks, batch = [] } }: PreparedText, fragment: number) {
+  const typed = fragments.map(({ kind, text, weight }, i) => [kind, text, i === fragment ? null : weight]);
+  const others = batch.map((text) => text.map(({ pass, perTokenWeights }) => `${passKey(pass)} ${perTokenWeights}`));
+  return [typed, chunks.map(({ pass }) => passKey(pass)), others];
+}
+
+/** The weights that need passes of their own: it is their order among the others that counts. */
+function decisiveWeights(text: PreparedText, fragment: number, { normalisation }: PromptOptions): readonly number[] {
+  // Normalised, the weights of the others move with it.
+  if (normalisation !== 'none') return [...sweptWeights, sweepable(text.fragments[fragment].weight)];
+  const [first, last] = [sweptWeights[0], sweptWeights[sweptWeights.length - 1]];
+  const others = text.chunks.flatMap(({ tokens }) =>
+    tokens.filter((token) => token.fragment !== fragment).map(({ weight }) => weight),
+  );
+  const ends = [...new Set([first, 0, 1, last, ...others])]
+    .filter((weight) => first <= weight && weight <= last)
+    .sort((a, b) => a - b);
+  return ends.flatMap((weight, i) => (i === 0 ? [weight] : [(ends[i - 1] + weight) / 2, weight]));
+}
+
+/** A weight within those that are swept. */
+export function sweepable(weight: number): number {
+  const [first, last] = [sweptWeights[0], sweptWeights[sweptWeights.length - 1]];
+  return weight >= first ? Math.min(weight, last) : first;
+}
+
+/** What is swept where nothing was chosen: the first fragment that weighs other than 1, else the first with tokens. */
+function firstFragment({ chunks }: PreparedText): number | null {
+  const tokens = chunks.flatMap((chunk) => chunk.tokens.filter(({ fragment }) => fragment !== null));
+  return (tokens.find(({ weight }) => weight !== 1) ?? tokens[0])?.fragment ?? null;
+}
+
+/** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded. */
+export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan | undefined {
+  const text = shownText(facts);
+  if (!text || facts.tokenizer.phase !== 'ready') return undefined;
+  const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
+  const swept = isThere ? fragment : firstFragment(text);
+  return swept === null ? undefined : planOf(text, swept, facts.options, facts.tokenizer.tokenizer);
+}
+
+/** A plan with what it takes. */
+export interface ReadySweep {
+  readonly plan: SweepPlan;
+  readonly zOf: ZOf;
+}
+
+const readySweep = memoised((plan: SweepPlan, zOf: ZOf): ReadySweep => ({ plan, zOf }));
+
+/** Undefined while not all that it takes is encoded. */
+export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySweep | undefined {
+  const zOf = plan && encodedZ(facts, plan.passes);
+  return zOf && readySweep(plan, zOf);
+}
+
+/** All methods at all weights. Takes some frames. */
+export const sweepOf = memoised(
+  ({ plan, zOf }: ReadySweep): Sweep => sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames),
+);
+
+/** The same at one weight: one of those, or that of the prompt. */
+export const sweepAt = memoised(
+  ({ plan, zOf }: ReadySweep, weight: number): Sweep => sweep(plan.promptAt, plan.rows, zOf, [weight], methodNames),
+);
+
+const typedOf = memoised(typedWithWeight);
+
+/** The prompt on show with this weight typed where the plan's is; null where that cannot be. */
+export function typedSwept(facts: Facts, plan: SweepPlan, weight: number): string | null {
+  const shown = prepared(facts, facts.side);
+  const chunk = shownChunk(facts);
+  if (!shown || !chunk || facts.tokenizer.phase !== 'ready') return null;
+  const { tokenizer } = facts.tokenizer;
+  return typedOf(shown, chunk.text, plan.fragment, weight, facts.options, tokenizer, facts.side);
+}

@@ -1,0 +1,346 @@
+import { type KeyboardEvent, memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
+import { tokenLabels } from '../../state/selectors.ts';
+import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/compareMethods.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import { weightings } from '../choices.ts';
+import { range } from '../heatmap.ts';
+import { brief } from '../numbers.ts';
+import { pointed, tokenAt, tokenOf, useMarks } from '../pointed.ts';
+import { useFacts } from '../useFacts.ts';
+import { useLast } from '../useLast.ts';
+import { Difference } from './Difference.tsx';
+import { Readings } from './Readings.tsx';
+import { Why } from './Why.tsx';
+
+/** Every method on the prompt on show. */
+export function Bench({ progress }: { progress: ReactNode }) {
+  const now = useFacts(shownBench);
+  // What is typed shows at once; this may come a frame later.
+  const bench = useLast(useDeferredValue(now));
+  return (
+    <>
+      <h3>Compare methods</h3>
+      <Readings />
+      {!now && progress}
+      {bench && <BenchTables bench={bench} stale={!now} />}
+    </>
+  );
+}
+
+/** A value of the table: what a method makes of a token. */
+interface Asked {
+  readonly method: MethodName;
+  /** Index of the token in the chunk on show. */
+  readonly token: number;
+}
+
+/** Rendered for what it shows alone: not for what is typed until that has come to it. */
+const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
+  const { chunk, text, zOf } = bench;
+  const { comparison, order } = comparisonOf(text, zOf);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const own = useFacts((s) => s.options.weighting);
+  const [pair, setPair] = useState<readonly [MethodName | null, MethodName | null]>([null, null]);
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const { tokens } = chunk.chunk;
+  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+  const byName = useMemo(() => new Map(comparison.methods.map((method) => [method.name, method])), [comparison]);
+  const first = pair[0] ?? own;
+  const second = pair[1] ?? order.find(({ name }) => name !== first)!.name;
+  const token = asked && Math.min(asked.token, tokens.length - 1);
+  const from = chunk.index * tokens.length;
+  const askFor = (method: MethodName) => {
+    const { distances, nonFiniteRows } = byName.get(method)!;
+    const here = Array.from(distances.subarray(from, from + tokens.length));
+    const wild = nonFiniteRows.find((row) => from <= row && row < from + tokens.length);
+    setAsked({ method, token: wild === undefined ? here.indexOf(Math.max(...here)) : wild - from });
+    requestAnimationFrame(() => document.getElementById('why-title')?.focus());
+  };
+  return (
+    <div className="bench-tables" aria-busy={stale} data-stale={stale || undefined}>
+      <Totals
+        byName={byName}
+        order={order}
+        rows={comparison.rows}
+        first={first}
+        second={second}
+        onPair={setPair}
+        onWhy={askFor}
+      />
+      <div className="bench-tokens">
+        <TokenValues
+          comparison={comparison}
+          order={order}
+          byName={byName}
+          from={from}
+          labels={labels}
+          kinds={tokens.map(({ kind }) => kind)}
+          weights={text.weighted.chunks[chunk.index].perTokenWeights}
+          asked={asked && token !== null ? { ...asked, token } : null}
+          onAsk={setAsked}
+        />
+        {asked && token !== null ? (
+          <Why method={asked.method} bench={bench} row={from + token} labels={labels} onClose={() => setAsked(null)} />
+        ) : (
+          <p className="help">
+            Choose a value, or a method’s “Why”, to see its formula with the numbers of this prompt in it.
+          </p>
+        )}
+      </div>
+      <Difference
+        first={byName.get(first)!}
+        second={byName.get(second)!}
+        d={comparison.d}
+        from={from}
+        labels={labels}
+        kinds={tokens.map(({ kind }) => kind)}
+      />
+    </div>
+  );
+});
+
+interface TotalsProps {
+  readonly byName: ReadonlyMap<MethodName, MethodComparison>;
+  readonly order: readonly MethodDisagreement[];
+  readonly rows: number;
+  readonly first: MethodName;
+  readonly second: MethodName;
+  onPair(pair: readonly [MethodName, MethodName]): void;
+  onWhy(method: MethodName): void;
+}
+
+function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsProps) {
+  const own = useFacts((s) => s.options.weighting);
+  return (
+    <div className="scrolling">
+      <table className="method-table numbers totals" aria-labelledby="totals-title">
+        <caption id="totals-title">Methods, those furthest from the others first</caption>
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col" title="The mean distance of its conditioning from those of the other methods">
+              From the others
+            </th>
+            <th scope="col" title="Frobenius norm of the change against the prompt without weights">
+              ‖Δ‖
+            </th>
+            <th scope="col" title="Cosine of each row to the same row without weights, averaged over all rows">
+              Cosine
+            </th>
+            <th scope="col" title="Norm of the conditioning over its norm without weights">
+              Norm ratio
+            </th>
+            <th scope="col">Rows changed</th>
+            <th scope="col" title="The difference map shows A − B">
+              A
+            </th>
+            <th scope="col" title="The difference map shows A − B">
+              B
+            </th>
+            <th scope="col">
+              <span className="visually-hidden">Formula</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {order.map(({ name, distance, nonFiniteRows }) => {
+            const { totals, changedRows } = byName.get(name)!;
+            const { name: title, help } = weightings[name];
+            return (
+              <tr key={name} data-own={name === own || undefined}>
+                <th scope="row" title={help}>
+                  {title}
+                  {name === own && <span className="muted"> (in use)</span>}
+                </th>
+                <td>{measured(distance)}</td>
+                <td>{measured(totals.distance)}</td>
+                <td>{fixed(totals.meanCosine)}</td>
+                <td>{fixed(totals.normRatio)}</td>
+                <td>
+                  {changedRows.length} of {rows}
+                  {nonFiniteRows > 0 && <span className="warning-text">, {nonFiniteRows} not finite</span>}
+                </td>
+                <td>
+                  <input
+                    type="radio"
+                    name="difference-a"
+                    aria-label={`A: ${title}`}
+                    checked={name === first}
+                    onChange={() => onPair([name, second])}
+                  />
+                </td>
+                <td>
+                  <input
+                    type="radio"
+                    name="difference-b"
+                    aria-label={`B: ${title}`}
+                    checked={name === second}
+                    onChange={() => onPair([first, name])}
+                  />
+                </td>
+                <td>
+                  <button type="button" className="small" aria-label={`Why: ${title}`} onClick={() => onWhy(name)}>
+                    Why
+                  </button>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const measures = {
+  distances: {
+    name: '‖Δ‖',
+    help: 'Distance of the row from the same row without weights. The bar is the distance.',
+    format: measured,
+    away: (value: number) => value,
+  },
+  cosines: {
+    name: 'Cosine',
+    help: 'Cosine to the same row without weights. The bar is what is missing to 1.',
+    format: fixed,
+    away: (value: number) => 1 - value,
+  },
+  normRatios: {
+    name: 'Norm ratio',
+    help: 'Norm of the row over its norm without weights. The bar is how far it is from 1.',
+    format: fixed,
+    away: (value: number) => Math.abs(value - 1),
+  },
+} as const;
+type Measure = keyof typeof measures;
+
+interface TokenValuesProps {
+  readonly comparison: Comparison;
+  readonly order: readonly MethodDisagreement[];
+  readonly byName: ReadonlyMap<MethodName, MethodComparison>;
+  /** The first row of the chunk on show. */
+  readonly from: number;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+  /** [L] */
+  readonly weights: Float64Array;
+  readonly asked: Asked | null;
+  onAsk(asked: Asked): void;
+}
+
+function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk }: TokenValuesProps) {
+  const [measure, setMeasure] = useState<Measure>('distances');
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  useMarks(body, 'query');
+  const { help, format, away } = measures[measure];
+  const shown = range(kinds.length).filter((token) => expanded || kinds[token] !== 'pad' || token === asked?.token);
+  const pads = kinds.filter((kind) => kind === 'pad').length;
+  const all = order.map(({ name }) => byName.get(name)!);
+  const valueAt = (method: MethodComparison, token: number) => method[measure][from + token];
+  const most = Math.max(
+    ...all.flatMap((method) => shown.map((token) => away(valueAt(method, token))).filter(Number.isFinite)),
+  );
+  const isTarget = (method: MethodName, token: number) =>
+    asked ? asked.method === method && asked.token === token : method === order[0].name && token === shown[0];
+  return (
+    <div className="token-values">
+      <fieldset className="segmented">
+        <legend>Each token’s</legend>
+        {(Object.keys(measures) as Measure[]).map((name) => (
+          <label key={name}>
+            <input type="radio" name="measure" checked={measure === name} onChange={() => setMeasure(name)} />
+            <span>{measures[name].name}</span>
+          </label>
+        ))}
+      </fieldset>
+      <p className="help">{help}</p>
+      <div className="scrolling">
+        <table
+          className="method-table numbers values"
+          aria-label={`${measures[measure].name} of each token by each method`}
+        >
+          <thead>
+            <tr>
+              <th scope="col">Token</th>
+              <th scope="col">Weight</th>
+              {all.map(({ name }) => (
+                <th key={name} scope="col" title={weightings[name].help}>
+                  {/* Room to break a long word. */}
+                  {weightings[name].name.replace('_', '_\u200b')}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody
+            ref={body}
+            onPointerOver={(event) => {
+              const token = tokenOf(event.target);
+              pointed.over(token === null ? null : tokenAt(token));
+            }}
+            onPointerLeave={() => pointed.over(null)}
+            onKeyDown={moveAmongCells}
+          >
+            {shown.map((token) => (
+              <tr key={token} data-token={token}>
+                <th scope="row" title={String(token)}>
+                  {labels[token]}
+                </th>
+                <td>{brief(weights[token])}</td>
+                {all.map((method) => {
+                  const value = valueAt(method, token);
+                  const share = most > 0 ? away(value) / most : 0;
+                  return (
+                    <td key={method.name}>
+                      <button
+                        type="button"
+                        className="cell"
+                        tabIndex={isTarget(method.name, token) ? 0 : -1}
+                        aria-pressed={asked?.method === method.name && asked.token === token}
+                        title={`Why: ${weightings[method.name].name}, “${labels[token]}”`}
+                        onClick={() => onAsk({ method: method.name, token })}
+                        onFocus={() => pointed.rest(tokenAt(token))}
+                        onBlur={() => pointed.rest(null)}
+                      >
+                        <i style={{ width: `${Number.isFinite(share) ? Math.max(0, share) * 100 : 0}%` }} />
+                        <span>{format(value)}</span>
+                      </button>
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {pads > 0 && (
+        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
+          {expanded ? 'Without PAD' : `${pads} PAD rows`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The arrow keys, among the buttons of a table. */
+function moveAmongCells(event: KeyboardEvent<HTMLElement>): void {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (!step || !(event.target instanceof HTMLButtonElement)) return;
+  event.preventDefault();
+  const rows = Array.from(event.currentTarget.querySelectorAll('tr'), (row) => [...row.querySelectorAll('button')]);
+  const row = rows.findIndex((buttons) => buttons.includes(event.target as HTMLButtonElement));
+  const column = rows[row].indexOf(event.target);
+  rows[row + step[0]]?.[column + step[1]]?.focus();
+}
+
+function measured(value: number): string {
+  return Number.isFinite(value) ? (value === 0 ? '0' : value.toPrecision(4)) : notFinite;
+}
+
+function fixed(value: number): string {
+  if (!Number.isFinite(value)) return notFinite;
+  return Math.abs(value) < 1000 ? value.toFixed(4) : value.toPrecision(4);
+}
+
+const notFinite = '–';

@@ -1,0 +1,139 @@
+import { useMemo, useRef, useState } from 'react';
+import { differenceMap, type MethodComparison } from '../../weighting/compareMethods.ts';
+import { weightings } from '../choices.ts';
+import { signedScale } from '../color.ts';
+import { reach } from '../embeddingMaps.ts';
+import { Heatmap } from '../Heatmap.tsx';
+import { heatmapPixels, range } from '../heatmap.ts';
+import { Legend } from '../Legend.tsx';
+import { brief, exact } from '../numbers.ts';
+import { pointed, tokenAt, tokenOf, useMarks, usePointed } from '../pointed.ts';
+import { useDark } from '../useFacts.ts';
+
+interface DifferenceProps {
+  readonly first: MethodComparison;
+  readonly second: MethodComparison;
+  readonly d: number;
+  /** The first row of the chunk on show. */
+  readonly from: number;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+/** One method's rows minus another's, of the chunk on show. */
+export function Difference({ first, second, d, from, labels, kinds }: DifferenceProps) {
+  const dark = useDark();
+  const rows = kinds.length;
+  const [a, b] = [weightings[first.name].name, weightings[second.name].name];
+  const map = useMemo(() => {
+    const chunkOf = ({ conditioning }: MethodComparison) => conditioning.subarray(from * d, (from + rows) * d);
+    return differenceMap(chunkOf(first), chunkOf(second), d);
+  }, [first, second, d, from, rows]);
+  const { pixels, scale, largest } = useMemo(() => {
+    const finite = map.difference.filter(Number.isFinite);
+    const { reach: most, largest } = finite.length > 0 ? reach(finite) : { reach: 0, largest: 0 };
+    const scale = signedScale(most || largest, dark, true);
+    const pixels = heatmapPixels({ values: map.difference, stride: d, rows: range(rows), columns: range(d), scale });
+    return { pixels, scale, largest };
+  }, [map, d, rows, dark]);
+  const title = `${a} − ${b}`;
+  return (
+    <div className="difference">
+      <figure>
+        <figcaption>
+          <b>{title}</b>
+          <span className="muted">
+            A − B: {rows} tokens × {d} dimensions, largest magnitude {largest.toPrecision(3)}
+          </span>
+        </figcaption>
+        <Heatmap
+          pixels={pixels}
+          rows={rows}
+          columns={d}
+          name={title}
+          summary={`${title}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+          cellOf={({ query, dimension }) => ({ row: query, column: dimension })}
+          pointedOf={(row, column) => ({ query: row, key: row, dimension: column })}
+        />
+        <Legend title="Value" scale={scale} />
+        {largest === 0 && map.nonFiniteRows.length === 0 && (
+          <p className="help">The two make the same of this prompt, to the last bit.</p>
+        )}
+        <Readout difference={map.difference} d={d} labels={labels} />
+      </figure>
+      <RowNorms distances={map.distances} labels={labels} kinds={kinds} />
+    </div>
+  );
+}
+
+interface ReadoutProps {
+  readonly difference: Float32Array;
+  readonly d: number;
+  readonly labels: readonly string[];
+}
+
+function Readout({ difference, d, labels }: ReadoutProps) {
+  const { query, dimension } = usePointed();
+  if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
+  return (
+    <p className="readout">
+      Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
+      <b>{exact(difference[query * d + dimension])}</b>
+    </p>
+  );
+}
+
+interface RowNormsProps {
+  readonly distances: Float64Array;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+function RowNorms({ distances, labels, kinds }: RowNormsProps) {
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  useMarks(body, 'query');
+  const most = Math.max(...distances.filter(Number.isFinite));
+  const shown = range(kinds.length).filter((token) => expanded || kinds[token] !== 'pad');
+  const pads = kinds.length - range(kinds.length).filter((token) => kinds[token] !== 'pad').length;
+  return (
+    <div className="norms">
+      <table aria-labelledby="difference-norms">
+        <caption id="difference-norms">Norm of each row, ‖A − B‖</caption>
+        <thead>
+          <tr>
+            <th scope="col">Token</th>
+            <th scope="col">Norm</th>
+          </tr>
+        </thead>
+        <tbody
+          ref={body}
+          onPointerOver={(event) => {
+            const token = tokenOf(event.target);
+            pointed.over(token === null ? null : tokenAt(token));
+          }}
+          onPointerLeave={() => pointed.over(null)}
+        >
+          {shown.map((token) => (
+            <tr key={token} data-token={token}>
+              <th scope="row" title={String(token)}>
+                {labels[token]}
+              </th>
+              <td>
+                <span className="bar-cell">
+                  <i style={{ width: `${most > 0 && distances[token] >= 0 ? (distances[token] / most) * 100 : 0}%` }} />
+                  <span>{Number.isNaN(distances[token]) ? 'not finite' : brief(distances[token])}</span>
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {pads > 0 && (
+        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
+          {expanded ? 'Without PAD' : `${pads} PAD rows`}
+        </button>
+      )}
+    </div>
+  );
+}

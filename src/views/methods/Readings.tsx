@@ -1,0 +1,81 @@
+import type { ReadingDifference } from '../../prompt/readings.ts';
+import { programs } from '../../prompt/syntax.ts';
+import { type Reading, shownReadings } from '../../state/methodBench.ts';
+import { prepared } from '../../state/selectors.ts';
+import { brief } from '../numbers.ts';
+import { useFacts } from '../useFacts.ts';
+
+/** How many differences or weights are named. */
+const mostNamed = 6;
+
+/** Which weights were read, what the other languages would have read, and what to type there for the same weights. */
+export function Readings() {
+  const readings = useFacts(shownReadings);
+  const shown = useFacts((s) => prepared(s, s.side));
+  const syntax = useFacts((s) => s.options.syntax);
+  if (!readings || !shown) return null;
+  const weighted = shown.texts.flatMap(({ fragments }) =>
+    fragments.filter(({ kind, text, weight }) => kind === 'text' && weight !== 1 && text.trim() !== ''),
+  );
+  const read = weighted.map(({ text, weight }) => `${quoted(text.trim())} ${brief(weight)}`);
+  return (
+    <div className="scrolling">
+      <table className="method-table readings">
+        <caption>
+          The prompt is read as {programs[syntax]}’s, and every method weighs by the weights read there, so that the
+          methods are compared and not the languages.
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Language</th>
+            <th scope="col">Reads</th>
+            <th scope="col">To type for the weights compared</th>
+          </tr>
+        </thead>
+        <tbody>
+          {readings.map((reading) => (
+            <tr key={reading.syntax} data-own={reading.converted === null || undefined}>
+              <th scope="row">{programs[reading.syntax]}</th>
+              <td>
+                {reading.converted
+                  ? named(reading.differences.map(differenceText), 'the same')
+                  : named(read, 'no weight but 1')}
+              </td>
+              <td>
+                <Converted reading={reading} source={shown.source} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Converted({ reading: { converted }, source }: { reading: Reading; source: string }) {
+  if (!converted) return <span className="muted">as typed</span>;
+  if (!converted.isSame)
+    return (
+      <>
+        <code>{converted.text}</code> <span className="muted">(comes close; not all can be said there)</span>
+      </>
+    );
+  return converted.text === source ? <span className="muted">as typed</span> : <code>{converted.text}</code>;
+}
+
+function differenceText({ text, here, there }: ReadingDifference): string {
+  if (there === null) return `${quoted(text)} not as text`;
+  if (here === null) return `${quoted(text)} as text${there === 1 ? '' : `, ${brief(there)}`}`;
+  return `${quoted(text)} ${brief(there)} instead of ${brief(here)}`;
+}
+
+/** The beginning and the end of what is long. */
+function quoted(text: string): string {
+  return `“${text.length > 40 ? `${text.slice(0, 24)} … ${text.slice(-12)}` : text}”`;
+}
+
+function named(all: readonly string[], otherwise: string): string {
+  if (all.length === 0) return otherwise;
+  const more = all.length - mostNamed;
+  return [...all.slice(0, mostNamed), ...(more > 0 ? [`${more} more`] : [])].join('; ');
+}

@@ -1,0 +1,371 @@
+import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import {
+  type ReadySweep,
+  type SweepPlan,
+  shownSweep,
+  shownText,
+  sweepAt,
+  sweepable,
+  sweepOf,
+  sweptWeights,
+  typedSwept,
+} from '../../state/methodBench.ts';
+import { shownChunk, tokenLabels } from '../../state/selectors.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import { type MeanRatios, type MethodSweep, meanBand } from '../../weighting/sweep.ts';
+import { weightings } from '../choices.ts';
+import { brief } from '../numbers.ts';
+import { pointed, tokenAt, tokenOf, useMarks } from '../pointed.ts';
+import { useFacts } from '../useFacts.ts';
+import { useLast } from '../useLast.ts';
+import { CurveChart } from './CurveChart.tsx';
+import { domainOf } from './curves.ts';
+import { lineOf } from './lines.ts';
+
+interface WeightSweepProps {
+  /** Of the text on show; undefined where it is empty. */
+  readonly plan: SweepPlan | undefined;
+  readonly progress: ReactNode;
+  onChoose(fragment: number): void;
+}
+
+/** One weight of the prompt on show from −1 to 3, by every method. */
+export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
+  const now = useFacts((s) => shownSweep(s, plan));
+  const ready = useLast(useDeferredValue(now));
+  const text = useFacts(shownText);
+  const [moved, setMoved] = useState<{ readonly fragment: number; readonly weight: number } | null>(null);
+  if (!plan || !text)
+    return (
+      <>
+        <h3>Weight sweep</h3>
+        <p className="muted">Type a prompt to sweep a weight of it.</p>
+      </>
+    );
+  const own = text.fragments[plan.fragment].weight;
+  const weight = moved?.fragment === plan.fragment ? moved.weight : sweepable(own);
+  const setWeight = (weight: number) => setMoved({ fragment: plan.fragment, weight });
+  return (
+    <>
+      <h3>Weight sweep</h3>
+      <Spans plan={plan} onChoose={onChoose} />
+      <div className="slider sweep-slider">
+        <label htmlFor="sweep-weight">Weight</label>
+        <input
+          id="sweep-weight"
+          type="range"
+          min={sweptWeights[0]}
+          max={sweptWeights[sweptWeights.length - 1]}
+          step={0.05}
+          value={weight}
+          onChange={(event) => setWeight(event.target.valueAsNumber)}
+        />
+        <output htmlFor="sweep-weight" aria-live="off" role="presentation">
+          {signed(weight)}
+        </output>
+        <div className="sweep-actions">
+          <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
+            Back to {signed(own)}
+          </button>
+          <Write
+            plan={plan}
+            weight={weight}
+            swept={text.fragments[plan.fragment].text.trim()}
+            onWritten={() => setMoved(null)}
+          />
+        </div>
+      </div>
+      {!now && progress}
+      {ready && <Sweeps ready={ready} stale={!now} weight={weight} own={own} onWeight={setWeight} />}
+    </>
+  );
+}
+
+interface WriteProps {
+  readonly plan: SweepPlan;
+  readonly weight: number;
+  /** The swept text. */
+  readonly swept: string;
+  onWritten(): void;
+}
+
+/** Types the weight under the slider where that of the swept text stands. */
+function Write({ plan, weight, swept, onWritten }: WriteProps) {
+  const typed = useFacts((s) => typedSwept(s, plan, weight));
+  const isThere = useFacts((s) => s.prompts[s.side] === typed);
+  const side = useFacts((s) => s.side);
+  const prompts = useFacts((s) => s.prompts);
+  const replace = useFacts((s) => s.replace);
+  return (
+    <button
+      type="button"
+      className="small"
+      disabled={typed === null || isThere}
+      title={
+        typed === null
+          ? 'This text has no number of its own to change, or the prompt would be read otherwise than meant.'
+          : undefined
+      }
+      onClick={() => {
+        if (typed === null) return;
+        replace({ prompts: { ...prompts, [side]: typed } }, `“${swept}” now weighs ${signed(weight)}.`);
+        onWritten();
+      }}
+    >
+      Write {signed(weight)} into the prompt
+    </button>
+  );
+}
+
+/** The text's fragments in the chunk on show, to choose the one that is swept. */
+function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number): void }) {
+  const chunk = useFacts(shownChunk);
+  const text = useFacts(shownText);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const frame = useRef<HTMLFieldSetElement>(null);
+  useMarks(frame);
+  if (!chunk || !text || !tokenizer) return null;
+  const { tokens } = chunk.chunk;
+  const labels = tokenLabels(tokens, tokenizer);
+  const fragments = [...new Set(tokens.flatMap(({ fragment }) => fragment ?? []))];
+  const own = text.fragments[plan.fragment];
+  return (
+    <>
+      <fieldset
+        className="spans"
+        ref={frame}
+        onPointerOver={(event) => {
+          const token = tokenOf(event.target);
+          pointed.over(token === null ? null : tokenAt(token));
+        }}
+        onPointerLeave={() => pointed.over(null)}
+      >
+        <legend>Text of one weight: choose which is swept</legend>
+        {fragments.map((fragment) => (
+          <label key={fragment}>
+            <input
+              type="radio"
+              name="span"
+              checked={fragment === plan.fragment}
+              aria-label={`${text.fragments[fragment].text.trim()}, weight ${brief(text.fragments[fragment].weight)}`}
+              onChange={() => onChoose(fragment)}
+            />
+            {tokens.map((token, i) =>
+              token.fragment === fragment ? (
+                <span key={i} data-token={i}>
+                  {labels[i]}
+                </span>
+              ) : null,
+            )}
+          </label>
+        ))}
+      </fieldset>
+      {own.weight === 1 && (
+        <p className="help">
+          To sweep some of these words alone, put them in brackets in the prompt: what weighs the same is swept
+          together.
+        </p>
+      )}
+    </>
+  );
+}
+
+interface SweepsProps {
+  readonly ready: ReadySweep;
+  readonly stale: boolean;
+  readonly weight: number;
+  readonly own: number;
+  onWeight(weight: number): void;
+}
+
+function Sweeps({ ready, stale, weight, own, onWeight }: SweepsProps) {
+  const shown = useFacts(shownChunk);
+  const swept = sweepOf(ready);
+  const [hidden, setHidden] = useState<ReadonlySet<MethodName>>(new Set());
+  const index = shown?.index ?? 0;
+  const charts = useMemo(() => chartsOf(swept.methods, swept.unweightedNorm, hidden, index), [swept, hidden, index]);
+  const toggle = (name: MethodName) => {
+    const changed = new Set(hidden);
+    if (!changed.delete(name)) changed.add(name);
+    setHidden(changed);
+  };
+  return (
+    <div className="sweeps" aria-busy={stale} data-stale={stale || undefined}>
+      <div className="charts">
+        {charts.map(({ title, ...chart }) => (
+          <CurveChart
+            key={title}
+            title={title}
+            summary={`${title} by weight from −1 to 3, a curve for each method. The table below has the values at the weight chosen.`}
+            weights={swept.weights}
+            {...chart}
+            weight={weight}
+            own={own}
+            onWeight={onWeight}
+          />
+        ))}
+      </div>
+      <p className="help">
+        Of the rows of the swept text, averaged. The solid line is the slider, the dotted one the weight in the prompt;
+        drag in a picture to move the slider. Numbers at the curves are those of the table.
+      </p>
+      <MeanNotes methods={swept.methods} index={index} />
+      <Values ready={ready} weight={weight} index={index} hidden={hidden} onToggle={toggle} />
+    </div>
+  );
+}
+
+/** The ratios of the chunk on show, else of the first that the text has a part in. */
+function meansOf({ means }: MethodSweep, index: number): MeanRatios | undefined {
+  return means.find(({ chunk }) => chunk === null || chunk === index) ?? means[0];
+}
+
+function chartsOf(
+  methods: readonly MethodSweep[],
+  unweightedNorm: number,
+  hidden: ReadonlySet<MethodName>,
+  index: number,
+) {
+  const visible = methods.filter(({ name }) => !hidden.has(name));
+  const restoring = visible.flatMap((method) => {
+    const means = meansOf(method, index);
+    return means ? [{ method, means }] : [];
+  });
+  const breaks = restoring.flatMap(({ means }) => means.meanRoot ?? []);
+  // Of those that share a mean one is enough.
+  const bands = [...new Map(restoring.map(({ means }) => [means.meanRoot, means])).values()].flatMap(
+    (means) => meanBand(means, sweptWeights) ?? [],
+  );
+  const wild = (values: (method: MethodSweep) => Float64Array) => restoring.map(({ method }) => values(method));
+  const tame = (values: (method: MethodSweep) => Float64Array) =>
+    visible.filter((method) => method.means.length === 0).map(values);
+  const normsOf = ({ norms }: MethodSweep) => norms;
+  const cosinesOf = ({ cosines }: MethodSweep) => cosines;
+  return [
+    {
+      title: 'Norm',
+      curves: visible.map((method) => ({ name: method.name, values: method.norms })),
+      domain: domainOf(tame(normsOf), wild(normsOf), [0, 3 * unweightedNorm]),
+      breaks,
+      bands,
+    },
+    {
+      title: 'Cosine to unweighted',
+      curves: visible.map((method) => ({ name: method.name, values: method.cosines })),
+      domain: domainOf([...tame(cosinesOf), ...wild(cosinesOf)], [], [0.9, 1]),
+      breaks,
+      bands,
+    },
+    {
+      title: 'Mean ratio',
+      curves: restoring.map(({ method, means }) => ({ name: method.name, values: means.ratios })),
+      domain: domainOf(
+        [],
+        restoring.map(({ means }) => means.ratios),
+        [0.9, 1.1, ...(breaks.some((root) => sweepable(root) === root) ? [-4, 6] : [])],
+      ),
+      breaks,
+      bands,
+    },
+  ] as const;
+}
+
+/** Where the mean of w·z comes near 0, and what those who divide by it do there. */
+function MeanNotes({ methods, index }: { methods: readonly MethodSweep[]; index: number }) {
+  const found = methods.flatMap((method) => {
+    const means = meansOf(method, index);
+    return means ? [{ name: weightings[method.name].name, means }] : [];
+  });
+  const roots = [...new Set(found.map(({ means }) => means.meanRoot))];
+  return roots.map((root) => {
+    const same = found.filter(({ means }) => means.meanRoot === root);
+    const [{ means }] = same;
+    const band = meanBand(means, sweptWeights);
+    const over = means.chunk === null ? 'all chunks' : 'the chunk';
+    const who = <b>{same.map(({ name }) => name).join(' and ')}</b>;
+    const divides = `${same.length > 1 ? 'divide' : 'divides'} by the mean of w·z over ${over}`;
+    if (root === null || !band)
+      return (
+        <p key={root} className="help">
+          {who} {divides}, on which this weight has no effect.
+        </p>
+      );
+    if (sweepable(band.from) >= sweepable(band.to))
+      return (
+        <p key={root} className="help">
+          {who} {divides}. It would be 0 at a weight of {signed(root)}, far from those here.
+        </p>
+      );
+    return (
+      <p key={root} className="warning">
+        {who} {divides}, which is 0 at a weight of {signed(root)}. In the marked band, from {signed(band.from)} to{' '}
+        {signed(band.to)}, every row of {over} grows more than tenfold, unweighted tokens and PAD too; at {signed(root)}{' '}
+        it has no bounds, and there all rows change their sign.
+      </p>
+    );
+  });
+}
+
+interface ValuesProps {
+  readonly ready: ReadySweep;
+  readonly weight: number;
+  readonly index: number;
+  readonly hidden: ReadonlySet<MethodName>;
+  onToggle(name: MethodName): void;
+}
+
+/** The legend of the curves, with their values at the slider. */
+function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
+  const { methods } = sweepAt(ready, weight);
+  return (
+    <div className="scrolling">
+      <table className="method-table numbers" aria-label={`Every method at a weight of ${signed(weight)}`}>
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col">Norm</th>
+            <th scope="col">Cosine</th>
+            <th scope="col">Mean ratio</th>
+          </tr>
+        </thead>
+        <tbody>
+          {methods.map((method) => {
+            const { name, norms, cosines } = method;
+            const { number, colour, dash } = lineOf(name);
+            const ratio = meansOf(method, index)?.ratios[0];
+            return (
+              <tr key={name}>
+                <th scope="row" title={weightings[name].help}>
+                  <label className="line-name">
+                    <input
+                      type="checkbox"
+                      aria-label={`Show ${weightings[name].name}`}
+                      checked={!hidden.has(name)}
+                      onChange={() => onToggle(name)}
+                    />
+                    <b style={{ color: colour }}>{number}</b>
+                    <svg width="30" height="8" aria-hidden="true">
+                      <line className="curve" x2="30" y1="4" y2="4" style={{ stroke: colour }} strokeDasharray={dash} />
+                    </svg>
+                    {weightings[name].name}
+                  </label>
+                </th>
+                <td>{finite(norms[0], (value) => value.toPrecision(4))}</td>
+                <td>{finite(cosines[0], (value) => value.toFixed(4))}</td>
+                <td>{ratio === undefined ? '' : finite(ratio, (value) => value.toPrecision(4))}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function finite(value: number, format: (value: number) => string): string {
+  return Number.isFinite(value) ? format(value) : '–';
+}
+
+function signed(value: number): string {
+  return brief(value).replace('-', '−');
+}

@@ -1,0 +1,107 @@
+import { useMemo } from 'react';
+import type { Bench } from '../../state/methodBench.ts';
+import { explainRow } from '../../weighting/explain.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import { weightings } from '../choices.ts';
+import { brief, exact } from '../numbers.ts';
+
+/** Tokens named of what a part goes without. */
+const mostNamed = 8;
+
+interface WhyProps {
+  readonly method: MethodName;
+  readonly bench: Bench;
+  /** Among those of all chunks. */
+  readonly row: number;
+  /** Of the chunk on show. */
+  readonly labels: readonly string[];
+  onClose(): void;
+}
+
+/** A method's formula for one row, with the numbers of the prompt in it. */
+export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyProps) {
+  const { formula, filled, source, terms, parts } = useMemo(
+    () => explainRow(method, text.weighted, row, zOf),
+    [method, text, row, zOf],
+  );
+  const L = labels.length;
+  const from = Math.floor(row / L) * L;
+  const { name, help } = weightings[method];
+  const named = (rows: readonly number[]) => {
+    const here = rows.filter((other) => from <= other && other < from + L).map((other) => labels[other - from]);
+    const more = rows.length - Math.min(here.length, mostNamed);
+    return [...here.slice(0, mostNamed), ...(more > 0 ? [`${more} more`] : [])].join(' ');
+  };
+  // Levels have shares alone.
+  const hasFactors = parts.some(({ factor, share }) => factor !== share);
+  const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  return (
+    <section className="why" aria-labelledby="why-title">
+      <header>
+        <h4 id="why-title" tabIndex={-1}>
+          Why: {name}, token {row - from} “{labels[row - from]}”
+        </h4>
+        <button type="button" className="small" onClick={onClose}>
+          Close
+        </button>
+      </header>
+      <p className="formula">{formula}</p>
+      {filled !== formula && <p className="formula filled">{filled}</p>}
+      <table className="method-table">
+        <caption className="visually-hidden">Quantities of the formula</caption>
+        <tbody>
+          {terms.map(({ symbol, meaning, value }) => (
+            <tr key={symbol}>
+              <th scope="row">{symbol}</th>
+              <td className="number">{exact(value)}</td>
+              <td className="muted">{meaning}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {parts.length > 1 && (
+        <table className="method-table">
+          <caption>What is summed</caption>
+          <thead>
+            <tr>
+              <th scope="col">Part</th>
+              {hasFactors && (
+                <th scope="col" className="number">
+                  λ
+                </th>
+              )}
+              <th scope="col" className="number">
+                Share
+              </th>
+              <th scope="col" className="number">
+                ‖row‖
+              </th>
+              <th scope="col">What it is</th>
+            </tr>
+          </thead>
+          <tbody>
+            {parts.map(({ symbol, meaning, factor, share, without, values }) => (
+              <tr key={symbol}>
+                <th scope="row">{symbol}</th>
+                {hasFactors && <td className="number">{brief(factor)}</td>}
+                <td className="number">{share.toFixed(4)}</td>
+                <td className="number">{norm(values).toPrecision(4)}</td>
+                <td className="muted">
+                  {meaning}
+                  {without.length > 0 && (
+                    <>
+                      : <span className="mono">{named(without)}</span>
+                    </>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <p className="help">
+        {help} <span className="muted">Source: {source}.</span>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { maskModes } from '../clip/masks.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { fragmentRows, typedWithWeight, withFragmentWeight } from './fragmentWeight.ts';
+import { defaultOptions, type PromptOptions, preparePrompt } from './pipeline.ts';
+import { tokenizer } from './testing/prompts.ts';
+
+test.each(syntaxes)('%s: another weight of a fragment is that weight typed', (syntax) => {
+  const typed = (weight: number, before: string) => {
+    const weighted = syntax === 'compel' ? `(red cat)${weight}` : `(red cat:${weight})`;
+    return `${before}${weighted}, dog`;
+  };
+  const anyOptions = fc.record({
+    mask: fc.constantFrom(...maskModes),
+    split: fc.constantFrom('cut', 'PHRASES'),
+    weighting: fc.constantFrom('original', 'comfy'),
+    normalisation: fc.constantFrom('none', 'mean', 'length+mean'),
+    comfyUnit: fc.constantFrom('segments', 'words'),
+  });
+  const weight = fc.constantFrom(0, 0.25, 0.75, 1.5, 3);
+  const before = fc.constantFrom('a ', `${'cat, '.repeat(36)}a `);
+  fc.assert(
+    fc.property(weight, weight, before, anyOptions, (was, is, text, some) => {
+      const options: PromptOptions = { ...defaultOptions, ...(some as Partial<PromptOptions>), syntax };
+      const [shown] = preparePrompt(typed(was, text), options, tokenizer).texts;
+      const fragment = shown.fragments.findIndex(({ weight }) => weight === was);
+      expect(fragmentRows(shown, fragment)).not.toHaveLength(0);
+      const [expected] = preparePrompt(typed(is, text), options, tokenizer).texts;
+      expect(withFragmentWeight(shown, fragment, is, options, tokenizer)).toEqual(expected.weighted);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test.each<[Syntax, string, string, number, string | null]>([
+  ['a1111', 'a (red:1.3) car', 'red', 0.55, 'a (red:0.55) car'],
+  ['a1111', 'a (red:1.3) car', 'red', -0.5, 'a (red:-0.5) car'],
+  ['a1111', '((cat:1.3)) dog', 'cat', 2.2, '((cat:2)) dog'],
+  // Nothing of its own weighs it; the number weighs other words too.
+  ['a1111', '((cat)) dog', 'cat', 2, null],
+  ['a1111', 'a red car', 'a red car', 2, null],
+  ['a1111', '(a (red) car:1.3)', 'red', 2, null],
+  ['a1111', 'cat AND (dog:1.2) :2', 'dog', 1.5, 'cat AND (dog:1.5) :2'],
+  ['comfy', '((cat:1.3)) dog', 'cat', 2, '((cat:2)) dog'],
+  ['compel', 'a (red)1.3 car', 'red', 0.55, 'a (red)0.55 car'],
+  ['compel', 'a red++ car', 'red', 2, null],
+  // Compel has no weights below 0.
+  ['compel', 'a (red)1.3 car', 'red', -1, null],
+])('%s: %s with %s at %s', (syntax, source, swept, weight, expected) => {
+  const options = { ...defaultOptions, syntax };
+  const prepared = preparePrompt(source, options, tokenizer);
+  const text = prepared.texts.findIndex(({ fragments }) => fragments.some((one) => one.text.trim() === swept));
+  const fragment = prepared.texts[text].fragments.findIndex((one) => one.text.trim() === swept);
+  expect(typedWithWeight(prepared, text, fragment, weight, options, tokenizer)).toBe(expected);
+});
