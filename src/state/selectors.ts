@@ -18,7 +18,7 @@ import type { EncodeStats, ModelInfo } from '../worker/messages.ts';
 import { type Facts, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
-function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
+export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
   let last: { args: A; result: R } | undefined;
   return (...args) => {
     if (!last || args.some((arg, i) => !Object.is(arg, last?.args[i]))) last = { args, result: derive(...args) };
