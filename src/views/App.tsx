@@ -4,6 +4,7 @@ import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { LazyExport } from './LazyExport.tsx';
 import { LazyVocabulary } from './LazyVocabulary.tsx';
 import { Masks } from './Masks.tsx';
 import { Notices } from './Notices.tsx';
@@ -50,6 +51,7 @@ function Header() {
         <a href="#masks">Masks</a>
         <a href="#embeddings">Embeddings</a>
         <a href="#vocabulary">Vocabulary</a>
+        <a href="#export">Export</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -79,6 +81,7 @@ function Pictures() {
       <Masks />
       <Embeddings weighted={useLast(weighted)} stale={!weighted} />
       <LazyVocabulary />
+      <LazyExport />
     </div>
   );
 }

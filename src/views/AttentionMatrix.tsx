@@ -4,7 +4,6 @@ import type { ShownMap } from './attentionMaps.ts';
 import type { ColourScale } from './color.ts';
 import { Heatmap, tokenCells } from './Heatmap.tsx';
 import { heatmapPixels } from './heatmap.ts';
-import { Legend } from './Legend.tsx';
 import { useMarks } from './pointed.ts';
 import { TokenLabels } from './TokenLabels.tsx';
 import { useWidth } from './useWidth.ts';
@@ -28,6 +27,7 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
   );
   const cells = useMemo(() => tokenCells(shown, shown), [shown]);
   const n = shown.length;
+  const named = shown.map((token) => labels[token]);
   const dense = width / n < labelledCell || undefined;
   const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
 
@@ -41,11 +41,20 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
         <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
         <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
         <div ref={picture}>
-          <Heatmap pixels={pixels} rows={n} columns={n} name={title} summary={summary} {...cells} />
+          <Heatmap
+            pixels={pixels}
+            rows={n}
+            columns={n}
+            name={title}
+            summary={summary}
+            axes={{ rows: 'query', columns: 'key' }}
+            labels={{ rows: named, columns: named }}
+            legend={{ title: 'Probability', scale, masked: true }}
+            {...cells}
+          />
         </div>
       </div>
       <AttentionReadout {...props} />
-      <Legend title="Probability" scale={scale} masked />
     </>
   );
 }
