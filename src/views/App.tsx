@@ -1,4 +1,3 @@
-import { useState } from 'react';
 import { type Theme, themes } from '../state/facts.ts';
 import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
@@ -11,6 +10,7 @@ import { Notices } from './Notices.tsx';
 import { Prompts } from './Prompts.tsx';
 import { TokenTable } from './TokenTable.tsx';
 import { useFacts } from './useFacts.ts';
+import { useLast } from './useLast.ts';
 
 export function App() {
   return (
@@ -84,11 +84,4 @@ function Pictures() {
       <LazyExport />
     </div>
   );
-}
-
-/** While a new prompt is encoded, the last one stays on show, dimmed. */
-function useLast<T>(now: T | undefined): T | undefined {
-  const [last, setLast] = useState(now);
-  if (now && now !== last) setLast(now);
-  return now ?? last;
 }

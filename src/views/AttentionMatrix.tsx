@@ -15,10 +15,9 @@ const largestCell = 52;
 /** One head, enlarged: rows are queries, columns keys. */
 export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
   const { map, mask, L, shown, labels, title, scale } = props;
-  const picture = useRef<HTMLDivElement>(null);
   const rowLabels = useRef<HTMLOListElement>(null);
   const columnLabels = useRef<HTMLOListElement>(null);
-  const width = useWidth(picture);
+  const width = useWidth(columnLabels);
   useMarks(rowLabels, 'query');
   useMarks(columnLabels, 'key');
   const pixels = useMemo(
@@ -40,19 +39,17 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
         </span>
         <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
         <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
-        <div ref={picture}>
-          <Heatmap
-            pixels={pixels}
-            rows={n}
-            columns={n}
-            name={title}
-            summary={summary}
-            axes={{ rows: 'query', columns: 'key' }}
-            labels={{ rows: named, columns: named }}
-            legend={{ title: 'Probability', scale, masked: true }}
-            {...cells}
-          />
-        </div>
+        <Heatmap
+          pixels={pixels}
+          rows={n}
+          columns={n}
+          name={title}
+          summary={summary}
+          axes={{ rows: 'query', columns: 'key' }}
+          labels={{ rows: named, columns: named }}
+          legend={{ title: 'Probability', scale, masked: true }}
+          {...cells}
+        />
       </div>
       <AttentionReadout {...props} />
     </>

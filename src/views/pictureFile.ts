@@ -127,7 +127,7 @@ function drawLegend(
   context.fillStyle = colours.ink;
   context.font = `15px ${sans}`;
   context.fillText(title, x, y + 8);
-  let at = x + context.measureText(title).width + 16;
+  let at = Math.round(x + context.measureText(title).width) + 16;
   const bar = 260;
   for (let i = 0; i < bar; i++) {
     const from = Math.round((i / (bar - 1)) * 255) * 4;

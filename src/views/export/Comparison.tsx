@@ -12,6 +12,7 @@ import { brief, exact } from '../numbers.ts';
 import { type Pointed, usePointed } from '../pointed.ts';
 import { Slider } from '../Slider.tsx';
 import { useDark, useFacts } from '../useFacts.ts';
+import { useLast } from '../useLast.ts';
 import './export.css';
 import { useEncoded } from './useEncoded.ts';
 
@@ -23,7 +24,8 @@ export function Comparison() {
   const { done, total } = useEncoded('comparison');
   const index = chosen ?? file?.conditionings.findIndex(({ name }) => !/(^|\.)negative_/.test(name)) ?? 0;
   const shown = Math.max(index, 0);
-  const comparison = useFacts((s) => shownComparison(s, shown));
+  const now = useFacts((s) => shownComparison(s, shown));
+  const comparison = useLast(now);
   if (!file) return null;
   return (
     <section className="comparison" aria-label="Comparison">
@@ -50,7 +52,7 @@ export function Comparison() {
       {typeof comparison === 'string' ? (
         <p className="warning">{comparison}</p>
       ) : comparison ? (
-        <Difference comparison={comparison} />
+        <Difference comparison={comparison} stale={!now} />
       ) : (
         <p className="muted">{`Encoding: ${done} of ${total} passes`}</p>
       )}
@@ -92,7 +94,7 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
 /** Rows of a chunk. */
 const L = 77;
 
-function Difference({ comparison }: { comparison: ConditioningComparison }) {
+function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {
   const { difference, d, rows, largest, at, mean, tokens } = comparison;
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   const dark = useDark();
@@ -127,7 +129,7 @@ function Difference({ comparison }: { comparison: ConditioningComparison }) {
         )}
       </p>
       {chunks > 1 && <Slider label="Chunk" count={chunks} value={shown} onChange={setChunk} />}
-      <div className="embeddings">
+      <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
         <div className="embedding-pictures">
           <figure>
             <figcaption>
