@@ -13,7 +13,7 @@ export type Opened =
 
 const headSize = 16;
 
-/** Throws SharedError, ConditioningFileError, NpyError, or SourceError where the file cannot be read. */
+/** Throws SharedError, ConditioningFileError, or SourceError where the file cannot be read. */
 export async function readOpened(file: File): Promise<Opened> {
   const source = blobSource(file);
   const head = await source.read(0, Math.min(source.size, headSize));

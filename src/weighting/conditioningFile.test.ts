@@ -90,7 +90,7 @@ test.each([
   ],
   ['prompt_embeds of one dimension', writeSafetensors([f32('prompt_embeds', [77])]), 'of shape [77]'],
   ['nothing called prompt_embeds', writeZip([npyFile('a'), npyFile('b')]), 'holds 2 arrays and none is called'],
-  ['a damaged array', writeNpy(rows(77), [77, d]).subarray(0, 300), 'NPY file has'],
+  ['a damaged array', writeNpy(rows(77), [77, d]).subarray(0, 300), '"a.file" cannot be read: the NPY file has'],
 ] as const)('%s is one sentence', async (_, bytes, message) => {
   await expect(open(bytes)).rejects.toThrow(message);
 });

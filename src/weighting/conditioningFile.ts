@@ -1,7 +1,7 @@
 import { decompress } from '../checkpoint/compression.ts';
 import { fileKind } from '../checkpoint/fileKind.ts';
 import { readFloats } from '../checkpoint/floatTensor.ts';
-import { readNpy, writeNpy } from '../checkpoint/npy.ts';
+import { type Npy, NpyError, readNpy, writeNpy } from '../checkpoint/npy.ts';
 import { openSafetensors, SafetensorsError, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { ByteSource } from '../checkpoint/sources.ts';
 import { excerpt, shapeText } from '../checkpoint/tensorFile.ts';
@@ -82,7 +82,7 @@ interface FoundArray {
 /**
  * The conditionings in a file: arrays named `prompt_embeds` (with whatever comes before a dot, and the number of a part
  * after one), or the only array where it has the shape of one. Null where the file is something else, a checkpoint say.
- * Throws ConditioningFileError, NpyError, or SourceError.
+ * Throws ConditioningFileError, or SourceError.
  */
 export async function openConditioning(source: ByteSource, signal?: AbortSignal): Promise<ConditioningFile | null> {
   const kind = fileKind(await source.read(0, Math.min(64, source.size), signal));
@@ -174,7 +174,7 @@ async function npyArray(source: ByteSource, name: string, fail: (why: string) =>
 }
 
 function arrayOf(bytes: Uint8Array, name: string, fail: (why: string) => never): FoundArray {
-  const { shape, data } = readNpy(bytes);
+  const { shape, data } = openArray(bytes, fail);
   return {
     name,
     shape,
@@ -185,6 +185,15 @@ function arrayOf(bytes: Uint8Array, name: string, fail: (why: string) => never):
       return floats;
     },
   };
+}
+
+function openArray(bytes: Uint8Array, fail: (why: string) => never): Npy {
+  try {
+    return readNpy(bytes);
+  } catch (error) {
+    if (!(error instanceof NpyError)) throw error;
+    return fail(`cannot be read: ${error.message.replace(/^T/, 't').replace(/\.$/, '')}`);
+  }
 }
 
 /** JSON of texts by name; nothing where it is anything else. */
