@@ -45,6 +45,8 @@ test('bytes left over are an error that gives both lengths', () => {
 test('what is written is what NumPy would have saved', () => {
   const { shape, values, base64 } = readable['<f4'];
   expect(writeNpy(Float32Array.from(values), shape)).toEqual(bytesOf(base64));
+  const integers = readable['<i8'];
+  expect(writeNpy(BigInt64Array.from(integers.values.map(BigInt)), integers.shape)).toEqual(bytesOf(integers.base64));
   const row = readFileSync('src/weighting/recorded/tiny_B_a1111_original_p0.npy');
   const { data, shape: whole } = readNpy(row);
   expect(Buffer.from(writeNpy(data as Float32Array, whole)).equals(row)).toBe(true);

@@ -70,12 +70,13 @@ export function readNpy(bytes: Uint8Array): Npy {
   return { shape, data: read(new Uint8Array(bytes.subarray(dataStart))) };
 }
 
-/** Format version 1, float32. Throws RangeError where `shape` does not hold `data`. */
-export function writeNpy(data: Float32Array, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+/** Format version 1: float32 or int64. Throws RangeError where `shape` does not hold `data`. */
+export function writeNpy(data: Float32Array | BigInt64Array, shape: readonly number[]): Uint8Array<ArrayBuffer> {
   if (elementCount(shape) !== data.length)
     throw new RangeError(`An array of shape (${shape.join(', ')}) cannot hold ${data.length} elements.`);
+  const descr = data instanceof Float32Array ? '<f4' : '<i8';
   const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims}), }`;
+  const dictionary = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${dims}), }`;
   // The data begins at a multiple of 64 bytes; the header ends in a newline.
   const dataStart = Math.ceil((10 + dictionary.length + 1) / 64) * 64;
   const header = `${dictionary.padEnd(dataStart - 11)}\n`;

@@ -12,9 +12,11 @@ import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
 import { testAdapters } from '../gpu/testing/adapters.ts';
+import { openConditioning } from '../weighting/conditioningFile.ts';
 import { defaultOptions, type PromptOptions, preparePrompt, promptEmbeds } from '../weighting/pipeline.ts';
 import { referenceZ } from '../weighting/testing/reference.ts';
 import { main } from './encode.ts';
+import { fileSource } from './fileSource.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
 const out = join(folder, 'out.safetensors');
@@ -91,7 +93,8 @@ test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed
     expect(tensors.get(name)).toMatchObject({ dtype: 'F32', shape: [1, rows.length / 64, 64] });
     expectClose(name, await read(name), rows, 1e-4);
   }
-  expect(tensors.size).toBe(embeds.length + 1);
+  const masks = options.mask === 'hf' || options.mask === 'lecture';
+  expect(tensors.size).toBe(embeds.length + 1 + Number(masks));
   const n = prepared.chunks.length;
   expect(tensors.get('last_hidden_state')).toMatchObject({ dtype: 'F32', shape: [n, 77, 64] });
   const last = await read('last_hidden_state');
@@ -104,16 +107,85 @@ test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed
   expect(Object.fromEntries(metadata)).toMatchObject({ prompt, ...texts, model: 'synthetic-tiny' });
 });
 
+test('a negative prompt is encoded too, and both are completed to one length', async () => {
+  const long = `(cat:1.2) ${'dog '.repeat(80)}`;
+  const args = ['--prompt', prompt, '--negative', long, '--model', 'synthetic-tiny', '--out', out];
+  expect(await main([...args, '--mask', 'hf', ...adapter]), complaint).toBe(0);
+  const options: PromptOptions = { ...defaultOptions, mask: 'hf' };
+  const zOf = (await tiny)(1);
+  const [positive, negative, empty] = [prompt, long, ''].map((text) => {
+    const prepared = preparePrompt(text, options, tokenizer, text === long ? 'negative' : 'positive');
+    return promptEmbeds(prepared, zOf, options.weighting)[0];
+  });
+  const { tensors, metadata, read } = await written();
+  const whole = Float32Array.of(...positive, ...empty);
+  expect(tensors.get('prompt_embeds')!.shape).toEqual([1, 154, 64]);
+  expectClose('prompt_embeds', await read('prompt_embeds'), whole, 1e-4);
+  expectClose('negative_prompt_embeds', await read('negative_prompt_embeds'), negative, 1e-4);
+  expect(tensors.get('attention_mask')).toMatchObject({ dtype: 'I64', shape: [1, 154] });
+  const mask = new BigInt64Array((await tensors.get('attention_mask')!.read()).buffer);
+  // BOS, five tokens, EOS; then the empty prompt's own.
+  const ends = [7, 2].flatMap((end) => Array.from({ length: 77 }, (_, i) => BigInt(i < end)));
+  expect(Array.from(mask)).toEqual(ends);
+  expect(metadata.get('negative_prompt')).toBe(long);
+  expect(JSON.parse(metadata.get('negative_token_ids')!)).toHaveLength(2);
+});
+
+test.each([
+  ['lines', 'prompts.txt', 'a red car\n\na (blue:1.2) car\n'],
+  [
+    'JSON',
+    'prompts.json',
+    JSON.stringify(['a red car', { prompt: 'a (blue:1.2) car', negative: 'fog', weighting: 'scale', 'clip-skip': 2 }]),
+  ],
+])('a file of prompts, %s, becomes one file', async (kind, name, contents) => {
+  const file = join(folder, name);
+  writeFileSync(file, contents);
+  expect(await main(['--prompts', file, '--model', 'synthetic-tiny', '--out', out, ...adapter]), complaint).toBe(0);
+  const { tensors, metadata, read } = await written();
+  const json = kind === 'JSON';
+  expect([...tensors.keys()].filter((name) => name.includes('embeds')).sort()).toEqual([
+    '0.prompt_embeds',
+    ...(json ? ['1.negative_prompt_embeds'] : []),
+    '1.prompt_embeds',
+  ]);
+  const options: PromptOptions = { ...defaultOptions, ...(json && { weighting: 'scale', clipSkip: 2 }) };
+  const prepared = preparePrompt('a (blue:1.2) car', options, tokenizer);
+  const [embeds] = promptEmbeds(prepared, (await tiny)(options.clipSkip), options.weighting);
+  expectClose('1.prompt_embeds', await read('1.prompt_embeds'), embeds, 1e-4);
+  expect(metadata.get('prompts')).toBe('2');
+  expect(metadata.get('0.prompt')).toBe('a red car');
+  expect(metadata.get('1.weighting')).toBe(options.weighting);
+});
+
+test.each(['npz', 'npy'] as const)('%s holds the same numbers', async (format) => {
+  const args = ['--prompt', 'a (red:1.3) car :0.5 AND a dog BREAK grass', '--model', 'synthetic-tiny', '--out'];
+  const file = join(folder, `out.${format}`);
+  for (const name of [out, file]) expect(await main([...args, name, ...adapter]), complaint).toBe(0);
+  const { read } = await written();
+  const { conditionings } = (await openConditioning(fileSource(file)))!;
+  expect(conditionings.map(({ rows, d }) => [rows, d])).toEqual([
+    [154, 64],
+    [154, 64],
+  ]);
+  for (const [i, { data }] of conditionings.entries()) expect(data).toEqual(await read(`prompt_embeds.${i}`));
+});
+
 test('a checkpoint file is encoded as the same weights are', async () => {
   const file = join(folder, 'model.safetensors');
   await writeCheckpointFile(file, { config: clipTiny, dtype: 'F32', layout: 'ldm' });
   const last: Float32Array[] = [];
+  const hashes: (string | undefined)[] = [];
   for (const model of [file, 'synthetic-tiny']) {
     expect(await main(['--prompt', prompt, '--model', model, '--out', out, ...adapter]), complaint).toBe(0);
-    last.push(await (await written()).read('last_hidden_state'));
+    const { read, metadata } = await written();
+    last.push(await read('last_hidden_state'));
+    hashes.push(metadata.get('model_hash'));
   }
   expect(last[0]).toEqual(last[1]);
   expect(printed).toContain('model.safetensors, F32');
+  expect(hashes[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(hashes[1]).toBeUndefined();
   expect(printed).toContain('synthetic-tiny (random weights');
 });
 
@@ -128,9 +200,29 @@ test.each([
   ['a step after the last', ['--prompt', 'x', '--steps', '5', '--step', '6'], '--step is a whole number from 1 to 5'],
   ['a missing file', ['--prompt', 'x', '--model', 'none.safetensors'], 'none.safetensors'],
   ['a file of another kind', ['--prompt', 'x', '--model', 'package.json'], '"package.json" is not a safetensors file'],
+  ['both ways to give prompts', ['--prompt', 'x', '--prompts', 'y'], 'There is both --prompt and --prompts'],
+  ['a file of prompts that is missing', ['--prompts', 'none.txt'], '"none.txt" could not be read: ENOENT'],
+  ['a file of another kind to write', ['--prompt', 'x', '--out', 'x.pt'], '--out ends in .safetensors, .npz, .npy'],
+  ['two arrays for one', ['--prompt', 'x', '--negative', '', '--out', 'x.npy'], '"x.npy" can hold one array'],
 ])('%s is one sentence and an exit code', async (_, args, message) => {
   expect(await main(args)).toBe(1);
   expect(complaint.trim()).toContain(message);
+  expect(complaint.trim().split('\n')).toHaveLength(1);
+});
+
+test.each([
+  ['[', 'begins like a JSON list and is none'],
+  ['\n \n', 'holds no prompt'],
+  ['["x", 3]', 'prompt 2: it is neither a text nor an object'],
+  ['[{"negative": "x"}]', 'prompt 1: it has no "prompt".'],
+  ['[{"prompt": "x", "clipSkip": 2}]', 'prompt 1: "clipSkip" is not among prompt, negative, role'],
+  ['[{"prompt": "x", "steps": true}]', 'prompt 1: "steps" is neither a text nor a number.'],
+  ['[{"prompt": "x", "mask": "pad"}]', 'prompt 1: --mask is one of'],
+])('a file of prompts such as %s is one sentence', async (contents, message) => {
+  const file = join(folder, 'bad.json');
+  writeFileSync(file, contents);
+  expect(await main(['--prompts', file])).toBe(1);
+  expect(complaint).toContain(message);
   expect(complaint.trim().split('\n')).toHaveLength(1);
 });
 

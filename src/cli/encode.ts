@@ -1,33 +1,43 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
-import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { hashWeights } from '../checkpoint/weightsHash.ts';
 import { comfyUnits } from '../clip/comfyTokens.ts';
 import { splitModes } from '../clip/compelTokens.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import { type MaskMode, maskModes } from '../clip/masks.ts';
-import { createTokenizer } from '../clip/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../clip/tokenizer.ts';
 import { type TokenizerFlavour, tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder } from '../gpu/encoder.ts';
+import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { fastestMatmul } from '../gpu/matmul.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
+import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../weighting/conditioningFile.ts';
+import {
+  allFinite,
+  type ConditioningModel,
+  type ConditioningPair,
+  type ConditioningTensor,
+  exportConditioning,
+  exportMetadata,
+  exportPasses,
+  prefixed,
+} from '../weighting/exportConditioning.ts';
 import { distinct } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
 import {
   defaultOptions,
   ownMethod,
+  type PreparedPrompt,
   type PromptOptions,
   preparePrompt,
-  promptEmbeds,
-  promptPasses,
   type Role,
 } from '../weighting/pipeline.ts';
 import { fileSource } from './fileSource.ts';
@@ -56,8 +66,13 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --mask MODE         ${maskModes.join(', ')} (default ${defaultOptions.mask})
   --tokenizer NAME    ${tokenizerFlavours.join(', ')} (default ${defaultOptions.tokenizer})
   --adapter NAME      part of a graphics adapter's name
-  --out FILE          write prompt_embeds [1, 77·n, d] and last_hidden_state [n, 77, d], F32, as safetensors; the parts
-                      of an AND are prompt_embeds.0 and on
+  --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
+  --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
+                      perhaps "negative", and options by the names here ("clip-skip": 2)
+  --out FILE          write prompt_embeds [1, 77·n, d], negative_prompt_embeds, with a mask that masks attention_mask,
+                      and last_hidden_state [n, 77, d], with what they were made from: .safetensors or .npz; or .npy for
+                      prompt_embeds alone. The parts of an AND are prompt_embeds.0 and on (stacked in an .npy); of
+                      --prompts, the names begin with 0. and on
 `;
 
 /** Something the person can mend; the message is one sentence. */
@@ -75,61 +90,65 @@ function whole(option: string, value: string, least: number, most: number): numb
   throw new UsageError(`--${option} is a whole number from ${least} to ${most}, not "${value}".`);
 }
 
-interface Request {
+/** What is encoded, and how. */
+interface Job {
   readonly prompt: string;
+  readonly negative: string | null;
   readonly role: Role;
-  readonly model: string;
   readonly options: PromptOptions;
-  readonly adapter?: string;
-  readonly out?: string;
 }
 
-/** Throws UsageError; undefined where help was asked for. */
-function readArguments(args: readonly string[]): Request | undefined {
-  const text = { type: 'string' } as const;
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: {
-        prompt: text,
-        model: { ...text, default: 'synthetic' },
-        syntax: { ...text, default: defaultOptions.syntax },
-        weighting: text,
-        normalisation: { ...text, default: defaultOptions.normalisation },
-        'square-factor': { ...text, default: defaultOptions.squareFactor },
-        brackets: { ...text, default: defaultOptions.brackets },
-        role: { ...text, default: 'positive' },
-        'clip-skip': { ...text, default: '1' },
-        steps: { ...text, default: String(defaultOptions.steps) },
-        step: { ...text, default: '1' },
-        'comma-backtrack': { ...text, default: String(defaultOptions.commaPaddingBacktrack) },
-        split: { ...text, default: defaultOptions.split },
-        'comfy-unit': { ...text, default: defaultOptions.comfyUnit },
-        mask: { ...text, default: defaultOptions.mask },
-        tokenizer: { ...text, default: defaultOptions.tokenizer },
-        adapter: text,
-        out: text,
-        help: { type: 'boolean', short: 'h' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message.split(/\.\s|\n/)[0].replace(/\.$/, '')}; see --help.`);
-  }
-  if (values.help) return undefined;
-  const { prompt, model, adapter, out } = values as Record<string, string | undefined>;
+interface Output {
+  readonly file: string;
+  readonly format: ConditioningFormat;
+}
+
+interface Request {
+  readonly jobs: readonly Job[];
+  /** Whether they came from a file: then names are numbered, however many there are. */
+  readonly numbered: boolean;
+  readonly model: string;
+  readonly adapter?: string;
+  readonly out?: Output;
+}
+
+const text = { type: 'string' } as const;
+
+/** What may differ from one prompt of a file to the next. */
+const jobOptions = {
+  prompt: text,
+  negative: text,
+  role: { ...text, default: 'positive' },
+  syntax: { ...text, default: defaultOptions.syntax },
+  weighting: text,
+  normalisation: { ...text, default: defaultOptions.normalisation },
+  'square-factor': { ...text, default: defaultOptions.squareFactor },
+  brackets: { ...text, default: defaultOptions.brackets },
+  'clip-skip': { ...text, default: '1' },
+  steps: { ...text, default: String(defaultOptions.steps) },
+  step: { ...text, default: '1' },
+  'comma-backtrack': { ...text, default: String(defaultOptions.commaPaddingBacktrack) },
+  split: { ...text, default: defaultOptions.split },
+  'comfy-unit': { ...text, default: defaultOptions.comfyUnit },
+  mask: { ...text, default: defaultOptions.mask },
+  tokenizer: { ...text, default: defaultOptions.tokenizer },
+} as const;
+
+type Values = Readonly<Record<string, string | undefined>>;
+
+/** Throws UsageError. */
+function readJob(values: Values): Job {
+  const { prompt, negative = null } = values;
   if (prompt === undefined) throw new UsageError('There is no --prompt; see --help.');
   const syntax = oneOf<Syntax>('syntax', String(values.syntax), syntaxes);
   const steps = whole('steps', String(values.steps), 1, 150);
   return {
     prompt,
+    negative,
     role: oneOf<Role>('role', String(values.role), ['positive', 'negative']),
-    model: model!,
-    adapter,
-    out,
     options: {
       syntax,
-      weighting: oneOf<MethodName>('weighting', String(values.weighting ?? ownMethod[syntax]), methodNames),
+      weighting: oneOf<MethodName>('weighting', values.weighting ?? ownMethod[syntax], methodNames),
       mask: oneOf<MaskMode>('mask', String(values.mask), maskModes),
       tokenizer: oneOf<TokenizerFlavour>('tokenizer', String(values.tokenizer), tokenizerFlavours),
       normalisation: oneOf('normalisation', String(values.normalisation), tokenNormalisations),
@@ -145,80 +164,194 @@ function readArguments(args: readonly string[]): Request | undefined {
   };
 }
 
+/** The prompts of a file: JSON where it begins with [, else one a line, empty lines left out. Throws UsageError. */
+async function readPrompts(file: string, values: Values): Promise<Job[]> {
+  const contents = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UsageError(`"${file}" could not be read: ${error.message.split(',')[0]}.`);
+  });
+  let listed: unknown[] = contents.split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (contents.trimStart().startsWith('['))
+    try {
+      listed = JSON.parse(contents);
+    } catch {
+      throw new UsageError(
+        `"${file}" begins like a JSON list and is none; a file of one prompt a line begins otherwise.`,
+      );
+    }
+  if (listed.length === 0) throw new UsageError(`"${file}" holds no prompt.`);
+  return listed.map((entry, i) => {
+    const fail = (why: string): never => {
+      throw new UsageError(`"${file}", prompt ${i + 1}: ${why}`);
+    };
+    if (typeof entry === 'string') return readJob({ ...values, prompt: entry });
+    if (typeof entry !== 'object' || entry === null) return fail('it is neither a text nor an object with "prompt".');
+    for (const [name, value] of Object.entries(entry)) {
+      if (!Object.hasOwn(jobOptions, name)) fail(`"${name}" is not among ${Object.keys(jobOptions).join(', ')}.`);
+      if (typeof value !== 'string' && typeof value !== 'number') fail(`"${name}" is neither a text nor a number.`);
+    }
+    const own = Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, String(value)]));
+    if (own.prompt === undefined) fail('it has no "prompt".');
+    try {
+      return readJob({ ...values, ...own });
+    } catch (error) {
+      return fail((error as Error).message);
+    }
+  });
+}
+
+/** Throws UsageError where the file cannot hold them. */
+function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Output {
+  const ending = extname(file).slice(1).toLowerCase();
+  const format = conditioningFormats.find((one) => one === ending);
+  if (!format)
+    throw new UsageError(`--out ends in ${conditioningFormats.map((one) => `.${one}`).join(', ')}, not "${file}".`);
+  if (format === 'npy' && (numbered || jobs[0].negative !== null))
+    throw new UsageError(
+      `"${file}" can hold one array: write .npz or .safetensors, or leave out --negative and --prompts.`,
+    );
+  return { file, format };
+}
+
+/** Throws UsageError; undefined where help was asked for. */
+async function readArguments(args: readonly string[]): Promise<Request | undefined> {
+  let parsed: Readonly<Record<string, string | boolean | undefined>>;
+  try {
+    ({ values: parsed } = parseArgs({
+      args: [...args],
+      options: {
+        ...jobOptions,
+        prompts: text,
+        model: { ...text, default: 'synthetic' },
+        adapter: text,
+        out: text,
+        help: { type: 'boolean', short: 'h' },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split(/\.\s|\n/)[0].replace(/\.$/, '')}; see --help.`);
+  }
+  if (parsed.help) return undefined;
+  const values = parsed as Values;
+  const { prompts, model, adapter, out } = values;
+  if (prompts !== undefined && values.prompt !== undefined)
+    throw new UsageError('There is both --prompt and --prompts; give one of them.');
+  const numbered = prompts !== undefined;
+  const jobs = numbered ? await readPrompts(prompts, values) : [readJob(values)];
+  return {
+    jobs,
+    numbered,
+    model: model!,
+    adapter,
+    out: out === undefined ? undefined : readOutput(out, jobs, numbered),
+  };
+}
+
 async function openModel(model: string): Promise<WeightSource> {
   if (model === 'synthetic') return syntheticWeights(clipVitL14);
   if (model === 'synthetic-tiny') return syntheticWeights(clipTiny);
   return openCheckpoint(fileSource(model));
 }
 
-async function run({ prompt, role, options, model, adapter, out }: Request): Promise<void> {
-  const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
-  const prepared = preparePrompt(prompt, options, tokenizer, role);
-  const source = await openModel(model);
-  const { hiddenSize: d, maxPositionEmbeddings: L, numHiddenLayers: N } = source.config;
+interface Running {
+  readonly tokenizer: Tokenizer;
+  readonly encoder: GpuEncoder;
+  readonly model: ConditioningModel;
+}
+
+interface Encoded {
+  readonly tensors: readonly ConditioningTensor[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly milliseconds: number;
+}
+
+/** Encodes a prompt and prints what it became. Throws UsageError. */
+async function encodeJob(
+  { prompt, negative, role, options }: Job,
+  { tokenizer, encoder, model }: Running,
+): Promise<Encoded> {
+  const { config, finalLayerNorm } = encoder;
+  const { hiddenSize: d, maxPositionEmbeddings: L, numHiddenLayers: N } = config;
   if (options.clipSkip > N + 1) throw new UsageError(`--clip-skip is at most ${N + 1} with this model.`);
-  const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
-  const encoder = await createGpuEncoder(device, source, {
-    matmul: { kernel: await fastestMatmul(device, support, source.config), support },
-  });
-  const passes = distinct([...prepared.chunks.map(({ pass }) => pass), ...promptPasses(prepared, options.weighting)]);
-  const hiddenStates = clipSkipHiddenStates(options.clipSkip, source.config);
+  const positive = preparePrompt(prompt, options, tokenizer, role);
+  const pair: ConditioningPair = {
+    positive,
+    negative: negative === null ? null : preparePrompt(negative, options, tokenizer, 'negative'),
+    options,
+  };
+  const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
+  const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
   const { outputs, milliseconds } = await encoder.encode(passes, { hiddenStates, attentions: false });
   const byKey = new Map(passes.map((pass, i) => [passKey(pass), outputs[i]]));
   const outputOf = (pass: EncoderPass) => byKey.get(passKey(pass))!;
-  const zOf = (pass: EncoderPass) => clipSkip(outputOf(pass), options.clipSkip, source.config, encoder.finalLayerNorm);
-  const embeds = promptEmbeds(prepared, zOf, options.weighting);
-  if (!embeds.every((rows) => rows.every(Number.isFinite)))
+  const tensors = exportConditioning(pair, (pass) =>
+    clipSkip(outputOf(pass), options.clipSkip, config, finalLayerNorm),
+  );
+  if (!allFinite(tensors))
     throw new UsageError(
       `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or use --weighting scale.`,
     );
+  printTokens(positive);
+  if (pair.negative) {
+    console.log('Negative prompt:');
+    printTokens(pair.negative);
+  }
+  const n = positive.chunks.length;
+  const lastHiddenState = new Float32Array(n * L * d);
+  for (const [i, { pass }] of positive.chunks.entries()) lastHiddenState.set(outputOf(pass).lastHiddenState, i * L * d);
+  return {
+    tensors: [...tensors, { name: 'last_hidden_state', dtype: 'F32', shape: [n, L, d], data: lastHiddenState }],
+    metadata: { ...exportMetadata(pair, model), role },
+    milliseconds,
+  };
+}
 
-  for (const { chunk, text, index } of prepared.chunks) {
-    const { operator, weight } = prepared.texts[text];
-    if (prepared.chunks.length > 1)
+function printTokens({ chunks, texts, diagnostics }: PreparedPrompt): void {
+  for (const { chunk, text, index } of chunks) {
+    const { operator, weight } = texts[text];
+    if (chunks.length > 1)
       console.log(`${operator ? `${operator} part ${text + 1}, weight ${weight}, ` : ''}chunk ${index + 1}:`);
     for (const [i, { kind, id, text, weight }] of chunk.tokens.entries())
       if (kind !== 'pad')
         console.log(`${String(i).padStart(2)}  ${String(id).padStart(5)}  ${weight.toFixed(4)}  ${text}`);
   }
-  for (const { severity, message } of prepared.diagnostics) console.log(`${severity}: ${message}`);
-  const random = source.random ? ' (random weights: the numbers mean nothing)' : '';
-  console.log(`${source.name}${random}, ${encoder.dtype}, ${description}: ${milliseconds.toFixed(0)} ms`);
+  for (const { severity, message } of diagnostics) console.log(`${severity}: ${message}`);
+}
+
+async function run({ jobs, numbered, model, adapter, out }: Request): Promise<void> {
+  const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
+  const opened = await openModel(model);
+  const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
+  const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
+  const encoder = await createGpuEncoder(device, source, {
+    matmul: { kernel: await fastestMatmul(device, support, source.config), support },
+  });
+  const { random } = source;
+  const running = { tokenizer, encoder, model: { name: basename(source.name), random, sha256: await sha256() } };
+  const tensors: ConditioningTensor[] = [];
+  const metadata: Record<string, string> = numbered ? { prompts: String(jobs.length) } : {};
+  let milliseconds = 0;
+  for (const [i, job] of jobs.entries()) {
+    if (numbered) console.log(`Prompt ${i}: ${job.prompt}`);
+    const encoded = await encodeJob(job, running);
+    const prefix = numbered ? `${i}.` : '';
+    tensors.push(...encoded.tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name })));
+    Object.assign(metadata, prefixed(encoded.metadata, prefix));
+    milliseconds += encoded.milliseconds;
+  }
+  const meaning = random ? ' (random weights: the numbers mean nothing)' : '';
+  console.log(`${source.name}${meaning}, ${encoder.dtype}, ${description}: ${milliseconds.toFixed(0)} ms`);
 
   if (out === undefined) return;
-  const rowsOf = (of: 'inputIds' | 'perTokenWeights') =>
-    JSON.stringify(prepared.chunks.map(({ chunk }) => Array.from(chunk[of])));
-  const metadata = {
-    prompt,
-    role,
-    token_ids: rowsOf('inputIds'),
-    weights: rowsOf('perTokenWeights'),
-    guidance_weights: JSON.stringify(prepared.conditionings.map(({ weight }) => weight)),
-    model: basename(source.name),
-    random_weights: String(source.random),
-    ...Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
-  };
-  const lastHiddenState = new Float32Array(prepared.chunks.length * L * d);
-  for (const [i, { pass }] of prepared.chunks.entries()) lastHiddenState.set(outputOf(pass).lastHiddenState, i * L * d);
-  const tensors = [
-    ...embeds.map((data, i) => ({
-      name: embeds.length > 1 ? `prompt_embeds.${i}` : 'prompt_embeds',
-      dtype: 'F32' as const,
-      shape: [1, data.length / d, d],
-      data,
-    })),
-    { name: 'last_hidden_state', dtype: 'F32' as const, shape: [prepared.chunks.length, L, d], data: lastHiddenState },
-  ];
-  await writeFile(out, writeSafetensors(tensors, metadata)).catch((error: Error) => {
-    throw new UsageError(`"${out}" could not be written: ${error.message.split(',')[0]}.`);
+  await writeFile(out.file, writeConditioning(out.format, tensors, metadata)).catch((error: Error) => {
+    throw new UsageError(`"${out.file}" could not be written: ${error.message.split(',')[0]}.`);
   });
-  console.log(`Wrote ${out}.`);
+  console.log(`Wrote ${out.file}.`);
 }
 
 /** Exit code of `npm run encode`. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
-    const request = readArguments(args);
+    const request = await readArguments(args);
     if (request) await run(request);
     else console.log(usage);
     return 0;

@@ -1,5 +1,6 @@
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import type { PromptOptions } from '../weighting/pipeline.ts';
 import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
@@ -79,6 +80,8 @@ export interface Facts extends Kept {
   readonly notices: readonly Notice[];
   /** The last replacement, until it is taken back or dismissed. */
   readonly replaced: Replacement | null;
+  /** The file of conditionings that the prompts are compared with. */
+  readonly compared: ConditioningFile | null;
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
   /** Which prompt the pictures show. */

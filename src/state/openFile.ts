@@ -1,17 +1,19 @@
 import { isPng, readPngText } from '../checkpoint/pngText.ts';
 import { blobSource } from '../checkpoint/sources.ts';
 import { type Infotext, parseInfotext } from '../prompt/infotext.ts';
+import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import { readSharedFile, type Shared, SharedError } from './shared.ts';
 
-/** What a file holds, by what it begins with: a picture made by A1111, a saved prompt, or else weights. */
+/** What a file holds, by what it begins with: a picture made by A1111, a saved prompt, conditionings, or else weights. */
 export type Opened =
   | { readonly kind: 'infotext'; readonly infotext: Infotext }
   | { readonly kind: 'shared'; readonly shared: Shared }
+  | { readonly kind: 'conditioning'; readonly file: ConditioningFile }
   | { readonly kind: 'checkpoint' };
 
 const headSize = 16;
 
-/** Throws SharedError, or SourceError where the file cannot be read. */
+/** Throws SharedError, ConditioningFileError, or SourceError where the file cannot be read. */
 export async function readOpened(file: File): Promise<Opened> {
   const source = blobSource(file);
   const head = await source.read(0, Math.min(source.size, headSize));
@@ -22,5 +24,7 @@ export async function readOpened(file: File): Promise<Opened> {
     return { kind: 'infotext', infotext };
   }
   if (/^\s*\{/.test(new TextDecoder().decode(head))) return { kind: 'shared', shared: await readSharedFile(file) };
-  return { kind: 'checkpoint' };
+  const { openConditioning } = await import('../weighting/conditioningFile.ts');
+  const conditioning = await openConditioning(source);
+  return conditioning ? { kind: 'conditioning', file: conditioning } : { kind: 'checkpoint' };
 }

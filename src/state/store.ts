@@ -37,8 +37,9 @@ export interface Actions {
   keepReplaced(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
-  /** A picture's prompt, a saved prompt or a checkpoint; what is wrong with it ends as a notice. */
+  /** A picture's prompt, a saved prompt, conditionings or a checkpoint; what is wrong with it ends as a notice. */
   openFile(file: File): Promise<void>;
+  closeCompared(): void;
   /** Puts the prompts into the history. */
   notePrompts(): void;
   clearHistory(): void;
@@ -133,6 +134,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     encodeFailure: null,
     notices: [],
     replaced: null,
+    compared: null,
     past: recallPast(memory) ?? [],
     side: 'positive',
     chunk: 0,
@@ -185,12 +187,14 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
       try {
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
-        if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
+        if (opened.kind === 'conditioning') set({ compared: opened.file });
+        else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
         else useShared(opened.shared, `Opened from ${file.name}.`);
       } catch (error) {
         notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
       }
     },
+    closeCompared: () => set({ compared: null }),
     notePrompts: () => set(noting()),
     clearHistory() {
       rememberPast(memory, []);

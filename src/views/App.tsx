@@ -3,6 +3,7 @@ import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { LazyExport } from './LazyExport.tsx';
 import { LazyMethods } from './LazyMethods.tsx';
 import { LazyVocabulary } from './LazyVocabulary.tsx';
 import { Masks } from './Masks.tsx';
@@ -52,6 +53,7 @@ function Header() {
         <a href="#embeddings">Embeddings</a>
         <a href="#methods">Methods</a>
         <a href="#vocabulary">Vocabulary</a>
+        <a href="#export">Export</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -82,6 +84,7 @@ function Pictures() {
       <Embeddings weighted={useLast(weighted)} stale={!weighted} />
       <LazyMethods />
       <LazyVocabulary />
+      <LazyExport />
     </div>
   );
 }

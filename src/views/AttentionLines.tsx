@@ -1,13 +1,11 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from 'react';
 import { AttentionReadout } from './AttentionReadout.tsx';
-import type { ShownMap } from './attentionMaps.ts';
+import { faintest, type ShownMap } from './attentionMaps.ts';
 import { nothing, pointed, tokenOf, useMarks } from './pointed.ts';
+import { SaveSvg } from './SavePicture.tsx';
 import { TokenLabels } from './TokenLabels.tsx';
 import { useDark } from './useFacts.ts';
 import { useWidth } from './useWidth.ts';
-
-/** Lines fainter than this cannot be seen. */
-const faintest = 0.01;
 
 /** One head as lines from queries to keys, opacity the probability; a token that is pointed at shows its lines alone. */
 export function AttentionLines(props: ShownMap & { readonly title: string; readonly most: number }) {
@@ -79,6 +77,12 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     pointed.over(null);
     pointed.rest({ ...nothing, [toSide]: token });
   };
+  const svg = async () => {
+    const [{ linesSvg }, { pageColour }] = await Promise.all([import('./linesSvg.ts'), import('./pictureFile.ts')]);
+    const [background, text, line] = ['--surface', '--text', '--accent'].map(pageColour);
+    const colours = { background, text, line };
+    return linesSvg(props, { title, most, colours });
+  };
   const summary = `${title}: lines from ${shown.length} queries, left, to ${shown.length} keys, right.`;
 
   return (
@@ -101,6 +105,9 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
         <TokenLabels side="rows keys" list={keys} shown={shown} labels={labels} onPoint={point('key')} />
       </div>
       <AttentionReadout {...props} />
+      <div className="under-picture">
+        <SaveSvg title={title} svg={svg} />
+      </div>
       <p className="help">Opacity is the probability, from 0 to {most.toPrecision(3)}. Queries left, keys right.</p>
     </>
   );

@@ -4,7 +4,6 @@ import type { ShownMap } from './attentionMaps.ts';
 import type { ColourScale } from './color.ts';
 import { Heatmap, tokenCells } from './Heatmap.tsx';
 import { heatmapPixels } from './heatmap.ts';
-import { Legend } from './Legend.tsx';
 import { useMarks } from './pointed.ts';
 import { TokenLabels } from './TokenLabels.tsx';
 import { useWidth } from './useWidth.ts';
@@ -16,10 +15,9 @@ const largestCell = 52;
 /** One head, enlarged: rows are queries, columns keys. */
 export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
   const { map, mask, L, shown, labels, title, scale } = props;
-  const picture = useRef<HTMLDivElement>(null);
   const rowLabels = useRef<HTMLOListElement>(null);
   const columnLabels = useRef<HTMLOListElement>(null);
-  const width = useWidth(picture);
+  const width = useWidth(columnLabels);
   useMarks(rowLabels, 'query');
   useMarks(columnLabels, 'key');
   const pixels = useMemo(
@@ -28,6 +26,7 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
   );
   const cells = useMemo(() => tokenCells(shown, shown), [shown]);
   const n = shown.length;
+  const named = shown.map((token) => labels[token]);
   const dense = width / n < labelledCell || undefined;
   const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
 
@@ -40,12 +39,19 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
         </span>
         <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
         <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
-        <div ref={picture}>
-          <Heatmap pixels={pixels} rows={n} columns={n} name={title} summary={summary} {...cells} />
-        </div>
+        <Heatmap
+          pixels={pixels}
+          rows={n}
+          columns={n}
+          name={title}
+          summary={summary}
+          axes={{ rows: 'query', columns: 'key' }}
+          labels={{ rows: named, columns: named }}
+          legend={{ title: 'Probability', scale, masked: true }}
+          {...cells}
+        />
       </div>
       <AttentionReadout {...props} />
-      <Legend title="Probability" scale={scale} masked />
     </>
   );
 }

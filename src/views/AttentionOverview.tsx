@@ -3,6 +3,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { ColourScale } from './color.ts';
 import { heatmapPixels } from './heatmap.ts';
 import { Legend } from './Legend.tsx';
+import { SavePng } from './SavePicture.tsx';
 import { useDark } from './useFacts.ts';
 import { useWidth } from './useWidth.ts';
 
@@ -141,7 +142,17 @@ export function AttentionOverview({
           )}
         </div>
       </div>
-      <Legend title="Probability" scale={scale} />
+      <div className="under-picture">
+        <Legend title="Probability" scale={scale} />
+        <SavePng
+          canvas={canvas}
+          text={{
+            title: `${N} layers × ${h} heads`,
+            axes: { rows: 'layer', columns: 'head' },
+            legend: { title: 'Probability', scale },
+          }}
+        />
+      </div>
     </div>
   );
 }

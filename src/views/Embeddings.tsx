@@ -7,7 +7,6 @@ import { type ColourScale, signedScale } from './color.ts';
 import { difference, meanOf, reach, rowNorms } from './embeddingMaps.ts';
 import { type Cell, Heatmap } from './Heatmap.tsx';
 import { heatmapPixels, range } from './heatmap.ts';
-import { Legend } from './Legend.tsx';
 import { exact } from './numbers.ts';
 import { ChoiceHelp } from './Options.tsx';
 import { type Pointed, pointed, tokenAt, tokenOf, useMarks, usePointed } from './pointed.ts';
@@ -87,7 +86,7 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
     <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
       <div className="embedding-pictures">
         {pictures.map((picture) => (
-          <StatePicture key={picture.name} {...picture} rows={tokens.length} d={d} />
+          <StatePicture key={picture.name} {...picture} labels={labels} rows={tokens.length} d={d} />
         ))}
         <StateReadout pictures={pictures} labels={labels} d={d} />
         {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
@@ -103,7 +102,13 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
   );
 }
 
-function StatePicture({ name, values, scale, largest, rows, d }: Picture & { rows: number; d: number }) {
+interface StatePictureProps extends Picture {
+  readonly labels: readonly string[];
+  readonly rows: number;
+  readonly d: number;
+}
+
+function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePictureProps) {
   const pixels = useMemo(
     () => heatmapPixels({ values, stride: d, rows: range(rows), columns: range(d), scale }),
     [values, d, rows, scale],
@@ -126,8 +131,10 @@ function StatePicture({ name, values, scale, largest, rows, d }: Picture & { row
         summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
         cellOf={cellOf}
         pointedOf={pointedOf}
+        axes={{ rows: 'token', columns: 'dimension' }}
+        labels={{ rows: labels }}
+        legend={{ title: 'Value', scale }}
       />
-      <Legend title="Value" scale={scale} />
     </figure>
   );
 }

@@ -1,12 +1,15 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useRef } from 'react';
+import { Legend } from './Legend.tsx';
+import type { PictureText } from './pictureFile.ts';
 import { nothing, type Pointed, pointed } from './pointed.ts';
+import { SavePng } from './SavePicture.tsx';
 
 export interface Cell {
   readonly row: number | null;
   readonly column: number | null;
 }
 
-interface HeatmapProps {
+interface HeatmapProps extends Omit<PictureText, 'title'> {
   /** [rows, columns, 4] RGBA; masked cells are transparent. */
   readonly pixels: Uint8ClampedArray<ArrayBuffer>;
   readonly rows: number;
@@ -34,7 +37,18 @@ const steps: Record<string, readonly [row: number, column: number]> = {
 const clamp = (value: number, size: number) => Math.min(Math.max(value, 0), size - 1);
 
 /** A matrix, a cell a pixel, scaled by CSS. Points at cells by pointer, touch and keyboard (arrows; with Shift by 10). */
-export function Heatmap({ pixels, rows, columns, name, summary, cellOf, pointedOf }: HeatmapProps) {
+export function Heatmap({
+  pixels,
+  rows,
+  columns,
+  name,
+  summary,
+  cellOf,
+  pointedOf,
+  axes,
+  labels,
+  legend,
+}: HeatmapProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const rowMark = useRef<HTMLDivElement>(null);
   const columnMark = useRef<HTMLDivElement>(null);
@@ -91,7 +105,7 @@ export function Heatmap({ pixels, rows, columns, name, summary, cellOf, pointedO
     );
   };
 
-  return (
+  const picture = (
     // The arrow keys must reach the picture, not a screen reader's own cursor.
     <div
       className="heatmap"
@@ -108,6 +122,15 @@ export function Heatmap({ pixels, rows, columns, name, summary, cellOf, pointedO
       <div ref={rowMark} className="mark row-mark" hidden />
       <div ref={columnMark} className="mark column-mark" hidden />
     </div>
+  );
+  return (
+    <>
+      {picture}
+      <div className="under-picture">
+        {legend && <Legend {...legend} />}
+        <SavePng canvas={canvas} text={{ title: name, axes, labels, legend }} />
+      </div>
+    </>
   );
 }
 

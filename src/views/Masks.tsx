@@ -88,6 +88,8 @@ export function Masks() {
                   columns={pictures.L}
                   name={name}
                   summary={summary}
+                  axes={{ rows: 'query', columns: 'key' }}
+                  labels={{ rows: labels, columns: labels }}
                   {...pictures.cells}
                 />
               </figure>

@@ -1,5 +1,6 @@
 import { use, useState } from 'react';
 import { longestLink, shared, writeLink, writeShared } from '../state/shared.ts';
+import { saveFile } from './saveFile.ts';
 import { StoreContext } from './useFacts.ts';
 
 type Outcome =
@@ -25,12 +26,7 @@ export function Share() {
     }
   };
   const save = () => {
-    const url = URL.createObjectURL(new Blob([writeShared(shared(store.getState()), 2)], { type: 'application/json' }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = 'clipscope-prompt.json';
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    saveFile('clipscope-prompt.json', writeShared(shared(store.getState()), 2), 'application/json');
     setOutcome(null);
   };
 

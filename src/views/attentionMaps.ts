@@ -11,6 +11,9 @@ export interface ShownMap {
   readonly labels: readonly string[];
 }
 
+/** Lines fainter than this cannot be seen. */
+export const faintest = 0.01;
+
 /** Indices of the tokens on show, of tokens of these kinds. */
 export function shownTokens(
   kinds: readonly string[],

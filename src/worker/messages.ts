@@ -11,6 +11,8 @@ export interface ModelInfo {
   /** True where the weights are made up and the numbers mean nothing. */
   readonly random: boolean;
   readonly config: ClipTextConfig;
+  /** Of the weights, as weightsHash.ts makes it; absent for made-up ones, and on a page that is not secure. */
+  readonly sha256?: string;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
   /** Bytes held on the GPU. */

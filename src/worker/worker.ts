@@ -1,6 +1,7 @@
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { blobSource } from '../checkpoint/sources.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { hashWeights } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
@@ -49,7 +50,9 @@ async function load(id: number, model: ModelRequest): Promise<void> {
   loading = { id, abort };
   try {
     const on = await device();
-    const source = await openModel(model, abort.signal);
+    const opened = await openModel(model, abort.signal);
+    // Made-up weights are known by their name.
+    const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
     const { hiddenSize } = source.config;
     const kernel = on.matmul.get(hiddenSize) ?? (await fastestMatmul(on.device, on.support, source.config));
     on.matmul.set(hiddenSize, kernel);
@@ -64,6 +67,7 @@ async function load(id: number, model: ModelRequest): Promise<void> {
         post({ type: 'progress', id, progress: { done, total } });
       },
     });
+    const hash = await sha256();
     if (abort.signal.aborted) {
       made.destroy();
       abort.signal.throwIfAborted();
@@ -72,7 +76,7 @@ async function load(id: number, model: ModelRequest): Promise<void> {
     encoder = made;
     const { config, dtype, gpuBytes, finalLayerNorm } = made;
     const { name, random } = source;
-    post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes, finalLayerNorm } });
+    post({ type: 'loaded', id, model: { name, random, sha256: hash, config, dtype, gpuBytes, finalLayerNorm } });
   } finally {
     if (loading?.id === id) loading = undefined;
   }

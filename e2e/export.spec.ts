@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+import { toFloat32 } from '../src/checkpoint/dtypes.ts';
+import { openSafetensors } from '../src/checkpoint/safetensors.ts';
+import { memorySource } from '../src/checkpoint/sources.ts';
+import { negativePrompt, openTiny, prompt, status, tokenRows } from './page.ts';
+
+test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
+
+const panel = (page: Page) => page.getByRole('region', { name: 'Export' });
+const comparison = (page: Page) => page.getByRole('region', { name: 'Comparison' });
+const d = 64;
+
+/** Clicks, and gives the bytes of what is downloaded. */
+async function download(page: Page, name: string | RegExp, suggested: string) {
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name }).first().click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe(suggested);
+  return readFileSync(await file.path());
+}
+
+async function openExport(page: Page): Promise<void> {
+  await panel(page).getByRole('button', { name: 'Save the conditioning' }).click();
+  await expect(panel(page).getByRole('status', { name: 'Export' })).toHaveText('Ready');
+}
+
+async function compareWith(page: Page, name: string, buffer: Buffer): Promise<void> {
+  await page.getByLabel('File to compare with').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
+}
+
+test('what is exported is what the page shows, and comes back without a difference', async ({ page }) => {
+  await openTiny(page);
+  await negativePrompt(page).fill('fog BREAK (sea:0.8)');
+  await prompt(page).fill('a photo of a (red:1.3) car');
+  await expect(tokenRows(page)).not.toHaveCount(0);
+  await openExport(page);
+  const arrays = panel(page).getByRole('table', { name: 'What the file will hold' }).locator('tbody').getByRole('row');
+  await expect(arrays).toHaveText([/^prompt_embeds\[1, 154, 64\] F32/, /^negative_prompt_embeds\[1, 154, 64\] F32/]);
+  const bytes = await download(page, 'Download conditioning.safetensors', 'conditioning.safetensors');
+
+  const { tensors, metadata } = await openSafetensors(memorySource(new Uint8Array(bytes)));
+  expect(metadata.get('prompt')).toBe('a photo of a (red:1.3) car');
+  expect(metadata.get('negative_prompt')).toBe('fog BREAK (sea:0.8)');
+  expect(metadata.get('model')).toBe('synthetic-tiny');
+  const embeds = toFloat32(await tensors.get('prompt_embeds')!.read(), 'F32');
+
+  const picture = page.getByRole('application', { name: /^After weighting/ });
+  await picture.focus();
+  for (const key of ['Home', 'PageUp', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight'])
+    await picture.press(key);
+  const readout = page.locator('#embeddings .readout');
+  await expect(readout).toContainText('Token 5 red, dimension 1:');
+  const shown = await readout.locator('.value').nth(1).textContent();
+  expect(shown).toBe(embeds[5 * d + 1].toPrecision(6));
+
+  await compareWith(page, 'mine.safetensors', bytes);
+  await expect(comparison(page)).toContainText('Largest difference 0: the file has the same numbers, to the last bit.');
+  await expect(comparison(page)).toContainText('a photo of a (red:1.3) car');
+  const file = comparison(page).getByRole('combobox', { name: 'Conditioning in the file' });
+  await file.selectOption('negative_prompt_embeds');
+  await expect(comparison(page)).toContainText('the same numbers');
+  await negativePrompt(page).fill('fog BREAK (sea:0.9)');
+  await expect(comparison(page)).not.toContainText('the same numbers');
+  await expect(comparison(page)).toContainText(/Largest difference [\d.e-]+ at row \d+, dimension \d+/);
+  await prompt(page).fill('a cat BREAK a dog BREAK grass');
+  await file.selectOption('prompt_embeds');
+  await expect(comparison(page)).toContainText('has another shape, 154 × 64; the prompt here has 231 × 64.');
+  // It was no checkpoint.
+  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await comparison(page).getByRole('button', { name: 'Close' }).click();
+  await expect(comparison(page)).toHaveCount(0);
+});
+
+test('every format, the snippet, the script and the session', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a (red:1.3) car');
+  await openExport(page);
+  const format = panel(page).getByRole('combobox', { name: 'Format' });
+  const numbers = await download(page, 'Download conditioning.safetensors', 'conditioning.safetensors');
+
+  await format.selectOption('npz');
+  const npz = await download(page, 'Download conditioning.npz', 'conditioning.npz');
+  await format.selectOption('npy');
+  const npy = await download(page, 'Download conditioning.npy', 'conditioning.npy');
+  for (const [name, bytes] of [
+    ['a.npz', npz],
+    ['a.npy', npy],
+    ['a.safetensors', numbers],
+  ] as const) {
+    await compareWith(page, name, bytes);
+    await expect(comparison(page).getByRole('heading', { name })).toBeVisible();
+    await expect(comparison(page)).toContainText('the same numbers');
+  }
+
+  await format.selectOption('csv');
+  const csv = (await download(page, 'Download conditioning.csv', 'conditioning.csv')).toString();
+  expect(csv.split('\r\n')[3]).toMatch(/^prompt_embeds,2,736,red,1\.3,[\d.]+,-?[\d.]+,/);
+
+  await format.selectOption('json');
+  const session = await download(page, 'Download session.json', 'session.json');
+  expect(JSON.parse(session.toString()).tokens.positive[0].tokens[2]).toEqual({ id: 736, token: 'red', weight: 1.3 });
+  await prompt(page).fill('mine');
+  await page
+    .getByLabel('Picture or saved prompt')
+    .setInputFiles({ name: 'session.json', mimeType: '', buffer: session });
+  await expect(prompt(page)).toHaveText('a (red:1.3) car');
+
+  expect((await download(page, 'Download check.py', 'check.py')).toString()).toContain('CLIPTextModel');
+  await panel(page).getByRole('button', { name: 'Copy' }).click();
+  await expect(panel(page).getByRole('status', { name: 'Snippet' })).toHaveText('Copied.');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('negative_prompt_embeds=embeds[');
+});
+
+test('pictures are saved with what stands around them', async ({ page }) => {
+  await openTiny(page);
+  for (const [button, name] of [
+    ['Save Product as PNG', 'product.png'],
+    ['Save After weighting as PNG', 'after-weighting.png'],
+    ['Save Layer 1, head 1 as PNG', 'layer-1-head-1.png'],
+    ['Save 2 layers × 4 heads as PNG', '2-layers-4-heads.png'],
+  ]) {
+    const png = await download(page, button, name);
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    // Width and height.
+    expect(png.readUInt32BE(16)).toBeGreaterThan(400);
+    expect(png.readUInt32BE(20)).toBeGreaterThan(150);
+  }
+  await page.getByRole('tab', { name: 'Lines' }).click();
+  const svg = (await download(page, 'Save Layer 1, head 1 as SVG', 'layer-1-head-1.svg')).toString();
+  expect(svg).toContain('<svg xmlns');
+  expect(svg).toContain('>photo</text>');
+});

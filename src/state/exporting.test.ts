@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { writeNpy } from '../checkpoint/npy.ts';
+import { clipTiny } from '../clip/config.ts';
+import { passKey } from '../clip/encode.ts';
+import { createTokenizer } from '../clip/tokenizer.ts';
+import { writeConditioning } from '../weighting/conditioningFile.ts';
+import { exportConditioning } from '../weighting/exportConditioning.ts';
+import type { ZOf } from '../weighting/method.ts';
+import { defaultOptions, preparePrompt } from '../weighting/pipeline.ts';
+import type { EncoderClient } from '../worker/client.ts';
+import {
+  exportedCount,
+  exportedMetadata,
+  exportedPair,
+  exportedPasses,
+  exportedShapes,
+  exportedTensors,
+  shownComparison,
+  whyUnchecked,
+  writeSession,
+} from './exporting.ts';
+import { readShared } from './shared.ts';
+import { createClipscopeStore } from './store.ts';
+
+const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+const width = clipTiny.hiddenSize;
+
+/** A number from each pass, the same in every row. */
+const zOf: ZOf = (pass) => {
+  let hash = 7;
+  for (const character of passKey(pass)) hash = (hash * 31 + character.charCodeAt(0)) % 1009;
+  return new Float32Array(77 * width).fill(hash / 64);
+};
+
+const client: EncoderClient = {
+  start: async () => ({ description: 'a GPU', software: false }),
+  load: async () => ({
+    name: 'tiny.safetensors',
+    random: false,
+    sha256: 'abc',
+    config: clipTiny,
+    dtype: 'F32',
+    gpuBytes: 1,
+    finalLayerNorm: { weight: new Float32Array(width), bias: new Float32Array(width) },
+  }),
+  cancelLoad() {},
+  encode: async (passes, want) => ({
+    outputs: passes.map((pass) => ({
+      lastHiddenState: zOf(pass),
+      hiddenStates: new Map(want.hiddenStates.map((index) => [index, zOf(pass)])),
+      ...(want.attentions && { attentions: new Float32Array(1) }),
+    })),
+    stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77, dispatches: 1 },
+  }),
+};
+
+function openStore() {
+  const store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
+  store.getState().setPrompt('positive', 'a (red:1.3) car');
+  store.getState().setPrompt('negative', 'fog BREAK (sea:0.5)');
+  return store;
+}
+
+async function encodedStore() {
+  const store = openStore();
+  await vi.waitFor(() => expect(exportedPasses(store.getState())).not.toHaveLength(0));
+  store.getState().need('export', exportedPasses(store.getState()));
+  await vi.waitFor(() => expect(exportedTensors(store.getState())).toBeDefined());
+  return store;
+}
+
+test('what is exported is encoded when it is needed, the negative prompt too', async () => {
+  const store = openStore();
+  await vi.waitFor(() => expect(exportedCount(store.getState())).toBe(1));
+  expect(exportedPasses(store.getState())).toHaveLength(4);
+  expect(exportedTensors(store.getState())).toBeUndefined();
+  expect(exportedShapes(store.getState())?.map(({ name, shape }) => [name, ...shape])).toEqual([
+    ['prompt_embeds', 1, 154, width],
+    ['negative_prompt_embeds', 1, 154, width],
+  ]);
+  store.getState().need('export', exportedPasses(store.getState()));
+  await vi.waitFor(() => expect(exportedCount(store.getState())).toBe(4));
+  const tensors = exportedTensors(store.getState());
+  const [positive, negative] = (['positive', 'negative'] as const).map((role) =>
+    preparePrompt(store.getState().prompts[role], defaultOptions, tokenizer, role),
+  );
+  expect(tensors).toEqual(exportConditioning({ positive, negative, options: defaultOptions }, zOf));
+  expect(exportedTensors(store.getState())).toBe(tensors);
+  expect(exportedMetadata(store.getState())).toMatchObject({ model: 'tiny.safetensors', model_hash: 'abc' });
+});
+
+test('an exported file opens for comparison, and differs by nothing until something is changed', async () => {
+  const store = await encodedStore();
+  const bytes = writeConditioning(
+    'safetensors',
+    exportedTensors(store.getState())!,
+    exportedMetadata(store.getState())!,
+  );
+  await store.getState().openFile(new File([bytes], 'mine.safetensors'));
+  const { compared } = store.getState();
+  expect(compared?.metadata.get('prompt')).toBe('a (red:1.3) car');
+  const names = compared!.conditionings.map(({ name }) => name);
+  const shown = () => shownComparison(store.getState(), names.indexOf('prompt_embeds'));
+  expect(shown()).toMatchObject({ with: 'prompt_embeds', largest: 0 });
+  expect(shown()).toBe(shown());
+  store.getState().setOption('weighting', 'scale');
+  expect(shown()).not.toMatchObject({ largest: 0 });
+  store.getState().closeCompared();
+  expect(shown()).toBeUndefined();
+});
+
+test('an array from elsewhere is compared, and one that cannot be is a notice', async () => {
+  const store = await encodedStore();
+  await store.getState().openFile(new File([writeNpy(new Float32Array(77 * 64), [77, 64])], 'cond.npy'));
+  expect(shownComparison(store.getState(), 0)).toMatchObject({ rows: 77 });
+  await store.getState().openFile(new File([writeNpy(new Float32Array(77 * 8), [77, 8])], 'cond.npy'));
+  expect(shownComparison(store.getState(), 0)).toContain('another shape, 77 × 8');
+  await store.getState().openFile(new File([writeNpy(new Float32Array(8), [8])], 'x.npy'));
+  expect(store.getState().notices.at(-1)?.message).toContain('"x.npy" of shape [8]');
+});
+
+test('the JSON of the session opens as a saved prompt, and has the tokens', async () => {
+  const store = await encodedStore();
+  const json = writeSession(store.getState());
+  expect(readShared(json).work.prompts.positive).toBe('a (red:1.3) car');
+  const { tokens, model } = JSON.parse(json);
+  expect(tokens.positive[0].tokens[2]).toEqual({ id: 736, token: 'red', weight: 1.3 });
+  expect(tokens.negative).toHaveLength(2);
+  expect(model).toEqual({ name: 'tiny.safetensors', sha256: 'abc', random: false });
+});
+
+test.each([
+  ['a (cat:1.2)', {}, null],
+  ['a cat AND a dog', { weighting: 'none' }, null],
+  ['a cat', { weighting: 'adv-compel' }, 'not the weighting chosen now'],
+  ['a cat', { mask: 'none' }, 'without a mask'],
+  ['("a", "b").and()', { syntax: 'compel', weighting: 'comfy' }, '.blend()'],
+  ['a [(cat:1.2):dog:0.5]', {}, 'share a mean'],
+  ['a [(cat:1.2):dog:0.5]', { weighting: 'scale' }, null],
+] as const)('%s, %o: whether the script can recompute it', async (prompt, options, why) => {
+  const store = openStore();
+  store
+    .getState()
+    .replace({ prompts: { positive: prompt, negative: 'fog' }, options: { ...defaultOptions, ...options } }, '');
+  await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
+  const reason = whyUnchecked(exportedPair(store.getState())!);
+  if (why === null) expect(reason).toBeNull();
+  else expect(reason).toContain(why);
+});

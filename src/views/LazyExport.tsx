@@ -1,0 +1,76 @@
+import { type ComponentType, useEffect, useRef, useState } from 'react';
+import { useFacts } from './useFacts.ts';
+
+type Panels = { readonly Export: ComponentType; readonly Comparison: ComponentType };
+
+/** What takes the conditioning away, and compares it with one brought back; loaded and encoded when it is asked for. */
+export function LazyExport() {
+  const compared = useFacts((s) => s.compared);
+  const openFile = useFacts((s) => s.openFile);
+  const section = useRef<HTMLElement>(null);
+  const [isOpen, setIsOpen] = useState(false);
+  const [panels, setPanels] = useState<Panels | 'failed' | null>(null);
+  const isNeeded = isOpen || compared !== null;
+  useEffect(() => {
+    if (!isNeeded || panels) return;
+    Promise.all([import('./export/Export.tsx'), import('./export/Comparison.tsx')]).then(
+      ([{ Export }, { Comparison }]) => setPanels({ Export, Comparison }),
+      () => setPanels('failed'),
+    );
+  }, [isNeeded, panels]);
+  // A file may be dropped anywhere.
+  useEffect(() => {
+    if (compared) section.current?.scrollIntoView();
+  }, [compared]);
+
+  return (
+    <section className="panel" id="export" aria-labelledby="export-title" tabIndex={-1} ref={section}>
+      <header>
+        <h2 id="export-title">Export</h2>
+        <div className="toolbar">
+          <button
+            type="button"
+            aria-expanded={isOpen}
+            aria-controls={isOpen ? 'export-file' : undefined}
+            onClick={() => setIsOpen(!isOpen)}
+          >
+            Save the conditioning
+          </button>
+          <label className="file-button" title=".safetensors, .npy or .npz with prompt_embeds in it">
+            <span aria-hidden="true">Compare with a file…</span>
+            <input
+              type="file"
+              aria-label="File to compare with"
+              accept=".safetensors,.npy,.npz"
+              onChange={(event) => {
+                const [chosen] = event.target.files ?? [];
+                event.target.value = '';
+                if (chosen) void openFile(chosen);
+              }}
+            />
+          </label>
+        </div>
+      </header>
+      {!isNeeded ? (
+        <p className="help">
+          Both prompts, weighted and of one length, as a file for diffusers, NumPy or a spreadsheet, with a script that
+          checks the numbers against transformers. A file of prompt embeds is opened to be compared with the prompt.
+        </p>
+      ) : panels === 'failed' ? (
+        <div className="notice" data-severity="error" role="alert">
+          <span>This part of the page could not be loaded.</span>
+          <button type="button" onClick={() => setPanels(null)}>
+            Try again
+          </button>
+        </div>
+      ) : panels ? (
+        <>
+          {isOpen && <panels.Export />}
+          {compared && <panels.Comparison key={compared.name} />}
+        </>
+      ) : (
+        <p className="muted">Loading</p>
+      )}
+    </section>
+  );
+}

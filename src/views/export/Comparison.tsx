@@ -1,0 +1,217 @@
+import { useMemo, useState } from 'react';
+import { shownComparison } from '../../state/exporting.ts';
+import { tokenLabel } from '../../state/selectors.ts';
+import type { ConditioningComparison } from '../../weighting/compareConditioning.ts';
+import type { ConditioningFile } from '../../weighting/conditioningFile.ts';
+import { weightings } from '../choices.ts';
+import { signedScale } from '../color.ts';
+import { reach } from '../embeddingMaps.ts';
+import { Heatmap } from '../Heatmap.tsx';
+import { heatmapPixels, range } from '../heatmap.ts';
+import { brief, exact } from '../numbers.ts';
+import { type Pointed, usePointed } from '../pointed.ts';
+import { Slider } from '../Slider.tsx';
+import { useDark, useFacts } from '../useFacts.ts';
+import { useLast } from '../useLast.ts';
+import './export.css';
+import { useEncoded } from './useEncoded.ts';
+
+/** The opened file's conditioning minus that of the prompt. */
+export function Comparison() {
+  const file = useFacts((s) => s.compared);
+  const close = useFacts((s) => s.closeCompared);
+  const [chosen, setChosen] = useState<number | null>(null);
+  const { done, total } = useEncoded('comparison');
+  const index = chosen ?? file?.conditionings.findIndex(({ name }) => !/(^|\.)negative_/.test(name)) ?? 0;
+  const shown = Math.max(index, 0);
+  const now = useFacts((s) => shownComparison(s, shown));
+  const comparison = useLast(now);
+  if (!file) return null;
+  return (
+    <section className="comparison" aria-label="Comparison">
+      <header>
+        <h3>{file.name}</h3>
+        {file.conditionings.length > 1 && (
+          <select
+            aria-label="Conditioning in the file"
+            value={shown}
+            onChange={(event) => setChosen(Number(event.target.value))}
+          >
+            {file.conditionings.map(({ name }, i) => (
+              <option key={name} value={i}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+        <button type="button" className="small" onClick={close}>
+          Close
+        </button>
+      </header>
+      <Origin file={file} name={file.conditionings[shown].name} />
+      {typeof comparison === 'string' ? (
+        <p className="warning">{comparison}</p>
+      ) : comparison ? (
+        <Difference comparison={comparison} stale={!now} />
+      ) : (
+        <p className="muted">{`Encoding: ${done} of ${total} passes`}</p>
+      )}
+    </section>
+  );
+}
+
+/** What a file of this page says of itself. */
+function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: string }) {
+  const prefix = /^\d+\./.exec(name)?.[0] ?? '';
+  const role = name.startsWith(`${prefix}negative_`) ? 'negative_' : '';
+  const of = (key: string) => metadata.get(prefix + key);
+  const prompt = of(`${role}prompt`);
+  if (prompt === undefined)
+    return <p className="help">It was not made by this page, and says nothing of its prompt or model.</p>;
+  const weighting = of('weighting') ?? '';
+  const facts = [
+    ['Prompt', prompt === '' ? '(empty)' : prompt],
+    [
+      'Weighting',
+      Object.hasOwn(weightings, weighting) ? weightings[weighting as keyof typeof weightings].name : weighting,
+    ],
+    ['Mask', of('mask')],
+    ['Clip skip', of('clipSkip')],
+    ['Model', [of('model'), of('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
+  ];
+  return (
+    <dl className="origin">
+      {facts.map(([term, value]) => (
+        <div key={term}>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** Rows of a chunk. */
+const L = 77;
+
+function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {
+  const { difference, d, rows, largest, at, mean, tokens } = comparison;
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const dark = useDark();
+  const [chunk, setChunk] = useState<number | null>(null);
+  const chunks = rows / L;
+  const shown = Math.min(chunk ?? Math.floor(at.row / L), chunks - 1);
+  const labels = useMemo(
+    () =>
+      tokens
+        .slice(shown * L, (shown + 1) * L)
+        .map((token) => (token && tokenizer ? tokenLabel(token, tokenizer) : 'completed')),
+    [tokens, tokenizer, shown],
+  );
+  const { pixels, scale } = useMemo(() => {
+    const { reach: most, largest } = reach(difference);
+    const scale = signedScale(most || largest, dark, true);
+    const values = difference.subarray(shown * L * d, (shown + 1) * L * d);
+    return { scale, pixels: heatmapPixels({ values, stride: d, rows: range(L), columns: range(d), scale }) };
+  }, [difference, shown, d, dark]);
+  const title = `File − ${comparison.with}${chunks > 1 ? `, chunk ${shown + 1}` : ''}`;
+  return (
+    <>
+      <p>
+        Largest difference <b className="value">{exact(largest)}</b>
+        {largest > 0 ? (
+          <>
+            {' '}
+            at row {at.row}, dimension {at.dimension}; mean magnitude <b className="value">{exact(mean)}</b>.
+          </>
+        ) : (
+          ': the file has the same numbers, to the last bit.'
+        )}
+      </p>
+      {chunks > 1 && <Slider label="Chunk" count={chunks} value={shown} onChange={setChunk} />}
+      <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
+        <div className="embedding-pictures">
+          <figure>
+            <figcaption>
+              <b>{title}</b>
+              <span className="muted">
+                {L} rows × {d} dimensions
+              </span>
+            </figcaption>
+            <Heatmap
+              pixels={pixels}
+              rows={L}
+              columns={d}
+              name={title}
+              summary={`${title}: ${L} tokens as rows, ${d} dimensions as columns, differences up to ${largest.toPrecision(3)} in magnitude.`}
+              cellOf={({ query, dimension }) => ({ row: query, column: dimension })}
+              pointedOf={(row, column): Pointed => ({ query: row, key: row, dimension: column })}
+              axes={{ rows: 'token', columns: 'dimension' }}
+              labels={{ rows: labels }}
+              legend={{ title: 'Value', scale }}
+            />
+            <Readout difference={difference} from={shown * L} d={d} labels={labels} />
+          </figure>
+        </div>
+        <RowNorms distances={comparison.distances.subarray(shown * L, (shown + 1) * L)} labels={labels} />
+      </div>
+    </>
+  );
+}
+
+interface ReadoutProps {
+  readonly difference: Float32Array;
+  readonly from: number;
+  readonly d: number;
+  readonly labels: readonly string[];
+}
+
+function Readout({ difference, from, d, labels }: ReadoutProps) {
+  const { query, dimension } = usePointed();
+  if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
+  return (
+    <p className="readout">
+      Row <b className="query">{`${from + query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
+      <b className="value">{exact(difference[(from + query) * d + dimension])}</b>
+    </p>
+  );
+}
+
+/** The rows that differ most. */
+function RowNorms({ distances, labels }: { distances: Float64Array; labels: readonly string[] }) {
+  const [expanded, setExpanded] = useState(false);
+  const most = Math.max(...distances);
+  const few = 16;
+  const shown = range(distances.length).slice(0, expanded ? distances.length : few);
+  return (
+    <div className="norms">
+      <table aria-labelledby="comparison-norms">
+        <caption id="comparison-norms">Norm of each row’s difference</caption>
+        <thead>
+          <tr>
+            <th scope="col">Token</th>
+            <th scope="col">Norm</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((row) => (
+            <tr key={row}>
+              <th scope="row" title={`${row}`}>
+                {labels[row]}
+              </th>
+              <td>
+                <span className="bar-cell">
+                  <i style={{ width: `${most > 0 ? (distances[row] / most) * 100 : 0}%` }} />
+                  <span>{brief(distances[row])}</span>
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
+        {expanded ? `The first ${few} rows` : `All ${distances.length} rows`}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,218 @@
+import { use, useId, useState } from 'react';
+import {
+  exportedMetadata,
+  exportedPair,
+  exportedShapes,
+  exportedTensors,
+  whyUnchecked,
+  writeSession,
+} from '../../state/exporting.ts';
+import { tokenLabel } from '../../state/selectors.ts';
+import { conditioningCsv } from '../../weighting/conditioningCsv.ts';
+import { conditioningFormats, writeConditioning } from '../../weighting/conditioningFile.ts';
+import { allFinite } from '../../weighting/exportConditioning.ts';
+import { bytes } from '../numbers.ts';
+import { saveFile } from '../saveFile.ts';
+import { StoreContext, useFacts } from '../useFacts.ts';
+import check from './check.py?raw';
+import snippet from './diffusers.py?raw';
+import './export.css';
+import { useEncoded } from './useEncoded.ts';
+
+const formats = [...conditioningFormats, 'csv', 'json'] as const;
+type Format = (typeof formats)[number];
+
+const formatNames: Record<Format, string> = {
+  safetensors: 'safetensors',
+  npz: 'NumPy, all arrays (.npz)',
+  npy: 'NumPy, prompt_embeds alone (.npy)',
+  csv: 'Spreadsheet (.csv)',
+  json: 'The session, without numbers (.json)',
+};
+
+const helps: Record<Format, string> = {
+  safetensors: 'For diffusers and PyTorch. Prompts, options, ids and weights are in its metadata.',
+  npz: 'For NumPy: numpy.load. What safetensors has as metadata is in metadata.json.',
+  npy: 'One array and nothing else. The parts of an AND are stacked.',
+  csv: 'A line a token: its id, weight and norm, then its values.',
+  json: 'Prompts, options, tokens, ids, weights and selection. Opens here again, as a saved prompt does.',
+};
+
+/** Chooses a format, says what it will hold, and saves it. */
+export function Export() {
+  const [format, setFormat] = useState<Format>('safetensors');
+  const id = useId();
+  return (
+    <div className="export" id="export-file">
+      <div className="field">
+        <label htmlFor={id}>Format</label>
+        <select
+          id={id}
+          value={format}
+          aria-describedby={`${id}-help`}
+          onChange={(event) => setFormat(event.target.value as Format)}
+        >
+          {formats.map((name) => (
+            <option key={name} value={name}>
+              {formatNames[name]}
+            </option>
+          ))}
+        </select>
+        <p className="help" id={`${id}-help`}>
+          {helps[format]}
+        </p>
+      </div>
+      {format === 'json' ? <SaveSession /> : <SaveNumbers format={format} />}
+      <Diffusers />
+      <Check />
+    </div>
+  );
+}
+
+function SaveSession() {
+  const store = use(StoreContext);
+  const hasTokens = useFacts((s) => s.tokenizer.phase === 'ready');
+  return (
+    <button
+      type="button"
+      className="primary"
+      disabled={!store || !hasTokens}
+      onClick={() => store && saveFile('session.json', writeSession(store.getState()), 'application/json')}
+    >
+      Download session.json
+    </button>
+  );
+}
+
+/** By what a file is saved: the check script and the snippet name it. */
+const nameOf = (format: Format) => `conditioning.${format}`;
+
+function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
+  const { done, total } = useEncoded('export');
+  const shapes = useFacts(exportedShapes);
+  const tensors = useFacts(exportedTensors);
+  const metadata = useFacts(exportedMetadata);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const hasModel = useFacts((s) => s.model !== null);
+  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const finite = tensors ? allFinite(tensors) : true;
+  const kept = (shapes ?? []).filter(({ name, dtype }) => {
+    if (format === 'npy') return name.startsWith('prompt_embeds');
+    return format !== 'csv' || dtype === 'F32';
+  });
+  const sizes = kept.map(({ shape, dtype }) => shape.reduce((a, b) => a * b, 1) * (dtype === 'F32' ? 4 : 8));
+
+  const save = () => {
+    if (!tensors || !metadata || !tokenizer) return;
+    const contents =
+      format === 'csv'
+        ? conditioningCsv(tensors, (token) => tokenLabel(token, tokenizer))
+        : writeConditioning(format, tensors, metadata);
+    saveFile(nameOf(format), contents, format === 'csv' ? 'text/csv' : 'application/octet-stream');
+  };
+  return (
+    <>
+      <table className="tensors" aria-label="What the file will hold">
+        <thead>
+          <tr>
+            <th scope="col">Array</th>
+            <th scope="col">Shape</th>
+            <th scope="col" className="number">
+              Size
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {kept.map(({ name, dtype, shape }, i) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>
+                [{shape.join(', ')}] <span className="muted">{dtype}</span>
+              </td>
+              <td className="number">{format === 'csv' ? `${shape[1]} lines` : bytes(sizes[i])}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {!finite && (
+        <p className="warning">
+          By these weights the method divides by zero or multiplies by infinity, and not all numbers are finite: there
+          is nothing to save until you change them.
+        </p>
+      )}
+      <div className="row">
+        <button type="button" className="primary" disabled={!tensors || !finite} onClick={save}>
+          Download {nameOf(format)}
+        </button>
+        <p className="muted small" role="status" aria-label="Export">
+          {isMissing
+            ? 'The numbers come from the encoder, which needs WebGPU.'
+            : !hasModel
+              ? 'The numbers need a model.'
+              : tensors
+                ? 'Ready'
+                : `Encoding: ${done} of ${total} passes`}
+        </p>
+      </div>
+    </>
+  );
+}
+
+function Diffusers() {
+  const parts = useFacts((s) => exportedPair(s)?.positive.conditionings.length ?? 1);
+  const [copied, setCopied] = useState<boolean | null>(null);
+  const copy = () =>
+    navigator.clipboard.writeText(snippet).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  return (
+    <div className="script">
+      <header>
+        <h3>Use it with diffusers</h3>
+        <button type="button" className="small" onClick={() => void copy()} onBlur={() => setCopied(null)}>
+          Copy
+        </button>
+        <span className="muted small" role="status" aria-label="Snippet">
+          {copied && 'Copied.'}
+          {copied === false && 'The browser does not let the page copy: select the text instead.'}
+        </span>
+      </header>
+      {parts > 1 && (
+        <p className="warning">
+          diffusers has no AND: it takes one of prompt_embeds.0 to prompt_embeds.{parts - 1}, and this snippet names
+          none of them.
+        </p>
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll, and the keyboard must reach them */}
+      <section tabIndex={0} aria-label="Snippet for diffusers">
+        <pre>{snippet}</pre>
+      </section>
+    </div>
+  );
+}
+
+function Check() {
+  const pair = useFacts(exportedPair);
+  const random = useFacts((s) => s.model?.random);
+  const why = pair ? whyUnchecked(pair) : null;
+  return (
+    <div className="script">
+      <header>
+        <h3>Check it with transformers</h3>
+        <button type="button" className="small" onClick={() => saveFile('check.py', check, 'text/x-python')}>
+          Download check.py
+        </button>
+      </header>
+      <p className="help">
+        <code>python check.py conditioning.safetensors MODEL</code> recomputes the safetensors file with transformers’{' '}
+        <code>CLIPTextModel</code>, from the ids and weights in it, and prints the largest difference. MODEL is a
+        folder, a name on Hugging Face, or a .safetensors checkpoint.
+      </p>
+      {why && <p className="warning">{why}</p>}
+      {random && !why && (
+        <p className="help">It needs a real model: with made-up weights there is nothing to check against.</p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,13 @@
+import { useEffect } from 'react';
+import { exportedCount, exportedPasses } from '../../state/exporting.ts';
+import { useFacts } from '../useFacts.ts';
+
+/** Has everything encoded that an export takes, while a component is there that says `by`; how much of it is. */
+export function useEncoded(by: string): { readonly done: number; readonly total: number } {
+  const need = useFacts((s) => s.need);
+  const passes = useFacts(exportedPasses);
+  const done = useFacts(exportedCount);
+  useEffect(() => need(by, passes), [need, by, passes]);
+  useEffect(() => () => need(by, []), [need, by]);
+  return { done, total: passes.length };
+}

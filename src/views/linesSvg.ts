@@ -1,0 +1,50 @@
+import { faintest, type ShownMap } from './attentionMaps.ts';
+
+export interface LineColours {
+  readonly background: string;
+  readonly text: string;
+  readonly line: string;
+}
+
+const rowHeight = 24;
+const side = 150;
+const width = 900;
+const top = 64;
+
+const escaped = (text: string) =>
+  text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd');
+
+/** One head as an SVG of lines from queries, left, to keys, right; opacity is the probability over `most`. */
+export function linesSvg(
+  { map, mask, L, shown, labels }: ShownMap,
+  { title, most, colours }: { readonly title: string; readonly most: number; readonly colours: LineColours },
+): string {
+  const height = top + shown.length * rowHeight + 44;
+  const y = (at: number) => top + (at + 0.5) * rowHeight;
+  const [from, to] = [side, width - side];
+  const bend = (to - from) * 0.4;
+  const lines = shown.flatMap((i, row) =>
+    shown.flatMap((j, column) => {
+      const opacity = Math.min(map[i * L + j] / most, 1);
+      if (mask[i * L + j] === 0 || !(opacity >= faintest)) return [];
+      const curve = `M${from} ${y(row)}C${from + bend} ${y(row)} ${to - bend} ${y(column)} ${to} ${y(column)}`;
+      return `<path d="${curve}" opacity="${Number(opacity.toFixed(3))}"/>`;
+    }),
+  );
+  const label = (x: number, at: number, token: number) =>
+    `<text x="${x}" y="${y(at) + 4}">${escaped(labels[token] ?? '')}</text>`;
+  const texts = (x: number, anchor: string) =>
+    `<g text-anchor="${anchor}" font-family="monospace" font-size="13">${shown.map((token, at) => label(x, at, token)).join('')}</g>`;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" fill="${escaped(colours.text)}">`,
+    `<rect width="${width}" height="${height}" fill="${escaped(colours.background)}"/>`,
+    `<text x="24" y="34" font-size="18" font-weight="600">${escaped(title)}</text>`,
+    `<text x="${from - 8}" y="${top - 8}" font-size="12" text-anchor="end">queries</text>`,
+    `<text x="${to + 8}" y="${top - 8}" font-size="12">keys</text>`,
+    `<g fill="none" stroke="${escaped(colours.line)}" stroke-width="2">${lines.join('')}</g>`,
+    texts(from - 8, 'end'),
+    texts(to + 8, 'start'),
+    `<text x="24" y="${height - 18}" font-size="12">Opacity is the probability, from 0 to ${most.toPrecision(3)}.</text>`,
+    '</svg>',
+  ].join('\n');
+}
