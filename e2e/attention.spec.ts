@@ -5,7 +5,8 @@ import { clipTiny } from '../src/clip/config.ts';
 import type { MaskMode } from '../src/clip/masks.ts';
 import { referenceEncoder } from '../src/clip/reference.ts';
 import { createTokenizer } from '../src/clip/tokenizer.ts';
-import { defaultOptions, preparePrompt } from '../src/weighting/pipeline.ts';
+import { defaultOptions } from '../src/weighting/options.ts';
+import { preparePrompt } from '../src/weighting/pipeline.ts';
 import { openTiny, pointAt, prompt, status } from './page.ts';
 
 const text = 'a (red:1.3) car, [blurry]';

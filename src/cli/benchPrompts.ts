@@ -3,7 +3,8 @@ import { createTokenizer } from '../clip/tokenizer.ts';
 import { parseA1111 } from '../prompt/a1111.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import { printPrompt } from '../prompt/translate.ts';
-import { defaultOptions, ownMethod, preparePrompt } from '../weighting/pipeline.ts';
+import { defaultOptions, ownMethod } from '../weighting/options.ts';
+import { preparePrompt } from '../weighting/pipeline.ts';
 
 /** Milliseconds of a frame at 60 Hz. */
 const frame = 1000 / 60;

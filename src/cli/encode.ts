@@ -32,14 +32,8 @@ import {
 import { distinct } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
-import {
-  defaultOptions,
-  ownMethod,
-  type PreparedPrompt,
-  type PromptOptions,
-  preparePrompt,
-  type Role,
-} from '../weighting/pipeline.ts';
+import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
+import { type PreparedPrompt, preparePrompt, type Role } from '../weighting/pipeline.ts';
 import { fileSource } from './fileSource.ts';
 
 const methodNames = Object.keys(methods) as MethodName[];

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyEdits } from './edits.ts';
 import { moveItem } from './moveItem.ts';
-import { parsePrompt, type Syntax, syntaxes } from './syntax.ts';
+import { parsePrompt } from './parsePrompt.ts';
+import { type Syntax, syntaxes } from './syntax.ts';
 
 /** Moves what `‹…›` or `¦` selects. */
 function move(text: string, direction: -1 | 1, syntax: Syntax = 'a1111'): string | null {

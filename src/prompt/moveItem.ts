@@ -2,7 +2,8 @@ import type { ParsedPrompt, Range } from './ast.ts';
 import { isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
-import { parsePrompt, type Syntax } from './syntax.ts';
+import { parsePrompt } from './parsePrompt.ts';
+import type { Syntax } from './syntax.ts';
 
 /**
  * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).

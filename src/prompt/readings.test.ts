@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { parsePrompt } from './parsePrompt.ts';
 import { readingDifferences } from './readings.ts';
-import { parsePrompt, type Syntax, syntaxes } from './syntax.ts';
+import { type Syntax, syntaxes } from './syntax.ts';
 
 const differences = (source: string, here: Syntax, there: Syntax) =>
   readingDifferences(source, parsePrompt(source, here).fragments, parsePrompt(source, there).fragments).map(

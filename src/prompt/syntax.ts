@@ -1,25 +1,6 @@
-import { parseA1111 } from './a1111.ts';
-import type { ParsedPrompt } from './ast.ts';
-import { parseComfy } from './comfy.ts';
-import { parseCompel } from './compel.ts';
-
 /** The languages a prompt can be written in, by the programs that read them. */
 export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
 export type Syntax = (typeof syntaxes)[number];
 
 /** What the program is called that reads each. */
 export const programs: Readonly<Record<Syntax, string>> = { a1111: 'A1111', compel: 'Compel', comfy: 'ComfyUI' };
-
-/** Weights alone: A1111's networks, schedules, AND and comments are read by a1111Prompt.ts. */
-export function parsePrompt(source: string, syntax: Syntax): ParsedPrompt {
-  switch (syntax) {
-    case 'a1111':
-      return parseA1111(source);
-    case 'compel':
-      return parseCompel(source);
-    case 'comfy':
-      return parseComfy(source);
-    default:
-      return syntax satisfies never;
-  }
-}

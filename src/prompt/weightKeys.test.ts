@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyEdits } from './edits.ts';
-import { parsePrompt, type Syntax, syntaxes } from './syntax.ts';
+import { parsePrompt } from './parsePrompt.ts';
+import { type Syntax, syntaxes } from './syntax.ts';
 import { changeWeight } from './weightKeys.ts';
 
 /** What `‹…›` or `|` selects; the prompt without them. */

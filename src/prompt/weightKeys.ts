@@ -2,7 +2,8 @@ import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from './ast.ts';
 import { isSchedule, isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { applyEdits, type Change } from './edits.ts';
 import { outline, sameMarks, sameWeight, weightedMarks } from './encoded.ts';
-import { parsePrompt, type Syntax } from './syntax.ts';
+import { parsePrompt } from './parsePrompt.ts';
+import type { Syntax } from './syntax.ts';
 
 /**
  * Changes the weight of what is selected, or of what the caret is in (the innermost brackets, else the word), by `step`:

@@ -7,7 +7,8 @@ import { createTokenizer } from '../clip/tokenizer.ts';
 import { writeConditioning } from '../weighting/conditioningFile.ts';
 import { exportConditioning } from '../weighting/exportConditioning.ts';
 import type { ZOf } from '../weighting/method.ts';
-import { defaultOptions, preparePrompt } from '../weighting/pipeline.ts';
+import { defaultOptions } from '../weighting/options.ts';
+import { preparePrompt } from '../weighting/pipeline.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import {
   exportedCount,

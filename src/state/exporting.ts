@@ -10,7 +10,8 @@ import {
   exportShapes,
 } from '../weighting/exportConditioning.ts';
 import type { ZOf } from '../weighting/method.ts';
-import type { PreparedPrompt, PromptOptions } from '../weighting/pipeline.ts';
+import type { PromptOptions } from '../weighting/options.ts';
+import type { PreparedPrompt } from '../weighting/pipeline.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { type Facts, sides } from './facts.ts';
 import { encodedZ, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';

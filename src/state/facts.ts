@@ -1,9 +1,12 @@
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { ConditioningFile } from '../weighting/conditioningFile.ts';
-import type { PromptOptions } from '../weighting/pipeline.ts';
+import type { PromptOptions } from '../weighting/options.ts';
 import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
+
+/** What of weighting/pipeline.ts the page needs at once. */
+export type Road = Pick<typeof import('../weighting/pipeline.ts'), 'preparePrompt' | 'promptPasses'>;
 
 export const sides = ['positive', 'negative'] as const;
 export type Side = (typeof sides)[number];
@@ -56,7 +59,8 @@ export interface Notice {
 export interface Facts extends Kept {
   readonly tokenizer:
     | { readonly phase: 'loading' }
-    | { readonly phase: 'ready'; readonly tokenizer: Tokenizer }
+    /** The road is loaded with it: nothing is read without it. */
+    | { readonly phase: 'ready'; readonly tokenizer: Tokenizer; readonly road: Road }
     | { readonly phase: 'failed'; readonly message: string };
   readonly adapter:
     | { readonly phase: 'starting' }

@@ -12,7 +12,11 @@ import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 const run = await referenceEncoder(syntheticWeights(clipTiny));
 const L = clipTiny.maxPositionEmbeddings;
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** When what was under way is done, the loading of the road with it. */
+const settled = async () => {
+  await import('../weighting/pipeline.ts');
+  await new Promise((resolve) => setImmediate(resolve));
+};
 const from = (row: number) => Array.from({ length: L - row }, (_, i) => row + i);
 
 let store: ClipscopeStore;

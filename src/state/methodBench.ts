@@ -7,13 +7,8 @@ import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../weighting/fragmentWeight.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
-import {
-  type PreparedChunk,
-  type PreparedPrompt,
-  type PreparedText,
-  type PromptOptions,
-  preparePrompt,
-} from '../weighting/pipeline.ts';
+import type { PromptOptions } from '../weighting/options.ts';
+import { type PreparedChunk, type PreparedPrompt, type PreparedText, preparePrompt } from '../weighting/pipeline.ts';
 import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
 import type { Facts, Side } from './facts.ts';
 import { methodNames } from './options.ts';

@@ -6,7 +6,7 @@ import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
-import { defaultOptions, type PromptOptions } from '../weighting/pipeline.ts';
+import { defaultOptions, type PromptOptions } from '../weighting/options.ts';
 
 export const methodNames = Object.keys(methods) as MethodName[];
 

@@ -6,16 +6,10 @@ import { batchRatios } from '../weighting/a1111.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
-import {
-  type PreparedChunk,
-  type PreparedPrompt,
-  type PreparedText,
-  type PromptOptions,
-  preparePrompt,
-  promptPasses,
-} from '../weighting/pipeline.ts';
+import type { PromptOptions } from '../weighting/options.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
 import type { EncodeStats, ModelInfo } from '../worker/messages.ts';
-import { type Facts, requestName, type Side } from './facts.ts';
+import { type Facts, type Road, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -36,12 +30,14 @@ export function keyOf(pass: EncoderPass): string {
 /** Keeps the passes that a change of weights leaves as they were, so that nothing is derived from them again. */
 function preparing(side: Side) {
   let before: readonly PreparedChunk[] = [];
-  return memoised((prompt: string, options: PromptOptions, tokenizer: Tokenizer): PreparedPrompt => {
-    const now = preparePrompt(prompt, options, tokenizer, side);
-    const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
-    before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
-    return { ...now, chunks: before };
-  });
+  return memoised(
+    (prompt: string, options: PromptOptions, tokenizer: Tokenizer, { preparePrompt }: Road): PreparedPrompt => {
+      const now = preparePrompt(prompt, options, tokenizer, side);
+      const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
+      before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
+      return { ...now, chunks: before };
+    },
+  );
 }
 
 const prepare = { positive: preparing('positive'), negative: preparing('negative') };
@@ -49,7 +45,8 @@ const prepare = { positive: preparing('positive'), negative: preparing('negative
 /** Tokens, weights, masks and passes of a prompt; undefined until the tokenizer is loaded. */
 export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {
   if (facts.tokenizer.phase !== 'ready') return undefined;
-  return prepare[side](facts.prompts[side], facts.options, facts.tokenizer.tokenizer);
+  const { tokenizer, road } = facts.tokenizer;
+  return prepare[side](facts.prompts[side], facts.options, tokenizer, road);
 }
 
 /** Which chunk of the prompt on show the pictures show, within what it has. */
@@ -58,7 +55,13 @@ export function shownChunk(facts: Facts): PreparedChunk | undefined {
   return shown?.chunks[Math.min(facts.chunk, shown.chunks.length - 1)];
 }
 
-const passesFor = memoised(promptPasses);
+const passesFor = memoised((shown: PreparedPrompt, method: MethodName, { promptPasses }: Road) =>
+  promptPasses(shown, method),
+);
+
+function ownPasses(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
+  return facts.tokenizer.phase === 'ready' ? passesFor(shown, facts.options.weighting, facts.tokenizer.road) : [];
+}
 
 /** What the weighting reads, and then what else is needed. */
 const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed']) =>
@@ -66,7 +69,7 @@ const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed']
 );
 
 function passesOf(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
-  return allPasses(passesFor(shown, facts.options.weighting), facts.needed);
+  return allPasses(ownPasses(facts, shown), facts.needed);
 }
 
 /** What is still to be encoded, in one go. */
@@ -230,7 +233,7 @@ const weightedEncoding = memoised(
 export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
   const encoded = shownEncoded(facts);
   const { weighting: method } = facts.options;
-  const read = encoded && encodedZ(facts, passesFor(encoded.prepared, method));
+  const read = encoded && encodedZ(facts, ownPasses(facts, encoded.prepared));
   if (!encoded || !read) return undefined;
   return weightedEncoding(encoded, method, weigh(encoded.prepared.texts[encoded.text], method, read), read);
 }

@@ -4,7 +4,7 @@ import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
-import { defaultOptions } from '../weighting/pipeline.ts';
+import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
@@ -90,7 +90,11 @@ function fakeClient() {
   return { client, encodes, loads, adapter };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** When what was under way is done, the loading of the road with it. */
+const settled = async () => {
+  await import('../weighting/pipeline.ts');
+  await new Promise((resolve) => setImmediate(resolve));
+};
 
 function memory(stored: string | null = null): Memory {
   const texts = new Map(stored === null ? [] : [['clipscope', stored]]);

@@ -2,7 +2,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
-import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/pipeline.ts';
+import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
 import { type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
 import {
@@ -233,7 +233,8 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     async loadTokenizer() {
       set({ tokenizer: { phase: 'loading' } });
       try {
-        set({ tokenizer: { phase: 'ready', tokenizer: await loadTokenizer() } });
+        const [tokenizer, road] = await Promise.all([loadTokenizer(), import('../weighting/pipeline.ts')]);
+        set({ tokenizer: { phase: 'ready', tokenizer, road } });
       } catch (error) {
         set({ tokenizer: { phase: 'failed', message: messageOf(error) } });
       }

@@ -2,7 +2,7 @@ import { useId, useMemo, useState } from 'react';
 import { type Conversion, type ConversionRow, convertPrompt } from '../clip/convertPrompt.ts';
 import { programs, type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Side, sides } from '../state/facts.ts';
-import { ownMethod } from '../weighting/pipeline.ts';
+import { ownMethod } from '../weighting/options.ts';
 import { brief } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
 

@@ -5,7 +5,7 @@ import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import { methodNames, optionValues } from '../state/options.ts';
 import { shownConfig } from '../state/selectors.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
-import { normalisedMethods, type PromptOptions } from '../weighting/pipeline.ts';
+import { normalisedMethods, type PromptOptions } from '../weighting/options.ts';
 import {
   bracketChoices,
   type Choice,

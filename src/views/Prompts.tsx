@@ -1,5 +1,3 @@
-import { useMemo } from 'react';
-import { guessSyntax } from '../prompt/lint.ts';
 import { programs, type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Side, sides } from '../state/facts.ts';
 import { prepared } from '../state/selectors.ts';
@@ -61,13 +59,12 @@ export function Prompts() {
 /** Offers to read the prompts in another language where they look to be written in it. */
 function OtherLanguage() {
   const setOption = useFacts((s) => s.setOption);
-  const diagnostics = useFacts((s) => prepared(s, s.side)?.diagnostics);
-  const guess = useMemo(() => guessSyntax(diagnostics ?? []), [diagnostics]);
-  return guess ? (
+  const looksLike = useFacts((s) => prepared(s, s.side)?.looksLike);
+  return looksLike ? (
     <p className="other-language">
-      <span>This looks written for {programs[guess.syntax]}.</span>
-      <button type="button" className="small" onClick={() => setOption('syntax', guess.syntax)}>
-        Read it as {programs[guess.syntax]}
+      <span>This looks written for {programs[looksLike]}.</span>
+      <button type="button" className="small" onClick={() => setOption('syntax', looksLike)}>
+        Read it as {programs[looksLike]}
       </button>
     </p>
   ) : null;

@@ -4,7 +4,7 @@ import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { MethodName } from '../weighting/methods.ts';
 import type { TokenNormalisation } from '../weighting/normalise.ts';
-import type { PromptOptions } from '../weighting/pipeline.ts';
+import type { PromptOptions } from '../weighting/options.ts';
 
 export interface Choice {
   readonly name: string;

@@ -3,7 +3,8 @@ import { memorySource } from '../checkpoint/sources.ts';
 import { type ConditioningComparison, compareConditioning } from './compareConditioning.ts';
 import { openConditioning, writeConditioning } from './conditioningFile.ts';
 import { exportConditioning } from './exportConditioning.ts';
-import { defaultOptions, preparePrompt, promptEmbeds } from './pipeline.ts';
+import { defaultOptions } from './options.ts';
+import { preparePrompt, promptEmbeds } from './pipeline.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
 
 const positive = preparePrompt('a (cat:1.2) AND a dog', defaultOptions, tokenizer);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { conditioningCsv, shortest } from './conditioningCsv.ts';
 import { exportConditioning } from './exportConditioning.ts';
-import { defaultOptions, preparePrompt } from './pipeline.ts';
+import { defaultOptions } from './options.ts';
+import { preparePrompt } from './pipeline.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
 
 test('a line a row: token, weight, norm and values', () => {

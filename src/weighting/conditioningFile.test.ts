@@ -6,7 +6,8 @@ import { memorySource } from '../checkpoint/sources.ts';
 import { writeZip } from '../checkpoint/zipWriter.ts';
 import { conditioningFormats, openConditioning, writeConditioning } from './conditioningFile.ts';
 import { exportConditioning, exportMetadata } from './exportConditioning.ts';
-import { defaultOptions, preparePrompt } from './pipeline.ts';
+import { defaultOptions } from './options.ts';
+import { preparePrompt } from './pipeline.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
 
 const options = { ...defaultOptions, mask: 'hf' } as const;

@@ -10,7 +10,8 @@ import {
   promptEmbedsTensor,
 } from './exportConditioning.ts';
 import { type MethodName, methods } from './methods.ts';
-import { defaultOptions, type PromptOptions, preparePrompt, promptEmbeds } from './pipeline.ts';
+import { defaultOptions, type PromptOptions } from './options.ts';
+import { preparePrompt, promptEmbeds } from './pipeline.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
 import { withPasses } from './testing/reference.ts';
 

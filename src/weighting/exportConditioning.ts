@@ -5,8 +5,9 @@ import { padded } from './compel.ts';
 import type { Composition } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { methods } from './methods.ts';
+import type { PromptOptions } from './options.ts';
 import { padToEqual, stackParts } from './padding.ts';
-import { type PreparedPrompt, type PromptOptions, promptEmbeds, promptPasses, type Role } from './pipeline.ts';
+import { type PreparedPrompt, promptEmbeds, promptPasses, type Role } from './pipeline.ts';
 
 /** Both prompts of a picture, and what they are encoded by. */
 export interface ConditioningPair {

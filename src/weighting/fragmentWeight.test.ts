@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { maskModes } from '../clip/masks.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from './fragmentWeight.ts';
-import { defaultOptions, type PromptOptions, preparePrompt } from './pipeline.ts';
+import { defaultOptions, type PromptOptions } from './options.ts';
+import { preparePrompt } from './pipeline.ts';
 import { tokenizer } from './testing/prompts.ts';
 
 test.each(syntaxes)('%s: another weight of a fragment is that weight typed', (syntax) => {

@@ -4,12 +4,12 @@ import type { Node, WeightedNode } from '../prompt/ast.ts';
 import { sectionsOf } from '../prompt/brackets.ts';
 import { applyEdits } from '../prompt/edits.ts';
 import type { WeightedPrompt } from './method.ts';
+import type { PromptOptions } from './options.ts';
 import {
   compelPromptOptions,
   normalised,
   type PreparedPrompt,
   type PreparedText,
-  type PromptOptions,
   preparePrompt,
   type Role,
 } from './pipeline.ts';

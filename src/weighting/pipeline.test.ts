@@ -5,14 +5,8 @@ import { maskModes } from '../clip/masks.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import { type MethodName, methods } from './methods.ts';
-import {
-  defaultOptions,
-  type PromptOptions,
-  preparePrompt,
-  promptEmbeds,
-  promptPasses,
-  type Role,
-} from './pipeline.ts';
+import { defaultOptions, type PromptOptions } from './options.ts';
+import { preparePrompt, promptEmbeds, promptPasses, type Role } from './pipeline.ts';
 import { d, fakeZ } from './testing/prompts.ts';
 import { withPasses } from './testing/reference.ts';
 

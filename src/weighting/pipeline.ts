@@ -12,84 +12,27 @@ import {
   type Embedding as EmbeddingNames,
   emptyChunk,
 } from '../clip/chunks.ts';
-import { type ComfyUnit, comfyTokens } from '../clip/comfyTokens.ts';
-import { compelTokens, type SplitMode } from '../clip/compelTokens.ts';
+import { comfyTokens } from '../clip/comfyTokens.ts';
+import { compelTokens } from '../clip/compelTokens.ts';
 import type { EncoderPass } from '../clip/encode.ts';
-import type { MaskMode } from '../clip/masks.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
-import type { TokenizerFlavour } from '../clip/tokenizerFlavours.ts';
 import type { PromptToken, TokenChunk } from '../clip/tokens.ts';
 import { lectureSquareFactor } from '../prompt/a1111.ts';
 import { type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111Prompt.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel.ts';
-import { lintPrompt } from '../prompt/lint.ts';
+import { guessSyntax, lintPrompt } from '../prompt/lint.ts';
 import { entryAtCall } from '../prompt/schedule.ts';
 import type { Syntax } from '../prompt/syntax.ts';
-import type { ClipSkip } from './clipSkip.ts';
 import { type Composition, compose, compositionPasses } from './composition.ts';
 import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
-import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
+import { normaliseTokens } from './normalise.ts';
+import { normalisedMethods, type PromptOptions } from './options.ts';
 import { type CompelPromptOptions, compelPrompt, type SourceChunk, weightedPrompt } from './weightedPrompt.ts';
 
-export interface PromptOptions {
-  readonly syntax: Syntax;
-  readonly tokenizer: TokenizerFlavour;
-  readonly mask: MaskMode;
-  readonly weighting: MethodName;
-  /** ADV_CLIP_emb: what happens to the weights before a method of its, or ComfyUI's, applies them. */
-  readonly normalisation: TokenNormalisation;
-  readonly clipSkip: ClipSkip;
-  /** A1111: whether brackets weigh; `text` is its emphasis mode "None". */
-  readonly brackets: 'weights' | 'text';
-  /** A1111: by what [ ] multiplies; 0.9 is what the lecture says. */
-  readonly squareFactor: '1/1.1' | '0.9';
-  /** A1111: sampling steps, and the one whose text is encoded, from 1. */
-  readonly steps: number;
-  readonly step: number;
-  /** A1111: tokens after the last comma that may move to the next chunk. */
-  readonly commaPaddingBacktrack: number;
-  /** Compel: where a long prompt is split; `cut` keeps one chunk, as `Compel(…)` does by default. */
-  readonly split: SplitMode | 'cut';
-  readonly comfyUnit: ComfyUnit;
-}
-
-/** What A1111 does. */
-export const defaultOptions: PromptOptions = {
-  syntax: 'a1111',
-  tokenizer: 'hf-slow-ftfy',
-  mask: 'causal',
-  weighting: 'original',
-  normalisation: 'none',
-  clipSkip: 1,
-  brackets: 'weights',
-  squareFactor: '1/1.1',
-  steps: 20,
-  step: 1,
-  commaPaddingBacktrack: 20,
-  split: 'cut',
-  comfyUnit: 'segments',
-};
-
-/** How each program weighs. */
-export const ownMethod: Readonly<Record<Syntax, MethodName>> = {
-  a1111: 'original',
-  compel: 'compel-mask',
-  comfy: 'comfy',
-};
-
 export type Role = 'positive' | 'negative';
-
-/** Those of ComfyUI's nodes, which ADV_CLIP_emb normalises weights for. */
-export const normalisedMethods: readonly MethodName[] = [
-  'comfy',
-  'adv-a1111',
-  'adv-compel',
-  'adv-comfy++',
-  'adv-down-weight',
-];
 
 /** What is encoded by itself: a part of A1111's AND or of Compel's .and() or .blend(), else the whole prompt. */
 export interface PreparedText extends Range {
@@ -131,6 +74,8 @@ export interface PreparedPrompt {
   readonly chunks: readonly PreparedChunk[];
   /** One for each part of an A1111 AND, else one. */
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
+  /** Another language that it looks to be written in. */
+  readonly looksLike: Syntax | null;
   /** Those of the parser, of the linter and of this road, by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -149,6 +94,7 @@ export function preparePrompt(
     role,
     embeddings,
   });
+  const told = [...diagnostics, ...lintPrompt(prompt, options.syntax)];
   return {
     source: prompt,
     nodes,
@@ -159,9 +105,8 @@ export function preparePrompt(
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
     conditionings,
-    diagnostics: [...diagnostics, ...lintPrompt(prompt, options.syntax), ...texts.flatMap(cutDiagnostics)].sort(
-      (a, b) => a.start - b.start,
-    ),
+    looksLike: guessSyntax(told)?.syntax ?? null,
+    diagnostics: [...told, ...texts.flatMap(cutDiagnostics)].sort((a, b) => a.start - b.start),
   };
 }
 
@@ -183,7 +128,7 @@ export function normalised(prompt: WeightedPrompt, { weighting, normalisation }:
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
-type Prepared = Omit<PreparedPrompt, 'source' | 'chunks'>;
+type Prepared = Omit<PreparedPrompt, 'source' | 'chunks' | 'looksLike'>;
 
 interface Reading {
   readonly options: PromptOptions;

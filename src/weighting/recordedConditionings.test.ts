@@ -8,14 +8,8 @@ import { batchRatios, original } from './a1111.ts';
 import type { WeightedPrompt, ZOf } from './method.ts';
 import type { MethodName } from './methods.ts';
 import type { TokenNormalisation } from './normalise.ts';
-import {
-  defaultOptions,
-  type PreparedPrompt,
-  type PromptOptions,
-  preparePrompt,
-  promptEmbeds,
-  promptPasses,
-} from './pipeline.ts';
+import { defaultOptions, type PromptOptions } from './options.ts';
+import { type PreparedPrompt, preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
 import a1111Recorded from './recorded/index_a1111.json';
 import a1111Rest from './recorded/index_a1111_rest.json';
 import comfyRecorded from './recorded/index_comfy.json';

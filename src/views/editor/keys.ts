@@ -4,7 +4,7 @@ import { type Command, EditorView, type KeyBinding, keymap } from '@codemirror/v
 import type { Diagnostic, Range } from '../../prompt/ast.ts';
 import type { Change } from '../../prompt/edits.ts';
 import { moveItem } from '../../prompt/moveItem.ts';
-import { parsePrompt } from '../../prompt/syntax.ts';
+import { parsePrompt } from '../../prompt/parsePrompt.ts';
 import { changeWeight } from '../../prompt/weightKeys.ts';
 import { factsField } from './facts.ts';
 
