@@ -145,8 +145,7 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
     `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}.`,
   );
   const encoders: GpuEncoder[] = [];
-  // One type at a time is enough where types are not compared.
-  for (const dtype of what.has('encodes') ? dtypes : dtypes.slice(0, 1))
+  for (const dtype of dtypes)
     encoders.push(
       await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), {
         matmul: { ...tuning, support: gpu.support },
@@ -154,7 +153,7 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
     );
   for (const encoder of encoders) printMemory(encoder);
   if (what.has('encodes')) await benchEncodes(encoders, runs);
-  if (what.has('edits')) await benchEdits(encoders[0], runs);
+  if (what.has('edits')) for (const encoder of encoders) await benchEdits(encoder, runs);
   if (what.has('profile')) {
     await benchProfile(encoders[0], runs, {});
     await benchProfile(encoders[0], runs, { first: 20, end: 22 });

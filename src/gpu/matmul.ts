@@ -189,8 +189,10 @@ export async function tuneMatmul(
   const tuning = { adapter: description, hiddenSize, among };
   if (hiddenSize < 256) return { ...tuning, kernel: 'matmul', few: 'matmul' };
   const fastest = async (M: number) => {
+    // What is short is disturbed more.
+    const runs = M <= fewRows ? 8 : 3;
     const kernels = among.filter((kernel) => M <= fewRows || kernel !== 'matmul_few');
-    const times = await timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels });
+    const times = await timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels, runs });
     return [...times].reduce((best, one) => (one[1] < best[1] ? one : best))[0];
   };
   return { ...tuning, kernel: await fastest(77), few: await fastest(2) };
