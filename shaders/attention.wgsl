@@ -3,10 +3,10 @@
 //   o[i] = Σ_j p[i, j] v[j],             the heads side by side in o.
 // binding 0  qkv           [B, L, 3, H, HEAD_DIM]  f32
 // binding 1  mask          [B, L, L]               u32, 1 where query i may look at key j
-// binding 2  range         [2]                     u32, the first query to do and the one to stop before
+// binding 2  range         [3]                     u32, the first query to do, the one to stop before, and the first b
 // binding 3  probabilities [B, H, L, L]            f32
 // binding 4  attended      [B, L, H, HEAD_DIM]     f32
-// grid: x over the queries of the range, y over heads, z over B. HEAD_DIM is a multiple of 4, at most 64.
+// grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is a multiple of 4, at most 64.
 // One invocation a query: its row of probabilities first holds the scores. Masked scores are never computed, so nothing
 // passes through infinity, and masked probabilities are exact zeros; a query that may look at nothing gets a row of zeros.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let head = id.y;
-  let batch = id.z;
+  let batch = range[2] + id.z;
   let blocks = HEAD_DIM / 4;
   let d = H * blocks;
   let q_at = (batch * L + query) * 3 * d + head * blocks;

@@ -3,8 +3,8 @@
 // grid: x over N / 16 columns, y over M / (ROWS · SUBGROUP) rows.
 // One subgroup is a workgroup and holds ROWS · SUBGROUP × 16 outputs. Each lane loads its part of the weights of a step and
 // gives it to the others in turn; the lanes differ in their rows.
-/** Rows of a lane, 1 to 5: few where M is small, for rows past the end are computed too. */
-override ROWS: u32 = 5;
+/** Rows of a lane, 1 to 7: as few as M needs, for rows past the end are computed too. */
+override ROWS: u32 = 7;
 override SUBGROUP: u32;
 
 @compute @workgroup_size(SUBGROUP)
@@ -19,12 +19,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let x2 = min(row + 2 * SUBGROUP, last) * blocks;
   let x3 = min(row + 3 * SUBGROUP, last) * blocks;
   let x4 = min(row + 4 * SUBGROUP, last) * blocks;
+  let x5 = min(row + 5 * SUBGROUP, last) * blocks;
+  let x6 = min(row + 6 * SUBGROUP, last) * blocks;
   let at = column * 4 * blocks + lane;
   var y0 = mat4x4f();
   var y1 = mat4x4f();
   var y2 = mat4x4f();
   var y3 = mat4x4f();
   var y4 = mat4x4f();
+  var y5 = mat4x4f();
+  var y6 = mat4x4f();
   for (var k = 0u; k < blocks; k += SUBGROUP) {
     let w0 = weights4(weight[at + k]);
     let w1 = weights4(weight[at + blocks + k]);
@@ -65,6 +69,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         let v = x[x4 + k + turn];
         y4 += mat4x4f(v * a, v * b, v * c, v * d);
       }
+      if (ROWS > 5) {
+        let v = x[x5 + k + turn];
+        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 6) {
+        let v = x[x6 + k + turn];
+        y6 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
     }
   }
   store_row(row, column, y0);
@@ -79,5 +91,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   }
   if (ROWS > 4) {
     store_row(row + 4 * SUBGROUP, column, y4);
+  }
+  if (ROWS > 5) {
+    store_row(row + 5 * SUBGROUP, column, y5);
+  }
+  if (ROWS > 6) {
+    store_row(row + 6 * SUBGROUP, column, y6);
   }
 }

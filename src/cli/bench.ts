@@ -1,86 +1,181 @@
 import { parseArgs } from 'node:util';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { clipVitL14 } from '../clip/config.ts';
+import { bosTokenId, clipVitL14, eosTokenId } from '../clip/config.ts';
+import type { EncoderPass } from '../clip/encode.ts';
 import { encoderPass } from '../clip/masks.ts';
-import type { WeightDtype } from '../clip/weights.ts';
-import { requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder } from '../gpu/encoder.ts';
-import { fastestMatmul, matmulKernels, timeMatmuls } from '../gpu/matmul.ts';
+import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
+import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
+import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
+import { type MatmulTuning, matmulKernels, timeMatmuls, tuneMatmul } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
-import type { Step } from '../gpu/schedule.ts';
+import { groupSteps, type Profile, type ProfiledGroup, type ProfiledStep, stage } from '../gpu/profile.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
+const parts = ['kernels', 'encodes', 'edits', 'profile'] as const;
+const want = { hiddenStates: [], attentions: false };
+
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
-const cell = (value: number | string, width: number) =>
-  (typeof value === 'number' ? value.toFixed(value < 100 ? 2 : 0) : value).padStart(width);
+const cell = (value: number | string | null, width: number) =>
+  (typeof value === 'number' ? value.toFixed(value < 100 ? 2 : 0) : (value ?? '–')).padStart(width);
+const percent = (share: number | null) => (share === null ? null : `${(100 * share).toFixed(1)} %`);
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** Steps that are the same in every layer, under one name: `mlp.fc1`. */
-const stage = ({ label }: Step) => label.replace(/^layers\.\d+\./, '');
-
-async function benchAdapter(adapter: string | undefined, runs: number): Promise<void> {
-  const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
-  console.log(`\n${description}`);
-  const shapes = { qkv_proj: [768, 2304], out_proj: [768, 768], fc1: [768, 3072], fc2: [3072, 768] };
-  console.log(`\n${'F32 matmul, GFLOP/s'.padEnd(26)}${matmulKernels.map((kernel) => cell(kernel, 18)).join('')}`);
-  for (const [name, [K, N]] of Object.entries(shapes)) {
-    const times = await timeMatmuls(device, support, { M: 77, K, N }, { runs });
-    const rates = matmulKernels.map((kernel) =>
-      times.has(kernel) ? (2 * 77 * K * N) / times.get(kernel)! / 1e6 : '–',
-    );
-    console.log(`${name.padEnd(26)}${rates.map((rate) => cell(rate, 18)).join('')}`);
-  }
-  const matmul = { kernel: await fastestMatmul(device, support, clipVitL14), support };
-  console.log(`Chosen: ${matmul.kernel}\n`);
-  const passes = [49406, 320].map((id) => encoderPass(new Uint32Array(77).fill(49407).fill(id, 0, 1), 'causal'));
-  const want = { hiddenStates: [], attentions: false };
-  const loading = await Promise.all(
-    dtypes.map((dtype) => createGpuEncoder(device, syntheticWeights(clipVitL14, { dtype }), { matmul })),
+let prompts = 0;
+/** A prompt of 20 tokens that begins like none before it, so that nothing of it is there already. */
+function newPrompt(): EncoderPass {
+  prompts++;
+  const ids = [prompts, ...Array.from({ length: 20 }, (_, i) => 320 + i)];
+  return encoderPass(
+    Uint32Array.from({ length: 77 }, (_, i) => ids[i] ?? eosTokenId),
+    'causal',
   );
+}
 
-  // Interleaved, so that what else the machine does falls on all alike.
+/** The prompt with another last word, of one token. */
+const editLastWord = (pass: EncoderPass): EncoderPass => ({
+  ...pass,
+  inputIds: pass.inputIds.with(20, bosTokenId - 1),
+});
+
+async function benchKernels({ device, support }: GpuDevice, runs: number): Promise<void> {
+  const shapes = { qkv_proj: [768, 2304], out_proj: [768, 768], fc1: [768, 3072], fc2: [3072, 768] };
+  for (const M of [77, 2]) {
+    const title = `F32 matmul, ${M} rows, GFLOP/s`;
+    console.log(`\n${title.padEnd(32)}${matmulKernels.map((kernel) => cell(kernel, 16)).join('')}`);
+    for (const [name, [K, N]] of Object.entries(shapes)) {
+      const times = await timeMatmuls(device, support, { M, K, N }, { runs });
+      const rates = matmulKernels.map((kernel) =>
+        times.has(kernel) ? (2 * M * K * N) / times.get(kernel)! / 1e6 : null,
+      );
+      console.log(`${name.padEnd(32)}${rates.map((rate) => cell(rate, 16)).join('')}`);
+    }
+  }
+}
+
+/** Interleaved, so that what else the machine does falls on all alike; the first time compiles and does not count. */
+async function medians(runs: number, measure: () => AsyncGenerator<[name: string, milliseconds: number]>) {
   const times = new Map<string, number[]>();
   for (let run = 0; run <= runs; run++)
-    for (const [i, dtype] of dtypes.entries())
-      for (const batch of [1, 2]) {
-        const { milliseconds } = await loading[i].encode(passes.slice(0, batch), want);
-        const key = `${dtype}, ${batch} pass${batch > 1 ? 'es' : ''}`;
-        if (run === 0) console.log(`${key}: ${milliseconds.toFixed(0)} ms the first time`);
-        else times.set(key, [...(times.get(key) ?? []), milliseconds]);
-      }
-  const base = median(times.get('F32, 1 pass')!);
-  console.log(`\n${'whole encode'.padEnd(26)}${cell('ms', 10)}${cell('ratio', 10)}`);
-  for (const [key, values] of times)
-    console.log(`${key.padEnd(26)}${cell(median(values), 10)}${cell(median(values) / base, 10)}`);
+    for await (const [name, milliseconds] of measure())
+      if (run > 0) times.set(name, [...(times.get(name) ?? []), milliseconds]);
+  return new Map([...times].map(([name, values]) => [name, median(values)]));
+}
 
-  if (!device.features.has('timestamp-query')) return console.log('No timestamps here, so no time per kernel.');
-  const profiles: { step: Step; nanoseconds: number }[][] = [];
-  for (let run = 0; run < runs; run++) profiles.push(await loading[0].profile(1));
-  const stages = new Map<string, { kernel: string; nanoseconds: number; flops: number }>();
-  for (const [i, { step }] of profiles[0].entries()) {
-    const sum = stages.get(stage(step)) ?? { kernel: step.kernel, nanoseconds: 0, flops: 0 };
-    sum.nanoseconds += median(profiles.map((profile) => profile[i].nanoseconds));
-    sum.flops += step.flops;
-    stages.set(stage(step), sum);
-  }
-  const total = [...stages.values()].reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+function printRatios(title: string, times: ReadonlyMap<string, number>): void {
+  const [base] = times.values();
+  console.log(`\n${title.padEnd(42)}${cell('ms', 10)}${cell('ratio', 10)}`);
+  for (const [name, value] of times) console.log(`${name.padEnd(42)}${cell(value, 10)}${cell(value / base, 10)}`);
+}
+
+async function benchEncodes(encoders: readonly GpuEncoder[], runs: number): Promise<void> {
+  const times = await medians(runs, async function* () {
+    for (const encoder of encoders)
+      for (const passes of [[newPrompt()], [newPrompt(), newPrompt()]]) {
+        const { milliseconds } = await encoder.encode(passes, want);
+        yield [`${encoder.dtype}, ${passes.length} pass${passes.length > 1 ? 'es' : ''}`, milliseconds];
+      }
+  });
+  printRatios('whole encode', times);
+}
+
+async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
+  let dispatches = 0;
+  const times = await medians(runs, async function* () {
+    const prompt = newPrompt();
+    yield ['new prompt of 20 tokens', (await encoder.encode([prompt], want)).milliseconds];
+    const edited = editLastWord(prompt);
+    let toEos = Number.NaN;
+    const whole = await encoder.encode([edited], want, {
+      onRows: ({ milliseconds }) => {
+        toEos = milliseconds;
+      },
+    });
+    yield ['last word edited, rows up to EOS', toEos];
+    yield ['last word edited, with the padding', whole.milliseconds];
+    // Weights do not reach the encoder: it gets the same pass again.
+    const again = await encoder.encode([{ ...edited }], want);
+    dispatches += again.dispatches;
+    yield ['weights changed', again.milliseconds];
+  });
+  printRatios(`edits, ${encoder.dtype}`, times);
+  console.log(`Dispatches after a change of weights: ${dispatches}.`);
+}
+
+function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): void {
+  const stored = [...expectedTensors(config)]
+    .filter(([name]) => name.includes('.layers.'))
+    .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1) * weightBytes[dtype as WeightDtype], 0);
+  const held = gpuBytes + activationBytes;
   console.log(
-    `\n${'F32, 1 pass'.padEnd(26)}${cell('kernel', 18)}${cell('ms', 10)}${cell('share', 8)}${cell('GFLOP/s', 10)}`,
+    `GPU memory, ${dtype}: ${megabytes(held)} (weights ${megabytes(gpuBytes)}, rows ${megabytes(activationBytes)}), ` +
+      `${(held / stored).toFixed(3)} × the ${megabytes(stored)} that the layers' weights are stored in.`,
   );
-  for (const [name, { kernel, nanoseconds, flops }] of stages)
-    console.log(
-      `${name.padEnd(26)}${cell(kernel, 18)}${cell(nanoseconds / 1e6, 10)}${cell(`${((100 * nanoseconds) / total).toFixed(1)} %`, 8)}${cell(flops / nanoseconds, 10)}`,
+}
+
+async function benchProfile(encoder: GpuEncoder, runs: number, of: { first?: number; end?: number }): Promise<void> {
+  const profiles: Profile[] = [];
+  for (let run = 0; run < runs; run++) profiles.push(await encoder.profile(of));
+  const [{ steps, noTimes }] = profiles;
+  const timed = steps.map((step, i): ProfiledStep => {
+    const times = profiles.map((profile) => profile.steps[i].milliseconds);
+    return { ...step, milliseconds: noTimes === null ? median(times.map(Number)) : null };
+  });
+  const line = ({ name, kernel, milliseconds, share, gflopsPerSecond, bytes, gigabytesPerSecond }: ProfiledGroup) =>
+    name.padEnd(24) +
+    cell(kernel === name ? '' : kernel, 16) +
+    cell(milliseconds, 10) +
+    cell(percent(share), 9) +
+    cell(gflopsPerSecond, 10) +
+    cell(bytes / 1e6, 9) +
+    cell(gigabytesPerSecond, 9);
+  const title = of.end ? `${encoder.dtype}, rows ${of.first} to ${of.end}` : `${encoder.dtype}, 1 pass`;
+  const columns = `${cell('ms', 10)}${cell('share', 9)}${cell('GFLOP/s', 10)}${cell('MB', 9)}${cell('GB/s', 9)}`;
+  console.log(`\n${title.padEnd(24)}${cell('kernel', 16)}${columns}`);
+  for (const group of [...groupSteps(timed, stage), ...groupSteps(timed)]) console.log(line(group));
+  if (noTimes !== null) console.log(noTimes);
+}
+
+async function benchAdapter(adapter: string | undefined, runs: number, what: ReadonlySet<string>): Promise<void> {
+  const gpu = await requestGpuDevice(nodeGpu(adapter));
+  console.log(`\n${gpu.description}`);
+  if (what.has('kernels')) await benchKernels(gpu, runs);
+  const start = performance.now();
+  const tuning: MatmulTuning = await tuneMatmul(gpu, clipVitL14);
+  console.log(
+    `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}.`,
+  );
+  const encoders: GpuEncoder[] = [];
+  for (const dtype of dtypes)
+    encoders.push(
+      await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), {
+        matmul: { ...tuning, support: gpu.support },
+      }),
     );
-  for (const encoder of loading) encoder.destroy();
+  for (const encoder of encoders) printMemory(encoder);
+  if (what.has('encodes')) await benchEncodes(encoders, runs);
+  if (what.has('edits')) for (const encoder of encoders) await benchEdits(encoder, runs);
+  if (what.has('profile')) {
+    await benchProfile(encoders[0], runs, {});
+    await benchProfile(encoders[0], runs, { first: 20, end: 22 });
+  }
+  for (const encoder of encoders) encoder.destroy();
 }
 
 /** Exit code of `npm run bench`. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: { adapter: { type: 'string' }, runs: { type: 'string', default: '5' } },
   });
+  const unknown = positionals.find((name) => !parts.some((part) => part === name));
+  if (unknown !== undefined) {
+    console.error(`There is no part "${unknown}" to time: name some of ${parts.join(', ')}, or none for all.`);
+    return 2;
+  }
   const adapters = values.adapter ? [values.adapter] : softwareAdapters.length > 0 ? softwareAdapters : [undefined];
   console.log('CLIP ViT-L/14 text encoder, 77 tokens a pass; medians.');
-  for (const adapter of adapters) await benchAdapter(adapter, Math.max(1, Number(values.runs) || 5));
+  const what = new Set(positionals.length > 0 ? positionals : parts);
+  for (const adapter of adapters) await benchAdapter(adapter, Math.max(1, Number(values.runs) || 5), what);
   return 0;
 }

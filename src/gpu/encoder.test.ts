@@ -10,7 +10,7 @@ import index from '../clip/recorded/index.json';
 import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
-import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
+import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
 import { fastestMatmul, matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 
@@ -53,10 +53,18 @@ describe.each(testAdapters)('on %s', (adapter) => {
       encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipTiny, 'F32'));
     });
 
+    /** Passes that nothing else begins like, as many as are kept: what is encoded after them is encoded whole. */
+    let different = 0;
+    const forget = () =>
+      encoder.encode(
+        Array.from({ length: 8 }, () => ({ ...passOf(3, 'none'), inputIds: new Uint32Array(77).fill(++different) })),
+        { hiddenStates: [], attentions: false },
+      );
     test.each(recordedMasks)(
       'equals every recorded stage under the mask "%s", all prompts in one batch',
       async (mask) => {
         const passes = index.ids.map((_, prompt) => passOf(prompt, mask));
+        await forget();
         const { outputs, dispatches } = await encoder.encode(passes, everything(clipTiny));
         expect(dispatches).toBe(2 + 7 * clipTiny.numHiddenLayers);
         const recorded = (what: string) => recordedArray(`clip/recorded/tiny_B_${mask}_${what}.npy`);
@@ -102,15 +110,22 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     });
 
+    const words = [320, 1125, 539, 320, 2368, 525, 7496, 267, 5302];
+    const padded = (ids: readonly number[], mask: MaskMode) =>
+      encoderPass(
+        Uint32Array.from({ length: 77 }, (_, i) => [49406, ...ids][i] ?? 49407),
+        mask,
+      );
+    const fresh = async (passes: readonly EncoderPass[]) => {
+      await forget();
+      const run = await encoder.encode(passes, everything(clipTiny));
+      expect(run.rows).toBe(77 * passes.length);
+      return run.outputs;
+    };
+
     test.each(maskModes)(
       'an edit recomputes the rows it can reach, and the result is that of a full encode (%s)',
       async (mask) => {
-        const words = [320, 1125, 539, 320, 2368, 525, 7496, 267, 5302];
-        const padded = (ids: readonly number[]) =>
-          encoderPass(
-            Uint32Array.from({ length: 77 }, (_, i) => [49406, ...ids][i] ?? 49407),
-            mask,
-          );
         const edits: [ids: number[], firstChanged: number][] = [
           [words, 0],
           [words, 77],
@@ -119,19 +134,116 @@ describe.each(testAdapters)('on %s', (adapter) => {
           [words.slice(0, 4), 5],
           [words.with(0, 736), 1],
         ];
-        // Another prompt first, so that what the rows hold before the first edit is wrong from row 0.
-        await encoder.encode([passOf(3, 'none')], everything(clipTiny));
-        for (const [ids, firstChanged] of edits) {
-          const pass = padded(ids);
-          const { outputs, rows, dispatches } = await encoder.encode([pass], everything(clipTiny));
-          expect(rows).toBe(mask === 'none' ? 77 : 77 - firstChanged);
+        const passes = edits.map(([ids]) => padded(ids, mask));
+        const expected: EncoderOutput[] = [];
+        for (const pass of passes) expected.push(...(await fresh([pass])));
+        await forget();
+        for (const [i, [, firstChanged]] of edits.entries()) {
+          const { outputs, rows, dispatches } = await encoder.encode([passes[i]], everything(clipTiny));
+          expect(rows).toBe(mask === 'none' && firstChanged < 77 ? 77 : 77 - firstChanged);
           expect(dispatches).toBe(rows === 0 ? 0 : 2 + 7 * clipTiny.numHiddenLayers);
-          const full = await encoder.encode([pass, pass], everything(clipTiny));
-          expect(full.rows).toBe(154);
-          expect(outputs[0]).toEqual(full.outputs[0]);
+          expect(outputs[0]).toEqual(expected[i]);
         }
       },
     );
+
+    test.each(maskModes)(
+      'rows up to EOS come first where nothing after them matters, and nothing of the result changes (%s)',
+      async (mask) => {
+        const edits: [ids: number[], first: number, ready: number | undefined][] = [
+          [words, 0, 11],
+          [words.with(8, 736), 9, 11],
+          // Its last word is gone: EOS and padding.
+          [words.slice(0, 8), 9, 10],
+          [words.slice(0, 8), 77, undefined],
+          [Array.from({ length: 75 }, (_, i) => 400 + i), 1, undefined],
+        ];
+        const passes = edits.map(([ids]) => padded(ids, mask));
+        const expected: EncoderOutput[] = [];
+        for (const pass of passes) expected.push(...(await fresh([pass])));
+        await forget();
+        for (const [i, [, first, ready]] of edits.entries()) {
+          const starts: EncodeStart[] = [];
+          const onRows = (start: EncodeStart) => void starts.push(start);
+          const { outputs, rows } = await encoder.encode([passes[i]], everything(clipTiny), { onRows });
+          expect(outputs[0]).toEqual(expected[i]);
+          expect(rows).toBe(mask === 'none' && first < 77 ? 77 : 77 - first);
+          expect(starts).toHaveLength(mask === 'none' || ready === undefined ? 0 : 1);
+          for (const start of starts) {
+            expect(start.ready).toEqual([ready]);
+            expect(start.rows).toBe(ready! - first);
+            expect(start.outputs[0]).toEqual(firstRows(expected[i], ready!));
+          }
+        }
+      },
+    );
+
+    /** Of every array the first rows, and zeros. */
+    function firstRows({ lastHiddenState, hiddenStates, attentions }: EncoderOutput, rows: number): EncoderOutput {
+      const { hiddenSize: d } = clipTiny;
+      const only = (state: Float32Array) => state.map((value, i) => (i < rows * d ? value : 0));
+      return {
+        lastHiddenState: only(lastHiddenState),
+        hiddenStates: new Map([...hiddenStates].map(([i, state]) => [i, only(state)])),
+        attentions: attentions!.map((value, i) => (Math.floor(i / 77) % 77 < rows ? value : 0)),
+      };
+    }
+
+    test('an encode that is cancelled between its submits keeps the rows that it has', async () => {
+      const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
+      const [expected] = await fresh([edited]);
+      await forget();
+      await encoder.encode([before], everything(clipTiny));
+      const abort = new AbortController();
+      const run = encoder.encode([edited], everything(clipTiny), {
+        onRows: () => abort.abort(new Error('a newer prompt')),
+        signal: abort.signal,
+      });
+      await expect(run).rejects.toThrow('a newer prompt');
+      const { outputs, rows } = await encoder.encode([edited], everything(clipTiny));
+      expect([rows, outputs[0]]).toEqual([77 - 11, expected]);
+    });
+
+    test('each pass of a batch keeps its own rows, also in another place or alone', async () => {
+      const [a, b, c] = [words, words.map((id) => id + 1), words.map((id) => id + 2)].map((ids) =>
+        padded(ids, 'causal'),
+      );
+      const [a2, b2] = [words.with(8, 736), words.map((id) => id + 1).with(3, 736)].map((ids) => padded(ids, 'causal'));
+      const runs: [passes: EncoderPass[], rows: number][] = [
+        [[a, b], 154],
+        [[a2, b], 77 - 9],
+        [[b, a2], 0],
+        [[b2], 77 - 4],
+        [[a], 77 - 9],
+        [[b2, c, a], 77],
+        [[c, a2, b2], 77 - 9],
+      ];
+      const expected = new Map<EncoderPass, EncoderOutput>();
+      for (const pass of [a, b, c, a2, b2]) expected.set(pass, (await fresh([pass]))[0]);
+      await forget();
+      for (const [i, [passes, computed]] of runs.entries()) {
+        const { outputs, rows } = await encoder.encode(passes, everything(clipTiny));
+        expect(rows, `run ${i}`).toBe(computed);
+        expect(outputs).toEqual(passes.map((pass) => expected.get(pass)));
+      }
+    });
+
+    test('a profile names every step, and the encode after it is right', async () => {
+      const pass = padded(words, 'causal');
+      const [expected] = await fresh([pass]);
+      for (const of of [{}, { passes: 3 }, { first: 9, end: 11 }]) {
+        const { steps, noTimes } = await encoder.profile(of);
+        expect(steps).toHaveLength(2 + 7 * clipTiny.numHiddenLayers);
+        expect(steps[1]).toMatchObject({ label: 'layers.0.layer_norm1', layer: 0, kernel: 'layer_norm' });
+        expect([steps[0].layer, steps.at(-1)!.layer]).toEqual([null, null]);
+        for (const { milliseconds, flops, bytes } of steps) {
+          if (noTimes === null) expect(milliseconds).toBeGreaterThanOrEqual(0);
+          else expect(milliseconds).toBeNull();
+          expect(Math.min(flops, bytes)).toBeGreaterThan(0);
+        }
+        expect((await encoder.encode([pass], everything(clipTiny))).outputs[0]).toEqual(expected);
+      }
+    });
 
     test('encodes that overlap do not build on each other', async () => {
       const passes = [1, 2, 3, 1].map((prompt) => passOf(prompt, 'causal'));

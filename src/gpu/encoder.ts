@@ -13,24 +13,51 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { createPipelines, dispatch, type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
+import {
+  createPipelines,
+  dispatch,
+  type Kernel,
+  type KernelName,
+  kernels,
+  type Pipelines,
+  type Work,
+} from './kernels.ts';
+import type { MatmulChoice } from './matmul.ts';
+import type { Profile } from './profile.ts';
 import {
   attentionsName,
   hiddenName,
-  type MatmulChoice,
   type RowRange,
   type Schedule,
   type Step,
   schedule,
+  stepBytes,
 } from './schedule.ts';
+import { type Placed, placePasses, rowRanges, type Slot } from './slots.ts';
 
 export interface EncodeRun {
   readonly outputs: readonly EncoderOutput[];
-  /** Rows (tokens) of all passes that were computed; the others were there from the pass before. */
+  /** Rows (tokens) of all passes that were computed; the others were there from before. */
   readonly rows: number;
   /** From the call until the results are in memory. */
   readonly milliseconds: number;
   readonly dispatches: number;
+}
+
+/** A run that is not over: of outputs[i] the first ready[i] rows are as they will be, and the rest is zeros. */
+export interface EncodeStart extends EncodeRun {
+  readonly ready: readonly number[];
+}
+
+export interface EncodeOptions {
+  /**
+   * Has the rows up to EOS computed first, and hears of them before the padding is begun; awaited. Not called where that
+   * is no gain: no padding to compute, several new passes at once (which are done together), no causal mask (then every
+   * row depends on the padding).
+   */
+  readonly onRows?: (start: EncodeStart) => void | Promise<void>;
+  /** Between two submits: what is computed by then is kept, and the encode rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GpuEncoder {
@@ -39,16 +66,27 @@ export interface GpuEncoder {
   readonly dtype: string;
   /** Weights held on the GPU. */
   readonly gpuBytes: number;
+  /** What else is held there: the rows of the passes that were encoded last, at every stage. */
+  readonly activationBytes: number;
   /** [d] each. */
   readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
-  encode(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncodeRun>;
-  /** Nanoseconds of each step of one encode of `batch` passes, by the GPU's own clock. Needs `timestamp-query`. */
-  profile(batch: number): Promise<{ step: Step; nanoseconds: number }[]>;
+  encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<EncodeRun>;
+  /**
+   * Each step of an encode of `passes` new passes, or of rows `first` to `end` of one, by the GPU's own clock where the
+   * device has `timestamp-query`.
+   */
+  profile(of?: { readonly passes?: number; readonly first?: number; readonly end?: number }): Promise<Profile>;
+  /** Compiles what an encode of any number of rows needs, which else the first of its kind waits for. */
+  compile(): Promise<void>;
   destroy(): void;
 }
 
-/** Passes of one submit; more are encoded in several. Bounds what activations take on the GPU: 18 MB a pass. */
-const maxBatch = 8;
+/** Passes of one submit; more are encoded in several. Bounds what activations take on the GPU: 17 MB a pass. */
+const maxSlots = 8;
+/** Passes there is room for from the start: a prompt and a negative prompt, encoded together or in turn. */
+const minSlots = 2;
+/** Row ranges whose dispatches are kept. */
+const maxPrepared = 64;
 
 /** Alignment of a buffer binding's offset. */
 const alignment = 256;
@@ -150,11 +188,19 @@ interface PreparedStep extends Work {
   readonly step: Step;
 }
 
-/** The buffers of one batch size, and the dispatches of the ranges of rows that were asked for. */
+interface Prepared {
+  readonly steps: readonly PreparedStep[];
+  /** Kept with the bind groups that have it; too small to be worth destroying early. */
+  readonly range: GPUBuffer;
+}
+
+/** Buffers with room for some passes, and the dispatches of the row ranges that were asked for. */
 interface Activations {
   /** Tensor name → its buffer. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
   readonly plan: Schedule;
+  readonly slots: readonly Slot[];
+  readonly bytes: number;
   dispatches(range: RowRange): Promise<readonly PreparedStep[]>;
   destroy(): void;
 }
@@ -164,17 +210,17 @@ function createActivations(
   pipelines: Pipelines,
   config: ClipTextConfig,
   weights: ReadonlyMap<string, Weight>,
-  batch: number,
+  slots: number,
   matmul?: MatmulChoice,
 ): Activations {
-  const whole = schedule(config, batch, matmul);
+  const whole = schedule(config, slots, matmul);
   const buffers = new Map<string, GPUBuffer>();
   const own: GPUBuffer[] = [];
   for (const [name, { role, shape }] of whole.tensors) {
     const weight = weights.get(name);
     if (role === 'weight' && !weight) throw new Error(`The schedule needs a weight "${name}" that was not loaded.`);
     if (weight) buffers.set(name, weight.buffer);
-    else {
+    else if (name !== 'range') {
       const buffer = device.createBuffer({
         label: name,
         size: align(count(shape) * 4),
@@ -186,45 +232,53 @@ function createActivations(
   }
 
   /** The kernels take the number of rows from arrayLength: a binding is as long as its tensor's part, not as its buffer. */
-  function binding(name: string, { range, tensors }: Schedule): GPUBufferBinding {
-    const { shape, byRow } = tensors.get(name)!;
+  function binding(name: string, kernel: KernelName, { range, tensors }: Schedule): GPUBufferBinding {
+    const { shape, bySlot, byRow } = tensors.get(name)!;
     const buffer = buffers.get(name)!;
-    const bytes = count(shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'];
-    if (!byRow || batch > 1) return { buffer, size: bytes };
-    const rowBytes = bytes / config.maxPositionEmbeddings;
-    return { buffer, offset: range.first * rowBytes, size: (range.end - range.first) * rowBytes };
+    // Attention looks at rows before its range too, and takes the range as an input.
+    if (!byRow || kernel === 'attention')
+      return { buffer, size: count(shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'] };
+    const rowBytes = shape[shape.length - 1] * 4;
+    const before = (bySlot ? range.slot * config.maxPositionEmbeddings : 0) + range.first;
+    const rows = (bySlot ? range.passes : 1) * (range.end - range.first);
+    return { buffer, offset: before * rowBytes, size: rows * rowBytes };
   }
 
-  function prepare(plan: Schedule): Promise<PreparedStep[]> {
-    return Promise.all(
+  async function prepare(plan: Schedule): Promise<Prepared> {
+    const { slot, first, end } = plan.range;
+    const range = device.createBuffer({ label: 'range', size: 12, usage: storage | copyTarget });
+    device.queue.writeBuffer(range, 0, Uint32Array.of(first, end, slot));
+    const steps = await Promise.all(
       plan.steps.map(async (step): Promise<PreparedStep> => {
-        const kernel: Kernel = kernels[step.kernel];
-        const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
-        const dtype = kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
-        const pipeline = await pipelines(step.kernel, step.constants, dtype);
-        // Attention looks at rows before its range too, and takes the range as an input.
-        const all: Schedule = step.kernel === 'attention' ? whole : plan;
+        const pipeline = await pipelines(step.kernel, step.constants, weightDtype(step, weights));
         const bindGroup = device.createBindGroup({
           label: step.label,
           layout: pipeline.getBindGroupLayout(0),
-          entries: step.tensors.map((name, i) => ({ binding: i, resource: binding(name, all) })),
+          entries: step.tensors.map((name, i) => ({
+            binding: i,
+            resource: name === 'range' ? { buffer: range } : binding(name, step.kernel, plan),
+          })),
         });
         return { step, pipeline, bindGroup, grid: step.grid };
       }),
     );
+    return { steps, range };
   }
 
-  const prepared = new Map<number, Promise<readonly PreparedStep[]>>();
+  const prepared = new Map<string, Promise<Prepared>>();
   return {
     buffers,
     plan: whole,
-    dispatches(range) {
-      const key = range.first * 1000 + range.end;
-      const known = prepared.get(key);
-      if (known) return known;
-      const made = prepare(schedule(config, batch, matmul, range));
+    slots: Array.from({ length: slots }, () => ({ pass: undefined, rows: 0, used: 0 })),
+    bytes: own.reduce((sum, { size }) => sum + size, 0),
+    async dispatches(range) {
+      const key = `${range.slot} ${range.passes} ${range.first} ${range.end}`;
+      const made = prepared.get(key) ?? prepare(schedule(config, slots, matmul, range));
+      // The one that was used last comes last.
+      prepared.delete(key);
       prepared.set(key, made);
-      return made;
+      if (prepared.size > maxPrepared) prepared.delete(prepared.keys().next().value!);
+      return (await made).steps;
     },
     destroy() {
       for (const buffer of own) buffer.destroy();
@@ -232,19 +286,11 @@ function createActivations(
   };
 }
 
-/**
- * The first row of `pass` that can differ from the same row of `before`: under a causal mask a row depends on nothing that
- * comes after it. L where nothing differs, 0 without a causal mask.
- */
-function firstChangedRow(before: EncoderPass | undefined, pass: EncoderPass): number {
-  if (!before?.causal || !pass.causal || before.inputIds.length !== pass.inputIds.length) return 0;
-  const differs = (_: number, i: number) => {
-    const [a, b] = [before.vectors?.get(i), pass.vectors?.get(i)];
-    const vectorDiffers = a !== b && !(a && b && a.every((value, c) => value === b[c]));
-    return before.inputIds[i] !== pass.inputIds[i] || before.keyMask[i] !== pass.keyMask[i] || vectorDiffers;
-  };
-  const first = Array.from(pass.inputIds).findIndex(differs);
-  return first < 0 ? pass.inputIds.length : first;
+/** Type of the stored weights that a step reads. */
+function weightDtype(step: Step, weights: ReadonlyMap<string, Weight>): WeightDtype {
+  const kernel: Kernel = kernels[step.kernel];
+  const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
+  return kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
 }
 
 /** Out of GPU memory, or a GPU that refused what it was asked. */
@@ -281,106 +327,183 @@ export async function createGpuEncoder(
     free();
     throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
   }
-  const single = createActivations(device, pipelines, config, weights, 1, options.matmul);
-  const everyRow: RowRange = { first: 0, end: config.maxPositionEmbeddings };
-  /** The pass whose rows `single` holds. */
-  let held: EncoderPass | undefined;
-  let several: { batch: number; made: Activations } | undefined;
-  function activationsFor(batch: number): Activations {
-    if (batch === 1) return single;
-    if (several?.batch === batch) return several.made;
-    several?.made.destroy();
-    several = { batch, made: createActivations(device, pipelines, config, weights, batch, options.matmul) };
-    return several.made;
+  const { maxPositionEmbeddings: L, hiddenSize: d, numHiddenLayers: N, numAttentionHeads: h } = config;
+  const activations = (slots: number) => createActivations(device, pipelines, config, weights, slots, options.matmul);
+  let set = activations(minSlots);
+  /** Grows to the most passes that were ever encoded at once. */
+  function makeRoom(passes: number) {
+    if (passes <= set.slots.length) return;
+    set.destroy();
+    set = activations(passes);
   }
   try {
-    await single.dispatches(everyRow);
+    await set.dispatches({ slot: 0, passes: 1, first: 0, end: L });
     options.signal?.throwIfAborted();
   } catch (error) {
     free();
-    single.destroy();
+    set.destroy();
     throw error;
   }
-
-  const { maxPositionEmbeddings: L, hiddenSize: d, numHiddenLayers: N, numAttentionHeads: h } = config;
   const tokenDtype = source.tensor(tokenEmbeddingName).dtype;
 
-  function writeInputs({ buffers }: Activations, passes: readonly EncoderPass[]) {
-    passes.forEach((pass, b) => {
-      const rows = tokenRows(tokenTable, tokenDtype, pass.inputIds, d);
-      for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * d);
-      device.queue.writeBuffer(buffers.get('tokenRows')!, b * L * d * 4, rows);
-      device.queue.writeBuffer(buffers.get('mask')!, b * L * L * 4, Uint32Array.from(attentionMask(pass)));
-    });
+  function writeInputs({ pass, slot }: Placed) {
+    const rows = tokenRows(tokenTable, tokenDtype, pass.inputIds, d);
+    for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * d);
+    device.queue.writeBuffer(set.buffers.get('tokenRows')!, slot * L * d * 4, rows);
+    device.queue.writeBuffer(set.buffers.get('mask')!, slot * L * L * 4, Uint32Array.from(attentionMask(pass)));
   }
 
-  async function encodeBatch(passes: readonly EncoderPass[], want: EncoderWant) {
-    const batch = passes.length;
-    const set = activationsFor(batch);
-    const range = batch === 1 ? { first: firstChangedRow(held, passes[0]), end: L } : everyRow;
-    const dispatches = range.first < L ? await set.dispatches(range) : [];
-    writeInputs(set, passes);
-    device.queue.writeBuffer(set.buffers.get('range')!, 0, Uint32Array.of(range.first, range.end));
+  let uses = 0;
+  /** Computes `ranges` in one submit, and reads back what is there of the placed passes then; the rest is zeros. */
+  async function submit(ranges: readonly RowRange[], placed: readonly Placed[], want: EncoderWant) {
+    const dispatches = (await Promise.all(ranges.map((range) => set.dispatches(range)))).flat();
     const encoder = device.createCommandEncoder({ label: 'encode' });
     const pass = encoder.beginComputePass({ label: 'encode' });
     for (const work of dispatches) dispatch(pass, work);
     pass.end();
+    for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) set.slots[s].rows = end;
+    for (const { slot } of placed) set.slots[slot].used = ++uses;
 
-    const wanted = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
-    if (want.attentions) for (let layer = 0; layer < N; layer++) wanted.push(attentionsName(layer));
-    const bytesOf = (name: string) => count(set.plan.tensors.get(name)!.shape) * 4;
+    const ready = placed.map(({ slot }) => set.slots[slot].rows);
+    const hiddenNames = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
+    const attentionNames = want.attentions ? Array.from({ length: N }, (_, layer) => attentionsName(layer)) : [];
+    const copies: { buffer: GPUBuffer; from: number; elements: number }[] = [];
+    for (const [i, { slot }] of placed.entries()) {
+      for (const name of hiddenNames)
+        copies.push({ buffer: set.buffers.get(name)!, from: slot * L * d, elements: ready[i] * d });
+      for (const name of attentionNames)
+        copies.push({ buffer: set.buffers.get(name)!, from: slot * h * L * L, elements: h * L * L });
+    }
     const staging = device.createBuffer({
       label: 'results',
-      size: wanted.reduce((sum, name) => sum + bytesOf(name), 0),
+      size: copies.reduce((sum, { elements }) => sum + elements * 4, 0),
       usage: copyTarget | mapRead,
     });
-    let at = 0;
-    for (const name of wanted) {
-      encoder.copyBufferToBuffer(set.buffers.get(name)!, 0, staging, at, bytesOf(name));
-      at += bytesOf(name);
+    let to = 0;
+    for (const { buffer, from, elements } of copies) {
+      encoder.copyBufferToBuffer(buffer, from * 4, staging, to, elements * 4);
+      to += elements * 4;
     }
     device.queue.submit([encoder.finish()]);
-    if (batch === 1) held = passes[0];
     try {
       await staging.mapAsync(1);
       const results = new Float32Array(staging.getMappedRange());
-      const hidden = L * d;
-      const part = (index: number, b: number) =>
-        results.slice((index * batch + b) * hidden, (index * batch + b + 1) * hidden);
-      const attentionsAt = (1 + want.hiddenStates.length) * batch * hidden;
-      const outputs = passes.map((_, b): EncoderOutput => {
+      let at = 0;
+      const take = (elements: number) => {
+        at += elements;
+        return results.subarray(at - elements, at);
+      };
+      const outputs = placed.map((_, i): EncoderOutput => {
+        const states = hiddenNames.map(() => {
+          const state = new Float32Array(L * d);
+          state.set(take(ready[i] * d));
+          return state;
+        });
         const attentions = want.attentions ? new Float32Array(N * h * L * L) : undefined;
-        for (let layer = 0; attentions && layer < N; layer++) {
-          const start = attentionsAt + (layer * batch + b) * h * L * L;
-          attentions.set(results.subarray(start, start + h * L * L), layer * h * L * L);
-        }
+        // Of each head the rows that are there: the others are those of the pass before.
+        for (let head = 0; attentions && head < N * h; head++)
+          attentions.set(take(L * L).subarray(0, ready[i] * L), head * L * L);
         return {
-          lastHiddenState: part(0, b),
-          hiddenStates: new Map(want.hiddenStates.map((index, i) => [index, part(i + 1, b)])),
+          lastHiddenState: states[0],
+          hiddenStates: new Map(want.hiddenStates.map((index, n) => [index, states[n + 1]])),
           attentions,
         };
       });
-      return { outputs, dispatches: dispatches.length, rows: batch * (range.end - range.first) };
+      return {
+        outputs,
+        ready,
+        dispatches: dispatches.length,
+        rows: ranges.reduce((sum, { passes, first, end }) => sum + passes * (end - first), 0),
+      };
     } finally {
       staging.destroy();
     }
   }
 
-  async function encodeAll(passes: readonly EncoderPass[], want: EncoderWant): Promise<EncodeRun> {
+  async function encodeAll(passes: readonly EncoderPass[], want: EncoderWant, { onRows, signal }: EncodeOptions) {
     const start = performance.now();
     const outputs: EncoderOutput[] = [];
     let dispatches = 0;
     let rows = 0;
-    for (let from = 0; from < passes.length; from += maxBatch) {
-      const batch = await encodeBatch(passes.slice(from, from + maxBatch), want);
-      outputs.push(...batch.outputs);
-      dispatches += batch.dispatches;
-      rows += batch.rows;
+    for (let from = 0; from < passes.length; from += maxSlots) {
+      signal?.throwIfAborted();
+      const some = passes.slice(from, from + maxSlots);
+      makeRoom(some.length);
+      const placed = placePasses(set.slots, some);
+      // What is told early is told of all passes, so they have to be of one submit.
+      const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
+      for (const one of placed) {
+        if (one.first < L) writeInputs(one);
+        set.slots[one.slot].pass = one.pass;
+        set.slots[one.slot].rows = one.first;
+      }
+      let run = await submit(now, placed, want);
+      dispatches += run.dispatches;
+      rows += run.rows;
+      if (later.length > 0) {
+        await onRows?.({ ...run, milliseconds: performance.now() - start });
+        signal?.throwIfAborted();
+        run = await submit(later, placed, want);
+        dispatches += run.dispatches;
+        rows += run.rows;
+      }
+      outputs.push(...run.outputs);
     }
     return { outputs, rows, milliseconds: performance.now() - start, dispatches };
   }
 
+  async function profileOf(range: RowRange): Promise<Profile> {
+    makeRoom(range.passes);
+    const dispatches = await set.dispatches(range);
+    const plan = { ...set.plan, range };
+    const elementBytes = (name: string) => weightBytes[weights.get(name)?.dtype ?? 'F32'];
+    const steps = dispatches.map(({ step }) => {
+      const layer = /^layers\.(\d+)\./.exec(step.label);
+      return {
+        label: step.label,
+        layer: layer && Number(layer[1]),
+        kernel: step.kernel,
+        flops: step.flops,
+        bytes: stepBytes(step, plan, elementBytes),
+      };
+    });
+    if (!device.features.has('timestamp-query'))
+      return {
+        steps: steps.map((step) => ({ ...step, milliseconds: null })),
+        noTimes: "This browser or graphics driver does not let pages read the GPU's clock (timestamp-query).",
+      };
+    for (let s = 0; s < range.passes; s++) set.slots[s].rows = 0;
+    const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
+    const size = dispatches.length * 16;
+    const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
+    const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
+    const encoder = device.createCommandEncoder({ label: 'profile' });
+    dispatches.forEach((work, i) => {
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
+      });
+      dispatch(pass, work);
+      pass.end();
+    });
+    encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1);
+    const times = new BigUint64Array(staging.getMappedRange().slice(0));
+    for (const disposable of [querySet, resolved, staging]) disposable.destroy();
+    return {
+      steps: steps.map((step, i) => ({ ...step, milliseconds: Number(times[i * 2 + 1] - times[i * 2]) / 1e6 })),
+      noTimes: null,
+    };
+  }
+
   let last: Promise<unknown> = Promise.resolve();
+  /** One at a time, for each builds on the rows that the one before it left. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = last.then(work);
+    last = run.catch(() => undefined);
+    return run;
+  }
   const dtypes = new Set(
     [...weights].filter(([name]) => /(proj|fc\d)\.weight$/.test(name)).map(([, { dtype }]) => dtype),
   );
@@ -389,41 +512,23 @@ export async function createGpuEncoder(
     dtype: [...dtypes].join(', '),
     gpuBytes: weightBuffers.reduce((sum, buffer) => sum + buffer.size, 0),
     finalLayerNorm,
-    encode(passes, want) {
-      // One at a time, for each builds on the rows that the one before it left.
-      const run = last.then(() => encodeAll(passes, want));
-      last = run.catch(() => undefined);
-      return run;
+    get activationBytes() {
+      return set.bytes;
     },
-    async profile(batch) {
-      const set = activationsFor(batch);
-      device.queue.writeBuffer(set.buffers.get('range')!, 0, Uint32Array.of(0, L));
-      if (batch === 1) held = undefined;
-      const dispatches = await set.dispatches(everyRow);
-      const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
-      const size = dispatches.length * 16;
-      const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
-      const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
-      const encoder = device.createCommandEncoder({ label: 'profile' });
-      dispatches.forEach((work, i) => {
-        const pass = encoder.beginComputePass({
-          timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
-        });
-        dispatch(pass, work);
-        pass.end();
-      });
-      encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
-      device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(1);
-      const times = new BigUint64Array(staging.getMappedRange().slice(0));
-      for (const disposable of [querySet, resolved, staging]) disposable.destroy();
-      return dispatches.map(({ step }, i) => ({ step, nanoseconds: Number(times[i * 2 + 1] - times[i * 2]) }));
+    encode(passes, want, how = {}) {
+      return inTurn(() => encodeAll(passes, want, how));
+    },
+    profile({ passes = 1, first = 0, end = L } = {}) {
+      return inTurn(() => profileOf({ slot: 0, passes, first, end }));
+    },
+    async compile() {
+      for (let rows = 1; rows <= L; rows++)
+        for (const step of schedule(config, 1, options.matmul, { slot: 0, passes: 1, first: 0, end: rows }).steps)
+          await pipelines(step.kernel, step.constants, weightDtype(step, weights));
     },
     destroy() {
       free();
-      single.destroy();
-      several?.made.destroy();
+      set.destroy();
     },
   };
 }

@@ -3,6 +3,7 @@ import embeddings from '../../shaders/embeddings.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
+import matmulFew from '../../shaders/matmul_few.wgsl?raw';
 import matmulQuad from '../../shaders/matmul_quad.wgsl?raw';
 import matmulSubgroup from '../../shaders/matmul_subgroup.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
@@ -54,6 +55,7 @@ export const kernels = {
   matmul: { source: `${linear}\n${matmul}`, bindings: linearBindings, weights: true },
   matmul_quad: { source: `${linear}\n${matmulQuad}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_subgroup: { source: `${linear}\n${matmulSubgroup}`, bindings: linearBindings, weights: true, subgroups: true },
+  matmul_few: { source: `${linear}\n${matmulFew}`, bindings: linearBindings, weights: true, subgroups: true },
   attention: {
     source: attention,
     bindings: [

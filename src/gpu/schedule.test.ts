@@ -15,12 +15,12 @@ test('a full encode is 86 dispatches, 13.1 GFLOP of them in the linear layers an
 
 test('some rows of a pass are as many dispatches, and less work', () => {
   const [whole, part] = [
-    { first: 0, end: 77 },
-    { first: 70, end: 77 },
-  ].map((range) => schedule(clipVitL14, 1, undefined, range));
+    { slot: 0, passes: 1, first: 0, end: 77 },
+    { slot: 1, passes: 1, first: 70, end: 77 },
+  ].map((range) => schedule(clipVitL14, 2, undefined, range));
   expect(part.steps.map(({ label }) => label)).toEqual(whole.steps.map(({ label }) => label));
   for (const [i, step] of part.steps.entries()) expect(step.flops / whole.steps[i].flops).toBeCloseTo(7 / 77, 10);
-  expect(() => schedule(clipVitL14, 2, undefined, { first: 1, end: 77 })).toThrow(RangeError);
+  expect(() => schedule(clipVitL14, 2, undefined, { slot: 0, passes: 2, first: 1, end: 77 })).toThrow(RangeError);
 });
 
 test('one layer, step by step', () => {

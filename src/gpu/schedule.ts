@@ -1,6 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import { type Constants, epilogues, type KernelName } from './kernels.ts';
-import { chooseMatmul, type MatmulKernel, type MatmulSupport } from './matmul.ts';
+import { chooseMatmul, type MatmulChoice } from './matmul.ts';
 
 /**
  * A named, shaped array of four-byte numbers on the GPU. Weights and inputs are filled from outside; the rest is written by
@@ -9,12 +9,16 @@ import { chooseMatmul, type MatmulKernel, type MatmulSupport } from './matmul.ts
 export interface TensorSpec {
   readonly shape: readonly number[];
   readonly role: 'weight' | 'input' | 'activation';
-  /** True where a step that does some rows of the batch needs only these rows of the tensor: [B, L, …] or [L, …]. */
+  /** What each pass has of its own: [S, …] of S slots. */
+  readonly bySlot: boolean;
+  /** True where a step that does some rows needs only these rows of the tensor: [S, L, …] or [L, …]. */
   readonly byRow: boolean;
 }
 
-/** Rows (tokens) to compute: all of them, or of a single pass those from the first that changed. */
+/** Rows (tokens) to compute: some of the pass in `slot`, or all of `passes` passes in the slots from there on. */
 export interface RowRange {
+  readonly slot: number;
+  readonly passes: number;
   readonly first: number;
   readonly end: number;
 }
@@ -34,6 +38,8 @@ export interface Step {
 
 /** Everything an encode does, as data: it can be printed, counted and checked without a GPU. */
 export interface Schedule {
+  /** Passes there is room for. */
+  readonly slots: number;
   readonly range: RowRange;
   readonly tensors: ReadonlyMap<string, TensorSpec>;
   readonly steps: readonly Step[];
@@ -45,41 +51,41 @@ const attentionWorkgroup = 32;
 export const hiddenName = (i: number) => `hiddenStates.${i}`;
 export const attentionsName = (layer: number) => `attentions.${layer}`;
 
-/** Which kernel does the linear layers; the plain one where it does not suit a layer. */
-export interface MatmulChoice {
-  readonly kernel: MatmulKernel;
-  readonly support: MatmulSupport;
-}
-
 const plainMatmul: MatmulChoice = { kernel: 'matmul', support: { subgroups: false } };
 
 /**
- * The encoder, layer by layer in the order of `clip/reference.ts`, for a batch of `batch` passes, or for some rows of a
- * single pass. Every kernel but attention does rows alone, so rows of a pass whose earlier rows are there from before need
- * nothing else: Q, K and V are kept for each layer.
+ * The encoder, layer by layer in the order of `clip/reference.ts`, for the passes of all `slots`, or for a range of them.
+ * Every kernel but attention does rows alone, so rows of a pass whose earlier rows are there from before need nothing else:
+ * Q, K and V are kept for each layer and slot.
  * Seven dispatches a layer: LN₁, QKV, attention, output projection + residual, LN₂, fc₁ + QuickGELU, fc₂ + residual.
  */
 export function schedule(
   config: ClipTextConfig,
-  batch: number,
+  slots: number,
   matmul = plainMatmul,
-  range: RowRange = { first: 0, end: config.maxPositionEmbeddings },
+  range: RowRange = { slot: 0, passes: slots, first: 0, end: config.maxPositionEmbeddings },
 ): Schedule {
   const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim, intermediateSize: m } = config;
   const queries = range.end - range.first;
-  if (batch > 1 && queries !== L) throw new RangeError('Only of a single pass can some rows be computed.');
-  const rows = batch * queries;
+  if (range.passes > 1 && queries !== L) throw new RangeError('Only of a single pass can some rows be computed.');
+  const rows = range.passes * queries;
   const tensors = new Map<string, TensorSpec>();
   const steps: Step[] = [];
-  const tensor = (name: string, role: TensorSpec['role'], shape: readonly number[], byRow = false) => {
+  const tensor = (
+    name: string,
+    role: TensorSpec['role'],
+    shape: readonly number[],
+    { bySlot = false, byRow = false } = {},
+  ) => {
     const known = tensors.get(name);
     if (known && known.shape.join() !== shape.join())
       throw new Error(`Tensor ${name} is both [${known.shape}] and [${shape}].`);
-    if (!known) tensors.set(name, { role, shape, byRow });
+    if (!known) tensors.set(name, { role, shape, bySlot, byRow });
     return name;
   };
-  /** [B, L, width] */
-  const rowsOf = (name: string, width: number) => tensor(name, 'activation', [batch, L, width], true);
+  /** [S, L, width] */
+  const rowsOf = (name: string, width: number, role: TensorSpec['role'] = 'activation') =>
+    tensor(name, role, [slots, L, width], { bySlot: true, byRow: true });
   const step = (
     kernel: KernelName,
     label: string,
@@ -106,11 +112,7 @@ export function schedule(
   ) {
     const weight = tensor(`${label}.weight`, 'weight', [outFeatures, inFeatures]);
     const bias = tensor(`${label}.bias`, 'weight', [outFeatures]);
-    const { kernel, constants, grid } = chooseMatmul(
-      matmul.kernel,
-      { M: rows, K: inFeatures, N: outFeatures },
-      matmul.support,
-    );
+    const { kernel, constants, grid } = chooseMatmul(matmul, { M: rows, K: inFeatures, N: outFeatures });
     step(
       kernel,
       label,
@@ -126,16 +128,16 @@ export function schedule(
     'embeddings',
     'embeddings',
     [
-      tensor('tokenRows', 'input', [batch, L, d], true),
-      tensor('positionEmbedding', 'weight', [L, d], true),
+      rowsOf('tokenRows', d, 'input'),
+      tensor('positionEmbedding', 'weight', [L, d], { byRow: true }),
       rowsOf(hiddenName(0), d),
     ],
     {},
     [Math.ceil((rows * d) / 4 / 64), 1, 1],
     rows * d,
   );
-  const mask = tensor('mask', 'input', [batch, L, L]);
-  const rangeTensor = tensor('range', 'input', [2]);
+  const mask = tensor('mask', 'input', [slots, L, L], { bySlot: true });
+  const rangeTensor = tensor('range', 'input', [3]);
   for (let layer = 0; layer < config.numHiddenLayers; layer++) {
     const name = (part: string) => `layers.${layer}.${part}`;
     layerNorm(name('layer_norm1'), hiddenName(layer), 'normed');
@@ -144,9 +146,15 @@ export function schedule(
     step(
       'attention',
       name('self_attn.attention'),
-      [qkv, mask, rangeTensor, tensor(attentionsName(layer), 'activation', [batch, h, L, L]), rowsOf('attended', d)],
+      [
+        qkv,
+        mask,
+        rangeTensor,
+        tensor(attentionsName(layer), 'activation', [slots, h, L, L], { bySlot: true }),
+        rowsOf('attended', d),
+      ],
       { L, H: h, HEAD_DIM: headDim, WORKGROUP: attentionWorkgroup },
-      [Math.ceil(queries / attentionWorkgroup), h, batch],
+      [Math.ceil(queries / attentionWorkgroup), h, range.passes],
       4 * rows * L * d,
     );
     linear(name('self_attn.out_proj'), 'attended', d, 'afterAttention', d, 'residual', hiddenName(layer));
@@ -155,5 +163,20 @@ export function schedule(
     linear(name('mlp.fc2'), 'inner', m, hiddenName(layer + 1), d, 'residual', 'afterAttention');
   }
   layerNorm('final_layer_norm', hiddenName(config.numHiddenLayers), 'lastHiddenState');
-  return { range, tensors, steps };
+  return { slots, range, tensors, steps };
+}
+
+/** Bytes that a step has to read and write, each once; `elementBytes` of a tensor's numbers as they are stored. */
+export function stepBytes(step: Step, plan: Schedule, elementBytes: (name: string) => number): number {
+  const { slots, range, tensors } = plan;
+  let sum = 0;
+  for (const name of new Set(step.tensors)) {
+    const { shape, bySlot, byRow } = tensors.get(name)!;
+    const L = shape[shape.length - 2];
+    // Queries look at the keys and values of the whole pass.
+    const some = byRow ? !name.startsWith('qkv') || step.kernel !== 'attention' : bySlot;
+    const bytes = shape.reduce((a, b) => a * b, 1) * elementBytes(name);
+    sum += bytes * (bySlot ? range.passes / slots : 1) * (some ? (range.end - range.first) / L : 1);
+  }
+  return sum;
 }

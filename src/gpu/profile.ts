@@ -1,0 +1,71 @@
+import type { KernelName } from './kernels.ts';
+
+/** One dispatch of an encode. */
+export interface ProfiledStep {
+  /** In the model's own names: `layers.0.mlp.fc1`. */
+  readonly label: string;
+  /** null before the first layer and after the last. */
+  readonly layer: number | null;
+  readonly kernel: KernelName;
+  /** By the GPU's own clock; null where it has none to read. */
+  readonly milliseconds: number | null;
+  /** Multiplications and additions. */
+  readonly flops: number;
+  /** What has to be read and written, each once. */
+  readonly bytes: number;
+}
+
+export interface Profile {
+  readonly steps: readonly ProfiledStep[];
+  /** Why there are no times; null where there are. */
+  readonly noTimes: string | null;
+}
+
+/** Steps of one kind together. */
+export interface ProfiledGroup {
+  readonly name: string;
+  readonly kernel: KernelName;
+  readonly dispatches: number;
+  readonly milliseconds: number | null;
+  /** Of the time of all steps, 0 to 1. */
+  readonly share: number | null;
+  readonly flops: number;
+  readonly bytes: number;
+  readonly gflopsPerSecond: number | null;
+  readonly gigabytesPerSecond: number | null;
+}
+
+/** The part of the model that a step does, in whatever layer: `mlp.fc1`. */
+export const stage = ({ label }: ProfiledStep): string => label.replace(/^layers\.\d+\./, '');
+
+/** Adds steps up by kernel, or by what else `nameOf` tells apart, in the order in which each comes first. */
+export function groupSteps(
+  steps: readonly ProfiledStep[],
+  nameOf: (step: ProfiledStep) => string = ({ kernel }) => kernel,
+): ProfiledGroup[] {
+  const groups = new Map<string, ProfiledStep[]>();
+  for (const step of steps) groups.set(nameOf(step), [...(groups.get(nameOf(step)) ?? []), step]);
+  const time = (of: readonly ProfiledStep[]) =>
+    of.some(({ milliseconds }) => milliseconds === null)
+      ? null
+      : of.reduce((sum, { milliseconds }) => sum + milliseconds!, 0);
+  const total = time(steps);
+  // A clock too coarse for a step says 0: no rate then.
+  const rate = (amount: number, milliseconds: number | null) => (milliseconds ? amount / milliseconds / 1e6 : null);
+  return [...groups].map(([name, members]) => {
+    const milliseconds = time(members);
+    const flops = members.reduce((sum, step) => sum + step.flops, 0);
+    const bytes = members.reduce((sum, step) => sum + step.bytes, 0);
+    return {
+      name,
+      kernel: members[0].kernel,
+      dispatches: members.length,
+      milliseconds,
+      share: total && milliseconds !== null ? milliseconds / total : null,
+      flops,
+      bytes,
+      gflopsPerSecond: rate(flops, milliseconds),
+      gigabytesPerSecond: rate(bytes, milliseconds),
+    };
+  });
+}
