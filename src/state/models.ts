@@ -43,6 +43,10 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
     if (downloads.delete(file)) set({ downloads });
   }
 
+  function partOf(file: ModelFile): StoredModel | undefined {
+    return get().stored?.models.find(({ complete, source }) => !complete && source === file.urls[0]);
+  }
+
   async function list() {
     if (!client) return;
     try {
@@ -63,16 +67,18 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
   }
 
   async function run(client: EncoderClient, file: ModelFile, signal: AbortSignal) {
-    const progressOf = () => get().downloads.get(file.id)?.progress ?? null;
-    put({ file, phase: 'running', progress: progressOf() });
+    put({ file, phase: 'running', progress: get().downloads.get(file.id)?.progress ?? null });
     let model: StoredModel;
     try {
       model = await client.download(file, (progress) => put({ file, phase: 'running', progress }), signal);
     } catch (error) {
       const { message, fault } = error as { message: string; fault?: string };
-      const progress = progressOf();
-      put(signal.aborted ? { file, phase: 'paused', progress } : { file, phase: 'failed', progress, message, fault });
-      return list();
+      await list();
+      const part = partOf(file);
+      const progress = part?.bytes ? { done: part.stored, total: part.bytes, verifying: false } : null;
+      return put(
+        signal.aborted ? { file, phase: 'paused', progress } : { file, phase: 'failed', progress, message, fault },
+      );
     }
     await list();
     drop(file.id);
@@ -98,7 +104,7 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
       const download = get().downloads.get(id);
       if (!client || !download) return;
       drop(id);
-      const part = get().stored?.models.find((model) => !model.complete && model.source === download.file.urls[0]);
+      const part = partOf(download.file);
       if (part) await remove(part.id);
     },
     deleteModel: remove,
