@@ -27,7 +27,7 @@ async function serve(file: Uint8Array): Promise<string> {
 const tiny = () => checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf-bare' });
 
 async function download(page: Page, address: string) {
-  if (!(await models(page).isVisible())) await page.getByRole('button', { name: 'Models' }).click();
+  if (!(await models(page).isVisible())) await page.getByRole('button', { name: 'Models', exact: true }).click();
   await page.getByRole('textbox', { name: 'Another address' }).fill(address);
   await models(page).getByRole('button', { name: 'Download', exact: true }).click();
 }
@@ -40,7 +40,7 @@ test('sizes are said before a download, and nothing is fetched without a click',
   });
   await openTiny(page);
   await expect(page.getByRole('button', { name: 'Download SD 1.5 text encoder (246 MB)' })).toBeVisible();
-  await page.getByRole('button', { name: 'Models' }).click();
+  await page.getByRole('button', { name: 'Models', exact: true }).click();
   await expect(
     models(page).getByRole('button', { name: 'Download 246 MB: SD 1.5 text encoder, 16 bit' }),
   ).toBeVisible();
@@ -98,7 +98,7 @@ test('a part of an earlier visit can be gone on with', async ({ page }) => {
   await expect(downloads(page)).toContainText('Paused');
   fault = {};
   await page.reload();
-  await page.getByRole('button', { name: 'Models' }).click();
+  await page.getByRole('button', { name: 'Models', exact: true }).click();
   await expect(stored(page)).toContainText(/Not complete: [12]\.\d MB of 6\.5 MB/);
   await page.getByRole('button', { name: 'Go on with model.safetensors' }).click();
   await expect(status(page)).toContainText('Ready: model.safetensors');
@@ -188,4 +188,77 @@ test('a stored model whose data was cleared is missed with a notice', async ({ p
   await page.reload();
   await expect(page.getByRole('alert')).toContainText('"model.safetensors" is no longer stored in this browser');
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
+});
+
+test('where the browser has no more room, it says so, and a stored model makes room for the next', async ({
+  page,
+  baseURL,
+}) => {
+  const { origin } = new URL(baseURL!);
+  const address = await serve(await tiny());
+  await openTiny(page);
+  await download(page, `${address}/first.safetensors`);
+  await expect(status(page)).toContainText('Ready: first.safetensors');
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 10_000_000 });
+  await download(page, `${address}/second.safetensors`);
+  await expect(downloads(page).getByRole('alert')).toContainText(
+    /^The browser .* but "second\.safetensors" needs another \d\.\d MB; delete a stored model/,
+  );
+  await expect(status(page)).toContainText('Ready: first.safetensors');
+  await page.getByRole('button', { name: 'Models', exact: true }).click();
+  await page.getByRole('button', { name: 'Delete stored models…' }).click();
+  await page.getByRole('button', { name: 'Delete first.safetensors' }).click();
+  await page.getByRole('button', { name: 'Yes, delete' }).click();
+  await downloads(page)
+    .getByRole('button', { name: /^(Go on|Try again)$/ })
+    .click();
+  await expect(status(page)).toContainText('Ready: second.safetensors');
+});
+
+const withoutFileSystem = `Object.defineProperty(StorageManager.prototype, 'getDirectory', { value: undefined });`;
+for (const [place, script, sentence, next] of [
+  ['cache', withoutFileSystem, 'cache storage', 'Ready: model.safetensors'],
+  [
+    'memory',
+    `${withoutFileSystem} Object.defineProperty(globalThis, 'caches', { value: undefined });`,
+    'until this page is closed',
+    'Ready: synthetic-tiny',
+  ],
+])
+  test(`a browser without a file system keeps models in its ${place}`, async ({ page }) => {
+    await page.addInitScript((script) => {
+      const Native = Worker;
+      window.Worker = class extends Native {
+        constructor(url: string | URL, options?: WorkerOptions) {
+          const source = `import ${JSON.stringify(new URL(url, location.href).href)};\n${script}`;
+          super(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), options);
+        }
+      };
+    }, script);
+    await openTiny(page);
+    await download(page, `${await serve(await tiny())}/model.safetensors`);
+    await expect(status(page)).toContainText('Ready: model.safetensors');
+    await expect(models(page)).toContainText(sentence);
+    await server!.close();
+    await page.reload();
+    await expect(status(page)).toContainText(next);
+  });
+
+test('the text encoder of SD 1.5 is asked of its homes one after the other', async ({ page }) => {
+  const asked: string[] = [];
+  await page.route(/huggingface\.co|hf-mirror\.com/, (route) => {
+    asked.push(route.request().url().split('/').slice(2, 4).join('/'));
+    return route.fulfill({ status: 404, headers: { 'access-control-allow-origin': '*' } });
+  });
+  await openTiny(page);
+  await page.getByRole('button', { name: 'Download SD 1.5 text encoder (246 MB)' }).click();
+  await expect(downloads(page).getByRole('alert')).toContainText(
+    /None of 3 addresses could be used; of the first: There is no file at huggingface\.co/,
+  );
+  expect(asked).toEqual([
+    'huggingface.co/stable-diffusion-v1-5',
+    'huggingface.co/sd-legacy',
+    'hf-mirror.com/stable-diffusion-v1-5',
+  ]);
 });

@@ -6,7 +6,7 @@ import { bytes } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
 
 /**
- * One button: downloads this file, or uses it where it is stored. Nothing while it is being downloaded. `name` is what
+ * One button: downloads this file, or uses it where it is stored; none while it is being downloaded. `name` is what
  * the button calls it; without one, what stands beside it does.
  */
 export function GetModel({ file, name }: { readonly file: ModelFile; readonly name?: string }) {
@@ -16,7 +16,8 @@ export function GetModel({ file, name }: { readonly file: ModelFile; readonly na
   const isUsed = useFacts((s) => s.modelRequest?.kind === 'stored' && s.modelRequest.model === stored?.id);
   const openModel = useFacts((s) => s.openModel);
   const download = useFacts((s) => s.download);
-  if (!isKnown || isUnderWay) return null;
+  if (!isKnown) return null;
+  if (isUnderWay) return name ? null : <span className="muted small">See above</span>;
   if (isUsed) return <span className="muted small">In use</span>;
   const size = file.bytes ?? file.about;
   const amount = size === undefined ? '' : `${file.bytes === null ? 'about ' : ''}${bytes(size)}`;
@@ -25,7 +26,7 @@ export function GetModel({ file, name }: { readonly file: ModelFile; readonly na
   return (
     <button
       type="button"
-      className="small"
+      className={name ? 'primary small' : 'small'}
       aria-label={name ? undefined : `${label}: ${file.label}`}
       onClick={() => void (stored ? openModel(requestFor(stored)) : download(file))}
     >

@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useId, useState } from 'react';
+import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
 import { customFile, fileFrom, sd15TextEncoder } from '../../checkpoint/modelSources.ts';
 import type { StoredModel } from '../../checkpoint/storage.ts';
 import type { StoragePlace } from '../../checkpoint/storageFiles.ts';
@@ -102,17 +102,20 @@ function storageText({ place, free, persisted }: StoredModels, used: number): st
 function Stored() {
   const stored = useFacts((s) => s.stored);
   const models = useFacts(listedModels);
+  const title = useRef<HTMLHeadingElement>(null);
   if (!stored) return <p className="muted small">Looking for stored models</p>;
   const used = stored.models.reduce((sum, model) => sum + model.stored, 0);
   return (
     <div>
-      <h3>Stored</h3>
+      <h3 ref={title} tabIndex={-1}>
+        Stored
+      </h3>
       {models.length === 0 ? (
         <p className="muted small">None yet.</p>
       ) : (
         <ul className="files" aria-label="Stored models">
           {models.map((model) => (
-            <StoredRow key={model.id} model={model} />
+            <StoredRow key={model.id} model={model} onDeleted={() => title.current?.focus()} />
           ))}
         </ul>
       )}
@@ -132,12 +135,13 @@ function storedText({ bytes: whole, stored, complete, addedAt, source }: StoredM
   return parts.join(' · ');
 }
 
-function StoredRow({ model }: { readonly model: StoredModel }) {
+function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDeleted(): void }) {
   const isUsed = useFacts((s) => s.modelRequest?.kind === 'stored' && s.modelRequest.model === model.id);
   const openModel = useFacts((s) => s.openModel);
   const download = useFacts((s) => s.download);
   const deleteModel = useFacts((s) => s.deleteModel);
-  const [isAsking, setAsking] = useState(false);
+  /** False after the answer was no. */
+  const [isAsking, setAsking] = useState<boolean | null>(null);
   const { id, name, complete, source } = model;
   const rest = complete ? null : fileFrom(source);
   return (
@@ -149,7 +153,7 @@ function StoredRow({ model }: { readonly model: StoredModel }) {
           <span className="small">
             {isUsed ? 'Delete? It stays in use until this page is closed.' : 'Delete from this browser?'}
           </span>
-          <button type="button" className="small danger" onClick={() => void deleteModel(id)}>
+          <button type="button" className="small danger" onClick={() => void deleteModel(id).then(onDeleted)}>
             Yes, delete
           </button>
           {/* biome-ignore lint/a11y/noAutofocus: the button that was pressed is gone; this is the safe answer to it. */}
@@ -180,7 +184,14 @@ function StoredRow({ model }: { readonly model: StoredModel }) {
               Go on
             </button>
           )}
-          <button type="button" className="small" aria-label={`Delete ${name}`} onClick={() => setAsking(true)}>
+          <button
+            type="button"
+            className="small"
+            aria-label={`Delete ${name}`}
+            // biome-ignore lint/a11y/noAutofocus: the focus comes back from the question.
+            autoFocus={isAsking === false}
+            onClick={() => setAsking(true)}
+          >
             Delete
           </button>
         </span>
