@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { customFile, sd15TextEncoder } from './modelSources.ts';
+import { customFile, fileFrom, sd15TextEncoder, storedAs } from './modelSources.ts';
+import type { StoredModel } from './storage.ts';
 
 test('every file has a size and a hash or neither, and addresses without doubles', () => {
   const { files } = sd15TextEncoder;
@@ -33,3 +34,20 @@ test.each(['', 'model.safetensors', 'C:\\models\\a.safetensors', 'file:///a', 'j
   '"%s" is none',
   (text) => expect(customFile(text)).toBeNull(),
 );
+
+test('a part is gone on with as the file that it was begun for', () => {
+  const [file] = sd15TextEncoder.files;
+  expect(fileFrom(file.urls[0])).toBe(file);
+  expect(fileFrom('https://example.com/x.safetensors')).toEqual(customFile('https://example.com/x.safetensors'));
+  expect(fileFrom('')).toBeNull();
+});
+
+test('a stored model is known by its hash, or by any of its addresses', () => {
+  const [file] = sd15TextEncoder.files;
+  const model = (facts: Partial<StoredModel>) =>
+    ({ complete: true, source: '', sha256: null, ...facts }) as StoredModel;
+  const [byHash, byMirror] = [model({ sha256: file.sha256 }), model({ source: file.urls[1] })];
+  expect(storedAs(file, [model({}), byHash])).toBe(byHash);
+  expect(storedAs(file, [byMirror])).toBe(byMirror);
+  expect(storedAs(file, [model({ complete: false, source: file.urls[0] }), model({})])).toBeUndefined();
+});

@@ -1,4 +1,5 @@
 import { fileName } from './httpSource.ts';
+import type { StoredModel } from './storage.ts';
 
 /** A file that can be had from several addresses. Nothing is downloaded before the person asks for it. */
 export interface ModelFile {
@@ -8,6 +9,8 @@ export interface ModelFile {
   /** Of the file at the addresses; null where only its text encoder is taken out of it, or where it is not known. */
   readonly bytes: number | null;
   readonly sha256: string | null;
+  /** Where `bytes` is null: about how much is downloaded, if that is known. */
+  readonly about?: number;
   /** To be tried in this order: the newest home of the model first. */
   readonly urls: readonly string[];
 }
@@ -49,6 +52,7 @@ export const sd15TextEncoder: ModelSource = {
       label: 'SD 1.5 text encoder out of the whole checkpoint, 16 bit',
       bytes: null,
       sha256: null,
+      about: 246_140_000,
       urls: [
         'https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/v1-5-pruned-emaonly-fp16.safetensors',
       ],
@@ -69,4 +73,16 @@ export function customFile(text: string): ModelFile | null {
     url.pathname = url.pathname.replace(/^(\/[^/]+\/[^/]+)\/blob\//, '$1/resolve/');
   url.hash = '';
   return { id: url.href, label: fileName(url), bytes: null, sha256: null, urls: [url.href] };
+}
+
+/** The file whose download left a part with this source, which is the first of its addresses; null for no address. */
+export function fileFrom(source: string): ModelFile | null {
+  return sd15TextEncoder.files.find(({ urls }) => urls[0] === source) ?? customFile(source);
+}
+
+/** The stored model that is this file, from whichever of its addresses it came. */
+export function storedAs({ sha256, urls }: ModelFile, models: readonly StoredModel[]): StoredModel | undefined {
+  return models.find(
+    (model) => model.complete && ((sha256 !== null && model.sha256 === sha256) || urls.includes(model.source)),
+  );
 }

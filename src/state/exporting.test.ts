@@ -10,6 +10,7 @@ import type { ZOf } from '../weighting/method.ts';
 import { defaultOptions } from '../weighting/options.ts';
 import { preparePrompt } from '../weighting/pipeline.ts';
 import type { EncoderClient } from '../worker/client.ts';
+import { noModels } from '../worker/testing/noModels.ts';
 import {
   exportedCount,
   exportedMetadata,
@@ -35,6 +36,7 @@ const zOf: ZOf = (pass) => {
 };
 
 const client: EncoderClient = {
+  ...noModels,
   start: async () => ({ description: 'a GPU', software: false }),
   load: async () => ({
     name: 'tiny.safetensors',

@@ -1,8 +1,17 @@
+import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import type { PromptOptions } from '../weighting/options.ts';
-import type { AdapterInfo, EncodeStats, LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import type {
+  AdapterInfo,
+  EncodeStats,
+  LoadProgress,
+  ModelInfo,
+  ModelRequest,
+  StoredModels,
+} from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
 
 /** What of weighting/pipeline.ts the page needs at once. */
@@ -43,6 +52,19 @@ export interface Kept extends Work {
   readonly theme: Theme;
   /** Size of the synthetic encoder that the page starts with. */
   readonly syntheticSize: 'full' | 'tiny';
+  /** The stored model that it starts with instead. */
+  readonly storedModel: { readonly model: string; readonly name: string } | null;
+}
+
+/** A download that was asked for on this visit, until it is whole or given up. */
+export interface Download {
+  readonly file: ModelFile;
+  readonly phase: 'running' | 'paused' | 'failed';
+  readonly progress: DownloadProgress | null;
+  /** Why it failed, in one sentence. */
+  readonly message?: string;
+  /** Of the error, as the worker told. */
+  readonly fault?: string;
 }
 
 export interface EncodedPass {
@@ -73,6 +95,10 @@ export interface Facts extends Kept {
   readonly loading: { readonly request: ModelRequest; readonly progress: LoadProgress | null } | null;
   /** The checkpoint opened last, so that one can come back to it. */
   readonly file: File | null;
+  /** Null until the worker told. */
+  readonly stored: StoredModels | null;
+  /** By the id of what is downloaded. */
+  readonly downloads: ReadonlyMap<string, Download>;
   /** Why the GPU went away, until a model is loaded again. */
   readonly lost: string | null;
   /** Outputs of `model` by pass key, the oldest first. */
@@ -103,5 +129,6 @@ export interface Facts extends Kept {
 /** What messages call a model before it is loaded. */
 export function requestName(request: ModelRequest): string {
   if (request.kind === 'file') return request.file.name;
+  if (request.kind === 'stored') return request.name;
   return request.size === 'full' ? 'synthetic (random weights)' : 'synthetic-tiny (random weights)';
 }

@@ -6,6 +6,7 @@ import type { EncoderPass } from '../clip/encode.ts';
 import { maskModes } from '../clip/masks.ts';
 import { referenceEncoder } from '../clip/reference.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
+import { noModels } from '../worker/testing/noModels.ts';
 import { maskLab } from './maskLab.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
@@ -40,6 +41,7 @@ beforeEach(async () => {
   asked = [];
   store = createClipscopeStore({
     connect: () => ({
+      ...noModels,
       start: async () => ({ description: 'float64', software: true }),
       load: async () => ({
         name: 'tiny',

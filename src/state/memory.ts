@@ -34,6 +34,7 @@ export function recall(memory: Memory | null, first: Kept): Kept {
     return first;
   }
   const prompts = record(stored.prompts);
+  const { model, name } = record(stored.storedModel);
   const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? asTyped(value) : otherwise);
   return {
     prompts: {
@@ -44,13 +45,15 @@ export function recall(memory: Memory | null, first: Kept): Kept {
     weightStep: oneOf(weightSteps, stored.weightStep, first.weightStep),
     theme: oneOf(themes, stored.theme, first.theme),
     syntheticSize: oneOf(['full', 'tiny'], stored.syntheticSize, first.syntheticSize),
+    storedModel:
+      typeof model === 'string' && typeof name === 'string' && model !== '' ? { model, name } : first.storedModel,
   };
 }
 
 export function remember(memory: Memory | null, kept: Kept): void {
-  const { prompts, options, weightStep, theme, syntheticSize } = kept;
+  const { prompts, options, weightStep, theme, syntheticSize, storedModel } = kept;
   try {
-    memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize }));
+    memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize, storedModel }));
   } catch {
     // Full or forbidden: the page works on, and the next visit starts afresh.
   }

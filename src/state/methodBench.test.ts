@@ -4,6 +4,7 @@ import { type EncoderPass, passKey } from '../clip/encode.ts';
 import { benchPasses } from '../weighting/compareMethods.ts';
 import { fakeZ, tokenizer } from '../weighting/testing/prompts.ts';
 import type { EncoderClient } from '../worker/client.ts';
+import { noModels } from '../worker/testing/noModels.ts';
 import {
   comparisonOf,
   shownBench,
@@ -31,6 +32,7 @@ const plan = (fragment: number | null = null) => shownSweepPlan(facts(), fragmen
 beforeEach(async () => {
   encoded = [];
   const client: EncoderClient = {
+    ...noModels,
     start: async () => ({ description: 'a GPU', software: false }),
     load: async () => ({
       name: 'synthetic-tiny',

@@ -1,3 +1,4 @@
+import type { StoredModel } from '../checkpoint/storage.ts';
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
@@ -8,8 +9,8 @@ import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
-import type { EncodeStats, ModelInfo } from '../worker/messages.ts';
-import { type Facts, type Road, requestName, type Side } from './facts.ts';
+import type { EncodeStats, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import { type Download, type Facts, type Road, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -306,4 +307,81 @@ export function encoderStatus(facts: Facts): EncoderStatus {
   }
   const ms = shownEncoded(facts)?.stats.milliseconds ?? 0;
   return { phase: 'ready', text: `Ready: ${modelName(facts)}, ${milliseconds(ms)}` };
+}
+
+/** What can be chosen to encode with. */
+export interface ModelChoice {
+  readonly value: string;
+  readonly label: string;
+  readonly request: ModelRequest;
+}
+
+const synthetic: readonly ModelChoice[] = [
+  { value: 'full', label: 'Synthetic, full size', request: { kind: 'synthetic', size: 'full' } },
+  { value: 'tiny', label: 'Synthetic, tiny', request: { kind: 'synthetic', size: 'tiny' } },
+];
+
+function choiceValue(request: ModelRequest): string {
+  if (request.kind === 'synthetic') return request.size;
+  return request.kind === 'file' ? 'file' : `stored ${request.model}`;
+}
+
+const choices = memoised(
+  (request: ModelRequest, file: File | null, stored: Facts['stored']): readonly ModelChoice[] => {
+    const requests: ModelRequest[] = [];
+    if (file) requests.push({ kind: 'file', file });
+    for (const { id, name, complete } of stored?.models ?? [])
+      if (complete) requests.push({ kind: 'stored', model: id, name });
+    const found = requests.map((request) => ({ value: choiceValue(request), label: requestName(request), request }));
+    const all = [...synthetic, ...found];
+    // Deleted, and still in use.
+    if (!all.some(({ value }) => value === choiceValue(request)))
+      all.push({ value: choiceValue(request), label: requestName(request), request });
+    return all;
+  },
+);
+
+const remembered = memoised(
+  (syntheticSize: Facts['syntheticSize'], storedModel: Facts['storedModel']): ModelRequest =>
+    storedModel ? { kind: 'stored', ...storedModel } : { kind: 'synthetic', size: syntheticSize },
+);
+
+/** What is being loaded, is in use, or will be loaded first. */
+const shownRequest = (facts: Facts) =>
+  facts.loading?.request ?? facts.modelRequest ?? remembered(facts.syntheticSize, facts.storedModel);
+
+export function modelChoices(facts: Facts): readonly ModelChoice[] {
+  const request = shownRequest(facts);
+  return choices(request, request.kind === 'file' ? request.file : facts.file, facts.stored);
+}
+
+/** The value of the choice that is in use or being loaded. */
+export function modelChoice(facts: Facts): string {
+  return choiceValue(shownRequest(facts));
+}
+
+/** Stored models apart from the parts whose downloads are shown as such; the newest first. */
+export const listedModels = ({ stored, downloads }: Facts): readonly StoredModel[] => listed(stored, downloads);
+
+const listed = memoised((stored: Facts['stored'], downloads: Facts['downloads']): readonly StoredModel[] => {
+  const sources = new Set([...downloads.values()].map(({ file }) => file.urls[0]));
+  return (stored?.models ?? []).filter(({ complete, source }) => complete || !sources.has(source));
+});
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+
+/** The one line that says how a download is doing. */
+export function downloadText({ phase, progress }: Download): string {
+  if (!progress) return phase === 'running' ? 'Asking for the file' : '';
+  const { done, total, verifying, bytesPerSecond } = progress;
+  const parts = [`${megabytes(done)} of ${megabytes(total)} MB`];
+  if (phase !== 'running') return parts[0];
+  if (verifying) return `Checking ${parts[0]}`;
+  if (bytesPerSecond !== undefined) {
+    parts.push(`${megabytes(bytesPerSecond)} MB/s`);
+    const seconds = (total - done) / bytesPerSecond;
+    if (seconds >= 90 && seconds < 36_000) parts.push(`${Math.round(seconds / 60)} minutes left`);
+    else if (seconds >= 2 && seconds < 90) parts.push(`${Math.round(seconds)} seconds left`);
+  }
+  return parts.join(' · ');
 }

@@ -37,6 +37,7 @@ export function startClipscope(): ClipscopeStore {
         : null,
     loadTokenizer,
     memory: localMemory(),
+    persist: async () => navigator.storage?.persist?.(),
   });
   openAddress(store);
   addEventListener('hashchange', () => openAddress(store));

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { DownloadProgress } from '../checkpoint/download.ts';
+import { type ModelFile, sd15TextEncoder } from '../checkpoint/modelSources.ts';
+import type { StoredModel } from '../checkpoint/storage.ts';
 import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
@@ -7,10 +10,13 @@ import { createTokenizer } from '../clip/tokenizer.ts';
 import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
-import type { LoadProgress, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import type { LoadProgress, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import type { Memory } from './memory.ts';
 import {
   encoderStatus,
+  listedModels,
+  modelChoice,
+  modelChoices,
   prepared,
   shownChunk,
   shownEncoded,
@@ -45,6 +51,13 @@ interface AskedLoad {
   fail(error: Error): void;
 }
 
+interface AskedDownload {
+  file: ModelFile;
+  progress(progress: DownloadProgress): void;
+  answer(model: StoredModel): void;
+  fail(error: Error): void;
+}
+
 function deferred<T>() {
   let resolve!: (value: T) => void;
   let reject!: (error: Error) => void;
@@ -59,6 +72,9 @@ function deferred<T>() {
 function fakeClient() {
   const encodes: AskedEncode[] = [];
   const loads: AskedLoad[] = [];
+  const asked: AskedDownload[] = [];
+  const stored: { models: StoredModel[] } = { models: [] };
+  const all = (): StoredModels => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false });
   const adapter = deferred<{ description: string; software: boolean }>();
   const client: EncoderClient = {
     start: () => adapter.promise,
@@ -86,8 +102,19 @@ function fakeClient() {
       });
       return promise;
     },
+    models: vi.fn(async () => all()),
+    download(file, progress, signal) {
+      const { promise, resolve, reject } = deferred<StoredModel>();
+      asked.push({ file, progress, answer: resolve, fail: reject });
+      signal.addEventListener('abort', () => reject(new WorkerError('AbortError', 'Paused.')));
+      return promise;
+    },
+    async deleteModel(model) {
+      stored.models = stored.models.filter(({ id }) => id !== model);
+      return all();
+    },
   };
-  return { client, encodes, loads, adapter };
+  return { client, encodes, loads, adapter, downloads: asked, stored };
 }
 
 /** When what was under way is done, the loading of the road with it. */
@@ -410,6 +437,114 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('ready');
   });
 
+  describe('downloads', () => {
+    const [file] = sd15TextEncoder.files;
+    const model: StoredModel = {
+      id: 'sd-1-5',
+      name: file.label,
+      source: file.urls[0],
+      bytes: 100,
+      stored: 100,
+      complete: true,
+      addedAt: 1,
+      sha256: file.sha256,
+    };
+    const part: StoredModel = { ...model, stored: 45, complete: false, sha256: null };
+    const progress = { done: 40, total: 100, verifying: false };
+    const row = () => store.getState().downloads.get(file.id);
+
+    test('one that is whole is used, listed and remembered; the model in use stays until then', async () => {
+      await ready();
+      const before = store.getState().model;
+      void store.getState().download(file);
+      expect(row()).toEqual({ file, phase: 'running', progress: null });
+      fake.downloads[0].progress(progress);
+      expect(row()).toEqual({ file, phase: 'running', progress });
+      fake.stored.models = [model];
+      fake.downloads[0].answer(model);
+      await settled();
+      expect(row()).toBeUndefined();
+      expect(loads()[1].request).toEqual({ kind: 'stored', model: 'sd-1-5', name: file.label });
+      expect(status().text).toBe(`Loading ${file.label}`);
+      expect(store.getState().model).toBe(before);
+      loads()[1].answer(modelInfo(file.label, 'full'));
+      await settled();
+      expect(store.getState().storedModel).toEqual({ model: 'sd-1-5', name: file.label });
+      expect(modelChoice(store.getState())).toBe('stored sd-1-5');
+      expect(modelChoices(store.getState()).map(({ label }) => label)).toEqual([
+        'Synthetic, full size',
+        'Synthetic, tiny',
+        file.label,
+      ]);
+    });
+
+    test('the same file is not downloaded twice at once', async () => {
+      await ready();
+      void store.getState().download(file);
+      void store.getState().download(file);
+      expect(fake.downloads).toHaveLength(1);
+    });
+
+    test('a paused one keeps what has arrived, and goes on with it', async () => {
+      await ready();
+      void store.getState().download(file);
+      fake.downloads[0].progress(progress);
+      fake.stored.models = [part];
+      store.getState().pauseDownload(file.id);
+      await settled();
+      // More than was told last.
+      const arrived = { ...progress, done: 45 };
+      expect(row()).toEqual({ file, phase: 'paused', progress: arrived });
+      expect(store.getState().notices).toEqual([]);
+      // Its row is the download's, not the stored part's.
+      expect(store.getState().stored?.models).toEqual([part]);
+      expect(listedModels(store.getState())).toEqual([]);
+      void store.getState().download(file);
+      expect(row()).toEqual({ file, phase: 'running', progress: arrived });
+      expect(fake.downloads).toHaveLength(2);
+    });
+
+    test.each(['running', 'paused'])('cancelling a %s one deletes what has arrived', async (phase) => {
+      await ready();
+      void store.getState().download(file);
+      fake.downloads[0].progress(progress);
+      fake.stored.models = [part, { ...model, id: 'other', source: 'https://example.com/other' }];
+      if (phase === 'paused') store.getState().pauseDownload(file.id);
+      await settled();
+      await store.getState().cancelDownload(file.id);
+      expect(row()).toBeUndefined();
+      expect(store.getState().stored?.models.map(({ id }) => id)).toEqual(['other']);
+      expect(loads()).toHaveLength(1);
+    });
+
+    test('one that fails says why in its row, and the model in use goes on working', async () => {
+      await ready();
+      const { model } = store.getState();
+      void store.getState().download(file);
+      fake.downloads[0].fail(new WorkerError('StorageError', 'No room.', 'quota'));
+      await settled();
+      expect(row()).toEqual({ file, phase: 'failed', progress: null, message: 'No room.', fault: 'quota' });
+      expect(store.getState().model).toBe(model);
+      expect(status().phase).toBe('ready');
+      await store.getState().cancelDownload(file.id);
+      expect(store.getState().downloads.size).toBe(0);
+    });
+
+    test('a deleted model stays in use, can be gone back to no more, and is forgotten', async () => {
+      await ready();
+      fake.stored.models = [model];
+      await store.getState().listModels();
+      void store.getState().openModel({ kind: 'stored', model: model.id, name: model.name });
+      loads()[1].answer(modelInfo(model.name, 'full'));
+      await settled();
+      await store.getState().deleteModel(model.id);
+      expect(store.getState().model?.name).toBe(model.name);
+      expect(store.getState().storedModel).toBeNull();
+      expect(modelChoice(store.getState())).toBe('stored sd-1-5');
+      expect(modelChoices(store.getState())).toHaveLength(3);
+    });
+  });
+
   test('no adapter: one sentence, and everything before the encoder works', async () => {
     fake.adapter.reject(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
     await settled();
@@ -417,6 +552,54 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('idle');
     expect(loads()).toHaveLength(0);
     expect(shownChunk(store.getState())?.chunk.tokens).toHaveLength(77);
+  });
+});
+
+describe('the next visit', () => {
+  const stored = { model: 'sd-1-5', name: 'SD 1.5 text encoder' };
+  async function visit(models: readonly Partial<StoredModel>[]) {
+    const fake = fakeClient();
+    fake.stored.models = models.map((model) => ({ id: stored.model, complete: true, ...model }) as StoredModel);
+    const kept = memory(JSON.stringify({ syntheticSize: 'tiny', storedModel: stored }));
+    const store = createClipscopeStore({
+      connect: () => fake.client,
+      loadTokenizer: async () => tokenizer,
+      memory: kept,
+    });
+    expect(modelChoices(store.getState()).map(({ value }) => value)).toContain(modelChoice(store.getState()));
+    fake.adapter.resolve({ description: 'a GPU', software: false });
+    await settled();
+    return { ...fake, store };
+  }
+  const asked = ({ loads }: ReturnType<typeof fakeClient>) => loads.map(({ request }) => request);
+  const tiny: ModelRequest = { kind: 'synthetic', size: 'tiny' };
+
+  test('opens the stored model that was used last', async () => {
+    const fake = await visit([{}]);
+    expect(asked(fake)).toEqual([{ kind: 'stored', ...stored }]);
+    expect(fake.downloads).toEqual([]);
+  });
+
+  test.each([
+    ['gone', []],
+    ['only a part', [{ complete: false }]],
+  ] as const)('starts with made-up weights, and says so, where it is %s', async (_, models) => {
+    const fake = await visit(models);
+    expect(asked(fake)).toEqual([tiny]);
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual([
+      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.',
+    ]);
+    fake.loads[0].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(fake.store.getState().storedModel).toBeNull();
+  });
+
+  test('starts with made-up weights where it cannot be loaded', async () => {
+    const fake = await visit([{}]);
+    fake.loads[0].fail(new WorkerError('GpuError', 'Out of memory.'));
+    await settled();
+    expect(asked(fake)[1]).toEqual(tiny);
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(['Out of memory.']);
   });
 });
 
@@ -464,14 +647,15 @@ describe('memory', () => {
     '[]',
     '7',
     'null',
-    '{"prompts":{"positive":5},"options":{"mask":"sideways"},"theme":"pink"}',
+    '{"prompts":{"positive":5},"options":{"mask":"sideways"},"theme":"pink","storedModel":{"model":1}}',
   ])('%s is as good as nothing', (stored) => {
-    const { prompts, options, theme, syntheticSize } = start(memory(stored));
-    expect({ prompts, options, theme, syntheticSize }).toEqual({
+    const { prompts, options, theme, syntheticSize, storedModel } = start(memory(stored));
+    expect({ prompts, options, theme, syntheticSize, storedModel }).toEqual({
       prompts: first.prompts,
       options: first.options,
       theme: first.theme,
       syntheticSize: first.syntheticSize,
+      storedModel: null,
     });
   });
 

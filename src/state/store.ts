@@ -17,12 +17,13 @@ import {
 } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
+import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
 import { missingPasses, neededKeys } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
-export interface Actions {
+export interface Actions extends ModelActions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
@@ -60,6 +61,8 @@ export interface Surroundings {
   connect(onLost: (message: string) => void): EncoderClient | null;
   loadTokenizer(): Promise<Tokenizer>;
   readonly memory: Memory | null;
+  /** Asks the browser to keep what is stored, even when the disk fills up. */
+  persist?(): Promise<unknown>;
 }
 
 /** Bytes of outputs kept; one of the full-size encoder with all its states takes 6.7 MB. */
@@ -74,6 +77,7 @@ const firstVisit: Kept = {
   weightStep: 0.05,
   theme: 'system',
   syntheticSize: 'full',
+  storedModel: null,
 };
 
 const noWebGpu = 'This browser offers no WebGPU.';
@@ -90,6 +94,20 @@ function withOption<K extends keyof PromptOptions>(
   const isOwn = options.weighting === ownMethod[options.syntax];
   if (name === 'syntax' && isOwn) return { ...changed, weighting: ownMethod[changed.syntax] };
   return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
+}
+
+/** What is remembered of a model that was loaded, so that it can be come back to. */
+function usedLast(request: ModelRequest): Partial<Facts> {
+  switch (request.kind) {
+    case 'file':
+      return { file: request.file };
+    case 'synthetic':
+      return { syntheticSize: request.size, storedModel: null };
+    case 'stored':
+      return { storedModel: { model: request.model, name: request.name } };
+    default:
+      return request satisfies never;
+  }
 }
 
 function bytesOf({ output }: EncodedPass): number {
@@ -113,7 +131,7 @@ function kept(encoded: readonly (readonly [string, EncodedPass])[], needed: Read
 }
 
 /** The page's facts and what can be done to them. Finds a GPU, loads the tokenizer and a model, and encodes by itself. */
-export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroundings): ClipscopeStore {
+export function createClipscopeStore({ connect, loadTokenizer, memory, persist }: Surroundings): ClipscopeStore {
   const client = connect((message) => store.setState({ lost: message }));
   let nextNotice = 0;
   const recalled = recall(memory, firstVisit);
@@ -128,6 +146,8 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
     modelRequest: null,
     loading: null,
     file: null,
+    stored: null,
+    downloads: new Map(),
     lost: null,
     encoded: new Map(),
     needed: new Map(),
@@ -221,7 +241,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
           encoded: new Map(),
           encodeFailure: null,
           lost: null,
-          ...(request.kind === 'file' ? { file: request.file } : { syntheticSize: request.size }),
+          ...usedLast(request),
         });
       } catch (error) {
         if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
@@ -239,6 +259,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
         set({ tokenizer: { phase: 'failed', message: messageOf(error) } });
       }
     },
+    ...modelActions({ client, persist: persist ?? (async () => {}), get, set, notify }),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));
 
@@ -300,7 +321,8 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
       state.options !== before.options ||
       state.weightStep !== before.weightStep ||
       state.theme !== before.theme ||
-      state.syntheticSize !== before.syntheticSize
+      state.syntheticSize !== before.syntheticSize ||
+      state.storedModel !== before.storedModel
     )
       remember(memory, state);
   });
@@ -312,9 +334,20 @@ export function createClipscopeStore({ connect, loadTokenizer, memory }: Surroun
       store.setState({ adapter: { phase: 'missing', message: messageOf(error) } });
       return;
     }
-    const { openModel, syntheticSize, loading, model } = store.getState();
+    const { openModel, listModels, storedModel, syntheticSize } = store.getState();
     // Someone may have chosen a model before the GPU was found.
-    if (!loading && !model) await openModel({ kind: 'synthetic', size: syntheticSize });
+    const hasNone = () => !store.getState().loading && !store.getState().model;
+    const listed = listModels();
+    if (storedModel && hasNone()) {
+      await listed;
+      const isStored = store.getState().stored?.models.some(({ id, complete }) => complete && id === storedModel.model);
+      if (isStored) await openModel({ kind: 'stored', ...storedModel });
+      else if (isStored === false)
+        notify(
+          `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.`,
+        );
+    }
+    if (hasNone()) await openModel({ kind: 'synthetic', size: syntheticSize });
   }
   void store.getState().loadTokenizer();
   if (client) void start(client);

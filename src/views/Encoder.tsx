@@ -1,7 +1,9 @@
 import { type DragEvent, useEffect, useState } from 'react';
+import { sd15TextEncoder } from '../checkpoint/modelSources.ts';
 import type { Facts } from '../state/facts.ts';
-import { encoderStatus, modelName, shownEncoded } from '../state/selectors.ts';
-import type { ModelRequest } from '../worker/messages.ts';
+import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } from '../state/selectors.ts';
+import { Downloads, GetModel } from './Downloads.tsx';
+import { LazyModels } from './LazyModels.tsx';
 import { bytes } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
 
@@ -16,15 +18,12 @@ export function EncoderStatus() {
   );
 }
 
-const choiceOf = (request: ModelRequest | null | undefined) =>
-  request?.kind === 'synthetic' ? request.size : request?.kind;
-
 /** Which weights are used, and what they run on. */
 export function Encoder() {
   const model = useFacts((s) => s.model);
   const request = useFacts((s) => s.loading?.request ?? s.modelRequest);
-  const syntheticSize = useFacts((s) => s.syntheticSize);
-  const file = useFacts((s) => (s.loading?.request.kind === 'file' ? s.loading.request.file : s.file));
+  const choices = useFacts(modelChoices);
+  const choice = useFacts(modelChoice);
   const progress = useFacts((s) => s.loading?.progress);
   const isLoading = useFacts((s) => s.loading !== null);
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
@@ -35,9 +34,11 @@ export function Encoder() {
   const openFile = useFacts((s) => s.openFile);
   const cancelLoad = useFacts((s) => s.cancelLoad);
 
-  const choose = (choice: string) => {
-    if (choice === 'file' && file) void openModel({ kind: 'file', file });
-    else void openModel({ kind: 'synthetic', size: choice === 'tiny' ? 'tiny' : 'full' });
+  const [areModelsOpen, setModelsOpen] = useState(false);
+
+  const choose = (value: string) => {
+    const chosen = choices.find((choice) => choice.value === value);
+    if (chosen) void openModel(chosen.request);
   };
 
   return (
@@ -47,13 +48,15 @@ export function Encoder() {
         <select
           id="model"
           aria-label="Model"
-          value={choiceOf(request) ?? syntheticSize}
+          value={choice}
           disabled={isMissing}
           onChange={(event) => choose(event.target.value)}
         >
-          <option value="full">Synthetic, full size</option>
-          <option value="tiny">Synthetic, tiny</option>
-          {file && <option value="file">{file.name}</option>}
+          {choices.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
         </select>
       </div>
       <label className="file-button" data-disabled={isMissing || undefined}>
@@ -70,6 +73,15 @@ export function Encoder() {
           }}
         />
       </label>
+      <button
+        type="button"
+        aria-expanded={areModelsOpen}
+        aria-controls="models"
+        disabled={isMissing}
+        onClick={() => setModelsOpen(!areModelsOpen)}
+      >
+        Models
+      </button>
       {isLoading && (
         <div className="loading">
           <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
@@ -95,6 +107,9 @@ export function Encoder() {
           </p>
         )}
       </div>
+      {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
+      <Downloads onManage={() => setModelsOpen(true)} />
+      {areModelsOpen && !isMissing && <LazyModels />}
     </section>
   );
 }

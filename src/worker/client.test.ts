@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest';
+import { customFile } from '../checkpoint/modelSources.ts';
 import { clipTiny } from '../clip/config.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { createEncoderClient, SupersededError } from './client.ts';
-import type { FromWorker, ModelInfo, ToWorker } from './messages.ts';
+import type { FromWorker, ModelInfo, StoredModels, ToWorker } from './messages.ts';
 
 /** A worker that answers when it is told to. */
 function fakeWorker() {
@@ -114,6 +115,69 @@ test('a new load cancels the one in progress; a finished one needs no cancelling
   await second;
   client.cancelLoad();
   expect(ids('cancel')).toEqual([one, two]);
+});
+
+const file = customFile('https://example.com/model.safetensors')!;
+const storedModel = {
+  id: 'model',
+  name: 'model.safetensors',
+  source: file.urls[0],
+  bytes: 9,
+  stored: 9,
+  complete: true,
+  addedAt: 0,
+  sha256: 'ab',
+};
+const stored: StoredModels = { place: 'opfs', models: [storedModel], free: 5, persisted: true };
+
+test('downloads run beside each other and beside loads, each with its own progress', async () => {
+  const { client, answer, ids } = connected();
+  const { signal } = new AbortController();
+  const [one, two] = [vi.fn(), vi.fn()];
+  const first = client.download(file, one, signal);
+  const second = client.download(file, two, signal);
+  const load = client.load({ kind: 'synthetic', size: 'tiny' }, () => {});
+  const [a, b] = ids('download');
+  const progress = (done: number) => ({ done, total: 9, verifying: false });
+  answer({ type: 'downloading', id: b, progress: progress(2) });
+  answer({ type: 'downloading', id: a, progress: progress(1) });
+  answer({ type: 'downloaded', id: a, model: storedModel });
+  answer({ type: 'loaded', id: ids('load')[0], model });
+  expect(await first).toBe(storedModel);
+  answer({ type: 'downloading', id: a, progress: progress(3) });
+  expect(await load).toBe(model);
+  answer({ type: 'failed', id: b, name: 'DownloadError', message: 'Not there.', fault: 'not found' });
+  await expect(second).rejects.toMatchObject({ name: 'DownloadError', message: 'Not there.', fault: 'not found' });
+  expect([one.mock.calls, two.mock.calls]).toEqual([[[progress(1)]], [[progress(2)]]]);
+});
+
+test('aborting pauses a download, once, and only while it runs', async () => {
+  const { client, answer, ids } = connected();
+  const [one, two] = [new AbortController(), new AbortController()];
+  const first = client.download(file, () => {}, one.signal);
+  const second = client.download(file, () => {}, two.signal);
+  const [a, b] = ids('download');
+  one.abort();
+  expect(ids('pause')).toEqual([a]);
+  answer({ type: 'failed', id: a, name: 'AbortError', message: 'Paused.' });
+  await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+  answer({ type: 'downloaded', id: b, model: storedModel });
+  await second;
+  two.abort();
+  expect(ids('pause')).toEqual([a]);
+  await expect(client.download(file, () => {}, one.signal)).rejects.toMatchObject({ name: 'AbortError' });
+  expect(ids('download')).toHaveLength(2);
+});
+
+test('what is stored is asked for, and answers a deletion', async () => {
+  const { client, answer, asked, ids } = connected();
+  const models = client.models();
+  answer({ type: 'models', id: ids('models')[0], stored });
+  expect(await models).toBe(stored);
+  const left = client.deleteModel('model');
+  expect(asked.at(-1)).toMatchObject({ type: 'deleteModel', model: 'model' });
+  answer({ type: 'models', id: ids('deleteModel')[0], stored: { ...stored, models: [] } });
+  expect((await left).models).toEqual([]);
 });
 
 test('a worker that stops fails everything that is open', async () => {

@@ -1,3 +1,6 @@
+import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { ModelFile } from '../checkpoint/modelSources.ts';
+import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import type {
   AdapterInfo,
@@ -6,14 +9,17 @@ import type {
   LoadProgress,
   ModelInfo,
   ModelRequest,
+  StoredModels,
   ToWorker,
 } from './messages.ts';
 
-/** An error that happened in the worker: `name` is the class it had there. */
+/** An error that happened in the worker: `name` is the class it had there, `fault` what that class tells apart. */
 export class WorkerError extends Error {
-  constructor(name: string, message: string) {
+  readonly fault?: string;
+  constructor(name: string, message: string, fault?: string) {
     super(message);
     this.name = name;
+    this.fault = fault;
   }
 }
 
@@ -35,6 +41,18 @@ export interface EncoderClient {
   cancelLoad(): void;
   /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
   encode(passes: readonly EncoderPass[], want: EncoderWant): Promise<Encoded>;
+  models(): Promise<StoredModels>;
+  /**
+   * Runs beside loads, encodes and other downloads. Aborting pauses (AbortError): what has arrived is kept, and the same
+   * call goes on with it.
+   */
+  download(
+    file: ModelFile,
+    onProgress: (progress: DownloadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<StoredModel>;
+  /** Whole or in part; a loaded encoder does not need it any more. Resolves with what is left. */
+  deleteModel(model: string): Promise<StoredModels>;
 }
 
 type Settle = { resolve(message: FromWorker): void; reject(error: Error): void };
@@ -46,6 +64,7 @@ export function createEncoderClient(
 ): EncoderClient {
   const open = new Map<number, Settle>();
   let nextId = 0;
+  const downloads = new Map<number, (progress: DownloadProgress) => void>();
   let load: { id: number; onProgress(progress: LoadProgress): void } | null = null;
   let running = false;
   let waiting: { start(): void; supersede(): void } | null = null;
@@ -63,9 +82,10 @@ export function createEncoderClient(
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
     if (data.type === 'progress') return load?.id === data.id ? load.onProgress(data.progress) : undefined;
+    if (data.type === 'downloading') return downloads.get(data.id)?.(data.progress);
     const settle = open.get(data.id);
     open.delete(data.id);
-    if (data.type === 'failed') settle?.reject(new WorkerError(data.name, data.message));
+    if (data.type === 'failed') settle?.reject(new WorkerError(data.name, data.message, data.fault));
     else settle?.resolve(data);
   });
   worker.addEventListener('error', (event) => {
@@ -109,6 +129,25 @@ export function createEncoderClient(
         waiting?.supersede();
         waiting = { start, supersede: () => reject(new SupersededError('A newer prompt took its place.')) };
       });
+    },
+    async models() {
+      return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
+    },
+    async download(file, onProgress, signal) {
+      signal.throwIfAborted();
+      const id = nextId++;
+      const pause = () => post({ type: 'pause', id });
+      downloads.set(id, onProgress);
+      signal.addEventListener('abort', pause, { once: true });
+      try {
+        return (await ask({ type: 'download', id, file }, 'downloaded')).model;
+      } finally {
+        downloads.delete(id);
+        signal.removeEventListener('abort', pause);
+      }
+    },
+    async deleteModel(model) {
+      return (await ask({ type: 'deleteModel', id: nextId++, model }, 'models')).stored;
     },
   };
 }

@@ -1,10 +1,15 @@
+import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { ModelFile } from '../checkpoint/modelSources.ts';
+import type { StoredModel } from '../checkpoint/storage.ts';
+import type { StoragePlace } from '../checkpoint/storageFiles.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 
-/** What can be loaded: made-up weights, or a file the person chose. */
+/** What can be loaded: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
   | { readonly kind: 'synthetic'; readonly size: 'full' | 'tiny' }
-  | { readonly kind: 'file'; readonly file: File };
+  | { readonly kind: 'file'; readonly file: File }
+  | { readonly kind: 'stored'; readonly model: string; readonly name: string };
 
 export interface ModelInfo {
   readonly name: string;
@@ -39,6 +44,17 @@ export interface LoadProgress {
   readonly total: number;
 }
 
+/** What was downloaded, whole or in part, and where the browser keeps it. */
+export interface StoredModels {
+  readonly place: StoragePlace;
+  /** Newest first. */
+  readonly models: readonly StoredModel[];
+  /** Bytes for which there is room, as far as the browser tells. */
+  readonly free: number | null;
+  /** Whether the browser will keep it when the disk fills up. */
+  readonly persisted: boolean;
+}
+
 export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
@@ -48,7 +64,13 @@ export type ToWorker =
       readonly id: number;
       readonly passes: readonly EncoderPass[];
       readonly want: EncoderWant;
-    };
+    }
+  | { readonly type: 'models'; readonly id: number }
+  | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
+  /** Ends the download of this id in an AbortError, and keeps what has arrived. */
+  | { readonly type: 'pause'; readonly id: number }
+  /** Answered by the models that are left. */
+  | { readonly type: 'deleteModel'; readonly id: number; readonly model: string };
 
 export type FromWorker =
   | { readonly type: 'started'; readonly id: number; readonly adapter: AdapterInfo }
@@ -60,6 +82,16 @@ export type FromWorker =
       readonly outputs: readonly EncoderOutput[];
       readonly stats: EncodeStats;
     }
-  | { readonly type: 'failed'; readonly id: number; readonly name: string; readonly message: string }
+  | { readonly type: 'models'; readonly id: number; readonly stored: StoredModels }
+  | { readonly type: 'downloading'; readonly id: number; readonly progress: DownloadProgress }
+  | { readonly type: 'downloaded'; readonly id: number; readonly model: StoredModel }
+  | {
+      readonly type: 'failed';
+      readonly id: number;
+      readonly name: string;
+      readonly message: string;
+      /** Of a DownloadError or StorageError: which of the things that can go wrong. */
+      readonly fault?: string;
+    }
   /** The GPU went away; the next load starts afresh. */
   | { readonly type: 'lost'; readonly message: string };

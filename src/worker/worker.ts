@@ -1,12 +1,18 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { download } from '../checkpoint/download.ts';
+import { DownloadError } from '../checkpoint/httpSource.ts';
+import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { blobSource } from '../checkpoint/sources.ts';
+import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { hashWeights } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
-import type { FromWorker, ModelRequest, ToWorker } from './messages.ts';
+import type { FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
 
 /** A device with what was measured on it, by the encoder's width. */
 interface Gpu extends GpuDevice {
@@ -15,6 +21,7 @@ interface Gpu extends GpuDevice {
 
 let gpu: Gpu | undefined;
 let encoder: GpuEncoder | undefined;
+const downloads = new Map<number, AbortController>();
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
@@ -32,12 +39,52 @@ async function device(): Promise<Gpu> {
   return found;
 }
 
-function openModel(model: ModelRequest, signal: AbortSignal) {
+let storage: ReturnType<typeof openModelStorage> | undefined;
+function modelStorage() {
+  storage ??= openModelStorage({ storage: navigator.storage, caches: globalThis.caches });
+  return storage;
+}
+
+async function storedModels(): Promise<StoredModels> {
+  const { place, list } = await modelStorage();
+  // Not there where the page came over plain http.
+  const quota: StorageManager | undefined = navigator.storage;
+  const { usage = 0, quota: most } = (await quota?.estimate().catch(() => undefined)) ?? {};
+  return {
+    place,
+    models: await list(),
+    free: most === undefined || place === 'memory' ? null : Math.max(0, most - usage),
+    persisted: place !== 'memory' && ((await quota?.persisted().catch(() => undefined)) ?? false),
+  };
+}
+
+async function downloadModel(id: number, file: ModelFile): Promise<void> {
+  const abort = new AbortController();
+  downloads.set(id, abort);
+  try {
+    // A part is found again by the first address, whichever of them it then comes from.
+    const into = await (await modelStorage()).sink({ name: file.label, source: file.urls[0] });
+    const model = await download(file.urls, {
+      into,
+      expected: file,
+      sha256: () => sha256.create(),
+      signal: abort.signal,
+      onProgress: (progress) => post({ type: 'downloading', id, progress }),
+    });
+    post({ type: 'downloaded', id, model });
+  } finally {
+    downloads.delete(id);
+  }
+}
+
+async function openModel(model: ModelRequest, signal: AbortSignal): Promise<WeightSource> {
   switch (model.kind) {
     case 'synthetic':
       return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
     case 'file':
       return openCheckpoint(blobSource(model.file), signal);
+    case 'stored':
+      return openCheckpoint(await (await modelStorage()).open(model.model), signal);
     default:
       return model satisfies never;
   }
@@ -112,6 +159,15 @@ async function answer(message: ToWorker): Promise<void> {
         transfer,
       );
     }
+    case 'models':
+      return post({ type: 'models', id: message.id, stored: await storedModels() });
+    case 'download':
+      return downloadModel(message.id, message.file);
+    case 'pause':
+      return downloads.get(message.id)?.abort();
+    case 'deleteModel':
+      await (await modelStorage()).delete(message.model);
+      return post({ type: 'models', id: message.id, stored: await storedModels() });
     default:
       return message satisfies never;
   }
@@ -121,6 +177,7 @@ self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   answer(data).catch((error: unknown) => {
     const { name, message } =
       error instanceof Error || error instanceof DOMException ? error : new Error(String(error));
-    post({ type: 'failed', id: data.id, name, message });
+    const fault = error instanceof DownloadError || error instanceof StorageError ? error.fault : undefined;
+    post({ type: 'failed', id: data.id, name, message, fault });
   });
 });

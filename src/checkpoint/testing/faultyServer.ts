@@ -14,6 +14,8 @@ export interface Fault {
   readonly dropAfter?: number;
   /** Sends no more after so many bytes, and keeps the connection open. */
   readonly stallAfter?: number;
+  /** Milliseconds between two pieces of 16 kB, as over a slow network. */
+  readonly delay?: number;
   /** Null for none. */
   readonly etag?: string | null;
   readonly lastModified?: string;
@@ -51,6 +53,7 @@ async function send(response: ServerResponse, body: Uint8Array, fault: Fault, as
     const piece = body.subarray(asked.sent, Math.min(asked.sent + pieceBytes, most));
     asked.sent += piece.length;
     await Promise.race([closed, new Promise((resolve) => response.write(piece, resolve))]);
+    if (fault.delay !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delay));
   }
   if (most < body.length && fault.stallAfter !== undefined) return;
   if (most < body.length || fault.claims !== undefined) response.destroy();
@@ -72,14 +75,19 @@ export async function startFaultyServer(
     response.on('error', () => {});
     const whole = how.body ?? file;
     const size = how.claims ?? whole.length;
-    const headers: Record<string, string | number> = { 'content-type': how.type ?? 'application/octet-stream' };
+    const headers: Record<string, string | number> = {
+      'content-type': how.type ?? 'application/octet-stream',
+      // As the hub has it: pages from elsewhere may read it all.
+      'access-control-allow-origin': '*',
+      'access-control-expose-headers': '*',
+    };
     if (how.etag !== null) headers.etag = how.etag ?? '"first"';
     if (how.lastModified) headers['last-modified'] = how.lastModified;
     if (how.redirect) return response.writeHead(302, { ...headers, location: how.redirect }).end();
     const wanted = how.ignoresRange ? null : /^bytes=(\d+)-(\d+)$/.exec(range ?? '');
     const start = Number(wanted?.[1] ?? 0);
     const end = Math.min(Number(wanted?.[2] ?? Number.POSITIVE_INFINITY) + 1, size);
-    if (wanted && start >= size) return response.writeHead(416).end();
+    if (wanted && start >= size) return response.writeHead(416, headers).end();
     if (wanted && !how.hidesLength) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
     if (!how.hidesLength) headers['content-length'] = end - start;
     response.writeHead(how.status ?? (wanted ? 206 : 200), headers);
