@@ -8,7 +8,7 @@ const file = (page: import('@playwright/test').Page) => page.getByLabel('Checkpo
 
 test('the page starts on the full-size synthetic encoder and says that its weights are random', async ({ page }) => {
   await page.goto('/');
-  await expect(status(page)).toHaveText(/^Ready: synthetic \(random weights\), \d+ ms$/);
+  await expect(status(page)).toHaveText(/^Ready: synthetic \(random weights\), recomputed 77 of 77 rows, \d+ ms$/);
   await expect(page.getByText('numbers mean nothing until you open a checkpoint')).toBeVisible();
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
   await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU · \d+ of 77 rows/);

@@ -18,7 +18,9 @@ export async function openPage(page: Page): Promise<void> {
 /** The same, once it is ready. */
 export async function openTiny(page: Page): Promise<void> {
   await openPage(page);
-  await expect(status(page)).toHaveText(/^Ready: synthetic-tiny \(random weights\), [\d.]+ ms$/);
+  await expect(status(page)).toHaveText(
+    /^Ready: synthetic-tiny \(random weights\), recomputed \d+ of 77 rows, [\d.]+ ms$/,
+  );
 }
 
 /** Every text the status shows from now on. */

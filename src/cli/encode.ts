@@ -14,7 +14,7 @@ import { type TokenizerFlavour, tokenizerFlavours } from '../clip/tokenizerFlavo
 import type { WeightSource } from '../clip/weights.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
-import { fastestMatmul } from '../gpu/matmul.ts';
+import { tuneMatmul } from '../gpu/matmul.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
@@ -317,7 +317,7 @@ async function run({ jobs, numbered, model, adapter, out }: Request): Promise<vo
   const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
   const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(device, source, {
-    matmul: { kernel: await fastestMatmul(device, support, source.config), support },
+    matmul: { ...(await tuneMatmul({ device, description, support }, source.config)), support },
   });
   const { random } = source;
   const running = { tokenizer, encoder, model: { name: basename(source.name), random, sha256: await sha256() } };

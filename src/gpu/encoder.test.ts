@@ -11,7 +11,7 @@ import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
 import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
-import { fastestMatmul, matmulKernels } from './matmul.ts';
+import { matmulKernels, tuneMatmul } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 
 const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
@@ -295,7 +295,7 @@ describe('full size, from a safetensors file', () => {
     'on %s equals every recorded array, and float64 at every stage',
     async (adapter) => {
       const { device, support } = await testGpu(adapter);
-      const matmul = { kernel: await fastestMatmul(device, support, clipVitL14), support };
+      const matmul = { ...(await tuneMatmul({ device, description: '', support }, clipVitL14)), support };
       const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { matmul });
       const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
       const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));

@@ -213,12 +213,3 @@ export function rememberedTuning(
     among.some((kernel) => kernel === tuning.few);
   return Array.isArray(stored) ? stored.find(isOurs) : undefined;
 }
-
-/** `tuneMatmul` for many rows alone. */
-export async function fastestMatmul(
-  device: GPUDevice,
-  support: MatmulSupport,
-  config: Pick<ClipTextConfig, 'hiddenSize'>,
-): Promise<MatmulKernel> {
-  return (await tuneMatmul({ device, description: '', support }, config)).kernel;
-}

@@ -103,6 +103,8 @@ export interface Facts extends Kept {
   readonly lost: string | null;
   /** Outputs of `model` by pass key, the oldest first. */
   readonly encoded: ReadonlyMap<string, EncodedPass>;
+  /** The pass that is being encoded, when its rows up to EOS are there: the first `ready` are final. */
+  readonly started: (EncodedPass & { readonly key: string; readonly ready: number }) | null;
   /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
   readonly needed: ReadonlyMap<string, readonly EncoderPass[]>;
   /** The last encode that failed, by the keys of its passes. */

@@ -149,6 +149,8 @@ export interface EncodedChunk extends PreparedChunk {
   /** With all its states. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
+  /** How many rows are computed while the padding is not; null when all are. */
+  readonly ready: number | null;
   /** [L, d] What weights act on: clip skip is applied. */
   readonly z: Float32Array;
 }
@@ -186,10 +188,16 @@ const encodedChunk = memoised(
     encoded: Facts['encoded'],
     skip: ClipSkip,
     model: ModelInfo,
+    started: Facts['started'],
   ): EncodedChunk | undefined => {
-    const pass = encoded.get(keyOf(chunk.pass));
-    if (!pass?.output.attentions) return undefined;
-    return { ...chunk, ...pass, config: model.config, prepared: shown, z: zOf(encoded, skip, model)(chunk.pass) };
+    const key = keyOf(chunk.pass);
+    const whole = encoded.get(key);
+    const { config, finalLayerNorm } = model;
+    if (whole?.output.attentions)
+      return { ...chunk, ...whole, config, prepared: shown, ready: null, z: zOf(encoded, skip, model)(chunk.pass) };
+    if (started?.key !== key || !started.output.attentions) return undefined;
+    const z = clipSkip(started.output, skip, config, finalLayerNorm);
+    return { ...chunk, ...started, config, prepared: shown, z };
   },
 );
 
@@ -198,7 +206,7 @@ export function shownEncoded(facts: Facts): EncodedChunk | undefined {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
   if (!shown || !chunk || !facts.model) return undefined;
-  return encodedChunk(shown, chunk, facts.encoded, shownClipSkip(facts), facts.model);
+  return encodedChunk(shown, chunk, facts.encoded, shownClipSkip(facts), facts.model, facts.started);
 }
 
 const weigh = memoised((text: PreparedText, method: MethodName, z: ZOf) => methods[method].combine(text.weighted, z));
@@ -305,8 +313,11 @@ export function encoderStatus(facts: Facts): EncoderStatus {
     const more = missing.total > 1 ? `, ${missing.total} passes to go` : '';
     return { phase: 'busy', text: `Encoding with ${modelName(facts)}${more}` };
   }
-  const ms = shownEncoded(facts)?.stats.milliseconds ?? 0;
-  return { phase: 'ready', text: `Ready: ${modelName(facts)}, ${milliseconds(ms)}` };
+  const stats = shownEncoded(facts)?.stats;
+  const cost = stats
+    ? `, recomputed ${stats.rowsComputed} of ${stats.rowsTotal} rows, ${milliseconds(stats.milliseconds)}`
+    : '';
+  return { phase: 'ready', text: `Ready: ${modelName(facts)}${cost}` };
 }
 
 /** What can be chosen to encode with. */

@@ -8,7 +8,7 @@ import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
 import { defaultOptions } from '../weighting/options.ts';
-import type { Encoded, EncoderClient } from '../worker/client.ts';
+import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import type { Memory } from './memory.ts';
@@ -41,6 +41,7 @@ const modelInfo = (name: string, size: 'full' | 'tiny'): ModelInfo => ({
 interface AskedEncode {
   passes: readonly EncoderPass[];
   want: EncoderWant;
+  options: EncodeOptions;
   answer(milliseconds?: number): void;
   fail(error: Error): void;
 }
@@ -84,7 +85,7 @@ function fakeClient() {
       return promise;
     },
     cancelLoad: vi.fn(),
-    encode(passes, want) {
+    encode(passes, want, options = {}) {
       const { promise, resolve, reject } = deferred<Encoded>();
       const outputs = passes.map(
         (): EncoderOutput => ({
@@ -96,6 +97,7 @@ function fakeClient() {
       encodes.push({
         passes,
         want,
+        options,
         answer: (milliseconds = 12) =>
           resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77, dispatches: 16 } }),
         fail: reject,
@@ -175,7 +177,10 @@ describe('with an encoder', () => {
     expect(encodes()[0].want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });
     encodes()[0].answer(412.4);
     await settled();
-    expect(status()).toEqual({ phase: 'ready', text: 'Ready: synthetic (random weights), 412 ms' });
+    expect(status()).toEqual({
+      phase: 'ready',
+      text: 'Ready: synthetic (random weights), recomputed 77 of 77 rows, 412 ms',
+    });
   });
 
   test('a model chosen before the GPU was found is not replaced by the default', async () => {
@@ -293,6 +298,35 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('ready');
   });
 
+  test('the rows up to EOS are shown before the padding, and an edit spares the rest', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    setPrompt('positive', 'a dog');
+    const rows = {
+      outputs: [
+        { lastHiddenState: new Float32Array(77 * 64), hiddenStates: new Map(), attentions: new Float32Array(77) },
+      ],
+      ready: [4],
+      stats: { milliseconds: 2, rowsComputed: 3, rowsTotal: 77, dispatches: 16 },
+    };
+    encodes()[1].options.onRows?.(rows);
+    expect(shownEncoded(store.getState())).toMatchObject({ ready: 4, output: rows.outputs[0] });
+    expect(shownWeighted(store.getState())).toBeUndefined();
+    expect(status().phase).toBe('busy');
+    expect(encodes()[1].options.signal?.aborted).toBe(false);
+    setPrompt('positive', 'a doge');
+    expect(encodes()[1].options.signal?.aborted).toBe(true);
+    encodes()[1].fail(new WorkerError('AbortError', 'Stopped.'));
+    await settled();
+    expect(store.getState().encodeFailure).toBeNull();
+    encodes()[2].options.onRows?.(rows);
+    encodes()[2].answer(30);
+    await settled();
+    expect(shownEncoded(store.getState())?.ready).toBeNull();
+    expect(store.getState().started).toBeNull();
+    expect(status().text).toContain('recomputed 77 of 77 rows, 30 ms');
+  });
+
   test('the negative prompt is encoded when it is shown', async () => {
     await ready();
     store.getState().setPrompt('negative', 'blurry');
@@ -384,7 +418,7 @@ describe('with an encoder', () => {
     expect(encodes()).toHaveLength(3);
     encodes()[2].answer(3.21);
     await settled();
-    expect(status().text).toBe('Ready: synthetic-tiny (random weights), 3.2 ms');
+    expect(status().text).toBe('Ready: synthetic-tiny (random weights), recomputed 77 of 77 rows, 3.2 ms');
   });
 
   test('of two loads, only the newer one’s progress shows', async () => {

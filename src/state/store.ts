@@ -3,7 +3,7 @@ import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
-import { type EncoderClient, SupersededError } from '../worker/client.ts';
+import { type EncodedRows, type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
 import {
   type EncodedPass,
@@ -150,6 +150,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     downloads: new Map(),
     lost: null,
     encoded: new Map(),
+    started: null,
     needed: new Map(),
     encodeFailure: null,
     notices: [],
@@ -286,9 +287,14 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */
   let asked = '';
   /** One at a time, as the encoder runs them: what is asked for next is what is missing then. */
-  let isEncoding = false;
+  let underway: AbortController | null = null;
   async function encodeMissing(client: EncoderClient) {
-    if (isEncoding) return;
+    if (underway) {
+      // What nobody waits for any more is not finished; the rows that are there are kept.
+      const { started } = store.getState();
+      if (started && !neededKeys(store.getState()).has(started.key)) underway.abort();
+      return;
+    }
     const { model, lost } = store.getState();
     const missing = model && !lost ? missingPasses(store.getState()) : null;
     const keys = missing?.keys ?? '';
@@ -296,17 +302,30 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     asked = keys;
     if (!missing) return;
     const { passes, want } = missing;
-    isEncoding = true;
+    const mine = new AbortController();
+    underway = mine;
+    const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
+      if (store.getState().model === model)
+        store.setState({ started: { key: passKey(passes[0]), output, ready, stats } });
+    };
     try {
-      const { outputs, stats } = await client.encode(passes, want);
-      isEncoding = false;
+      const { outputs, stats } = await client.encode(passes, want, {
+        signal: mine.signal,
+        ...(want.attentions && { onRows }),
+      });
+      underway = null;
       const now = store.getState();
       if (now.model !== model) return;
       const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const);
-      store.setState({ encoded: kept([...now.encoded, ...added], neededKeys(now)), encodeFailure: null });
+      store.setState({
+        encoded: kept([...now.encoded, ...added], neededKeys(now)),
+        started: null,
+        encodeFailure: null,
+      });
     } catch (error) {
-      isEncoding = false;
-      if (error instanceof SupersededError || store.getState().model !== model) return;
+      underway = null;
+      store.setState({ started: null });
+      if (error instanceof SupersededError || mine.signal.aborted || store.getState().model !== model) return;
       store.setState({ encodeFailure: { keys, message: messageOf(error) } });
     } finally {
       void encodeMissing(client);

@@ -73,6 +73,21 @@ test('latest wins: one encode runs, one waits, the one between is never sent', a
   expect((await third).outputs[0].lastHiddenState[0]).toBe(ids('encode')[1]);
 });
 
+test('rows that are told of first go to who asked, and an abort asks the worker to stop', async () => {
+  const { client, answer, asked, ids } = connected();
+  const abort = new AbortController();
+  const onRows = vi.fn();
+  const output = client.encode([pass(1)], want, { onRows, signal: abort.signal });
+  const [id] = ids('encode');
+  expect(asked.at(-1)).toMatchObject({ type: 'encode', rowsFirst: true });
+  answer({ type: 'rows', id, outputs: [], ready: [4], stats });
+  expect(onRows).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ ready: [4], stats }));
+  abort.abort();
+  expect(asked.at(-1)).toEqual({ type: 'stop', id });
+  answer({ type: 'failed', id, name: 'AbortError', message: 'Stopped.' });
+  await expect(output).rejects.toMatchObject({ name: 'AbortError' });
+});
+
 test('a failed encode keeps its name and sentence, and lets the waiting one run', async () => {
   const { client, answer, ids } = connected();
   const first = client.encode([pass(1)], want);

@@ -33,6 +33,18 @@ export interface Encoded {
   readonly stats: EncodeStats;
 }
 
+/** The rows up to EOS: of each pass the first `ready` rows are final, the others zeros. */
+export interface EncodedRows extends Encoded {
+  readonly ready: readonly number[];
+}
+
+export interface EncodeOptions {
+  /** Hears of the rows up to EOS where the padding takes longer; what is encoded is the same. */
+  readonly onRows?: (rows: EncodedRows) => void;
+  /** Aborting spares what is not begun yet (AbortError). */
+  readonly signal?: AbortSignal;
+}
+
 export interface EncoderClient {
   /** Finds a WebGPU adapter and device. */
   start(): Promise<AdapterInfo>;
@@ -40,7 +52,7 @@ export interface EncoderClient {
   load(model: ModelRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
   cancelLoad(): void;
   /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
-  encode(passes: readonly EncoderPass[], want: EncoderWant): Promise<Encoded>;
+  encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
   models(): Promise<StoredModels>;
   /**
    * Runs beside loads, encodes and other downloads. Aborting pauses (AbortError): what has arrived is kept, and the same
@@ -64,6 +76,7 @@ export function createEncoderClient(
 ): EncoderClient {
   const open = new Map<number, Settle>();
   let nextId = 0;
+  const rows = new Map<number, (rows: EncodedRows) => void>();
   const downloads = new Map<number, (progress: DownloadProgress) => void>();
   let load: { id: number; onProgress(progress: LoadProgress): void } | null = null;
   let running = false;
@@ -82,6 +95,7 @@ export function createEncoderClient(
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
     if (data.type === 'progress') return load?.id === data.id ? load.onProgress(data.progress) : undefined;
+    if (data.type === 'rows') return rows.get(data.id)?.(data);
     if (data.type === 'downloading') return downloads.get(data.id)?.(data.progress);
     const settle = open.get(data.id);
     open.delete(data.id);
@@ -112,13 +126,19 @@ export function createEncoderClient(
     cancelLoad() {
       if (load) post({ type: 'cancel', id: load.id });
     },
-    encode(passes, want) {
+    encode(passes, want, { onRows, signal } = {}) {
       return new Promise<Encoded>((resolve, reject) => {
         const start = () => {
           running = true;
-          ask({ type: 'encode', id: nextId++, passes, want }, 'encoded')
+          const id = nextId++;
+          if (onRows) rows.set(id, onRows);
+          const stop = () => post({ type: 'stop', id });
+          signal?.addEventListener('abort', stop);
+          ask({ type: 'encode', id, passes, want, rowsFirst: onRows !== undefined }, 'encoded')
             .then(resolve, reject)
             .finally(() => {
+              rows.delete(id);
+              signal?.removeEventListener('abort', stop);
               running = false;
               const next = waiting;
               waiting = null;

@@ -59,11 +59,15 @@ export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
   | { readonly type: 'cancel'; readonly id: number }
+  /** Ends the encode of this id after the rows that are being computed. */
+  | { readonly type: 'stop'; readonly id: number }
   | {
       readonly type: 'encode';
       readonly id: number;
       readonly passes: readonly EncoderPass[];
       readonly want: EncoderWant;
+      /** Whether to tell of the rows up to EOS before the padding is computed. */
+      readonly rowsFirst: boolean;
     }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
@@ -76,6 +80,15 @@ export type FromWorker =
   | { readonly type: 'started'; readonly id: number; readonly adapter: AdapterInfo }
   | { readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress }
   | { readonly type: 'loaded'; readonly id: number; readonly model: ModelInfo }
+  | {
+      /** The rows up to EOS, of all passes; the others are zeros, and follow. */
+      readonly type: 'rows';
+      readonly id: number;
+      readonly outputs: readonly EncoderOutput[];
+      /** How many rows of each pass are computed. */
+      readonly ready: readonly number[];
+      readonly stats: EncodeStats;
+    }
   | {
       readonly type: 'encoded';
       readonly id: number;

@@ -8,27 +8,24 @@ import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { hashWeights } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import type { EncoderOutput } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
-import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
-import type { FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
+import type { EncodeStats, FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import { tuningOf } from './tunings.ts';
 
-/** A device with what was measured on it, by the encoder's width. */
-interface Gpu extends GpuDevice {
-  readonly matmul: Map<number, MatmulKernel>;
-}
-
-let gpu: Gpu | undefined;
+let gpu: GpuDevice | undefined;
 let encoder: GpuEncoder | undefined;
 const downloads = new Map<number, AbortController>();
+const encodes = new Map<number, AbortController>();
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
-async function device(): Promise<Gpu> {
+async function device(): Promise<GpuDevice> {
   if (gpu) return gpu;
-  const found: Gpu = { ...(await requestGpuDevice(navigator.gpu)), matmul: new Map() };
+  const found = await requestGpuDevice(navigator.gpu);
   gpu = found;
   found.device.lost.then(({ message, reason }) => {
     if (gpu !== found) return;
@@ -100,13 +97,11 @@ async function load(id: number, model: ModelRequest): Promise<void> {
     const opened = await openModel(model, abort.signal);
     // Made-up weights are known by their name.
     const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
-    const { hiddenSize } = source.config;
-    const kernel = on.matmul.get(hiddenSize) ?? (await fastestMatmul(on.device, on.support, source.config));
-    on.matmul.set(hiddenSize, kernel);
+    const tuning = await tuningOf(on, source.config);
     let reported = 0;
     const made = await createGpuEncoder(on.device, source, {
       signal: abort.signal,
-      matmul: { kernel, support: on.support },
+      matmul: { ...tuning, support: on.support },
       onProgress(done, total) {
         // Two hundred messages are as smooth as a bar can show.
         if (done < total && done - reported < total / 200) return;
@@ -121,12 +116,51 @@ async function load(id: number, model: ModelRequest): Promise<void> {
     }
     encoder?.destroy();
     encoder = made;
-    const { config, dtype, gpuBytes, finalLayerNorm } = made;
+    // What a later edit needs is compiled while nobody waits; a software adapter would keep the cores from them for long.
+    if (!on.software) void made.compile();
+    const { config, dtype, finalLayerNorm } = made;
+    const gpuBytes = made.gpuBytes + made.activationBytes;
     const { name, random } = source;
     post({ type: 'loaded', id, model: { name, random, sha256: hash, config, dtype, gpuBytes, finalLayerNorm } });
   } finally {
     if (loading?.id === id) loading = undefined;
   }
+}
+
+async function encode({ id, passes, want, rowsFirst }: Extract<ToWorker, { type: 'encode' }>): Promise<void> {
+  if (!encoder) throw new Error('No encoder is loaded.');
+  const rowsTotal = passes.length * encoder.config.maxPositionEmbeddings;
+  const abort = new AbortController();
+  encodes.set(id, abort);
+  const statsOf = ({ milliseconds, rows, dispatches }: EncodeRun): EncodeStats => ({
+    milliseconds,
+    rowsComputed: rows,
+    rowsTotal,
+    dispatches,
+  });
+  try {
+    const run = await encoder.encode(passes, want, {
+      signal: abort.signal,
+      ...(rowsFirst && {
+        onRows: (start) =>
+          post(
+            { type: 'rows', id, outputs: start.outputs, ready: start.ready, stats: statsOf(start) },
+            buffersOf(start.outputs),
+          ),
+      }),
+    });
+    post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run) }, buffersOf(run.outputs));
+  } finally {
+    encodes.delete(id);
+  }
+}
+
+function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
+  return outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
+    lastHiddenState.buffer as ArrayBuffer,
+    ...[...hiddenStates.values()].map((state) => state.buffer as ArrayBuffer),
+    ...(attentions ? [attentions.buffer as ArrayBuffer] : []),
+  ]);
 }
 
 async function answer(message: ToWorker): Promise<void> {
@@ -137,27 +171,13 @@ async function answer(message: ToWorker): Promise<void> {
     }
     case 'load':
       return load(message.id, message.model);
+    case 'stop':
+      return encodes.get(message.id)?.abort();
     case 'cancel':
       if (loading?.id === message.id) loading.abort.abort();
       return;
     case 'encode': {
-      if (!encoder) throw new Error('No encoder is loaded.');
-      const { outputs, rows, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
-      const rowsTotal = message.passes.length * encoder.config.maxPositionEmbeddings;
-      const transfer = outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
-        lastHiddenState.buffer as ArrayBuffer,
-        ...[...hiddenStates.values()].map((state) => state.buffer as ArrayBuffer),
-        ...(attentions ? [attentions.buffer as ArrayBuffer] : []),
-      ]);
-      return post(
-        {
-          type: 'encoded',
-          id: message.id,
-          outputs,
-          stats: { milliseconds, rowsComputed: rows, rowsTotal, dispatches },
-        },
-        transfer,
-      );
+      return encode(message);
     }
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });
