@@ -30,8 +30,16 @@ export interface EncoderOutput {
 
 export type Encode = (passes: readonly EncoderPass[], want: EncoderWant) => Promise<EncoderOutput[]>;
 
+/** Vectors are long, and passes share them. */
+const vectorKeys = new WeakMap<Float32Array, string>();
+function vectorKey(vector: Float32Array): string {
+  const key = vectorKeys.get(vector) ?? vector.join();
+  vectorKeys.set(vector, key);
+  return key;
+}
+
 /** Two passes with the same key have the same outputs. */
 export function passKey(pass: EncoderPass): string {
-  const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${Array.from(v)}`).join(';') : '';
+  const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${vectorKey(v)}`).join(';') : '';
   return `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
 }

@@ -1,4 +1,5 @@
 import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
@@ -112,6 +113,8 @@ export interface Facts extends Kept {
   readonly replaced: Replacement | null;
   /** The file of conditionings that the prompts are compared with. */
   readonly compared: ConditioningFile | null;
+  /** Textual inversions opened on this visit, of whatever width; no two of one name. */
+  readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
   /** Which prompt the pictures show. */

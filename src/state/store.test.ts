@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DownloadProgress } from '../checkpoint/download.ts';
 import { type ModelFile, sd15TextEncoder } from '../checkpoint/modelSources.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
@@ -23,6 +24,7 @@ import {
   shownHead,
   shownLayer,
   shownWeighted,
+  usedEmbeddings,
 } from './selectors.ts';
 import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -782,6 +784,34 @@ describe('what replaces the prompts', () => {
       'z.safetensors was not opened: the encoder needs WebGPU.',
     ]);
     expect(state().prompts).toEqual(mine);
+  });
+
+  test('an embedding is used at the model’s width, replaced when opened again, and removed', async () => {
+    const embedding = (name: string, vectors: number, width: number) =>
+      new File(
+        [
+          writeSafetensors([
+            { name: 'emb_params', dtype: 'F32', shape: [vectors, width], data: new Uint8Array(4 * vectors * width) },
+          ]),
+        ],
+        name,
+      );
+    const vectors = () => prepared(state(), 'positive')?.chunks[0].pass.vectors?.size;
+    await settled();
+    state().setPrompt('positive', 'a moody cat');
+    await state().openFile(embedding('other.safetensors', 1, 768));
+    await state().openFile(embedding('moody.safetensors', 2, 768));
+    expect(vectors()).toBe(2);
+    await state().openFile(embedding('moody.safetensors', 3, 768));
+    expect(vectors()).toBe(3);
+    expect(state().embeddings.map(({ name }) => name)).toEqual(['other', 'moody']);
+    expect(usedEmbeddings(state())).toBe(usedEmbeddings(state()));
+    await state().openFile(embedding('moody.safetensors', 2, 64));
+    expect(vectors()).toBeUndefined();
+    expect(usedEmbeddings(state()).map(({ name }) => name)).toEqual(['other']);
+    state().removeEmbedding('moody');
+    expect(state().embeddings.map(({ name }) => name)).toEqual(['other']);
+    expect(state().notices).toEqual([]);
   });
 
   test('line ends become those of an editor', () => {

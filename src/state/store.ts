@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
@@ -38,9 +39,10 @@ export interface Actions extends ModelActions {
   keepReplaced(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
-  /** A picture's prompt, a saved prompt, conditionings or a checkpoint; what is wrong with it ends as a notice. */
+  /** A picture's prompt, a saved prompt, conditionings, a textual inversion or a checkpoint; what is wrong with it ends as a notice. */
   openFile(file: File): Promise<void>;
   closeCompared(): void;
+  removeEmbedding(name: string): void;
   /** Puts the prompts into the history. */
   notePrompts(): void;
   clearHistory(): void;
@@ -110,6 +112,11 @@ function usedLast(request: ModelRequest): Partial<Facts> {
   }
 }
 
+/** One loaded again takes the place of the one before. */
+function withEmbeddings(known: readonly Embedding[], added: readonly Embedding[]): readonly Embedding[] {
+  return [...new Map([...known, ...added].map((one) => [one.name, one])).values()];
+}
+
 function bytesOf({ output }: EncodedPass): number {
   const { lastHiddenState, hiddenStates, attentions } = output;
   const states = [lastHiddenState, ...hiddenStates.values(), ...(attentions ? [attentions] : [])];
@@ -155,6 +162,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     notices: [],
     replaced: null,
     compared: null,
+    embeddings: [],
     past: recallPast(memory) ?? [],
     side: 'positive',
     chunk: 0,
@@ -208,6 +216,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
         if (opened.kind === 'conditioning') set({ compared: opened.file });
+        else if (opened.kind === 'embeddings') set({ embeddings: withEmbeddings(get().embeddings, opened.embeddings) });
         else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
         else useShared(opened.shared, `Opened from ${file.name}.`);
       } catch (error) {
@@ -215,6 +224,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       }
     },
     closeCompared: () => set({ compared: null }),
+    removeEmbedding: (name) => set({ embeddings: get().embeddings.filter((one) => one.name !== name) }),
     notePrompts: () => set(noting()),
     clearHistory() {
       rememberPast(memory, []);
