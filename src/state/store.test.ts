@@ -12,6 +12,7 @@ import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
+import { noModels } from '../worker/testing/noModels.ts';
 import type { Memory } from './memory.ts';
 import {
   encoderStatus,
@@ -111,6 +112,8 @@ function fakeClient() {
       signal.addEventListener('abort', () => reject(new WorkerError('AbortError', 'Paused.')));
       return promise;
     },
+    examine: noModels.examine,
+    drift: noModels.drift,
     async deleteModel(model) {
       stored.models = stored.models.filter(({ id }) => id !== model);
       return all();

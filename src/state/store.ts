@@ -6,6 +6,7 @@ import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
 import { type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
+import { type ExaminationActions, examinationActions } from './examinations.ts';
 import {
   type EncodedPass,
   type Facts,
@@ -24,7 +25,7 @@ import { readOptions } from './options.ts';
 import { missingPasses, neededKeys } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
-export interface Actions extends ModelActions {
+export interface Actions extends ModelActions, ExaminationActions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
@@ -162,6 +163,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     notices: [],
     replaced: null,
     compared: null,
+    examined: null,
     embeddings: [],
     past: recallPast(memory) ?? [],
     side: 'positive',
@@ -269,6 +271,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         set({ tokenizer: { phase: 'failed', message: messageOf(error) } });
       }
     },
+    ...examinationActions({ client, get, set }),
     ...modelActions({ client, persist: persist ?? (async () => {}), get, set, notify }),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));

@@ -42,19 +42,21 @@ function Row({ embedding: { name, vectors } }: { readonly embedding: Embedding }
   const own = vectors[0].length;
   return (
     <li>
-      <b>{name}</b>
-      <span className="muted">{count(vectors.length)}</span>
-      {own !== width ? (
-        <span className="unfit">
-          not used: {own} wide, the model is {width}
-        </span>
-      ) : (
-        write && (
-          <span className="muted">
-            write <code>{write(name)}</code>
+      <span className="what">
+        <b>{name}</b>
+        <span className="muted">{count(vectors.length)}</span>
+        {own !== width ? (
+          <span className="unfit">
+            not used: {own} wide, the model is {width}
           </span>
-        )
-      )}
+        ) : (
+          write && (
+            <span className="muted">
+              write <code>{write(name)}</code>
+            </span>
+          )
+        )}
+      </span>
       <button
         type="button"
         className="quiet small"

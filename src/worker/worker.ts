@@ -1,9 +1,11 @@
 import { sha256 } from '@noble/hashes/sha2.js';
+import { type DoctorOptions, drift, examine } from '../checkpoint/doctor.ts';
 import { download } from '../checkpoint/download.ts';
 import { DownloadError } from '../checkpoint/httpSource.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
-import { blobSource } from '../checkpoint/sources.ts';
+import { openTensorFile } from '../checkpoint/openTensorFile.ts';
+import { type ByteSource, blobSource } from '../checkpoint/sources.ts';
 import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { hashWeights } from '../checkpoint/weightsHash.ts';
@@ -12,7 +14,7 @@ import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
-import type { FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import type { FileRequest, FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
 
 /** A device with what was measured on it, by the encoder's width. */
 interface Gpu extends GpuDevice {
@@ -22,6 +24,7 @@ interface Gpu extends GpuDevice {
 let gpu: Gpu | undefined;
 let encoder: GpuEncoder | undefined;
 const downloads = new Map<number, AbortController>();
+const examinations = new Map<number, AbortController>();
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
@@ -82,11 +85,28 @@ async function openModel(model: ModelRequest, signal: AbortSignal): Promise<Weig
     case 'synthetic':
       return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
     case 'file':
-      return openCheckpoint(blobSource(model.file), signal);
     case 'stored':
-      return openCheckpoint(await (await modelStorage()).open(model.model), signal);
+      return openCheckpoint(await openSource(model), signal);
     default:
       return model satisfies never;
+  }
+}
+
+async function openSource(model: FileRequest): Promise<ByteSource> {
+  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model);
+}
+
+async function examined<T>(
+  id: number,
+  run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  examinations.set(id, abort);
+  const onProgress = (done: number, total: number) => post({ type: 'examining', id, progress: { done, total } });
+  try {
+    return await run({ signal: abort.signal, onProgress });
+  } finally {
+    examinations.delete(id);
   }
 }
 
@@ -139,7 +159,7 @@ async function answer(message: ToWorker): Promise<void> {
       return load(message.id, message.model);
     case 'cancel':
       if (loading?.id === message.id) loading.abort.abort();
-      return;
+      return examinations.get(message.id)?.abort();
     case 'encode': {
       if (!encoder) throw new Error('No encoder is loaded.');
       const { outputs, rows, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
@@ -158,6 +178,19 @@ async function answer(message: ToWorker): Promise<void> {
         },
         transfer,
       );
+    }
+    case 'examine': {
+      const examination = await examined(message.id, async (options) =>
+        examine(await openTensorFile(await openSource(message.model), options.signal), options),
+      );
+      return post({ type: 'examined', id: message.id, examination });
+    }
+    case 'drift': {
+      const { from, to } = message;
+      const drifted = await examined(message.id, async (options) =>
+        drift(await openModel(from, options.signal), await openModel(to, options.signal), options),
+      );
+      return post({ type: 'drifted', id: message.id, drift: drifted });
     }
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });
