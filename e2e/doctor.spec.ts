@@ -105,7 +105,7 @@ test('drift between two encoders, layer by layer', async ({ page }) => {
   await expect(parts).toHaveText([/^Embeddings0 %$/, /^Layer 10 %$/, /^Layer 2[\d.]+ %$/, /^Final LayerNorm0 %$/]);
   const width = await parts
     .nth(2)
-    .locator('.bar span')
+    .locator('.share span')
     .evaluate((bar) => (bar as HTMLElement).style.inlineSize);
   expect(width).toBe('100%');
   await panel(page)

@@ -1,7 +1,11 @@
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { shownConfig } from '../state/selectors.ts';
 import { useFacts } from './useFacts.ts';
+
+/** Of A1111's prompts: one with more vectors breaks its chunk there. */
+const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
 
 /** How a prompt names it; null where the program's prompts cannot, as far as they are read here. */
 const written: Readonly<Record<Syntax, ((name: string) => string) | null>> = {
@@ -39,16 +43,21 @@ function Row({ embedding: { name, vectors } }: { readonly embedding: Embedding }
   const removeEmbedding = useFacts((s) => s.removeEmbedding);
   const width = useFacts((s) => shownConfig(s).hiddenSize);
   const write = useFacts((s) => written[s.options.syntax]);
+  const isTooLong = useFacts((s) => s.options.syntax === 'a1111') && vectors.length > chunkLength;
   const own = vectors[0].length;
+  const why =
+    own !== width
+      ? `${own} wide, the model is ${width}`
+      : isTooLong
+        ? `A1111 fits ${chunkLength} vectors in a chunk`
+        : null;
   return (
     <li>
       <span className="what">
         <b>{name}</b>
         <span className="muted">{count(vectors.length)}</span>
-        {own !== width ? (
-          <span className="unfit">
-            not used: {own} wide, the model is {width}
-          </span>
+        {why ? (
+          <span className="unfit">not used: {why}</span>
         ) : (
           write && (
             <span className="muted">

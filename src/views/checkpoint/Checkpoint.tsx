@@ -146,11 +146,14 @@ function FindingRow({ finding: { severity, message, items } }: { readonly findin
 /** Without what all names begin with. */
 const shortName = (name: string) => name.replace(/^text_model\./, '').replace(/^encoder\.layers\./, 'layers.');
 
+/** Short, however small. */
+const figure = (x: number) => (x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(2) : brief(x));
+
 const statistic = (title: string, help: string, of: (tensor: TensorReport) => number): Column<TensorReport> => ({
   title,
   help,
   value: of,
-  text: (tensor) => (Number.isFinite(of(tensor)) ? brief(of(tensor)) : '–'),
+  text: (tensor) => (Number.isFinite(of(tensor)) ? figure(of(tensor)) : '–'),
   details: (tensor) => String(of(tensor)),
 });
 
@@ -221,9 +224,9 @@ const driftColumns: readonly Column<NamedDifference>[] = [
   {
     title: '‖A − B‖',
     value: ({ difference }) => difference,
-    text: ({ difference }) => brief(difference),
+    text: ({ difference }) => figure(difference),
   },
-  { title: '‖A‖', value: ({ norm }) => norm, text: ({ norm }) => brief(norm) },
+  { title: '‖A‖', value: ({ norm }) => norm, text: ({ norm }) => figure(norm) },
 ];
 
 function DriftReport({ from, to, drift }: { readonly from: string; readonly to: string; readonly drift: Drift }) {
@@ -255,7 +258,7 @@ function DriftReport({ from, to, drift }: { readonly from: string; readonly to: 
           {parts.map(({ name, relative, difference, norm }) => (
             <tr key={name} title={`‖A − B‖ = ${brief(difference)}, ‖A‖ = ${brief(norm)}`}>
               <th scope="row">{name}</th>
-              <td className="bar">
+              <td className="share">
                 <span style={{ inlineSize: `${most > 0 ? Math.min(100, (100 * relative) / most) : 0}%` }} />
               </td>
               <td className="number">{percent(relative)}</td>
