@@ -207,5 +207,5 @@ test.each<[string, Uint8Array, string]>([
 test('reading can be aborted', async () => {
   const reason = new Error('another file was chosen');
   const source = memorySource(a1111([1, d]));
-  await expect(openEmbeddings(source, AbortSignal.abort(reason))).rejects.toBe(reason);
+  await expect(openEmbeddings(source, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });

@@ -1,4 +1,4 @@
-import { clipVitL14 } from '../clip/config.ts';
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { fromFloat32 } from './dtypes.ts';
 import { readFloats } from './floatTensor.ts';
 import { openTensorFile } from './openTensorFile.ts';
@@ -30,6 +30,12 @@ const otherWidths: Readonly<Record<number, string>> = {
   1024: ', as for Stable Diffusion 2',
   1280: ", as for SDXL's second encoder",
 };
+
+export interface EmbeddingOptions {
+  /** The encoder's width; of several any will do, and refusals name the first. */
+  readonly hiddenSize?: number | readonly number[];
+  readonly signal?: AbortSignal;
+}
 
 /** What of a file is needed here. */
 type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'>;
@@ -72,12 +78,18 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
 }
 
 /** [n, d], or [d] for one vector. */
-function checkShape(name: string, { shape }: StoredTensor, d: number, fail: (why: string) => never): void {
+function checkShape(
+  name: string,
+  { shape }: StoredTensor,
+  widths: readonly number[],
+  fail: (why: string) => never,
+): void {
+  const [d] = widths;
   const width = shape.at(-1);
   const tensor = `tensor ${excerpt(name)} of shape ${shapeText(shape.slice(0, 8))}`;
   if (shape.length < 1 || shape.length > 2 || width === undefined)
     fail(`has ${tensor}; expected one or more vectors of ${d}`);
-  if (width !== d)
+  if (!widths.includes(width))
     fail(
       `has vectors of width ${width}${otherWidths[width] ?? ''}; expected ${d}, the width of Stable Diffusion 1's encoder`,
     );
@@ -88,20 +100,19 @@ function checkShape(name: string, { shape }: StoredTensor, d: number, fail: (why
 /**
  * The textual inversions of a tensor file: A1111's (`string_to_param`), Diffusers' (`learned_embeds`, one tensor under the
  * token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l`, `clip_g`), and those bundled with a LoRA
- * (`bundle_emb.{name}.`), the only files with several. `d` is the encoder's width. Throws EmbeddingError.
+ * (`bundle_emb.{name}.`), the only files with several. Throws EmbeddingError.
  */
-export async function readEmbeddings(
-  file: Tensors,
-  options: { readonly hiddenSize?: number; readonly signal?: AbortSignal } = {},
-): Promise<Embedding[]> {
-  const { hiddenSize: d = clipVitL14.hiddenSize, signal } = options;
+export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = {}): Promise<Embedding[]> {
+  const { hiddenSize = clipVitL14.hiddenSize, signal } = options;
+  const widths = typeof hiddenSize === 'number' ? [hiddenSize] : hiddenSize;
   const fail = (why: string): never => {
     throw new EmbeddingError(`"${file.source.name}" ${why}.`);
   };
   const embeddings: Embedding[] = [];
   for (const { tensorName, name, trainedAs } of find(file, fail)) {
     const tensor = file.tensors.get(tensorName)!;
-    checkShape(tensorName, tensor, d, fail);
+    checkShape(tensorName, tensor, widths, fail);
+    const d = tensor.shape[tensor.shape.length - 1];
     const values = await readFloats(tensorName, tensor, fail, signal);
     const vectors = Array.from({ length: values.length / d }, (_, i) => values.subarray(i * d, (i + 1) * d));
     embeddings.push({ name, trainedAs, vectors });
@@ -148,8 +159,19 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
  * readEmbeddings of a safetensors or PyTorch file, or of A1111's pictures of embeddings. Throws SafetensorsError and
  * TorchFileError, too.
  */
-export async function openEmbeddings(source: ByteSource, signal?: AbortSignal): Promise<Embedding[]> {
+export async function openEmbeddings(source: ByteSource, options: EmbeddingOptions = {}): Promise<Embedding[]> {
+  const { signal } = options;
   const head = await source.read(0, Math.min(8, source.size), signal);
   const file = head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal);
-  return readEmbeddings(file, { signal });
+  return readEmbeddings(file, options);
+}
+
+/** Whether these are the tensors of a textual inversion, of this encoder or another; a LoRA that brings some is a LoRA. */
+export function isEmbeddingFile(tensors: TensorFile['tensors']): boolean {
+  const names = [...tensors.keys()];
+  if (names.some((name) => name.startsWith('string_to_param.'))) return true;
+  if (['emb_params', 'clip_l', 'clip_g'].some((name) => tensors.has(name))) return true;
+  const [{ shape } = { shape: [] }] = tensors.values();
+  const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize, ...Object.keys(otherWidths).map(Number)];
+  return names.length === 1 && shape.length <= 2 && widths.includes(shape.at(-1) ?? 0);
 }

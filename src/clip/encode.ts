@@ -30,8 +30,21 @@ export interface EncoderOutput {
 
 export type Encode = (passes: readonly EncoderPass[], want: EncoderWant) => Promise<EncoderOutput[]>;
 
-/** Two passes with the same key have the same outputs. */
+/** Numbers of vectors by their text, which is long: a sweep makes thousands of keys with the same few vectors in them. */
+const vectorNumbers = new Map<string, number>();
+const knownVectors = new WeakMap<Float32Array, number>();
+function vectorNumber(vector: Float32Array): number {
+  let number = knownVectors.get(vector);
+  if (number !== undefined) return number;
+  const text = vector.join();
+  number = vectorNumbers.get(text) ?? vectorNumbers.size;
+  vectorNumbers.set(text, number);
+  knownVectors.set(vector, number);
+  return number;
+}
+
+/** Two passes with the same key have the same outputs. Vectors have other numbers in another process. */
 export function passKey(pass: EncoderPass): string {
-  const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${Array.from(v)}`).join(';') : '';
+  const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${vectorNumber(v)}`).join(';') : '';
   return `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
 }

@@ -15,6 +15,8 @@ export interface PromptToken {
   readonly range: Range | null;
   /** Index into the prompt's fragments; null for BOS, EOS and PAD. */
   readonly fragment: number | null;
+  /** The textual inversion whose vector stands in this row, and which of its vectors it is, from 0. */
+  readonly vector?: { readonly name: string; readonly index: number };
 }
 
 /** One row of the encoder's input. */

@@ -76,6 +76,8 @@ export function whyUnchecked({ options, positive, negative }: ConditioningPair):
   if (weighting !== 'none' && weighting !== 'scale' && weighting !== 'original' && weighting !== 'comfy')
     return 'It recomputes Ignore, No norm, Original and ComfyUI, not the weighting chosen now.';
   if (mask === 'none') return 'It cannot recompute what is encoded without a mask.';
+  if ([...positive.chunks, ...(negative?.chunks ?? [])].some(({ pass }) => pass.vectors))
+    return 'It does not recompute textual inversions.';
   const texts = [...positive.texts, ...(negative?.texts ?? [])];
   if (texts.some(({ operator }) => operator === 'and' || operator === 'blend'))
     return 'It does not recompute Compel’s .and() and .blend().';

@@ -1,4 +1,6 @@
+import type { Drift, Examination } from '../checkpoint/doctor.ts';
 import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
@@ -7,6 +9,7 @@ import type { PromptOptions } from '../weighting/options.ts';
 import type {
   AdapterInfo,
   EncodeStats,
+  FileRequest,
   LoadProgress,
   ModelInfo,
   ModelRequest,
@@ -73,6 +76,19 @@ export interface EncodedPass {
   readonly stats: EncodeStats;
 }
 
+/** What takes a while. */
+export type Task<T> =
+  | { readonly phase: 'running'; readonly progress: LoadProgress | null }
+  | { readonly phase: 'done'; readonly result: T }
+  | { readonly phase: 'failed'; readonly message: string };
+
+/** A checkpoint looked over, and another it is compared with. */
+export interface ExaminedCheckpoint {
+  readonly request: FileRequest;
+  readonly task: Task<Examination>;
+  readonly other: { readonly request: FileRequest; readonly task: Task<Drift> } | null;
+}
+
 export interface Notice {
   readonly id: number;
   readonly message: string;
@@ -114,6 +130,10 @@ export interface Facts extends Kept {
   readonly replaced: Replacement | null;
   /** The file of conditionings that the prompts are compared with. */
   readonly compared: ConditioningFile | null;
+  /** The checkpoint looked over last. */
+  readonly examined: ExaminedCheckpoint | null;
+  /** Textual inversions opened on this visit, of whatever width; no two of one name. */
+  readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
   /** Which prompt the pictures show. */

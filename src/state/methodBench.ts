@@ -1,4 +1,5 @@
 /** What the page shows of all weighting methods at once: the bench and the sweep of the text on show. */
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import { convertPrompt } from '../clip/convertPrompt.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
@@ -12,7 +13,7 @@ import { type PreparedChunk, type PreparedPrompt, type PreparedText, prepareProm
 import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
 import type { Facts, Side } from './facts.ts';
 import { methodNames } from './options.ts';
-import { encodedZ, memoised, prepared, shownChunk } from './selectors.ts';
+import { encodedZ, memoised, prepared, shownChunk, usedEmbeddings } from './selectors.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */
 export interface Reading {
@@ -23,12 +24,18 @@ export interface Reading {
 }
 
 const readingsOf = memoised(
-  (shown: PreparedPrompt, options: PromptOptions, tokenizer: Tokenizer, side: Side): readonly Reading[] => {
+  (
+    shown: PreparedPrompt,
+    options: PromptOptions,
+    tokenizer: Tokenizer,
+    side: Side,
+    embeddings: readonly Embedding[],
+  ): readonly Reading[] => {
     const { source } = shown;
     const fragmentsOf = ({ texts }: PreparedPrompt) => texts.flatMap(({ fragments }) => fragments);
     return syntaxes.map((syntax): Reading => {
       if (syntax === options.syntax) return { syntax, differences: [], converted: null };
-      const there = preparePrompt(source, { ...options, syntax }, tokenizer, side);
+      const there = preparePrompt(source, { ...options, syntax }, tokenizer, side, embeddings);
       return {
         syntax,
         differences: readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
@@ -42,7 +49,7 @@ const readingsOf = memoised(
 export function shownReadings(facts: Facts): readonly Reading[] | undefined {
   const shown = prepared(facts, facts.side);
   if (!shown || facts.tokenizer.phase !== 'ready') return undefined;
-  return readingsOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side);
+  return readingsOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side, usedEmbeddings(facts));
 }
 
 /** The text that the chunk on show is part of. */

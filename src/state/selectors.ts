@@ -1,3 +1,4 @@
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
@@ -32,13 +33,28 @@ export function keyOf(pass: EncoderPass): string {
 function preparing(side: Side) {
   let before: readonly PreparedChunk[] = [];
   return memoised(
-    (prompt: string, options: PromptOptions, tokenizer: Tokenizer, { preparePrompt }: Road): PreparedPrompt => {
-      const now = preparePrompt(prompt, options, tokenizer, side);
+    (
+      prompt: string,
+      options: PromptOptions,
+      tokenizer: Tokenizer,
+      { preparePrompt }: Road,
+      embeddings: readonly Embedding[],
+    ): PreparedPrompt => {
+      const now = preparePrompt(prompt, options, tokenizer, side, embeddings);
       const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
       before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
       return { ...now, chunks: before };
     },
   );
+}
+
+const fitting = memoised((embeddings: Facts['embeddings'], width: number) =>
+  embeddings.filter(({ vectors }) => vectors[0].length === width),
+);
+
+/** The textual inversions of the width of the model in use. */
+export function usedEmbeddings(facts: Facts): readonly Embedding[] {
+  return fitting(facts.embeddings, shownConfig(facts).hiddenSize);
 }
 
 const prepare = { positive: preparing('positive'), negative: preparing('negative') };
@@ -47,7 +63,7 @@ const prepare = { positive: preparing('positive'), negative: preparing('negative
 export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {
   if (facts.tokenizer.phase !== 'ready') return undefined;
   const { tokenizer, road } = facts.tokenizer;
-  return prepare[side](facts.prompts[side], facts.options, tokenizer, road);
+  return prepare[side](facts.prompts[side], facts.options, tokenizer, road, usedEmbeddings(facts));
 }
 
 /** Which chunk of the prompt on show the pictures show, within what it has. */
@@ -252,12 +268,13 @@ export function shownClipSkip(facts: Facts): ClipSkip {
   return Math.min(facts.options.clipSkip, shownConfig(facts).numHiddenLayers + 1);
 }
 
-/** [L] What a person calls each token: BOS, EOS, PAD, or its text with bytes decoded. */
+/** [L] What a person calls each token: BOS, EOS, PAD, its text with bytes decoded, or a textual inversion and its vector's number. */
 export const tokenLabels = memoised((tokens: readonly PromptToken[], tokenizer: Tokenizer): readonly string[] =>
   tokens.map((token) => tokenLabel(token, tokenizer)),
 );
 
-export function tokenLabel({ kind, id, text }: PromptToken, tokenizer: Tokenizer): string {
+export function tokenLabel({ kind, id, text, vector }: PromptToken, tokenizer: Tokenizer): string {
+  if (vector) return `${vector.name}·${vector.index + 1}`;
   if (kind !== 'text') return kind.toUpperCase();
   // Part of a character has no text of its own; the vocabulary's stand-ins for its bytes are all there is to show.
   const decoded = tokenizer.decode([id]).trim();

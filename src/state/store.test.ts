@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DownloadProgress } from '../checkpoint/download.ts';
 import { type ModelFile, sd15TextEncoder } from '../checkpoint/modelSources.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
@@ -11,6 +12,7 @@ import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
+import { noModels } from '../worker/testing/noModels.ts';
 import type { Memory } from './memory.ts';
 import {
   encoderStatus,
@@ -23,6 +25,7 @@ import {
   shownHead,
   shownLayer,
   shownWeighted,
+  usedEmbeddings,
 } from './selectors.ts';
 import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -111,6 +114,8 @@ function fakeClient() {
       signal.addEventListener('abort', () => reject(new WorkerError('AbortError', 'Paused.')));
       return promise;
     },
+    examine: noModels.examine,
+    drift: noModels.drift,
     async deleteModel(model) {
       stored.models = stored.models.filter(({ id }) => id !== model);
       return all();
@@ -816,6 +821,34 @@ describe('what replaces the prompts', () => {
       'z.safetensors was not opened: the encoder needs WebGPU.',
     ]);
     expect(state().prompts).toEqual(mine);
+  });
+
+  test('an embedding is used at the model’s width, replaced when opened again, and removed', async () => {
+    const embedding = (name: string, vectors: number, width: number) =>
+      new File(
+        [
+          writeSafetensors([
+            { name: 'emb_params', dtype: 'F32', shape: [vectors, width], data: new Uint8Array(4 * vectors * width) },
+          ]),
+        ],
+        name,
+      );
+    const vectors = () => prepared(state(), 'positive')?.chunks[0].pass.vectors?.size;
+    await settled();
+    state().setPrompt('positive', 'a moody cat');
+    await state().openFile(embedding('other.safetensors', 1, 768));
+    await state().openFile(embedding('moody.safetensors', 2, 768));
+    expect(vectors()).toBe(2);
+    await state().openFile(embedding('moody.safetensors', 3, 768));
+    expect(vectors()).toBe(3);
+    expect(state().embeddings.map(({ name }) => name)).toEqual(['other', 'moody']);
+    expect(usedEmbeddings(state())).toBe(usedEmbeddings(state()));
+    await state().openFile(embedding('moody.safetensors', 2, 64));
+    expect(vectors()).toBeUndefined();
+    expect(usedEmbeddings(state()).map(({ name }) => name)).toEqual(['other']);
+    state().removeEmbedding('moody');
+    expect(state().embeddings.map(({ name }) => name)).toEqual(['other']);
+    expect(state().notices).toEqual([]);
   });
 
   test('line ends become those of an editor', () => {

@@ -1,10 +1,12 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
 import { type EncodedRows, type EncoderClient, SupersededError } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
+import { type ExaminationActions, examinationActions } from './examinations.ts';
 import {
   type EncodedPass,
   type Facts,
@@ -23,7 +25,7 @@ import { readOptions } from './options.ts';
 import { missingPasses, neededKeys } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
-export interface Actions extends ModelActions {
+export interface Actions extends ModelActions, ExaminationActions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
@@ -38,9 +40,10 @@ export interface Actions extends ModelActions {
   keepReplaced(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
-  /** A picture's prompt, a saved prompt, conditionings or a checkpoint; what is wrong with it ends as a notice. */
+  /** A picture's prompt, a saved prompt, conditionings, a textual inversion or a checkpoint; what is wrong with it ends as a notice. */
   openFile(file: File): Promise<void>;
   closeCompared(): void;
+  removeEmbedding(name: string): void;
   /** Puts the prompts into the history. */
   notePrompts(): void;
   clearHistory(): void;
@@ -110,6 +113,11 @@ function usedLast(request: ModelRequest): Partial<Facts> {
   }
 }
 
+/** One loaded again takes the place of the one before. */
+function withEmbeddings(known: readonly Embedding[], added: readonly Embedding[]): readonly Embedding[] {
+  return [...new Map([...known, ...added].map((one) => [one.name, one])).values()];
+}
+
 function bytesOf({ output }: EncodedPass): number {
   const { lastHiddenState, hiddenStates, attentions } = output;
   const states = [lastHiddenState, ...hiddenStates.values(), ...(attentions ? [attentions] : [])];
@@ -156,6 +164,8 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     notices: [],
     replaced: null,
     compared: null,
+    examined: null,
+    embeddings: [],
     past: recallPast(memory) ?? [],
     side: 'positive',
     chunk: 0,
@@ -209,6 +219,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
         if (opened.kind === 'conditioning') set({ compared: opened.file });
+        else if (opened.kind === 'embeddings') set({ embeddings: withEmbeddings(get().embeddings, opened.embeddings) });
         else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
         else useShared(opened.shared, `Opened from ${file.name}.`);
       } catch (error) {
@@ -216,6 +227,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       }
     },
     closeCompared: () => set({ compared: null }),
+    removeEmbedding: (name) => set({ embeddings: get().embeddings.filter((one) => one.name !== name) }),
     notePrompts: () => set(noting()),
     clearHistory() {
       rememberPast(memory, []);
@@ -260,6 +272,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         set({ tokenizer: { phase: 'failed', message: messageOf(error) } });
       }
     },
+    ...examinationActions({ client, get, set }),
     ...modelActions({ client, persist: persist ?? (async () => {}), get, set, notify }),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));

@@ -3,6 +3,7 @@ import { shownEncoded, shownWeighted } from '../state/selectors.ts';
 import { Attention } from './Attention.tsx';
 import { Embeddings } from './Embeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
+import { LazyCheckpoint } from './LazyCheckpoint.tsx';
 import { LazyExport } from './LazyExport.tsx';
 import { LazyMethods } from './LazyMethods.tsx';
 import { LazyVocabulary } from './LazyVocabulary.tsx';
@@ -54,6 +55,7 @@ function Header() {
         <a href="#methods">Methods</a>
         <a href="#vocabulary">Vocabulary</a>
         <a href="#export">Export</a>
+        <a href="#checkpoint">Checkpoint</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -85,6 +87,7 @@ function Pictures() {
       <LazyMethods />
       <LazyVocabulary />
       <LazyExport />
+      <LazyCheckpoint />
     </div>
   );
 }

@@ -155,7 +155,9 @@ export function DropTarget() {
   return isOver ? (
     <div className="drop-target">
       <p>Drop to open</p>
-      <p className="small">a checkpoint, a picture made with A1111, a saved prompt, or prompt embeds</p>
+      <p className="small">
+        a checkpoint, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds
+      </p>
     </div>
   ) : null;
 }

@@ -2,6 +2,7 @@ import { lazy, Suspense, useState } from 'react';
 import { History } from './History.tsx';
 import { KeysHelp } from './KeysHelp.tsx';
 import { Share } from './Share.tsx';
+import { TextualInversions } from './TextualInversions.tsx';
 import { useFacts } from './useFacts.ts';
 
 const Convert = lazy(() => import('./Convert.tsx').then(({ Convert }) => ({ default: Convert })));
@@ -41,10 +42,25 @@ export function PromptTools() {
             }}
           />
         </label>
+        <label className="file-button small" title="A textual inversion: .safetensors, .pt, .bin, or A1111's .png">
+          <span aria-hidden="true">Embedding…</span>
+          <input
+            type="file"
+            aria-label="Textual inversion"
+            accept=".safetensors,.pt,.bin,.png"
+            multiple
+            onChange={(event) => {
+              const chosen = [...(event.target.files ?? [])];
+              event.target.value = '';
+              for (const file of chosen) void openFile(file);
+            }}
+          />
+        </label>
         {toggle('convert')}
         {toggle('keys')}
         <Share />
       </div>
+      <TextualInversions />
       <div id={`tool-${open ?? 'none'}`}>
         {open === 'history' && <History onChosen={() => setOpen(null)} />}
         {open === 'convert' && (

@@ -53,7 +53,7 @@ export function TokenTable() {
   /** Shows the merges of the word that a token is part of. */
   const showMerges = (index: number) => {
     const word = wordsOf(tokens).find((word) => word.includes(tokens[index]));
-    if (!word || tokens[index].kind !== 'text') return;
+    if (!word || tokens[index].kind !== 'text' || tokens[index].vector) return;
     show({ word: tokenizer.tokenizer.decode(word.map(({ id }) => id)).trim() });
     const vocabulary = document.getElementById('vocabulary');
     vocabulary?.focus({ preventScroll: true });
@@ -158,14 +158,16 @@ interface TokenRowProps {
 }
 
 function TokenRow({ token, index, end, label, visible, scale, onChoose, children }: TokenRowProps) {
-  const { kind, id, text, weight } = token;
+  const { kind, id, text, weight, vector } = token;
   const isWordEnd = text.endsWith('</w>');
   return (
     <tr data-kind={kind} data-token={index} data-token-end={end} tabIndex={index === 0 ? 0 : -1}>
       <td className="number muted">{end > index + 1 ? `${index}–${end - 1}` : index}</td>
       <td className="number">{id}</td>
       <td className="text" title={text}>
-        {kind === 'text' ? (
+        {vector ? (
+          <b title="A vector of a textual inversion stands here in place of a token embedding.">{label}</b>
+        ) : kind === 'text' ? (
           <button
             type="button"
             className="word"

@@ -11,6 +11,7 @@ export function brief(value: number): string {
 
 /** Decimal units: 492.3 MB. */
 export function bytes(count: number): string {
+  if (count < 1e3) return `${count} B`;
   if (count < 1e6) return `${(count / 1e3).toFixed(0)} kB`;
   return count < 1e9 ? `${(count / 1e6).toFixed(count < 1e8 ? 1 : 0)} MB` : `${(count / 1e9).toFixed(2)} GB`;
 }

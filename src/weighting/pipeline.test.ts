@@ -204,6 +204,12 @@ describe('textual inversions', () => {
       ]),
     );
     expect(Array.from(chunk.perTokenWeights.subarray(1, 5))).toEqual([1, 1.2, 1.2, 1]);
+    expect(chunk.tokens.slice(1, 5).map(({ vector }) => vector)).toEqual([
+      undefined,
+      { name: 'easynegative', index: 0 },
+      { name: 'easynegative', index: 1 },
+      undefined,
+    ]);
     expect(prepared.networks).toMatchObject([{ kind: 'embedding', name: 'easynegative', start: 3, end: 15 }]);
     expect(prepare('a (EasyNegative:1.2) house').chunks[0].pass.vectors).toBeUndefined();
   });

@@ -41,7 +41,7 @@ export interface PreparedText extends Range {
   /** By how much it counts there: A1111's guidance, Compel's weights. */
   readonly weight: number;
   readonly fragments: readonly Fragment[];
-  readonly chunks: readonly TokenChunk[];
+  readonly chunks: readonly SourceChunk[];
   /** Tokens past the last chunk: they have no effect. */
   readonly cut: readonly PromptToken[];
   /** As the program counts them, against a multiple of 75. */
@@ -160,9 +160,9 @@ function prepareA1111(prompt: string, { options, tokenizer, role, embeddings }: 
     const known = chunked.get(parsed);
     if (known) return known;
     const made = chunkTokens(parsed.fragments, tokenizer, { flavour, commaPaddingBacktrack, embeddings: fitting });
-    const withVectors = { ...made, chunks: made.chunks.map((chunk, i) => withFixes(chunk, i, made.fixes)) };
-    chunked.set(parsed, withVectors);
-    return withVectors;
+    const fixed = { ...made, chunks: made.chunks.map((chunk, i) => withFixes(chunk, i, made.fixes)) };
+    chunked.set(parsed, fixed);
+    return fixed;
   };
   const current = stepped.parts.map((part) => entryAtCall(part.steps, step - 1));
   const texts = stepped.parts.map((part, i): PreparedText => {
@@ -207,10 +207,29 @@ function withFixes(
 ): SourceChunk {
   const here = fixes.filter((fix) => fix.chunk === index);
   if (here.length === 0) return chunk;
-  const rows = here.flatMap(({ embedding, offset }) =>
-    embedding.rows.map((vector, i) => [offset + 1 + i, vector] as const).filter(([row]) => row < chunk.inputIds.length),
+  const rows = here.flatMap(({ embedding: { name, rows }, offset }) =>
+    rows
+      .map((vector, index): VectorRow => ({ row: offset + 1 + index, vector, name, index }))
+      .filter(({ row }) => row < chunk.inputIds.length),
   );
-  return { ...chunk, vectors: new Map(rows) };
+  return withVectors(chunk, rows);
+}
+
+/** A vector of a textual inversion, and the row that it takes. */
+interface VectorRow {
+  readonly row: number;
+  readonly vector: Float32Array;
+  readonly name: string;
+  readonly index: number;
+}
+
+function withVectors(chunk: SourceChunk, rows: readonly VectorRow[]): SourceChunk {
+  const named = new Map(rows.map(({ row, name, index }) => [row, { name, index }]));
+  return {
+    ...chunk,
+    tokens: chunk.tokens.map((token, row) => (named.has(row) ? { ...token, vector: named.get(row) } : token)),
+    vectors: new Map(rows.map(({ row, vector }) => [row, vector])),
+  };
 }
 
 function embeddingNode(name: string, { start, end }: Range): NetworkNode {
@@ -243,10 +262,10 @@ function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Readin
   const tokens = comfyTokens(fragments, tokenizer, { unit, embeddings: counts }, flavour);
   const chunks = tokens.chunks.map((chunk): SourceChunk => {
     if (chunk.embedded.length === 0) return chunk;
-    return {
-      ...chunk,
-      vectors: new Map(chunk.embedded.map(({ row, name, index }) => [row, byName.get(name)![index]])),
-    };
+    return withVectors(
+      chunk,
+      chunk.embedded.map(({ row, name, index }) => ({ row, name, index, vector: byName.get(name)![index] })),
+    );
   });
   const weighted = normalised(weightedPrompt(chunks, mask), options);
   const text = { start: 0, end: prompt.length, operator: null, weight: 1, fragments, weighted, steps: [] };

@@ -184,6 +184,29 @@ test('aborting pauses a download, once, and only while it runs', async () => {
   expect(ids('download')).toHaveLength(2);
 });
 
+test('examinations run beside loads, each with its own progress, and end when aborted', async () => {
+  const { client, answer, ids } = connected();
+  const progress = { done: 1, total: 2 };
+  const model = { kind: 'stored', model: 'a', name: 'A' } as const;
+  const [one, two] = [vi.fn(), vi.fn()];
+  const [first, second] = [new AbortController(), new AbortController()];
+  const examined = client.examine(model, one, first.signal);
+  const drifted = client.drift(model, { ...model, model: 'b' }, two, second.signal);
+  const [a, b] = [...ids('examine'), ...ids('drift')];
+  answer({ type: 'examining', id: b, progress });
+  expect([one.mock.calls, two.mock.calls]).toEqual([[], [[progress]]]);
+  first.abort();
+  expect(ids('cancel')).toEqual([a]);
+  answer({ type: 'failed', id: a, name: 'AbortError', message: 'Ended.' });
+  await expect(examined).rejects.toMatchObject({ name: 'AbortError' });
+  const none = { difference: 0, norm: 1, relative: 0 };
+  const drift = { tensors: new Map(), embeddings: none, layers: [], finalLayerNorm: none, whole: none };
+  answer({ type: 'drifted', id: b, drift });
+  expect(await drifted).toBe(drift);
+  second.abort();
+  expect(ids('cancel')).toEqual([a]);
+});
+
 test('what is stored is asked for, and answers a deletion', async () => {
   const { client, answer, asked, ids } = connected();
   const models = client.models();

@@ -1,3 +1,4 @@
+import type { Drift, Examination } from '../checkpoint/doctor.ts';
 import type { DownloadProgress } from '../checkpoint/download.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
@@ -5,6 +6,7 @@ import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts'
 import type {
   AdapterInfo,
   EncodeStats,
+  FileRequest,
   FromWorker,
   LoadProgress,
   ModelInfo,
@@ -53,6 +55,15 @@ export interface EncoderClient {
   cancelLoad(): void;
   /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
+  /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
+  examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
+  /** How far the encoder of `to` has moved from that of `from`; likewise. */
+  drift(
+    from: FileRequest,
+    to: FileRequest,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Drift>;
   models(): Promise<StoredModels>;
   /**
    * Runs beside loads, encodes and other downloads. Aborting pauses (AbortError): what has arrived is kept, and the same
@@ -78,6 +89,7 @@ export function createEncoderClient(
   let nextId = 0;
   const rows = new Map<number, (rows: EncodedRows) => void>();
   const downloads = new Map<number, (progress: DownloadProgress) => void>();
+  const examinations = new Map<number, (progress: LoadProgress) => void>();
   let load: { id: number; onProgress(progress: LoadProgress): void } | null = null;
   let running = false;
   let waiting: { start(): void; supersede(): void } | null = null;
@@ -92,10 +104,30 @@ export function createEncoderClient(
     });
   }
 
+  async function examining<T extends 'examined' | 'drifted'>(
+    message: Extract<ToWorker, { type: 'examine' | 'drift' }>,
+    type: T,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Extract<FromWorker, { type: T }>> {
+    signal.throwIfAborted();
+    const { id } = message;
+    const cancel = () => post({ type: 'cancel', id });
+    examinations.set(id, onProgress);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await ask(message, type);
+    } finally {
+      examinations.delete(id);
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
     if (data.type === 'progress') return load?.id === data.id ? load.onProgress(data.progress) : undefined;
     if (data.type === 'rows') return rows.get(data.id)?.(data);
+    if (data.type === 'examining') return examinations.get(data.id)?.(data.progress);
     if (data.type === 'downloading') return downloads.get(data.id)?.(data.progress);
     const settle = open.get(data.id);
     open.delete(data.id);
@@ -149,6 +181,14 @@ export function createEncoderClient(
         waiting?.supersede();
         waiting = { start, supersede: () => reject(new SupersededError('A newer prompt took its place.')) };
       });
+    },
+    async examine(model, onProgress, signal) {
+      const message = { type: 'examine', id: nextId++, model } as const;
+      return (await examining(message, 'examined', onProgress, signal)).examination;
+    },
+    async drift(from, to, onProgress, signal) {
+      const message = { type: 'drift', id: nextId++, from, to } as const;
+      return (await examining(message, 'drifted', onProgress, signal)).drift;
     },
     async models() {
       return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;

@@ -1,3 +1,4 @@
+import type { Drift, Examination } from '../checkpoint/doctor.ts';
 import type { DownloadProgress } from '../checkpoint/download.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
@@ -10,6 +11,9 @@ export type ModelRequest =
   | { readonly kind: 'synthetic'; readonly size: 'full' | 'tiny' }
   | { readonly kind: 'file'; readonly file: File }
   | { readonly kind: 'stored'; readonly model: string; readonly name: string };
+
+/** What can be looked over: what has a file. */
+export type FileRequest = Exclude<ModelRequest, { readonly kind: 'synthetic' }>;
 
 export interface ModelInfo {
   readonly name: string;
@@ -58,6 +62,7 @@ export interface StoredModels {
 export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
+  /** Ends the load or examination of this id in an AbortError. */
   | { readonly type: 'cancel'; readonly id: number }
   /** Ends the encode of this id after the rows that are being computed. */
   | { readonly type: 'stop'; readonly id: number }
@@ -69,6 +74,8 @@ export type ToWorker =
       /** Whether to tell of the rows up to EOS before the padding is computed. */
       readonly rowsFirst: boolean;
     }
+  | { readonly type: 'examine'; readonly id: number; readonly model: FileRequest }
+  | { readonly type: 'drift'; readonly id: number; readonly from: FileRequest; readonly to: FileRequest }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
   /** Ends the download of this id in an AbortError, and keeps what has arrived. */
@@ -95,6 +102,9 @@ export type FromWorker =
       readonly outputs: readonly EncoderOutput[];
       readonly stats: EncodeStats;
     }
+  | { readonly type: 'examining'; readonly id: number; readonly progress: LoadProgress }
+  | { readonly type: 'examined'; readonly id: number; readonly examination: Examination }
+  | { readonly type: 'drifted'; readonly id: number; readonly drift: Drift }
   | { readonly type: 'models'; readonly id: number; readonly stored: StoredModels }
   | { readonly type: 'downloading'; readonly id: number; readonly progress: DownloadProgress }
   | { readonly type: 'downloaded'; readonly id: number; readonly model: StoredModel }

@@ -1,9 +1,11 @@
 import { sha256 } from '@noble/hashes/sha2.js';
+import { type DoctorOptions, drift, examine } from '../checkpoint/doctor.ts';
 import { download } from '../checkpoint/download.ts';
 import { DownloadError } from '../checkpoint/httpSource.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
-import { blobSource } from '../checkpoint/sources.ts';
+import { openTensorFile } from '../checkpoint/openTensorFile.ts';
+import { type ByteSource, blobSource } from '../checkpoint/sources.ts';
 import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { hashWeights } from '../checkpoint/weightsHash.ts';
@@ -12,13 +14,14 @@ import type { EncoderOutput } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
-import type { EncodeStats, FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import type { EncodeStats, FileRequest, FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
 import { tuningOf } from './tunings.ts';
 
 let gpu: GpuDevice | undefined;
 let encoder: GpuEncoder | undefined;
 const downloads = new Map<number, AbortController>();
 const encodes = new Map<number, AbortController>();
+const examinations = new Map<number, AbortController>();
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
@@ -79,11 +82,28 @@ async function openModel(model: ModelRequest, signal: AbortSignal): Promise<Weig
     case 'synthetic':
       return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
     case 'file':
-      return openCheckpoint(blobSource(model.file), signal);
     case 'stored':
-      return openCheckpoint(await (await modelStorage()).open(model.model), signal);
+      return openCheckpoint(await openSource(model), signal);
     default:
       return model satisfies never;
+  }
+}
+
+async function openSource(model: FileRequest): Promise<ByteSource> {
+  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model);
+}
+
+async function examined<T>(
+  id: number,
+  run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  examinations.set(id, abort);
+  const onProgress = (done: number, total: number) => post({ type: 'examining', id, progress: { done, total } });
+  try {
+    return await run({ signal: abort.signal, onProgress });
+  } finally {
+    examinations.delete(id);
   }
 }
 
@@ -175,9 +195,22 @@ async function answer(message: ToWorker): Promise<void> {
       return encodes.get(message.id)?.abort();
     case 'cancel':
       if (loading?.id === message.id) loading.abort.abort();
-      return;
+      return examinations.get(message.id)?.abort();
     case 'encode': {
       return encode(message);
+    }
+    case 'examine': {
+      const examination = await examined(message.id, async (options) =>
+        examine(await openTensorFile(await openSource(message.model), options.signal), options),
+      );
+      return post({ type: 'examined', id: message.id, examination });
+    }
+    case 'drift': {
+      const { from, to } = message;
+      const drifted = await examined(message.id, async (options) =>
+        drift(await openModel(from, options.signal), await openModel(to, options.signal), options),
+      );
+      return post({ type: 'drifted', id: message.id, drift: drifted });
     }
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });

@@ -119,7 +119,9 @@ function Stored() {
           ))}
         </ul>
       )}
-      <p className="muted small">{storageText(stored, used)}</p>
+      <p className="muted small">
+        {storageText(stored, used)} <a href="#checkpoint">Examine a checkpoint</a>
+      </p>
     </div>
   );
 }

@@ -1,8 +1,10 @@
 import type { EncoderClient } from '../client.ts';
 
-/** What a client does that has nothing stored and nowhere to download from. */
-export const noModels: Pick<EncoderClient, 'models' | 'download' | 'deleteModel'> = {
+/** What a client does that has nothing stored, nowhere to download from and nothing to examine. */
+export const noModels: Pick<EncoderClient, 'models' | 'download' | 'deleteModel' | 'examine' | 'drift'> = {
   models: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
   download: () => Promise.reject(new Error('There is nothing to download from.')),
+  examine: () => Promise.reject(new Error('There is nothing to examine.')),
+  drift: () => Promise.reject(new Error('There is nothing to compare.')),
   deleteModel: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
 };

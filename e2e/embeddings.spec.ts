@@ -1,0 +1,105 @@
+import { expect, type Page, test } from '@playwright/test';
+import { fromFloat32 } from '../src/checkpoint/dtypes.ts';
+import { writeSafetensors } from '../src/checkpoint/safetensors.ts';
+import { torchBytes } from '../src/checkpoint/testing/torch.ts';
+import { clipTiny } from '../src/clip/config.ts';
+import { openTiny, prompt, status, tokenRows } from './page.ts';
+
+const tensor = (name: string, vectors: number, width: number) => ({
+  name,
+  dtype: 'F32' as const,
+  shape: [vectors, width],
+  data: fromFloat32(
+    Float32Array.from({ length: vectors * width }, (_, i) => Math.sin(i)),
+    'F32',
+  ),
+});
+
+const file = (name: string, bytes: Uint8Array) => ({
+  name,
+  mimeType: 'application/octet-stream',
+  buffer: Buffer.from(bytes),
+});
+const moody = (vectors = 2, width = clipTiny.hiddenSize) =>
+  file('moody.safetensors', writeSafetensors([tensor('emb_params', vectors, width)]));
+
+const input = (page: Page) => page.getByLabel('Textual inversion', { exact: true });
+const list = (page: Page) => page.getByRole('list', { name: 'Textual inversions' });
+const named = (page: Page) => page.getByRole('list', { name: 'Named in the prompt' });
+const labels = (page: Page) => tokenRows(page).locator('td:nth-child(3)');
+
+async function drop(page: Page, name: string, bytes: Uint8Array) {
+  const transfer = await page.evaluateHandle(
+    ([name, bytes]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(bytes as number[])], name as string));
+      return transfer;
+    },
+    [name, [...bytes]] as const,
+  );
+  await page.dispatchEvent('#masks', 'drop', { dataTransfer: transfer });
+}
+
+test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a (moody:1.2) cat');
+  await expect(labels(page).nth(2)).toContainText('moody');
+  await expect(named(page)).toHaveCount(0);
+
+  await drop(page, 'moody.safetensors', moody().buffer);
+  await expect(list(page).getByRole('listitem')).toContainText('moody');
+  await expect(list(page)).toContainText('2 vectors');
+  await expect(list(page).locator('code')).toHaveText('moody');
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
+  await expect(named(page)).toContainText('Textual inversion moody loaded');
+  await expect(status(page)).toContainText('Ready');
+  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
+
+  await page.getByRole('combobox', { name: 'Written for' }).selectOption('comfy');
+  await expect(list(page).locator('code')).toHaveText('embedding:moody');
+  await expect(named(page)).toHaveCount(0);
+  await prompt(page).fill('a embedding:moody cat, embedding:absent');
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat']);
+  await expect(named(page).getByRole('listitem')).toHaveText([
+    /Textual inversion moody loaded/,
+    /Textual inversion absent not loaded/,
+  ]);
+
+  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await expect(page.getByText('in this language it is text like any other')).toBeVisible();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a file loaded again replaces the one before; removed, its name is text again', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a moody cat');
+  await input(page).setInputFiles(moody());
+  await expect(list(page)).toContainText('2 vectors');
+  await input(page).setInputFiles(
+    file(
+      'moody.pt',
+      torchBytes([tensor('*', 3, clipTiny.hiddenSize)], { within: (state) => new Map([['string_to_param', state]]) }),
+    ),
+  );
+  await expect(list(page)).toContainText('3 vectors');
+  await expect(list(page).getByRole('listitem')).toHaveCount(1);
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'moody·3', 'cat']);
+  await page.getByRole('button', { name: 'Remove moody' }).click();
+  await expect(list(page)).toHaveCount(0);
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody', 'cat', 'EOS']);
+  await expect(status(page)).toContainText('Ready');
+});
+
+test('an embedding of another width is named and not used; one of another model is refused', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a moody cat');
+  await input(page).setInputFiles(moody(2, 768));
+  await expect(list(page)).toContainText('not used: 768 wide, the model is 64');
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody', 'cat', 'EOS']);
+  await expect(status(page)).toContainText('Ready');
+  await input(page).setInputFiles(file('xl.safetensors', writeSafetensors([tensor('emb_params', 1, 1024)])));
+  await expect(page.getByRole('alert')).toContainText(
+    '"xl.safetensors" has vectors of width 1024, as for Stable Diffusion 2; expected 768',
+  );
+  await expect(list(page).getByRole('listitem')).toHaveCount(1);
+});

@@ -1,0 +1,67 @@
+import type { EncoderClient } from '../worker/client.ts';
+import type { FileRequest, LoadProgress } from '../worker/messages.ts';
+import type { Facts, Task } from './facts.ts';
+
+export interface ExaminationActions {
+  /** Looks a checkpoint over, in place of the one before. */
+  examine(request: FileRequest): Promise<void>;
+  /** Compares the checkpoint looked over with another one. */
+  compareEncoders(other: FileRequest): Promise<void>;
+  /** Stops what is under way. */
+  cancelExamination(): void;
+  closeExamination(): void;
+}
+
+interface Page {
+  readonly client: Pick<EncoderClient, 'examine' | 'drift'> | null;
+  get(): Pick<Facts, 'examined'>;
+  set(facts: Pick<Facts, 'examined'>): void;
+}
+
+/** What can be done with checkpoints as files. One thing at a time. */
+export function examinationActions({ client, get, set }: Page): ExaminationActions {
+  let abort = new AbortController();
+
+  /** Ends without another `put` where something else took its place. */
+  async function run<T>(
+    start: (onProgress: (progress: LoadProgress) => void, signal: AbortSignal) => Promise<T>,
+    put: (task: Task<T> | null) => void,
+  ) {
+    abort.abort();
+    const own = new AbortController();
+    abort = own;
+    const putOwn = (task: Task<T> | null) => abort === own && put(task);
+    put({ phase: 'running', progress: null });
+    try {
+      const result = await start((progress) => putOwn({ phase: 'running', progress }), own.signal);
+      putOwn({ phase: 'done', result });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      putOwn(own.signal.aborted ? null : { phase: 'failed', message });
+    }
+  }
+
+  return {
+    async examine(request) {
+      if (!client) return;
+      await run(
+        (onProgress, signal) => client.examine(request, onProgress, signal),
+        (task) => set({ examined: task && { request, task, other: null } }),
+      );
+    },
+    async compareEncoders(other) {
+      const { examined } = get();
+      if (!client || examined?.task.phase !== 'done') return;
+      await run(
+        (onProgress, signal) => client.drift(examined.request, other, onProgress, signal),
+        (task) => set({ examined: { ...examined, other: task && { request: other, task } } }),
+      );
+    },
+    cancelExamination: () => abort.abort(),
+    closeExamination() {
+      abort.abort();
+      abort = new AbortController();
+      set({ examined: null });
+    },
+  };
+}

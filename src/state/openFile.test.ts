@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { EmbeddingError } from '../checkpoint/embeddingFile.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { checkpointBytes } from '../checkpoint/testing/checkpoints.ts';
+import { png, tEXt } from '../checkpoint/testing/png.ts';
+import { torchBytes } from '../checkpoint/testing/torch.ts';
+import { clipTiny } from '../clip/config.ts';
+import { readOpened } from './openFile.ts';
+
+const spec = (name: string, shape: readonly number[]) => ({
+  name,
+  dtype: 'F32' as const,
+  shape,
+  data: new Uint8Array(4 * shape.reduce((product, n) => product * n, 1)),
+});
+const safetensors = (...shapes: readonly [string, readonly number[]][]) =>
+  writeSafetensors(shapes.map(([name, shape]) => spec(name, shape)));
+const picture = png(
+  tEXt(
+    'sd-ti-embedding',
+    btoa(JSON.stringify({ string_to_param: { '*': { TORCHTENSOR: [Array(768).fill(0), Array(768).fill(1)] } } })),
+  ),
+  // A preview has both.
+  tEXt('parameters', 'a cat'),
+);
+const a1111 = torchBytes([spec('*', [3, 768])], { within: (state) => new Map([['string_to_param', state]]) });
+
+test.each<[string, Uint8Array<ArrayBuffer>, number, number]>([
+  ['kohya.safetensors', safetensors(['emb_params', [2, 768]]), 2, 768],
+  ['tiny.safetensors', safetensors(['emb_params', [2, 64]]), 2, 64],
+  ['sdxl.safetensors', safetensors(['clip_l', [4, 768]], ['clip_g', [4, 1280]]), 4, 768],
+  ['learned_embeds.bin', torchBytes([spec('<cat-toy>', [768])]), 1, 768],
+  ['style.pt', a1111, 3, 768],
+  ['style.png', picture, 2, 768],
+])('%s is a textual inversion', async (name, bytes, count, width) => {
+  const opened = await readOpened(new File([bytes], name));
+  if (opened.kind !== 'embeddings') throw new Error(`opened as ${opened.kind}`);
+  expect(opened.embeddings.map(({ name, vectors }) => [name, vectors.length, vectors[0].length])).toEqual([
+    [name.replace(/\..*/, ''), count, width],
+  ]);
+});
+
+test('one for another encoder is refused by name', async () => {
+  const file = new File([safetensors(['emb_params', [1, 1024]])], 'sd2.safetensors');
+  await expect(readOpened(file)).rejects.toThrow(EmbeddingError);
+});
+
+test('an encoder, a LoRA that brings embeddings and a broken file are for whoever loads models; prompt embeds are compared', async () => {
+  const kind = async (name: string, bytes: BlobPart) => (await readOpened(new File([bytes], name))).kind;
+  expect(await kind('model.safetensors', await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' }))).toBe(
+    'checkpoint',
+  );
+  const lora = safetensors(['lora_te_x.lora_down.weight', [4, 768]], ['bundle_emb.charm.emb_params', [1, 768]]);
+  expect(await kind('lora.safetensors', lora)).toBe('checkpoint');
+  expect(await kind('broken.pt', 'PK\u0003\u0004')).toBe('checkpoint');
+  expect(await kind('embeds.safetensors', safetensors(['prompt_embeds', [1, 77, 768]]))).toBe('conditioning');
+});

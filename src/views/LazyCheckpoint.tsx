@@ -1,0 +1,76 @@
+import { type ComponentType, useEffect, useState } from 'react';
+import { type ExaminedCheckpoint, requestName } from '../state/facts.ts';
+import { useFacts } from './useFacts.ts';
+
+type Panel = ComponentType<{ readonly examined: ExaminedCheckpoint }>;
+
+/** What looks a checkpoint over; loaded when that is asked for. */
+export function LazyCheckpoint() {
+  const examined = useFacts((s) => s.examined);
+  const inUse = useFacts((s) => s.modelRequest);
+  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const examine = useFacts((s) => s.examine);
+  const close = useFacts((s) => s.closeExamination);
+  const [panel, setPanel] = useState<{ readonly Panel: Panel } | 'failed' | null>(null);
+  const isNeeded = examined !== null;
+  useEffect(() => {
+    if (!isNeeded || panel) return;
+    import('./checkpoint/Checkpoint.tsx').then(
+      ({ Checkpoint }) => setPanel({ Panel: Checkpoint }),
+      () => setPanel('failed'),
+    );
+  }, [isNeeded, panel]);
+  const isRunning = examined?.task.phase === 'running' || examined?.other?.task.phase === 'running';
+  const request = inUse && inUse.kind !== 'synthetic' ? inUse : null;
+
+  return (
+    <section className="panel" id="checkpoint" aria-labelledby="checkpoint-title" tabIndex={-1}>
+      <header>
+        <h2 id="checkpoint-title">Checkpoint</h2>
+        <div className="toolbar">
+          {request && (
+            <button type="button" disabled={isRunning} onClick={() => void examine(request)}>
+              Examine {requestName(request)}
+            </button>
+          )}
+          <label className="file-button" data-disabled={isRunning || isMissing || undefined}>
+            <span aria-hidden="true">Examine a file…</span>
+            <input
+              type="file"
+              aria-label="Checkpoint to examine"
+              disabled={isRunning || isMissing}
+              onChange={(event) => {
+                const [file] = event.target.files ?? [];
+                event.target.value = '';
+                if (file) void examine({ kind: 'file', file });
+              }}
+            />
+          </label>
+          {examined && !isRunning && (
+            <button type="button" className="quiet" onClick={close}>
+              Close
+            </button>
+          )}
+        </div>
+      </header>
+      {!examined ? (
+        <p className="help">
+          Looks over the text encoder of a checkpoint, whole or damaged: missing and extra tensors, shapes and types,
+          NaN and infinity, broken position ids, statistics and a hash; and how far a second one has moved from it,
+          layer by layer. Nothing leaves this machine, and the model in use stays.
+        </p>
+      ) : panel === 'failed' ? (
+        <div className="notice" data-severity="error" role="alert">
+          <span>This part of the page could not be loaded.</span>
+          <button type="button" onClick={() => setPanel(null)}>
+            Try again
+          </button>
+        </div>
+      ) : panel ? (
+        <panel.Panel examined={examined} />
+      ) : (
+        <p className="muted">Loading</p>
+      )}
+    </section>
+  );
+}

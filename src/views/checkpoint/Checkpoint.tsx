@@ -1,0 +1,272 @@
+import type { Difference, Drift, Examination, TensorReport } from '../../checkpoint/doctor.ts';
+import { type Finding, findings, type Severity } from '../../checkpoint/findings.ts';
+import { elementCount, shapeText } from '../../checkpoint/tensorFile.ts';
+import { layouts } from '../../checkpoint/tensorNames.ts';
+import { type ExaminedCheckpoint, requestName, type Task } from '../../state/facts.ts';
+import { brief, bytes } from '../numbers.ts';
+import { useFacts } from '../useFacts.ts';
+import { type Column, SortedTable } from './SortedTable.tsx';
+import './checkpoint.css';
+
+/** What was found in a checkpoint, and how far it is from another. */
+export function Checkpoint({ examined: { request, task, other } }: { readonly examined: ExaminedCheckpoint }) {
+  const name = requestName(request);
+  if (task.phase !== 'done') return <Pending task={task} doing={`Examining ${name}`} />;
+  return (
+    <>
+      <Report name={name} examination={task.result} />
+      <div className="drift">
+        <h3>Drift</h3>
+        <CompareWith isRunning={other?.task.phase === 'running'} />
+        {other &&
+          (other.task.phase === 'done' ? (
+            <DriftReport from={name} to={requestName(other.request)} drift={other.task.result} />
+          ) : (
+            <Pending task={other.task} doing={`Comparing with ${requestName(other.request)}`} />
+          ))}
+      </div>
+    </>
+  );
+}
+
+function Pending({ task, doing }: { readonly task: Task<unknown>; readonly doing: string }) {
+  const cancel = useFacts((s) => s.cancelExamination);
+  if (task.phase === 'failed')
+    return (
+      <div className="notice" data-severity="error" role="alert">
+        <span>{task.message}</span>
+      </div>
+    );
+  const progress = task.phase === 'running' ? task.progress : null;
+  return (
+    <div className="loading">
+      <span className="small">{doing}</span>
+      <progress aria-label={doing} value={progress?.done} max={progress?.total || undefined} />
+      <button type="button" className="small" onClick={cancel}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+function Report({ name, examination }: { readonly name: string; readonly examination: Examination }) {
+  const { layout, config, dtypes, sha256, tensors } = examination;
+  const found = findings(examination);
+  const isSound = found.every(({ severity }) => severity === 'note');
+  const { prefix } = layouts[layout];
+  return (
+    <>
+      <dl className="facts">
+        <div>
+          <dt>File</dt>
+          <dd>{name}</dd>
+        </div>
+        <div>
+          <dt>Encoder</dt>
+          <dd>
+            {config.numHiddenLayers} layers, {config.hiddenSize} wide
+            {prefix && (
+              <>
+                , under <code>{prefix}</code>
+              </>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Stored as</dt>
+          <dd>
+            {Array.from(
+              dtypes,
+              ([dtype, { tensors, bytes: size }]) => `${dtype}: ${tensors} tensors, ${bytes(size)}`,
+            ).join(' · ')}{' '}
+            in the whole file
+          </dd>
+        </div>
+        <div>
+          <dt title="Of the SHA-256 of the encoder's tensors, so that it is the same in a file of another layout">
+            SHA-256
+          </dt>
+          <dd>
+            {sha256 ? (
+              <code>{sha256}</code>
+            ) : (
+              'None: tensors are missing, or this page did not come from https or localhost.'
+            )}
+          </dd>
+        </div>
+      </dl>
+      {isSound && (
+        <p className="sound">
+          All {tensors.length} tensors are there, of the right shape, with finite numbers
+          {examination.positionIds && ', and the position ids are 0 to 76'}.
+        </p>
+      )}
+      {found.length > 0 && (
+        <ul className="findings" aria-label="Findings">
+          {found.map((finding) => (
+            <FindingRow key={finding.message} finding={finding} />
+          ))}
+        </ul>
+      )}
+      <h3>Tensors</h3>
+      <SortedTable label="Tensors" rows={tensors} columns={tensorColumns} keyOf={({ name }) => name} />
+    </>
+  );
+}
+
+const severityNames: Readonly<Record<Severity, string>> = { error: 'Error', warning: 'Warning', note: 'Note' };
+/** More than these are folded away. */
+const fewItems = 4;
+
+function FindingRow({ finding: { severity, message, items } }: { readonly finding: Finding }) {
+  const list = (
+    <ul className="items">
+      {items.map((item) => (
+        <li key={item}>{item}</li>
+      ))}
+    </ul>
+  );
+  return (
+    <li data-severity={severity}>
+      <p>
+        <b>{severityNames[severity]}</b> {message}
+      </p>
+      {items.length > fewItems ? (
+        <details>
+          <summary>All {items.length}</summary>
+          {list}
+        </details>
+      ) : (
+        items.length > 0 && list
+      )}
+    </li>
+  );
+}
+
+/** Without what all names begin with. */
+const shortName = (name: string) => name.replace(/^text_model\./, '').replace(/^encoder\.layers\./, 'layers.');
+
+/** Short, however small. */
+const figure = (x: number) => (x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(2) : brief(x));
+
+const statistic = (title: string, help: string, of: (tensor: TensorReport) => number): Column<TensorReport> => ({
+  title,
+  help,
+  value: of,
+  text: (tensor) => (Number.isFinite(of(tensor)) ? figure(of(tensor)) : '–'),
+  details: (tensor) => String(of(tensor)),
+});
+
+const tensorColumns: readonly Column<TensorReport>[] = [
+  { title: 'Tensor', value: ({ name }) => shortName(name), details: ({ fileName }) => fileName },
+  { title: 'Type', value: ({ dtype }) => dtype },
+  {
+    title: 'Shape',
+    help: 'Sorted by the number of elements',
+    value: ({ shape }) => elementCount(shape),
+    text: ({ shape }) => shapeText(shape),
+  },
+  statistic('Min', 'Of finite elements', ({ min }) => min),
+  statistic('Max', 'Of finite elements', ({ max }) => max),
+  statistic('Mean', 'Of finite elements', ({ mean }) => mean),
+  statistic('Std', 'Standard deviation of finite elements', ({ std }) => std),
+  { title: 'Zeros', help: 'Elements that are 0', value: ({ zeros }) => zeros },
+  { title: 'NaN, ∞', help: 'Elements that are no finite numbers', value: ({ nonFinite }) => nonFinite },
+  {
+    title: 'SHA-256',
+    help: 'Of its bytes as stored; the first eight digits',
+    value: ({ sha256 }) => sha256 ?? '–',
+    text: ({ sha256 }) => sha256?.slice(0, 8) ?? '–',
+    details: ({ sha256 }) => sha256,
+  },
+];
+
+function CompareWith({ isRunning }: { readonly isRunning: boolean }) {
+  const compare = useFacts((s) => s.compareEncoders);
+  return (
+    <div className="toolbar">
+      <label className="file-button" data-disabled={isRunning || undefined}>
+        <span aria-hidden="true">Compare with…</span>
+        <input
+          type="file"
+          aria-label="Checkpoint to compare with"
+          disabled={isRunning}
+          onChange={(event) => {
+            const [file] = event.target.files ?? [];
+            event.target.value = '';
+            if (file) void compare({ kind: 'file', file });
+          }}
+        />
+      </label>
+      <span className="help">How far a second file’s encoder has moved from this one, layer by layer.</span>
+    </div>
+  );
+}
+
+/** Relative differences as shares, which may be tiny or infinite. */
+function percent(relative: number): string {
+  if (relative === Number.POSITIVE_INFINITY) return '∞';
+  return `${Number((100 * relative).toPrecision(3))} %`;
+}
+
+interface NamedDifference extends Difference {
+  readonly name: string;
+}
+
+const driftColumns: readonly Column<NamedDifference>[] = [
+  { title: 'Tensor', value: ({ name }) => shortName(name), details: ({ name }) => name },
+  {
+    title: '‖A − B‖ / ‖A‖',
+    help: 'Relative difference, by Frobenius norms',
+    value: ({ relative }) => relative,
+    text: ({ relative }) => percent(relative),
+  },
+  {
+    title: '‖A − B‖',
+    value: ({ difference }) => difference,
+    text: ({ difference }) => figure(difference),
+  },
+  { title: '‖A‖', value: ({ norm }) => norm, text: ({ norm }) => figure(norm) },
+];
+
+function DriftReport({ from, to, drift }: { readonly from: string; readonly to: string; readonly drift: Drift }) {
+  const parts: NamedDifference[] = [
+    { name: 'Embeddings', ...drift.embeddings },
+    ...drift.layers.map((layer, i) => ({ name: `Layer ${i + 1}`, ...layer })),
+    { name: 'Final LayerNorm', ...drift.finalLayerNorm },
+  ];
+  const finite = parts.map(({ relative }) => relative).filter(Number.isFinite);
+  const most = Math.max(...finite, 0);
+  const tensors = Array.from(drift.tensors, ([name, difference]) => ({ name, ...difference }));
+  return (
+    <>
+      <p className="small">
+        {drift.whole.difference === 0
+          ? `The encoders of ${from} (A) and ${to} (B) are the same, number for number.`
+          : `From ${from} (A) to ${to} (B): ‖A − B‖ / ‖A‖ is ${percent(drift.whole.relative)} over all. Bars end at the largest, ${percent(most)}.`}
+      </p>
+      <table className="bars">
+        <caption className="visually-hidden">Drift by layer</caption>
+        <thead className="visually-hidden">
+          <tr>
+            <th scope="col">Part</th>
+            <th scope="col">Bar</th>
+            <th scope="col">Relative difference</th>
+          </tr>
+        </thead>
+        <tbody>
+          {parts.map(({ name, relative, difference, norm }) => (
+            <tr key={name} title={`‖A − B‖ = ${brief(difference)}, ‖A‖ = ${brief(norm)}`}>
+              <th scope="row">{name}</th>
+              <td className="share">
+                <span style={{ inlineSize: `${most > 0 ? Math.min(100, (100 * relative) / most) : 0}%` }} />
+              </td>
+              <td className="number">{percent(relative)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <SortedTable label="Drift by tensor" rows={tensors} columns={driftColumns} keyOf={({ name }) => name} />
+    </>
+  );
+}
