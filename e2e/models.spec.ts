@@ -73,7 +73,7 @@ test('a download shows its progress, is used when it is whole, and is there with
   const before = server!.asked.reduce((sum, { sent }) => sum + sent, 0);
   fault = {};
   await page.getByRole('button', { name: 'Go on' }).click();
-  await expect(status(page)).toHaveText(/^Ready: model\.safetensors, [\d.]+ ms$/);
+  await expect(status(page)).toHaveText(/^Ready: model\.safetensors, recomputed \d+ of 77 rows, [\d.]+ ms$/);
   await expect(downloads(page)).toHaveCount(0);
   // What had arrived was not fetched again (but for the first look and what was on its way).
   const after = server!.asked.reduce((sum, { sent }) => sum + sent, 0);
@@ -84,7 +84,7 @@ test('a download shows its progress, is used when it is whole, and is there with
 
   await server!.close();
   await page.reload();
-  await expect(status(page)).toHaveText(/^Ready: model\.safetensors, [\d.]+ ms$/);
+  await expect(status(page)).toHaveText(/^Ready: model\.safetensors, recomputed \d+ of 77 rows, [\d.]+ ms$/);
   await expect(page.locator('#encoder')).toContainText('F16');
 });
 
