@@ -20,7 +20,7 @@ test('a full-size F16 checkpoint in the LDM layout loads, with progress, and enc
   await openTiny(page);
   const history = await statusHistory(page);
   await file(page).setInputFiles(path);
-  await expect(status(page)).toHaveText(/^Ready: v1-5-pruned\.safetensors, \d+ ms$/);
+  await expect(status(page)).toHaveText(/^Ready: v1-5-pruned\.safetensors, recomputed 77 of 77 rows, \d+ ms$/);
   expect((await history()).some((text) => /^Loading v1-5-pruned\.safetensors \d+ %$/.test(text))).toBe(true);
   await expect(page.locator('#encoder')).toContainText('F16');
   await expect(page.getByText('numbers mean nothing')).toHaveCount(0);
