@@ -70,7 +70,8 @@ test('a remedy is one step that can be undone', async ({ page }) => {
 });
 
 test('messages are underlined where they are, and can be gone through and mended there', async ({ page }) => {
-  await openPage(page);
+  // Ready, so that nothing moves the text away from under the pointer.
+  await openTiny(page);
   await prompt(page).fill('a (red:1,3) car) b');
   await expect(page.locator('.cm-lintRange')).not.toHaveCount(0);
   await caretAt(page, 0);
