@@ -83,7 +83,7 @@ test('rows that are told of first go to who asked, and an abort asks the worker 
   answer({ type: 'rows', id, outputs: [], ready: [4], stats });
   expect(onRows).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ ready: [4], stats }));
   abort.abort();
-  expect(asked.at(-1)).toEqual({ type: 'stop', id });
+  expect(asked.at(-1)).toEqual({ type: 'cancel', id });
   answer({ type: 'failed', id, name: 'AbortError', message: 'Stopped.' });
   await expect(output).rejects.toMatchObject({ name: 'AbortError' });
 });
@@ -173,13 +173,13 @@ test('aborting pauses a download, once, and only while it runs', async () => {
   const second = client.download(file, () => {}, two.signal);
   const [a, b] = ids('download');
   one.abort();
-  expect(ids('pause')).toEqual([a]);
+  expect(ids('cancel')).toEqual([a]);
   answer({ type: 'failed', id: a, name: 'AbortError', message: 'Paused.' });
   await expect(first).rejects.toMatchObject({ name: 'AbortError' });
   answer({ type: 'downloaded', id: b, model: storedModel });
   await second;
   two.abort();
-  expect(ids('pause')).toEqual([a]);
+  expect(ids('cancel')).toEqual([a]);
   await expect(client.download(file, () => {}, one.signal)).rejects.toMatchObject({ name: 'AbortError' });
   expect(ids('download')).toHaveLength(2);
 });

@@ -78,6 +78,11 @@ export interface EncoderClient {
   deleteModel(model: string): Promise<StoredModels>;
 }
 
+/** What is told of something under way, before its answer. */
+function isNews({ type }: FromWorker): boolean {
+  return type === 'progress' || type === 'rows' || type === 'examining' || type === 'downloading';
+}
+
 type Settle = { resolve(message: FromWorker): void; reject(error: Error): void };
 
 /** The page's end of the thread boundary; `onLost` hears of a GPU that went away. */
@@ -87,10 +92,9 @@ export function createEncoderClient(
 ): EncoderClient {
   const open = new Map<number, Settle>();
   let nextId = 0;
-  const rows = new Map<number, (rows: EncodedRows) => void>();
-  const downloads = new Map<number, (progress: DownloadProgress) => void>();
-  const examinations = new Map<number, (progress: LoadProgress) => void>();
-  let load: { id: number; onProgress(progress: LoadProgress): void } | null = null;
+  /** Who hears of what is under way before it is answered, by id. */
+  const listeners = new Map<number, (news: FromWorker) => void>();
+  let load: AbortController | null = null;
   let running = false;
   let waiting: { start(): void; supersede(): void } | null = null;
   let stopped: WorkerError | null = null;
@@ -104,31 +108,33 @@ export function createEncoderClient(
     });
   }
 
-  async function examining<T extends 'examined' | 'drifted'>(
-    message: Extract<ToWorker, { type: 'examine' | 'drift' }>,
+  /** Asks for what takes a while: `hear` gets what is told of it meanwhile, and the signal ends it. */
+  async function follow<T extends FromWorker['type']>(
+    message: ToWorker,
     type: T,
-    onProgress: (progress: LoadProgress) => void,
-    signal: AbortSignal,
+    hear: (news: FromWorker) => void,
+    signal?: AbortSignal,
   ): Promise<Extract<FromWorker, { type: T }>> {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const { id } = message;
     const cancel = () => post({ type: 'cancel', id });
-    examinations.set(id, onProgress);
-    signal.addEventListener('abort', cancel, { once: true });
+    listeners.set(id, hear);
+    signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await ask(message, type);
     } finally {
-      examinations.delete(id);
-      signal.removeEventListener('abort', cancel);
+      listeners.delete(id);
+      signal?.removeEventListener('abort', cancel);
     }
   }
 
+  const examining = (onProgress: (progress: LoadProgress) => void) => (news: FromWorker) => {
+    if (news.type === 'examining') onProgress(news.progress);
+  };
+
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
-    if (data.type === 'progress') return load?.id === data.id ? load.onProgress(data.progress) : undefined;
-    if (data.type === 'rows') return rows.get(data.id)?.(data);
-    if (data.type === 'examining') return examinations.get(data.id)?.(data.progress);
-    if (data.type === 'downloading') return downloads.get(data.id)?.(data.progress);
+    if (isNews(data)) return listeners.get(data.id)?.(data);
     const settle = open.get(data.id);
     open.delete(data.id);
     if (data.type === 'failed') settle?.reject(new WorkerError(data.name, data.message, data.fault));
@@ -147,30 +153,29 @@ export function createEncoderClient(
     },
     async load(model, onProgress) {
       this.cancelLoad();
-      const mine = { id: nextId++, onProgress };
+      const mine = new AbortController();
       load = mine;
+      const hear = (news: FromWorker) => {
+        if (news.type === 'progress' && load === mine) onProgress(news.progress);
+      };
       try {
-        return (await ask({ type: 'load', id: mine.id, model }, 'loaded')).model;
+        return (await follow({ type: 'load', id: nextId++, model }, 'loaded', hear, mine.signal)).model;
       } finally {
         if (load === mine) load = null;
       }
     },
-    cancelLoad() {
-      if (load) post({ type: 'cancel', id: load.id });
-    },
+    cancelLoad: () => load?.abort(),
     encode(passes, want, { onRows, signal } = {}) {
       return new Promise<Encoded>((resolve, reject) => {
         const start = () => {
           running = true;
-          const id = nextId++;
-          if (onRows) rows.set(id, onRows);
-          const stop = () => post({ type: 'stop', id });
-          signal?.addEventListener('abort', stop);
-          ask({ type: 'encode', id, passes, want, rowsFirst: onRows !== undefined }, 'encoded')
+          const message = { type: 'encode', id: nextId++, passes, want, rowsFirst: onRows !== undefined } as const;
+          const hear = (news: FromWorker) => {
+            if (news.type === 'rows') onRows?.(news);
+          };
+          follow(message, 'encoded', hear, signal)
             .then(resolve, reject)
             .finally(() => {
-              rows.delete(id);
-              signal?.removeEventListener('abort', stop);
               running = false;
               const next = waiting;
               waiting = null;
@@ -184,27 +189,20 @@ export function createEncoderClient(
     },
     async examine(model, onProgress, signal) {
       const message = { type: 'examine', id: nextId++, model } as const;
-      return (await examining(message, 'examined', onProgress, signal)).examination;
+      return (await follow(message, 'examined', examining(onProgress), signal)).examination;
     },
     async drift(from, to, onProgress, signal) {
       const message = { type: 'drift', id: nextId++, from, to } as const;
-      return (await examining(message, 'drifted', onProgress, signal)).drift;
+      return (await follow(message, 'drifted', examining(onProgress), signal)).drift;
     },
     async models() {
       return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
     },
     async download(file, onProgress, signal) {
-      signal.throwIfAborted();
-      const id = nextId++;
-      const pause = () => post({ type: 'pause', id });
-      downloads.set(id, onProgress);
-      signal.addEventListener('abort', pause, { once: true });
-      try {
-        return (await ask({ type: 'download', id, file }, 'downloaded')).model;
-      } finally {
-        downloads.delete(id);
-        signal.removeEventListener('abort', pause);
-      }
+      const hear = (news: FromWorker) => {
+        if (news.type === 'downloading') onProgress(news.progress);
+      };
+      return (await follow({ type: 'download', id: nextId++, file }, 'downloaded', hear, signal)).model;
     },
     async deleteModel(model) {
       return (await ask({ type: 'deleteModel', id: nextId++, model }, 'models')).stored;

@@ -62,10 +62,11 @@ export interface StoredModels {
 export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
-  /** Ends the load or examination of this id in an AbortError. */
+  /**
+   * Ends what has this id in an AbortError: a load or an examination at once, an encode after the rows that are being
+   * computed, a download with what has arrived kept.
+   */
   | { readonly type: 'cancel'; readonly id: number }
-  /** Ends the encode of this id after the rows that are being computed. */
-  | { readonly type: 'stop'; readonly id: number }
   | {
       readonly type: 'encode';
       readonly id: number;
@@ -78,8 +79,6 @@ export type ToWorker =
   | { readonly type: 'drift'; readonly id: number; readonly from: FileRequest; readonly to: FileRequest }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
-  /** Ends the download of this id in an AbortError, and keeps what has arrived. */
-  | { readonly type: 'pause'; readonly id: number }
   /** Answered by the models that are left. */
   | { readonly type: 'deleteModel'; readonly id: number; readonly model: string };
 

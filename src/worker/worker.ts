@@ -19,12 +19,22 @@ import { tuningOf } from './tunings.ts';
 
 let gpu: GpuDevice | undefined;
 let encoder: GpuEncoder | undefined;
-const downloads = new Map<number, AbortController>();
-const encodes = new Map<number, AbortController>();
-const examinations = new Map<number, AbortController>();
-let loading: { readonly id: number; readonly abort: AbortController } | undefined;
+/** What the page can cancel, by the id of its request. */
+const underway = new Map<number, AbortController>();
+/** The id of the load that counts: the newest. */
+let loading: number | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
+
+async function cancellable<T>(id: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  underway.set(id, abort);
+  try {
+    return await run(abort.signal);
+  } finally {
+    underway.delete(id);
+  }
+}
 
 async function device(): Promise<GpuDevice> {
   if (gpu) return gpu;
@@ -58,23 +68,17 @@ async function storedModels(): Promise<StoredModels> {
   };
 }
 
-async function downloadModel(id: number, file: ModelFile): Promise<void> {
-  const abort = new AbortController();
-  downloads.set(id, abort);
-  try {
-    // A part is found again by the first address, whichever of them it then comes from.
-    const into = await (await modelStorage()).sink({ name: file.label, source: file.urls[0] });
-    const model = await download(file.urls, {
-      into,
-      expected: file,
-      sha256: () => sha256.create(),
-      signal: abort.signal,
-      onProgress: (progress) => post({ type: 'downloading', id, progress }),
-    });
-    post({ type: 'downloaded', id, model });
-  } finally {
-    downloads.delete(id);
-  }
+async function downloadModel(id: number, file: ModelFile, signal: AbortSignal): Promise<void> {
+  // A part is found again by the first address, whichever of them it then comes from.
+  const into = await (await modelStorage()).sink({ name: file.label, source: file.urls[0] });
+  const model = await download(file.urls, {
+    into,
+    expected: file,
+    sha256: () => sha256.create(),
+    signal,
+    onProgress: (progress) => post({ type: 'downloading', id, progress }),
+  });
+  post({ type: 'downloaded', id, model });
 }
 
 async function openModel(model: ModelRequest, signal: AbortSignal): Promise<WeightSource> {
@@ -93,34 +97,24 @@ async function openSource(model: FileRequest): Promise<ByteSource> {
   return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model);
 }
 
-async function examined<T>(
-  id: number,
-  run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>,
-): Promise<T> {
-  const abort = new AbortController();
-  examinations.set(id, abort);
+function examined<T>(id: number, run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>): Promise<T> {
   const onProgress = (done: number, total: number) => post({ type: 'examining', id, progress: { done, total } });
-  try {
-    return await run({ signal: abort.signal, onProgress });
-  } finally {
-    examinations.delete(id);
-  }
+  return cancellable(id, (signal) => run({ signal, onProgress }));
 }
 
 /** Two encoders are held while one replaces the other, so that a load that fails costs nothing. */
-async function load(id: number, model: ModelRequest): Promise<void> {
-  loading?.abort.abort();
-  const abort = new AbortController();
-  loading = { id, abort };
+async function load(id: number, model: ModelRequest, signal: AbortSignal): Promise<void> {
+  if (loading !== undefined) underway.get(loading)?.abort();
+  loading = id;
   try {
     const on = await device();
-    const opened = await openModel(model, abort.signal);
+    const opened = await openModel(model, signal);
     // Made-up weights are known by their name.
     const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
     const tuning = await tuningOf(on, source.config);
     let reported = 0;
     const made = await createGpuEncoder(on.device, source, {
-      signal: abort.signal,
+      signal,
       matmul: { ...tuning, support: on.support },
       onProgress(done, total) {
         // Two hundred messages are as smooth as a bar can show.
@@ -130,9 +124,9 @@ async function load(id: number, model: ModelRequest): Promise<void> {
       },
     });
     const hash = await sha256();
-    if (abort.signal.aborted) {
+    if (signal.aborted) {
       made.destroy();
-      abort.signal.throwIfAborted();
+      signal.throwIfAborted();
     }
     encoder?.destroy();
     encoder = made;
@@ -143,36 +137,33 @@ async function load(id: number, model: ModelRequest): Promise<void> {
     const { name, random } = source;
     post({ type: 'loaded', id, model: { name, random, sha256: hash, config, dtype, gpuBytes, finalLayerNorm } });
   } finally {
-    if (loading?.id === id) loading = undefined;
+    if (loading === id) loading = undefined;
   }
 }
 
-async function encode({ id, passes, want, rowsFirst }: Extract<ToWorker, { type: 'encode' }>): Promise<void> {
+async function encode(
+  { id, passes, want, rowsFirst }: Extract<ToWorker, { type: 'encode' }>,
+  signal: AbortSignal,
+): Promise<void> {
   if (!encoder) throw new Error('No encoder is loaded.');
   const rowsTotal = passes.length * encoder.config.maxPositionEmbeddings;
-  const abort = new AbortController();
-  encodes.set(id, abort);
   const statsOf = ({ milliseconds, rows, dispatches }: EncodeRun): EncodeStats => ({
     milliseconds,
     rowsComputed: rows,
     rowsTotal,
     dispatches,
   });
-  try {
-    const run = await encoder.encode(passes, want, {
-      signal: abort.signal,
-      ...(rowsFirst && {
-        onRows: (start) =>
-          post(
-            { type: 'rows', id, outputs: start.outputs, ready: start.ready, stats: statsOf(start) },
-            buffersOf(start.outputs),
-          ),
-      }),
-    });
-    post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run) }, buffersOf(run.outputs));
-  } finally {
-    encodes.delete(id);
-  }
+  const run = await encoder.encode(passes, want, {
+    signal,
+    ...(rowsFirst && {
+      onRows: (start) =>
+        post(
+          { type: 'rows', id, outputs: start.outputs, ready: start.ready, stats: statsOf(start) },
+          buffersOf(start.outputs),
+        ),
+    }),
+  });
+  post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run) }, buffersOf(run.outputs));
 }
 
 function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
@@ -190,15 +181,11 @@ async function answer(message: ToWorker): Promise<void> {
       return post({ type: 'started', id: message.id, adapter: { description, software } });
     }
     case 'load':
-      return load(message.id, message.model);
-    case 'stop':
-      return encodes.get(message.id)?.abort();
+      return cancellable(message.id, (signal) => load(message.id, message.model, signal));
     case 'cancel':
-      if (loading?.id === message.id) loading.abort.abort();
-      return examinations.get(message.id)?.abort();
-    case 'encode': {
-      return encode(message);
-    }
+      return underway.get(message.id)?.abort();
+    case 'encode':
+      return cancellable(message.id, (signal) => encode(message, signal));
     case 'examine': {
       const examination = await examined(message.id, async (options) =>
         examine(await openTensorFile(await openSource(message.model), options.signal), options),
@@ -215,9 +202,7 @@ async function answer(message: ToWorker): Promise<void> {
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });
     case 'download':
-      return downloadModel(message.id, message.file);
-    case 'pause':
-      return downloads.get(message.id)?.abort();
+      return cancellable(message.id, (signal) => downloadModel(message.id, message.file, signal));
     case 'deleteModel':
       await (await modelStorage()).delete(message.model);
       return post({ type: 'models', id: message.id, stored: await storedModels() });
