@@ -20,6 +20,8 @@ function fixWith(label: string, ...edits: Edit[]): Fix {
 }
 
 const a1111Number = new RegExp(`:[${pythonSpace}]*([+-]?)([.\\d]+)[${pythonSpace}]*$`);
+/** What a call ends with, before its brackets. */
+const called = /\.(?:and|add|blend|swap|attend)$/;
 const operator = /\.(?:and|add|blend|swap|attend)(?=\()/;
 
 /** What reads otherwise than it looks: items that follow one another, in each section by themselves. */
@@ -102,10 +104,10 @@ function afterItem(before: Item, word: Word, source: string): Diagnostic | null 
 /** Weights and operators that a free word swallowed. */
 function freeWord(word: Word, source: string): Diagnostic | null {
   const typed = source.slice(word.start, word.end);
-  const called = operator.exec(typed);
-  if (called) {
-    const start = word.start + called.index;
-    const name = called[0];
+  const call = operator.exec(typed);
+  if (call) {
+    const start = word.start + call.index;
+    const name = call[0];
     const rule = /swap|attend/.test(name)
       ? 'it must follow a word, brackets or quotes and have arguments it understands'
       : 'it must follow brackets that begin the prompt, around words, brackets or quotes with commas between';
@@ -151,11 +153,14 @@ function looseMarks(words: readonly Word[], source: string): Diagnostic[] {
   let quote: Range | null = null;
   for (const word of words) {
     const typed = source.slice(word.start, word.end);
-    // What follows `.and` and the like has been spoken of.
-    const isCall = operator.test(typed);
     for (const { 0: mark, index } of typed.matchAll(/\\.|[()"]/gs)) {
       const range = { start: word.start + index, end: word.start + index + mark.length };
-      if (mark === '(') open.push({ range, isCall });
+      // What follows `.and` and the like, and what that encloses, has been spoken of.
+      if (mark === '(')
+        open.push({
+          range,
+          isCall: called.test(typed.slice(Math.max(0, index - 7), index)) || open.at(-1)?.isCall === true,
+        });
       else if (mark === ')') {
         const opening = open.pop();
         if (!opening) diagnostics.push(loose('unmatched-bracket', range, source, 'closes none that is open'));
