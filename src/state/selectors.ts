@@ -122,6 +122,12 @@ export function missingPasses(facts: Facts): MissingPasses | null {
   );
 }
 
+/** Whether a pass is encoded, with these hidden states. */
+function holds(encoded: Facts['encoded'], pass: EncoderPass, hiddenStates: readonly number[]): boolean {
+  const output = encoded.get(keyOf(pass))?.output;
+  return output !== undefined && hiddenStates.every((index) => output.hiddenStates.has(index));
+}
+
 const findMissing = memoised(
   (
     pass: EncoderPass,
@@ -132,11 +138,7 @@ const findMissing = memoised(
     most: number,
   ): MissingPasses | null => {
     const hiddenStates = clipSkipHiddenStates(skip, config);
-    const isMissing = (other: EncoderPass) => {
-      const output = encoded.get(keyOf(other))?.output;
-      return !output || !hiddenStates.every((index) => output.hiddenStates.has(index));
-    };
-    const rest = passes.filter((other) => keyOf(other) !== keyOf(pass) && isMissing(other));
+    const rest = passes.filter((other) => keyOf(other) !== keyOf(pass) && !holds(encoded, other, hiddenStates));
     const missing = (passes: readonly EncoderPass[], want: EncoderWant, total: number): MissingPasses => ({
       passes,
       want,
@@ -191,10 +193,7 @@ export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | un
 export function encodedCount(facts: Facts, passes: readonly EncoderPass[]): number {
   if (!facts.model) return 0;
   const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), facts.model.config);
-  return passes.filter((pass) => {
-    const output = facts.encoded.get(keyOf(pass))?.output;
-    return output && hiddenStates.every((index) => output.hiddenStates.has(index));
-  }).length;
+  return passes.filter((pass) => holds(facts.encoded, pass, hiddenStates)).length;
 }
 
 const encodedChunk = memoised(

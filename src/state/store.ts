@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
@@ -22,7 +22,7 @@ import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { missingPasses, neededKeys } from './selectors.ts';
+import { keyOf, missingPasses, neededKeys } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions extends ModelActions, ExaminationActions {
@@ -319,7 +319,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     underway = mine;
     const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
       if (store.getState().model === model)
-        store.setState({ started: { key: passKey(passes[0]), output, ready, stats } });
+        store.setState({ started: { key: keyOf(passes[0]), output, ready, stats } });
     };
     try {
       const { outputs, stats } = await client.encode(passes, want, {
@@ -329,7 +329,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       underway = null;
       const now = store.getState();
       if (now.model !== model) return;
-      const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const);
+      const added = outputs.map((output, i) => [keyOf(passes[i]), { output, stats }] as const);
       store.setState({
         encoded: kept([...now.encoded, ...added], neededKeys(now)),
         started: null,

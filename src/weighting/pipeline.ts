@@ -5,7 +5,6 @@
  */
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import {
-  type Chunks,
   chunkLength,
   chunkTokens,
   type EmbeddingFix,
@@ -30,7 +29,13 @@ import { distinct, type WeightedPrompt, type ZOf } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens } from './normalise.ts';
 import { normalisedMethods, type PromptOptions } from './options.ts';
-import { type CompelPromptOptions, compelPrompt, type SourceChunk, weightedPrompt } from './weightedPrompt.ts';
+import {
+  type CompelPromptOptions,
+  compelPrompt,
+  type SourceChunk,
+  weightedCompel,
+  weightedPrompt,
+} from './weightedPrompt.ts';
 
 export type Role = 'positive' | 'negative';
 
@@ -152,23 +157,25 @@ function prepareA1111(prompt: string, { options, tokenizer, role, embeddings }: 
     ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
   });
   const empty = weightedPrompt([emptyChunk(tokenizer)], mask);
-  /** Steps with the same text share its parse, and so its chunks. */
   const named = embeddings.map(({ name, vectors }) => ({ name, vectors: vectors.length, rows: vectors }));
   const fitting = named.filter(({ vectors }) => vectors <= chunkLength);
-  const chunked = new Map<ParsedPrompt, Chunks<(typeof named)[number]> & { readonly chunks: readonly SourceChunk[] }>();
+  const chunk = ({ fragments }: ParsedPrompt) => {
+    const made = chunkTokens(fragments, tokenizer, { flavour, commaPaddingBacktrack, embeddings: fitting });
+    const chunks = made.chunks.map((one, i) => withFixes(one, i, made.fixes));
+    return { ...made, chunks, weighted: weightedPrompt(chunks, mask) };
+  };
+  /** Steps with the same text share its parse, and so its chunks. */
+  const chunked = new Map<ParsedPrompt, ReturnType<typeof chunk>>();
   const chunksOf = ({ parsed }: PromptStep) => {
-    const known = chunked.get(parsed);
-    if (known) return known;
-    const made = chunkTokens(parsed.fragments, tokenizer, { flavour, commaPaddingBacktrack, embeddings: fitting });
-    const fixed = { ...made, chunks: made.chunks.map((chunk, i) => withFixes(chunk, i, made.fixes)) };
-    chunked.set(parsed, fixed);
-    return fixed;
+    const known = chunked.get(parsed) ?? chunk(parsed);
+    chunked.set(parsed, known);
+    return known;
   };
   const current = stepped.parts.map((part) => entryAtCall(part.steps, step - 1));
   const texts = stepped.parts.map((part, i): PreparedText => {
-    const { chunks, tokenCount, target } = chunksOf(current[i]);
+    const { chunks, tokenCount, target, weighted } = chunksOf(current[i]);
     const others = part.steps.filter((entry) => entry !== current[i]);
-    const batch = others.map((entry) => weightedPrompt(chunksOf(entry).chunks, mask).chunks);
+    const batch = others.map((entry) => chunksOf(entry).weighted.chunks);
     const { start, end, weight } = read.parts[i];
     return {
       start,
@@ -180,7 +187,7 @@ function prepareA1111(prompt: string, { options, tokenizer, role, embeddings }: 
       cut: [],
       tokenCount,
       target,
-      weighted: normalised({ ...weightedPrompt(chunks, mask), batch }, options),
+      weighted: normalised({ ...weighted, batch }, options),
       steps: part.steps,
     };
   });
@@ -283,15 +290,14 @@ function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Readin
 
 function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepared {
   const compelOptions = compelPromptOptions(options);
-  const weigh = (fragments: readonly Fragment[]) =>
-    normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
   const { nodes, parts, diagnostics } = parseCompel(prompt);
   const found: Diagnostic[] = [...diagnostics];
   const texts: PreparedText[] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
-    const { chunks, cut, diagnostics } = compelTokens(fragments, tokenizer, compelOptions, options.tokenizer);
-    found.push(...diagnostics);
-    const weighted = weigh(fragments);
+    const tokens = compelTokens(fragments, tokenizer, compelOptions, options.tokenizer);
+    const { chunks, cut } = tokens;
+    found.push(...tokens.diagnostics);
+    const weighted = normalised(weightedCompel(fragments, tokens, tokenizer, compelOptions), options);
     const counts = counted(chunks, cut);
     texts.push({ start, end, operator, weight, fragments, chunks, cut, ...counts, weighted, steps: [] });
     return weighted;
@@ -313,7 +319,9 @@ function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepare
     inactive: [],
     networks: networksOf(nodes),
     texts,
-    conditionings: [{ weight: 1, composition: { parts: compositionParts, empty: weigh([]) } }],
+    conditionings: [
+      { weight: 1, composition: { parts: compositionParts, empty: compelPrompt([], tokenizer, compelOptions) } },
+    ],
     diagnostics: found,
   };
 }

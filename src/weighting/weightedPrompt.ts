@@ -1,5 +1,11 @@
 /** From tokens to what the methods take. */
-import { type CompelTokenOptions, compelChunks, compelTokenDefaults, compelTokens } from '../clip/compelTokens.ts';
+import {
+  type CompelTokenOptions,
+  type CompelTokens,
+  compelChunks,
+  compelTokenDefaults,
+  compelTokens,
+} from '../clip/compelTokens.ts';
 import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encode.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
@@ -82,9 +88,18 @@ export function compelPrompt(
   tokenizer: Tokenizer,
   options: CompelPromptOptions = compelPromptDefaults,
 ): WeightedPrompt {
-  const { mask, truncate, tokenizer: flavour } = options;
+  return weightedCompel(fragments, compelTokens(fragments, tokenizer, options, options.tokenizer), tokenizer, options);
+}
+
+/** The same of tokens that are there already: those of `fragments` by these options. */
+export function weightedCompel(
+  fragments: readonly Fragment[],
+  { chunks, cut, fragmentRanges }: CompelTokens,
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions,
+): WeightedPrompt {
+  const { mask, truncate } = options;
   const unmasked = mask === 'none' ? 'none' : 'causal';
-  const { chunks, cut, fragmentRanges } = compelTokens(fragments, tokenizer, options, flavour);
   const tokens = [...chunks.flatMap((chunk) => chunk.tokens.filter(({ kind }) => kind === 'text')), ...cut];
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
   const L = clipVitL14.maxPositionEmbeddings;
