@@ -95,7 +95,7 @@ interface MapsProps {
 function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsProps) {
   const show = useFacts((s) => s.show);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
-  const { config, chunk, pass, output } = encoded;
+  const { config, chunk, pass, output, ready } = encoded;
   const { numAttentionHeads: h, numHiddenLayers: N, maxPositionEmbeddings: L } = config;
   const { tokens } = chunk;
   const { attentions } = output;
@@ -105,7 +105,10 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
   const mask = useMemo(() => attentionMask(pass), [pass]);
   // By value, because a change of weights alone must not redraw 144 maps.
   const kinds = tokens.map(({ kind }) => kind).join(' ');
-  const shown = useMemo(() => shownTokens(kinds.split(' '), { bos, pad }), [kinds, bos, pad]);
+  const shown = useMemo(
+    () => shownTokens(kinds.split(' '), { bos, pad }, ready ?? undefined),
+    [kinds, bos, pad, ready],
+  );
   const map = useMemo(() => {
     if (!attentions) return null;
     return mean ? meanMap(attentions, at.layer, h, L) : headMap(attentions, at.layer, at.head, h, L);

@@ -19,6 +19,7 @@ test('BOS and PAD can be left out, EOS and text never', () => {
   const tokens = ['bos', 'text', 'eos', 'pad', 'pad'];
   expect(shownTokens(tokens, { bos: true, pad: true })).toEqual([0, 1, 2, 3, 4]);
   expect(shownTokens(tokens, { bos: false, pad: false })).toEqual([1, 2]);
+  expect(shownTokens(tokens, { bos: true, pad: true }, 3)).toEqual([0, 1, 2]);
 });
 
 test('entropy is 0 for one certain key and log2 n for n equal ones', () => {

@@ -14,12 +14,13 @@ export interface ShownMap {
 /** Lines fainter than this cannot be seen. */
 export const faintest = 0.01;
 
-/** Indices of the tokens on show, of tokens of these kinds. */
+/** Indices of the tokens on show, of tokens of these kinds: of the first `ready` where the others are not computed yet. */
 export function shownTokens(
   kinds: readonly string[],
   { bos, pad }: { readonly bos: boolean; readonly pad: boolean },
+  ready = kinds.length,
 ): number[] {
-  return kinds.flatMap((kind, i) => ((kind === 'bos' && !bos) || (kind === 'pad' && !pad) ? [] : [i]));
+  return kinds.slice(0, ready).flatMap((kind, i) => ((kind === 'bos' && !bos) || (kind === 'pad' && !pad) ? [] : [i]));
 }
 
 /** [L, L] One head of `attentions` [N, h, L, L], without copying. */
