@@ -12,5 +12,6 @@ export default defineConfig({
     baseURL: 'http://localhost:4173',
     launchOptions: { executablePath: findChromium(), args: chromiumArgs },
   },
-  webServer: { command: 'npx vite preview --strictPort', url: 'http://localhost:4173', reuseExistingServer: true },
+  // A server that is there already may serve another build.
+  webServer: { command: 'npx vite preview --strictPort', url: 'http://localhost:4173', reuseExistingServer: false },
 });
