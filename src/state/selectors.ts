@@ -263,7 +263,7 @@ export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
 }
 
 /** Clip skip within what the model has. */
-export function shownClipSkip(facts: Facts): ClipSkip {
+function shownClipSkip(facts: Facts): ClipSkip {
   return Math.min(facts.options.clipSkip, shownConfig(facts).numHiddenLayers + 1);
 }
 

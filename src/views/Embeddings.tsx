@@ -1,4 +1,4 @@
-import { Fragment, useMemo, useRef, useState } from 'react';
+import { Fragment, useMemo } from 'react';
 import type { Stage } from '../state/facts.ts';
 import { tokenLabels, type WeightedEncoding } from '../state/selectors.ts';
 import { scale as scaled } from '../weighting/scale.ts';
@@ -9,7 +9,8 @@ import { type Cell, Heatmap } from './Heatmap.tsx';
 import { heatmapPixels, range } from './heatmap.ts';
 import { exact } from './numbers.ts';
 import { ChoiceHelp } from './Options.tsx';
-import { type Pointed, pointed, tokenAt, tokenOf, useMarks, usePointed } from './pointed.ts';
+import { type Pointed, usePointed } from './pointed.ts';
+import { RowNorms, withoutPad } from './RowNorms.tsx';
 import { useDark, useFacts } from './useFacts.ts';
 import { Waiting } from './Waiting.tsx';
 
@@ -218,63 +219,21 @@ interface NormsProps {
 }
 
 function Norms({ before, after, d, labels, kinds }: NormsProps) {
-  const [expanded, setExpanded] = useState(false);
-  const body = useRef<HTMLTableSectionElement>(null);
-  useMarks(body, 'query');
-  const norms = useMemo(
-    () => ({ before: rowNorms(before, d), after: after && rowNorms(after, d) }),
+  const columns = useMemo(
+    () => [
+      { name: after ? 'Before' : 'Norm', values: rowNorms(before, d) },
+      ...(after ? [{ name: 'After', values: rowNorms(after, d) }] : []),
+    ],
     [before, after, d],
   );
-  const most = Math.max(...norms.before, ...(norms.after ?? []).filter(Number.isFinite));
-  const shown = range(kinds.length).filter((i) => expanded || kinds[i] !== 'pad');
-  const pads = kinds.filter((kind) => kind === 'pad').length;
   return (
-    <div className="norms">
-      <table aria-labelledby="norms-title">
-        <caption id="norms-title">Norm of each row, ‖z‖₂</caption>
-        <thead>
-          <tr>
-            <th scope="col">Token</th>
-            <th scope="col">{after ? 'Before' : 'Norm'}</th>
-            {after && <th scope="col">After</th>}
-          </tr>
-        </thead>
-        <tbody
-          ref={body}
-          onPointerOver={(event) => {
-            const index = tokenOf(event.target);
-            pointed.over(index === null ? null : tokenAt(index));
-          }}
-          onPointerLeave={() => pointed.over(null)}
-        >
-          {shown.map((i) => (
-            <tr key={i} data-token={i}>
-              <th scope="row" title={`${i}`}>
-                {labels[i]}
-              </th>
-              <Bar value={norms.before[i]} most={most} />
-              {norms.after && <Bar value={norms.after[i]} most={most} />}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {pads > 0 && (
-        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
-          {expanded ? 'Without PAD' : `${pads} PAD rows`}
-        </button>
-      )}
-    </div>
-  );
-}
-
-function Bar({ value, most }: { value: number; most: number }) {
-  const share = Number.isFinite(value) && most > 0 ? value / most : 0;
-  return (
-    <td>
-      <span className="bar-cell">
-        <i style={{ width: `${share * 100}%` }} />
-        <span>{value.toFixed(2)}</span>
-      </span>
-    </td>
+    <RowNorms
+      id="norms-title"
+      caption="Norm of each row, ‖z‖₂"
+      columns={columns}
+      labels={labels}
+      {...withoutPad(kinds)}
+      format={(value) => value.toFixed(2)}
+    />
   );
 }

@@ -1,8 +1,8 @@
-import { type ComponentType, useEffect, useState } from 'react';
-import { type ExaminedCheckpoint, requestName } from '../state/facts.ts';
+import { requestName } from '../state/facts.ts';
+import { usePart } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
-type Panel = ComponentType<{ readonly examined: ExaminedCheckpoint }>;
+const load = () => import('./checkpoint/Checkpoint.tsx');
 
 /** What looks a checkpoint over; loaded when that is asked for. */
 export function LazyCheckpoint() {
@@ -11,15 +11,7 @@ export function LazyCheckpoint() {
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const examine = useFacts((s) => s.examine);
   const close = useFacts((s) => s.closeExamination);
-  const [panel, setPanel] = useState<{ readonly Panel: Panel } | 'failed' | null>(null);
-  const isNeeded = examined !== null;
-  useEffect(() => {
-    if (!isNeeded || panel) return;
-    import('./checkpoint/Checkpoint.tsx').then(
-      ({ Checkpoint }) => setPanel({ Panel: Checkpoint }),
-      () => setPanel('failed'),
-    );
-  }, [isNeeded, panel]);
+  const { part, standIn } = usePart(examined !== null, load);
   const isRunning = examined?.task.phase === 'running' || examined?.other?.task.phase === 'running';
   const request = inUse && inUse.kind !== 'synthetic' ? inUse : null;
 
@@ -59,17 +51,10 @@ export function LazyCheckpoint() {
           NaN and infinity, broken position ids, statistics and a hash; and how far a second one has moved from it,
           layer by layer. Nothing leaves this machine, and the model in use stays.
         </p>
-      ) : panel === 'failed' ? (
-        <div className="notice" data-severity="error" role="alert">
-          <span>This part of the page could not be loaded.</span>
-          <button type="button" onClick={() => setPanel(null)}>
-            Try again
-          </button>
-        </div>
-      ) : panel ? (
-        <panel.Panel examined={examined} />
+      ) : part ? (
+        <part.Checkpoint examined={examined} />
       ) : (
-        <p className="muted">Loading</p>
+        standIn
       )}
     </section>
   );

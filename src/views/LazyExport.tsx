@@ -1,7 +1,11 @@
-import { type ComponentType, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import { usePart } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
-type Panels = { readonly Export: ComponentType; readonly Comparison: ComponentType };
+const load = async () => ({
+  ...(await import('./export/Export.tsx')),
+  ...(await import('./export/Comparison.tsx')),
+});
 
 /** What takes the conditioning away, and compares it with one brought back; loaded and encoded when it is asked for. */
 export function LazyExport() {
@@ -9,15 +13,8 @@ export function LazyExport() {
   const openFile = useFacts((s) => s.openFile);
   const section = useRef<HTMLElement>(null);
   const [isOpen, setIsOpen] = useState(false);
-  const [panels, setPanels] = useState<Panels | 'failed' | null>(null);
   const isNeeded = isOpen || compared !== null;
-  useEffect(() => {
-    if (!isNeeded || panels) return;
-    Promise.all([import('./export/Export.tsx'), import('./export/Comparison.tsx')]).then(
-      ([{ Export }, { Comparison }]) => setPanels({ Export, Comparison }),
-      () => setPanels('failed'),
-    );
-  }, [isNeeded, panels]);
+  const { part, standIn } = usePart(isNeeded, load);
   // A file may be dropped anywhere.
   useEffect(() => {
     if (compared) section.current?.scrollIntoView();
@@ -56,20 +53,13 @@ export function LazyExport() {
           Both prompts, weighted and of one length, as a file for diffusers, NumPy or a spreadsheet, with a script that
           checks the numbers against transformers. A file of prompt embeds is opened to be compared with the prompt.
         </p>
-      ) : panels === 'failed' ? (
-        <div className="notice" data-severity="error" role="alert">
-          <span>This part of the page could not be loaded.</span>
-          <button type="button" onClick={() => setPanels(null)}>
-            Try again
-          </button>
-        </div>
-      ) : panels ? (
+      ) : part ? (
         <>
-          {isOpen && <panels.Export />}
-          {compared && <panels.Comparison key={compared.name} />}
+          {isOpen && <part.Export />}
+          {compared && <part.Comparison key={compared.name} />}
         </>
       ) : (
-        <p className="muted">Loading</p>
+        standIn
       )}
     </section>
   );

@@ -1,17 +1,12 @@
-import { type ComponentType, useEffect, useState } from 'react';
+import { useState } from 'react';
+import { usePart } from './lazyPart.tsx';
+
+const load = () => import('./masklab/MaskLab.tsx');
 
 /** The mask lab, loaded when it is opened: it has passes encoded that nothing else needs. */
 export function LazyMaskLab() {
   const [isOpen, setIsOpen] = useState(false);
-  const [lab, setLab] = useState<{ readonly Lab: ComponentType } | 'failed' | null>(null);
-
-  useEffect(() => {
-    if (!isOpen || lab) return;
-    import('./masklab/MaskLab.tsx').then(
-      ({ MaskLab }) => setLab({ Lab: MaskLab }),
-      () => setLab('failed'),
-    );
-  }, [isOpen, lab]);
+  const { part, standIn } = usePart(isOpen, load, <p className="muted unloaded">Loading the mask lab</p>);
 
   return (
     <section aria-labelledby="mask-lab-title">
@@ -25,22 +20,7 @@ export function LazyMaskLab() {
           <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span> Mask lab: compare the masks
         </button>
       </h3>
-      {isOpen && (
-        <div id="mask-lab">
-          {lab === 'failed' ? (
-            <div className="notice" data-severity="error" role="alert">
-              <span>This part of the page could not be loaded.</span>
-              <button type="button" onClick={() => setLab(null)}>
-                Try again
-              </button>
-            </div>
-          ) : lab ? (
-            <lab.Lab />
-          ) : (
-            <p className="muted unloaded">Loading the mask lab</p>
-          )}
-        </div>
-      )}
+      {isOpen && <div id="mask-lab">{part ? <part.MaskLab /> : standIn}</div>}
     </section>
   );
 }

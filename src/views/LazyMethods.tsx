@@ -1,23 +1,17 @@
-import { type ComponentType, useEffect, useState } from 'react';
+import { useState } from 'react';
+import { usePart } from './lazyPart.tsx';
 
 const parts = { bench: 'Compare methods', sweep: 'Weight sweep' } as const;
 type Part = keyof typeof parts;
 export type OpenParts = Readonly<Record<Part, boolean>>;
 
-type Panel = ComponentType<OpenParts>;
+const load = () => import('./methods/Methods.tsx');
 
 /** All weighting methods on the prompt on show, loaded and encoded when someone asks for them. */
 export function LazyMethods() {
   const [open, setOpen] = useState<OpenParts>({ bench: false, sweep: false });
-  const [panel, setPanel] = useState<{ readonly Panel: Panel } | 'failed' | null>(null);
   const isOpen = open.bench || open.sweep;
-  useEffect(() => {
-    if (!isOpen || panel) return;
-    import('./methods/Methods.tsx').then(
-      ({ Methods }) => setPanel({ Panel: Methods }),
-      () => setPanel('failed'),
-    );
-  }, [isOpen, panel]);
+  const { part, standIn } = usePart(isOpen, load);
 
   return (
     <section className="panel" id="methods" aria-labelledby="methods-title" tabIndex={-1}>
@@ -42,17 +36,10 @@ export function LazyMethods() {
           What each program’s way of weighing makes of this prompt, side by side, and what it makes of one weight from
           −1 to 3. Some of them encode the prompt several times over, so that this starts when you open it.
         </p>
-      ) : panel === 'failed' ? (
-        <div className="notice" data-severity="error" role="alert">
-          <span>This part of the page could not be loaded.</span>
-          <button type="button" onClick={() => setPanel(null)}>
-            Try again
-          </button>
-        </div>
-      ) : panel ? (
-        <panel.Panel {...open} />
+      ) : part ? (
+        <part.Methods {...open} />
       ) : (
-        <p className="muted">Loading</p>
+        standIn
       )}
     </section>
   );

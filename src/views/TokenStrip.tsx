@@ -5,7 +5,7 @@ import { tokenLabel } from '../state/selectors.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
 import { type ColourScale, cssColour } from './color.ts';
 import { brief } from './numbers.ts';
-import { pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { pointsAtTokens, useMarks } from './pointed.ts';
 import { useFacts } from './useFacts.ts';
 
 /** Tokens listed as cut off. */
@@ -36,15 +36,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
   }, [shownText, shownIndex]);
   const { chunks, texts } = prepared;
   return (
-    <fieldset
-      className="strip"
-      ref={strip}
-      onPointerOver={(event) => {
-        const index = tokenOf(event.target);
-        pointed.over(index === null ? null : tokenAt(index));
-      }}
-      onPointerLeave={() => pointed.over(null)}
-    >
+    <fieldset className="strip" ref={strip} {...pointsAtTokens}>
       <legend className="visually-hidden">Chunk on show</legend>
       {chunks.map(({ chunk, text, index }, at) => {
         const isShown = text === shown.text && index === shown.index;

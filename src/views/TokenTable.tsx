@@ -8,7 +8,7 @@ import { type ColourScale, cssColour, weightScale } from './color.ts';
 import { Legend } from './Legend.tsx';
 import { brief } from './numbers.ts';
 import { ChoiceHelp } from './Options.tsx';
-import { type Pointed, pointed, tokenAt, tokenOf, useMarks } from './pointed.ts';
+import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from './pointed.ts';
 import { TokenStrip } from './TokenStrip.tsx';
 import { useDark, useFacts } from './useFacts.ts';
 
@@ -23,7 +23,7 @@ export function TokenTable() {
   const scale = useMemo(() => weightScale(dark), [dark]);
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
-  const focused = useRef<Pointed | null>(null);
+  const focusedToken = useFocusedToken();
   useMarks(body);
 
   if (tokenizer.phase !== 'ready' || !shown || !shownRow)
@@ -94,21 +94,7 @@ export function TokenTable() {
             </th>
           </tr>
         </thead>
-        <tbody
-          ref={body}
-          onPointerOver={(event) => {
-            const index = tokenOf(event.target);
-            pointed.over(index === null ? null : tokenAt(index));
-          }}
-          onPointerLeave={() => pointed.over(null)}
-          onFocus={(event) => {
-            const index = tokenOf(event.target);
-            focused.current = index === null ? null : tokenAt(index);
-            pointed.rest(focused.current);
-          }}
-          onBlur={() => pointed.leave(focused.current)}
-          onKeyDown={onKeyDown}
-        >
+        <tbody ref={body} {...pointsAtTokens} {...focusedToken} onKeyDown={onKeyDown}>
           {rows.map((token, i) => {
             const isRun = pads > 1 && i === firstPad;
             return (

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useSyncExternalStore } from 'react';
+import { type RefObject, useEffect, useRef, useSyncExternalStore } from 'react';
 
 /** What the person points at, in token indices from 0; the same everywhere on the page. */
 export interface Pointed {
@@ -54,6 +54,28 @@ export function usePointed(): Pointed {
 export function tokenOf(target: EventTarget | null): number | null {
   const index = target instanceof Element ? target.closest<HTMLElement>('[data-token]')?.dataset.token : undefined;
   return index === undefined ? null : Number(index);
+}
+
+/** For an element around some with `data-token`: the one under the pointer is pointed at. */
+export const pointsAtTokens = {
+  onPointerOver: ({ target }: { readonly target: EventTarget | null }) => {
+    const index = tokenOf(target);
+    pointed.over(index === null ? null : tokenAt(index));
+  },
+  onPointerLeave: () => pointed.over(null),
+};
+
+/** The same for the one that has the focus. */
+export function useFocusedToken() {
+  const focused = useRef<Pointed | null>(null);
+  return {
+    onFocus: ({ target }: { readonly target: EventTarget | null }) => {
+      const index = tokenOf(target);
+      focused.current = index === null ? null : tokenAt(index);
+      pointed.rest(focused.current);
+    },
+    onBlur: () => pointed.leave(focused.current),
+  };
 }
 
 /**

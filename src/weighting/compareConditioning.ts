@@ -23,7 +23,7 @@ export interface ConditioningComparison {
 }
 
 /** Whose it is, by what the file calls it. */
-export function conditioningRole(name: string): Role {
+function conditioningRole(name: string): Role {
   return /(^|\.)negative_/.test(name) ? 'negative' : 'positive';
 }
 

@@ -131,7 +131,8 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     encoder?.destroy();
     encoder = made;
     // What a later edit needs is compiled while nobody waits; a software adapter would keep the cores from them for long.
-    if (!on.software) void made.compile();
+    // Should it fail, the encode that needs it says so.
+    if (!on.software) made.compile().catch(() => {});
     const { config, dtype, finalLayerNorm } = made;
     const gpuBytes = made.gpuBytes + made.activationBytes;
     const { name, random } = source;

@@ -14,6 +14,7 @@ import { Slider } from '../Slider.tsx';
 import { useDark, useFacts } from '../useFacts.ts';
 import { useLast } from '../useLast.ts';
 import './export.css';
+import { RowNorms } from '../RowNorms.tsx';
 import { useEncoded } from './useEncoded.ts';
 
 /** The opened file's conditioning minus that of the prompt. */
@@ -93,6 +94,8 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
 
 /** Rows of a chunk. */
 const L = 77;
+/** Those listed at first. */
+const firstRows = 16;
 
 function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {
   const { difference, d, rows, largest, at, mean, tokens } = comparison;
@@ -153,7 +156,16 @@ function Difference({ comparison, stale }: { comparison: ConditioningComparison;
             <Readout difference={difference} from={shown * L} d={d} labels={labels} />
           </figure>
         </div>
-        <RowNorms distances={comparison.distances.subarray(shown * L, (shown + 1) * L)} labels={labels} />
+        <RowNorms
+          id="comparison-norms"
+          caption="Norm of each row’s difference"
+          columns={[{ name: 'Norm', values: comparison.distances.subarray(shown * L, (shown + 1) * L) }]}
+          labels={labels}
+          few={range(firstRows)}
+          more={`All ${L} rows`}
+          less={`The first ${firstRows} rows`}
+          format={brief}
+        />
       </div>
     </>
   );
@@ -174,44 +186,5 @@ function Readout({ difference, from, d, labels }: ReadoutProps) {
       Row <b className="query">{`${from + query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
       <b className="value">{exact(difference[(from + query) * d + dimension])}</b>
     </p>
-  );
-}
-
-/** The rows that differ most. */
-function RowNorms({ distances, labels }: { distances: Float64Array; labels: readonly string[] }) {
-  const [expanded, setExpanded] = useState(false);
-  const most = Math.max(...distances);
-  const few = 16;
-  const shown = range(distances.length).slice(0, expanded ? distances.length : few);
-  return (
-    <div className="norms">
-      <table aria-labelledby="comparison-norms">
-        <caption id="comparison-norms">Norm of each row’s difference</caption>
-        <thead>
-          <tr>
-            <th scope="col">Token</th>
-            <th scope="col">Norm</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((row) => (
-            <tr key={row}>
-              <th scope="row" title={`${row}`}>
-                {labels[row]}
-              </th>
-              <td>
-                <span className="bar-cell">
-                  <i style={{ width: `${most > 0 ? (distances[row] / most) * 100 : 0}%` }} />
-                  <span>{brief(distances[row])}</span>
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
-        {expanded ? `The first ${few} rows` : `All ${distances.length} rows`}
-      </button>
-    </div>
   );
 }

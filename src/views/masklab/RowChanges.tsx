@@ -2,7 +2,7 @@ import { type KeyboardEvent, useRef, useState } from 'react';
 import type { PromptToken } from '../../clip/tokens.ts';
 import { arrowFocus } from '../arrowFocus.ts';
 import { range } from '../heatmap.ts';
-import { type Pointed, pointed, tokenAt, tokenOf, useMarks } from '../pointed.ts';
+import { pointsAtTokens, useFocusedToken, useMarks } from '../pointed.ts';
 import { largestChange, percent } from './findings.ts';
 import type { LabColumn } from './MaskLab.tsx';
 
@@ -21,7 +21,7 @@ interface RowChangesProps {
 export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: RowChangesProps) {
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
-  const focused = useRef<Pointed | null>(null);
+  const focusedToken = useFocusedToken();
   useMarks(body);
   const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
@@ -58,17 +58,8 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
         </thead>
         <tbody
           ref={body}
-          onPointerOver={(event) => {
-            const index = tokenOf(event.target);
-            pointed.over(index === null ? null : tokenAt(index));
-          }}
-          onPointerLeave={() => pointed.over(null)}
-          onFocus={(event) => {
-            const index = tokenOf(event.target);
-            focused.current = index === null ? null : tokenAt(index);
-            pointed.rest(focused.current);
-          }}
-          onBlur={() => pointed.leave(focused.current)}
+          {...pointsAtTokens}
+          {...focusedToken}
           onKeyDown={(event: KeyboardEvent<HTMLElement>) => arrowFocus(event, 'th button')}
         >
           {single.map((i) => (

@@ -6,7 +6,7 @@ import type { MethodName } from '../../weighting/methods.ts';
 import { weightings } from '../choices.ts';
 import { range } from '../heatmap.ts';
 import { brief } from '../numbers.ts';
-import { pointed, tokenAt, tokenOf, useMarks } from '../pointed.ts';
+import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pointed.ts';
 import { useFacts } from '../useFacts.ts';
 import { useLast } from '../useLast.ts';
 import { Difference } from './Difference.tsx';
@@ -273,15 +273,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
               ))}
             </tr>
           </thead>
-          <tbody
-            ref={body}
-            onPointerOver={(event) => {
-              const token = tokenOf(event.target);
-              pointed.over(token === null ? null : tokenAt(token));
-            }}
-            onPointerLeave={() => pointed.over(null)}
-            onKeyDown={moveAmongCells}
-          >
+          <tbody ref={body} {...pointsAtTokens} onKeyDown={moveAmongCells}>
             {shown.map((token) => (
               <tr key={token} data-token={token}>
                 <th scope="row" title={String(token)}>

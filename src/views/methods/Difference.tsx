@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react';
+import { useMemo } from 'react';
 import { differenceMap, type MethodComparison } from '../../weighting/compareMethods.ts';
 import { weightings } from '../choices.ts';
 import { signedScale } from '../color.ts';
@@ -7,7 +7,8 @@ import { Heatmap } from '../Heatmap.tsx';
 import { heatmapPixels, range } from '../heatmap.ts';
 import { Legend } from '../Legend.tsx';
 import { brief, exact } from '../numbers.ts';
-import { pointed, tokenAt, tokenOf, useMarks, usePointed } from '../pointed.ts';
+import { usePointed } from '../pointed.ts';
+import { RowNorms, withoutPad } from '../RowNorms.tsx';
 import { useDark } from '../useFacts.ts';
 
 interface DifferenceProps {
@@ -61,7 +62,14 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
         )}
         <Readout difference={map.difference} d={d} labels={labels} />
       </figure>
-      <RowNorms distances={map.distances} labels={labels} kinds={kinds} />
+      <RowNorms
+        id="difference-norms"
+        caption="Norm of each row, ‖A − B‖"
+        columns={[{ name: 'Norm', values: map.distances }]}
+        labels={labels}
+        {...withoutPad(kinds)}
+        format={(value) => (Number.isNaN(value) ? 'not finite' : brief(value))}
+      />
     </div>
   );
 }
@@ -80,60 +88,5 @@ function Readout({ difference, d, labels }: ReadoutProps) {
       Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
       <b>{exact(difference[query * d + dimension])}</b>
     </p>
-  );
-}
-
-interface RowNormsProps {
-  readonly distances: Float64Array;
-  readonly labels: readonly string[];
-  readonly kinds: readonly string[];
-}
-
-function RowNorms({ distances, labels, kinds }: RowNormsProps) {
-  const [expanded, setExpanded] = useState(false);
-  const body = useRef<HTMLTableSectionElement>(null);
-  useMarks(body, 'query');
-  const most = Math.max(...distances.filter(Number.isFinite));
-  const shown = range(kinds.length).filter((token) => expanded || kinds[token] !== 'pad');
-  const pads = kinds.length - range(kinds.length).filter((token) => kinds[token] !== 'pad').length;
-  return (
-    <div className="norms">
-      <table aria-labelledby="difference-norms">
-        <caption id="difference-norms">Norm of each row, ‖A − B‖</caption>
-        <thead>
-          <tr>
-            <th scope="col">Token</th>
-            <th scope="col">Norm</th>
-          </tr>
-        </thead>
-        <tbody
-          ref={body}
-          onPointerOver={(event) => {
-            const token = tokenOf(event.target);
-            pointed.over(token === null ? null : tokenAt(token));
-          }}
-          onPointerLeave={() => pointed.over(null)}
-        >
-          {shown.map((token) => (
-            <tr key={token} data-token={token}>
-              <th scope="row" title={String(token)}>
-                {labels[token]}
-              </th>
-              <td>
-                <span className="bar-cell">
-                  <i style={{ width: `${most > 0 && distances[token] >= 0 ? (distances[token] / most) * 100 : 0}%` }} />
-                  <span>{Number.isNaN(distances[token]) ? 'not finite' : brief(distances[token])}</span>
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {pads > 0 && (
-        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
-          {expanded ? 'Without PAD' : `${pads} PAD rows`}
-        </button>
-      )}
-    </div>
   );
 }

@@ -1,0 +1,33 @@
+import { type ReactNode, useEffect, useState } from 'react';
+
+/**
+ * A part of the page that is loaded when it is needed. `load` has to be the same function every time. Until the part is
+ * there `standIn` is what to show in its place: `loading`, or that it failed, with a way to try again.
+ */
+export function usePart<P>(
+  isNeeded: boolean,
+  load: () => Promise<P>,
+  loading: ReactNode = <p className="muted">Loading</p>,
+): { readonly part: P; readonly standIn: null } | { readonly part: null; readonly standIn: ReactNode } {
+  const [state, setState] = useState<{ readonly part: P } | 'failed' | null>(null);
+  useEffect(() => {
+    if (!isNeeded || state) return;
+    load().then(
+      (part) => setState({ part }),
+      () => setState('failed'),
+    );
+  }, [isNeeded, state, load]);
+  if (state === null) return { part: null, standIn: loading };
+  if (state !== 'failed') return { part: state.part, standIn: null };
+  return {
+    part: null,
+    standIn: (
+      <div className="notice" data-severity="error" role="alert">
+        <span>This part of the page could not be loaded.</span>
+        <button type="button" onClick={() => setState(null)}>
+          Try again
+        </button>
+      </div>
+    ),
+  };
+}
