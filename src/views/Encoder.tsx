@@ -13,7 +13,7 @@ export function EncoderStatus() {
   const phase = useFacts((s) => encoderStatus(s).phase);
   return (
     <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
-      {text}
+      <span title={text}>{text}</span>
     </div>
   );
 }
