@@ -3,6 +3,7 @@ import { sd15TextEncoder } from '../checkpoint/modelSources.ts';
 import type { Facts } from '../state/facts.ts';
 import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
+import { FileButton } from './FileButton.tsx';
 import { LazyModels } from './LazyModels.tsx';
 import { bytes } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
@@ -59,20 +60,12 @@ export function Encoder() {
           ))}
         </select>
       </div>
-      <label className="file-button" data-disabled={isMissing || undefined}>
-        <span aria-hidden="true">Open checkpoint…</span>
-        <input
-          type="file"
-          aria-label="Checkpoint file"
-          disabled={isMissing}
-          onChange={(event) => {
-            const [chosen] = event.target.files ?? [];
-            // The same file can be chosen again, say after it was replaced on disk.
-            event.target.value = '';
-            if (chosen) void openFile(chosen);
-          }}
-        />
-      </label>
+      <FileButton
+        text="Open checkpoint…"
+        label="Checkpoint file"
+        disabled={isMissing}
+        onChoose={(file) => void openFile(file)}
+      />
       <button
         type="button"
         aria-expanded={areModelsOpen}

@@ -1,4 +1,5 @@
 import { requestName } from '../state/facts.ts';
+import { FileButton } from './FileButton.tsx';
 import { usePart } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -25,19 +26,12 @@ export function LazyCheckpoint() {
               Examine {requestName(request)}
             </button>
           )}
-          <label className="file-button" data-disabled={isRunning || isMissing || undefined}>
-            <span aria-hidden="true">Examine a file…</span>
-            <input
-              type="file"
-              aria-label="Checkpoint to examine"
-              disabled={isRunning || isMissing}
-              onChange={(event) => {
-                const [file] = event.target.files ?? [];
-                event.target.value = '';
-                if (file) void examine({ kind: 'file', file });
-              }}
-            />
-          </label>
+          <FileButton
+            text="Examine a file…"
+            label="Checkpoint to examine"
+            disabled={isRunning || isMissing}
+            onChoose={(file) => void examine({ kind: 'file', file })}
+          />
           {examined && !isRunning && (
             <button type="button" className="quiet" onClick={close}>
               Close

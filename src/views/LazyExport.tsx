@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { FileButton } from './FileButton.tsx';
 import { usePart } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -33,19 +34,13 @@ export function LazyExport() {
           >
             Save the conditioning
           </button>
-          <label className="file-button" title=".safetensors, .npy or .npz with prompt_embeds in it">
-            <span aria-hidden="true">Compare with a file…</span>
-            <input
-              type="file"
-              aria-label="File to compare with"
-              accept=".safetensors,.npy,.npz"
-              onChange={(event) => {
-                const [chosen] = event.target.files ?? [];
-                event.target.value = '';
-                if (chosen) void openFile(chosen);
-              }}
-            />
-          </label>
+          <FileButton
+            text="Compare with a file…"
+            label="File to compare with"
+            accept=".safetensors,.npy,.npz"
+            title=".safetensors, .npy or .npz with prompt_embeds in it"
+            onChoose={(file) => void openFile(file)}
+          />
         </div>
       </header>
       {!isNeeded ? (

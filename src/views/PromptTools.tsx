@@ -1,4 +1,5 @@
 import { lazy, Suspense, useState } from 'react';
+import { FileButton } from './FileButton.tsx';
 import { History } from './History.tsx';
 import { KeysHelp } from './KeysHelp.tsx';
 import { Share } from './Share.tsx';
@@ -29,33 +30,23 @@ export function PromptTools() {
     <div className="tools">
       <div className="toolbar">
         {toggle('history')}
-        <label className="file-button small" title="A picture that A1111 made, or a prompt saved here">
-          <span aria-hidden="true">Open…</span>
-          <input
-            type="file"
-            aria-label="Picture or saved prompt"
-            accept=".png,.json"
-            onChange={(event) => {
-              const [chosen] = event.target.files ?? [];
-              event.target.value = '';
-              if (chosen) void openFile(chosen);
-            }}
-          />
-        </label>
-        <label className="file-button small" title="A textual inversion: .safetensors, .pt, .bin, or A1111's .png">
-          <span aria-hidden="true">Embedding…</span>
-          <input
-            type="file"
-            aria-label="Textual inversion"
-            accept=".safetensors,.pt,.bin,.png"
-            multiple
-            onChange={(event) => {
-              const chosen = [...(event.target.files ?? [])];
-              event.target.value = '';
-              for (const file of chosen) void openFile(file);
-            }}
-          />
-        </label>
+        <FileButton
+          isSmall
+          text="Open…"
+          label="Picture or saved prompt"
+          accept=".png,.json"
+          title="A picture that A1111 made, or a prompt saved here"
+          onChoose={(file) => void openFile(file)}
+        />
+        <FileButton
+          isSmall
+          multiple
+          text="Embedding…"
+          label="Textual inversion"
+          accept=".safetensors,.pt,.bin,.png"
+          title="A textual inversion: .safetensors, .pt, .bin, or A1111's .png"
+          onChoose={(file) => void openFile(file)}
+        />
         {toggle('convert')}
         {toggle('keys')}
         <Share />

@@ -3,6 +3,7 @@ import { type Finding, findings, type Severity } from '../../checkpoint/findings
 import { elementCount, shapeText } from '../../checkpoint/tensorFile.ts';
 import { layouts } from '../../checkpoint/tensorNames.ts';
 import { type ExaminedCheckpoint, requestName, type Task } from '../../state/facts.ts';
+import { FileButton } from '../FileButton.tsx';
 import { brief, bytes } from '../numbers.ts';
 import { useFacts } from '../useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
@@ -185,19 +186,12 @@ function CompareWith({ isRunning }: { readonly isRunning: boolean }) {
   const compare = useFacts((s) => s.compareEncoders);
   return (
     <div className="toolbar">
-      <label className="file-button" data-disabled={isRunning || undefined}>
-        <span aria-hidden="true">Compare with…</span>
-        <input
-          type="file"
-          aria-label="Checkpoint to compare with"
-          disabled={isRunning}
-          onChange={(event) => {
-            const [file] = event.target.files ?? [];
-            event.target.value = '';
-            if (file) void compare({ kind: 'file', file });
-          }}
-        />
-      </label>
+      <FileButton
+        text="Compare with…"
+        label="Checkpoint to compare with"
+        disabled={isRunning}
+        onChoose={(file) => void compare({ kind: 'file', file })}
+      />
       <span className="help">How far a second file’s encoder has moved from this one, layer by layer.</span>
     </div>
   );

@@ -1,0 +1,39 @@
+interface FileButtonProps {
+  readonly text: string;
+  /** What is chosen, for screen readers. */
+  readonly label: string;
+  /** Endings, as an input's `accept`; any file without it. */
+  readonly accept?: string;
+  readonly title?: string;
+  readonly isSmall?: boolean;
+  readonly disabled?: boolean;
+  readonly multiple?: boolean;
+  /** Once for each file. */
+  onChoose(file: File): void;
+}
+
+/** Looks like a button, and asks for a file. */
+export function FileButton({ text, label, accept, title, isSmall, disabled, multiple, onChoose }: FileButtonProps) {
+  return (
+    <label
+      className={isSmall ? 'file-button small' : 'file-button'}
+      title={title}
+      data-disabled={disabled || undefined}
+    >
+      <span aria-hidden="true">{text}</span>
+      <input
+        type="file"
+        aria-label={label}
+        accept={accept}
+        disabled={disabled}
+        multiple={multiple}
+        onChange={(event) => {
+          const chosen = [...(event.target.files ?? [])];
+          // The same file can be chosen again, say after it was replaced on disk.
+          event.target.value = '';
+          for (const file of chosen) onChoose(file);
+        }}
+      />
+    </label>
+  );
+}
