@@ -159,7 +159,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       data: [weight, up, down, scales, N * K],
       grid: [Math.ceil((N * K) / 4 / 64), 1, 1],
     });
-    let expected = wide(toFloat32(weight, dtype));
+    let expected: Float64Array = wide(toFloat32(weight, dtype));
     for (const update of updates) expected = add(expected, loraDelta(update as LoraUpdate, update.multiplier));
     expectClose('merged', out.get('merged')!, expected, 2e-7, 2e-7);
   });

@@ -8,6 +8,7 @@ import type {
   AdapterInfo,
   EncodeStats,
   LoadProgress,
+  LoraInfo,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -67,6 +68,15 @@ export interface Download {
   readonly fault?: string;
 }
 
+/** A LoRA that was opened, which every model has read anew. */
+export interface OpenedLora {
+  readonly file: File;
+  /** Null while it is read for the model in use, and where it cannot be used with it. */
+  readonly info: LoraInfo | null;
+  /** Why it cannot, in one sentence. */
+  readonly problem: string | null;
+}
+
 export interface EncodedPass {
   /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
@@ -101,7 +111,9 @@ export interface Facts extends Kept {
   readonly downloads: ReadonlyMap<string, Download>;
   /** Why the GPU went away, until a model is loaded again. */
   readonly lost: string | null;
-  /** Outputs of `model` by pass key, the oldest first. */
+  /** By the name that prompts call them by: their files', without the ending. */
+  readonly loras: ReadonlyMap<string, OpenedLora>;
+  /** Outputs of `model` by the LoRAs that were merged and the pass's key (selectors' outputKey), the oldest first. */
   readonly encoded: ReadonlyMap<string, EncodedPass>;
   /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
   readonly needed: ReadonlyMap<string, readonly EncoderPass[]>;

@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
@@ -16,14 +16,15 @@ import {
   type Work,
 } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
+import { type LoraActions, loraActions } from './loras.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { missingPasses, neededKeys } from './selectors.ts';
+import { missingPasses, neededKeys, outputKey } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
-export interface Actions extends ModelActions {
+export interface Actions extends ModelActions, LoraActions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
@@ -38,7 +39,7 @@ export interface Actions extends ModelActions {
   keepReplaced(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
-  /** A picture's prompt, a saved prompt, conditionings or a checkpoint; what is wrong with it ends as a notice. */
+  /** A picture's prompt, a saved prompt, conditionings, a LoRA or a checkpoint; what is wrong with it ends as a notice. */
   openFile(file: File): Promise<void>;
   closeCompared(): void;
   /** Puts the prompts into the history. */
@@ -149,6 +150,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     stored: null,
     downloads: new Map(),
     lost: null,
+    loras: new Map(),
     encoded: new Map(),
     needed: new Map(),
     encodeFailure: null,
@@ -207,6 +209,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       try {
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
+        if (opened.kind === 'lora') return get().addLora(file);
         if (opened.kind === 'conditioning') set({ compared: opened.file });
         else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
         else useShared(opened.shared, `Opened from ${file.name}.`);
@@ -260,8 +263,12 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       }
     },
     ...modelActions({ client, persist: persist ?? (async () => {}), get, set, notify }),
+    addLora: (file) => loras.addLora(file),
+    removeLora: (name) => loras.removeLora(name),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));
+
+  const loras = loraActions({ client, get: store.getState, set: store.setState, notify });
 
   /** The history with the prompts in it, if someone worked on them. */
   function noting(): Partial<Pick<Facts, 'past'>> {
@@ -295,14 +302,14 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     if (keys === asked) return;
     asked = keys;
     if (!missing) return;
-    const { passes, want } = missing;
+    const { passes, want, loras } = missing;
     isEncoding = true;
     try {
-      const { outputs, stats } = await client.encode(passes, want);
+      const { outputs, stats } = await client.encode(passes, want, loras);
       isEncoding = false;
       const now = store.getState();
       if (now.model !== model) return;
-      const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats }] as const);
+      const added = outputs.map((output, i) => [outputKey(loras, passes[i]), { output, stats }] as const);
       store.setState({ encoded: kept([...now.encoded, ...added], neededKeys(now)), encodeFailure: null });
     } catch (error) {
       isEncoding = false;
@@ -314,6 +321,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   }
 
   store.subscribe((state, before) => {
+    if (state.model !== before.model) loras.readLoras();
     if (state.model !== before.model || state.lost !== before.lost) asked = '';
     if (client) void encodeMissing(client);
     if (

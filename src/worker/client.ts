@@ -7,6 +7,8 @@ import type {
   EncodeStats,
   FromWorker,
   LoadProgress,
+  LoraInfo,
+  LoraUse,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -39,8 +41,14 @@ export interface EncoderClient {
   /** Replaces the model when, and only when, the new one is whole. A load in progress is cancelled first. */
   load(model: ModelRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
   cancelLoad(): void;
-  /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
-  encode(passes: readonly EncoderPass[], want: EncoderWant): Promise<Encoded>;
+  /**
+   * With these LoRAs merged into the weights, and no others. Latest wins: one encode runs, one waits, and a third takes the
+   * waiting one's place (which ends in SupersededError).
+   */
+  encode(passes: readonly EncoderPass[], want: EncoderWant, loras?: readonly LoraUse[]): Promise<Encoded>;
+  /** Reads a LoRA for the model in use: another model has it read anew. AbortError where one took its place meanwhile. */
+  addLora(file: File): Promise<LoraInfo>;
+  removeLora(lora: number): void;
   models(): Promise<StoredModels>;
   /**
    * Runs beside loads, encodes and other downloads. Aborting pauses (AbortError): what has arrived is kept, and the same
@@ -112,11 +120,11 @@ export function createEncoderClient(
     cancelLoad() {
       if (load) post({ type: 'cancel', id: load.id });
     },
-    encode(passes, want) {
+    encode(passes, want, loras = []) {
       return new Promise<Encoded>((resolve, reject) => {
         const start = () => {
           running = true;
-          ask({ type: 'encode', id: nextId++, passes, want }, 'encoded')
+          ask({ type: 'encode', id: nextId++, passes, want, loras }, 'encoded')
             .then(resolve, reject)
             .finally(() => {
               running = false;
@@ -130,6 +138,10 @@ export function createEncoderClient(
         waiting = { start, supersede: () => reject(new SupersededError('A newer prompt took its place.')) };
       });
     },
+    async addLora(file) {
+      return (await ask({ type: 'addLora', id: nextId++, file }, 'loraAdded')).info;
+    },
+    removeLora: (lora) => post({ type: 'removeLora', id: nextId++, lora }),
     async models() {
       return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
     },

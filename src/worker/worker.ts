@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { download } from '../checkpoint/download.ts';
 import { DownloadError } from '../checkpoint/httpSource.ts';
+import { type Lora, loraEffects, openLora } from '../checkpoint/loraFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { blobSource } from '../checkpoint/sources.ts';
@@ -12,7 +13,7 @@ import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { fastestMatmul, type MatmulKernel } from '../gpu/matmul.ts';
-import type { FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import type { FromWorker, LoraUse, ModelRequest, StoredModels, ToWorker } from './messages.ts';
 
 /** A device with what was measured on it, by the encoder's width. */
 interface Gpu extends GpuDevice {
@@ -21,6 +22,10 @@ interface Gpu extends GpuDevice {
 
 let gpu: Gpu | undefined;
 let encoder: GpuEncoder | undefined;
+/** Where its weights came from. */
+let weights: WeightSource | undefined;
+/** Read for it. */
+const loras = new Map<number, Lora>();
 const downloads = new Map<number, AbortController>();
 let loading: { readonly id: number; readonly abort: AbortController } | undefined;
 
@@ -121,12 +126,33 @@ async function load(id: number, model: ModelRequest): Promise<void> {
     }
     encoder?.destroy();
     encoder = made;
+    weights = opened;
+    loras.clear();
     const { config, dtype, gpuBytes, finalLayerNorm } = made;
     const { name, random } = source;
     post({ type: 'loaded', id, model: { name, random, sha256: hash, config, dtype, gpuBytes, finalLayerNorm } });
   } finally {
     if (loading?.id === id) loading = undefined;
   }
+}
+
+async function addLora(id: number, file: File): Promise<void> {
+  const [on, from] = [encoder, weights];
+  if (!on || !from) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
+  const lora = await openLora(blobSource(file), { config: on.config });
+  const effects = await loraEffects(lora, from, { multiplier: 1 });
+  if (encoder !== on) throw new DOMException('Another model took its place.', 'AbortError');
+  loras.set(id, lora);
+  const ranks = [...new Set(lora.updates.map(({ rank }) => rank))].sort((a, b) => a - b);
+  post({ type: 'loraAdded', id, info: { lora: id, ranks, effects, leftOut: lora.leftOut } });
+}
+
+function heldLoras(uses: readonly LoraUse[]) {
+  return uses.map(({ lora, multiplier }) => {
+    const held = loras.get(lora);
+    if (!held) throw new Error('A LoRA that is to be merged was removed.');
+    return { updates: held.updates, multiplier };
+  });
 }
 
 async function answer(message: ToWorker): Promise<void> {
@@ -142,6 +168,7 @@ async function answer(message: ToWorker): Promise<void> {
       return;
     case 'encode': {
       if (!encoder) throw new Error('No encoder is loaded.');
+      await encoder.setLoras(heldLoras(message.loras));
       const { outputs, rows, milliseconds, dispatches } = await encoder.encode(message.passes, message.want);
       const rowsTotal = message.passes.length * encoder.config.maxPositionEmbeddings;
       const transfer = outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
@@ -159,6 +186,11 @@ async function answer(message: ToWorker): Promise<void> {
         transfer,
       );
     }
+    case 'addLora':
+      return addLora(message.id, message.file);
+    case 'removeLora':
+      loras.delete(message.lora);
+      return;
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });
     case 'download':
