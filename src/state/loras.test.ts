@@ -13,10 +13,10 @@ const effect = (layer: number, projection: LoraEffect['projection'], delta: numb
 test('the effect on a layer is that of its changed weights together', () => {
   const effects = [effect(0, 'qProj', 3, 6), effect(0, 'fc1', 4, 8), effect(2, 'fc2', 1, 4)];
   expect(layerEffects(effects, 4)).toEqual([
-    { relative: 0.5, weights: effects.slice(0, 2) },
-    { relative: 0, weights: [] },
-    { relative: 0.25, weights: effects.slice(2) },
-    { relative: 0, weights: [] },
+    { layer: 0, relative: 0.5, weights: effects.slice(0, 2) },
+    { layer: 1, relative: 0, weights: [] },
+    { layer: 2, relative: 0.25, weights: effects.slice(2) },
+    { layer: 3, relative: 0, weights: [] },
   ]);
 });
 

@@ -69,6 +69,8 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
 
 /** How far a LoRA moves one layer. */
 export interface LayerEffect {
+  /** From 0. */
+  readonly layer: number;
   /** ‖ΔW‖/‖W‖ over the weights that it changes there; 0 where there are none. */
   readonly relative: number;
   readonly weights: readonly LoraEffect[];
@@ -77,10 +79,10 @@ export interface LayerEffect {
 /** Of each layer. */
 export function layerEffects(effects: readonly LoraEffect[], layers: number): LayerEffect[] {
   const norm = (values: readonly number[]) => Math.hypot(...values);
-  return Array.from({ length: layers }, (_, index) => {
-    const weights = effects.filter(({ layer }) => layer === index);
+  return Array.from({ length: layers }, (_, layer) => {
+    const weights = effects.filter((effect) => effect.layer === layer);
     const delta = norm(weights.map(({ delta }) => delta));
-    return { weights, relative: delta === 0 ? 0 : delta / norm(weights.map(({ weight }) => weight)) };
+    return { layer, weights, relative: delta === 0 ? 0 : delta / norm(weights.map(({ weight }) => weight)) };
   });
 }
 

@@ -66,6 +66,20 @@ export function usedLoras(facts: Facts): readonly LoraUse[] {
   return positive ? usesOf(positive.loras, facts.loras) : [];
 }
 
+const usageOf = memoised(
+  (uses: readonly LoraUse[], loras: Facts['loras']): ReadonlyMap<string, readonly number[]> =>
+    new Map(
+      [...loras].flatMap(([name, { info }]) => {
+        const multipliers = uses.filter(({ lora }) => lora === info?.lora).map(({ multiplier }) => multiplier);
+        return multipliers.length > 0 ? [[name, multipliers] as const] : [];
+      }),
+    ),
+);
+
+/** The multipliers with which each LoRA is merged, by its name; without those that are not. */
+export const loraUsage = (facts: Facts): ReadonlyMap<string, readonly number[]> =>
+  usageOf(usedLoras(facts), facts.loras);
+
 const lorasKey = (uses: readonly LoraUse[]) =>
   uses.length > 0 ? `<${uses.map(({ lora, multiplier }) => `${lora}:${multiplier}`).join(' ')}>` : '';
 

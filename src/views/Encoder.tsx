@@ -4,6 +4,7 @@ import type { Facts } from '../state/facts.ts';
 import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { LazyModels } from './LazyModels.tsx';
+import { Loras } from './Loras.tsx';
 import { bytes } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
 
@@ -109,6 +110,7 @@ export function Encoder() {
       </div>
       {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
       <Downloads onManage={() => setModelsOpen(true)} />
+      <Loras />
       {areModelsOpen && !isMissing && <LazyModels />}
     </section>
   );
@@ -155,7 +157,7 @@ export function DropTarget() {
   return isOver ? (
     <div className="drop-target">
       <p>Drop to open</p>
-      <p className="small">a checkpoint, a picture made with A1111, a saved prompt, or prompt embeds</p>
+      <p className="small">a checkpoint, a LoRA, a picture made with A1111, a saved prompt, or prompt embeds</p>
     </div>
   ) : null;
 }

@@ -1,4 +1,8 @@
 import type { NetworkNode } from '../prompt/ast.ts';
+import type { Side } from '../state/facts.ts';
+import { networkState } from '../state/loras.ts';
+import { loraUsage } from '../state/selectors.ts';
+import { useFacts } from './useFacts.ts';
 
 const kinds: Readonly<Record<string, string>> = {
   lora: 'LoRA',
@@ -8,12 +12,16 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** What a prompt names besides its text. */
-export function Networks({ networks }: { networks: readonly NetworkNode[] }) {
+export function Networks({ side, networks }: { readonly side: Side; readonly networks: readonly NetworkNode[] }) {
+  const loras = useFacts((s) => s.loras);
+  const usage = useFacts(loraUsage);
   return (
-    <ul className="networks" aria-label="Named in the prompt">
-      {networks.map(({ kind, name, args, start }) => (
-        <li key={start} title="Not encoded, and not loaded here: the numbers are those of the model without it.">
-          {kinds[kind] ?? kind} <b>{name}</b> {args.filter((arg) => arg !== name).join(', ')}
+    <ul className="networks" aria-label={`Named in the ${side === 'positive' ? 'prompt' : 'negative prompt'}`}>
+      {networks.map((node) => (
+        <li key={node.start}>
+          {kinds[node.kind] ?? node.kind} <b>{node.name}</b> {node.args.filter((arg) => arg !== node.name).join(', ')}
+          {' · '}
+          {networkState(node, side, loras, usage.has(node.name))}
         </li>
       ))}
     </ul>
