@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { writeSafetensors } from '../src/checkpoint/safetensors.ts';
+import { openSafetensors, writeSafetensors } from '../src/checkpoint/safetensors.ts';
+import { memorySource } from '../src/checkpoint/sources.ts';
 import { clipTiny } from '../src/clip/config.ts';
 import { negativePrompt, openTiny, prompt, status } from './page.ts';
 
@@ -106,6 +108,51 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   await expect(named(page)).toHaveText('LoRA style 1 · not loaded: open its file');
   await ready(page);
   expect(await shownNumber(page)).toBe(before);
+});
+
+/** The conditioning of both prompts, as a file with every bit of it. */
+async function exported(page: Page): Promise<Buffer> {
+  const panel = page.getByRole('region', { name: 'Export' });
+  const open = panel.getByRole('button', { name: 'Save the conditioning' });
+  if ((await open.getAttribute('aria-expanded')) !== 'true') await open.click();
+  await expect(panel.getByRole('status', { name: 'Export' })).toHaveText('Ready');
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download conditioning.safetensors' }).click();
+  return readFileSync(await (await download).path());
+}
+
+test('what is encoded after a LoRA was merged is to the bit what it is without', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a blue boat');
+  await negativePrompt(page).fill('fog');
+  await ready(page);
+  const never = await exported(page);
+
+  await prompt(page).fill('a red car <lora:style:1>');
+  await negativePrompt(page).fill('');
+  await page.reload();
+  await ready(page);
+  await negativePrompt(page).fill('fog');
+  await page
+    .getByLabel('Checkpoint file')
+    .setInputFiles({ name: 'style.safetensors', mimeType: 'application/octet-stream', buffer: kohyaLora() });
+  await expect(list(page)).toContainText('Merged × 1');
+  await ready(page);
+  const embeds = async (bytes: Buffer) => {
+    const { tensors } = await openSafetensors(memorySource(new Uint8Array(bytes)));
+    return Promise.all(['prompt_embeds', 'negative_prompt_embeds'].map((name) => tensors.get(name)!.read()));
+  };
+  const [, negative] = await embeds(await exported(page));
+  const [originalPrompt, originalNegative] = await embeds(never);
+  // A1111 encodes the negative prompt with the prompt's LoRAs, too.
+  expect(negative).not.toEqual(originalNegative);
+
+  // No longer what the page has kept of it: the reload forgot that.
+  await prompt(page).fill('a blue boat');
+  await ready(page);
+  const [afterPrompt, afterNegative] = await embeds(await exported(page));
+  expect(afterPrompt).toEqual(originalPrompt);
+  expect(afterNegative).toEqual(originalNegative);
 });
 
 test('a LoRA that cannot be used is called by its fault; one named in the negative prompt is not merged', async ({
