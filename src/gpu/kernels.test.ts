@@ -5,7 +5,7 @@ import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../cli
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { epilogues, kernels } from './kernels.ts';
-import { stackUpdates } from './loraMerge.ts';
+import { mergeGrid, stackUpdates } from './loraMerge.ts';
 import { matmulDispatch, matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';
@@ -152,12 +152,12 @@ describe.each(testAdapters)('on %s', (adapter) => {
       alpha: 0.5 + i,
       multiplier: [0.8, -1.5, 1][i],
     }));
-    const { up, down, scales } = stackUpdates(updates);
+    const { up, down } = stackUpdates(updates);
     const out = await runKernel(await testDevice(adapter), 'lora_merge', {
       constants: { K },
       dtype,
-      data: [weight, up, down, scales, N * K],
-      grid: [Math.ceil((N * K) / 4 / 64), 1, 1],
+      data: [weight, up, down, N * K],
+      grid: mergeGrid(N, K),
     });
     let expected: Float64Array = wide(toFloat32(weight, dtype));
     for (const update of updates) expected = add(expected, loraDelta(update as LoraUpdate, update.multiplier));
@@ -168,8 +168,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const weight = numbers(64 * 64, 13);
     const out = await runKernel(await testDevice(adapter), 'lora_merge', {
       constants: { K: 64 },
-      data: [weight, new Float32Array(64), new Float32Array(64), new Float32Array(1), 64 * 64],
-      grid: [16, 1, 1],
+      data: [weight, new Float32Array(64), new Float32Array(64), 64 * 64],
+      grid: mergeGrid(64, 64),
     });
     expect(out.get('merged')).toEqual(weight);
   });

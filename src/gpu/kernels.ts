@@ -73,7 +73,6 @@ export const kernels = {
       ['weight', 'read'],
       ['up', 'read'],
       ['down', 'read'],
-      ['scales', 'read'],
       ['merged', 'write'],
     ],
     weights: true,

@@ -2,8 +2,6 @@ import type { LoraUpdate, Projection } from '../checkpoint/loraFile.ts';
 import { type WeightDtype, weightBytes } from '../clip/weights.ts';
 import { dispatch, type Pipelines } from './kernels.ts';
 
-const workgroup = 64;
-
 const storage = 0x80; // GPUBufferUsage, which Node has no global for: STORAGE, COPY_DST
 const copyTarget = 0x08;
 
@@ -19,32 +17,42 @@ export interface Weight {
   readonly dtype: WeightDtype;
 }
 
-/** The updates of one weight side by side: merged = weight + up · diag(scales) · down. */
-export interface StackedUpdates {
-  /** [N, R] */
+type ScaledUpdate = Pick<LoraUpdate, 'rank' | 'up' | 'down' | 'alpha'> & { readonly multiplier: number };
+
+/** Rows of a weight that a thread has. */
+const rowsOfThread = 8;
+
+/**
+ * Updates of one and the same weight [N, K] one below the other, as lora_merge reads them: weight + upᵀ · down is the merged
+ * one. At least one.
+ */
+export function stackUpdates(updates: readonly ScaledUpdate[]): {
+  /** [R, M], scaled; M is N rounded up to 8. */
   readonly up: Float32Array<ArrayBuffer>;
   /** [R, K] */
   readonly down: Float32Array<ArrayBuffer>;
-  /** [R] multiplier · alpha / rank */
-  readonly scales: Float32Array<ArrayBuffer>;
-}
-
-type ScaledUpdate = Pick<LoraUpdate, 'rank' | 'up' | 'down' | 'alpha'> & { readonly multiplier: number };
-
-/** Of updates of one and the same weight; at least one. */
-export function stackUpdates(updates: readonly ScaledUpdate[]): StackedUpdates {
+} {
   const R = updates.reduce((sum, { rank }) => sum + rank, 0);
   const [N, K] = [updates[0].up.length / updates[0].rank, updates[0].down.length / updates[0].rank];
-  const stacked = { up: new Float32Array(N * R), down: new Float32Array(R * K), scales: new Float32Array(R) };
+  const M = Math.ceil(N / rowsOfThread) * rowsOfThread;
+  const stacked = { up: new Float32Array(R * M), down: new Float32Array(R * K) };
   let from = 0;
   for (const { rank, up, down, alpha, multiplier } of updates) {
-    for (let row = 0; row < N; row++) stacked.up.set(up.subarray(row * rank, (row + 1) * rank), row * R + from);
+    const scale = (multiplier * alpha) / rank;
+    for (let r = 0; r < rank; r++)
+      for (let row = 0; row < N; row++) stacked.up[(from + r) * M + row] = scale * up[row * rank + r];
     stacked.down.set(down, from * K);
-    stacked.scales.fill((multiplier * alpha) / rank, from, from + rank);
     from += rank;
   }
   return stacked;
 }
+
+/** Workgroups for a weight [N, K]. */
+export const mergeGrid = (N: number, K: number): [number, number, number] => [
+  Math.ceil(K / 4 / 16),
+  Math.ceil(N / rowsOfThread / 4),
+  1,
+];
 
 const qkv = 'self_attn.qkv_proj.weight';
 /** The matrix in which each projection's weight is kept, and the rows of it: Q, K and V are a third of one each. */
@@ -111,14 +119,14 @@ export async function mergeLoras(
         const bytes = size * weightBytes[dtype];
         return { buffer, offset: part * bytes, size: bytes };
       };
-      const { up, down, scales } = stackUpdates(changed.get(part) ?? [none]);
-      const resources = [partOf(weight), upload(up), upload(down), upload(scales), partOf({ buffer, dtype: 'F32' })];
+      const { up, down } = stackUpdates(changed.get(part) ?? [none]);
+      const resources = [partOf(weight), upload(up), upload(down), partOf({ buffer, dtype: 'F32' })];
       const bindGroup = device.createBindGroup({
         label: name,
         layout: pipeline.getBindGroupLayout(0),
         entries: resources.map((resource, binding) => ({ binding, resource })),
       });
-      dispatch(pass, { pipeline, bindGroup, grid: [Math.ceil(size / 4 / workgroup), 1, 1] });
+      dispatch(pass, { pipeline, bindGroup, grid: mergeGrid(size / K, K) });
     }
   }
   pass.end();

@@ -61,7 +61,7 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
 const rankText = (ranks: readonly number[]) =>
   ranks.length === 0 ? '' : ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;
 
-const percent = (relative: number) => `${brief(relative * 100)} %`;
+const percent = (relative: number) => `${Number((relative * 100).toPrecision(3))} %`;
 
 const columns: Readonly<Record<Projection, string>> = {
   qProj: 'Q',
@@ -89,32 +89,35 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
       <p className="muted small">
         ‖ΔW‖ / ‖W‖ of each layer’s changed weights at × 1; the largest is {percent(largest)}, of layer {at + 1}.
       </p>
-      <table className="visually-hidden">
-        <caption>Change of each layer by {name}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Layer</th>
-            <th scope="col">All</th>
-            {Object.values(columns).map((column) => (
-              <th key={column} scope="col">
-                {column}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {effects.map(({ layer, relative, weights }) => (
-            <tr key={layer}>
-              <th scope="row">{layer + 1}</th>
-              <td>{percent(relative)}</td>
-              {Object.keys(columns).map((projection) => {
-                const weight = weights.find((weight) => weight.projection === projection);
-                return <td key={projection}>{weight ? percent(weight.relative) : 'unchanged'}</td>;
-              })}
+      {/* Around it, as a table is never narrower than what is in it. */}
+      <div className="visually-hidden">
+        <table>
+          <caption>Change of each layer by {name}</caption>
+          <thead>
+            <tr>
+              <th scope="col">Layer</th>
+              <th scope="col">All</th>
+              {Object.values(columns).map((column) => (
+                <th key={column} scope="col">
+                  {column}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {effects.map(({ layer, relative, weights }) => (
+              <tr key={layer}>
+                <th scope="row">{layer + 1}</th>
+                <td>{percent(relative)}</td>
+                {Object.keys(columns).map((projection) => {
+                  const weight = weights.find((weight) => weight.projection === projection);
+                  return <td key={projection}>{weight ? percent(weight.relative) : 'unchanged'}</td>;
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </div>
   );
 }
