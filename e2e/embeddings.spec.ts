@@ -51,7 +51,7 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await expect(list(page)).toContainText('2 vectors');
   await expect(list(page).locator('code')).toHaveText('moody');
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
-  await expect(named(page)).toContainText('Textual inversion moody loaded');
+  await expect(named(page)).toContainText('Textual inversion moody · loaded');
   await expect(status(page)).toContainText('Ready');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
 
@@ -61,8 +61,8 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await prompt(page).fill('a embedding:moody cat, embedding:absent');
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat']);
   await expect(named(page).getByRole('listitem')).toHaveText([
-    /Textual inversion moody loaded/,
-    /Textual inversion absent not loaded/,
+    /Textual inversion moody · loaded/,
+    /Textual inversion absent · not loaded/,
   ]);
 
   await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');

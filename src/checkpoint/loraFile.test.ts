@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { fromFloat32, toFloat32 } from './dtypes.ts';
 import {
+  hasLoraNames,
   LoraError,
   type LoraUpdate,
   loraDelta,
@@ -79,6 +80,24 @@ test.each<[string, TorchSpec[]]>([
       { layer: 1, projection: 'fc1', rank: r, alpha: r, down: values(r * d), up: values(m * r, 3) },
     ]);
   }
+});
+
+const encoderWeight = 'text_model.encoder.layers.0.mlp.fc1.weight';
+test.each([
+  'lora_unet_down_blocks_0_proj_in.alpha',
+  'lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight',
+  'base_model.model.unet.x.lora_A.weight',
+  'unet.x.processor.to_q_lora.down.weight',
+  'text_encoder.text_model.encoder.layers.0.mlp.fc1.lora.down.weight',
+  'unet.x.to_q.lora_linear_layer.up.weight',
+  'unet.x.dora_scale',
+  'unet.x.lora_magnitude_vector',
+  'lycoris_blocks_0.hada_w1_a',
+  'diffusion_model.x.lokr_w1',
+])('%s is of a LoRA', (name) => {
+  const file = (...names: string[]) => ({ tensors: new Map(names.map((name) => [name, {} as never])) });
+  expect(hasLoraNames(file('note', name))).toBe(true);
+  expect(hasLoraNames(file(encoderWeight, 'model.diffusion_model.input_blocks.0.0.weight', 'emb_params'))).toBe(false);
 });
 
 test('the oldest spelling of Diffusers', async () => {

@@ -272,8 +272,18 @@ export async function readLora(
 }
 
 /** readLora of a safetensors or PyTorch file. Throws SafetensorsError and TorchFileError, too. */
-export async function openLora(source: ByteSource, signal?: AbortSignal): Promise<Lora> {
-  return readLora(await openTensorFile(source, signal), { signal });
+export async function openLora(
+  source: ByteSource,
+  options: { readonly config?: ClipTextConfig; readonly signal?: AbortSignal } = {},
+): Promise<Lora> {
+  return readLora(await openTensorFile(source, options.signal), options);
+}
+
+const loraNames = /^(lora|lycoris)_|[._]lora[._](A|B|down|up|mid|linear_layer|magnitude)|[._](hada|lokr)_|dora_scale/;
+
+/** Whether tensors are named as those of a LoRA are, of whatever kind and for whatever part of a model. */
+export function hasLoraNames({ tensors }: Pick<TensorFile, 'tensors'>): boolean {
+  return [...tensors.keys()].some((name) => loraNames.test(name));
 }
 
 /** ΔW = multiplier · (alpha / r) · up · down, [out, in], in float64: the judge of faster ways to add it. */

@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
+import { type LoraUpdate, loraDelta, loraTarget, type Projection } from '../checkpoint/loraFile.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { memorySource } from '../checkpoint/sources.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
@@ -11,6 +13,7 @@ import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
 import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
+import type { WeightedLora } from './loraMerge.ts';
 import { matmulKernels, tuneMatmul } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 
@@ -45,6 +48,38 @@ function expectStages(what: string, config: ClipTextConfig, actual: EncoderOutpu
 
 const viaSafetensors = async (config: ClipTextConfig, dtype: WeightDtype): Promise<WeightSource> =>
   openCheckpoint(memorySource(await checkpointBytes({ config, dtype, layout: 'ldm' }), 'model.safetensors'));
+
+/** [n] repeatable numbers in ±range. */
+const waves = (n: number, seed: number, range: number) =>
+  Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898 + seed * 78.233) * range);
+
+function tinyUpdate(layer: number, projection: Projection, rank: number, seed: number): LoraUpdate {
+  const { hiddenSize: d, intermediateSize: m } = clipTiny;
+  const [out, into] = projection === 'fc1' ? [m, d] : projection === 'fc2' ? [d, m] : [d, d];
+  return {
+    layer,
+    projection,
+    rank,
+    down: waves(rank * into, seed, 0.2),
+    up: waves(out * rank, seed + 1, 0.2),
+    alpha: rank / 2,
+  };
+}
+
+/** The source's weights with LoRAs merged into them in float64, in float32. */
+function mergedSource(source: WeightSource, loras: readonly WeightedLora[]): WeightSource {
+  return {
+    ...source,
+    tensor: (name) => ({ ...source.tensor(name), dtype: 'F32' }),
+    async read(name, signal) {
+      const sums = Float64Array.from(toFloat32(await source.read(name, signal), source.tensor(name).dtype));
+      for (const { updates, multiplier } of loras)
+        for (const update of updates.filter((update) => loraTarget(update) === name))
+          for (const [i, delta] of loraDelta(update, multiplier).entries()) sums[i] += delta;
+      return fromFloat32(Float32Array.from(sums), 'F32');
+    },
+  };
+}
 
 describe.each(testAdapters)('on %s', (adapter) => {
   describe('tiny, from a safetensors file', () => {
@@ -270,6 +305,51 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const pass = passOf(2, 'causal');
       const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
       expectStages(dtype, clipTiny, output, (await referenceEncoder(source))(pass));
+      encoder.destroy();
+    },
+  );
+
+  test.each(['F32', 'F16', 'BF16'] as const)(
+    'LoRAs are merged into %s weights as float64 merges them, and leave no trace',
+    async (dtype) => {
+      const source = await viaSafetensors(clipTiny, dtype);
+      const encoder = await createGpuEncoder(await testDevice(adapter), source);
+      const passes = [passOf(1, 'causal'), passOf(2, 'causal')];
+      const encode = async () => (await encoder.encode(passes, everything(clipTiny))).outputs;
+      const before = await encode();
+
+      const all = ['qProj', 'kProj', 'vProj', 'outProj', 'fc1', 'fc2'] as const;
+      const whole = {
+        updates: [0, 1].flatMap((layer) => all.map((projection, i) => tinyUpdate(layer, projection, 4, i + layer))),
+        multiplier: 0.7,
+      };
+      const some = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc2', 1, 31)], multiplier: -1.5 };
+      const { hiddenSize: d, intermediateSize: m } = clipTiny;
+      for (const [loras, mergedBytes] of [
+        [[whole], 2 * (4 * d * d + 2 * m * d) * 4],
+        [[whole, some], 2 * (4 * d * d + 2 * m * d) * 4],
+        [[some], (3 * d * d + m * d) * 4],
+        [[{ ...whole, multiplier: 2 }], 2 * (4 * d * d + 2 * m * d) * 4],
+      ] as const) {
+        await encoder.setLoras(loras);
+        expect(encoder.mergedBytes).toBe(mergedBytes);
+        const outputs = await encode();
+        const reference = await referenceEncoder(mergedSource(source, loras));
+        for (const [i, pass] of passes.entries()) {
+          expectStages(`${loras.length} LoRAs`, clipTiny, outputs[i], reference(pass));
+          expect(outputs[i].lastHiddenState).not.toEqual(before[i].lastHiddenState);
+        }
+      }
+      // Those that are merged already: the rows are kept.
+      await encoder.setLoras([{ ...whole, multiplier: 2 }]);
+      expect((await encoder.encode(passes, everything(clipTiny))).rows).toBe(0);
+
+      for (const off of [[], [{ ...whole, multiplier: 0 }]]) {
+        await encoder.setLoras([some]);
+        await encoder.setLoras(off);
+        expect(encoder.mergedBytes).toBe(0);
+        expect(await encode()).toEqual(before);
+      }
       encoder.destroy();
     },
   );

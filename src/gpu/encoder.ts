@@ -22,6 +22,7 @@ import {
   type Pipelines,
   type Work,
 } from './kernels.ts';
+import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';
 import type { MatmulChoice } from './matmul.ts';
 import type { Profile } from './profile.ts';
 import {
@@ -66,11 +67,19 @@ export interface GpuEncoder {
   readonly dtype: string;
   /** Weights held on the GPU. */
   readonly gpuBytes: number;
+  /** Weights with LoRAs merged into them, held besides; 0 without LoRAs. */
+  readonly mergedBytes: number;
   /** What else is held there: the rows of the passes that were encoded last, at every stage. */
   readonly activationBytes: number;
   /** [d] each. */
   readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<EncodeRun>;
+  /**
+   * From the next encode on the weights have these LoRAs merged into them, and no others: without any, the outputs are to
+   * the bit those of the model. Nothing is done where they are the ones that are merged (the same updates, in the same
+   * order). Rejects with GpuError, and leaves things as they were, where the GPU has no room for the merged weights.
+   */
+  setLoras(loras: readonly WeightedLora[]): Promise<void>;
   /**
    * Each step of an encode of `passes` new passes, or of rows `first` to `end` of one, by the GPU's own clock where the
    * device has `timestamp-query`.
@@ -98,11 +107,6 @@ const copySource = 0x04;
 const copyTarget = 0x08;
 const mapRead = 0x01;
 const queryResolve = 0x200;
-
-interface Weight {
-  readonly buffer: GPUBuffer;
-  readonly dtype: WeightDtype;
-}
 
 /** Uploads every layer's tensors as `schedule` names them. Q, K and V become one matrix, [3d, d]; half weights stay half. */
 async function uploadWeights(
@@ -328,7 +332,12 @@ export async function createGpuEncoder(
     throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
   }
   const { maxPositionEmbeddings: L, hiddenSize: d, numHiddenLayers: N, numAttentionHeads: h } = config;
-  const activations = (slots: number) => createActivations(device, pipelines, config, weights, slots, options.matmul);
+  /** What LoRAs are merged, and the weights that they changed. */
+  let loras: readonly WeightedLora[] = [];
+  let merged: ReadonlyMap<string, Weight> = new Map();
+  /** What is bound: the originals, and in the place of some what LoRAs made of them. */
+  let bound: ReadonlyMap<string, Weight> = weights;
+  const activations = (slots: number) => createActivations(device, pipelines, config, bound, slots, options.matmul);
   let set = activations(minSlots);
   /** Grows to the most passes that were ever encoded at once. */
   function makeRoom(passes: number) {
@@ -452,11 +461,32 @@ export async function createGpuEncoder(
     return { outputs, rows, milliseconds: performance.now() - start, dispatches };
   }
 
+  function freeMerged() {
+    for (const { buffer } of merged.values()) buffer.destroy();
+  }
+
+  async function mergeAll(wanted: readonly WeightedLora[]) {
+    const now = wanted.filter(({ updates, multiplier }) => multiplier !== 0 && updates.length > 0);
+    const isSame = (lora: WeightedLora, i: number) =>
+      lora.updates === loras[i].updates && lora.multiplier === loras[i].multiplier;
+    if (now.length === loras.length && now.every(isSame)) return;
+    const made = await mergeLoras(device, pipelines, weights, now);
+    if (!made) throw new GpuError(`The GPU has not enough memory to merge LoRAs into "${source.name}".`);
+    freeMerged();
+    loras = now;
+    merged = made;
+    bound = new Map([...weights, ...made]);
+    // Its bind groups have the weights from before, and its rows are theirs.
+    const slots = set.slots.length;
+    set.destroy();
+    set = activations(slots);
+  }
+
   async function profileOf(range: RowRange): Promise<Profile> {
     makeRoom(range.passes);
     const dispatches = await set.dispatches(range);
     const plan = { ...set.plan, range };
-    const elementBytes = (name: string) => weightBytes[weights.get(name)?.dtype ?? 'F32'];
+    const elementBytes = (name: string) => weightBytes[bound.get(name)?.dtype ?? 'F32'];
     const steps = dispatches.map(({ step }) => {
       const layer = /^layers\.(\d+)\./.exec(step.label);
       return {
@@ -512,11 +542,17 @@ export async function createGpuEncoder(
     dtype: [...dtypes].join(', '),
     gpuBytes: weightBuffers.reduce((sum, buffer) => sum + buffer.size, 0),
     finalLayerNorm,
+    get mergedBytes() {
+      return [...merged.values()].reduce((sum, { buffer }) => sum + buffer.size, 0);
+    },
     get activationBytes() {
       return set.bytes;
     },
     encode(passes, want, how = {}) {
       return inTurn(() => encodeAll(passes, want, how));
+    },
+    setLoras(wanted) {
+      return inTurn(() => mergeAll(wanted));
     },
     profile({ passes = 1, first = 0, end = L } = {}) {
       return inTurn(() => profileOf({ slot: 0, passes, first, end }));
@@ -524,10 +560,11 @@ export async function createGpuEncoder(
     async compile() {
       for (let rows = 1; rows <= L; rows++)
         for (const step of schedule(config, 1, options.matmul, { slot: 0, passes: 1, first: 0, end: rows }).steps)
-          await pipelines(step.kernel, step.constants, weightDtype(step, weights));
+          await pipelines(step.kernel, step.constants, weightDtype(step, bound));
     },
     destroy() {
       free();
+      freeMerged();
       set.destroy();
     },
   };

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
+import { type LoraUpdate, loraDelta } from '../checkpoint/loraFile.ts';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { epilogues, kernels } from './kernels.ts';
+import { mergeGrid, stackUpdates } from './loraMerge.ts';
 import { matmulDispatch, matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';
@@ -127,6 +129,49 @@ describe.each(testAdapters)('on %s', (adapter) => {
         else expectClose(`${kernel} ${epilogue} against matmul`, y, plain.get(epilogue)!, 0);
       }
     }
+  });
+
+  const merges = [
+    [4, 4, [1]],
+    [1, 4, [3]],
+    [63, 68, [1, 2]],
+    [65, 132, [4, 8, 1]],
+    [77, 772, [5]],
+    [768, 768, [16, 4]],
+    [768, 3072, [32]],
+  ] as const;
+  const mergeCases = merges.flatMap(([N, K, ranks]) => dtypes.map((dtype) => [dtype, N, K, ranks] as const));
+  test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', async (dtype, N, K, ranks) => {
+    const weight = fromFloat32(numbers(N * K, 13, 1 / Math.sqrt(K)), dtype);
+    const updates = ranks.map((rank, i) => ({
+      layer: 0,
+      projection: 'fc1' as const,
+      rank,
+      down: numbers(rank * K, 14 + i, 1 / Math.sqrt(K)),
+      up: numbers(N * rank, 20 + i),
+      alpha: 0.5 + i,
+      multiplier: [0.8, -1.5, 1][i],
+    }));
+    const { up, down } = stackUpdates(updates);
+    const out = await runKernel(await testDevice(adapter), 'lora_merge', {
+      constants: { K },
+      dtype,
+      data: [weight, up, down, N * K],
+      grid: mergeGrid(N, K),
+    });
+    let expected: Float64Array = wide(toFloat32(weight, dtype));
+    for (const update of updates) expected = add(expected, loraDelta(update as LoraUpdate, update.multiplier));
+    expectClose('merged', out.get('merged')!, expected, 2e-7, 2e-7);
+  });
+
+  test('lora_merge with an update of zeros is the weight, to the bit', async () => {
+    const weight = numbers(64 * 64, 13);
+    const out = await runKernel(await testDevice(adapter), 'lora_merge', {
+      constants: { K: 64 },
+      data: [weight, new Float32Array(64), new Float32Array(64), 64 * 64],
+      grid: mergeGrid(64, 64),
+    });
+    expect(out.get('merged')).toEqual(weight);
   });
 
   test('the matmul kernels that an adapter with subgroups can run', async () => {

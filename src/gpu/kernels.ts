@@ -2,6 +2,7 @@ import attention from '../../shaders/attention.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
+import loraMerge from '../../shaders/lora_merge.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
 import matmulFew from '../../shaders/matmul_few.wgsl?raw';
 import matmulQuad from '../../shaders/matmul_quad.wgsl?raw';
@@ -65,6 +66,16 @@ export const kernels = {
       ['probabilities', 'write'],
       ['attended', 'write'],
     ],
+  },
+  lora_merge: {
+    source: loraMerge,
+    bindings: [
+      ['weight', 'read'],
+      ['up', 'read'],
+      ['down', 'read'],
+      ['merged', 'write'],
+    ],
+    weights: true,
   },
 } as const satisfies Record<string, Kernel>;
 

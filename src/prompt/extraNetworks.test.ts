@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { removeNetworks } from './extraNetworks.ts';
+import { parseCompel } from './compel.ts';
+import { promptLoras, removeNetworks } from './extraNetworks.ts';
 import recorded from './recorded/a1111_extra_networks.json';
 import { sourceText } from './sourceText.ts';
 import { applyFix } from './testing/applyFix.ts';
@@ -115,6 +116,27 @@ test.each<[string, string, string, string | null]>([
 
 test.each(['<lora:a:1>', '<hypernet:a:x>', 'a < b: c', '<a:b', '1 < 2 :> 3'])('says nothing about %j', (prompt) => {
   expect(removeNetworks(sourceText(prompt)).diagnostics).toEqual([]);
+});
+
+// biome-ignore format: one prompt, one line
+test.each<[string, [string, number][]]>([
+  ['<lora:a> <lyco:b:0.5> <hypernet:c:1>', [['a', 1], ['b', 0.5]]],
+  ['<lora:a:0.5:0.25> <lora:b:1:te=-0.3>', [['a', 0.5], ['b', -0.3]]],
+  ['<lora:a:1> <lora:a:0.5>', [['a', 1], ['a', 0.5]]],
+  ['<lora:a:1> <lora:b:x>', []],
+  ['<lora:a:1> <lora>', [['a', 1]]],
+  ['<lora:a:inf>', []],
+])('LoRAs that A1111 merges for %j', (prompt, loras) => {
+  const { networks } = removeNetworks(sourceText(prompt));
+  expect(promptLoras(networks).map(({ name, multiplier }) => [name, multiplier])).toEqual(loras);
+});
+
+test('LoRAs that a Compel prompt asks for', () => {
+  const networks = parseCompel('withLora(a, .5) cat useLora(b)').nodes.filter((node) => node.type === 'network');
+  expect(promptLoras(networks)).toEqual([
+    { name: 'a', multiplier: 0.5 },
+    { name: 'b', multiplier: 1 },
+  ]);
 });
 
 test('tags and what is left make up the prompt', () => {

@@ -24,6 +24,26 @@ export interface LoraMultipliers {
 const loraKinds = ['lora', 'lyco'];
 const kinds = [...loraKinds, 'hypernet'];
 
+export interface PromptLora {
+  readonly name: string;
+  /** Factor of what is added to the text encoder's weights. */
+  readonly multiplier: number;
+}
+
+/**
+ * By how much a prompt wants each LoRA's update of the text encoder added, in order. A1111 loads none where it cannot read
+ * the numbers of one. Compel hands its LoRAs on to the program around it.
+ */
+export function promptLoras(networks: readonly NetworkNode[]): PromptLora[] {
+  const read = networks
+    .filter(({ kind }) => loraKinds.includes(kind))
+    .map((node: NetworkNode | Network) => {
+      if ('multipliers' in node) return { name: node.name, multiplier: node.multipliers?.te ?? Number.NaN };
+      return { name: node.name, multiplier: node.args.length > 0 ? (pythonFloat(node.args[0]) ?? Number.NaN) : 1 };
+    });
+  return read.every(({ multiplier }) => Number.isFinite(multiplier)) ? read : [];
+}
+
 const opening = /<([\p{L}\p{N}_]+):/uy;
 /** Of a tag that is not closed: what is likely meant to be in it. */
 const likelyArguments = /[^\s,<()[\]|]*/y;

@@ -11,6 +11,7 @@ import type {
   EncodeStats,
   FileRequest,
   LoadProgress,
+  LoraInfo,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -70,6 +71,15 @@ export interface Download {
   readonly fault?: string;
 }
 
+/** A LoRA that was opened, which every model has read anew. */
+export interface OpenedLora {
+  readonly file: File;
+  /** Null while it is read for the model in use, and where it cannot be used with it. */
+  readonly info: LoraInfo | null;
+  /** Why it cannot, in one sentence. */
+  readonly problem: string | null;
+}
+
 export interface EncodedPass {
   /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
@@ -117,7 +127,9 @@ export interface Facts extends Kept {
   readonly downloads: ReadonlyMap<string, Download>;
   /** Why the GPU went away, until a model is loaded again. */
   readonly lost: string | null;
-  /** Outputs of `model` by pass key, the oldest first. */
+  /** By the name that prompts call them by: their files', without the ending. */
+  readonly loras: ReadonlyMap<string, OpenedLora>;
+  /** Outputs of `model` by the LoRAs that were merged and the pass's key (selectors' outputKey), the oldest first. */
   readonly encoded: ReadonlyMap<string, EncodedPass>;
   /** The pass that is being encoded, when its rows up to EOS are there: the first `ready` are final. */
   readonly started: (EncodedPass & { readonly key: string; readonly ready: number }) | null;

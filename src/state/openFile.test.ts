@@ -45,13 +45,13 @@ test('one for another encoder is refused by name', async () => {
   await expect(readOpened(file)).rejects.toThrow(EmbeddingError);
 });
 
-test('an encoder, a LoRA that brings embeddings and a broken file are for whoever loads models; prompt embeds are compared', async () => {
+test('a LoRA that brings embeddings is a LoRA, an encoder and a broken file are for whoever loads models; prompt embeds are compared', async () => {
   const kind = async (name: string, bytes: BlobPart) => (await readOpened(new File([bytes], name))).kind;
   expect(await kind('model.safetensors', await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' }))).toBe(
     'checkpoint',
   );
   const lora = safetensors(['lora_te_x.lora_down.weight', [4, 768]], ['bundle_emb.charm.emb_params', [1, 768]]);
-  expect(await kind('lora.safetensors', lora)).toBe('checkpoint');
+  expect(await kind('lora.safetensors', lora)).toBe('lora');
   expect(await kind('broken.pt', 'PK\u0003\u0004')).toBe('checkpoint');
   expect(await kind('embeds.safetensors', safetensors(['prompt_embeds', [1, 77, 768]]))).toBe('conditioning');
 });

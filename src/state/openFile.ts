@@ -1,17 +1,18 @@
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import { isPng, readPngText } from '../checkpoint/pngText.ts';
-import { type ByteSource, blobSource } from '../checkpoint/sources.ts';
+import { blobSource } from '../checkpoint/sources.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type Infotext, parseInfotext } from '../prompt/infotext.ts';
 import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import { readSharedFile, type Shared, SharedError } from './shared.ts';
 
-/** What a file holds: a picture made by A1111, a saved prompt, conditionings, textual inversions, or else weights. */
+/** What a file holds: a picture made by A1111, a saved prompt, conditionings, textual inversions, a LoRA, or else weights. */
 export type Opened =
   | { readonly kind: 'infotext'; readonly infotext: Infotext }
   | { readonly kind: 'shared'; readonly shared: Shared }
   | { readonly kind: 'conditioning'; readonly file: ConditioningFile }
   | { readonly kind: 'embeddings'; readonly embeddings: readonly Embedding[] }
+  | { readonly kind: 'lora' }
   | { readonly kind: 'checkpoint' };
 
 const headSize = 16;
@@ -37,16 +38,15 @@ export async function readOpened(file: File): Promise<Opened> {
   const { openConditioning } = await import('../weighting/conditioningFile.ts');
   const conditioning = await openConditioning(source);
   if (conditioning) return { kind: 'conditioning', file: conditioning };
-  const embeddings = await readEmbeddings(source);
-  return embeddings ? { kind: 'embeddings', embeddings } : { kind: 'checkpoint' };
-}
-
-/** Null where the file holds something else, or cannot be read: that is told by whoever opens it as a checkpoint. */
-async function readEmbeddings(source: ByteSource): Promise<readonly Embedding[] | null> {
-  const [{ isEmbeddingFile, readEmbeddings }, { openTensorFile }] = await Promise.all([
+  const { openTensorFile } = await import('../checkpoint/openTensorFile.ts');
+  // What is wrong with the file is told by what opens it for good.
+  const tensors = await openTensorFile(source).catch(() => null);
+  if (!tensors) return { kind: 'checkpoint' };
+  const [{ hasLoraNames }, { isEmbeddingFile, readEmbeddings }] = await Promise.all([
+    import('../checkpoint/loraFile.ts'),
     import('../checkpoint/embeddingFile.ts'),
-    import('../checkpoint/openTensorFile.ts'),
   ]);
-  const file = await openTensorFile(source).catch(() => null);
-  return file && isEmbeddingFile(file.tensors) ? readEmbeddings(file, { hiddenSize: widths }) : null;
+  if (hasLoraNames(tensors)) return { kind: 'lora' };
+  if (!isEmbeddingFile(tensors.tensors)) return { kind: 'checkpoint' };
+  return { kind: 'embeddings', embeddings: await readEmbeddings(tensors, { hiddenSize: widths }) };
 }

@@ -10,8 +10,8 @@ import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
-import type { EncodeStats, ModelInfo, ModelRequest } from '../worker/messages.ts';
-import { type Download, type Facts, type Road, requestName, type Side } from './facts.ts';
+import type { EncodeStats, LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import { type Download, type EncodedPass, type Facts, type Road, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -66,6 +66,52 @@ export function prepared(facts: Facts, side: Side): PreparedPrompt | undefined {
   return prepare[side](facts.prompts[side], facts.options, tokenizer, road, usedEmbeddings(facts));
 }
 
+const usesOf = memoised((named: PreparedPrompt['loras'], loras: Facts['loras']): readonly LoraUse[] =>
+  named.flatMap(({ name, multiplier }) => {
+    const info = loras.get(name)?.info;
+    return info && info.effects.length > 0 && multiplier !== 0 ? [{ lora: info.lora, multiplier }] : [];
+  }),
+);
+
+/**
+ * The LoRAs that are merged, for both prompts: those that the positive prompt names and that are open. A1111 merges them
+ * before it encodes either prompt, and takes them from the positive one.
+ */
+export function usedLoras(facts: Facts): readonly LoraUse[] {
+  const positive = prepared(facts, 'positive');
+  return positive ? usesOf(positive.loras, facts.loras) : [];
+}
+
+const usageOf = memoised(
+  (uses: readonly LoraUse[], loras: Facts['loras']): ReadonlyMap<string, readonly number[]> =>
+    new Map(
+      [...loras].flatMap(([name, { info }]) => {
+        const multipliers = uses.filter(({ lora }) => lora === info?.lora).map(({ multiplier }) => multiplier);
+        return multipliers.length > 0 ? [[name, multipliers] as const] : [];
+      }),
+    ),
+);
+
+/** The multipliers with which each LoRA is merged, by its name; without those that are not. */
+export const loraUsage = (facts: Facts): ReadonlyMap<string, readonly number[]> =>
+  usageOf(usedLoras(facts), facts.loras);
+
+const lorasKey = (uses: readonly LoraUse[]) =>
+  uses.length > 0 ? `<${uses.map(({ lora, multiplier }) => `${lora}:${multiplier}`).join(' ')}>` : '';
+
+/** Of what a pass is encoded to with these LoRAs merged. */
+export const outputKey = (uses: readonly LoraUse[], pass: EncoderPass): string => lorasKey(uses) + keyOf(pass);
+
+const outputsWith = memoised((encoded: Facts['encoded'], loras: string): ReadonlyMap<string, EncodedPass> => {
+  const outputs = [...encoded].filter(([key]) => key.startsWith(loras) && (loras !== '' || !key.startsWith('<')));
+  return new Map(outputs.map(([key, output]) => [key.slice(loras.length), output]));
+});
+
+/** What was encoded with the LoRAs of now merged, by pass key. */
+function outputsOf(facts: Facts): ReadonlyMap<string, EncodedPass> {
+  return outputsWith(facts.encoded, lorasKey(usedLoras(facts)));
+}
+
 /** Which chunk of the prompt on show the pictures show, within what it has. */
 export function shownChunk(facts: Facts): PreparedChunk | undefined {
   const shown = prepared(facts, facts.side);
@@ -93,6 +139,7 @@ function passesOf(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
 export interface MissingPasses {
   readonly passes: readonly EncoderPass[];
   readonly want: EncoderWant;
+  readonly loras: readonly LoraUse[];
   /** Different where something else is missing. */
   readonly keys: string;
   /** Of the prompt on show, these and others. */
@@ -116,14 +163,15 @@ export function missingPasses(facts: Facts): MissingPasses | null {
     chunk.pass,
     passesOf(facts, shown),
     shownClipSkip(facts),
-    facts.encoded,
+    outputsOf(facts),
+    usedLoras(facts),
     shownConfig(facts),
     mostPasses(facts),
   );
 }
 
 /** Whether a pass is encoded, with these hidden states. */
-function holds(encoded: Facts['encoded'], pass: EncoderPass, hiddenStates: readonly number[]): boolean {
+function holds(encoded: ReadonlyMap<string, EncodedPass>, pass: EncoderPass, hiddenStates: readonly number[]): boolean {
   const output = encoded.get(keyOf(pass))?.output;
   return output !== undefined && hiddenStates.every((index) => output.hiddenStates.has(index));
 }
@@ -133,7 +181,8 @@ const findMissing = memoised(
     pass: EncoderPass,
     passes: readonly EncoderPass[],
     skip: ClipSkip,
-    encoded: Facts['encoded'],
+    encoded: ReadonlyMap<string, EncodedPass>,
+    loras: readonly LoraUse[],
     config: ClipTextConfig,
     most: number,
   ): MissingPasses | null => {
@@ -142,8 +191,9 @@ const findMissing = memoised(
     const missing = (passes: readonly EncoderPass[], want: EncoderWant, total: number): MissingPasses => ({
       passes,
       want,
+      loras,
       total,
-      keys: [...passes.map(keyOf), ...want.hiddenStates, want.attentions].join(' '),
+      keys: [...passes.map((pass) => outputKey(loras, pass)), ...want.hiddenStates, want.attentions].join(' '),
     });
     if (!encoded.get(keyOf(pass))?.output.attentions) {
       const all = Array.from({ length: config.numHiddenLayers + 1 }, (_, i) => i);
@@ -157,7 +207,8 @@ const findMissing = memoised(
 export function neededKeys(facts: Facts): ReadonlySet<string> {
   const shown = prepared(facts, facts.side);
   const passes = shown ? [...shown.chunks.map(({ pass }) => pass), ...passesOf(facts, shown)] : [];
-  return new Set(passes.map(keyOf));
+  const loras = usedLoras(facts);
+  return new Set(passes.map((pass) => outputKey(loras, pass)));
 }
 
 /** A chunk with what the encoder made of it: what the pictures of attention and embeddings show. */
@@ -173,7 +224,7 @@ export interface EncodedChunk extends PreparedChunk {
   readonly z: Float32Array;
 }
 
-const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInfo): ZOf => {
+const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip, model: ModelInfo): ZOf => {
   const known = new Map<string, Float32Array>();
   return (pass) => {
     const key = keyOf(pass);
@@ -186,31 +237,31 @@ const zOf = memoised((encoded: Facts['encoded'], skip: ClipSkip, model: ModelInf
 /** What was encoded of these passes, clip skip applied; undefined while one of them is not. */
 export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
   if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;
-  return zOf(facts.encoded, shownClipSkip(facts), facts.model);
+  return zOf(outputsOf(facts), shownClipSkip(facts), facts.model);
 }
 
 /** How many of these passes are encoded, with what clip skip reads. */
 export function encodedCount(facts: Facts, passes: readonly EncoderPass[]): number {
   if (!facts.model) return 0;
   const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), facts.model.config);
-  return passes.filter((pass) => holds(facts.encoded, pass, hiddenStates)).length;
+  const outputs = outputsOf(facts);
+  return passes.filter((pass) => holds(outputs, pass, hiddenStates)).length;
 }
 
 const encodedChunk = memoised(
   (
     shown: PreparedPrompt,
     chunk: PreparedChunk,
-    encoded: Facts['encoded'],
+    encoded: ReadonlyMap<string, EncodedPass>,
     skip: ClipSkip,
     model: ModelInfo,
     started: Facts['started'],
   ): EncodedChunk | undefined => {
-    const key = keyOf(chunk.pass);
-    const whole = encoded.get(key);
+    const whole = encoded.get(keyOf(chunk.pass));
     const { config, finalLayerNorm } = model;
     if (whole?.output.attentions)
       return { ...chunk, ...whole, config, prepared: shown, ready: null, z: zOf(encoded, skip, model)(chunk.pass) };
-    if (started?.key !== key || !started.output.attentions) return undefined;
+    if (!started?.output.attentions) return undefined;
     const z = clipSkip(started.output, skip, config, finalLayerNorm);
     return { ...chunk, ...started, config, prepared: shown, z };
   },
@@ -221,7 +272,9 @@ export function shownEncoded(facts: Facts): EncodedChunk | undefined {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
   if (!shown || !chunk || !facts.model) return undefined;
-  return encodedChunk(shown, chunk, facts.encoded, shownClipSkip(facts), facts.model, facts.started);
+  const uses = usedLoras(facts);
+  const started = facts.started?.key === outputKey(uses, chunk.pass) ? facts.started : null;
+  return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), facts.model, started);
 }
 
 const weigh = memoised((text: PreparedText, method: MethodName, z: ZOf) => methods[method].combine(text.weighted, z));

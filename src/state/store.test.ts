@@ -11,7 +11,7 @@ import { createTokenizer } from '../clip/tokenizer.ts';
 import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
-import type { LoadProgress, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
+import type { LoadProgress, LoraInfo, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import type { Memory } from './memory.ts';
 import {
@@ -55,6 +55,13 @@ interface AskedLoad {
   fail(error: Error): void;
 }
 
+interface AskedLora {
+  file: File;
+  lora: number;
+  answer(): void;
+  fail(error: Error): void;
+}
+
 interface AskedDownload {
   file: ModelFile;
   progress(progress: DownloadProgress): void;
@@ -77,6 +84,7 @@ function fakeClient() {
   const encodes: AskedEncode[] = [];
   const loads: AskedLoad[] = [];
   const asked: AskedDownload[] = [];
+  const loras: AskedLora[] = [];
   const stored: { models: StoredModel[] } = { models: [] };
   const all = (): StoredModels => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false });
   const adapter = deferred<{ description: string; software: boolean }>();
@@ -116,12 +124,21 @@ function fakeClient() {
     },
     examine: noModels.examine,
     drift: noModels.drift,
+    addLora(file) {
+      const { promise, resolve, reject } = deferred<LoraInfo>();
+      const lora = 100 + loras.length;
+      const effects = [{ layer: 0, projection: 'fc1', delta: 1, weight: 10, relative: 0.1 }] as const;
+      const leftOut = { unet: 0, otherEncoders: 0, unsupported: [], unknown: [] };
+      loras.push({ file, lora, answer: () => resolve({ lora, ranks: [4], effects, leftOut }), fail: reject });
+      return promise;
+    },
+    removeLora: vi.fn(),
     async deleteModel(model) {
       stored.models = stored.models.filter(({ id }) => id !== model);
       return all();
     },
   };
-  return { client, encodes, loads, adapter, downloads: asked, stored };
+  return { client, encodes, loads, adapter, downloads: asked, loras, stored };
 }
 
 /** When what was under way is done, the loading of the road with it. */
@@ -224,6 +241,109 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('ready');
     setOption('mask', 'lecture');
     expect(encodes()).toHaveLength(3);
+  });
+
+  describe('LoRAs', () => {
+    const file = (name: string) => new File([], name);
+    const plain = 'a cat';
+    const tagged = '<lora:style:0.5>a cat';
+    beforeEach(async () => {
+      await ready();
+      store.getState().setPrompt('positive', plain);
+      encodes()[1].answer();
+      await settled();
+    });
+    async function open(name = 'style.safetensors') {
+      void store.getState().addLora(file(name));
+      fake.loras.at(-1)?.answer();
+      await settled();
+    }
+
+    test('are merged while the prompt names them, and what was encoded without them is found again', async () => {
+      await open();
+      expect(encodes()).toHaveLength(2);
+      const { setPrompt } = store.getState();
+      const before = shownEncoded(store.getState())?.output;
+      setPrompt('positive', tagged);
+      expect(shownEncoded(store.getState())).toBeUndefined();
+      expect(encodes()[2].options.loras).toEqual([{ lora: 100, multiplier: 0.5 }]);
+      expect(encodes()[2].passes).toEqual(encodes()[1].passes);
+      encodes()[2].answer();
+      await settled();
+      const merged = shownEncoded(store.getState())?.output;
+      expect(status().phase).toBe('ready');
+      setPrompt('positive', plain);
+      expect(shownEncoded(store.getState())?.output).toBe(before);
+      setPrompt('positive', tagged);
+      expect(shownEncoded(store.getState())?.output).toBe(merged);
+      setPrompt('positive', '<lora:style:0>a cat');
+      expect(shownEncoded(store.getState())?.output).toBe(before);
+      expect(encodes()).toHaveLength(3);
+      setPrompt('positive', '<lora:style:0.6>a cat');
+      expect(encodes()[3].options.loras).toEqual([{ lora: 100, multiplier: 0.6 }]);
+    });
+
+    test('named before they are open are merged when they are, and no more when they are removed', async () => {
+      store.getState().setPrompt('positive', tagged);
+      expect(encodes()).toHaveLength(2);
+      await open();
+      expect(encodes()[2].options.loras).toHaveLength(1);
+      encodes()[2].answer();
+      await settled();
+      store.getState().removeLora('style');
+      expect(fake.client.removeLora).toHaveBeenCalledWith(100);
+      expect([encodes().length, status().phase, store.getState().loras.size]).toEqual([3, 'ready', 0]);
+    });
+
+    test('of the positive prompt act on the negative one; of the negative one they do not', async () => {
+      await open();
+      store.getState().setPrompt('positive', tagged);
+      encodes()[2].answer();
+      await settled();
+      store.getState().show({ side: 'negative' });
+      expect(encodes()[3].options.loras).toEqual([{ lora: 100, multiplier: 0.5 }]);
+      encodes()[3].answer();
+      await settled();
+      store.getState().setPrompt('positive', plain);
+      store.getState().setPrompt('negative', '<lora:style:2>fog');
+      expect(encodes().at(-1)?.options.loras).toEqual([]);
+    });
+
+    test('with the same name take the place of the one before, if they can be read', async () => {
+      await open();
+      store.getState().setPrompt('positive', tagged);
+      encodes()[2].answer();
+      await settled();
+      void store.getState().addLora(file('style.pt'));
+      fake.loras[1].fail(new Error('"style.pt" is not a LoRA.'));
+      await settled();
+      expect(store.getState().notices.map(({ message }) => message)).toEqual(['"style.pt" is not a LoRA.']);
+      expect(status().phase).toBe('ready');
+      await open('style.pt');
+      expect(encodes().at(-1)?.options.loras).toEqual([{ lora: 102, multiplier: 0.5 }]);
+      expect(fake.client.removeLora).toHaveBeenCalledWith(100);
+    });
+
+    test('are read anew for another model, and told of where they do not fit it', async () => {
+      await open();
+      await open('other.safetensors');
+      store.getState().setPrompt('positive', '<lora:style:1><lora:other:1>a cat');
+      encodes()[2].answer();
+      await settled();
+      void store.getState().openModel({ kind: 'synthetic', size: 'tiny' });
+      loads()[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+      await settled();
+      expect(fake.loras.slice(2).map(({ file }) => file.name)).toEqual(['style.safetensors', 'other.safetensors']);
+      expect(encodes()[3].options.loras).toEqual([]);
+      fake.loras[2].answer();
+      fake.loras[3].fail(new Error('"other.safetensors" changes layer 11.'));
+      await settled();
+      encodes()[3].answer();
+      await settled();
+      expect(encodes()[4].options.loras).toEqual([{ lora: 102, multiplier: 1 }]);
+      expect(store.getState().loras.get('other')).toMatchObject({ info: null, problem: expect.stringContaining('11') });
+      expect(store.getState().notices).toEqual([]);
+    });
   });
 
   async function answerAll() {

@@ -18,14 +18,15 @@ import {
   type Work,
 } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
+import { type LoraActions, loraActions } from './loras.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { keyOf, missingPasses, neededKeys } from './selectors.ts';
+import { missingPasses, neededKeys, outputKey } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
-export interface Actions extends ModelActions, ExaminationActions {
+export interface Actions extends ModelActions, ExaminationActions, LoraActions {
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
@@ -40,7 +41,7 @@ export interface Actions extends ModelActions, ExaminationActions {
   keepReplaced(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
-  /** A picture's prompt, a saved prompt, conditionings, a textual inversion or a checkpoint; what is wrong with it ends as a notice. */
+  /** A picture's prompt, a saved prompt, conditionings, a textual inversion, a LoRA or a checkpoint; what is wrong with it ends as a notice. */
   openFile(file: File): Promise<void>;
   closeCompared(): void;
   removeEmbedding(name: string): void;
@@ -157,6 +158,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     stored: null,
     downloads: new Map(),
     lost: null,
+    loras: new Map(),
     encoded: new Map(),
     started: null,
     needed: new Map(),
@@ -218,6 +220,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       try {
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
+        if (opened.kind === 'lora') return get().addLora(file);
         if (opened.kind === 'conditioning') set({ compared: opened.file });
         else if (opened.kind === 'embeddings') set({ embeddings: withEmbeddings(get().embeddings, opened.embeddings) });
         else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);
@@ -274,8 +277,12 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     },
     ...examinationActions({ client, get, set }),
     ...modelActions({ client, persist: persist ?? (async () => {}), get, set, notify }),
+    addLora: (file) => loras.addLora(file),
+    removeLora: (name) => loras.removeLora(name),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   }));
+
+  const loras = loraActions({ client, get: store.getState, set: store.setState, notify });
 
   /** The history with the prompts in it, if someone worked on them. */
   function noting(): Partial<Pick<Facts, 'past'>> {
@@ -314,22 +321,23 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     if (keys === asked) return;
     asked = keys;
     if (!missing) return;
-    const { passes, want } = missing;
+    const { passes, want, loras } = missing;
     const mine = new AbortController();
     underway = mine;
     const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
       if (store.getState().model === model)
-        store.setState({ started: { key: keyOf(passes[0]), output, ready, stats } });
+        store.setState({ started: { key: outputKey(loras, passes[0]), output, ready, stats } });
     };
     try {
       const { outputs, stats } = await client.encode(passes, want, {
+        loras,
         signal: mine.signal,
         ...(want.attentions && { onRows }),
       });
       underway = null;
       const now = store.getState();
       if (now.model !== model) return;
-      const added = outputs.map((output, i) => [keyOf(passes[i]), { output, stats }] as const);
+      const added = outputs.map((output, i) => [outputKey(loras, passes[i]), { output, stats }] as const);
       store.setState({
         encoded: kept([...now.encoded, ...added], neededKeys(now)),
         started: null,
@@ -346,6 +354,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   }
 
   store.subscribe((state, before) => {
+    if (state.model !== before.model) loras.readLoras();
     if (state.model !== before.model || state.lost !== before.lost) asked = '';
     if (client) void encodeMissing(client);
     if (

@@ -5,6 +5,7 @@ import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } fro
 import { Downloads, GetModel } from './Downloads.tsx';
 import { FileButton } from './FileButton.tsx';
 import { LazyModels } from './LazyModels.tsx';
+import { Loras } from './Loras.tsx';
 import { bytes } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
 
@@ -102,6 +103,7 @@ export function Encoder() {
       </div>
       {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
       <Downloads onManage={() => setModelsOpen(true)} />
+      <Loras />
       {areModelsOpen && !isMissing && <LazyModels />}
     </section>
   );
@@ -149,7 +151,7 @@ export function DropTarget() {
     <div className="drop-target">
       <p>Drop to open</p>
       <p className="small">
-        a checkpoint, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds
+        a checkpoint, a LoRA, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds
       </p>
     </div>
   ) : null;

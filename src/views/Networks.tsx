@@ -1,6 +1,7 @@
 import type { NetworkNode } from '../prompt/ast.ts';
-import type { Facts } from '../state/facts.ts';
-import { usedEmbeddings } from '../state/selectors.ts';
+import type { Facts, Side } from '../state/facts.ts';
+import { networkState } from '../state/loras.ts';
+import { loraUsage, usedEmbeddings } from '../state/selectors.ts';
 import { useFacts } from './useFacts.ts';
 
 const kinds: Readonly<Record<string, string>> = {
@@ -13,19 +14,25 @@ const kinds: Readonly<Record<string, string>> = {
 const notLoaded = 'Not encoded, and not loaded here: the numbers are those of the model without it.';
 
 /** What a prompt names besides its text. */
-export function Networks({ networks }: { networks: readonly NetworkNode[] }) {
+export function Networks({ side, networks }: { readonly side: Side; readonly networks: readonly NetworkNode[] }) {
   const used = useFacts(usedEmbeddings);
   const embeddings = useFacts((s) => s.embeddings);
+  const loras = useFacts((s) => s.loras);
+  const usage = useFacts(loraUsage);
   return (
-    <ul className="networks" aria-label="Named in the prompt">
-      {networks.map(({ kind, name, args, start }) => {
+    <ul className="networks" aria-label={`Named in the ${side === 'positive' ? 'prompt' : 'negative prompt'}`}>
+      {networks.map((node) => {
+        const { kind, name, args, start } = node;
         const rest = args.filter((arg) => arg !== name).join(', ');
-        const state = kind === 'embedding' ? embeddingState(name, used, embeddings) : null;
+        const { text, help } =
+          kind === 'embedding'
+            ? embeddingState(name, used, embeddings)
+            : { text: networkState(node, side, loras, usage.has(name)), help: undefined };
         return (
-          <li key={start} title={state?.help ?? notLoaded}>
+          <li key={start} title={help}>
             {kinds[kind] ?? kind} <b>{name}</b>
             {rest && ` ${rest}`}
-            {state && <span className="muted"> {state.text}</span>}
+            <span className="muted"> · {text}</span>
           </li>
         );
       })}

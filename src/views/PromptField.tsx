@@ -96,7 +96,7 @@ export function PromptField({ side }: { side: Side }) {
           <PlainInput side={side} {...ids} start={null} handle={handle} field={field} />
         )}
       </div>
-      {ready && ready.networks.length > 0 && <Networks networks={ready.networks} />}
+      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
       <Diagnostics id={ids.descriptionId} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
     </div>
   );

@@ -21,6 +21,7 @@ import { type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a11
 import type { Diagnostic, Fragment, NetworkNode, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel.ts';
+import { type PromptLora, promptLoras } from '../prompt/extraNetworks.ts';
 import { guessSyntax, lintPrompt } from '../prompt/lint.ts';
 import { entryAtCall } from '../prompt/schedule.ts';
 import type { Syntax } from '../prompt/syntax.ts';
@@ -74,6 +75,8 @@ export interface PreparedPrompt {
   /** What was typed and is not encoded at this step. */
   readonly inactive: readonly Range[];
   readonly networks: readonly NetworkNode[];
+  /** Of the networks, those to be merged into the text encoder, and by how much. */
+  readonly loras: readonly PromptLora[];
   readonly texts: readonly PreparedText[];
   /** Those of all texts in a row. */
   readonly chunks: readonly PreparedChunk[];
@@ -105,6 +108,7 @@ export function preparePrompt(
     nodes,
     inactive,
     networks,
+    loras: promptLoras(networks),
     texts,
     chunks: texts.flatMap(({ chunks, weighted }, text) =>
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
@@ -133,7 +137,7 @@ export function normalised(prompt: WeightedPrompt, { weighting, normalisation }:
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
-type Prepared = Omit<PreparedPrompt, 'source' | 'chunks' | 'looksLike'>;
+type Prepared = Omit<PreparedPrompt, 'source' | 'loras' | 'chunks' | 'looksLike'>;
 
 interface Reading {
   readonly options: PromptOptions;

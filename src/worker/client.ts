@@ -9,6 +9,8 @@ import type {
   FileRequest,
   FromWorker,
   LoadProgress,
+  LoraInfo,
+  LoraUse,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -41,6 +43,8 @@ export interface EncodedRows extends Encoded {
 }
 
 export interface EncodeOptions {
+  /** Merged into the weights for it, and no others; none where absent. */
+  readonly loras?: readonly LoraUse[];
   /** Hears of the rows up to EOS where the padding takes longer; what is encoded is the same. */
   readonly onRows?: (rows: EncodedRows) => void;
   /** Aborting spares what is not begun yet (AbortError). */
@@ -64,6 +68,9 @@ export interface EncoderClient {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Drift>;
+  /** Reads a LoRA for the model in use: another model has it read anew. AbortError where one took its place meanwhile. */
+  addLora(file: File): Promise<LoraInfo>;
+  removeLora(lora: number): void;
   models(): Promise<StoredModels>;
   /**
    * Runs beside loads, encodes and other downloads. Aborting pauses (AbortError): what has arrived is kept, and the same
@@ -165,11 +172,12 @@ export function createEncoderClient(
       }
     },
     cancelLoad: () => load?.abort(),
-    encode(passes, want, { onRows, signal } = {}) {
+    encode(passes, want, { onRows, signal, loras = [] } = {}) {
       return new Promise<Encoded>((resolve, reject) => {
         const start = () => {
           running = true;
-          const message = { type: 'encode', id: nextId++, passes, want, rowsFirst: onRows !== undefined } as const;
+          const rowsFirst = onRows !== undefined;
+          const message = { type: 'encode', id: nextId++, passes, want, loras, rowsFirst } as const;
           const hear = (news: FromWorker) => {
             if (news.type === 'rows') onRows?.(news);
           };
@@ -195,6 +203,10 @@ export function createEncoderClient(
       const message = { type: 'drift', id: nextId++, from, to } as const;
       return (await follow(message, 'drifted', examining(onProgress), signal)).drift;
     },
+    async addLora(file) {
+      return (await ask({ type: 'addLora', id: nextId++, file }, 'loraAdded')).info;
+    },
+    removeLora: (lora) => post({ type: 'removeLora', id: nextId++, lora }),
     async models() {
       return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
     },

@@ -1,5 +1,6 @@
 import type { Drift, Examination } from '../checkpoint/doctor.ts';
 import type { DownloadProgress } from '../checkpoint/download.ts';
+import type { LeftOut, LoraEffect } from '../checkpoint/loraFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import type { StoragePlace } from '../checkpoint/storageFiles.ts';
@@ -59,6 +60,23 @@ export interface StoredModels {
   readonly persisted: boolean;
 }
 
+/** A LoRA that the worker holds for the model in use. */
+export interface LoraInfo {
+  /** What encodes call it by. */
+  readonly lora: number;
+  /** All ranks among its updates, ascending. */
+  readonly ranks: readonly number[];
+  /** How far it moves each weight with the multiplier 1; empty where it changes the U-Net alone. */
+  readonly effects: readonly LoraEffect[];
+  readonly leftOut: LeftOut;
+}
+
+/** A LoRA that is merged for an encode, and its multiplier. */
+export interface LoraUse {
+  readonly lora: number;
+  readonly multiplier: number;
+}
+
 export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
@@ -72,11 +90,16 @@ export type ToWorker =
       readonly id: number;
       readonly passes: readonly EncoderPass[];
       readonly want: EncoderWant;
+      /** These, and no others. */
+      readonly loras: readonly LoraUse[];
       /** Whether to tell of the rows up to EOS before the padding is computed. */
       readonly rowsFirst: boolean;
     }
   | { readonly type: 'examine'; readonly id: number; readonly model: FileRequest }
   | { readonly type: 'drift'; readonly id: number; readonly from: FileRequest; readonly to: FileRequest }
+  /** Held until another model is loaded. */
+  | { readonly type: 'addLora'; readonly id: number; readonly file: File }
+  | { readonly type: 'removeLora'; readonly id: number; readonly lora: number }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
   /** Answered by the models that are left. */
@@ -104,6 +127,7 @@ export type FromWorker =
   | { readonly type: 'examining'; readonly id: number; readonly progress: LoadProgress }
   | { readonly type: 'examined'; readonly id: number; readonly examination: Examination }
   | { readonly type: 'drifted'; readonly id: number; readonly drift: Drift }
+  | { readonly type: 'loraAdded'; readonly id: number; readonly info: LoraInfo }
   | { readonly type: 'models'; readonly id: number; readonly stored: StoredModels }
   | { readonly type: 'downloading'; readonly id: number; readonly progress: DownloadProgress }
   | { readonly type: 'downloaded'; readonly id: number; readonly model: StoredModel }

@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { type DoctorOptions, drift, examine } from '../checkpoint/doctor.ts';
 import { download } from '../checkpoint/download.ts';
 import { DownloadError } from '../checkpoint/httpSource.ts';
+import { type Lora, loraEffects, openLora } from '../checkpoint/loraFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { openTensorFile } from '../checkpoint/openTensorFile.ts';
@@ -14,11 +15,23 @@ import type { EncoderOutput } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
-import type { EncodeStats, FileRequest, FromWorker, ModelRequest, StoredModels, ToWorker } from './messages.ts';
+import type {
+  EncodeStats,
+  FileRequest,
+  FromWorker,
+  LoraUse,
+  ModelRequest,
+  StoredModels,
+  ToWorker,
+} from './messages.ts';
 import { tuningOf } from './tunings.ts';
 
 let gpu: GpuDevice | undefined;
 let encoder: GpuEncoder | undefined;
+/** Where its weights came from. */
+let weights: WeightSource | undefined;
+/** Read for it. */
+const loras = new Map<number, Lora>();
 /** What the page can cancel, by the id of its request. */
 const underway = new Map<number, AbortController>();
 /** The id of the load that counts: the newest. */
@@ -130,6 +143,8 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     }
     encoder?.destroy();
     encoder = made;
+    weights = opened;
+    loras.clear();
     // What a later edit needs is compiled while nobody waits; a software adapter would keep the cores from them for long.
     // Should it fail, the encode that needs it says so.
     if (!on.software) made.compile().catch(() => {});
@@ -143,7 +158,7 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
 }
 
 async function encode(
-  { id, passes, want, rowsFirst }: Extract<ToWorker, { type: 'encode' }>,
+  { id, passes, want, loras: uses, rowsFirst }: Extract<ToWorker, { type: 'encode' }>,
   signal: AbortSignal,
 ): Promise<void> {
   if (!encoder) throw new Error('No encoder is loaded.');
@@ -154,6 +169,7 @@ async function encode(
     rowsTotal,
     dispatches,
   });
+  await encoder.setLoras(heldLoras(uses));
   const run = await encoder.encode(passes, want, {
     signal,
     ...(rowsFirst && {
@@ -173,6 +189,25 @@ function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
     ...[...hiddenStates.values()].map((state) => state.buffer as ArrayBuffer),
     ...(attentions ? [attentions.buffer as ArrayBuffer] : []),
   ]);
+}
+
+async function addLora(id: number, file: File): Promise<void> {
+  const [on, from] = [encoder, weights];
+  if (!on || !from) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
+  const lora = await openLora(blobSource(file), { config: on.config });
+  const effects = await loraEffects(lora, from, { multiplier: 1 });
+  if (encoder !== on) throw new DOMException('Another model took its place.', 'AbortError');
+  loras.set(id, lora);
+  const ranks = [...new Set(lora.updates.map(({ rank }) => rank))].sort((a, b) => a - b);
+  post({ type: 'loraAdded', id, info: { lora: id, ranks, effects, leftOut: lora.leftOut } });
+}
+
+function heldLoras(uses: readonly LoraUse[]) {
+  return uses.map(({ lora, multiplier }) => {
+    const held = loras.get(lora);
+    if (!held) throw new Error('A LoRA that is to be merged was removed.');
+    return { updates: held.updates, multiplier };
+  });
 }
 
 async function answer(message: ToWorker): Promise<void> {
@@ -200,6 +235,11 @@ async function answer(message: ToWorker): Promise<void> {
       );
       return post({ type: 'drifted', id: message.id, drift: drifted });
     }
+    case 'addLora':
+      return addLora(message.id, message.file);
+    case 'removeLora':
+      loras.delete(message.lora);
+      return;
     case 'models':
       return post({ type: 'models', id: message.id, stored: await storedModels() });
     case 'download':
