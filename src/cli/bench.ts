@@ -8,7 +8,7 @@ import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { type MatmulTuning, matmulKernels, timeMatmuls, tuneMatmul } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
-import { groupSteps, type Profile, type ProfiledGroup, type ProfiledStep, stage } from '../gpu/profile.ts';
+import { groupSteps, meanProfile, type Profile, type ProfiledGroup, stage } from '../gpu/profile.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
 const parts = ['kernels', 'encodes', 'edits', 'profile'] as const;
@@ -115,11 +115,7 @@ function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): 
 async function benchProfile(encoder: GpuEncoder, runs: number, of: { first?: number; end?: number }): Promise<void> {
   const profiles: Profile[] = [];
   for (let run = 0; run < runs; run++) profiles.push(await encoder.profile(of));
-  const [{ steps, noTimes }] = profiles;
-  const timed = steps.map((step, i): ProfiledStep => {
-    const times = profiles.map((profile) => profile.steps[i].milliseconds);
-    return { ...step, milliseconds: noTimes === null ? median(times.map(Number)) : null };
-  });
+  const { steps, noTimes } = meanProfile(profiles);
   const line = ({ name, kernel, milliseconds, share, gflopsPerSecond, bytes, gigabytesPerSecond }: ProfiledGroup) =>
     name.padEnd(24) +
     cell(kernel === name ? '' : kernel, 16) +
@@ -131,7 +127,7 @@ async function benchProfile(encoder: GpuEncoder, runs: number, of: { first?: num
   const title = of.end ? `${encoder.dtype}, rows ${of.first} to ${of.end}` : `${encoder.dtype}, 1 pass`;
   const columns = `${cell('ms', 10)}${cell('share', 9)}${cell('GFLOP/s', 10)}${cell('MB', 9)}${cell('GB/s', 9)}`;
   console.log(`\n${title.padEnd(24)}${cell('kernel', 16)}${columns}`);
-  for (const group of [...groupSteps(timed, stage), ...groupSteps(timed)]) console.log(line(group));
+  for (const group of [...groupSteps(steps, stage), ...groupSteps(steps)]) console.log(line(group));
   if (noTimes !== null) console.log(noTimes);
 }
 
@@ -166,14 +162,19 @@ export async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { adapter: { type: 'string' }, runs: { type: 'string', default: '5' } },
+    options: {
+      adapter: { type: 'string' },
+      gpu: { type: 'boolean', default: false },
+      runs: { type: 'string', default: '5' },
+    },
   });
   const unknown = positionals.find((name) => !parts.some((part) => part === name));
   if (unknown !== undefined) {
     console.error(`There is no part "${unknown}" to time: name some of ${parts.join(', ')}, or none for all.`);
     return 2;
   }
-  const adapters = values.adapter ? [values.adapter] : softwareAdapters.length > 0 ? softwareAdapters : [undefined];
+  const found = values.gpu || softwareAdapters.length === 0 ? [undefined] : softwareAdapters;
+  const adapters = values.adapter ? [values.adapter] : found;
   console.log('CLIP ViT-L/14 text encoder, 77 tokens a pass; medians.');
   const what = new Set(positionals.length > 0 ? positionals : parts);
   for (const adapter of adapters) await benchAdapter(adapter, Math.max(1, Number(values.runs) || 5), what);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { groupSteps, type ProfiledStep, stage } from './profile.ts';
+import { groupSteps, meanProfile, type ProfiledStep, stage } from './profile.ts';
 
 const step = (label: string, kernel: ProfiledStep['kernel'], milliseconds: number | null): ProfiledStep => ({
   label,
@@ -37,4 +37,16 @@ test('without times there are sums and no rates, and a clock that says 0 gives n
   expect(none).toMatchObject({ milliseconds: null, share: null, gflopsPerSecond: null, flops: 4e6, bytes: 2e6 });
   const [zero] = groupSteps([step('a', 'matmul', 0)]);
   expect(zero).toMatchObject({ milliseconds: 0, share: null, gflopsPerSecond: null, gigabytesPerSecond: null });
+});
+
+test('several profiles as one: a clock that says 0 or 1 gives what lies between', () => {
+  const profiles = [0, 1, 0, 0].map((time) => ({
+    noTimes: null,
+    steps: [step('a', 'matmul', time), step('b', 'attention', 2)],
+  }));
+  const { steps, noTimes } = meanProfile(profiles);
+  expect(noTimes).toBeNull();
+  expect(steps).toEqual([step('a', 'matmul', 0.25), step('b', 'attention', 2)]);
+  const untimed = { noTimes: 'It has no clock.', steps: [step('a', 'matmul', null)] };
+  expect(meanProfile([untimed, untimed])).toBe(untimed);
 });

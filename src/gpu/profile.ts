@@ -21,6 +21,18 @@ export interface Profile {
   readonly noTimes: string | null;
 }
 
+/**
+ * Profiles of the same steps as one, by their mean times: browsers round the GPU's clock to a tenth of a millisecond, and
+ * only a mean comes out right then. At least one.
+ */
+export function meanProfile(profiles: readonly Profile[]): Profile {
+  const [{ steps, noTimes }] = profiles;
+  if (noTimes !== null) return profiles[0];
+  const mean = (i: number) =>
+    profiles.reduce((sum, profile) => sum + profile.steps[i].milliseconds!, 0) / profiles.length;
+  return { noTimes, steps: steps.map((step, i) => ({ ...step, milliseconds: mean(i) })) };
+}
+
 /** Steps of one kind together. */
 export interface ProfiledGroup {
   readonly name: string;

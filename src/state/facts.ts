@@ -4,6 +4,7 @@ import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { Profile } from '../gpu/profile.ts';
 import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type {
@@ -99,6 +100,12 @@ export interface ExaminedCheckpoint {
   readonly other: { readonly request: FileRequest; readonly task: Task<Drift> } | null;
 }
 
+/** Rows `first` to `end` (exclusive) of a pass. */
+export interface ProfiledRows {
+  readonly first: number;
+  readonly end: number;
+}
+
 export interface Notice {
   readonly id: number;
   readonly message: string;
@@ -144,6 +151,8 @@ export interface Facts extends Kept {
   readonly compared: ConditioningFile | null;
   /** The checkpoint looked over last. */
   readonly examined: ExaminedCheckpoint | null;
+  /** The encode that was timed last; of `model`. */
+  readonly profiled: { readonly rows: ProfiledRows; readonly task: Task<Profile> } | null;
   /** Textual inversions opened on this visit, of whatever width; no two of one name. */
   readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */

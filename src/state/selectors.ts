@@ -11,7 +11,15 @@ import { type MethodName, methods } from '../weighting/methods.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
 import type { EncodeStats, LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
-import { type Download, type EncodedPass, type Facts, type Road, requestName, type Side } from './facts.ts';
+import {
+  type Download,
+  type EncodedPass,
+  type Facts,
+  type ProfiledRows,
+  type Road,
+  requestName,
+  type Side,
+} from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -116,6 +124,17 @@ function outputsOf(facts: Facts): ReadonlyMap<string, EncodedPass> {
 export function shownChunk(facts: Facts): PreparedChunk | undefined {
   const shown = prepared(facts, facts.side);
   return shown?.chunks[Math.min(facts.chunk, shown.chunks.length - 1)];
+}
+
+const lastWord = memoised(({ chunk }: PreparedChunk): ProfiledRows | undefined => {
+  const eos = chunk.tokens.findIndex(({ kind }) => kind === 'eos');
+  return eos > 1 ? { first: eos - 1, end: eos + 1 } : undefined;
+});
+
+/** What is computed anew of the chunk on show when its last token changes, the padding aside: that token and EOS. */
+export function editedRows(facts: Facts): ProfiledRows | undefined {
+  const chunk = shownChunk(facts);
+  return chunk && lastWord(chunk);
 }
 
 const passesFor = memoised((shown: PreparedPrompt, method: MethodName, { promptPasses }: Road) =>

@@ -8,13 +8,16 @@ import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
+import type { Profile } from '../gpu/profile.ts';
 import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
 import { SupersededError, WorkerError } from '../worker/client.ts';
 import type { LoadProgress, LoraInfo, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import { noModels } from '../worker/testing/noModels.ts';
+import type { ProfiledRows } from './facts.ts';
 import type { Memory } from './memory.ts';
 import {
+  editedRows,
   encoderStatus,
   listedModels,
   modelChoice,
@@ -85,6 +88,7 @@ function fakeClient() {
   const loads: AskedLoad[] = [];
   const asked: AskedDownload[] = [];
   const loras: AskedLora[] = [];
+  const profiles: (ReturnType<typeof deferred<Profile>> & { rows: ProfiledRows })[] = [];
   const stored: { models: StoredModel[] } = { models: [] };
   const all = (): StoredModels => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false });
   const adapter = deferred<{ description: string; software: boolean }>();
@@ -124,6 +128,11 @@ function fakeClient() {
     },
     examine: noModels.examine,
     drift: noModels.drift,
+    profile(rows) {
+      const asked = { ...deferred<Profile>(), rows };
+      profiles.push(asked);
+      return asked.promise;
+    },
     addLora(file) {
       const { promise, resolve, reject } = deferred<LoraInfo>();
       const lora = 100 + loras.length;
@@ -138,7 +147,7 @@ function fakeClient() {
       return all();
     },
   };
-  return { client, encodes, loads, adapter, downloads: asked, loras, stored };
+  return { client, encodes, loads, adapter, downloads: asked, loras, profiles, stored };
 }
 
 /** When what was under way is done, the loading of the road with it. */
@@ -241,6 +250,34 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('ready');
     setOption('mask', 'lecture');
     expect(encodes()).toHaveLength(3);
+  });
+
+  test('an edit is timed over the rows that it changes; a time that comes after another model is not shown', async () => {
+    await ready();
+    const { setPrompt, profile, openModel } = store.getState();
+    setPrompt('positive', '');
+    expect(editedRows(store.getState())).toBeUndefined();
+    setPrompt('positive', 'a red car');
+    const rows = editedRows(store.getState())!;
+    expect(rows).toEqual({ first: 3, end: 5 });
+    void profile(rows);
+    expect(fake.profiles[0].rows).toBe(rows);
+    const result: Profile = { steps: [], noTimes: null };
+    fake.profiles[0].resolve(result);
+    await settled();
+    expect(store.getState().profiled).toEqual({ rows, task: { phase: 'done', result } });
+    void profile(rows);
+    fake.profiles[1].reject(new Error('The GPU went away.'));
+    await settled();
+    expect(store.getState().profiled?.task).toEqual({ phase: 'failed', message: 'The GPU went away.' });
+    void profile(rows);
+    void openModel({ kind: 'synthetic', size: 'full' });
+    loads()[1].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect(store.getState().profiled).toBeNull();
+    fake.profiles[2].resolve(result);
+    await settled();
+    expect(store.getState().profiled).toBeNull();
   });
 
   describe('LoRAs', () => {

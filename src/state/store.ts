@@ -2,6 +2,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { Profile } from '../gpu/profile.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
 import { type EncodedRows, type EncoderClient, SupersededError } from '../worker/client.ts';
@@ -11,8 +12,10 @@ import {
   type EncodedPass,
   type Facts,
   type Kept,
+  type ProfiledRows,
   requestName,
   type Side,
+  type Task,
   type Theme,
   type WeightStep,
   type Work,
@@ -53,6 +56,8 @@ export interface Actions extends ModelActions, ExaminationActions, LoraActions {
   /** Replaces the model when the new one is whole; what can go wrong ends as a notice. */
   openModel(request: ModelRequest): Promise<void>;
   cancelLoad(): void;
+  /** Times the steps of an encode of these rows, and shows them in place of the ones before. */
+  profile(rows: ProfiledRows): Promise<void>;
   loadTokenizer(): Promise<void>;
   dismiss(notice: number): void;
 }
@@ -167,6 +172,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     replaced: null,
     compared: null,
     examined: null,
+    profiled: null,
     embeddings: [],
     past: recallPast(memory) ?? [],
     side: 'positive',
@@ -256,6 +262,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
           modelRequest: request,
           encoded: new Map(),
           encodeFailure: null,
+          profiled: null,
           lost: null,
           ...usedLast(request),
         });
@@ -266,6 +273,17 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       }
     },
     cancelLoad: () => client?.cancelLoad(),
+    async profile(rows) {
+      if (!client) return;
+      const running: Facts['profiled'] = { rows, task: { phase: 'running', progress: null } };
+      set({ profiled: running });
+      const put = (task: Task<Profile>) => get().profiled === running && set({ profiled: { rows, task } });
+      try {
+        put({ phase: 'done', result: await client.profile(rows) });
+      } catch (error) {
+        put({ phase: 'failed', message: messageOf(error) });
+      }
+    },
     async loadTokenizer() {
       set({ tokenizer: { phase: 'loading' } });
       try {

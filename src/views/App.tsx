@@ -6,6 +6,7 @@ import { DropTarget, Encoder, EncoderStatus } from './Encoder.tsx';
 import { LazyCheckpoint } from './LazyCheckpoint.tsx';
 import { LazyExport } from './LazyExport.tsx';
 import { LazyMethods } from './LazyMethods.tsx';
+import { LazySpeed } from './LazySpeed.tsx';
 import { LazyVocabulary } from './LazyVocabulary.tsx';
 import { Masks } from './Masks.tsx';
 import { Notices } from './Notices.tsx';
@@ -56,6 +57,7 @@ function Header() {
         <a href="#vocabulary">Vocabulary</a>
         <a href="#export">Export</a>
         <a href="#checkpoint">Checkpoint</a>
+        <a href="#speed">Speed</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -88,6 +90,7 @@ function Pictures() {
       <LazyVocabulary />
       <LazyExport />
       <LazyCheckpoint />
+      <LazySpeed />
     </div>
   );
 }

@@ -3,6 +3,7 @@ import type { DownloadProgress } from '../checkpoint/download.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import type { Profile } from '../gpu/profile.ts';
 import type {
   AdapterInfo,
   EncodeStats,
@@ -59,6 +60,8 @@ export interface EncoderClient {
   cancelLoad(): void;
   /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
+  /** Times each step of a pass, or of its rows `first` to `end`, after the encode under way and with its LoRAs. */
+  profile(rows: { readonly first: number; readonly end: number }): Promise<Profile>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
   examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
   /** How far the encoder of `to` has moved from that of `from`; likewise. */
@@ -194,6 +197,9 @@ export function createEncoderClient(
         waiting?.supersede();
         waiting = { start, supersede: () => reject(new SupersededError('A newer prompt took its place.')) };
       });
+    },
+    async profile({ first, end }) {
+      return (await ask({ type: 'profile', id: nextId++, first, end }, 'profiled')).profile;
     },
     async examine(model, onProgress, signal) {
       const message = { type: 'examine', id: nextId++, model } as const;

@@ -6,6 +6,7 @@ import type { StoredModel } from '../checkpoint/storage.ts';
 import type { StoragePlace } from '../checkpoint/storageFiles.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import type { Profile } from '../gpu/profile.ts';
 
 /** What can be loaded: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
@@ -100,6 +101,8 @@ export type ToWorker =
   /** Held until another model is loaded. */
   | { readonly type: 'addLora'; readonly id: number; readonly file: File }
   | { readonly type: 'removeLora'; readonly id: number; readonly lora: number }
+  /** Times each step of a whole pass, or of its rows `first` to `end`. */
+  | { readonly type: 'profile'; readonly id: number; readonly first: number; readonly end: number }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
   /** Answered by the models that are left. */
@@ -128,6 +131,7 @@ export type FromWorker =
   | { readonly type: 'examined'; readonly id: number; readonly examination: Examination }
   | { readonly type: 'drifted'; readonly id: number; readonly drift: Drift }
   | { readonly type: 'loraAdded'; readonly id: number; readonly info: LoraInfo }
+  | { readonly type: 'profiled'; readonly id: number; readonly profile: Profile }
   | { readonly type: 'models'; readonly id: number; readonly stored: StoredModels }
   | { readonly type: 'downloading'; readonly id: number; readonly progress: DownloadProgress }
   | { readonly type: 'downloaded'; readonly id: number; readonly model: StoredModel }

@@ -15,6 +15,7 @@ import type { EncoderOutput } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
+import { meanProfile, type Profile } from '../gpu/profile.ts';
 import type {
   EncodeStats,
   FileRequest,
@@ -191,6 +192,20 @@ function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
   ]);
 }
 
+/** A profile takes as long as what it is of; none is begun after this. */
+const profiling = { milliseconds: 1000, most: 20 };
+
+async function profile(rows: { first: number; end: number }): Promise<Profile> {
+  if (!encoder) throw new Error('No encoder is loaded.');
+  // The first wakes the GPU.
+  await encoder.profile(rows);
+  const profiles: Profile[] = [];
+  const start = performance.now();
+  do profiles.push(await encoder.profile(rows));
+  while (profiles.length < profiling.most && performance.now() - start < profiling.milliseconds);
+  return meanProfile(profiles);
+}
+
 async function addLora(id: number, file: File): Promise<void> {
   const [on, from] = [encoder, weights];
   if (!on || !from) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
@@ -235,6 +250,8 @@ async function answer(message: ToWorker): Promise<void> {
       );
       return post({ type: 'drifted', id: message.id, drift: drifted });
     }
+    case 'profile':
+      return post({ type: 'profiled', id: message.id, profile: await profile(message) });
     case 'addLora':
       return addLora(message.id, message.file);
     case 'removeLora':

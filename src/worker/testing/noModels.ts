@@ -1,12 +1,13 @@
 import type { EncoderClient } from '../client.ts';
 
-/** What a client does that has nothing stored, nowhere to download from, nothing to examine and no LoRAs. */
+/** What a client does that has nothing stored, nowhere to download from, nothing to examine or to time and no LoRAs. */
 export const noModels: Pick<
   EncoderClient,
-  'models' | 'download' | 'deleteModel' | 'examine' | 'drift' | 'addLora' | 'removeLora'
+  'models' | 'download' | 'deleteModel' | 'examine' | 'drift' | 'addLora' | 'removeLora' | 'profile'
 > = {
   addLora: () => Promise.reject(new Error('There are no LoRAs.')),
   removeLora() {},
+  profile: () => Promise.reject(new Error('There is nothing to time.')),
   models: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
   download: () => Promise.reject(new Error('There is nothing to download from.')),
   examine: () => Promise.reject(new Error('There is nothing to examine.')),

@@ -1,0 +1,114 @@
+import { groupSteps, type ProfiledGroup, stage } from '../../gpu/profile.ts';
+import type { Facts } from '../../state/facts.ts';
+import { shownConfig } from '../../state/selectors.ts';
+import { bytes } from '../numbers.ts';
+import { useFacts } from '../useFacts.ts';
+import './speed.css';
+
+type Profiled = NonNullable<Facts['profiled']>;
+
+/** Each stage of the encode that was timed: its share of the time, and its rates. */
+export function Speed({ profiled: { rows, task } }: { readonly profiled: Profiled }) {
+  const length = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
+  if (task.phase === 'running') return <p className="muted">Timing {rowsText(rows, length)}</p>;
+  if (task.phase === 'failed')
+    return (
+      <div className="notice" data-severity="error" role="alert">
+        <span>{task.message}</span>
+      </div>
+    );
+  const { steps, noTimes } = task.result;
+  const stages = groupSteps(steps, stage);
+  const [whole] = groupSteps(steps, () => 'All');
+  const most = Math.max(...stages.map(shareOf(whole)));
+  return (
+    <>
+      <p className="small">
+        {rowsText(rows, length, true)}: {whole.dispatches} dispatches, {(whole.flops / 1e9).toPrecision(3)} GFLOP,{' '}
+        {bytes(whole.bytes)} read and written
+        {whole.milliseconds !== null && `, ${number(whole.milliseconds)} ms`}.
+        {noTimes !== null && ` ${noTimes} So the bars are shares of the arithmetic, not of the time.`}
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard. */}
+      <section className="table-scroll" aria-label="Stages" tabIndex={0}>
+        <table className="stages">
+          <caption className="visually-hidden">Stages</caption>
+          <thead>
+            <tr>
+              <th scope="col">Stage</th>
+              <th scope="col" className="share">
+                {noTimes === null ? 'Share of the time' : 'Share of the arithmetic'}
+              </th>
+              {columns.map(({ title, help }) => (
+                <th key={title} scope="col" className="number" title={help}>
+                  {title}
+                </th>
+              ))}
+              <th scope="col">Kernel</th>
+            </tr>
+          </thead>
+          <tbody>
+            {stages.map((group) => {
+              const share = shareOf(whole)(group);
+              return (
+                <tr key={group.name}>
+                  <th scope="row">
+                    {group.name}
+                    {group.dispatches > 1 && <span className="muted"> × {group.dispatches}</span>}
+                  </th>
+                  <td className="share">
+                    <span className="share-bar" style={{ inlineSize: `${(62 * share) / most}%` }} />
+                    {(100 * share).toFixed(1)} %
+                  </td>
+                  <Rates group={group} />
+                  <td>{group.kernel}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+          <tfoot>
+            <tr>
+              <th scope="row">All</th>
+              <td />
+              <Rates group={whole} />
+              <td />
+            </tr>
+          </tfoot>
+        </table>
+      </section>
+    </>
+  );
+}
+
+function rowsText({ first, end }: Profiled['rows'], length: number, isStart = false): string {
+  if (first === 0 && end === length) return isStart ? `A whole pass of ${length} rows` : 'a whole pass';
+  return `${isStart ? 'Rows' : 'rows'} ${first} to ${end - 1} of ${length}`;
+}
+
+/** Of the time, and where there is none, of the arithmetic. */
+const shareOf = (whole: ProfiledGroup) => (group: ProfiledGroup) => group.share ?? group.flops / whole.flops;
+
+const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+const columns: readonly { readonly title: string; readonly help: string; of(group: ProfiledGroup): number | null }[] = [
+  { title: 'ms', help: 'By the GPU’s clock, in all layers', of: ({ milliseconds }) => milliseconds },
+  { title: 'GFLOP/s', help: 'Multiplications and additions in a second', of: (group) => group.gflopsPerSecond },
+  { title: 'MB', help: 'What has to be read and written, each number once', of: (group) => group.bytes / 1e6 },
+  { title: 'GB/s', help: 'What has to be read and written in a second', of: (group) => group.gigabytesPerSecond },
+  {
+    title: 'FLOP/B',
+    help: 'Arithmetic for each byte read or written: where it is low, memory sets the pace, and where it is high, arithmetic',
+    of: (group) => group.flops / group.bytes,
+  },
+];
+
+function Rates({ group }: { readonly group: ProfiledGroup }) {
+  return columns.map(({ title, of }) => {
+    const value = of(group);
+    return (
+      <td key={title} className="number">
+        {value === null ? '–' : number(value)}
+      </td>
+    );
+  });
+}
