@@ -11,29 +11,32 @@ export interface HashedWeights {
   sha256(): Promise<string | undefined>;
 }
 
-/** Hashes tensors while they are read; at most one waits to be hashed. */
+/** Tensors that may wait to be hashed: each is a copy in memory. */
+const mostWaiting = 4;
+
+/** Hashes tensors beside the reading of the next ones. */
 export function hashWeights(source: WeightSource): HashedWeights {
   const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
   if (!subtle) return { source, sha256: async () => undefined };
   const digests = new Map<string, Uint8Array>();
-  let last: Promise<unknown> = Promise.resolve();
+  const waiting: Promise<unknown>[] = [];
   return {
     source: {
       ...source,
       async read(name, signal) {
         const bytes = await source.read(name, signal);
-        await last;
+        while (waiting.length >= mostWaiting) await waiting.shift();
         // The bytes are copied before the call returns: they are the caller's.
         const hashed = subtle.digest('SHA-256', bytes).then(
           (digest) => void digests.set(name, new Uint8Array(digest)),
           () => {},
         );
-        last = Promise.all([last, hashed]);
+        waiting.push(hashed);
         return bytes;
       },
     },
     async sha256() {
-      await last;
+      await Promise.all(waiting);
       const names = [...expectedTensors(source.config).keys()];
       if (!names.every((name) => digests.has(name))) return undefined;
       const all = new Uint8Array(names.length * 32);

@@ -108,71 +108,99 @@ const copyTarget = 0x08;
 const mapRead = 0x01;
 const queryResolve = 0x200;
 
-/** Uploads every layer's tensors as `schedule` names them. Q, K and V become one matrix, [3d, d]; half weights stay half. */
+/** A tensor that the schedule names, and the ones of the model that it is made of, one below the other. */
+interface WeightPart {
+  readonly name: string;
+  readonly from: readonly string[];
+  /** As it is held on the GPU. */
+  readonly dtype: WeightDtype;
+}
+
+/** Every layer's tensors as `schedule` names them. Q, K and V become one matrix, [3d, d]; half weights stay half. */
+function weightParts(source: WeightSource): WeightPart[] {
+  const parts: WeightPart[] = [];
+  const add = (name: string, ...from: string[]) => {
+    const dtypes = new Set(from.map((tensor) => source.tensor(tensor).dtype));
+    // Vectors are few bytes and are kept in float32; a matrix keeps its type unless its parts differ.
+    const isMatrix = name.endsWith('weight') && !name.includes('layer_norm');
+    parts.push({ name, from, dtype: isMatrix && dtypes.size === 1 ? [...dtypes][0] : 'F32' });
+  };
+  add('positionEmbedding', positionEmbeddingName);
+  for (let layer = 0; layer < source.config.numHiddenLayers; layer++) {
+    const addLayer = (part: string, ...from: Parameters<typeof layerTensor>[1][]) =>
+      add(`layers.${layer}.${part}`, ...from.map((name) => layerTensor(layer, name)));
+    const same = (...names: Parameters<typeof layerTensor>[1][]) => {
+      for (const name of names) addLayer(name, name);
+    };
+    same('layer_norm1.weight', 'layer_norm1.bias');
+    addLayer(
+      'self_attn.qkv_proj.weight',
+      'self_attn.q_proj.weight',
+      'self_attn.k_proj.weight',
+      'self_attn.v_proj.weight',
+    );
+    addLayer('self_attn.qkv_proj.bias', 'self_attn.q_proj.bias', 'self_attn.k_proj.bias', 'self_attn.v_proj.bias');
+    same('self_attn.out_proj.weight', 'self_attn.out_proj.bias', 'layer_norm2.weight', 'layer_norm2.bias');
+    same('mlp.fc1.weight', 'mlp.fc1.bias', 'mlp.fc2.weight', 'mlp.fc2.bias');
+  }
+  add('final_layer_norm.weight', finalLayerNormWeightName);
+  add('final_layer_norm.bias', finalLayerNormBiasName);
+  return parts;
+}
+
+/** Tensors that are read at a time: each read of a file waits for another process, whatever its size. */
+const readsAtOnce = 6;
+
+/** Reads tensors in this order, some ahead of the one that the caller works on. */
+function readAhead(source: WeightSource, names: readonly string[], signal?: AbortSignal) {
+  const reads: Promise<Uint8Array<ArrayBuffer>>[] = [];
+  let begun = 0;
+  return (): Promise<Uint8Array<ArrayBuffer>> => {
+    for (; begun < names.length && reads.length < readsAtOnce; begun++) {
+      const read = source.read(names[begun], signal);
+      // Told to whoever takes it, who may have given up by then.
+      read.catch(() => {});
+      reads.push(read);
+    }
+    return reads.shift()!;
+  };
+}
+
+/** The token table, which stays in memory, and the parts on the GPU. */
 async function uploadWeights(
   device: GPUDevice,
   source: WeightSource,
+  parts: readonly WeightPart[],
   onProgress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ) {
-  const { config } = source;
-  const weights = new Map<string, Weight>();
-  const buffers: GPUBuffer[] = [];
   const bytesOf = (name: string) => {
     const { dtype, shape } = source.tensor(name);
     return count(shape) * weightBytes[dtype];
   };
-  const parts: { name: string; from: string[]; matrix: boolean }[] = [
-    { name: 'positionEmbedding', from: [positionEmbeddingName], matrix: false },
-  ];
-  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-    const add = (part: string, ...from: Parameters<typeof layerTensor>[1][]) =>
-      parts.push({
-        name: `layers.${layer}.${part}`,
-        from: from.map((tensor) => layerTensor(layer, tensor)),
-        matrix: part.endsWith('weight') && !part.includes('layer_norm'),
-      });
-    add('layer_norm1.weight', 'layer_norm1.weight');
-    add('layer_norm1.bias', 'layer_norm1.bias');
-    add('self_attn.qkv_proj.weight', 'self_attn.q_proj.weight', 'self_attn.k_proj.weight', 'self_attn.v_proj.weight');
-    add('self_attn.qkv_proj.bias', 'self_attn.q_proj.bias', 'self_attn.k_proj.bias', 'self_attn.v_proj.bias');
-    add('self_attn.out_proj.weight', 'self_attn.out_proj.weight');
-    add('self_attn.out_proj.bias', 'self_attn.out_proj.bias');
-    add('layer_norm2.weight', 'layer_norm2.weight');
-    add('layer_norm2.bias', 'layer_norm2.bias');
-    add('mlp.fc1.weight', 'mlp.fc1.weight');
-    add('mlp.fc1.bias', 'mlp.fc1.bias');
-    add('mlp.fc2.weight', 'mlp.fc2.weight');
-    add('mlp.fc2.bias', 'mlp.fc2.bias');
-  }
-  parts.push({ name: 'final_layer_norm.weight', from: [finalLayerNormWeightName], matrix: false });
-  parts.push({ name: 'final_layer_norm.bias', from: [finalLayerNormBiasName], matrix: false });
-
-  const total = parts.reduce(
-    (sum, { from }) => sum + from.reduce((s, name) => s + bytesOf(name), 0),
-    bytesOf(tokenEmbeddingName),
-  );
+  const names = [tokenEmbeddingName, ...parts.flatMap(({ from }) => from)];
+  const total = names.reduce((sum, name) => sum + bytesOf(name), 0);
+  const take = readAhead(source, names, signal);
   let done = 0;
-  const read = async (name: string) => {
-    const bytes = await source.read(name, signal);
+  const read = async () => {
+    const bytes = await take();
     done += bytes.length;
     onProgress(done, total);
     return bytes;
   };
+  const weights = new Map<string, Weight>();
   const finalLayerNorm = { weight: new Float32Array(0), bias: new Float32Array(0) };
+  const buffers: GPUBuffer[] = [];
   try {
-    const tokenTable = await read(tokenEmbeddingName);
-    for (const { name, from, matrix } of parts) {
-      const dtypes = new Set(from.map((tensor) => source.tensor(tensor).dtype));
-      // Vectors are few bytes and are kept in float32; a matrix keeps its type unless its parts differ.
-      const dtype: WeightDtype = matrix && dtypes.size === 1 ? [...dtypes][0] : 'F32';
+    const tokenTable = await read();
+    for (const { name, from, dtype } of parts) {
       const size = from.reduce((sum, tensor) => sum + count(source.tensor(tensor).shape) * weightBytes[dtype], 0);
       const buffer = device.createBuffer({ label: name, size, usage: storage | copyTarget });
       buffers.push(buffer);
       let at = 0;
       for (const tensor of from) {
         const stored = source.tensor(tensor).dtype;
-        const bytes = await read(tensor);
+        const bytes = await read();
         const data = stored === dtype ? bytes : fromFloat32(toFloat32(bytes, stored), dtype);
         device.queue.writeBuffer(buffer, at, data);
         at += data.length;
@@ -290,8 +318,14 @@ function createActivations(
   };
 }
 
+/** Begins with what the first encode waits for; what goes wrong is told there. */
+function compileAhead(pipelines: Pipelines, { steps }: Schedule, parts: readonly WeightPart[]): void {
+  const weights = new Map(parts.map((part) => [part.name, part]));
+  for (const step of steps) pipelines(step.kernel, step.constants, weightDtype(step, weights)).catch(() => {});
+}
+
 /** Type of the stored weights that a step reads. */
-function weightDtype(step: Step, weights: ReadonlyMap<string, Weight>): WeightDtype {
+function weightDtype(step: Step, weights: ReadonlyMap<string, Pick<Weight, 'dtype'>>): WeightDtype {
   const kernel: Kernel = kernels[step.kernel];
   const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
   return kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
@@ -318,7 +352,10 @@ export async function createGpuEncoder(
   const { config } = source;
   const pipelines = createPipelines(device);
   device.pushErrorScope('out-of-memory');
-  const upload = uploadWeights(device, source, options.onProgress ?? (() => {}), options.signal);
+  const parts = weightParts(source);
+  const upload = uploadWeights(device, source, parts, options.onProgress ?? (() => {}), options.signal);
+  const pass: RowRange = { slot: 0, passes: 1, first: 0, end: config.maxPositionEmbeddings };
+  compileAhead(pipelines, schedule(config, minSlots, options.matmul, pass), parts);
   const outOfMemory = upload.then(
     () => device.popErrorScope(),
     () => device.popErrorScope(),
@@ -346,7 +383,7 @@ export async function createGpuEncoder(
     set = activations(passes);
   }
   try {
-    await set.dispatches({ slot: 0, passes: 1, first: 0, end: L });
+    await set.dispatches(pass);
     options.signal?.throwIfAborted();
   } catch (error) {
     free();

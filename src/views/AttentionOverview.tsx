@@ -44,16 +44,10 @@ export function AttentionOverview({
   const pitch = tile + gap;
 
   // [N·h] One small picture a head, stacked in one column.
-  const stack = useMemo(() => {
-    const n = shown.length;
-    const rgba = new Uint8ClampedArray(N * h * n * n * 4);
-    for (let at = 0; at < N * h; at++)
-      rgba.set(
-        heatmapPixels({ values: attentions, offset: at * L * L, stride: L, rows: shown, columns: shown, scale, mask }),
-        at * n * n * 4,
-      );
-    return rgba;
-  }, [attentions, mask, shown, scale, N, h, L]);
+  const stack = useMemo(
+    () => heatmapPixels({ values: attentions, matrices: N * h, stride: L, rows: shown, columns: shown, scale, mask }),
+    [attentions, mask, shown, scale, N, h, L],
+  );
 
   const scratch = useRef<HTMLCanvasElement | null>(null);
   useLayoutEffect(() => {

@@ -8,7 +8,7 @@ export interface ColourScale {
   /** Where a value lies along the scale, 0 to 1; values beyond the ends are drawn as the ends. NaN for NaN. */
   position(value: number): number;
   /** [256, 4] RGBA along the scale. */
-  readonly table: Uint8ClampedArray;
+  readonly table: Uint8ClampedArray<ArrayBuffer>;
   /** Values to label; the first and last are the ends. */
   readonly ticks: readonly number[];
   format(tick: number): string;
@@ -23,7 +23,7 @@ const logDecades = 4;
 const identity = (t: number) => t;
 
 /** [256, 4] */
-function table(interpolate: (t: number) => string): Uint8ClampedArray {
+function table(interpolate: (t: number) => string): Uint8ClampedArray<ArrayBuffer> {
   const rgba = new Uint8ClampedArray(256 * 4);
   for (let i = 0; i < 256; i++) {
     const colour = interpolate(i / 255);

@@ -10,16 +10,41 @@ export interface MatrixPicture {
   readonly rows: readonly number[];
   readonly columns: readonly number[];
   readonly scale: ColourScale;
-  /** [·, stride] Without offset: 0 where a cell is masked. */
+  /** How many square matrices [stride, stride], from `offset` on; one where absent. */
+  readonly matrices?: number;
+  /** [·, stride] Of each matrix, without offset: 0 where a cell is masked. */
   readonly mask?: ArrayLike<number>;
 }
 
 /** What a value that is not a number is drawn as: it must never pass for one. */
-const notANumber = [255, 0, 255, 255];
+const [notANumber] = pixelsOf(Uint8ClampedArray.of(255, 0, 255, 255));
+
+/** RGBA as a pixel a number, so that one is written at a time. */
+function pixelsOf(rgba: Uint8ClampedArray<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
+}
+
+/** Of a float32's 32 bits: sign, exponent and 9 of its fraction, a step of at most 0.2 % of the value. */
+const keptBits = 18;
+const droppedBits = 32 - keptBits;
+
+/** The bits of the values as float32. */
+function wordsOf(values: ArrayLike<number>): Uint32Array {
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
+  return new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+}
+
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+/** The value nearest to 0 that begins with these bits. */
+function fromBits(bits: number): number {
+  word[0] = bits << droppedBits;
+  return float[0];
+}
 
 /**
- * [rows, columns, 4] RGBA. Masked cells are left transparent: the hatch behind the picture shows through, so that they
- * cannot be taken for small values.
+ * [rows, columns, 4] RGBA; of `matrices` that lie one behind the other, [matrices · rows, columns, 4]. Masked cells are left
+ * transparent: the hatch behind the picture shows through, so that they cannot be taken for small values.
  */
 export function heatmapPixels({
   values,
@@ -29,23 +54,37 @@ export function heatmapPixels({
   columns,
   scale,
   mask,
+  matrices = 1,
 }: MatrixPicture): Uint8ClampedArray<ArrayBuffer> {
-  const rgba = new Uint8ClampedArray(rows.length * columns.length * 4);
+  const rgba = new Uint8ClampedArray(matrices * rows.length * columns.length * 4);
+  const pixels = pixelsOf(rgba);
+  // Colours by the values' first bits, as far as they came up: a picture has many more cells than colours, and to ask the
+  // scale for each takes ten times as long.
+  const words = wordsOf(values);
+  const known = new Uint32Array(2 ** keptBits);
+  const colours = pixelsOf(scale.table);
+  const colourOf = (value: number) => (Number.isNaN(value) ? notANumber : colours[tableIndex(scale, value)]);
   let at = 0;
-  for (const row of rows)
-    for (const column of columns) {
-      if (mask?.[row * stride + column] !== 0) {
-        const value = values[offset + row * stride + column];
-        if (Number.isNaN(value)) rgba.set(notANumber, at);
-        else {
-          const from = tableIndex(scale, value) * 4;
-          rgba[at] = scale.table[from];
-          rgba[at + 1] = scale.table[from + 1];
-          rgba[at + 2] = scale.table[from + 2];
-          rgba[at + 3] = 255;
+  for (let matrix = 0; matrix < matrices; matrix++)
+    for (const row of rows) {
+      const inMask = row * stride;
+      const start = offset + matrix * stride * stride + inMask;
+      for (let i = 0; i < columns.length; i++, at++) {
+        const column = columns[i];
+        if (mask?.[inMask + column] === 0) continue;
+        const bits = words[start + column] >>> droppedBits;
+        // No colour is 0: none of them is transparent.
+        if (known[bits] === 0) {
+          const value = fromBits(bits);
+          // What tells NaN from infinity may be among the bits that were dropped.
+          if (Number.isFinite(value)) known[bits] = colourOf(value);
+          else {
+            pixels[at] = colourOf(values[start + column]);
+            continue;
+          }
         }
+        pixels[at] = known[bits];
       }
-      at += 4;
     }
   return rgba;
 }
