@@ -716,8 +716,9 @@ describe('with an encoder', () => {
 
 describe('the next visit', () => {
   const stored = { model: 'sd-1-5', name: 'SD 1.5 text encoder' };
-  async function visit(models: readonly Partial<StoredModel>[]) {
+  async function visit(models: readonly Partial<StoredModel>[], unlisted?: Error) {
     const fake = fakeClient();
+    if (unlisted) fake.client.models = () => Promise.reject(unlisted);
     fake.stored.models = models.map((model) => ({ id: stored.model, complete: true, ...model }) as StoredModel);
     const kept = memory(JSON.stringify({ syntheticSize: 'tiny', storedModel: stored }));
     const store = createClipscopeStore({
@@ -728,7 +729,8 @@ describe('the next visit', () => {
     expect(modelChoices(store.getState()).map(({ value }) => value)).toContain(modelChoice(store.getState()));
     fake.adapter.resolve({ description: 'a GPU', software: false });
     await settled();
-    return { ...fake, store };
+    const remembered = () => JSON.parse(kept.getItem('clipscope')!).storedModel;
+    return { ...fake, store, remembered };
   }
   const asked = ({ loads }: ReturnType<typeof fakeClient>) => loads.map(({ request }) => request);
   const tiny: ModelRequest = { kind: 'synthetic', size: 'tiny' };
@@ -746,19 +748,47 @@ describe('the next visit', () => {
     const fake = await visit(models);
     expect(asked(fake)).toEqual([tiny]);
     expect(fake.store.getState().notices.map(({ message }) => message)).toEqual([
-      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.',
+      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.',
     ]);
     fake.loads[0].answer(modelInfo('synthetic-tiny', 'tiny'));
     await settled();
     expect(fake.store.getState().storedModel).toBeNull();
   });
 
-  test('starts with made-up weights where it cannot be loaded', async () => {
+  test.each([
+    ['cannot be loaded', new WorkerError('GpuError', 'Out of memory.'), ['Out of memory.']],
+    ['is cancelled', new WorkerError('AbortError', 'Cancelled.'), []],
+  ])('starts with made-up weights where it %s, and remembers it', async (_, error, notices) => {
     const fake = await visit([{}]);
-    fake.loads[0].fail(new WorkerError('GpuError', 'Out of memory.'));
+    fake.loads[0].fail(error);
     await settled();
     expect(asked(fake)[1]).toEqual(tiny);
-    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(['Out of memory.']);
+    fake.loads[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(notices);
+    expect(fake.remembered()).toEqual(stored);
+    // Chosen, they are what the next visit starts with.
+    void fake.store.getState().openModel({ kind: 'synthetic', size: 'full' });
+    fake.loads[2].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect(fake.remembered()).toBeNull();
+  });
+
+  test('remembers the stored model where the storage cannot be asked', async () => {
+    const fake = await visit([{}], new Error('The storage does not answer.'));
+    expect(asked(fake)).toEqual([tiny]);
+    fake.loads[0].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(fake.store.getState().storedModel).toEqual(stored);
+  });
+
+  test('a stored model that another tab deleted is one sentence, and no longer offered', async () => {
+    const fake = await visit([{}]);
+    fake.stored.models = [];
+    fake.loads[0].fail(new WorkerError('StorageError', 'It was deleted.', 'missing'));
+    await settled();
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(['It was deleted.']);
+    expect(fake.store.getState().stored?.models).toEqual([]);
   });
 });
 

@@ -243,27 +243,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       set({ needed });
     },
     async openModel(request) {
-      if (!client) return notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
-      const loading = { request, progress: null };
-      const isMine = () => get().loading?.request === request;
-      set({ loading });
-      try {
-        const model = await client.load(request, (progress) => {
-          if (isMine()) set({ loading: { request, progress } });
-        });
-        set({
-          model,
-          modelRequest: request,
-          encoded: new Map(),
-          encodeFailure: null,
-          lost: null,
-          ...usedLast(request),
-        });
-      } catch (error) {
-        if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
-      } finally {
-        if (isMine()) set({ loading: null });
-      }
+      if (await load(request)) set(usedLast(request));
     },
     cancelLoad: () => client?.cancelLoad(),
     async loadTokenizer() {
@@ -302,6 +282,31 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
 
   function notify(message: string) {
     store.setState(({ notices }) => ({ notices: [...notices, { id: nextNotice++, message }] }));
+  }
+
+  /** Whether the model is in use now. */
+  async function load(request: ModelRequest): Promise<boolean> {
+    const { getState: get, setState: set } = store;
+    if (!client) {
+      notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
+      return false;
+    }
+    const isMine = () => get().loading?.request === request;
+    set({ loading: { request, progress: null } });
+    try {
+      const model = await client.load(request, (progress) => {
+        if (isMine()) set({ loading: { request, progress } });
+      });
+      set({ model, modelRequest: request, encoded: new Map(), encodeFailure: null, lost: null });
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
+      // Another tab may have deleted it.
+      if (request.kind === 'stored') void get().listModels();
+      return false;
+    } finally {
+      if (isMine()) set({ loading: null });
+    }
   }
 
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */
@@ -383,12 +388,15 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       await listed;
       const isStored = store.getState().stored?.models.some(({ id, complete }) => complete && id === storedModel.model);
       if (isStored) await openModel({ kind: 'stored', ...storedModel });
-      else if (isStored === false)
+      else if (isStored === false) {
+        store.setState({ storedModel: null });
         notify(
-          `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.`,
+          `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.`,
         );
+      }
     }
-    if (hasNone()) await openModel({ kind: 'synthetic', size: syntheticSize });
+    // Nobody chose it: what was used last is what the next visit tries again.
+    if (hasNone()) await load({ kind: 'synthetic', size: syntheticSize });
   }
   void store.getState().loadTokenizer();
   if (client) void start(client);
