@@ -250,6 +250,22 @@ test('another tab that writes the model is named', async () => {
   expect(await sink.commit({ sha256: '', source: '' })).toMatchObject({ complete: true });
 });
 
+test('a model that another tab deletes while it is read is one sentence', async () => {
+  const files = cacheFiles(fakeCache(), 100);
+  const [tab, otherTab] = [createModelStorage(files), createModelStorage(files)];
+  const { id } = await put(tab, bytesOf(1000));
+  const open = await tab.open(id);
+  await otherTab.delete(id);
+  const error = await rejection(open.read(0, 10));
+  expect(error).toBeInstanceOf(StorageError);
+  expect(error.message).toBe(
+    '"Model A" can no longer be read; was it deleted in another tab? Download or open it again.',
+  );
+  await expect(open.read(0, 1001)).rejects.toThrow(RangeError);
+  expect(await tab.list()).toEqual([]);
+  await tab.delete(id);
+});
+
 test('the browser’s data cleared during a download is one sentence', async () => {
   const opfs = fakeOpfs();
   const storage = createModelStorage(opfsFiles(opfs));

@@ -24,7 +24,7 @@ export class StorageError extends SourceError {
 export interface StoredModel {
   readonly id: string;
   readonly name: string;
-  /** The address it came from; empty if that is no longer known. */
+  /** The address it came from, or keptSource of the file it was copied from; empty if that is no longer known. */
   readonly source: string;
   /** Of the whole file; null if that is no longer known. */
   readonly bytes: number | null;
@@ -243,7 +243,7 @@ export function createModelStorage(
       const result = last.then(async () => {
         try {
           if (state === 'deleted')
-            throw new StorageError('deleted', `"${name}" was deleted while it was being downloaded.`);
+            throw new StorageError('deleted', `"${name}" was deleted while it was being stored.`);
           return await step();
         } catch (error) {
           signal?.throwIfAborted();
@@ -350,10 +350,22 @@ export function createModelStorage(
           'missing',
           model.stored > 0
             ? `"${model.name}" is not complete; go on with its download, or delete it.`
-            : `"${id}" is not stored here; download it again.`,
+            : `"${id}" is not stored here; download or open it again.`,
         );
       const source = await files.open(`${id}.bin`);
-      return { ...source, name: model.name };
+      return {
+        name: model.name,
+        size: source.size,
+        read: (start, end, signal) =>
+          source.read(start, end, signal).catch((error: unknown) => {
+            if (!(error instanceof SourceError)) throw error;
+            throw new StorageError(
+              'missing',
+              `"${model.name}" can no longer be read; was it deleted in another tab? Download or open it again.`,
+              { cause: error },
+            );
+          }),
+      };
     },
     async sink({ name, source }) {
       const models = await list();
