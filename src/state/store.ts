@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
@@ -23,7 +24,7 @@ import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { missingPasses, neededKeys, outputKey } from './selectors.ts';
+import { keptModel, missingPasses, neededKeys, outputKey } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions extends ModelActions, ExaminationActions, LoraActions {
@@ -100,11 +101,11 @@ function withOption<K extends keyof PromptOptions>(
   return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
 }
 
-/** What is remembered of a model that was loaded, so that it can be come back to. */
-function usedLast(request: ModelRequest): Partial<Facts> {
+/** What is remembered of a model that was loaded, so that it can be come back to; `kept` is where it is stored, if it is. */
+function usedLast(request: ModelRequest, kept: StoredModel | undefined): Partial<Facts> {
   switch (request.kind) {
     case 'file':
-      return { file: request.file };
+      return { file: request.file, ...(kept && { storedModel: { model: kept.id, name: kept.name } }) };
     case 'synthetic':
       return { syntheticSize: request.size, storedModel: null };
     case 'stored':
@@ -157,6 +158,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     file: null,
     stored: null,
     downloads: new Map(),
+    keeping: null,
     lost: null,
     loras: new Map(),
     encoded: new Map(),
@@ -243,7 +245,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       set({ needed });
     },
     async openModel(request) {
-      if (await load(request)) set(usedLast(request));
+      if (await load(request)) set(usedLast(request, keptModel(get())));
     },
     cancelLoad: () => client?.cancelLoad(),
     async loadTokenizer() {
