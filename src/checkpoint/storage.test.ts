@@ -89,9 +89,9 @@ test.each(places)('models in %s are listed, opened and deleted', async (_, make)
   expect(await source.read(10, 20)).toEqual(bytesOf(1000).subarray(10, 20));
   await storage.delete('model-a');
   expect(await storage.list()).toEqual([b]);
-  const error = await rejection(storage.open('model-a'));
+  const error = await rejection(storage.open('model-a', 'Model A'));
   expect(error).toBeInstanceOf(StorageError);
-  expect(error.message).toContain('is not stored here');
+  expect(error.message).toBe('"Model A" is no longer stored in this browser; download or open it again.');
   await storage.delete('model-a');
 });
 

@@ -68,8 +68,8 @@ export interface ModelStorage {
   readonly place: StoragePlace;
   /** Newest first. */
   list(): Promise<StoredModel[]>;
-  /** Throws StorageError if it is missing or not complete. */
-  open(id: string): Promise<ByteSource>;
+  /** Throws StorageError if it is missing, in words that call it `name`, or not complete. */
+  open(id: string, name?: string): Promise<ByteSource>;
   /** To go on with the part that was begun from this source, or to begin a new one. */
   sink(model: { readonly name: string; readonly source: string }): Promise<ModelSink>;
   /** Whatever its state; a download of it that is running ends in StorageError "deleted". */
@@ -343,14 +343,14 @@ export function createModelStorage(
   return {
     place: files.place,
     list,
-    async open(id) {
+    async open(id, name = id) {
       const model = await describe(id);
       if (!model.complete)
         throw new StorageError(
           'missing',
           model.stored > 0
             ? `"${model.name}" is not complete; go on with its download, or delete it.`
-            : `"${id}" is not stored here; download or open it again.`,
+            : `"${name}" is no longer stored in this browser; download or open it again.`,
         );
       const source = await files.open(`${id}.bin`);
       return {

@@ -119,7 +119,7 @@ async function openModel(model: ModelRequest, signal: AbortSignal): Promise<Weig
 }
 
 async function openSource(model: FileRequest): Promise<ByteSource> {
-  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model);
+  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model, model.name);
 }
 
 function examined<T>(id: number, run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>): Promise<T> {
