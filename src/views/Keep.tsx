@@ -60,7 +60,7 @@ function Keeping({ onManage }: { onManage(): void }) {
     <ul className="downloads" aria-label="Being kept">
       <li>
         <div className="line">
-          <span className="name">{file.name}</span>
+          <span className="name">Keeping {file.name}</span>
           <span className="amount">
             {!failure && (progress ? downloadText({ phase: 'running', progress }) : 'Opening the file')}
           </span>
