@@ -245,7 +245,9 @@ test('another tab that writes the model is named', async () => {
   const error = await rejection(otherTab.sink(model));
   expect(error.fault).toBe('busy');
   expect(error.message).toContain('another download or tab');
-  expect((await rejection(otherTab.delete(sink.id))).fault).toBe('busy');
+  expect((await rejection(otherTab.delete(sink.id))).message).toBe(
+    '"Model A" is being written by another download or tab; wait for it or stop it first.',
+  );
   await sink.write(bytesOf(5));
   expect(await sink.commit({ sha256: '', source: '' })).toMatchObject({ complete: true });
 });

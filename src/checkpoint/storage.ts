@@ -390,7 +390,7 @@ export function createModelStorage(
       try {
         await removeAll(id);
       } catch (error) {
-        throw await explained(error, id, 0);
+        throw await explained(error, (await describe(id)).name, 0);
       }
     },
     persist: async () => (await quota.persist?.()) ?? (await quota.persisted?.()) ?? false,
