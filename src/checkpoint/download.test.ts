@@ -118,6 +118,26 @@ test.each(storages)('of a whole checkpoint only the encoder is fetched into %s',
   expect(server.asked.length).toBeLessThan(6);
 });
 
+test('an encoder of OpenCLIP’s names, with q, k and v in one tensor, is fetched as it is', async () => {
+  const file = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'openclip' });
+  const storage = createModelStorage(memoryFiles());
+  const model = await get(storage, await serve(file));
+  expect(model.stored).toBe(model.bytes);
+  await expectEncoderOf(file, storage, model.id);
+});
+
+test('an encoder of 64-bit numbers is fetched as it is', async () => {
+  const values = (length: number) => Float64Array.from({ length }, (_, i) => (i % 7) / 8);
+  const tensors = [...expectedTensors(clipTiny)].map(([name, shape]) => {
+    const data = values(shape.reduce((a, b) => a * b, 1));
+    return { name, dtype: 'F64' as const, shape, data };
+  });
+  const file = writeSafetensors(tensors);
+  const storage = createModelStorage(memoryFiles());
+  const model = await get(storage, await serve(file));
+  await expectEncoderOf(file, storage, model.id);
+});
+
 test('If-Range is never sent: pages would have to ask for leave first', async () => {
   const url = await serve(encoder, (n) => (n === 1 ? { dropAfter: 50_000 } : {}));
   await get(createModelStorage(memoryFiles()), url, { expected: whole(encoder) });

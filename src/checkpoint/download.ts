@@ -37,13 +37,13 @@ const cheapGap = 1 << 18;
 const mostRestarts = 2;
 
 /** Bytes; little enough that an abort is heard and the thread's other messages get their turn. */
-const hashedAtOnce = 1 << 22;
+export const hashedAtOnce = 1 << 22;
 
 const speedWindow = 5000;
 const progressInterval = 100;
 
 /** At most every 0.1 s and at the end, with the speed of the last 5 s. */
-function progressReporter(
+export function progressReporter(
   report: DownloadOptions['onProgress'],
   now: () => number,
 ): (done: number, total: number, verifying?: boolean) => void {
@@ -63,7 +63,7 @@ function progressReporter(
 }
 
 /** SHA-256 in hexadecimal of all of a source, a piece at a time. */
-async function hashSource(
+export async function hashSource(
   source: ByteSource,
   hasher: Hasher,
   onProgress: (done: number) => void,

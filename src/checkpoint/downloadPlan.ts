@@ -57,10 +57,12 @@ export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Pro
   const encoder = textEncoder(file);
   opened = true;
   const tensors: (ByteRange & { name: string; dtype: string; shape: readonly number[] })[] = [];
-  for (const name of expectedTensors(encoder.config).keys()) {
-    const fileName = fileTensorName(name, encoder.layout);
-    await file.tensors.get(fileName)!.read(signal);
-    tensors.push({ name: fileName, ...encoder.tensor(name), ...asked! });
+  // OpenCLIP's q, k and v are one tensor.
+  const names = [...expectedTensors(encoder.config).keys()].map((name) => fileTensorName(name, encoder.layout));
+  for (const name of new Set(names)) {
+    const { dtype, shape, read } = file.tensors.get(name)!;
+    await read(signal);
+    tensors.push({ name, dtype, shape, ...asked! });
   }
   tensors.sort((a, b) => a.start - b.start);
 

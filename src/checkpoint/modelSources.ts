@@ -86,3 +86,19 @@ export function storedAs({ sha256, urls }: ModelFile, models: readonly StoredMod
     (model) => model.complete && ((sha256 !== null && model.sha256 === sha256) || urls.includes(model.source)),
   );
 }
+
+/**
+ * What a copy of a file's encoder is stored under: the hash of its weights (weightsHash.ts), so that no encoder is kept
+ * twice; where that is not known, the file.
+ */
+export function keptSource(
+  { name, size, lastModified }: Pick<File, 'name' | 'size' | 'lastModified'>,
+  weights: string | undefined,
+): string {
+  return weights ? `weights:${weights}` : `file:${encodeURIComponent(name)}?bytes=${size}&modified=${lastModified}`;
+}
+
+/** Whether it was copied from a file, and not downloaded. */
+export function isKept({ source }: StoredModel): boolean {
+  return /^(weights|file):/.test(source);
+}

@@ -162,13 +162,13 @@ export interface TensorSpec {
 }
 
 /**
- * The bytes before the data, and the order in which the tensors' bytes must follow: widest type first, so that every
+ * The bytes before the data, the order in which the tensors' bytes must follow, and the bytes of the whole: widest type first, so that every
  * tensor is aligned to its type (the order of Python's safetensors). Length a multiple of 8.
  */
 export function safetensorsHeader<T extends TensorSpec>(
   specs: readonly T[],
   metadata: Readonly<Record<string, string>> = {},
-): { header: Uint8Array<ArrayBuffer>; order: T[] } {
+): { header: Uint8Array<ArrayBuffer>; order: T[]; bytes: number } {
   const order = specs.toSorted(
     (a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
@@ -184,7 +184,7 @@ export function safetensorsHeader<T extends TensorSpec>(
   const header = new Uint8Array(8 + padded).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
   header.set(json, 8);
-  return { header, order };
+  return { header, order, bytes: header.length + at };
 }
 
 /** A whole safetensors file in memory. `data` is row-major, little-endian. */
@@ -192,8 +192,8 @@ export function writeSafetensors(
   tensors: readonly (TensorSpec & { readonly data: ArrayBufferView })[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const { header, order } = safetensorsHeader(tensors, metadata);
-  const out = new Uint8Array(order.reduce((sum, tensor) => sum + tensor.data.byteLength, header.length));
+  const { header, order, bytes } = safetensorsHeader(tensors, metadata);
+  const out = new Uint8Array(bytes);
   out.set(header);
   let at = header.length;
   for (const { name, dtype, shape, data } of order) {

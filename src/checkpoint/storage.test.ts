@@ -89,9 +89,9 @@ test.each(places)('models in %s are listed, opened and deleted', async (_, make)
   expect(await source.read(10, 20)).toEqual(bytesOf(1000).subarray(10, 20));
   await storage.delete('model-a');
   expect(await storage.list()).toEqual([b]);
-  const error = await rejection(storage.open('model-a'));
+  const error = await rejection(storage.open('model-a', 'Model A'));
   expect(error).toBeInstanceOf(StorageError);
-  expect(error.message).toContain('is not stored here');
+  expect(error.message).toBe('"Model A" is no longer stored in this browser; download or open it again.');
   await storage.delete('model-a');
 });
 
@@ -245,9 +245,27 @@ test('another tab that writes the model is named', async () => {
   const error = await rejection(otherTab.sink(model));
   expect(error.fault).toBe('busy');
   expect(error.message).toContain('another download or tab');
-  expect((await rejection(otherTab.delete(sink.id))).fault).toBe('busy');
+  expect((await rejection(otherTab.delete(sink.id))).message).toBe(
+    '"Model A" is being written by another download or tab; wait for it or stop it first.',
+  );
   await sink.write(bytesOf(5));
   expect(await sink.commit({ sha256: '', source: '' })).toMatchObject({ complete: true });
+});
+
+test('a model that another tab deletes while it is read is one sentence', async () => {
+  const files = cacheFiles(fakeCache(), 100);
+  const [tab, otherTab] = [createModelStorage(files), createModelStorage(files)];
+  const { id } = await put(tab, bytesOf(1000));
+  const open = await tab.open(id);
+  await otherTab.delete(id);
+  const error = await rejection(open.read(0, 10));
+  expect(error).toBeInstanceOf(StorageError);
+  expect(error.message).toBe(
+    '"Model A" can no longer be read; was it deleted in another tab? Download or open it again.',
+  );
+  await expect(open.read(0, 1001)).rejects.toThrow(RangeError);
+  expect(await tab.list()).toEqual([]);
+  await tab.delete(id);
 });
 
 test('the browser’s data cleared during a download is one sentence', async () => {

@@ -24,7 +24,7 @@ export class StorageError extends SourceError {
 export interface StoredModel {
   readonly id: string;
   readonly name: string;
-  /** The address it came from; empty if that is no longer known. */
+  /** The address it came from, or keptSource of the file it was copied from; empty if that is no longer known. */
   readonly source: string;
   /** Of the whole file; null if that is no longer known. */
   readonly bytes: number | null;
@@ -68,8 +68,8 @@ export interface ModelStorage {
   readonly place: StoragePlace;
   /** Newest first. */
   list(): Promise<StoredModel[]>;
-  /** Throws StorageError if it is missing or not complete. */
-  open(id: string): Promise<ByteSource>;
+  /** Throws StorageError if it is missing, in words that call it `name`, or not complete. */
+  open(id: string, name?: string): Promise<ByteSource>;
   /** To go on with the part that was begun from this source, or to begin a new one. */
   sink(model: { readonly name: string; readonly source: string }): Promise<ModelSink>;
   /** Whatever its state; a download of it that is running ends in StorageError "deleted". */
@@ -243,7 +243,7 @@ export function createModelStorage(
       const result = last.then(async () => {
         try {
           if (state === 'deleted')
-            throw new StorageError('deleted', `"${name}" was deleted while it was being downloaded.`);
+            throw new StorageError('deleted', `"${name}" was deleted while it was being stored.`);
           return await step();
         } catch (error) {
           signal?.throwIfAborted();
@@ -343,17 +343,29 @@ export function createModelStorage(
   return {
     place: files.place,
     list,
-    async open(id) {
+    async open(id, name = id) {
       const model = await describe(id);
       if (!model.complete)
         throw new StorageError(
           'missing',
           model.stored > 0
             ? `"${model.name}" is not complete; go on with its download, or delete it.`
-            : `"${id}" is not stored here; download it again.`,
+            : `"${name}" is no longer stored in this browser; download or open it again.`,
         );
       const source = await files.open(`${id}.bin`);
-      return { ...source, name: model.name };
+      return {
+        name: model.name,
+        size: source.size,
+        read: (start, end, signal) =>
+          source.read(start, end, signal).catch((error: unknown) => {
+            if (!(error instanceof SourceError)) throw error;
+            throw new StorageError(
+              'missing',
+              `"${model.name}" can no longer be read; was it deleted in another tab? Download or open it again.`,
+              { cause: error },
+            );
+          }),
+      };
     },
     async sink({ name, source }) {
       const models = await list();
@@ -378,7 +390,7 @@ export function createModelStorage(
       try {
         await removeAll(id);
       } catch (error) {
-        throw await explained(error, id, 0);
+        throw await explained(error, (await describe(id)).name, 0);
       }
     },
     persist: async () => (await quota.persist?.()) ?? (await quota.persisted?.()) ?? false,

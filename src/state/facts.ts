@@ -72,6 +72,16 @@ export interface Download {
   readonly fault?: string;
 }
 
+/** The copying of an opened file's encoder into the browser, until it is done or given up. */
+export interface Keeping {
+  readonly file: File;
+  /** See keptSource. */
+  readonly source: string;
+  readonly progress: DownloadProgress | null;
+  /** Why it ended, in one sentence, and of the error, as the worker told. */
+  readonly failure: { readonly message: string; readonly fault?: string } | null;
+}
+
 /** A LoRA that was opened, which every model has read anew. */
 export interface OpenedLora {
   readonly file: File;
@@ -132,6 +142,7 @@ export interface Facts extends Kept {
   readonly stored: StoredModels | null;
   /** By the id of what is downloaded. */
   readonly downloads: ReadonlyMap<string, Download>;
+  readonly keeping: Keeping | null;
   /** Why the GPU went away, until a model is loaded again. */
   readonly lost: string | null;
   /** By the name that prompts call them by: their files', without the ending. */

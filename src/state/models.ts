@@ -1,8 +1,8 @@
-import type { ModelFile } from '../checkpoint/modelSources.ts';
+import { keptSource, type ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
-import type { Download, Facts } from './facts.ts';
+import type { Download, Facts, Keeping } from './facts.ts';
 
 export interface ModelActions {
   /** Asks what is stored. */
@@ -15,6 +15,13 @@ export interface ModelActions {
   pauseDownload(file: string): void;
   /** Gives the download up and deletes what has arrived. */
   cancelDownload(file: string): Promise<void>;
+  /**
+   * Copies the encoder of the file in use into the browser, where the next visit finds it; the model in use stays, now as
+   * the stored one. Called in answer to a click, as `download` is.
+   */
+  keepFile(): Promise<void>;
+  /** Gives the copying up, or dismisses that it failed. */
+  cancelKeep(): void;
   /** A model in use stays in use until the page is closed. */
   deleteModel(model: string): Promise<void>;
 }
@@ -66,6 +73,26 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
     }
   }
 
+  let keepRun: AbortController | null = null;
+  async function keep(client: EncoderClient, request: ModelRequest & { kind: 'file' }, signal: AbortSignal) {
+    const { file } = request;
+    const source = keptSource(file, get().model?.sha256);
+    const keeping: Keeping = { file, source, progress: null, failure: null };
+    set({ keeping });
+    try {
+      const kept = await client.keep(file, source, (progress) => set({ keeping: { ...keeping, progress } }), signal);
+      await list();
+      set({ keeping: null });
+      // Another may have been chosen meanwhile.
+      if (get().modelRequest === request)
+        set({ modelRequest: requestFor(kept), file: null, storedModel: { model: kept.id, name: kept.name } });
+    } catch (error) {
+      const { message, fault } = error as { message: string; fault?: string };
+      await list();
+      set({ keeping: signal.aborted ? null : { ...keeping, failure: { message, fault } } });
+    }
+  }
+
   async function run(client: EncoderClient, file: ModelFile, signal: AbortSignal) {
     put({ file, phase: 'running', progress: get().downloads.get(file.id)?.progress ?? null });
     let model: StoredModel;
@@ -106,6 +133,18 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
       drop(id);
       const part = partOf(download.file);
       if (part) await remove(part.id);
+    },
+    async keepFile() {
+      const { modelRequest } = get();
+      if (!client || keepRun || modelRequest?.kind !== 'file') return;
+      persist().catch(() => {});
+      keepRun = new AbortController();
+      await keep(client, modelRequest, keepRun.signal);
+      keepRun = null;
+    },
+    cancelKeep() {
+      if (keepRun) keepRun.abort();
+      else set({ keeping: null });
     },
     deleteModel: remove,
   };

@@ -1,9 +1,12 @@
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import { keptSource } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
+import { elementCount } from '../checkpoint/tensorFile.ts';
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
+import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
 import { batchRatios } from '../weighting/a1111.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
@@ -431,7 +434,12 @@ const choices = memoised(
     if (file) requests.push({ kind: 'file', file });
     for (const { id, name, complete } of stored?.models ?? [])
       if (complete) requests.push({ kind: 'stored', model: id, name });
-    const found = requests.map((request) => ({ value: choiceValue(request), label: requestName(request), request }));
+    const names = new Set(stored?.models.map(({ name }) => name));
+    const label = (request: ModelRequest) =>
+      request.kind === 'file' && names.has(request.file.name)
+        ? `${request.file.name} (from disk)`
+        : requestName(request);
+    const found = requests.map((request) => ({ value: choiceValue(request), label: label(request), request }));
     const all = [...synthetic, ...found];
     // Deleted, and still in use.
     if (!all.some(({ value }) => value === choiceValue(request)))
@@ -460,17 +468,45 @@ export function modelChoice(facts: Facts): string {
 }
 
 /** Stored models apart from the parts whose downloads are shown as such; the newest first. */
-export const listedModels = ({ stored, downloads }: Facts): readonly StoredModel[] => listed(stored, downloads);
+export const listedModels = ({ stored, downloads, keeping }: Facts): readonly StoredModel[] =>
+  listed(stored, downloads, keeping?.source);
 
-const listed = memoised((stored: Facts['stored'], downloads: Facts['downloads']): readonly StoredModel[] => {
-  const sources = new Set([...downloads.values()].map(({ file }) => file.urls[0]));
-  return (stored?.models ?? []).filter(({ complete, source }) => complete || !sources.has(source));
+const listed = memoised(
+  (stored: Facts['stored'], downloads: Facts['downloads'], kept: string | undefined): readonly StoredModel[] => {
+    const sources = new Set([...[...downloads.values()].map(({ file }) => file.urls[0]), kept]);
+    return (stored?.models ?? []).filter(({ complete, source }) => complete || !sources.has(source));
+  },
+);
+
+/** The stored model that is in use, or that the file in use was kept as; undefined if neither. */
+export function keptModel({ modelRequest, model, stored }: Facts): StoredModel | undefined {
+  if (!modelRequest || modelRequest.kind === 'synthetic') return undefined;
+  const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, model?.sha256) : null;
+  return stored?.models.find(
+    (one) => one.complete && (modelRequest.kind === 'stored' ? one.id === modelRequest.model : one.source === source),
+  );
+}
+
+/** The file in use, where it can be kept and is not; null while one is being kept, and where that failed. */
+export function fileToKeep(facts: Facts): File | null {
+  const { modelRequest, stored, keeping } = facts;
+  if (modelRequest?.kind !== 'file' || !stored || stored.place === 'memory' || keptModel(facts)) return null;
+  return keeping && (!keeping.failure || keeping.file === modelRequest.file) ? null : modelRequest.file;
+}
+
+/** Bytes that the encoder in use takes as a file of its own; null where its weights are of several types. */
+export const encoderBytes = ({ model }: Facts): number | null => (model ? bytesOfEncoder(model) : null);
+
+const bytesOfEncoder = memoised(({ config, dtype }: ModelInfo): number | null => {
+  if (!Object.hasOwn(weightBytes, dtype)) return null;
+  const elements = [...expectedTensors(config).values()].reduce((sum, shape) => sum + elementCount(shape), 0);
+  return elements * weightBytes[dtype as WeightDtype];
 });
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 /** The one line that says how a download is doing. */
-export function downloadText({ phase, progress }: Download): string {
+export function downloadText({ phase, progress }: Pick<Download, 'phase' | 'progress'>): string {
   if (!progress) return phase === 'running' ? 'Asking for the file' : '';
   const { done, total, verifying, bytesPerSecond } = progress;
   const parts = [`${megabytes(done)} of ${megabytes(total)} MB`];

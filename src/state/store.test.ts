@@ -18,7 +18,10 @@ import type { ProfiledRows } from './facts.ts';
 import type { Memory } from './memory.ts';
 import {
   editedRows,
+  encoderBytes,
   encoderStatus,
+  fileToKeep,
+  keptModel,
   listedModels,
   modelChoice,
   modelChoices,
@@ -65,6 +68,14 @@ interface AskedLora {
   fail(error: Error): void;
 }
 
+interface AskedKeep {
+  file: File;
+  source: string;
+  progress(progress: DownloadProgress): void;
+  answer(model: StoredModel): void;
+  fail(error: Error): void;
+}
+
 interface AskedDownload {
   file: ModelFile;
   progress(progress: DownloadProgress): void;
@@ -87,6 +98,7 @@ function fakeClient() {
   const encodes: AskedEncode[] = [];
   const loads: AskedLoad[] = [];
   const asked: AskedDownload[] = [];
+  const keeps: AskedKeep[] = [];
   const loras: AskedLora[] = [];
   const profiles: (ReturnType<typeof deferred<Profile>> & { rows: ProfiledRows })[] = [];
   const stored: { models: StoredModel[] } = { models: [] };
@@ -126,6 +138,12 @@ function fakeClient() {
       signal.addEventListener('abort', () => reject(new WorkerError('AbortError', 'Paused.')));
       return promise;
     },
+    keep(file, source, progress, signal) {
+      const { promise, resolve, reject } = deferred<StoredModel>();
+      keeps.push({ file, source, progress, answer: resolve, fail: reject });
+      signal.addEventListener('abort', () => reject(new WorkerError('AbortError', 'Ended.')));
+      return promise;
+    },
     examine: noModels.examine,
     drift: noModels.drift,
     profile(rows) {
@@ -147,7 +165,7 @@ function fakeClient() {
       return all();
     },
   };
-  return { client, encodes, loads, adapter, downloads: asked, loras, profiles, stored };
+  return { client, encodes, loads, adapter, downloads: asked, keeps, loras, profiles, stored };
 }
 
 /** When what was under way is done, the loading of the road with it. */
@@ -741,6 +759,164 @@ describe('with an encoder', () => {
     });
   });
 
+  describe('keeping a file', () => {
+    const file = new File([new Uint8Array(9)], 'mine.ckpt', { lastModified: 5 });
+    const kept: StoredModel = {
+      id: 'mine-ckpt',
+      name: 'mine.ckpt',
+      source: 'weights:ab',
+      bytes: 100,
+      stored: 100,
+      complete: true,
+      addedAt: 1,
+      sha256: 'cd',
+    };
+    const progress = { done: 40, total: 100, verifying: false };
+    const facts = () => store.getState();
+    const weights = (sha256?: string) => ({ ...modelInfo('mine.ckpt', 'tiny'), sha256 });
+
+    async function opened(sha256: string | null = 'ab') {
+      await ready();
+      void facts().openModel({ kind: 'file', file });
+      loads()
+        .at(-1)!
+        .answer(weights(sha256 ?? undefined));
+      await settled();
+    }
+
+    test('is offered for a file in use, and ends with it stored, in use as that, and remembered', async () => {
+      await ready();
+      expect(fileToKeep(facts())).toBeNull();
+      void facts().keepFile();
+      expect(fake.keeps).toEqual([]);
+      await opened();
+      expect(fileToKeep(facts())).toBe(file);
+      const { model } = facts();
+      void facts().keepFile();
+      void facts().keepFile();
+      expect(fake.keeps.map(({ file, source }) => ({ file, source }))).toEqual([{ file, source: 'weights:ab' }]);
+      fake.keeps[0].progress(progress);
+      expect(facts().keeping).toEqual({ file, source: 'weights:ab', progress, failure: null });
+      expect(fileToKeep(facts())).toBeNull();
+      fake.stored.models = [{ ...kept, complete: false }];
+      await facts().listModels();
+      expect(listedModels(facts())).toEqual([]);
+      fake.stored.models = [kept];
+      fake.keeps[0].answer(kept);
+      await settled();
+      expect(facts()).toMatchObject({
+        keeping: null,
+        storedModel: { model: 'mine-ckpt', name: 'mine.ckpt' },
+        modelRequest: { kind: 'stored', model: 'mine-ckpt', name: 'mine.ckpt' },
+        notices: [],
+      });
+      // Nothing was loaded again.
+      expect(facts().model).toBe(model);
+      expect(loads()).toHaveLength(2);
+      expect(keptModel(facts())).toBe(kept);
+      expect(fileToKeep(facts())).toBeNull();
+      expect(modelChoice(facts())).toBe('stored mine-ckpt');
+      expect(modelChoices(facts()).map(({ label }) => label)).toEqual([
+        'Synthetic, full size',
+        'Synthetic, tiny',
+        'mine.ckpt',
+      ]);
+    });
+
+    test('a file that is kept already is not offered again, and the next visit opens what was kept', async () => {
+      fake.stored.models = [kept];
+      await opened();
+      expect(keptModel(facts())).toBe(kept);
+      expect(fileToKeep(facts())).toBeNull();
+      expect(facts().storedModel).toEqual({ model: 'mine-ckpt', name: 'mine.ckpt' });
+      expect(modelChoices(facts()).map(({ label }) => label)).toContain('mine.ckpt (from disk)');
+      // Other weights in a file of the same name are another model.
+      void facts().openModel({ kind: 'file', file });
+      loads().at(-1)!.answer(weights('ef'));
+      await settled();
+      expect(keptModel(facts())).toBeUndefined();
+      expect(fileToKeep(facts())).toBe(file);
+      await facts().deleteModel('mine-ckpt');
+      expect(facts().storedModel).toBeNull();
+    });
+
+    test('without a hash the file’s name, size and date are what it is known by', async () => {
+      await opened(null);
+      void facts().keepFile();
+      expect(fake.keeps[0].source).toBe('file:mine.ckpt?bytes=9&modified=5');
+      fake.stored.models = [{ ...kept, source: fake.keeps[0].source }];
+      fake.keeps[0].answer(fake.stored.models[0]);
+      await settled();
+      const again = new File([new Uint8Array(9)], 'mine.ckpt', { lastModified: 5 });
+      void facts().openModel({ kind: 'file', file: again });
+      loads().at(-1)!.answer(weights());
+      await settled();
+      expect(fileToKeep(facts())).toBeNull();
+    });
+
+    test('cancelled, it is offered again', async () => {
+      await opened();
+      void facts().keepFile();
+      facts().cancelKeep();
+      await settled();
+      expect(facts().keeping).toBeNull();
+      expect(facts().storedModel).toBeNull();
+      expect(fileToKeep(facts())).toBe(file);
+    });
+
+    test('where it fails, one sentence says so, the model in use stays, and it can be tried again', async () => {
+      await opened();
+      const { model, modelRequest } = facts();
+      void facts().keepFile();
+      fake.keeps[0].progress(progress);
+      fake.keeps[0].fail(new WorkerError('StorageError', 'No room.', 'quota'));
+      await settled();
+      const failed = {
+        file,
+        source: 'weights:ab',
+        progress: null,
+        failure: { message: 'No room.', fault: 'quota' },
+      };
+      expect(facts()).toMatchObject({ keeping: failed, model, modelRequest, storedModel: null, notices: [] });
+      expect(status().phase).toBe('busy');
+      expect(fileToKeep(facts())).toBeNull();
+      void facts().keepFile();
+      expect(facts().keeping?.failure).toBeNull();
+      fake.keeps[1].fail(new WorkerError('StorageError', 'No room.', 'quota'));
+      await settled();
+      facts().cancelKeep();
+      expect(facts().keeping).toBeNull();
+      expect(fileToKeep(facts())).toBe(file);
+    });
+
+    test('a model that is chosen meanwhile stays chosen', async () => {
+      await opened();
+      void facts().keepFile();
+      void facts().openModel({ kind: 'synthetic', size: 'tiny' });
+      loads().at(-1)!.answer(modelInfo('synthetic-tiny', 'tiny'));
+      await settled();
+      fake.stored.models = [kept];
+      fake.keeps[0].answer(kept);
+      await settled();
+      expect(facts().modelRequest).toEqual({ kind: 'synthetic', size: 'tiny' });
+      expect(facts().storedModel).toBeNull();
+      expect(facts().stored?.models).toEqual([kept]);
+    });
+
+    test('is not offered where it would last no longer than the page', async () => {
+      fake.client.models = async () => ({ place: 'memory', models: [], free: null, persisted: false });
+      await opened();
+      expect(fileToKeep(facts())).toBeNull();
+    });
+
+    test('takes as many bytes as its weights', async () => {
+      await ready();
+      expect(encoderBytes(facts())).toBe(4 * 123_060_480);
+      store.setState({ model: { ...modelInfo('mixed', 'full'), dtype: 'F16, F32' } });
+      expect(encoderBytes(facts())).toBeNull();
+    });
+  });
+
   test('no adapter: one sentence, and everything before the encoder works', async () => {
     fake.adapter.reject(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
     await settled();
@@ -753,8 +929,9 @@ describe('with an encoder', () => {
 
 describe('the next visit', () => {
   const stored = { model: 'sd-1-5', name: 'SD 1.5 text encoder' };
-  async function visit(models: readonly Partial<StoredModel>[]) {
+  async function visit(models: readonly Partial<StoredModel>[], unlisted?: Error) {
     const fake = fakeClient();
+    if (unlisted) fake.client.models = () => Promise.reject(unlisted);
     fake.stored.models = models.map((model) => ({ id: stored.model, complete: true, ...model }) as StoredModel);
     const kept = memory(JSON.stringify({ syntheticSize: 'tiny', storedModel: stored }));
     const store = createClipscopeStore({
@@ -765,7 +942,8 @@ describe('the next visit', () => {
     expect(modelChoices(store.getState()).map(({ value }) => value)).toContain(modelChoice(store.getState()));
     fake.adapter.resolve({ description: 'a GPU', software: false });
     await settled();
-    return { ...fake, store };
+    const remembered = () => JSON.parse(kept.getItem('clipscope')!).storedModel;
+    return { ...fake, store, remembered };
   }
   const asked = ({ loads }: ReturnType<typeof fakeClient>) => loads.map(({ request }) => request);
   const tiny: ModelRequest = { kind: 'synthetic', size: 'tiny' };
@@ -783,19 +961,47 @@ describe('the next visit', () => {
     const fake = await visit(models);
     expect(asked(fake)).toEqual([tiny]);
     expect(fake.store.getState().notices.map(({ message }) => message)).toEqual([
-      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.',
+      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.',
     ]);
     fake.loads[0].answer(modelInfo('synthetic-tiny', 'tiny'));
     await settled();
     expect(fake.store.getState().storedModel).toBeNull();
   });
 
-  test('starts with made-up weights where it cannot be loaded', async () => {
+  test.each([
+    ['cannot be loaded', new WorkerError('GpuError', 'Out of memory.'), ['Out of memory.']],
+    ['is cancelled', new WorkerError('AbortError', 'Cancelled.'), []],
+  ])('starts with made-up weights where it %s, and remembers it', async (_, error, notices) => {
     const fake = await visit([{}]);
-    fake.loads[0].fail(new WorkerError('GpuError', 'Out of memory.'));
+    fake.loads[0].fail(error);
     await settled();
     expect(asked(fake)[1]).toEqual(tiny);
-    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(['Out of memory.']);
+    fake.loads[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(notices);
+    expect(fake.remembered()).toEqual(stored);
+    // Chosen, they are what the next visit starts with.
+    void fake.store.getState().openModel({ kind: 'synthetic', size: 'full' });
+    fake.loads[2].answer(modelInfo('synthetic', 'full'));
+    await settled();
+    expect(fake.remembered()).toBeNull();
+  });
+
+  test('remembers the stored model where the storage cannot be asked', async () => {
+    const fake = await visit([{}], new Error('The storage does not answer.'));
+    expect(asked(fake)).toEqual([tiny]);
+    fake.loads[0].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(fake.store.getState().storedModel).toEqual(stored);
+  });
+
+  test('a stored model that another tab deleted is one sentence, and no longer offered', async () => {
+    const fake = await visit([{}]);
+    fake.stored.models = [];
+    fake.loads[0].fail(new WorkerError('StorageError', 'It was deleted.', 'missing'));
+    await settled();
+    expect(fake.store.getState().notices.map(({ message }) => message)).toEqual(['It was deleted.']);
+    expect(fake.store.getState().stored?.models).toEqual([]);
   });
 });
 

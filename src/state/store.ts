@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { Profile } from '../gpu/profile.ts';
@@ -26,7 +27,7 @@ import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { missingPasses, neededKeys, outputKey } from './selectors.ts';
+import { keptModel, missingPasses, neededKeys, outputKey } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions extends ModelActions, ExaminationActions, LoraActions {
@@ -105,11 +106,11 @@ function withOption<K extends keyof PromptOptions>(
   return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
 }
 
-/** What is remembered of a model that was loaded, so that it can be come back to. */
-function usedLast(request: ModelRequest): Partial<Facts> {
+/** What is remembered of a model that was loaded, so that it can be come back to; `kept` is where it is stored, if it is. */
+function usedLast(request: ModelRequest, kept: StoredModel | undefined): Partial<Facts> {
   switch (request.kind) {
     case 'file':
-      return { file: request.file };
+      return { file: request.file, ...(kept && { storedModel: { model: kept.id, name: kept.name } }) };
     case 'synthetic':
       return { syntheticSize: request.size, storedModel: null };
     case 'stored':
@@ -162,6 +163,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     file: null,
     stored: null,
     downloads: new Map(),
+    keeping: null,
     lost: null,
     loras: new Map(),
     encoded: new Map(),
@@ -249,28 +251,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       set({ needed });
     },
     async openModel(request) {
-      if (!client) return notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
-      const loading = { request, progress: null };
-      const isMine = () => get().loading?.request === request;
-      set({ loading });
-      try {
-        const model = await client.load(request, (progress) => {
-          if (isMine()) set({ loading: { request, progress } });
-        });
-        set({
-          model,
-          modelRequest: request,
-          encoded: new Map(),
-          encodeFailure: null,
-          profiled: null,
-          lost: null,
-          ...usedLast(request),
-        });
-      } catch (error) {
-        if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
-      } finally {
-        if (isMine()) set({ loading: null });
-      }
+      if (await load(request)) set(usedLast(request, keptModel(get())));
     },
     cancelLoad: () => client?.cancelLoad(),
     async profile(rows) {
@@ -320,6 +301,31 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
 
   function notify(message: string) {
     store.setState(({ notices }) => ({ notices: [...notices, { id: nextNotice++, message }] }));
+  }
+
+  /** Whether the model is in use now. */
+  async function load(request: ModelRequest): Promise<boolean> {
+    const { getState: get, setState: set } = store;
+    if (!client) {
+      notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
+      return false;
+    }
+    const isMine = () => get().loading?.request === request;
+    set({ loading: { request, progress: null } });
+    try {
+      const model = await client.load(request, (progress) => {
+        if (isMine()) set({ loading: { request, progress } });
+      });
+      set({ model, modelRequest: request, encoded: new Map(), encodeFailure: null, profiled: null, lost: null });
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
+      // Another tab may have deleted it.
+      if (request.kind === 'stored') void get().listModels();
+      return false;
+    } finally {
+      if (isMine()) set({ loading: null });
+    }
   }
 
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */
@@ -401,12 +407,15 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       await listed;
       const isStored = store.getState().stored?.models.some(({ id, complete }) => complete && id === storedModel.model);
       if (isStored) await openModel({ kind: 'stored', ...storedModel });
-      else if (isStored === false)
+      else if (isStored === false) {
+        store.setState({ storedModel: null });
         notify(
-          `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded again.`,
+          `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.`,
         );
+      }
     }
-    if (hasNone()) await openModel({ kind: 'synthetic', size: syntheticSize });
+    // Nobody chose it: what was used last is what the next visit tries again.
+    if (hasNone()) await load({ kind: 'synthetic', size: syntheticSize });
   }
   void store.getState().loadTokenizer();
   if (client) void start(client);

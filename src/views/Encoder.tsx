@@ -4,6 +4,7 @@ import type { Facts } from '../state/facts.ts';
 import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { FileButton } from './FileButton.tsx';
+import { Keep } from './Keep.tsx';
 import { LazyModels } from './LazyModels.tsx';
 import { Loras } from './Loras.tsx';
 import { bytes } from './numbers.ts';
@@ -102,6 +103,7 @@ export function Encoder() {
         )}
       </div>
       {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
+      <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
       <Loras />
       {areModelsOpen && !isMissing && <LazyModels />}

@@ -184,6 +184,25 @@ test('aborting pauses a download, once, and only while it runs', async () => {
   expect(ids('download')).toHaveLength(2);
 });
 
+test('a file is kept with progress, beside downloads, until that is aborted', async () => {
+  const { client, answer, asked, ids } = connected();
+  const abort = new AbortController();
+  const [hear, hearOther] = [vi.fn(), vi.fn()];
+  const opened = new File([], 'model.ckpt');
+  const kept = client.keep(opened, 'weights:ab', hear, abort.signal);
+  const downloaded = client.download(file, hearOther, new AbortController().signal);
+  const [id] = ids('keep');
+  expect(asked[0]).toEqual({ type: 'keep', id, file: opened, source: 'weights:ab' });
+  answer({ type: 'downloading', id, progress: { done: 1, total: 9, verifying: false } });
+  abort.abort();
+  expect(ids('cancel')).toEqual([id]);
+  answer({ type: 'failed', id, name: 'StorageError', message: 'No room.', fault: 'quota' });
+  answer({ type: 'downloaded', id: ids('download')[0], model: storedModel });
+  await expect(kept).rejects.toMatchObject({ message: 'No room.', fault: 'quota' });
+  expect(await downloaded).toBe(storedModel);
+  expect([hear.mock.calls.length, hearOther.mock.calls.length]).toEqual([1, 0]);
+});
+
 test('examinations run beside loads, each with its own progress, and end when aborted', async () => {
   const { client, answer, ids } = connected();
   const progress = { done: 1, total: 2 };

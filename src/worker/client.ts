@@ -84,6 +84,16 @@ export interface EncoderClient {
     onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<StoredModel>;
+  /**
+   * Copies the encoder of a file into the storage, under this source (keptSource); one that is there already is not copied
+   * again. Runs beside the rest; aborting leaves nothing behind (AbortError).
+   */
+  keep(
+    file: File,
+    source: string,
+    onProgress: (progress: DownloadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<StoredModel>;
   /** Whole or in part; a loaded encoder does not need it any more. Resolves with what is left. */
   deleteModel(model: string): Promise<StoredModels>;
 }
@@ -140,6 +150,10 @@ export function createEncoderClient(
 
   const examining = (onProgress: (progress: LoadProgress) => void) => (news: FromWorker) => {
     if (news.type === 'examining') onProgress(news.progress);
+  };
+
+  const downloading = (onProgress: (progress: DownloadProgress) => void) => (news: FromWorker) => {
+    if (news.type === 'downloading') onProgress(news.progress);
   };
 
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
@@ -217,10 +231,12 @@ export function createEncoderClient(
       return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
     },
     async download(file, onProgress, signal) {
-      const hear = (news: FromWorker) => {
-        if (news.type === 'downloading') onProgress(news.progress);
-      };
-      return (await follow({ type: 'download', id: nextId++, file }, 'downloaded', hear, signal)).model;
+      const message = { type: 'download', id: nextId++, file } as const;
+      return (await follow(message, 'downloaded', downloading(onProgress), signal)).model;
+    },
+    async keep(file, source, onProgress, signal) {
+      const message = { type: 'keep', id: nextId++, file, source } as const;
+      return (await follow(message, 'downloaded', downloading(onProgress), signal)).model;
     },
     async deleteModel(model) {
       return (await ask({ type: 'deleteModel', id: nextId++, model }, 'models')).stored;

@@ -83,7 +83,7 @@ export type ToWorker =
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
   /**
    * Ends what has this id in an AbortError: a load or an examination at once, an encode after the rows that are being
-   * computed, a download with what has arrived kept.
+   * computed, a download with what has arrived kept, a copy without leaving anything.
    */
   | { readonly type: 'cancel'; readonly id: number }
   | {
@@ -105,6 +105,8 @@ export type ToWorker =
   | { readonly type: 'profile'; readonly id: number; readonly first: number; readonly end: number }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
+  /** Copies a file's encoder into the storage, under this source; told of and answered as a download is. */
+  | { readonly type: 'keep'; readonly id: number; readonly file: File; readonly source: string }
   /** Answered by the models that are left. */
   | { readonly type: 'deleteModel'; readonly id: number; readonly model: string };
 

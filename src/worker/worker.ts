@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { type DoctorOptions, drift, examine } from '../checkpoint/doctor.ts';
 import { download } from '../checkpoint/download.ts';
 import { DownloadError } from '../checkpoint/httpSource.ts';
+import { keepEncoder } from '../checkpoint/keep.ts';
 import { type Lora, loraEffects, openLora } from '../checkpoint/loraFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
@@ -95,6 +96,17 @@ async function downloadModel(id: number, file: ModelFile, signal: AbortSignal): 
   post({ type: 'downloaded', id, model });
 }
 
+async function keepModel(id: number, file: File, source: string, signal: AbortSignal): Promise<void> {
+  const model = await keepEncoder(await openCheckpoint(blobSource(file), signal), {
+    into: await modelStorage(),
+    source,
+    sha256: () => sha256.create(),
+    signal,
+    onProgress: (progress) => post({ type: 'downloading', id, progress }),
+  });
+  post({ type: 'downloaded', id, model });
+}
+
 async function openModel(model: ModelRequest, signal: AbortSignal): Promise<WeightSource> {
   switch (model.kind) {
     case 'synthetic':
@@ -108,7 +120,7 @@ async function openModel(model: ModelRequest, signal: AbortSignal): Promise<Weig
 }
 
 async function openSource(model: FileRequest): Promise<ByteSource> {
-  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model);
+  return model.kind === 'file' ? blobSource(model.file) : (await modelStorage()).open(model.model, model.name);
 }
 
 function examined<T>(id: number, run: (options: DoctorOptions & { signal: AbortSignal }) => Promise<T>): Promise<T> {
@@ -261,6 +273,8 @@ async function answer(message: ToWorker): Promise<void> {
       return post({ type: 'models', id: message.id, stored: await storedModels() });
     case 'download':
       return cancellable(message.id, (signal) => downloadModel(message.id, message.file, signal));
+    case 'keep':
+      return cancellable(message.id, (signal) => keepModel(message.id, message.file, message.source, signal));
     case 'deleteModel':
       await (await modelStorage()).delete(message.model);
       return post({ type: 'models', id: message.id, stored: await storedModels() });

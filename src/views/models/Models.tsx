@@ -1,11 +1,12 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
-import { customFile, fileFrom, sd15TextEncoder } from '../../checkpoint/modelSources.ts';
+import { customFile, fileFrom, isKept, sd15TextEncoder } from '../../checkpoint/modelSources.ts';
 import type { StoredModel } from '../../checkpoint/storage.ts';
 import type { StoragePlace } from '../../checkpoint/storageFiles.ts';
 import { requestFor } from '../../state/models.ts';
-import { listedModels } from '../../state/selectors.ts';
+import { fileToKeep, listedModels } from '../../state/selectors.ts';
 import type { StoredModels } from '../../worker/messages.ts';
 import { GetModel } from '../Downloads.tsx';
+import { KeepButton } from '../Keep.tsx';
 import { bytes } from '../numbers.ts';
 import { useFacts } from '../useFacts.ts';
 import './models.css';
@@ -102,6 +103,7 @@ function storageText({ place, free, persisted }: StoredModels, used: number): st
 function Stored() {
   const stored = useFacts((s) => s.stored);
   const models = useFacts(listedModels);
+  const file = useFacts(fileToKeep);
   const title = useRef<HTMLHeadingElement>(null);
   if (!stored) return <p className="muted small">Looking for stored models</p>;
   const used = stored.models.reduce((sum, model) => sum + model.stored, 0);
@@ -110,6 +112,15 @@ function Stored() {
       <h3 ref={title} tabIndex={-1}>
         Stored
       </h3>
+      {file && (
+        <ul className="files" aria-label="Opened from disk">
+          <li>
+            <span className="name">{file.name}</span>
+            <span className="muted small">Opened from disk, for this visit alone</span>
+            <KeepButton isListed />
+          </li>
+        </ul>
+      )}
       {models.length === 0 ? (
         <p className="muted small">None yet.</p>
       ) : (
@@ -128,12 +139,14 @@ function Stored() {
 
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 
-function storedText({ bytes: whole, stored, complete, addedAt, source }: StoredModel): string {
+function storedText(model: StoredModel): string {
+  const { bytes: whole, stored, complete, addedAt, source } = model;
   const parts = [
     complete ? bytes(stored) : `Not complete: ${bytes(stored)}${whole === null ? '' : ` of ${bytes(whole)}`}`,
   ];
   if (addedAt > 0) parts.push(day.format(addedAt));
-  if (URL.canParse(source)) parts.push(new URL(source).host);
+  if (isKept(model)) parts.push('from a file');
+  else if (URL.canParse(source)) parts.push(new URL(source).host);
   return parts.join(' · ');
 }
 

@@ -3,13 +3,14 @@ import type { EncoderClient } from '../client.ts';
 /** What a client does that has nothing stored, nowhere to download from, nothing to examine or to time and no LoRAs. */
 export const noModels: Pick<
   EncoderClient,
-  'models' | 'download' | 'deleteModel' | 'examine' | 'drift' | 'addLora' | 'removeLora' | 'profile'
+  'models' | 'download' | 'keep' | 'deleteModel' | 'examine' | 'drift' | 'addLora' | 'removeLora' | 'profile'
 > = {
   addLora: () => Promise.reject(new Error('There are no LoRAs.')),
   removeLora() {},
   profile: () => Promise.reject(new Error('There is nothing to time.')),
   models: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
   download: () => Promise.reject(new Error('There is nothing to download from.')),
+  keep: () => Promise.reject(new Error('There is nowhere to keep it.')),
   examine: () => Promise.reject(new Error('There is nothing to examine.')),
   drift: () => Promise.reject(new Error('There is nothing to compare.')),
   deleteModel: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
