@@ -1,5 +1,5 @@
-// The encoder against other engines in one Chromium: node e2e/peers/run.mjs --runs 3 --only tfjs,jax-js
-import { execFileSync } from 'node:child_process';
+// The encoder against other engines, in one Chromium or in Node: node e2e/peers/run.mjs --runs 3 --only tfjs,jax-js
+import { execFileSync, fork } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join } from 'node:path';
@@ -13,6 +13,7 @@ import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, 'node_modules');
 const built = join(packages, '.page');
+const builtForNode = join(packages, '.dawn');
 
 /** What is timed, in the order of a round; `of` is the package whose version is shown. */
 const contenders = [
@@ -27,6 +28,8 @@ const contenders = [
   { engine: 'LiteRT.js', backend: 'wasm', of: '@litertjs/core' },
 ];
 const ours = contenders[0];
+/** Those that run on Dawn in Node, too; jax-js wants a newer Node than the project does, LiteRT.js a page. */
+const onDawn = ['clipscope', 'onnxruntime-web', 'tfjs'];
 /** Passes of one page at most: the first, which compiles, and warm ones until they took this many seconds together. */
 const passes = 4;
 const warmSeconds = 10;
@@ -37,6 +40,7 @@ const patience = 1_200_000;
 const help = `npm run bench:peers -- [options]
   --runs N      rounds, each with a fresh browser for every engine (3)
   --only A,B    of: ${[...new Set(contenders.slice(1).map(({ engine }) => engine))].join(', ')} (all); ours is always run
+  --dawn NAME   in Node, on the adapter with NAME in its name (llvmpipe); ${onDawn.slice(1).join(' and ')} run there
   --layers N    layers of the encoder (12); fewer only to see whether an engine works`;
 
 const median = (values) => {
@@ -50,6 +54,7 @@ function options() {
     options: {
       runs: { type: 'string', default: '3' },
       only: { type: 'string' },
+      dawn: { type: 'string' },
       layers: { type: 'string', default: '12' },
       help: { type: 'boolean' },
     },
@@ -67,7 +72,10 @@ function options() {
   const only = values.only?.split(',').map((name) => name.trim());
   const unknown = only?.find((name) => !contenders.some(({ engine }) => engine === name));
   if (unknown !== undefined) throw new Error(`--only does not know "${unknown}".\n${help}`);
-  return { runs, layers, chosen: contenders.filter((one) => one === ours || !only || only.includes(one.engine)) };
+  const { dawn } = values;
+  const can = ({ engine, backend }) => dawn === undefined || (backend === 'webgpu' && onDawn.includes(engine));
+  const chosen = contenders.filter((one) => can(one) && (one === ours || !only || only.includes(one.engine)));
+  return { runs, layers, dawn, chosen };
 }
 
 function installPackages() {
@@ -142,8 +150,30 @@ async function usage(browser) {
   return total;
 }
 
+/** One engine in a Node process of its own. Throws what it throws. */
+function runInNode({ engine }, layers, adapter) {
+  const onnxruntime = join(packages, 'onnxruntime-web/dist');
+  const want = { adapter, engine, layers, count: passes, warmSeconds, onnxruntime };
+  return new Promise((resolve, reject) => {
+    const child = fork(join(builtForNode, 'dawn.js'), [JSON.stringify(want)], { silent: true });
+    let said = '';
+    child.stderr.on('data', (text) => {
+      said += text;
+    });
+    child.on('message', (result) =>
+      resolve({
+        ...result,
+        first: result.passes[0],
+        passes: result.passes.slice(1),
+        warm: median(result.passes.slice(1)),
+      }),
+    );
+    child.on('exit', () => reject(new Error(/^\w*Error: .*$/m.exec(said)?.[0] ?? 'the process ended')));
+  });
+}
+
 /** One engine in a fresh browser. Throws what its page throws. */
-async function runOnce({ engine, backend }, layers, server) {
+async function runInChromium({ engine, backend }, layers, server) {
   const browser = await chromium.launch({
     executablePath: findChromium(),
     args: [...chromiumArgs, '--js-flags=--expose-gc'],
@@ -259,7 +289,7 @@ function report(results, failures) {
       contender === ours ? '0' : off.toExponential(1),
       number(of('held'), 0),
       number(of('peak'), 0),
-      number(of('downloaded') / 1e6, 2),
+      number(runs[0].downloaded && of('downloaded') / 1e6, 2),
     ]);
   }
   console.log(`\n${markdown(rows)}`);
@@ -274,15 +304,21 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { runs, layers, chosen } = asked;
+const { runs, layers, dawn, chosen } = asked;
 installPackages();
 await build({
   root: here,
   configFile: false,
   logLevel: 'error',
-  build: { target: 'esnext', outDir: built, emptyOutDir: true, chunkSizeWarningLimit: 4000 },
+  build: {
+    target: 'esnext',
+    outDir: dawn ? builtForNode : built,
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 4000,
+    ssr: dawn && 'dawn.mjs',
+  },
 });
-const server = await serve();
+const server = dawn ? undefined : await serve();
 const results = new Map();
 const failures = new Map();
 try {
@@ -291,7 +327,7 @@ try {
       if (failures.has(contender)) continue;
       const { engine, backend } = contender;
       try {
-        const result = await runOnce(contender, layers, server);
+        const result = await (dawn ? runInNode(contender, layers, dawn) : runInChromium(contender, layers, server));
         results.set(contender, [...(results.get(contender) ?? []), result]);
         const warm = result.passes.map((seconds) => seconds.toFixed(2)).join(', ');
         console.error(
@@ -305,10 +341,10 @@ try {
       }
     }
 } finally {
-  server.close();
+  server?.close();
 }
 const { adapter, browser } = results.get(ours)[0];
 console.log(
-  `\n${new Date().toISOString().slice(0, 10)}, Chromium ${browser}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}, medians of theirs`,
+  `\n${new Date().toISOString().slice(0, 10)}, ${browser ? `Chromium ${browser}` : 'Dawn in Node'}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}, medians of theirs`,
 );
 report(results, failures);

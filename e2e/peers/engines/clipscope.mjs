@@ -2,7 +2,7 @@ import { encoderPass } from '../../../src/clip/masks.ts';
 import { expectedTensors } from '../../../src/clip/weights.ts';
 import { requestGpuDevice } from '../../../src/gpu/device.ts';
 import { createGpuEncoder } from '../../../src/gpu/encoder.ts';
-import { fastestMatmul } from '../../../src/gpu/matmul.ts';
+import { tuneMatmul } from '../../../src/gpu/matmul.ts';
 
 /** The same source with its tensors in memory, as a file's would be. */
 export async function prepare(source) {
@@ -11,11 +11,11 @@ export async function prepare(source) {
   return { ...source, read: async (name) => tensors.get(name) };
 }
 
-/** As the page's worker does it: a device, the fastest matmul kernel by a measurement, the encoder. */
+/** As the page's worker does it: a device, the fastest matmul kernels by a measurement, the encoder. */
 export async function load(source) {
-  const { device, support } = await requestGpuDevice(navigator.gpu);
-  const kernel = await fastestMatmul(device, support, source.config);
-  const encoder = await createGpuEncoder(device, source, { matmul: { kernel, support } });
+  const gpu = await requestGpuDevice(navigator.gpu);
+  const tuning = await tuneMatmul(gpu, source.config);
+  const encoder = await createGpuEncoder(gpu.device, source, { matmul: { ...tuning, support: gpu.support } });
   return async ({ ids }) => {
     const { outputs, rows } = await encoder.encode([encoderPass(ids, 'causal')], {
       hiddenStates: [],

@@ -5,9 +5,12 @@ const { maxPositionEmbeddings: L, hiddenSize: d } = clipVitL14;
 
 export const prepare = onnxModel;
 
-/** @param ort onnxruntime-web, in the build for `backend` */
-export async function loadWith(ort, { model, data }, backend, threads) {
-  ort.env.wasm.wasmPaths = '/onnxruntime/';
+/**
+ * @param ort onnxruntime-web, in the build for `backend`
+ * @param wasm where its WebAssembly is
+ */
+export async function loadWith(ort, { model, data }, backend, threads, wasm = '/onnxruntime/') {
+  ort.env.wasm.wasmPaths = wasm;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
   const session = await ort.InferenceSession.create(model, {
