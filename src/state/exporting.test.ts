@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { writeNpy } from '../checkpoint/npy.ts';
 import { clipTiny } from '../clip/config.ts';
 import { passKey } from '../clip/encode.ts';
@@ -14,14 +14,17 @@ import { noModels } from '../worker/testing/noModels.ts';
 import {
   exportedCount,
   exportedMetadata,
+  exportedNetworks,
   exportedPair,
   exportedPasses,
   exportedShapes,
   exportedTensors,
   shownComparison,
+  snippetWith,
   whyUnchecked,
   writeSession,
 } from './exporting.ts';
+import type { OpenedLora } from './facts.ts';
 import { readShared } from './shared.ts';
 import { createClipscopeStore } from './store.ts';
 
@@ -147,7 +150,77 @@ test.each([
     .getState()
     .replace({ prompts: { positive: prompt, negative: 'fog' }, options: { ...defaultOptions, ...options } }, '');
   await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
-  const reason = whyUnchecked(exportedPair(store.getState())!);
+  const reason = whyUnchecked(exportedPair(store.getState())!, exportedNetworks(store.getState()));
   if (why === null) expect(reason).toBeNull();
   else expect(reason).toContain(why);
+});
+
+describe('what the prompts name besides text', () => {
+  const effects = [{ layer: 0, projection: 'qProj' as const, delta: 1, weight: 1, relative: 1 }];
+  const leftOut = { unet: 0, otherEncoders: 0, unsupported: [], unknown: [] };
+  const lora = (name: string, number: number): [string, OpenedLora] => [
+    name,
+    {
+      file: new File([], `${name}.safetensors`),
+      info: { lora: number, ranks: [4], effects, leftOut },
+      problem: null,
+    },
+  ];
+
+  async function namingStore(positive: string, negative: string) {
+    const store = openStore();
+    await vi.waitFor(() => expect(store.getState().model).not.toBeNull());
+    store.setState({
+      embeddings: [{ name: 'moody', vectors: [new Float32Array(width), new Float32Array(width)] }],
+      loras: new Map([lora('style.v2', 1), lora('other', 2)]),
+    });
+    store.getState().setPrompt('positive', positive);
+    store.getState().setPrompt('negative', negative);
+    await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
+    return store;
+  }
+
+  test('is in the metadata, in the session, and before the call in the snippet', async () => {
+    const tags = '<lora:style.v2:0.5:0.8><lora:absent:1><lora:other:te=-1><lora:style.v2:0.25>';
+    const facts = (await namingStore(`${tags} a cat`, 'moody')).getState();
+    const loras = [
+      { name: 'style.v2', multiplier: 0.5 },
+      { name: 'style.v2', multiplier: 0.25 },
+      { name: 'other', multiplier: -1 },
+    ];
+    const metadata = exportedMetadata(facts)!;
+    expect(JSON.parse(metadata.loras)).toEqual(loras);
+    expect(JSON.parse(metadata.negative_embeddings)).toEqual([{ name: 'moody', vectors: 2 }]);
+    expect(metadata).not.toHaveProperty('embeddings');
+    expect(exportedNetworks(facts)).toBe(exportedNetworks(facts));
+    const session = writeSession(facts);
+    expect(JSON.parse(session)).toMatchObject({ loras, embeddings: [{ name: 'moody', vectors: 2 }] });
+    expect(readShared(session).work.prompts.negative).toBe('moody');
+    const lines = snippetWith('pipe = x\nimage = pipe(\n)\n', exportedNetworks(facts)!).split('\n');
+    expect(lines[0]).toBe('pipe = x');
+    expect(lines[1]).toMatch(/^# .*LoRAs merged.*\.$/);
+    expect(lines.slice(2, 5)).toEqual([
+      'pipe.load_lora_weights(".", weight_name="style.v2.safetensors", adapter_name="lora_1")',
+      'pipe.load_lora_weights(".", weight_name="other.safetensors", adapter_name="lora_2")',
+      'pipe.set_adapters(["lora_1", "lora_2"], [1.05, -1])',
+    ]);
+    expect(lines[5]).toMatch(/^# .*"moody".*load_textual_inversion\.$/);
+    expect(lines.slice(6)).toEqual(['image = pipe(', ')', '']);
+    expect(whyUnchecked(exportedPair(facts)!, exportedNetworks(facts))).toBe(
+      'It does not recompute textual inversions, and the prompts have “moody”.',
+    );
+  });
+
+  test('of LoRAs alone the script says so, and of nothing the snippet stays as it is', async () => {
+    const merged = (await namingStore('<lora:other:1> a cat', '')).getState();
+    expect(whyUnchecked(exportedPair(merged)!, exportedNetworks(merged))).toContain('does not merge LoRAs');
+    const plain = (await namingStore('<lora:other:0> a cat', '')).getState();
+    expect(exportedNetworks(plain)).toEqual({ embeddings: [], loras: [] });
+    expect(whyUnchecked(exportedPair(plain)!, exportedNetworks(plain))).toBeNull();
+    const snippet = readFileSync('src/views/export/diffusers.py', 'utf8');
+    expect(snippetWith(snippet, exportedNetworks(plain)!)).toBe(snippet);
+    expect(snippetWith(snippet, exportedNetworks(merged)!)).toContain(
+      'pipe.set_adapters(["lora_1"], [1])\nimage = pipe(',
+    );
+  });
 });

@@ -1,9 +1,11 @@
 import { use, useId, useState } from 'react';
 import {
   exportedMetadata,
+  exportedNetworks,
   exportedPair,
   exportedShapes,
   exportedTensors,
+  snippetWith,
   whyUnchecked,
   writeSession,
 } from '../../state/exporting.ts';
@@ -15,7 +17,7 @@ import { bytes } from '../numbers.ts';
 import { saveFile } from '../saveFile.ts';
 import { StoreContext, useFacts } from '../useFacts.ts';
 import check from './check.py?raw';
-import snippet from './diffusers.py?raw';
+import bareSnippet from './diffusers.py?raw';
 import './export.css';
 import { useEncoded } from './useEncoded.ts';
 
@@ -160,6 +162,8 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
 
 function Diffusers() {
   const parts = useFacts((s) => exportedPair(s)?.positive.conditionings.length ?? 1);
+  const networks = useFacts(exportedNetworks);
+  const snippet = networks ? snippetWith(bareSnippet, networks) : bareSnippet;
   const [copied, setCopied] = useState<boolean | null>(null);
   const copy = () =>
     navigator.clipboard.writeText(snippet).then(
@@ -195,7 +199,8 @@ function Diffusers() {
 function Check() {
   const pair = useFacts(exportedPair);
   const random = useFacts((s) => s.model?.random);
-  const why = pair ? whyUnchecked(pair) : null;
+  const networks = useFacts(exportedNetworks);
+  const why = pair ? whyUnchecked(pair, networks) : null;
   return (
     <div className="script">
       <header>

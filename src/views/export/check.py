@@ -8,7 +8,7 @@ numbers are apart.
 
 The model is what CLIPTextModel.from_pretrained takes, or a .safetensors file with the text encoder of Stable Diffusion 1.x.
 Recomputed are the methods none, scale, original and comfy, with the masks causal, hf and lecture; not recomputed are
-Compel's .and() and .blend(), and "original" where the texts of a schedule share a mean.
+Compel's .and() and .blend(), "original" where the texts of a schedule share a mean, textual inversions and LoRAs.
 """
 
 import argparse
@@ -66,6 +66,12 @@ class Check:
             return "the prompt is composed by Compel's .and() or .blend()"
         if self.method == "original" and max(self.list(role + "batch_sizes")) > 1:
             return "the texts of a schedule share a mean"
+        embeddings = [entry["name"] for entry in self.list(role + "embeddings", [])]
+        if embeddings:
+            return f"the prompt has vectors of the textual inversions {', '.join(embeddings)} in place of ids"
+        loras = [f"{entry['name']} ({entry['multiplier']})" for entry in self.list("loras", [])]
+        if loras:
+            return f"the text encoder had LoRAs merged into it: {', '.join(loras)}"
         return None
 
     def encode(self, ids, key_mask):
