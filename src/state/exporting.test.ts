@@ -12,6 +12,7 @@ import { preparePrompt } from '../weighting/pipeline.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import {
+  checkedFiles,
   exportedCount,
   exportedMetadata,
   exportedNetworks,
@@ -150,7 +151,7 @@ test.each([
     .getState()
     .replace({ prompts: { positive: prompt, negative: 'fog' }, options: { ...defaultOptions, ...options } }, '');
   await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
-  const reason = whyUnchecked(exportedPair(store.getState())!, exportedNetworks(store.getState()));
+  const reason = whyUnchecked(exportedPair(store.getState())!);
   if (why === null) expect(reason).toBeNull();
   else expect(reason).toContain(why);
 });
@@ -206,17 +207,17 @@ describe('what the prompts name besides text', () => {
     ]);
     expect(lines[5]).toMatch(/^# .*"moody".*load_textual_inversion\.$/);
     expect(lines.slice(6)).toEqual(['image = pipe(', ')', '']);
-    expect(whyUnchecked(exportedPair(facts)!, exportedNetworks(facts))).toBe(
-      'It does not recompute textual inversions, and the prompts have “moody”.',
+    expect(checkedFiles(exportedNetworks(facts)!)).toBe(
+      'These numbers have more in them than the model: add --lora style.v2.safetensors, --lora other.safetensors, --embedding and the file of “moody”.',
     );
   });
 
-  test('of LoRAs alone the script says so, and of nothing the snippet stays as it is', async () => {
+  test('of nothing the snippet stays as it is', async () => {
     const merged = (await namingStore('<lora:other:1> a cat', '')).getState();
-    expect(whyUnchecked(exportedPair(merged)!, exportedNetworks(merged))).toContain('does not merge LoRAs');
     const plain = (await namingStore('<lora:other:0> a cat', '')).getState();
     expect(exportedNetworks(plain)).toEqual({ embeddings: [], loras: [] });
-    expect(whyUnchecked(exportedPair(plain)!, exportedNetworks(plain))).toBeNull();
+    expect(checkedFiles(exportedNetworks(plain)!)).toBeNull();
+    expect(whyUnchecked(exportedPair(plain)!)).toBeNull();
     const snippet = readFileSync('src/views/export/diffusers.py', 'utf8');
     expect(snippetWith(snippet, exportedNetworks(plain)!)).toBe(snippet);
     expect(snippetWith(snippet, exportedNetworks(merged)!)).toContain(

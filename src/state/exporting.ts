@@ -155,24 +155,26 @@ export function snippetWith(snippet: string, { embeddings, loras }: ExportedNetw
 }
 
 /** Why `check.py` cannot recompute what is exported, in one sentence; null where it can. */
-export function whyUnchecked(
-  { options, positive, negative }: ConditioningPair,
-  networks: ExportedNetworks | undefined,
-): string | null {
+export function whyUnchecked({ options, positive, negative }: ConditioningPair): string | null {
   const { weighting, mask } = options;
   if (weighting !== 'none' && weighting !== 'scale' && weighting !== 'original' && weighting !== 'comfy')
     return 'It recomputes Ignore, No norm, Original and ComfyUI, not the weighting chosen now.';
   if (mask === 'none') return 'It cannot recompute what is encoded without a mask.';
-  const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => `“${name}”`).join(', ');
-  if (networks?.embeddings.length)
-    return `It does not recompute textual inversions, and the prompts have ${names(networks.embeddings)}.`;
-  if (networks?.loras.length) return `It does not merge LoRAs, and the numbers have ${names(networks.loras)} in them.`;
   const texts = [...positive.texts, ...(negative?.texts ?? [])];
   if (texts.some(({ operator }) => operator === 'and' || operator === 'blend'))
     return 'It does not recompute Compel’s .and() and .blend().';
   if (weighting === 'original' && texts.some(({ weighted }) => weighted.batch?.length))
     return 'It does not recompute “Original” where the texts of a schedule share a mean.';
   return null;
+}
+
+/** What files `check.py` has to be given besides, in one sentence; null where none. */
+export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | null {
+  const given = [
+    ...loras.map(({ file }) => `--lora ${file}`),
+    ...embeddings.map(({ name }) => `--embedding and the file of “${name}”`),
+  ];
+  return given.length === 0 ? null : `These numbers have more in them than the model: add ${given.join(', ')}.`;
 }
 
 const compared = memoised((stored: StoredConditioning, own: readonly ConditioningTensor[]) =>

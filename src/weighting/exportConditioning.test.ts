@@ -179,6 +179,15 @@ describe('textual inversions and LoRAs', () => {
     expect(storedNetworks(new Map(Object.entries(metadata)), '', 'positive')).toEqual({ embeddings, loras });
     expect(storedNetworks(new Map(Object.entries(metadata)), '', 'negative')).toEqual({ embeddings: [], loras });
     expect(metadata).not.toHaveProperty('negative_embeddings');
+    const rows: [number, string, number][][] = JSON.parse(metadata.embedding_rows);
+    expect(rows).toHaveLength(positive.chunks.length);
+    for (const [i, { pass }] of positive.chunks.entries()) {
+      expect(rows[i].map(([row]) => row)).toEqual([...(pass.vectors?.keys() ?? [])]);
+      for (const [row, name, index] of rows[i]) {
+        expect(pass.inputIds[row]).toBe(0);
+        expect(pass.vectors?.get(row)).toBe(name === 'moody' ? vectors[index] : vectors[2]);
+      }
+    }
     expect(exportMetadata(both, { name: 'tiny', random: true })).not.toHaveProperty('loras');
   });
 

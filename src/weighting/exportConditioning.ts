@@ -212,6 +212,10 @@ export function promptEmbeddings({ texts }: PreparedPrompt): PromptEmbedding[] {
   return Array.from(counts, ([name, vectors]) => ({ name, vectors }));
 }
 
+function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number]) {
+  return [...(pass.vectors?.keys() ?? [])].map((row) => [row, tokens[row].vector!.name, tokens[row].vector!.index]);
+}
+
 const json = (value: unknown) => JSON.stringify(value);
 
 /** What the numbers of `role` were made from, as texts; lists are JSON, [n][77] where they are of tokens. */
@@ -229,8 +233,8 @@ function promptMetadata(prepared: PreparedPrompt, role: Role): Record<string, st
       // Those of a normalisation.
       ...(json(applied) !== json(typed) && { applied_weights: json(applied) }),
       ...(masks.some((mask) => mask.includes(0)) && { key_masks: json(masks) }),
-      // Their vectors stand in place of the ids, which are 0 there.
-      ...(embeddings.length > 0 && { embeddings: json(embeddings) }),
+      /** [n] Of each chunk [row, name, vector] where a vector stands in place of the id, which is 0 there. */
+      ...(embeddings.length > 0 && { embeddings: json(embeddings), embedding_rows: json(chunks.map(vectorRows)) }),
       /** [n] The text that a chunk is of; [texts] what joins them, and how many texts of a schedule share its mean. */
       chunk_texts: json(chunks.map(({ text }) => text)),
       operators: json(texts.map(({ operator }) => operator)),

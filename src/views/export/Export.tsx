@@ -1,5 +1,6 @@
 import { use, useId, useState } from 'react';
 import {
+  checkedFiles,
   exportedMetadata,
   exportedNetworks,
   exportedPair,
@@ -200,7 +201,8 @@ function Check() {
   const pair = useFacts(exportedPair);
   const random = useFacts((s) => s.model?.random);
   const networks = useFacts(exportedNetworks);
-  const why = pair ? whyUnchecked(pair, networks) : null;
+  const why = pair ? whyUnchecked(pair) : null;
+  const files = networks ? checkedFiles(networks) : null;
   return (
     <div className="script">
       <header>
@@ -214,7 +216,7 @@ function Check() {
         <code>CLIPTextModel</code>, from the ids and weights in it, and prints the largest difference. MODEL is a
         folder, a name on Hugging Face, or a .safetensors checkpoint.
       </p>
-      {why && <p className="warning">{why}</p>}
+      {why ? <p className="warning">{why}</p> : files && <p className="help">{files}</p>}
       {random && !why && (
         <p className="help">It needs a real model: with made-up weights there is nothing to check against.</p>
       )}
