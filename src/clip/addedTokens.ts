@@ -36,7 +36,7 @@ const rustFlavours: readonly TokenizerFlavour[] = ['hf-fast', 'hf-v5'];
  * Cuts the added tokens out of a text before it is split into words, as transformers does: the first that begins, and of
  * those the longest, also within a word, and without the space around it. Of one with n vectors there are n tokens, `t`,
  * `t_1`, …; the first is expanded to all of them. Compel's manager does so by writing the fragment out as text and reading it
- * anew; what that changes besides is not imitated.
+ * anew; what that changes besides is not imitated, nor that with tokenizers 0.23 it does not know those with capitals again.
  */
 export function addedTokenCutter(
   added: AddedTokens,

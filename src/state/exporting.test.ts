@@ -208,7 +208,7 @@ describe('what the prompts name besides text', () => {
     expect(lines[5]).toMatch(/^# .*"moody".*load_textual_inversion\.$/);
     expect(lines.slice(6)).toEqual(['image = pipe(', ')', '']);
     expect(checkedFiles(exportedNetworks(facts)!)).toBe(
-      'These numbers have more in them than the model: add --lora style.v2.safetensors, --lora other.safetensors, --embedding and the file of “moody”.',
+      'These numbers have more in them than the model: add --lora style.v2.safetensors, --lora other.safetensors, --embedding and the file with “moody”.',
     );
   });
 

@@ -172,7 +172,7 @@ export function whyUnchecked({ options, positive, negative }: ConditioningPair):
 export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | null {
   const given = [
     ...loras.map(({ file }) => `--lora ${file}`),
-    ...embeddings.map(({ name }) => `--embedding and the file of “${name}”`),
+    ...embeddings.map(({ name }) => `--embedding and the file with “${name}”`),
   ];
   return given.length === 0 ? null : `These numbers have more in them than the model: add ${given.join(', ')}.`;
 }

@@ -83,7 +83,12 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
     ['Clip skip', of('clipSkip')],
     ['Model', [of('model'), of('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
     ['LoRAs', loras.map(({ name, multiplier }) => `${name} × ${multiplier}`).join(', ')],
-    ['Textual inversions', embeddings.map(({ name, vectors }) => `${name} (${vectors})`).join(', ')],
+    [
+      'Textual inversions',
+      embeddings
+        .map(({ name, vectors }) => `${name} (${vectors === 1 ? '1 vector' : `${vectors} vectors`})`)
+        .join(', '),
+    ],
   ].filter(([, value]) => value);
   return (
     <dl className="origin">
