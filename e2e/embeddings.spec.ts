@@ -66,8 +66,23 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   ]);
 
   await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
-  await expect(page.getByText('in this language it is text like any other')).toBeVisible();
+  await expect(list(page).locator('code')).toHaveText('moody');
+  await prompt(page).fill('a (moody)1.2 cat');
+  await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
+  await expect(named(page)).toContainText('Textual inversion moody · loaded');
   await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('Compel takes the token that is in the file', async ({ page }) => {
+  await openTiny(page);
+  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await prompt(page).fill('a <cat-toy>++ house');
+  const learned = writeSafetensors([tensor('<cat-toy>', 2, clipTiny.hiddenSize)]);
+  await input(page).setInputFiles(file('learned_embeds.safetensors', learned));
+  await expect(list(page).locator('code')).toHaveText('<cat-toy>');
+  await expect(labels(page)).toContainText(['BOS', 'a', '<cat-toy>·1', '<cat-toy>·2', 'house', 'EOS']);
+  await expect(named(page)).toContainText('Textual inversion <cat-toy> · loaded');
+  await expect(status(page)).toContainText('Ready');
 });
 
 test('a file loaded again replaces the one before; removed, its name is text again', async ({ page }) => {

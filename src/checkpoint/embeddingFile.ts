@@ -47,6 +47,8 @@ interface Found {
   readonly trainedAs?: string;
 }
 
+const bundledName = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/;
+
 function find({ source, metadata, tensors }: Tensors, fail: (why: string) => never): Found[] {
   const names = [...tensors.keys()];
   const name = source.name.replace(/\.[^.]*$/, '');
@@ -55,7 +57,7 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
   const bundled = new Map<string, Found>();
   for (const tensorName of names) {
     if (tensorName.length > longestName) continue;
-    const [, inner, part] = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/.exec(tensorName) ?? [];
+    const [, inner, part] = bundledName.exec(tensorName) ?? [];
     if (!inner) continue;
     if (bundled.has(inner)) fail(`has more than one tensor for the embedding ${excerpt(inner)}`);
     bundled.set(inner, { tensorName, name: inner, trainedAs: part.startsWith('string_to_param.') ? inner : undefined });
@@ -164,6 +166,11 @@ export async function openEmbeddings(source: ByteSource, options: EmbeddingOptio
   const head = await source.read(0, Math.min(8, source.size), signal);
   const file = head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal);
   return readEmbeddings(file, options);
+}
+
+/** Whether there are embeddings among the tensors of a LoRA, for this encoder or another. */
+export function bringsEmbeddings(tensors: TensorFile['tensors']): boolean {
+  return [...tensors.keys()].some((name) => name.length <= longestName && bundledName.test(name));
 }
 
 /** Whether these are the tensors of a textual inversion, of this encoder or another; a LoRA that brings some is a LoRA. */

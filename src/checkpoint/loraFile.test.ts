@@ -131,7 +131,13 @@ test('a whole file, in the order of the encoder, in every type, with its alphas'
   );
   const unet = [spec('lora_unet_down_blocks_0_proj_in.lora_down.weight', [r, 8]), number('lora_unet_x.alpha', 1)];
   const second = [spec('lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight', [r, 1280])];
-  const { updates, leftOut } = await read([...unet, ...specs, ...second, number('note', 1)]);
+  const { updates, leftOut } = await read([
+    ...unet,
+    ...specs,
+    ...second,
+    spec('bundle_emb.a.clip_l', [1, 8]),
+    number('note', 1),
+  ]);
   expect(updates.map(({ layer, projection, alpha }) => [layer, projection, alpha])).toEqual(
     [0, 1].flatMap((layer) => modules.map(([, projection], i) => [layer, projection, 5.5 - i])),
   );

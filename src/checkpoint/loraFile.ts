@@ -44,7 +44,7 @@ export interface LeftOut {
   readonly otherEncoders: number;
   /** Of this encoder, but of a kind that cannot be applied; their names. */
   readonly unsupported: readonly { readonly kind: string; readonly names: readonly string[] }[];
-  /** The rest: their names. */
+  /** The rest, but for the textual inversions that it brings (embeddingFile.ts): their names. */
   readonly unknown: readonly string[];
 }
 
@@ -212,7 +212,7 @@ export async function readLora(
     if (!encoder || !end) {
       if (inUnet.test(name)) unet++;
       else if (inOtherEncoder.test(name)) otherEncoders++;
-      else unknown.push(name);
+      else if (!name.startsWith('bundle_emb.')) unknown.push(name);
       continue;
     }
     const layer = Number(encoder[1]);

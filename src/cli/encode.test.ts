@@ -2,15 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { toFloat32 } from '../checkpoint/dtypes.ts';
-import { openSafetensors } from '../checkpoint/safetensors.ts';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
+import { loraDelta, loraTarget, openLora } from '../checkpoint/loraFile.ts';
+import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { memorySource } from '../checkpoint/sources.ts';
+import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { writeCheckpointFile } from '../checkpoint/testing/checkpoints.ts';
 import { clipTiny } from '../clip/config.ts';
 import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
+import type { WeightSource } from '../clip/weights.ts';
 import { testAdapters } from '../gpu/testing/adapters.ts';
 import { openConditioning } from '../weighting/conditioningFile.ts';
 import { defaultOptions, type PromptOptions } from '../weighting/options.ts';
@@ -157,6 +160,106 @@ test.each([
   expect(metadata.get('prompts')).toBe('2');
   expect(metadata.get('0.prompt')).toBe('a red car');
   expect(metadata.get('1.weighting')).toBe(options.weighting);
+});
+
+describe('textual inversions and LoRAs', () => {
+  const { hiddenSize: d, intermediateSize: m } = clipTiny;
+  const waves = (n: number, seed: number) =>
+    Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898 + seed) / 4);
+  const tensor = (name: string, shape: readonly number[], seed: number) => {
+    const size = shape.reduce((product, n) => product * n, 1);
+    return { name, dtype: 'F32' as const, shape, data: waves(size, seed) };
+  };
+  const write = (name: string, ...tensors: ReturnType<typeof tensor>[]) => {
+    const file = join(folder, name);
+    writeFileSync(file, writeSafetensors(tensors));
+    return file;
+  };
+  const vectorsOf = (count: number, seed: number) => {
+    const all = waves(count * d, seed);
+    return Array.from({ length: count }, (_, i) => all.subarray(i * d, (i + 1) * d));
+  };
+  const fc1 = 'lora_te_text_model_encoder_layers_1_mlp_fc1';
+  const style = write(
+    'style.safetensors',
+    tensor(`${fc1}.lora_down.weight`, [2, d], 3),
+    tensor(`${fc1}.lora_up.weight`, [m, 2], 4),
+    tensor('bundle_emb.charm.emb_params', [1, d], 6),
+  );
+  const toy = write('toy.safetensors', tensor('<cat-toy>', [2, d], 5));
+  const unet = write('unet.safetensors', tensor('lora_unet_x.lora_down.weight', [2, 8], 1));
+  const other = write('wide.safetensors', tensor('emb_params', [1, 768], 1));
+  const embeddings = [
+    { name: 'charm', vectors: vectorsOf(1, 6) },
+    { name: 'toy', trainedAs: '<cat-toy>', vectors: vectorsOf(2, 5) },
+  ];
+
+  async function zOfMerged(multiplier: number) {
+    const source = syntheticWeights(clipTiny);
+    const { updates } = await openLora(fileSource(style), { config: clipTiny });
+    const merged: WeightSource = {
+      ...source,
+      async read(name, signal) {
+        const sums = Float64Array.from(toFloat32(await source.read(name, signal), 'F32'));
+        for (const update of updates.filter((update) => loraTarget(update) === name))
+          for (const [i, delta] of loraDelta(update, multiplier).entries()) sums[i] += delta;
+        return fromFloat32(Float32Array.from(sums), 'F32');
+      },
+    };
+    return (await referenceZ(clipTiny, merged))(1);
+  }
+
+  test.each<[string, string, string, number, Partial<PromptOptions>]>([
+    ['A1111', '<lora:style:0.5> a (toy:1.2) charm', 'charm <lora:style:3> fog', 0.5, {}],
+    ['ComfyUI', 'a embedding:toy', 'embedding:charm fog', 0, { syntax: 'comfy', weighting: 'comfy' }],
+    ['Compel', 'a (<cat-toy>)1.2 withLora(style, 2)', 'charm', 2, { syntax: 'compel', weighting: 'compel-mask' }],
+  ])('%s: what the float64 encoder gives', async (_, positive, negative, multiplier, changed) => {
+    const args = ['--prompt', positive, '--negative', negative, '--model', 'synthetic-tiny', '--out', out];
+    const files = ['--lora', style, '--embedding', toy, '--lora', unet];
+    const syntax = changed.syntax ? ['--syntax', changed.syntax] : [];
+    expect(await main([...args, ...files, ...syntax, ...adapter]), complaint).toBe(0);
+    const options = { ...defaultOptions, ...changed };
+    const zOf = await zOfMerged(multiplier);
+    const { metadata, read } = await written();
+    for (const [role, text] of [['positive', positive] as const, ['negative', negative] as const]) {
+      const prepared = preparePrompt(text, options, tokenizer, role, embeddings);
+      expect(prepared.chunks[0].pass.vectors?.size).toBe(role === 'positive' ? 2 + Number(multiplier === 0.5) : 1);
+      const name = role === 'positive' ? 'prompt_embeds' : 'negative_prompt_embeds';
+      expectClose(name, await read(name), promptEmbeds(prepared, zOf, options.weighting)[0], 1e-4);
+    }
+    expect(JSON.parse(metadata.get('embeddings')!)).toHaveLength(multiplier === 0.5 ? 2 : 1);
+    expect(JSON.parse(metadata.get('negative_embeddings')!)).toEqual([{ name: 'charm', vectors: 1 }]);
+    expect(JSON.parse(metadata.get('loras') ?? '[]')).toEqual(multiplier ? [{ name: 'style', multiplier }] : []);
+    expect(printed).toContain(changed.syntax === 'compel' ? '<cat-toy>·2' : 'toy·2');
+    expect(printed.includes(`LoRA style: merged × ${multiplier}`)).toBe(multiplier !== 0);
+  });
+
+  test('a LoRA is merged while a prompt of the file names it; what is not merged is told', async () => {
+    const file = join(folder, 'loras.txt');
+    writeFileSync(file, 'a cat\n<lora:style:1><lora:absent:1><lora:unet:1> a cat\na cat\n');
+    const args = ['--prompts', file, '--lora', style, '--lora', unet, '--model', 'synthetic-tiny', '--out', out];
+    expect(await main([...args, ...adapter]), complaint).toBe(0);
+    const { metadata, read } = await written();
+    const [first, merged, last] = await Promise.all([0, 1, 2].map((i) => read(`${i}.prompt_embeds`)));
+    expect(last).toEqual(first);
+    expect(merged).not.toEqual(first);
+    expect(metadata.has('0.loras')).toBe(false);
+    expect(JSON.parse(metadata.get('1.loras')!)).toEqual([{ name: 'style', multiplier: 1 }]);
+    expect(printed).toContain('The LoRA “absent” is not merged: give its file by --lora.');
+    expect(printed).toContain('LoRA unet: changes the U-Net alone');
+  });
+
+  test.each([
+    ['a missing embedding', ['--embedding', 'none.pt'], '"none.pt" does not exist.'],
+    ['a LoRA in the place of an embedding', ['--embedding', unet], '"unet.safetensors" has vectors of width 8'],
+    ['an embedding in the place of a LoRA', ['--lora', toy], '"toy.safetensors" is not a LoRA'],
+    ['an embedding of another width', ['--embedding', other], '"wide.safetensors" has vectors of width 768'],
+    ['a LoRA without a file', ['--lora'], "Option '--lora <value>' argument missing"],
+  ])('%s is one sentence and an exit code', async (_, args, message) => {
+    expect(await main(['--prompt', 'x', '--model', 'synthetic-tiny', ...args])).toBe(1);
+    expect(complaint.trim()).toContain(message);
+    expect(complaint.trim().split('\n')).toHaveLength(1);
+  });
 });
 
 test.each(['npz', 'npy'] as const)('%s holds the same numbers', async (format) => {

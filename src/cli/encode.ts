@@ -1,12 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../checkpoint/embeddingFile.ts';
+import { type Lora, readLora } from '../checkpoint/loraFile.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
+import { openTensorFile } from '../checkpoint/openTensorFile.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { hashWeights } from '../checkpoint/weightsHash.ts';
 import { comfyUnits } from '../clip/comfyTokens.ts';
 import { splitModes } from '../clip/compelTokens.ts';
-import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encode.ts';
 import { type MaskMode, maskModes } from '../clip/masks.ts';
 import { createTokenizer, type Tokenizer } from '../clip/tokenizer.ts';
@@ -16,6 +19,7 @@ import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { tuneMatmul } from '../gpu/matmul.ts';
 import { nodeGpu } from '../gpu/node.ts';
+import type { PromptLora } from '../prompt/extraNetworks.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
 import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../weighting/conditioningFile.ts';
@@ -59,6 +63,9 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --comfy-unit UNIT   ComfyUI: ${comfyUnits.join(', ')} (default ${defaultOptions.comfyUnit})
   --mask MODE         ${maskModes.join(', ')} (default ${defaultOptions.mask})
   --tokenizer NAME    ${tokenizerFlavours.join(', ')} (default ${defaultOptions.tokenizer})
+  --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
+  --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
+                      that it brings; again for another
   --adapter NAME      part of a graphics adapter's name
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
   --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
@@ -102,6 +109,9 @@ interface Request {
   /** Whether they came from a file: then names are numbered, however many there are. */
   readonly numbered: boolean;
   readonly model: string;
+  /** Files. */
+  readonly embeddings: readonly string[];
+  readonly loras: readonly string[];
   readonly adapter?: string;
   readonly out?: Output;
 }
@@ -208,7 +218,7 @@ function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Outp
 
 /** Throws UsageError; undefined where help was asked for. */
 async function readArguments(args: readonly string[]): Promise<Request | undefined> {
-  let parsed: Readonly<Record<string, string | boolean | undefined>>;
+  let parsed: Readonly<Record<string, string | boolean | string[] | undefined>>;
   try {
     ({ values: parsed } = parseArgs({
       args: [...args],
@@ -216,6 +226,8 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
         ...jobOptions,
         prompts: text,
         model: { ...text, default: 'synthetic' },
+        embedding: { ...text, multiple: true, default: [] },
+        lora: { ...text, multiple: true, default: [] },
         adapter: text,
         out: text,
         help: { type: 'boolean', short: 'h' },
@@ -225,7 +237,8 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
     throw new UsageError(`${(error as Error).message.split(/\.\s|\n/)[0].replace(/\.$/, '')}; see --help.`);
   }
   if (parsed.help) return undefined;
-  const values = parsed as Values;
+  const { embedding, lora, ...others } = parsed;
+  const values = others as Values;
   const { prompts, model, adapter, out } = values;
   if (prompts !== undefined && values.prompt !== undefined)
     throw new UsageError('There is both --prompt and --prompts; give one of them.');
@@ -235,6 +248,8 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
     jobs,
     numbered,
     model: model!,
+    embeddings: embedding as string[],
+    loras: lora as string[],
     adapter,
     out: out === undefined ? undefined : readOutput(out, jobs, numbered),
   };
@@ -246,10 +261,39 @@ async function openModel(model: string): Promise<WeightSource> {
   return openCheckpoint(fileSource(model));
 }
 
+/** What prompts can name. */
+interface Networks {
+  readonly embeddings: readonly Embedding[];
+  readonly loras: ReadonlyMap<string, Lora>;
+}
+
+/** Of two with one name the last counts. Throws EmbeddingError, LoraError, and what opening a file throws. */
+async function openNetworks(
+  { embeddings, loras }: Pick<Request, 'embeddings' | 'loras'>,
+  config: ClipTextConfig,
+): Promise<Networks> {
+  const { hiddenSize } = config;
+  const opened: Embedding[] = [];
+  const merged = new Map<string, Lora>();
+  for (const path of loras) {
+    const file = await openTensorFile(fileSource(path));
+    const lora = await readLora(file, { config });
+    for (const { kind, names } of lora.leftOut.unsupported)
+      console.log(
+        `warning: ${names.length} tensors of "${path}" are of ${kind}, which cannot be merged: they are left out.`,
+      );
+    merged.set(lora.name, lora);
+    if (bringsEmbeddings(file.tensors)) opened.push(...(await readEmbeddings(file, { hiddenSize })));
+  }
+  for (const path of embeddings) opened.push(...(await openEmbeddings(fileSource(path), { hiddenSize })));
+  return { embeddings: [...new Map(opened.map((one) => [one.name, one])).values()], loras: merged };
+}
+
 interface Running {
   readonly tokenizer: Tokenizer;
   readonly encoder: GpuEncoder;
   readonly model: ConditioningModel;
+  readonly networks: Networks;
 }
 
 interface Encoded {
@@ -261,17 +305,24 @@ interface Encoded {
 /** Encodes a prompt and prints what it became. Throws UsageError. */
 async function encodeJob(
   { prompt, negative, role, options }: Job,
-  { tokenizer, encoder, model }: Running,
+  { tokenizer, encoder, model, networks }: Running,
 ): Promise<Encoded> {
   const { config, finalLayerNorm } = encoder;
   const { hiddenSize: d, maxPositionEmbeddings: L, numHiddenLayers: N } = config;
   if (options.clipSkip > N + 1) throw new UsageError(`--clip-skip is at most ${N + 1} with this model.`);
-  const positive = preparePrompt(prompt, options, tokenizer, role);
+  const { embeddings } = networks;
+  const positive = preparePrompt(prompt, options, tokenizer, role, embeddings);
   const pair: ConditioningPair = {
     positive,
-    negative: negative === null ? null : preparePrompt(negative, options, tokenizer, 'negative'),
+    negative: negative === null ? null : preparePrompt(negative, options, tokenizer, 'negative', embeddings),
     options,
   };
+  // As A1111 has it, the positive prompt's act on both, and a negative one's on none.
+  const named = role === 'positive' ? positive.loras : [];
+  const loras = named.filter(({ name, multiplier }) => multiplier !== 0 && networks.loras.get(name)?.updates.length);
+  await encoder.setLoras(
+    loras.map(({ name, multiplier }) => ({ updates: networks.loras.get(name)!.updates, multiplier })),
+  );
   const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
   const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
   const { outputs, milliseconds } = await encoder.encode(passes, { hiddenStates, attentions: false });
@@ -285,6 +336,7 @@ async function encodeJob(
       `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or use --weighting scale.`,
     );
   printTokens(positive);
+  printLoras(named, networks);
   if (pair.negative) {
     console.log('Negative prompt:');
     printTokens(pair.negative);
@@ -294,7 +346,7 @@ async function encodeJob(
   for (const [i, { pass }] of positive.chunks.entries()) lastHiddenState.set(outputOf(pass).lastHiddenState, i * L * d);
   return {
     tensors: [...tensors, { name: 'last_hidden_state', dtype: 'F32', shape: [n, L, d], data: lastHiddenState }],
-    metadata: { ...exportMetadata(pair, model), role },
+    metadata: { ...exportMetadata(pair, { ...model, loras }), role },
     milliseconds,
   };
 }
@@ -304,23 +356,36 @@ function printTokens({ chunks, texts, diagnostics }: PreparedPrompt): void {
     const { operator, weight } = texts[text];
     if (chunks.length > 1)
       console.log(`${operator ? `${operator} part ${text + 1}, weight ${weight}, ` : ''}chunk ${index + 1}:`);
-    for (const [i, { kind, id, text, weight }] of chunk.tokens.entries())
+    for (const [i, { kind, id, text, weight, vector }] of chunk.tokens.entries()) {
+      const what = vector ? `${vector.name}·${vector.index + 1}` : text;
       if (kind !== 'pad')
-        console.log(`${String(i).padStart(2)}  ${String(id).padStart(5)}  ${weight.toFixed(4)}  ${text}`);
+        console.log(`${String(i).padStart(2)}  ${String(id).padStart(5)}  ${weight.toFixed(4)}  ${what}`);
+    }
   }
   for (const { severity, message } of diagnostics) console.log(`${severity}: ${message}`);
 }
 
-async function run({ jobs, numbered, model, adapter, out }: Request): Promise<void> {
+function printLoras(named: readonly PromptLora[], { loras }: Networks): void {
+  for (const { name, multiplier } of named) {
+    const lora = loras.get(name);
+    if (!lora) console.log(`warning: The LoRA “${name}” is not merged: give its file by --lora.`);
+    else if (lora.updates.length === 0) console.log(`LoRA ${name}: changes the U-Net alone`);
+    else console.log(`LoRA ${name}: merged × ${multiplier}`);
+  }
+}
+
+async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const opened = await openModel(model);
+  const networks = await openNetworks({ embeddings, loras }, opened.config);
   const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
   const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(device, source, {
     matmul: { ...(await tuneMatmul({ device, description, support }, source.config)), support },
   });
   const { random } = source;
-  const running = { tokenizer, encoder, model: { name: basename(source.name), random, sha256: await sha256() } };
+  const named = { name: basename(source.name), random, sha256: await sha256() };
+  const running = { tokenizer, encoder, networks, model: named };
   const tensors: ConditioningTensor[] = [];
   const metadata: Record<string, string> = numbered ? { prompts: String(jobs.length) } : {};
   let milliseconds = 0;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseCompel } from '../prompt/compel.ts';
 import { type CompelTokenOptions, compelTokenDefaults, compelTokens, splitModes } from './compelTokens.ts';
 import { bosTokenId, eosTokenId } from './config.ts';
@@ -178,4 +178,91 @@ test('every token of every fragment is in its range or cut, and ranges do not ov
     }),
     { numRuns: 200 },
   );
+});
+
+describe('added tokens', () => {
+  const vector = (index: number) => Float32Array.of(index);
+  const added = new Map([
+    ['<cat-toy>', [0, 1, 2].map(vector)],
+    ['style', [vector(3)]],
+  ]);
+  const labels = (tokens: readonly PromptToken[]) =>
+    tokens
+      .filter(({ kind }) => kind === 'text')
+      .map(({ text, vector }) => (vector ? `${vector.name}·${vector.index + 1}` : text.replace('</w>', '')));
+
+  test('the first is expanded before the whole is cut off, and a fragment that is cut reaches over the EOS', () => {
+    const { chunks, cut, fragmentRanges } = tokensOf(`(${cats(74)} <cat-toy>)0.5 dog`, { added });
+    expect(labels(chunks[0].tokens).slice(73)).toEqual(['cat', '<cat-toy>·1']);
+    expect(labels(cut)).toEqual(['<cat-toy>·2', '<cat-toy>·3', 'dog']);
+    expect(chunks[0].vectors).toEqual(new Map([[75, vector(0)]]));
+    expect(fragmentRanges).toEqual([{ start: 1, end: 77 }, null]);
+  });
+
+  test('without truncation vectors go on in the next chunk', () => {
+    const { chunks, fragmentRanges } = tokensOf(`${cats(74)} (<cat-toy> dog)0.5`, {
+      added,
+      truncate: false,
+      split: 'BRUTAL',
+    });
+    expect(chunks.map(({ vectors }) => [...(vectors ?? [])])).toEqual([
+      [[75, vector(0)]],
+      [1, 2].map((i) => [i, vector(i)]),
+    ]);
+    expect(fragmentRanges[1]).toEqual({ start: 75, end: 77 + 4 });
+    expect(
+      tokensOf(`${cats(74)} <cat-toy>`, { added, truncate: false }).chunks.map(({ tokens }) => labels(tokens).length),
+    ).toEqual([74, 3]);
+  });
+
+  test('a “!” is not taken for a vector', () => {
+    const { fragmentRanges, diagnostics } = tokensOf('a <cat-toy> (!)0.5 !', { added });
+    expect(fragmentRanges[1]).toEqual({ start: 5, end: 6 });
+    expect(diagnostics).toEqual([]);
+  });
+
+  test('what is added is in its rows whole, and the rest is as it would be without', () => {
+    const atoms = [
+      'cat',
+      '<cat-toy>',
+      'style',
+      '(red <cat-toy>)1.2',
+      '(style dog)0.5',
+      '!',
+      'mystyles',
+      '<cat-toy>+',
+      ',',
+    ];
+    const prompts = fc.array(fc.constantFrom(...atoms), { maxLength: 40 }).map((parts) => parts.join(' '));
+    fc.assert(
+      fc.property(prompts, fc.constantFrom(...splitModes), (prompt, split) => {
+        const { chunks, fragmentRanges, diagnostics } = tokensOf(prompt, { added, truncate: false, split });
+        expect(diagnostics).toEqual([]);
+        const typed = chunks.flatMap(({ tokens }) => tokens).filter(({ kind }) => kind === 'text');
+        const texts = labels(typed)
+          .join(' ')
+          .replaceAll('<cat-toy>·1 <cat-toy>·2 <cat-toy>·3', 'TOY')
+          .replaceAll('style·1', 'STYLE');
+        const bare = tokensOf(prompt.replaceAll('<cat-toy>', '9').replaceAll('style', '8'), { truncate: false });
+        expect(texts).not.toContain('·');
+        expect(texts).toBe(
+          labels(bare.chunks.flatMap(({ tokens }) => tokens))
+            .join(' ')
+            .replaceAll('9', 'TOY')
+            .replaceAll('8', 'STYLE'),
+        );
+        for (const { vector, range } of typed)
+          if (vector) expect(prompt.slice(range!.start, range!.end)).toBe(vector.name);
+        chunks.forEach(({ tokens, vectors }, i) => {
+          for (const [row, { vector: meant, fragment }] of tokens.entries()) {
+            expect(vectors?.get(row)).toBe(meant && added.get(meant.name)![meant.index]);
+            if (fragment === null) continue;
+            const range = fragmentRanges[fragment]!;
+            expect(range.start <= i * 77 + row && i * 77 + row < range.end).toBe(true);
+          }
+        });
+      }),
+      { numRuns: 150 },
+    );
+  });
 });

@@ -1,8 +1,9 @@
 import type { Diagnostic, Fragment, Range } from '../prompt/ast.ts';
+import { type AddedTokens, addedTokenCutter } from './addedTokens.ts';
 import { bosTokenId, clipVitL14, eosTokenId } from './config.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
-import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from './tokens.ts';
+import { normaliseLength, type PromptToken, type TokenChunk } from './tokens.ts';
 
 /** Where a long prompt is split, by Compel's names: each mode falls back to the next where it finds no place. */
 export const splitModes = ['SENTENCES', 'PHRASES', 'WORDS', 'BRUTAL'] as const;
@@ -12,6 +13,14 @@ export interface CompelTokenOptions {
   /** Whether what does not fit one chunk is cut off: yes with `Compel(…)`, no with `CompelForSD(…)`. */
   readonly truncate: boolean;
   readonly split: SplitMode;
+  /** Textual inversions that diffusers loaded and Compel has a manager for. */
+  readonly added?: AddedTokens;
+}
+
+/** A chunk in which vectors stand for token embeddings, whose ids are 0. */
+export interface CompelChunk extends TokenChunk {
+  /** Row → [d] */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
 }
 
 /** Tokens of a chunk between BOS and EOS. */
@@ -20,7 +29,7 @@ const room = clipVitL14.maxPositionEmbeddings - 2;
 export const compelTokenDefaults: CompelTokenOptions = { truncate: true, split: 'SENTENCES' };
 
 export interface CompelTokens {
-  readonly chunks: readonly TokenChunk[];
+  readonly chunks: readonly CompelChunk[];
   readonly cut: readonly PromptToken[];
   /**
    * Where each fragment is among the rows of all chunks, as Compel finds it to weigh it down, BOS and EOS between its tokens
@@ -37,16 +46,14 @@ export function compelTokens(
   options: CompelTokenOptions = compelTokenDefaults,
   flavour?: TokenizerFlavour,
 ): CompelTokens {
-  const tokens = fragmentTokens(fragments, tokenizer, flavour);
-  const { chunks, cut } = compelChunks(tokens, tokenizer, options);
+  const { truncate, added = noneAdded } = options;
+  const units = fragmentUnits(fragments, tokenizer, added, flavour);
+  const { chunks, cut } = compelChunks(units.flat(2), tokenizer, options);
   const rows = chunks.flatMap((chunk) => chunk.tokens);
-  const ids: number[][] = fragments.map(() => []);
-  for (const { fragment, id } of tokens) if (fragment !== null) ids[fragment].push(id);
-  const found = findFragments(
-    rows.map((token) => token.id),
-    options.truncate ? ids.map((all) => all.slice(0, room)) : ids,
-    options.truncate,
-  );
+  const idOf = addedIds(added, tokenizer);
+  // Compel cuts each fragment off before it expands its added tokens, and all of them together again afterwards.
+  const ids = units.map((all) => (truncate ? all.slice(0, room) : all).flat().map(idOf));
+  const found = findFragments(rows.map(idOf), ids, truncate);
   return {
     chunks,
     cut,
@@ -55,20 +62,63 @@ export function compelTokens(
   };
 }
 
+const noneAdded: AddedTokens = new Map();
+
+/** Tokens of each fragment, those of one vector each together where an added token stands. */
+function fragmentUnits(
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  added: AddedTokens,
+  flavour: TokenizerFlavour | undefined,
+): PromptToken[][][] {
+  const cutOut = addedTokenCutter(added, flavour);
+  return fragments.map(({ weight, ...fragment }, index) => {
+    const placed = { kind: 'text', weight, fragment: index } as const;
+    return cutOut(fragment).flatMap(({ source, vectors }): PromptToken[][] => {
+      if (vectors.length === 0)
+        return tokenizer
+          .tokenize(source, flavour)
+          .map(({ id, text, start, end }) => [{ ...placed, id, text, range: { start, end } }]);
+      const range = { start: source.starts[0], end: source.ends[source.ends.length - 1] };
+      return [vectors.map((vector) => ({ ...placed, id: 0, text: tokenizer.entry(0), range, vector }))];
+    });
+  });
+}
+
+/** A token's id, of added ones as they are numbered after the vocabulary. */
+function addedIds(added: AddedTokens, tokenizer: Tokenizer): (token: PromptToken) => number {
+  const first = new Map<string, number>();
+  let next = tokenizer.vocabSize;
+  for (const [name, { length }] of added) {
+    first.set(name, next);
+    next += length;
+  }
+  return ({ id, vector }) => (vector ? first.get(vector.name)! + vector.index : id);
+}
+
 /** The same of tokens, wherever they are from. */
 export function compelChunks(
   tokens: readonly PromptToken[],
   tokenizer: Tokenizer,
-  { truncate, split }: CompelTokenOptions,
+  { truncate, split, added = noneAdded }: CompelTokenOptions,
 ): Pick<CompelTokens, 'chunks' | 'cut'> {
-  const chunks: TokenChunk[] = [];
+  const chunks: CompelChunk[] = [];
   let from = 0;
   do {
     const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
-    chunks.push(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk);
+    chunks.push(withVectors(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk, added));
     from = Math.min(from + length, tokens.length);
   } while (!truncate && from < tokens.length);
   return { chunks, cut: tokens.slice(from) };
+}
+
+function withVectors(chunk: TokenChunk, added: AddedTokens): CompelChunk {
+  const vectors = new Map(
+    chunk.tokens.flatMap(({ vector }, row): [number, Float32Array][] =>
+      vector ? [[row, added.get(vector.name)![vector.index]]] : [],
+    ),
+  );
+  return vectors.size > 0 ? { ...chunk, vectors } : chunk;
 }
 
 const endings: Record<SplitMode, (entry: string) => boolean> = {

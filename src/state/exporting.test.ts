@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { writeNpy } from '../checkpoint/npy.ts';
 import { clipTiny } from '../clip/config.ts';
 import { passKey } from '../clip/encode.ts';
@@ -12,16 +12,20 @@ import { preparePrompt } from '../weighting/pipeline.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import {
+  checkedFiles,
   exportedCount,
   exportedMetadata,
+  exportedNetworks,
   exportedPair,
   exportedPasses,
   exportedShapes,
   exportedTensors,
   shownComparison,
+  snippetWith,
   whyUnchecked,
   writeSession,
 } from './exporting.ts';
+import type { OpenedLora } from './facts.ts';
 import { readShared } from './shared.ts';
 import { createClipscopeStore } from './store.ts';
 
@@ -150,4 +154,74 @@ test.each([
   const reason = whyUnchecked(exportedPair(store.getState())!);
   if (why === null) expect(reason).toBeNull();
   else expect(reason).toContain(why);
+});
+
+describe('what the prompts name besides text', () => {
+  const effects = [{ layer: 0, projection: 'qProj' as const, delta: 1, weight: 1, relative: 1 }];
+  const leftOut = { unet: 0, otherEncoders: 0, unsupported: [], unknown: [] };
+  const lora = (name: string, number: number): [string, OpenedLora] => [
+    name,
+    {
+      file: new File([], `${name}.safetensors`),
+      info: { lora: number, ranks: [4], effects, leftOut },
+      problem: null,
+    },
+  ];
+
+  async function namingStore(positive: string, negative: string) {
+    const store = openStore();
+    await vi.waitFor(() => expect(store.getState().model).not.toBeNull());
+    store.setState({
+      embeddings: [{ name: 'moody', vectors: [new Float32Array(width), new Float32Array(width)] }],
+      loras: new Map([lora('style.v2', 1), lora('other', 2)]),
+    });
+    store.getState().setPrompt('positive', positive);
+    store.getState().setPrompt('negative', negative);
+    await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
+    return store;
+  }
+
+  test('is in the metadata, in the session, and before the call in the snippet', async () => {
+    const tags = '<lora:style.v2:0.5:0.8><lora:absent:1><lora:other:te=-1><lora:style.v2:0.25>';
+    const facts = (await namingStore(`${tags} a cat`, 'moody')).getState();
+    const loras = [
+      { name: 'style.v2', multiplier: 0.5 },
+      { name: 'style.v2', multiplier: 0.25 },
+      { name: 'other', multiplier: -1 },
+    ];
+    const metadata = exportedMetadata(facts)!;
+    expect(JSON.parse(metadata.loras)).toEqual(loras);
+    expect(JSON.parse(metadata.negative_embeddings)).toEqual([{ name: 'moody', vectors: 2 }]);
+    expect(metadata).not.toHaveProperty('embeddings');
+    expect(exportedNetworks(facts)).toBe(exportedNetworks(facts));
+    const session = writeSession(facts);
+    expect(JSON.parse(session)).toMatchObject({ loras, embeddings: [{ name: 'moody', vectors: 2 }] });
+    expect(readShared(session).work.prompts.negative).toBe('moody');
+    const lines = snippetWith('pipe = x\nimage = pipe(\n)\n', exportedNetworks(facts)!).split('\n');
+    expect(lines[0]).toBe('pipe = x');
+    expect(lines[1]).toMatch(/^# .*LoRAs merged.*\.$/);
+    expect(lines.slice(2, 5)).toEqual([
+      'pipe.load_lora_weights(".", weight_name="style.v2.safetensors", adapter_name="lora_1")',
+      'pipe.load_lora_weights(".", weight_name="other.safetensors", adapter_name="lora_2")',
+      'pipe.set_adapters(["lora_1", "lora_2"], [1.05, -1])',
+    ]);
+    expect(lines[5]).toMatch(/^# .*"moody".*load_textual_inversion\.$/);
+    expect(lines.slice(6)).toEqual(['image = pipe(', ')', '']);
+    expect(checkedFiles(exportedNetworks(facts)!)).toBe(
+      'These numbers have more in them than the model: add --lora style.v2.safetensors, --lora other.safetensors, --embedding and the file with “moody”.',
+    );
+  });
+
+  test('of nothing the snippet stays as it is', async () => {
+    const merged = (await namingStore('<lora:other:1> a cat', '')).getState();
+    const plain = (await namingStore('<lora:other:0> a cat', '')).getState();
+    expect(exportedNetworks(plain)).toEqual({ embeddings: [], loras: [] });
+    expect(checkedFiles(exportedNetworks(plain)!)).toBeNull();
+    expect(whyUnchecked(exportedPair(plain)!)).toBeNull();
+    const snippet = readFileSync('src/views/export/diffusers.py', 'utf8');
+    expect(snippetWith(snippet, exportedNetworks(plain)!)).toBe(snippet);
+    expect(snippetWith(snippet, exportedNetworks(merged)!)).toContain(
+      'pipe.set_adapters(["lora_1"], [1])\nimage = pipe(',
+    );
+  });
 });

@@ -1,4 +1,6 @@
 import type { EncoderPass } from '../clip/encode.ts';
+import type { NetworkNode } from '../prompt/ast.ts';
+import type { Network, PromptLora } from '../prompt/extraNetworks.ts';
 import { compareConditioning } from '../weighting/compareConditioning.ts';
 import type { StoredConditioning } from '../weighting/conditioningFile.ts';
 import {
@@ -8,13 +10,15 @@ import {
   exportMetadata,
   exportPasses,
   exportShapes,
+  type PromptEmbedding,
+  promptEmbeddings,
 } from '../weighting/exportConditioning.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedPrompt } from '../weighting/pipeline.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { type Facts, sides } from './facts.ts';
-import { encodedZ, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';
+import { encodedZ, loraUsage, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';
 import { shared, writeShared } from './shared.ts';
 
 const pairOf = memoised(
@@ -61,13 +65,93 @@ export function exportedTensors(facts: Facts): readonly ConditioningTensor[] | u
   return pair && z && tensorsOf(pair, z);
 }
 
-const metadataOf = memoised((pair: ConditioningPair, { name, random, sha256 }: ModelInfo) =>
-  exportMetadata(pair, { name, random, sha256 }),
+const mergedOf = memoised((usage: ReadonlyMap<string, readonly number[]>): readonly PromptLora[] =>
+  [...usage].flatMap(([name, multipliers]) => multipliers.map((multiplier) => ({ name, multiplier }))),
+);
+
+/** The LoRAs that are merged, for both prompts. */
+const mergedLoras = (facts: Facts): readonly PromptLora[] => mergedOf(loraUsage(facts));
+
+const metadataOf = memoised(
+  (pair: ConditioningPair, { name, random, sha256 }: ModelInfo, loras: readonly PromptLora[]) =>
+    exportMetadata(pair, { name, random, sha256, loras }),
 );
 
 export function exportedMetadata(facts: Facts): Readonly<Record<string, string>> | undefined {
   const pair = exportedPair(facts);
-  return pair && facts.model ? metadataOf(pair, facts.model) : undefined;
+  return pair && facts.model ? metadataOf(pair, facts.model, mergedLoras(facts)) : undefined;
+}
+
+/** What the numbers have in them besides the model and the text. */
+export interface ExportedNetworks {
+  readonly embeddings: readonly PromptEmbedding[];
+  readonly loras: readonly LoadedLora[];
+}
+
+/** A LoRA that was merged, as diffusers loads it for the U-Net. */
+export interface LoadedLora {
+  readonly name: string;
+  readonly file: string;
+  /** Factor of what is added to the U-Net's weights. */
+  readonly unet: number;
+}
+
+const networksOf = memoised(
+  (
+    { positive, negative }: ConditioningPair,
+    merged: readonly PromptLora[],
+    opened: Facts['loras'],
+  ): ExportedNetworks => {
+    const both = [positive, negative].flatMap((prepared) => (prepared ? promptEmbeddings(prepared) : []));
+    // Only A1111's have a factor of their own for the U-Net.
+    const unet = positive.networks.flatMap((node: NetworkNode | Network) =>
+      'multipliers' in node && node.multipliers ? [{ name: node.name, factor: node.multipliers.unet }] : [],
+    );
+    const factors = unet.length > 0 ? unet : merged.map(({ name, multiplier }) => ({ name, factor: multiplier }));
+    return {
+      embeddings: [...new Map(both.map((one) => [one.name, one])).values()],
+      loras: [...new Set(merged.map(({ name }) => name))].map((name) => ({
+        name,
+        file: opened.get(name)!.file.name,
+        unet: factors.reduce((sum, one) => (one.name === name ? sum + one.factor : sum), 0),
+      })),
+    };
+  },
+);
+
+/** Of both prompts; undefined until the tokenizer is loaded. */
+export function exportedNetworks(facts: Facts): ExportedNetworks | undefined {
+  const pair = exportedPair(facts);
+  return pair && networksOf(pair, mergedLoras(facts), facts.loras);
+}
+
+/** Python's literal of a text: JSON's is one. */
+const literal = (text: string) => JSON.stringify(text);
+
+/**
+ * The snippet, with what has to be loaded before the pipeline is called: of a LoRA the U-Net's part, as the encoder's part is in
+ * the numbers already. So is all of a textual inversion.
+ */
+export function snippetWith(snippet: string, { embeddings, loras }: ExportedNetworks): string {
+  const lines: string[] = [];
+  if (loras.length > 0) {
+    // PEFT takes no full stop in the names of adapters.
+    const adapters = loras.map((_, i) => `"lora_${i + 1}"`);
+    lines.push(
+      '# The text encoder had these LoRAs merged, so their part of it is in the numbers; the U-Net needs them loaded.',
+      ...loras.map(
+        ({ file }, i) => `pipe.load_lora_weights(".", weight_name=${literal(file)}, adapter_name=${adapters[i]})`,
+      ),
+      `pipe.set_adapters([${adapters.join(', ')}], [${loras.map(({ unet }) => unet).join(', ')}])`,
+    );
+  }
+  if (embeddings.length > 0) {
+    const named = embeddings.map(({ name }) => literal(name)).join(', ');
+    lines.push(
+      `# The vectors of ${named} are in the numbers: only a prompt given as text needs pipe.load_textual_inversion.`,
+    );
+  }
+  return snippet.replace(/^image = pipe\(/m, (call) => [...lines, call].join('\n'));
 }
 
 /** Why `check.py` cannot recompute what is exported, in one sentence; null where it can. */
@@ -76,14 +160,21 @@ export function whyUnchecked({ options, positive, negative }: ConditioningPair):
   if (weighting !== 'none' && weighting !== 'scale' && weighting !== 'original' && weighting !== 'comfy')
     return 'It recomputes Ignore, No norm, Original and ComfyUI, not the weighting chosen now.';
   if (mask === 'none') return 'It cannot recompute what is encoded without a mask.';
-  if ([...positive.chunks, ...(negative?.chunks ?? [])].some(({ pass }) => pass.vectors))
-    return 'It does not recompute textual inversions.';
   const texts = [...positive.texts, ...(negative?.texts ?? [])];
   if (texts.some(({ operator }) => operator === 'and' || operator === 'blend'))
     return 'It does not recompute Compel’s .and() and .blend().';
   if (weighting === 'original' && texts.some(({ weighted }) => weighted.batch?.length))
     return 'It does not recompute “Original” where the texts of a schedule share a mean.';
   return null;
+}
+
+/** What files `check.py` has to be given besides, in one sentence; null where none. */
+export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | null {
+  const given = [
+    ...loras.map(({ file }) => `--lora ${file}`),
+    ...embeddings.map(({ name }) => `--embedding and the file with “${name}”`),
+  ];
+  return given.length === 0 ? null : `These numbers have more in them than the model: add ${given.join(', ')}.`;
 }
 
 const compared = memoised((stored: StoredConditioning, own: readonly ConditioningTensor[]) =>
@@ -98,8 +189,8 @@ export function shownComparison(facts: Facts, index: number) {
 }
 
 /**
- * JSON: what a saved prompt holds, and so opens as one, with both prompts' tokens, chunk by chunk, and the model's name and
- * hash.
+ * JSON: what a saved prompt holds, and so opens as one, with both prompts' tokens, chunk by chunk, the names of textual
+ * inversions in them and of LoRAs merged, and the model's name and hash.
  */
 export function writeSession(facts: Facts): string {
   if (facts.tokenizer.phase !== 'ready') return writeShared(shared(facts), 2);
@@ -115,10 +206,13 @@ export function writeSession(facts: Facts): string {
     })),
   ]);
   const { model } = facts;
+  const networks = exportedNetworks(facts);
   return JSON.stringify(
     {
       ...JSON.parse(writeShared(shared(facts))),
       model: model && { name: model.name, sha256: model.sha256, random: model.random },
+      loras: mergedLoras(facts),
+      embeddings: networks?.embeddings ?? [],
       tokens: Object.fromEntries(tokens),
     },
     null,

@@ -107,8 +107,14 @@ export interface SweepPlan {
 let lastPlan: { readonly key: string; readonly plan: SweepPlan } | undefined;
 
 const planOf = memoised(
-  (text: PreparedText, fragment: number, options: PromptOptions, tokenizer: Tokenizer): SweepPlan => {
-    const promptAt = (weight: number) => withFragmentWeight(text, fragment, weight, options, tokenizer);
+  (
+    text: PreparedText,
+    fragment: number,
+    options: PromptOptions,
+    tokenizer: Tokenizer,
+    embeddings: readonly Embedding[],
+  ): SweepPlan => {
+    const promptAt = (weight: number) => withFragmentWeight(text, fragment, weight, options, tokenizer, embeddings);
     // Another weight of what is swept leaves the sweep as it is.
     const rows = fragmentRows(text, fragment);
     const weights = decisiveWeights(text, fragment, options);
@@ -160,7 +166,9 @@ export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan
   if (!text || facts.tokenizer.phase !== 'ready') return undefined;
   const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
   const swept = isThere ? fragment : firstFragment(text);
-  return swept === null ? undefined : planOf(text, swept, facts.options, facts.tokenizer.tokenizer);
+  return swept === null
+    ? undefined
+    : planOf(text, swept, facts.options, facts.tokenizer.tokenizer, usedEmbeddings(facts));
 }
 
 /** A plan with what it takes. */

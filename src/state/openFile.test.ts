@@ -45,13 +45,33 @@ test('one for another encoder is refused by name', async () => {
   await expect(readOpened(file)).rejects.toThrow(EmbeddingError);
 });
 
-test('a LoRA that brings embeddings is a LoRA, an encoder and a broken file are for whoever loads models; prompt embeds are compared', async () => {
+test('a LoRA is a LoRA, an encoder and a broken file are for whoever loads models; prompt embeds are compared', async () => {
   const kind = async (name: string, bytes: BlobPart) => (await readOpened(new File([bytes], name))).kind;
   expect(await kind('model.safetensors', await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' }))).toBe(
     'checkpoint',
   );
-  const lora = safetensors(['lora_te_x.lora_down.weight', [4, 768]], ['bundle_emb.charm.emb_params', [1, 768]]);
-  expect(await kind('lora.safetensors', lora)).toBe('lora');
+  expect(await kind('lora.safetensors', safetensors(['lora_te_x.lora_down.weight', [4, 768]]))).toBe('lora');
   expect(await kind('broken.pt', 'PK\u0003\u0004')).toBe('checkpoint');
   expect(await kind('embeds.safetensors', safetensors(['prompt_embeds', [1, 77, 768]]))).toBe('conditioning');
+});
+
+test('a LoRA is opened with the embeddings that it brings, or says why not', async () => {
+  const open = (...shapes: readonly [string, readonly number[]][]) =>
+    readOpened(new File([safetensors(['lora_te_x.lora_down.weight', [4, 768]], ...shapes)], 'hero.safetensors'));
+  expect(await open()).toEqual({ kind: 'lora', embeddings: [], problem: null });
+  expect(
+    await open(['bundle_emb.charm.emb_params', [1, 768]], ['bundle_emb.hat.string_to_param.*', [2, 768]]),
+  ).toMatchObject({
+    kind: 'lora',
+    embeddings: [
+      { name: 'charm', vectors: [expect.any(Float32Array)] },
+      { name: 'hat', vectors: [expect.any(Float32Array), expect.any(Float32Array)] },
+    ],
+    problem: null,
+  });
+  expect(await open(['bundle_emb.charm.emb_params', [1, 1024]])).toMatchObject({
+    kind: 'lora',
+    embeddings: [],
+    problem: expect.stringContaining('"hero.safetensors" has vectors of width 1024'),
+  });
 });

@@ -12,7 +12,8 @@ export type Opened =
   | { readonly kind: 'shared'; readonly shared: Shared }
   | { readonly kind: 'conditioning'; readonly file: ConditioningFile }
   | { readonly kind: 'embeddings'; readonly embeddings: readonly Embedding[] }
-  | { readonly kind: 'lora' }
+  /** With the textual inversions that it brings, and why those cannot be used, in one sentence. */
+  | { readonly kind: 'lora'; readonly embeddings: readonly Embedding[]; readonly problem: string | null }
   | { readonly kind: 'checkpoint' };
 
 const headSize = 16;
@@ -42,11 +43,20 @@ export async function readOpened(file: File): Promise<Opened> {
   // What is wrong with the file is told by what opens it for good.
   const tensors = await openTensorFile(source).catch(() => null);
   if (!tensors) return { kind: 'checkpoint' };
-  const [{ hasLoraNames }, { isEmbeddingFile, readEmbeddings }] = await Promise.all([
+  const [{ hasLoraNames }, { bringsEmbeddings, EmbeddingError, isEmbeddingFile, readEmbeddings }] = await Promise.all([
     import('../checkpoint/loraFile.ts'),
     import('../checkpoint/embeddingFile.ts'),
   ]);
-  if (hasLoraNames(tensors)) return { kind: 'lora' };
+  if (hasLoraNames(tensors)) {
+    if (!bringsEmbeddings(tensors.tensors)) return { kind: 'lora', embeddings: [], problem: null };
+    try {
+      const embeddings = await readEmbeddings(tensors, { hiddenSize: widths });
+      return { kind: 'lora', embeddings, problem: null };
+    } catch (error) {
+      if (!(error instanceof EmbeddingError)) throw error;
+      return { kind: 'lora', embeddings: [], problem: error.message };
+    }
+  }
   if (!isEmbeddingFile(tensors.tensors)) return { kind: 'checkpoint' };
   return { kind: 'embeddings', embeddings: await readEmbeddings(tensors, { hiddenSize: widths }) };
 }

@@ -314,6 +314,32 @@ describe('with an encoder', () => {
       await settled();
     }
 
+    test('bring embeddings, which stay when they are removed', async () => {
+      const tensor = (name: string, shape: readonly number[]) => ({
+        name,
+        dtype: 'F32' as const,
+        shape,
+        data: new Uint8Array(4 * shape.reduce((product, size) => product * size, 1)),
+      });
+      const bringing = (width: number) => [
+        tensor('lora_te_x.lora_down.weight', [4, 768]),
+        tensor('bundle_emb.cat.emb_params', [2, width]),
+      ];
+      const bundle = (width: number) => new File([writeSafetensors(bringing(width))], 'style.safetensors');
+      const { openFile, removeLora } = store.getState();
+      const opening = openFile(bundle(768));
+      await vi.waitFor(() => expect(fake.loras).toHaveLength(1));
+      fake.loras[0].answer();
+      await opening;
+      removeLora('style');
+      expect(store.getState().embeddings).toMatchObject([{ name: 'cat', vectors: { length: 2 } }]);
+      expect(prepared(store.getState(), 'positive')?.networks).toMatchObject([{ kind: 'embedding', name: 'cat' }]);
+      void openFile(bundle(1024));
+      await vi.waitFor(() => expect(fake.loras).toHaveLength(2));
+      expect(store.getState().embeddings).toHaveLength(1);
+      expect(store.getState().notices).toMatchObject([{ message: expect.stringContaining('width 1024') }]);
+    });
+
     test('are merged while the prompt names them, and what was encoded without them is found again', async () => {
       await open();
       expect(encodes()).toHaveLength(2);

@@ -228,7 +228,11 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       try {
         const opened = await readOpened(file);
         if (opened.kind === 'checkpoint') return get().openModel({ kind: 'file', file });
-        if (opened.kind === 'lora') return get().addLora(file);
+        if (opened.kind === 'lora') {
+          if (opened.embeddings.length > 0) set({ embeddings: withEmbeddings(get().embeddings, opened.embeddings) });
+          if (opened.problem) notify(opened.problem);
+          return get().addLora(file);
+        }
         if (opened.kind === 'conditioning') set({ compared: opened.file });
         else if (opened.kind === 'embeddings') set({ embeddings: withEmbeddings(get().embeddings, opened.embeddings) });
         else if (opened.kind === 'infotext') get().takeInfotext(opened.infotext, `From ${file.name}`);

@@ -1,3 +1,4 @@
+import { diffusersToken } from '../clip/diffusersToken.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
 import type { Facts, Side } from '../state/facts.ts';
 import { networkState } from '../state/loras.ts';
@@ -41,9 +42,10 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
 }
 
 function embeddingState(name: string, used: Facts['embeddings'], all: Facts['embeddings']) {
-  // ComfyUI tries the name with its commas first.
+  // ComfyUI tries the name with its commas first; Compel's is diffusers' token.
   const bare = name.replace(/^,+|,+$/g, '');
-  const isMeant = (embedding: Facts['embeddings'][number]) => embedding.name === name || embedding.name === bare;
+  const isMeant = (embedding: Facts['embeddings'][number]) =>
+    embedding.name === name || embedding.name === bare || diffusersToken(embedding) === name;
   const found = used.find(isMeant);
   if (found) return { text: 'loaded', help: `Its vectors stand in ${found.vectors.length} rows of the input.` };
   return all.some(isMeant)

@@ -1,17 +1,18 @@
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import { clipVitL14 } from '../clip/config.ts';
-import { programs, type Syntax } from '../prompt/syntax.ts';
+import { diffusersToken } from '../clip/diffusersToken.ts';
+import type { Syntax } from '../prompt/syntax.ts';
 import { shownConfig } from '../state/selectors.ts';
 import { useFacts } from './useFacts.ts';
 
 /** Of A1111's prompts: one with more vectors breaks its chunk there. */
 const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
 
-/** How a prompt names it; null where the program's prompts cannot, as far as they are read here. */
-const written: Readonly<Record<Syntax, ((name: string) => string) | null>> = {
-  a1111: (name) => name,
-  comfy: (name) => `embedding:${name}`,
-  compel: null,
+/** How a prompt names it. */
+const written: Readonly<Record<Syntax, (embedding: Embedding) => string>> = {
+  a1111: ({ name }) => name,
+  comfy: ({ name }) => `embedding:${name}`,
+  compel: diffusersToken,
 };
 
 const count = (vectors: number) => (vectors === 1 ? '1 vector' : `${vectors} vectors`);
@@ -30,16 +31,16 @@ export function TextualInversions() {
         ))}
       </ul>
       <p className="help">
-        {written[syntax] === null
-          ? `${programs[syntax]} and diffusers add the name to the tokenizer, which is not done here: in this language it is text like any other. `
-          : ''}
+        {syntax === 'compel' &&
+          'Compel takes them over from diffusers, whose name for each is the one in its file, or else the file’s own. '}
         They are forgotten when the page is reloaded, and links do not hold them.
       </p>
     </div>
   );
 }
 
-function Row({ embedding: { name, vectors } }: { readonly embedding: Embedding }) {
+function Row({ embedding }: { readonly embedding: Embedding }) {
+  const { name, vectors } = embedding;
   const removeEmbedding = useFacts((s) => s.removeEmbedding);
   const width = useFacts((s) => shownConfig(s).hiddenSize);
   const write = useFacts((s) => written[s.options.syntax]);
@@ -59,11 +60,9 @@ function Row({ embedding: { name, vectors } }: { readonly embedding: Embedding }
         {why ? (
           <span className="unfit">not used: {why}</span>
         ) : (
-          write && (
-            <span className="muted">
-              write <code>{write(name)}</code>
-            </span>
-          )
+          <span className="muted">
+            write <code>{write(embedding)}</code>
+          </span>
         )}
       </span>
       <button

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { passKey } from '../clip/encode.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import {
@@ -7,7 +7,9 @@ import {
   exportMetadata,
   exportPasses,
   exportShapes,
+  promptEmbeddings,
   promptEmbedsTensor,
+  storedNetworks,
 } from './exportConditioning.ts';
 import { type MethodName, methods } from './methods.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';
@@ -144,4 +146,60 @@ test('a schedule’s other texts are counted and encoded', () => {
   const both = pair('a [(cat:1.2):dog:0.5]', null);
   expect(exportMetadata(both, { name: 'tiny', random: true }).batch_sizes).toBe('[2]');
   expect(new Set(exportPasses(both).map(passKey)).size).toBe(2);
+});
+
+describe('textual inversions and LoRAs', () => {
+  const vectors = Array.from({ length: 3 }, () => new Float32Array(d));
+  const named = (prompt: string, changed: Partial<PromptOptions> = {}) =>
+    preparePrompt(prompt, { ...defaultOptions, ...changed }, tokenizer, 'positive', [
+      { name: 'moody', vectors },
+      { name: 'hands', vectors: vectors.slice(2) },
+      { name: 'unused', vectors },
+    ]);
+  const prompts: readonly (readonly [string, Partial<PromptOptions>])[] = [
+    ['a (hands:1.2) moody AND hands', {}],
+    ['a embedding:hands, embedding:moody', { syntax: 'comfy' }],
+    ['("hands", "moody cat").blend(1, 1)', { syntax: 'compel' }],
+    [`hands ${'cat '.repeat(73)} moody`, { syntax: 'compel' }],
+  ];
+
+  test.each(prompts)('%s, %o: those in the prompt are in the metadata, and are read back', (prompt, changed) => {
+    const positive = named(prompt, changed);
+    const embeddings = [
+      { name: 'hands', vectors: 1 },
+      { name: 'moody', vectors: 3 },
+    ];
+    expect(promptEmbeddings(positive)).toEqual(embeddings);
+    const both = { positive, negative: named('fog', changed), options: { ...defaultOptions, ...changed } };
+    const loras = [
+      { name: 'style', multiplier: 0.5 },
+      { name: 'style', multiplier: -1 },
+    ];
+    const metadata = exportMetadata(both, { name: 'tiny', random: true, loras });
+    expect(storedNetworks(new Map(Object.entries(metadata)), '', 'positive')).toEqual({ embeddings, loras });
+    expect(storedNetworks(new Map(Object.entries(metadata)), '', 'negative')).toEqual({ embeddings: [], loras });
+    expect(metadata).not.toHaveProperty('negative_embeddings');
+    const rows: [number, string, number][][] = JSON.parse(metadata.embedding_rows);
+    expect(rows).toHaveLength(positive.chunks.length);
+    for (const [i, { pass }] of positive.chunks.entries()) {
+      expect(rows[i].map(([row]) => row)).toEqual([...(pass.vectors?.keys() ?? [])]);
+      for (const [row, name, index] of rows[i]) {
+        expect(pass.inputIds[row]).toBe(0);
+        expect(pass.vectors?.get(row)).toBe(name === 'moody' ? vectors[index] : vectors[2]);
+      }
+    }
+    expect(exportMetadata(both, { name: 'tiny', random: true })).not.toHaveProperty('loras');
+  });
+
+  test.each([
+    ['not JSON'],
+    ['{"name": "a"}'],
+    ['[null, 1, {"name": 2, "vectors": 1, "multiplier": 1}, {"name": "a", "vectors": "1", "multiplier": null}]'],
+  ])('what else a file says in their place is left out: %s', (text) => {
+    const metadata = new Map([
+      ['3.negative_embeddings', text],
+      ['3.loras', text],
+    ]);
+    expect(storedNetworks(metadata, '3.', 'negative')).toEqual({ embeddings: [], loras: [] });
+  });
 });

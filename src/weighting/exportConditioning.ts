@@ -1,5 +1,6 @@
 import type { EncoderPass } from '../clip/encode.ts';
 import type { PromptToken } from '../clip/tokens.ts';
+import type { PromptLora } from '../prompt/extraNetworks.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import { padded } from './compel.ts';
 import type { Composition } from './composition.ts';
@@ -21,8 +22,16 @@ export interface ConditioningPair {
 export interface ConditioningModel {
   readonly name: string;
   readonly random: boolean;
-  /** As weightsHash.ts makes it. */
+  /** As weightsHash.ts makes it, without LoRAs. */
   readonly sha256?: string;
+  /** Those that were merged, in order. */
+  readonly loras?: readonly PromptLora[];
+}
+
+/** A textual inversion that a prompt has, and how many vectors it has there. */
+export interface PromptEmbedding {
+  readonly name: string;
+  readonly vectors: number;
 }
 
 /** A row of a conditioning: a token of the prompt; null where it was completed. */
@@ -195,6 +204,18 @@ export function prefixed<T>(entries: Readonly<Record<string, T>>, prefix: string
   return Object.fromEntries(Object.entries(entries).map(([name, value]) => [prefix + name, value]));
 }
 
+/** By the names in the prompt, in order. */
+export function promptEmbeddings({ texts }: PreparedPrompt): PromptEmbedding[] {
+  const counts = new Map<string, number>();
+  for (const { vector } of texts.flatMap(({ chunks, cut }) => [...chunks.flatMap(({ tokens }) => tokens), ...cut]))
+    if (vector) counts.set(vector.name, Math.max(counts.get(vector.name) ?? 0, vector.index + 1));
+  return Array.from(counts, ([name, vectors]) => ({ name, vectors }));
+}
+
+function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number]) {
+  return [...(pass.vectors?.keys() ?? [])].map((row) => [row, tokens[row].vector!.name, tokens[row].vector!.index]);
+}
+
 const json = (value: unknown) => JSON.stringify(value);
 
 /** What the numbers of `role` were made from, as texts; lists are JSON, [n][77] where they are of tokens. */
@@ -203,6 +224,7 @@ function promptMetadata(prepared: PreparedPrompt, role: Role): Record<string, st
   const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
   const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
   const masks = chunks.map(({ pass }) => Array.from(pass.keyMask));
+  const embeddings = promptEmbeddings(prepared);
   return prefixed(
     {
       prompt: source,
@@ -211,6 +233,8 @@ function promptMetadata(prepared: PreparedPrompt, role: Role): Record<string, st
       // Those of a normalisation.
       ...(json(applied) !== json(typed) && { applied_weights: json(applied) }),
       ...(masks.some((mask) => mask.includes(0)) && { key_masks: json(masks) }),
+      /** [n] Of each chunk [row, name, vector] where a vector stands in place of the id, which is 0 there. */
+      ...(embeddings.length > 0 && { embeddings: json(embeddings), embedding_rows: json(chunks.map(vectorRows)) }),
       /** [n] The text that a chunk is of; [texts] what joins them, and how many texts of a schedule share its mean. */
       chunk_texts: json(chunks.map(({ text }) => text)),
       operators: json(texts.map(({ operator }) => operator)),
@@ -230,7 +254,33 @@ export function exportMetadata(pair: ConditioningPair, model: ConditioningModel)
     ...(negative && promptMetadata(negative, 'negative')),
     model: model.name,
     ...(model.sha256 && { model_hash: model.sha256 }),
+    ...(model.loras?.length && { loras: json(model.loras) }),
     random_weights: String(model.random),
     ...Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
+  };
+}
+
+/** The textual inversions and LoRAs of a prompt, as its file's metadata names them; whatever else is there is left out. */
+export function storedNetworks(
+  metadata: ReadonlyMap<string, string>,
+  prefix: string,
+  role: Role,
+): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly PromptLora[] } {
+  const listed = <K extends string>(key: string, number: K) => {
+    let list: unknown;
+    try {
+      list = JSON.parse(metadata.get(key) ?? '[]');
+    } catch {
+      return [];
+    }
+    const isOne = (entry: unknown): entry is { readonly name: string } & Readonly<Record<K, number>> => {
+      const { name, [number]: count } = (entry ?? {}) as Record<string, unknown>;
+      return typeof name === 'string' && typeof count === 'number';
+    };
+    return Array.isArray(list) ? list.filter(isOne) : [];
+  };
+  return {
+    embeddings: listed(`${prefix}${role === 'negative' ? 'negative_' : ''}embeddings`, 'vectors'),
+    loras: listed(`${prefix}loras`, 'multiplier'),
   };
 }

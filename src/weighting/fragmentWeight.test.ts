@@ -37,6 +37,7 @@ test.each(syntaxes)('%s: another weight of a fragment is that weight typed', (sy
 test.each<[Syntax, string, string]>([
   ['a1111', 'a (moody cat:0.5), dog', 'a (moody cat:1.5), dog'],
   ['comfy', 'a (embedding:moody cat:0.5), dog', 'a (embedding:moody cat:1.5), dog'],
+  ['compel', 'a (moody cat)0.5, dog', 'a (moody cat)1.5, dog'],
 ])('%s: the vectors of textual inversions stay in their rows', (syntax, was, is) => {
   const options: PromptOptions = { ...defaultOptions, syntax };
   const embeddings = [{ name: 'moody', vectors: [Float32Array.of(1, 2), Float32Array.of(3, 4)] }];
@@ -44,11 +45,11 @@ test.each<[Syntax, string, string]>([
   const [expected] = preparePrompt(is, options, tokenizer, 'positive', embeddings).texts;
   const fragment = shown.fragments.findIndex(({ weight }) => weight === 0.5);
   expect(fragmentRows(shown, fragment)).toEqual([2, 3, 4]);
-  const swept = withFragmentWeight(shown, fragment, 1.5, options, tokenizer);
+  const swept = withFragmentWeight(shown, fragment, 1.5, options, tokenizer, embeddings);
   expect(swept).toEqual(expected.weighted);
   expect([...swept.chunks[0].pass.vectors!.keys()]).toEqual([2, 3]);
   // Of a light fragment, masking leaves its vectors and removing takes them out.
-  const [light] = withFragmentWeight(shown, fragment, 0.5, options, tokenizer).downweighted;
+  const [light] = withFragmentWeight(shown, fragment, 0.5, options, tokenizer, embeddings).downweighted;
   expect(light.masked[0].pass.vectors?.size).toBe(2);
   expect(light.removed[0].pass.vectors).toBeUndefined();
 });

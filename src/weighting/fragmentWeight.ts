@@ -1,4 +1,6 @@
 /** One fragment of a text at another weight. */
+import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import { addedTokens } from '../clip/addedTokens.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { Node, WeightedNode } from '../prompt/ast.ts';
 import { sectionsOf } from '../prompt/brackets.ts';
@@ -18,7 +20,8 @@ import { compelPrompt, weightedPrompt } from './weightedPrompt.ts';
 
 /**
  * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
- * off anew, as it is without the fragment. The other steps of a schedule keep their weights.
+ * off anew, as it is without the fragment. The other steps of a schedule keep their weights. `embeddings` are those that the
+ * text was read with.
  */
 export function withFragmentWeight(
   text: PreparedText,
@@ -26,10 +29,12 @@ export function withFragmentWeight(
   weight: number,
   options: PromptOptions,
   tokenizer: Tokenizer,
+  embeddings: readonly Embedding[] = [],
 ): WeightedPrompt {
   if (options.syntax === 'compel') {
     const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
-    return normalised(compelPrompt(fragments, tokenizer, compelPromptOptions(options)), options);
+    const compelOptions = { ...compelPromptOptions(options), added: addedTokens(embeddings) };
+    return normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
   }
   const { batch } = text.weighted;
   const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };

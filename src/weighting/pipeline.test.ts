@@ -226,6 +226,44 @@ describe('textual inversions', () => {
     expect(rows(unknown)).toEqual([[]]);
     expect(unknown.diagnostics.map(({ code }) => code)).toEqual(['unknown-embedding']);
   });
+
+  const compel = (prompt: string, options: Partial<PromptOptions> = {}) =>
+    preparePrompt(
+      prompt,
+      { ...defaultOptions, syntax: 'compel', weighting: 'compel-mask', ...options },
+      tokenizer,
+      'positive',
+      [
+        { name: 'learned_embeds', trainedAs: '<cat-toy>', vectors },
+        { name: 'learned_embeds-2', trainedAs: '<cat-toy>', vectors: vectors.toReversed() },
+      ],
+    );
+
+  test('Compel: the token in the file stands for its vectors, also in a word, and weighs as its fragment', () => {
+    const prompt = 'a (my<cat-toy>)1.2 learned_embeds';
+    const { chunks, networks, diagnostics } = compel(prompt);
+    const [{ chunk, pass }] = chunks;
+    expect([...chunk.inputIds.slice(0, 6)]).toEqual([49406, 320, 607, 0, 0, 6048]);
+    expect(pass.vectors).toEqual(new Map([3, 4].map((row, i) => [row, vectors[i]])));
+    expect(Array.from(chunk.perTokenWeights.subarray(1, 6))).toEqual([1, 1.2, 1.2, 1.2, 1]);
+    expect(networks).toEqual([{ type: 'network', kind: 'embedding', name: '<cat-toy>', args: [], start: 5, end: 14 }]);
+    expect(prompt.slice(5, 14)).toBe('<cat-toy>');
+    expect(diagnostics).toEqual([]);
+  });
+
+  test.each(['compel-mask', 'compel-remove'] as const)(
+    'Compel: what stays has its vectors where it moved to: %s',
+    (weighting) => {
+      const prepared = compel('(red <cat-toy>)0.5 <cat-toy> house', { weighting });
+      const [downweighted] = prepared.texts[0].weighted.downweighted;
+      expect([...downweighted.masked[0].pass.keyMask.slice(0, 8)]).toEqual([1, 0, 0, 0, 1, 1, 1, 1]);
+      expect(downweighted.masked[0].pass.vectors?.size).toBe(4);
+      expect([...downweighted.removed[0].pass.inputIds.slice(0, 5)]).toEqual([49406, 0, 0, 1212, 49407]);
+      expect(downweighted.removed[0].pass.vectors).toEqual(new Map([1, 2].map((row, i) => [row, vectors[i]])));
+      expect(prepared.networks.map(({ start }) => start)).toEqual([5, 19]);
+      expect(promptPasses(prepared, weighting).every((pass) => pass.vectors)).toBe(false);
+    },
+  );
 });
 
 test('a normalisation is of the methods that have one', () => {

@@ -4,6 +4,7 @@
  * `promptEmbeds`.
  */
 import type { Embedding } from '../checkpoint/embeddingFile.ts';
+import { addedTokens } from '../clip/addedTokens.ts';
 import {
   chunkLength,
   chunkTokens,
@@ -292,8 +293,8 @@ function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Readin
   };
 }
 
-function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepared {
-  const compelOptions = compelPromptOptions(options);
+function prepareCompel(prompt: string, { options, tokenizer, embeddings }: Reading): Prepared {
+  const compelOptions = { ...compelPromptOptions(options), added: addedTokens(embeddings) };
   const { nodes, parts, diagnostics } = parseCompel(prompt);
   const found: Diagnostic[] = [...diagnostics];
   const texts: PreparedText[] = [];
@@ -321,13 +322,21 @@ function prepareCompel(prompt: string, { options, tokenizer }: Reading): Prepare
   return {
     nodes,
     inactive: [],
-    networks: networksOf(nodes),
+    networks: [...networksOf(nodes), ...texts.flatMap(addedNodes)],
     texts,
     conditionings: [
       { weight: 1, composition: { parts: compositionParts, empty: compelPrompt([], tokenizer, compelOptions) } },
     ],
     diagnostics: found,
   };
+}
+
+/** The added tokens that have rows, each time they do. */
+function addedNodes({ chunks }: PreparedText): NetworkNode[] {
+  const found = new Map<number, NetworkNode>();
+  for (const { vector, range } of chunks.flatMap(({ tokens }) => tokens))
+    if (vector && range) found.set(range.start, embeddingNode(vector.name, range));
+  return [...found.values()];
 }
 
 export function compelPromptOptions({ mask, split, tokenizer }: PromptOptions): CompelPromptOptions {

@@ -3,6 +3,7 @@ import { shownComparison } from '../../state/exporting.ts';
 import { tokenLabel } from '../../state/selectors.ts';
 import type { ConditioningComparison } from '../../weighting/compareConditioning.ts';
 import type { ConditioningFile } from '../../weighting/conditioningFile.ts';
+import { storedNetworks } from '../../weighting/exportConditioning.ts';
 import { weightings } from '../choices.ts';
 import { signedScale } from '../color.ts';
 import { reach } from '../embeddingMaps.ts';
@@ -64,12 +65,14 @@ export function Comparison() {
 /** What a file of this page says of itself. */
 function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: string }) {
   const prefix = /^\d+\./.exec(name)?.[0] ?? '';
-  const role = name.startsWith(`${prefix}negative_`) ? 'negative_' : '';
+  const isNegative = name.startsWith(`${prefix}negative_`);
+  const role = isNegative ? 'negative_' : '';
   const of = (key: string) => metadata.get(prefix + key);
   const prompt = of(`${role}prompt`);
   if (prompt === undefined)
     return <p className="help">It was not made by this page, and says nothing of its prompt or model.</p>;
   const weighting = of('weighting') ?? '';
+  const { embeddings, loras } = storedNetworks(metadata, prefix, isNegative ? 'negative' : 'positive');
   const facts = [
     ['Prompt', prompt === '' ? '(empty)' : prompt],
     [
@@ -79,7 +82,14 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
     ['Mask', of('mask')],
     ['Clip skip', of('clipSkip')],
     ['Model', [of('model'), of('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
-  ];
+    ['LoRAs', loras.map(({ name, multiplier }) => `${name} × ${multiplier}`).join(', ')],
+    [
+      'Textual inversions',
+      embeddings
+        .map(({ name, vectors }) => `${name} (${vectors === 1 ? '1 vector' : `${vectors} vectors`})`)
+        .join(', '),
+    ],
+  ].filter(([, value]) => value);
   return (
     <dl className="origin">
       {facts.map(([term, value]) => (

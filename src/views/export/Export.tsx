@@ -1,9 +1,12 @@
 import { use, useId, useState } from 'react';
 import {
+  checkedFiles,
   exportedMetadata,
+  exportedNetworks,
   exportedPair,
   exportedShapes,
   exportedTensors,
+  snippetWith,
   whyUnchecked,
   writeSession,
 } from '../../state/exporting.ts';
@@ -15,7 +18,7 @@ import { bytes } from '../numbers.ts';
 import { saveFile } from '../saveFile.ts';
 import { StoreContext, useFacts } from '../useFacts.ts';
 import check from './check.py?raw';
-import snippet from './diffusers.py?raw';
+import bareSnippet from './diffusers.py?raw';
 import './export.css';
 import { useEncoded } from './useEncoded.ts';
 
@@ -160,6 +163,8 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
 
 function Diffusers() {
   const parts = useFacts((s) => exportedPair(s)?.positive.conditionings.length ?? 1);
+  const networks = useFacts(exportedNetworks);
+  const snippet = networks ? snippetWith(bareSnippet, networks) : bareSnippet;
   const [copied, setCopied] = useState<boolean | null>(null);
   const copy = () =>
     navigator.clipboard.writeText(snippet).then(
@@ -195,7 +200,9 @@ function Diffusers() {
 function Check() {
   const pair = useFacts(exportedPair);
   const random = useFacts((s) => s.model?.random);
+  const networks = useFacts(exportedNetworks);
   const why = pair ? whyUnchecked(pair) : null;
+  const files = networks ? checkedFiles(networks) : null;
   return (
     <div className="script">
       <header>
@@ -209,7 +216,7 @@ function Check() {
         <code>CLIPTextModel</code>, from the ids and weights in it, and prints the largest difference. MODEL is a
         folder, a name on Hugging Face, or a .safetensors checkpoint.
       </p>
-      {why && <p className="warning">{why}</p>}
+      {why ? <p className="warning">{why}</p> : files && <p className="help">{files}</p>}
       {random && !why && (
         <p className="help">It needs a real model: with made-up weights there is nothing to check against.</p>
       )}

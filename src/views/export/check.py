@@ -5,16 +5,20 @@ numbers are apart.
     python check.py conditioning.safetensors openai/clip-vit-large-patch14
     python check.py conditioning.safetensors path/to/text_encoder
     python check.py conditioning.safetensors path/to/model.safetensors
+    python check.py conditioning.safetensors MODEL --embedding easynegative.safetensors --lora style.safetensors
 
 The model is what CLIPTextModel.from_pretrained takes, or a .safetensors file with the text encoder of Stable Diffusion 1.x.
 Recomputed are the methods none, scale, original and comfy, with the masks causal, hf and lecture; not recomputed are
-Compel's .and() and .blend(), and "original" where the texts of a schedule share a mean.
+Compel's .and() and .blend(), and "original" where the texts of a schedule share a mean. Textual inversions and LoRAs that the
+numbers have in them have to be given (safetensors, .pt or .bin); of LoRAs plain ones are merged.
 """
 
 import argparse
 import json
 import math
+import re
 import sys
+from pathlib import Path
 
 import torch
 from safetensors import safe_open
@@ -44,9 +48,62 @@ def load_model(place):
     return model
 
 
+def load_tensors(place):
+    if not place.endswith(".safetensors"):
+        return torch.load(place, map_location="cpu", weights_only=True)
+    with safe_open(place, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}
+
+
+def embeddings_in(place, tensors):
+    """By every name that a prompt can have for them, [n, d] each."""
+    name, found = Path(place).stem, {}
+    for key, value in tensors.items():
+        bundled = re.fullmatch(r"bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)", key)
+        if bundled:
+            found[bundled[1]] = value
+        elif key in ("clip_l", "emb_params"):
+            found[name] = value
+    if "string_to_param" in tensors:
+        found[name] = found[tensors.get("name") or name] = next(iter(tensors["string_to_param"].values()))
+    elif len(tensors) == 1 and not found:
+        [(key, value)] = tensors.items()
+        found[name] = found[key] = value
+    return {key: value.float().reshape(-1, value.shape[-1]) for key, value in found.items()}
+
+
+UPDATE = re.compile(
+    r"(?:lora_te1?_|text_encoder_|te1?_|base_model_model_)*text_model_encoder_layers_(\d+)_"
+    r"(?:self_attn_(?:to_)?(q|k|v|out)(?:_proj)?|mlp_(fc[12]))_(.+)"
+)
+PARTS = {"down": r"lora_down|lora_A|lora_A_default|(lora_linear_layer_|lora_)?down", "up": r"lora_up|lora_B|lora_B_default|(lora_linear_layer_|lora_)?up"}
+
+
+def updates_in(tensors):
+    """Weight → what a LoRA adds to it at multiplier 1, in float64."""
+    found = {}
+    for key, value in tensors.items():
+        match = UPDATE.fullmatch(key.replace(".", "_"))
+        if not match:
+            continue
+        layer, attention, mlp, part = match.groups()
+        weight = f"encoder.layers.{layer}." + (f"self_attn.{attention}_proj.weight" if attention else f"mlp.{mlp}.weight")
+        kind = next((kind for kind, names in PARTS.items() if re.fullmatch(f"({names})_weight", part)), part)
+        found.setdefault(weight, {})[kind] = value.double()
+    updates = {}
+    for weight, parts in found.items():
+        if not set(parts) <= {"down", "up", "alpha"} or not {"down", "up"} <= set(parts):
+            continue
+        down, up = parts["down"].flatten(1), parts["up"].flatten(1)
+        updates[weight] = up @ down * (float(parts.get("alpha", len(down))) / len(down))
+    return updates
+
+
 class Check:
-    def __init__(self, model, metadata, prefix):
+    def __init__(self, model, metadata, prefix, embeddings, loras):
         self.model, self.metadata, self.prefix = model, metadata, prefix
+        self.embeddings, self.loras = embeddings, loras
+        self.vectors = []
         self.method, self.mask = self.text("weighting"), self.text("mask")
         self.syntax, self.clip_skip = self.text("syntax"), int(self.text("clipSkip"))
 
@@ -66,10 +123,37 @@ class Check:
             return "the prompt is composed by Compel's .and() or .blend()"
         if self.method == "original" and max(self.list(role + "batch_sizes")) > 1:
             return "the texts of a schedule share a mean"
+        for entry in self.list(role + "embeddings", []):
+            vectors = self.embeddings.get(entry["name"])
+            if vectors is None:
+                return f"it has vectors of the textual inversion {entry['name']}, which --embedding gives no file for"
+            if len(vectors) < entry["vectors"]:
+                return f"the file given for {entry['name']} has {len(vectors)} vectors, not {entry['vectors']}"
+        for entry in self.list("loras", []):
+            if not self.loras.get(entry["name"]):
+                return f"it has the LoRA {entry['name']} merged, which --lora gives no file for that can be merged"
         return None
 
-    def encode(self, ids, key_mask):
+    def merged(self):
+        """The weights with LoRAs added, and those as they were: to be put in, and back."""
+        inner = getattr(self.model, "text_model", self.model)
+        weights = dict(inner.named_parameters())
+        before, after = {}, {}
+        for entry in self.list("loras", []):
+            for name, update in self.loras[entry["name"]].items():
+                before.setdefault(name, weights[name].detach().clone())
+                after[name] = after.get(name, before[name].double()) + entry["multiplier"] * update
+        return inner, before, {name: weight.float() for name, weight in after.items()}
+
+    def placed(self, module, inputs, output):
+        """Token embeddings with the vectors of the chunk in their rows."""
+        for row, name, index in self.vectors:
+            output[0, row] = self.embeddings[name][index]
+        return output
+
+    def encode(self, ids, key_mask, vectors=()):
         """[77] ids → [77, d]; clip skip as A1111 and diffusers have it."""
+        self.vectors = vectors
         mask = None if key_mask is None else torch.tensor([key_mask])
         with torch.no_grad():
             output = self.model(torch.tensor([ids]), attention_mask=mask, output_hidden_states=True)
@@ -99,9 +183,10 @@ class Check:
         ids, texts = self.list(role + "token_ids"), self.list(role + "chunk_texts")
         weights = self.list(role + "applied_weights") or self.list(role + "weights")
         masks = self.list(role + "key_masks", [None] * len(ids))
+        vectors = self.list(role + "embedding_rows", [[]] * len(ids))
         parts = [[] for _ in self.list(role + "operators")]
         for i, text in enumerate(texts):
-            parts[text].append(self.weigh(self.encode(ids[i], masks[i]), weights[i]))
+            parts[text].append(self.weigh(self.encode(ids[i], masks[i], vectors[i]), weights[i]))
         return [torch.cat(chunks) for chunks in parts]
 
     def pair(self, roles):
@@ -126,6 +211,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("conditioning")
     arguments.add_argument("model")
+    arguments.add_argument("--embedding", action="append", default=[], help="a textual inversion's file; again for another")
+    arguments.add_argument("--lora", action="append", default=[], help="a LoRA's file; again for another")
     arguments.add_argument("--tolerance", type=float, default=1e-3, help="exit with 1 beyond it (default 1e-3)")
     given = arguments.parse_args()
     with safe_open(given.conditioning, "pt") as file:
@@ -133,21 +220,32 @@ def main():
         if "clipscope" not in metadata and "prompts" not in metadata:
             sys.exit(f"{given.conditioning} does not say what it was made from.")
         tensors = {name: file.get_tensor(name) for name in file.keys()}
+    embeddings, loras = {}, {}
+    for place in given.lora + given.embedding:
+        stored = load_tensors(place)
+        embeddings.update(embeddings_in(place, stored))
+        if place in given.lora:
+            loras[Path(place).stem] = updates_in(stored)
     model = load_model(given.model)
     prefixes = [f"{i}." for i in range(int(metadata["prompts"]))] if "prompts" in metadata else [""]
     worst = 0.0
     for prefix in prefixes:
-        check = Check(model, metadata, prefix)
+        check = Check(model, metadata, prefix, embeddings, loras)
         roles = ["", "negative_"] if prefix + "negative_prompt" in metadata else [""]
         reason = next(filter(None, map(check.why_not, roles)), None)
         if reason:
             sys.exit(f"This script cannot recompute {prefix or given.conditioning}: {reason}.")
+        inner, before, after = check.merged()
+        inner.load_state_dict(after, strict=False)
+        hook = inner.embeddings.token_embedding.register_forward_hook(check.placed)
         for name, expected in check.pair(roles):
             difference = (tensors[name][0] - expected).abs()
             row, dimension = divmod(int(difference.argmax()), expected.shape[1])
             largest = float(difference.max())
             worst = max(worst, largest)
             print(f"{name} {list(tensors[name].shape)}: largest difference {largest:.3g} at row {row}, dimension {dimension}")
+        hook.remove()
+        inner.load_state_dict(before, strict=False)
     print(f"Largest difference of all: {worst:.3g}")
     sys.exit(0 if worst <= given.tolerance else 1)
 

@@ -3,13 +3,15 @@ import { syntheticWeights } from '../../checkpoint/synthetic.ts';
 import type { ClipTextConfig } from '../../clip/config.ts';
 import { type EncoderOutput, type EncoderPass, passKey } from '../../clip/encode.ts';
 import { referenceEncoder } from '../../clip/reference.ts';
-import { finalLayerNormBiasName, finalLayerNormWeightName } from '../../clip/weights.ts';
+import { finalLayerNormBiasName, finalLayerNormWeightName, type WeightSource } from '../../clip/weights.ts';
 import { type ClipSkip, clipSkip } from '../clipSkip.ts';
 import { distinct, type ZOf } from '../method.ts';
 
-/** The float64 encoder on made-up weights, by clip skip; each pass is computed once. */
-export async function referenceZ(config: ClipTextConfig): Promise<(skip: ClipSkip, isNormalised?: boolean) => ZOf> {
-  const source = syntheticWeights(config);
+/** The float64 encoder, on made-up weights unless there are others, by clip skip; each pass is computed once. */
+export async function referenceZ(
+  config: ClipTextConfig,
+  source: WeightSource = syntheticWeights(config),
+): Promise<(skip: ClipSkip, isNormalised?: boolean) => ZOf> {
   const run = await referenceEncoder(source);
   const tensor = async (name: string) => new Float32Array((await source.read(name)).buffer);
   const finalLayerNorm = {
