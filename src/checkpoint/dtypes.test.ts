@@ -91,12 +91,14 @@ test('NaN whose payload lies in the bits that are dropped stays NaN', () => {
   expect(bfloat16Bits(0xffffffff)).toBe(0xffff);
 });
 
+/** At an odd offset in memory. */
+function shifted(bytes: Uint8Array) {
+  const out = new Uint8Array(bytes.length + 1);
+  out.set(bytes, 1);
+  return out.subarray(1);
+}
+
 test('bytes that begin at an odd offset are read alike', () => {
-  const shifted = (bytes: Uint8Array) => {
-    const out = new Uint8Array(bytes.length + 1);
-    out.set(bytes, 1);
-    return out.subarray(1);
-  };
   for (const dtype of ['F32', 'F16', 'BF16'] as const) {
     const bytes = fromFloat32(Float32Array.of(1, -2.5, 0.125), dtype);
     expect(Array.from(toFloat32(shifted(bytes), dtype))).toEqual([1, -2.5, 0.125]);
@@ -111,6 +113,26 @@ test.each(['F32', 'F16', 'BF16'] as const)(
     const extremes = Float32Array.of(0, -0, largest, -largest, 2 ** -24, 1e-40);
     expect(firstNonFinite(fromFloat32(extremes, dtype), dtype)).toBe(-1);
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
-      expect(firstNonFinite(fromFloat32(Float32Array.of(1, 2, bad, Number.NaN), dtype), dtype)).toBe(2);
+      for (let at = 0; at < 5; at++) {
+        const values = Float32Array.of(1, 2, -3, largest, 5).with(at, bad);
+        expect(firstNonFinite(fromFloat32(values, dtype), dtype)).toBe(at);
+        // In pairs, and where they do not begin at a multiple of 4.
+        const paired = fromFloat32(Float32Array.of(...values, bad), dtype);
+        expect(firstNonFinite(paired, dtype)).toBe(at);
+        expect(firstNonFinite(shifted(paired), dtype)).toBe(at);
+      }
   },
 );
+
+test.each([
+  ['F16', 0x7c00],
+  ['BF16', 0x7f80],
+] as const)('of all 65536 %s, in pairs, those are found that are not finite', (dtype, infinity) => {
+  const wrong = failures((half) => {
+    const pair = (low: number, high: number) => new Uint8Array(Uint16Array.of(low, high).buffer);
+    const isBad = (half & infinity) === infinity;
+    const found = [firstNonFinite(pair(half, 0x8000), dtype), firstNonFinite(pair(0xffff & ~infinity, half), dtype)];
+    return isBad ? found[0] === 0 && found[1] === 1 : found[0] === -1 && found[1] === -1;
+  });
+  expect(wrong).toEqual([]);
+});

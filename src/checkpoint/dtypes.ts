@@ -95,16 +95,31 @@ export function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuf
   return new Uint8Array(Float32Array.from(doubles).buffer);
 }
 
+const exponents: Readonly<Record<WeightDtype, number>> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 };
+
 /** Index of the first element that is NaN or infinite (exponent all ones), or -1. */
 export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): number {
+  const exponent = exponents[dtype];
   if (dtype === 'F32') {
     const floats = float32View(bytes);
     const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-    for (let i = 0; i < words.length; i++) if ((words[i] & 0x7f800000) === 0x7f800000) return i;
-  } else {
-    const exponent = dtype === 'F16' ? 0x7c00 : 0x7f80;
-    const halves = uint16View(bytes);
-    for (let i = 0; i < halves.length; i++) if ((halves[i] & exponent) === exponent) return i;
+    for (let i = 0; i < words.length; i++) if ((words[i] & exponent) === exponent) return i;
+    return -1;
   }
-  return -1;
+  const halves = uint16View(bytes);
+  return allHalvesFinite(bytes, exponent) ? -1 : halves.findIndex((half) => (half & exponent) === exponent);
+}
+
+/**
+ * Two at a time: what has all of the exponent's bits, and nothing else, carries into the bit above when its lowest one is
+ * added. False where one is not finite, and where they do not lie in pairs.
+ */
+function allHalvesFinite(bytes: Uint8Array<ArrayBuffer>, exponent: number): boolean {
+  if (bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const both = exponent | (exponent << 16);
+  const lowest = (exponent & -exponent) * 0x10001;
+  let carried = 0;
+  for (let i = 0; i < words.length; i++) carried |= (words[i] & both) + lowest;
+  return (carried & 0x80008000) === 0;
 }

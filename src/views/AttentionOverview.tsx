@@ -44,25 +44,30 @@ export function AttentionOverview({
   const pitch = tile + gap;
 
   // [N·h] One small picture a head, stacked in one column.
-  const stack = useMemo(
-    () => heatmapPixels({ values: attentions, matrices: N * h, stride: L, rows: shown, columns: shown, scale, mask }),
-    [attentions, mask, shown, scale, N, h, L],
-  );
+  const pixels = useRef<Uint8ClampedArray<ArrayBuffer> | undefined>(undefined);
+  const stack = useMemo(() => {
+    const n = shown.length;
+    if (n === 0) return null;
+    const picture = { values: attentions, matrices: N * h, stride: L, rows: shown, columns: shown, scale, mask };
+    pixels.current = heatmapPixels({ ...picture, into: pixels.current });
+    return new ImageData(pixels.current, n, N * h * n);
+  }, [attentions, mask, shown, scale, N, h, L]);
 
   const scratch = useRef<HTMLCanvasElement | null>(null);
   useLayoutEffect(() => {
-    const n = shown.length;
     const target = canvas.current?.getContext('2d');
-    if (!target || !canvas.current || n === 0 || width === 0) return;
+    if (!target || !canvas.current || !stack || width === 0) return;
+    const n = stack.width;
     scratch.current ??= document.createElement('canvas');
     scratch.current.width = n;
-    scratch.current.height = N * h * n;
-    scratch.current.getContext('2d')?.putImageData(new ImageData(stack, n, N * h * n), 0, 0);
+    scratch.current.height = stack.height;
+    scratch.current.getContext('2d')?.putImageData(stack, 0, 0);
     const ratio = devicePixelRatio;
     canvas.current.width = Math.round((h * pitch - gap) * ratio);
     canvas.current.height = Math.round((N * pitch - gap) * ratio);
     target.imageSmoothingEnabled = n > tile * ratio;
-    target.imageSmoothingQuality = 'high';
+    // Above half the size there is nothing to be gained by the better ones, which take three times as long.
+    target.imageSmoothingQuality = n > 2 * tile * ratio ? 'medium' : 'low';
     target.fillStyle = getComputedStyle(canvas.current).getPropertyValue('--masked');
     for (let row = 0; row < N; row++)
       for (let column = 0; column < h; column++) {
@@ -76,7 +81,7 @@ export function AttentionOverview({
         target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, ...box);
       }
     // `dark` is not read, but the colour of masked cells is.
-  }, [stack, shown, N, h, tile, pitch, width, dark]);
+  }, [stack, N, h, tile, pitch, width, dark]);
 
   const at = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();

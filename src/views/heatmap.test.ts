@@ -53,6 +53,10 @@ test('several matrices, one below the other, under one mask', () => {
   const one = (offset: number) => [...heatmapPixels({ ...picture, values, offset })];
   expect([...both]).toEqual([...one(0), ...one(9)]);
   expect(pixel(both, 6)).toEqual([0, 0, 0, 0]);
+  const used = both.slice().fill(9);
+  expect(heatmapPixels({ ...picture, values, matrices: 2, into: used })).toBe(used);
+  expect(used).toEqual(both);
+  expect([...heatmapPixels({ ...picture, values, into: used })]).toEqual(one(0));
 });
 
 test('one matrix of a stack, some of its rows and columns, under one mask', () => {

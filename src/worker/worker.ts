@@ -143,8 +143,8 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
       signal,
       matmul: { ...tuning, support: on.support },
       onProgress(done, total) {
-        // Two hundred messages are as smooth as a bar can show.
-        if (done < total && done - reported < total / 200) return;
+        // Sixty messages are as smooth as a bar of a second can show.
+        if (done < total && done - reported < total / 60) return;
         reported = done;
         post({ type: 'progress', id, progress: { done, total } });
       },

@@ -1,0 +1,139 @@
+// What a person waits for on the built page besides an encode: npm run bench:page -- --runs 9
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright';
+import { build, preview } from 'vite';
+import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { syntheticWeights } from '../../src/checkpoint/synthetic.ts';
+import { clipVitL14 } from '../../src/clip/config.ts';
+import { expectedTensors } from '../../src/clip/weights.ts';
+
+const name = 'full-size.safetensors';
+
+/** A full-size checkpoint in float16, as large as Stable Diffusion 1.5's text encoder. */
+async function writeCheckpoint(path) {
+  const weights = syntheticWeights(clipVitL14, { dtype: 'F16' });
+  const tensors = [];
+  for (const [name, shape] of expectedTensors(clipVitL14))
+    tensors.push({ name, dtype: 'F16', shape, data: await weights.read(name) });
+  writeFileSync(path, writeSafetensors(tensors));
+}
+
+const sorted = (values) => values.toSorted((a, b) => a - b);
+const median = (values) => sorted(values)[values.length >> 1];
+const times = (values) =>
+  `${median(values).toFixed(1)} ms (${sorted(values)
+    .map((ms) => ms.toFixed(0))
+    .join(', ')})`;
+
+/** Milliseconds from the choice of the file until the model is in use, and of reading the file alone, in a worker as well. */
+async function load(page, path) {
+  await page.evaluate(() => {
+    const status = document.querySelector('[aria-label="Encoder status"]');
+    const input = document.querySelector('[aria-label="Checkpoint file"]');
+    window.loaded = new Promise((resolve) => {
+      let start;
+      input.addEventListener(
+        'change',
+        () => {
+          start = performance.now();
+          window.file = input.files[0];
+        },
+        { capture: true, once: true },
+      );
+      new MutationObserver((_, observer) => {
+        // What comes after the load: "Encoding with …".
+        if (start === undefined || !status.textContent.startsWith('Encoding')) return;
+        observer.disconnect();
+        resolve(performance.now() - start);
+      }).observe(status, { childList: true, characterData: true, subtree: true });
+    });
+  });
+  await page.getByLabel('Checkpoint file').setInputFiles(path);
+  const loaded = await page.evaluate(() => window.loaded);
+  await page.waitForFunction(
+    (name) => document.querySelector('[aria-label="Encoder status"]').textContent.startsWith(`Ready: ${name}`),
+    name,
+  );
+  const read = await page.evaluate(async () => {
+    const code = `onmessage = async ({ data: file }) => {
+      const start = performance.now();
+      for (let at = 0; at < file.size; at += 4e6) await file.slice(at, at + 4e6).arrayBuffer();
+      postMessage(performance.now() - start);
+    }`;
+    const worker = new Worker(URL.createObjectURL(new Blob([code])));
+    const answer = new Promise((resolve) => {
+      worker.onmessage = ({ data }) => resolve(data);
+    });
+    worker.postMessage(window.file);
+    const milliseconds = await answer;
+    worker.terminate();
+    return milliseconds;
+  });
+  return { loaded, read };
+}
+
+/** Milliseconds of drawing 144 maps of 77 × 77 in other colours, with what else changes then, until their pixels are there. */
+function redraw(page, kind) {
+  return page.getByLabel('Colour scale').evaluate(async (select, kind) => {
+    const canvas = document.querySelector('.overview-picture canvas');
+    const context = canvas.getContext('2d');
+    const setValue = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set;
+    const start = performance.now();
+    setValue.call(select, kind);
+    select.dispatchEvent(new Event('change', { bubbles: true }));
+    // React draws what a person did in a microtask.
+    await null;
+    await null;
+    context.getImageData(0, 0, 1, 1);
+    return performance.now() - start;
+  }, kind);
+}
+
+/** Exit code of `npm run bench:page`. */
+export async function main(args) {
+  const { values } = parseArgs({ args: [...args], options: { runs: { type: 'string', default: '7' } } });
+  const runs = Math.max(1, Number(values.runs) || 7);
+  // What runs this sets it for development, in which React checks everything.
+  process.env.NODE_ENV = 'production';
+  await build({ logLevel: 'warn' });
+  const server = await preview({ preview: { port: 0 }, logLevel: 'silent' });
+  const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
+  const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
+  try {
+    const path = join(folder, name);
+    await writeCheckpoint(path);
+    const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+    page.setDefaultTimeout(180_000);
+    await page.goto(server.resolvedUrls.local[0]);
+    await page.waitForFunction(() =>
+      document.querySelector('[aria-label="Encoder status"]')?.textContent.startsWith('Ready'),
+    );
+    // The first compiles the kernels for this type of weights.
+    const cold = await load(page, path);
+    const loads = [];
+    for (let run = 0; run < runs; run++) loads.push(await load(page, path));
+    const ratio = median(loads.map(({ loaded, read }) => loaded / read));
+    console.log(`\nF16 checkpoint of 246 MB from disk, ${runs} runs, medians (all):`);
+    console.log(
+      `  to the model in use  ${times(loads.map(({ loaded }) => loaded))}; the first time ${times([cold.loaded])}`,
+    );
+    console.log(`  reading it alone     ${times(loads.map(({ read }) => read))}`);
+    console.log(`  ratio                ${ratio.toFixed(2)}`);
+    await page.getByLabel('Hide PAD').uncheck();
+    const redraws = { linear: [], sqrt: [], log: [] };
+    for (let run = 0; run <= runs; run++)
+      for (const [kind, all] of Object.entries(redraws)) all.push(await redraw(page, kind));
+    console.log('\nOverview of 12 × 12 heads, 77 × 77 each, drawn in other colours:');
+    // The first of each compiles the script.
+    for (const [kind, all] of Object.entries(redraws)) console.log(`  ${kind.padEnd(8)} ${times(all.slice(1))}`);
+  } finally {
+    await browser.close();
+    await server.close();
+    rmSync(folder, { recursive: true });
+  }
+  return 0;
+}
