@@ -117,3 +117,15 @@ test('drift between two encoders, layer by layer', async ({ page }) => {
   await compare.setInputFiles(await checkpoint('c.safetensors'));
   await expect(panel(page).getByText('are the same, number for number')).toBeVisible();
 });
+
+test('a long file name keeps within a narrow page', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 800 });
+  await openTiny(page);
+  const name = `${'a_merge_of_many_checkpoints_'.repeat(4)}v12.safetensors`;
+  await page.getByLabel('Checkpoint file').setInputFiles(await checkpoint(name));
+  await panel(page)
+    .getByRole('button', { name: `Examine ${name}` })
+    .click();
+  await expect(rows(page, 'Tensors')).toHaveCount(36);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+});

@@ -164,7 +164,7 @@ test.each<WhenFull>(['throws', 'writes less', 'returns an error as a size'])(
         ? 'has room for 0.0 MB more (30.0 MB of 30.0 MB are used)'
         : `takes no more than the ${megabytes(opfs.usage() * 1e4)} it has`;
     expect(error.message).toBe(
-      `The browser ${numbers}, but "Model A" needs another 0.0 MB; delete a stored model or free space on the disk, then go on.`,
+      `The browser ${numbers}, but "Model A" needs another 0.0 MB; delete a stored model or free space on the disk, then try again.`,
     );
     await sink.close();
     const [part, kept] = (await storage.list()).toSorted((a, b) => Number(a.complete) - Number(b.complete));
@@ -208,7 +208,7 @@ test('what cannot fit is refused before anything is fetched, and the part that i
   const error = await rejection(sink.begin({ version: 'v2', bytes: 492_265_874 }));
   expect(error.message).toBe(
     'The browser has room for 1.0 MB more (2000.0 MB of 2001.0 MB are used), but "Model A" needs another 492.3 MB; ' +
-      'delete a stored model or free space on the disk, then go on.',
+      'delete a stored model or free space on the disk, then try again.',
   );
   expect(sink).toMatchObject({ size: 100, part: { version: 'v1' } });
 });

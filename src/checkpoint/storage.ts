@@ -133,7 +133,7 @@ export function createModelStorage(
         : refused;
     return new StorageError(
       'quota',
-      `${numbers}, but "${name}" needs another ${megabytes(missing)}; delete a stored model or free space on the disk, then go on.`,
+      `${numbers}, but "${name}" needs another ${megabytes(missing)}; delete a stored model or free space on the disk, then try again.`,
       { cause },
     );
   }

@@ -225,7 +225,7 @@ function badOption(option: Option): Diagnostic {
 }
 
 function loraNotApplied(lora: Lora): Diagnostic {
-  const message = `Compel only hands the LoRA “${lora.name}” on to the program around it, which merges it: nothing of it is encoded.`;
+  const message = `Compel only hands the LoRA “${lora.name}” on to the program around it, which merges it: the name is not encoded.`;
   return diagnostic('info', 'lora-not-applied', lora, message);
 }
 
