@@ -1,6 +1,6 @@
 // Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for adapters with subgroups. K and N are multiples
 // of 16, M is anything.
-// grid: x over N / 16 columns, y over M / (ROWS · WORKGROUP) rows.
+// grid: x over M / (ROWS · WORKGROUP) rows, y over N / 16 columns: what runs next to each other shares weights.
 // Four lanes hold 4 · ROWS × 16 outputs. Each loads a quarter of the weights of a step and gives it to the other three; the
 // lanes differ in their rows. On SwiftShader a load costs most, and a broadcast from a constant lane next to nothing.
 /** Rows of a lane, 1 to 5: few where M is small, for rows past the end are computed too. */
@@ -10,9 +10,9 @@ override WORKGROUP: u32 = 8;
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let lane = index % 4;
-  let row = (group.y * WORKGROUP + index - lane) * ROWS + lane;
+  let row = (group.x * WORKGROUP + index - lane) * ROWS + lane;
   let blocks = K / 4;
-  let column = group.x * 4;
+  let column = group.y * 4;
   let last = arrayLength(&y) / (N / 4) - 1;
   // Rows past the end repeat the last one and are not stored.
   let x0 = min(row, last) * blocks;

@@ -1,6 +1,6 @@
 // Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for adapters whose subgroups have one known size. K is
 // a multiple of 4 · SUBGROUP, N of 16, M is anything.
-// grid: x over N / 16 columns, y over M / (ROWS · SUBGROUP) rows.
+// grid: x over M / (ROWS · SUBGROUP) rows, y over N / 16 columns: what runs next to each other shares weights.
 // One subgroup is a workgroup and holds ROWS · SUBGROUP × 16 outputs. Each lane loads its part of the weights of a step and
 // gives it to the others in turn; the lanes differ in their rows.
 /** Rows of a lane, 1 to 7: as few as M needs, for rows past the end are computed too. */
@@ -9,9 +9,9 @@ override SUBGROUP: u32;
 
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let row = group.y * ROWS * SUBGROUP + lane;
+  let row = group.x * ROWS * SUBGROUP + lane;
   let blocks = K / 4;
-  let column = group.x * 4;
+  let column = group.y * 4;
   let last = arrayLength(&y) / (N / 4) - 1;
   // Rows past the end repeat the last one and are not stored.
   let x0 = min(row, last) * blocks;

@@ -287,8 +287,8 @@ function report(results, failures) {
       number(of('processor'), 2),
       right ? number(runs[0].processor && ratio('processor'), 2) : 'wrong',
       contender === ours ? '0' : off.toExponential(1),
-      number(of('held'), 0),
-      number(of('peak'), 0),
+      number(runs[0].held && of('held'), 0),
+      number(runs[0].peak && of('peak'), 0),
       number(runs[0].downloaded && of('downloaded') / 1e6, 2),
     ]);
   }

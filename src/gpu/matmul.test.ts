@@ -21,9 +21,9 @@ test('no more rows past the end are computed than a group of lanes has', () => {
       shape(M),
     );
     expect(constants.ROWS).toBeLessThanOrEqual(7);
-    const computed = grid[1] * constants.ROWS * 8;
+    const computed = grid[0] * constants.ROWS * 8;
     expect(computed).toBeGreaterThanOrEqual(M);
-    expect(computed - M).toBeLessThan(grid[1] * 8);
+    expect(computed - M).toBeLessThan(grid[0] * 8);
   }
 });
 

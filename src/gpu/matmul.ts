@@ -38,7 +38,7 @@ export function matmulDispatch(
   // As even as can be, for rows past the end are computed too; up to seven rows a lane where one group of lanes then does all.
   const byLanes = (name: string, lanes: number, most: number): Omit<MatmulDispatch, 'kernel'> => {
     const groups = M <= most * lanes ? 1 : Math.ceil(M / (5 * lanes));
-    return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [N / 16, groups, 1] };
+    return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [groups, N / 16, 1] };
   };
   switch (kernel) {
     case 'matmul':
