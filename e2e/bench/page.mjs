@@ -1,26 +1,15 @@
 // What a person waits for on the built page besides an encode: npm run bench:page -- --runs 9
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
 import { build, preview } from 'vite';
 import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
-import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { syntheticWeights } from '../../src/checkpoint/synthetic.ts';
+import { writeCheckpointFile } from '../../src/checkpoint/testing/checkpoints.ts';
 import { clipVitL14 } from '../../src/clip/config.ts';
-import { expectedTensors } from '../../src/clip/weights.ts';
 
 const name = 'full-size.safetensors';
-
-/** A full-size checkpoint in float16, as large as Stable Diffusion 1.5's text encoder. */
-async function writeCheckpoint(path) {
-  const weights = syntheticWeights(clipVitL14, { dtype: 'F16' });
-  const tensors = [];
-  for (const [name, shape] of expectedTensors(clipVitL14))
-    tensors.push({ name, dtype: 'F16', shape, data: await weights.read(name) });
-  writeFileSync(path, writeSafetensors(tensors));
-}
 
 const sorted = (values) => values.toSorted((a, b) => a - b);
 const median = (values) => sorted(values)[values.length >> 1];
@@ -105,7 +94,8 @@ export async function main(args) {
   const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
   try {
     const path = join(folder, name);
-    await writeCheckpoint(path);
+    // As large as Stable Diffusion 1.5's text encoder.
+    await writeCheckpointFile(path, { config: clipVitL14, dtype: 'F16', layout: 'hf' });
     const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
     page.setDefaultTimeout(180_000);
     await page.goto(server.resolvedUrls.local[0]);

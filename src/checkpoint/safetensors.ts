@@ -162,8 +162,8 @@ export interface TensorSpec {
 }
 
 /**
- * The bytes before the data, the order in which the tensors' bytes must follow, and the bytes of the whole: widest type first, so that every
- * tensor is aligned to its type (the order of Python's safetensors). Length a multiple of 8.
+ * The bytes before the data (a multiple of 8), the order in which the tensors' bytes must follow (widest type first, so that
+ * every tensor is aligned to its type, as Python's safetensors has it), and how many bytes the whole file has.
  */
 export function safetensorsHeader<T extends TensorSpec>(
   specs: readonly T[],
