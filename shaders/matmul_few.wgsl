@@ -17,7 +17,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let row = group.y * ROWS;
   let last = arrayLength(&y) / (N / 4) - 1;
   // Columns and rows past the end repeat the last one and are not stored.
-  let at = min(column, N / 4 - 1) * 4 * blocks;
+  let at0 = min(column, N / 4 - 1) * 4 * blocks;
+  let at1 = at0 + blocks;
+  let at2 = at1 + blocks;
+  let at3 = at2 + blocks;
   let x0 = min(row, last) * blocks + lane;
   let x1 = min(row + 1, last) * blocks + lane;
   let x2 = min(row + 2, last) * blocks + lane;
@@ -35,65 +38,63 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   var y6 = vec4f();
   var y7 = vec4f();
   for (var k = 0u; k < blocks; k += 4) {
-    let a = mat4x4f(weights4(weight[at + k]), weights4(weight[at + blocks + k]), weights4(weight[at + 2 * blocks + k]), weights4(weight[at + 3 * blocks + k]));
-    let b = mat4x4f(weights4(weight[at + k + 1]), weights4(weight[at + blocks + k + 1]), weights4(weight[at + 2 * blocks + k + 1]), weights4(weight[at + 3 * blocks + k + 1]));
-    let c = mat4x4f(weights4(weight[at + k + 2]), weights4(weight[at + blocks + k + 2]), weights4(weight[at + 2 * blocks + k + 2]), weights4(weight[at + 3 * blocks + k + 2]));
-    let d = mat4x4f(weights4(weight[at + k + 3]), weights4(weight[at + blocks + k + 3]), weights4(weight[at + 2 * blocks + k + 3]), weights4(weight[at + 3 * blocks + k + 3]));
-    {
-      let v = x[x0 + k];
-      y0 += quadBroadcast(v, 0u) * a;
-      y0 += quadBroadcast(v, 1u) * b;
-      y0 += quadBroadcast(v, 2u) * c;
-      y0 += quadBroadcast(v, 3u) * d;
-    }
+    let v0 = x[x0 + k];
+    let v1 = x[x1 + k];
+    let v2 = x[x2 + k];
+    let v3 = x[x3 + k];
+    let v4 = x[x4 + k];
+    let v5 = x[x5 + k];
+    let v6 = x[x6 + k];
+    let v7 = x[x7 + k];
+    let a = mat4x4f(weights4(weight[at0 + k]), weights4(weight[at1 + k]), weights4(weight[at2 + k]), weights4(weight[at3 + k]));
+    let b = mat4x4f(weights4(weight[at0 + k + 1]), weights4(weight[at1 + k + 1]), weights4(weight[at2 + k + 1]), weights4(weight[at3 + k + 1]));
+    let c = mat4x4f(weights4(weight[at0 + k + 2]), weights4(weight[at1 + k + 2]), weights4(weight[at2 + k + 2]), weights4(weight[at3 + k + 2]));
+    let d = mat4x4f(weights4(weight[at0 + k + 3]), weights4(weight[at1 + k + 3]), weights4(weight[at2 + k + 3]), weights4(weight[at3 + k + 3]));
+    y0 += quadBroadcast(v0, 0u) * a;
+    y0 += quadBroadcast(v0, 1u) * b;
+    y0 += quadBroadcast(v0, 2u) * c;
+    y0 += quadBroadcast(v0, 3u) * d;
     if (ROWS > 1) {
-      let v = x[x1 + k];
-      y1 += quadBroadcast(v, 0u) * a;
-      y1 += quadBroadcast(v, 1u) * b;
-      y1 += quadBroadcast(v, 2u) * c;
-      y1 += quadBroadcast(v, 3u) * d;
+      y1 += quadBroadcast(v1, 0u) * a;
+      y1 += quadBroadcast(v1, 1u) * b;
+      y1 += quadBroadcast(v1, 2u) * c;
+      y1 += quadBroadcast(v1, 3u) * d;
     }
     if (ROWS > 2) {
-      let v = x[x2 + k];
-      y2 += quadBroadcast(v, 0u) * a;
-      y2 += quadBroadcast(v, 1u) * b;
-      y2 += quadBroadcast(v, 2u) * c;
-      y2 += quadBroadcast(v, 3u) * d;
+      y2 += quadBroadcast(v2, 0u) * a;
+      y2 += quadBroadcast(v2, 1u) * b;
+      y2 += quadBroadcast(v2, 2u) * c;
+      y2 += quadBroadcast(v2, 3u) * d;
     }
     if (ROWS > 3) {
-      let v = x[x3 + k];
-      y3 += quadBroadcast(v, 0u) * a;
-      y3 += quadBroadcast(v, 1u) * b;
-      y3 += quadBroadcast(v, 2u) * c;
-      y3 += quadBroadcast(v, 3u) * d;
+      y3 += quadBroadcast(v3, 0u) * a;
+      y3 += quadBroadcast(v3, 1u) * b;
+      y3 += quadBroadcast(v3, 2u) * c;
+      y3 += quadBroadcast(v3, 3u) * d;
     }
     if (ROWS > 4) {
-      let v = x[x4 + k];
-      y4 += quadBroadcast(v, 0u) * a;
-      y4 += quadBroadcast(v, 1u) * b;
-      y4 += quadBroadcast(v, 2u) * c;
-      y4 += quadBroadcast(v, 3u) * d;
+      y4 += quadBroadcast(v4, 0u) * a;
+      y4 += quadBroadcast(v4, 1u) * b;
+      y4 += quadBroadcast(v4, 2u) * c;
+      y4 += quadBroadcast(v4, 3u) * d;
     }
     if (ROWS > 5) {
-      let v = x[x5 + k];
-      y5 += quadBroadcast(v, 0u) * a;
-      y5 += quadBroadcast(v, 1u) * b;
-      y5 += quadBroadcast(v, 2u) * c;
-      y5 += quadBroadcast(v, 3u) * d;
+      y5 += quadBroadcast(v5, 0u) * a;
+      y5 += quadBroadcast(v5, 1u) * b;
+      y5 += quadBroadcast(v5, 2u) * c;
+      y5 += quadBroadcast(v5, 3u) * d;
     }
     if (ROWS > 6) {
-      let v = x[x6 + k];
-      y6 += quadBroadcast(v, 0u) * a;
-      y6 += quadBroadcast(v, 1u) * b;
-      y6 += quadBroadcast(v, 2u) * c;
-      y6 += quadBroadcast(v, 3u) * d;
+      y6 += quadBroadcast(v6, 0u) * a;
+      y6 += quadBroadcast(v6, 1u) * b;
+      y6 += quadBroadcast(v6, 2u) * c;
+      y6 += quadBroadcast(v6, 3u) * d;
     }
     if (ROWS > 7) {
-      let v = x[x7 + k];
-      y7 += quadBroadcast(v, 0u) * a;
-      y7 += quadBroadcast(v, 1u) * b;
-      y7 += quadBroadcast(v, 2u) * c;
-      y7 += quadBroadcast(v, 3u) * d;
+      y7 += quadBroadcast(v7, 0u) * a;
+      y7 += quadBroadcast(v7, 1u) * b;
+      y7 += quadBroadcast(v7, 2u) * c;
+      y7 += quadBroadcast(v7, 3u) * d;
     }
   }
   if (column >= N / 4) {

@@ -3,7 +3,7 @@
 // grid: x over M / (ROWS · WORKGROUP) rows, y over N / 16 columns: what runs next to each other shares weights.
 // Four lanes hold 4 · ROWS × 16 outputs. Each loads a quarter of the weights of a step and gives it to the other three; the
 // lanes differ in their rows. On SwiftShader a load costs most, and a broadcast from a constant lane next to nothing.
-/** Rows of a lane, 1 to 5: few where M is small, for rows past the end are computed too. */
+/** Rows of a lane, 1 to 7: few where M is small, for rows past the end are computed too. */
 override ROWS: u32 = 5;
 override WORKGROUP: u32 = 8;
 
@@ -20,12 +20,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let x2 = min(row + 8, last) * blocks;
   let x3 = min(row + 12, last) * blocks;
   let x4 = min(row + 16, last) * blocks;
+  let x5 = min(row + 20, last) * blocks;
+  let x6 = min(row + 24, last) * blocks;
   let at = column * 4 * blocks + lane;
   var y0 = mat4x4f();
   var y1 = mat4x4f();
   var y2 = mat4x4f();
   var y3 = mat4x4f();
   var y4 = mat4x4f();
+  var y5 = mat4x4f();
+  var y6 = mat4x4f();
   for (var k = 0u; k < blocks; k += 4) {
     let w0 = weights4(weight[at + k]);
     let w1 = weights4(weight[at + blocks + k]);
@@ -66,6 +70,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         let v = x[x4 + k];
         y4 += mat4x4f(v * a, v * b, v * c, v * d);
       }
+      if (ROWS > 5) {
+        let v = x[x5 + k];
+        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 6) {
+        let v = x[x6 + k];
+        y6 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
     }
     {
       let a = mat4x4f(quadBroadcast(w0, 1u), quadBroadcast(w1, 1u), quadBroadcast(w2, 1u), quadBroadcast(w3, 1u));
@@ -89,6 +101,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       if (ROWS > 4) {
         let v = x[x4 + k + 1];
         y4 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 5) {
+        let v = x[x5 + k + 1];
+        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 6) {
+        let v = x[x6 + k + 1];
+        y6 += mat4x4f(v * a, v * b, v * c, v * d);
       }
     }
     {
@@ -114,6 +134,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         let v = x[x4 + k + 2];
         y4 += mat4x4f(v * a, v * b, v * c, v * d);
       }
+      if (ROWS > 5) {
+        let v = x[x5 + k + 2];
+        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 6) {
+        let v = x[x6 + k + 2];
+        y6 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
     }
     {
       let a = mat4x4f(quadBroadcast(w0, 3u), quadBroadcast(w1, 3u), quadBroadcast(w2, 3u), quadBroadcast(w3, 3u));
@@ -138,6 +166,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         let v = x[x4 + k + 3];
         y4 += mat4x4f(v * a, v * b, v * c, v * d);
       }
+      if (ROWS > 5) {
+        let v = x[x5 + k + 3];
+        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
+      if (ROWS > 6) {
+        let v = x[x6 + k + 3];
+        y6 += mat4x4f(v * a, v * b, v * c, v * d);
+      }
     }
   }
   store_row(row, column, y0);
@@ -152,5 +188,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   }
   if (ROWS > 4) {
     store_row(row + 16, column, y4);
+  }
+  if (ROWS > 5) {
+    store_row(row + 20, column, y5);
+  }
+  if (ROWS > 6) {
+    store_row(row + 24, column, y6);
   }
 }

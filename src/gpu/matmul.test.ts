@@ -14,18 +14,18 @@ test('eight rows or fewer go to the kernel for few, all others to the one for ma
   expect(chooseMatmul({ kernel: 'matmul_subgroup', support }, shape(2, 68)).kernel).toBe('matmul');
 });
 
-test('no more rows past the end are computed than a group of lanes has', () => {
-  for (let M = 9; M <= 77; M++) {
-    const { constants, grid } = chooseMatmul(
-      { kernel: 'matmul_subgroup', support: { ...support, subgroupSize: 8 } },
-      shape(M),
-    );
-    expect(constants.ROWS).toBeLessThanOrEqual(7);
-    const computed = grid[0] * constants.ROWS * 8;
-    expect(computed).toBeGreaterThanOrEqual(M);
-    expect(computed - M).toBeLessThan(grid[0] * 8);
-  }
-});
+test.each(['matmul_subgroup', 'matmul_quad'] as const)(
+  '%s computes no more rows past the end than it has lanes',
+  (kernel) => {
+    for (let M = 9; M <= 77; M++) {
+      const { constants, grid } = chooseMatmul({ kernel, support: { ...support, subgroupSize: 8 } }, shape(M));
+      expect(constants.ROWS).toBeLessThanOrEqual(7);
+      const computed = grid[0] * constants.ROWS * 8;
+      expect(computed).toBeGreaterThanOrEqual(M);
+      expect(computed - M).toBeLessThan(grid[0] * 8);
+    }
+  },
+);
 
 test('a tuning is remembered for its adapter, width and kernels, and for nothing else', () => {
   const adapter = { description: 'an adapter', support };

@@ -35,9 +35,9 @@ export function matmulDispatch(
   { M, K, N }: MatmulShape,
   { subgroups, subgroupSize }: MatmulSupport,
 ): MatmulDispatch | undefined {
-  // As even as can be, for rows past the end are computed too; up to seven rows a lane where one group of lanes then does all.
-  const byLanes = (name: string, lanes: number, most: number): Omit<MatmulDispatch, 'kernel'> => {
-    const groups = M <= most * lanes ? 1 : Math.ceil(M / (5 * lanes));
+  // As few groups of lanes as seven rows a lane allow, and as even as can be, for rows past the end are computed too.
+  const byLanes = (name: string, lanes: number): Omit<MatmulDispatch, 'kernel'> => {
+    const groups = Math.ceil(M / (7 * lanes));
     return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [groups, N / 16, 1] };
   };
   switch (kernel) {
@@ -49,15 +49,16 @@ export function matmulDispatch(
       };
     case 'matmul_quad':
       if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
-      return { kernel, ...byLanes('WORKGROUP', Math.max(4, subgroupSize ?? 8), 5) };
+      return { kernel, ...byLanes('WORKGROUP', Math.max(4, subgroupSize ?? 8)) };
     case 'matmul_subgroup':
       if (!subgroups || !subgroupSize || K % (4 * subgroupSize) !== 0 || N % 16 !== 0) return undefined;
-      return { kernel, ...byLanes('SUBGROUP', subgroupSize, 7) };
+      return { kernel, ...byLanes('SUBGROUP', subgroupSize) };
     case 'matmul_few': {
       if (!subgroups || K % 16 !== 0) return undefined;
       // Three pipelines rather than eight, for each takes its time to compile.
       const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
-      const lanes = Math.max(4, subgroupSize ?? 32);
+      // Adapters with subgroups so small are CPUs, which load once for each lane: small groups then share more of a line.
+      const lanes = subgroupSize && subgroupSize <= 8 ? 4 : (subgroupSize ?? 32);
       return {
         kernel,
         constants: { WORKGROUP: lanes, ROWS: rows },
