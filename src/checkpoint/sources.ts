@@ -22,26 +22,76 @@ export function checkRange(source: Pick<ByteSource, 'name' | 'size'>, start: num
     throw new RangeError(`"${source.name}" has ${source.size} bytes; ${start} to ${end} were asked for.`);
 }
 
-/** A file the person opened. Only the slices that are read come into memory. */
+/** Bytes of one piece of a file that several reads share; what is larger is read alone. */
+const largestPiece = 1 << 24;
+/** Bytes between two reads that are rather read too: torch files align their tensors. */
+const widestGap = 1 << 12;
+
+interface PendingRead {
+  readonly start: number;
+  readonly end: number;
+  readonly resolve: (bytes: Uint8Array<ArrayBuffer> | PromiseLike<Uint8Array<ArrayBuffer>>) => void;
+}
+
+/** Reads that lie next to each other, together. */
+function pieces(reads: readonly PendingRead[]): { start: number; end: number; reads: PendingRead[] }[] {
+  const found: { start: number; end: number; reads: PendingRead[] }[] = [];
+  for (const read of reads.toSorted((a, b) => a.start - b.start)) {
+    const last = found.at(-1);
+    if (last && read.start <= last.end + widestGap && Math.max(read.end, last.end) <= last.start + largestPiece) {
+      last.end = Math.max(read.end, last.end);
+      last.reads.push(read);
+    } else found.push({ start: read.start, end: read.end, reads: [read] });
+  }
+  return found;
+}
+
+/**
+ * A file the person opened. Only the slices that are read come into memory. Reads that are asked for together and lie next to
+ * each other are made as one: each waits for another process, whatever its size.
+ */
 export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'file'): ByteSource {
+  let pending: PendingRead[] = [];
+
+  async function readNow(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await blob
+      .slice(start, end)
+      .arrayBuffer()
+      .catch((cause: unknown) => {
+        throw new SourceError(`"${name}" can no longer be read; was it moved or changed after it was opened?`, {
+          cause,
+        });
+      });
+    if (bytes.byteLength !== end - start)
+      throw new SourceError(
+        `"${name}" gave ${bytes.byteLength} of the ${end - start} bytes at ${start}; was it changed?`,
+      );
+    return new Uint8Array(bytes);
+  }
+
+  function readPending(): void {
+    for (const { start, end, reads } of pieces(pending)) {
+      const piece = readNow(start, end);
+      for (const read of reads)
+        read.resolve(
+          reads.length === 1 ? piece : piece.then((bytes) => bytes.slice(read.start - start, read.end - start)),
+        );
+    }
+    pending = [];
+  }
+
   const source: ByteSource = {
     name,
     size: blob.size,
     async read(start, end, signal) {
       signal?.throwIfAborted();
       checkRange(source, start, end);
-      const slice = blob.slice(start, end);
-      const bytes = await slice.arrayBuffer().catch((cause: unknown) => {
-        throw new SourceError(`"${name}" can no longer be read; was it moved or changed after it was opened?`, {
-          cause,
-        });
+      const bytes = await new Promise<Uint8Array<ArrayBuffer>>((resolve) => {
+        if (pending.length === 0) queueMicrotask(readPending);
+        pending.push({ start, end, resolve });
       });
       signal?.throwIfAborted();
-      if (bytes.byteLength !== end - start)
-        throw new SourceError(
-          `"${name}" gave ${bytes.byteLength} of the ${end - start} bytes at ${start}; was it changed?`,
-        );
-      return new Uint8Array(bytes);
+      return bytes;
     },
   };
   return source;

@@ -6,7 +6,7 @@ import { type Lora, readLora } from '../checkpoint/loraFile.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
 import { openTensorFile } from '../checkpoint/openTensorFile.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { hashWeights } from '../checkpoint/weightsHash.ts';
+import { weightsHash } from '../checkpoint/weightsHash.ts';
 import { comfyUnits } from '../clip/comfyTokens.ts';
 import { splitModes } from '../clip/compelTokens.ts';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
@@ -376,15 +376,14 @@ function printLoras(named: readonly PromptLora[], { loras }: Networks): void {
 
 async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
-  const opened = await openModel(model);
-  const networks = await openNetworks({ embeddings, loras }, opened.config);
-  const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
+  const source = await openModel(model);
+  const networks = await openNetworks({ embeddings, loras }, source.config);
   const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(device, source, {
     matmul: { ...(await tuneMatmul({ device, description, support }, source.config)), support },
   });
   const { random } = source;
-  const named = { name: basename(source.name), random, sha256: await sha256() };
+  const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
   const running = { tokenizer, encoder, networks, model: named };
   const tensors: ConditioningTensor[] = [];
   const metadata: Record<string, string> = numbered ? { prompts: String(jobs.length) } : {};

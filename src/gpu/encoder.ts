@@ -148,21 +148,33 @@ function weightParts(source: WeightSource): WeightPart[] {
   return parts;
 }
 
-/** Tensors that are read at a time: each read of a file waits for another process, whatever its size. */
-const readsAtOnce = 6;
+/** Bytes of tensors that are asked for together: what lies side by side in a file is then read in one piece. */
+const batchBytes = 1 << 24;
 
-/** Reads tensors in this order, some ahead of the one that the caller works on. */
-function readAhead(source: WeightSource, names: readonly string[], signal?: AbortSignal) {
-  const reads: Promise<Uint8Array<ArrayBuffer>>[] = [];
+/** Reads tensors in this order, a batch ahead of the one that the caller works on. */
+function readAhead(
+  source: WeightSource,
+  names: readonly string[],
+  bytesOf: (name: string) => number,
+  signal?: AbortSignal,
+) {
+  const batches: Promise<Uint8Array<ArrayBuffer>>[][] = [];
   let begun = 0;
   return (): Promise<Uint8Array<ArrayBuffer>> => {
-    for (; begun < names.length && reads.length < readsAtOnce; begun++) {
-      const read = source.read(names[begun], signal);
-      // Told to whoever takes it, who may have given up by then.
-      read.catch(() => {});
-      reads.push(read);
+    while (batches.length < 2 && begun < names.length) {
+      const batch: Promise<Uint8Array<ArrayBuffer>>[] = [];
+      for (let bytes = 0; begun < names.length && bytes < batchBytes; begun++) {
+        bytes += bytesOf(names[begun]);
+        const read = source.read(names[begun], signal);
+        // Told to whoever takes it, who may have given up by then.
+        read.catch(() => {});
+        batch.push(read);
+      }
+      batches.push(batch);
     }
-    return reads.shift()!;
+    const read = batches[0].shift()!;
+    if (batches[0].length === 0) batches.shift();
+    return read;
   };
 }
 
@@ -180,7 +192,7 @@ async function uploadWeights(
   };
   const names = [tokenEmbeddingName, ...parts.flatMap(({ from }) => from)];
   const total = names.reduce((sum, name) => sum + bytesOf(name), 0);
-  const take = readAhead(source, names, signal);
+  const take = readAhead(source, names, bytesOf, signal);
   let done = 0;
   const read = async () => {
     const bytes = await take();

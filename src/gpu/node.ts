@@ -29,7 +29,9 @@ export function nodeGpu(adapter?: string): GPU {
   process.env.XDG_RUNTIME_DIR ??= '/tmp';
   const software = adapter ? softwareAdapters.includes(adapter) : process.platform === 'linux' && !systemHasDrivers();
   if (software) process.env.VK_ICD_FILENAMES ??= softwareDrivers.map(({ icd }) => icd).join(':');
-  const gpu = create(adapter ? [`adapter=${adapter}`] : []);
+  // Timestamps are rounded to a tenth of a millisecond to guard a browser's users; a kernel on a GPU takes less.
+  const exact = 'disable-dawn-features=timestamp_quantization';
+  const gpu = create(adapter ? [exact, `adapter=${adapter}`] : [exact]);
   kept.push(gpu);
   return gpu;
 }

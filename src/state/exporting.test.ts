@@ -45,13 +45,13 @@ const client: EncoderClient = {
   load: async () => ({
     name: 'tiny.safetensors',
     random: false,
-    sha256: 'abc',
     config: clipTiny,
     dtype: 'F32',
     gpuBytes: 1,
     finalLayerNorm: { weight: new Float32Array(width), bias: new Float32Array(width) },
   }),
   cancelLoad() {},
+  weightsHash: async () => 'abc',
   encode: async (passes, want) => ({
     outputs: passes.map((pass) => ({
       lastHiddenState: zOf(pass),
@@ -125,6 +125,15 @@ test('an array from elsewhere is compared, and one that cannot be is a notice', 
   expect(shownComparison(store.getState(), 0)).toContain('another shape, 77 × 8');
   await store.getState().openFile(new File([writeNpy(new Float32Array(8), [8])], 'x.npy'));
   expect(store.getState().notices.at(-1)?.message).toContain('"x.npy" of shape [8]');
+});
+
+test('metadata waits for the hash of the weights, and goes without one where there is none', async () => {
+  const store = await encodedStore();
+  store.setState({ weightsHash: null });
+  expect(exportedMetadata(store.getState())).toBeUndefined();
+  store.setState({ weightsHash: undefined });
+  expect(exportedMetadata(store.getState())).toMatchObject({ model: 'tiny.safetensors' });
+  expect(exportedMetadata(store.getState())).not.toHaveProperty('model_hash');
 });
 
 test('the JSON of the session opens as a saved prompt, and has the tokens', async () => {

@@ -73,13 +73,15 @@ const mergedOf = memoised((usage: ReadonlyMap<string, readonly number[]>): reado
 const mergedLoras = (facts: Facts): readonly PromptLora[] => mergedOf(loraUsage(facts));
 
 const metadataOf = memoised(
-  (pair: ConditioningPair, { name, random, sha256 }: ModelInfo, loras: readonly PromptLora[]) =>
+  (pair: ConditioningPair, { name, random }: ModelInfo, sha256: string | undefined, loras: readonly PromptLora[]) =>
     exportMetadata(pair, { name, random, sha256, loras }),
 );
 
+/** Undefined while there is no model, and until its hash is known. */
 export function exportedMetadata(facts: Facts): Readonly<Record<string, string>> | undefined {
   const pair = exportedPair(facts);
-  return pair && facts.model ? metadataOf(pair, facts.model, mergedLoras(facts)) : undefined;
+  const { model, weightsHash } = facts;
+  return pair && model && weightsHash !== null ? metadataOf(pair, model, weightsHash, mergedLoras(facts)) : undefined;
 }
 
 /** What the numbers have in them besides the model and the text. */
@@ -205,12 +207,12 @@ export function writeSession(facts: Facts): string {
         .map((token) => ({ id: token.id, token: tokenLabel(token, tokenizer), weight: token.weight })),
     })),
   ]);
-  const { model } = facts;
+  const { model, weightsHash } = facts;
   const networks = exportedNetworks(facts);
   return JSON.stringify(
     {
       ...JSON.parse(writeShared(shared(facts))),
-      model: model && { name: model.name, sha256: model.sha256, random: model.random },
+      model: model && { name: model.name, sha256: weightsHash ?? undefined, random: model.random },
       loras: mergedLoras(facts),
       embeddings: networks?.embeddings ?? [],
       tokens: Object.fromEntries(tokens),

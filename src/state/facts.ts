@@ -133,6 +133,11 @@ export interface Facts extends Kept {
     | { readonly phase: 'missing'; readonly message: string };
   /** The model in use; it stays while another loads, and when that fails. */
   readonly model: ModelInfo | null;
+  /**
+   * SHA-256 of `model`'s weights (weightsHash.ts): null until it is known, a moment after the load; undefined for made-up
+   * weights, on a page that is not secure, and where the file is gone by then.
+   */
+  readonly weightsHash: string | null | undefined;
   /** What `model` was loaded from. */
   readonly modelRequest: ModelRequest | null;
   readonly loading: { readonly request: ModelRequest; readonly progress: LoadProgress | null } | null;

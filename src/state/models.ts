@@ -76,7 +76,7 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
   let keepRun: AbortController | null = null;
   async function keep(client: EncoderClient, request: ModelRequest & { kind: 'file' }, signal: AbortSignal) {
     const { file } = request;
-    const source = keptSource(file, get().model?.sha256);
+    const source = keptSource(file, get().weightsHash ?? undefined);
     const keeping: Keeping = { file, source, progress: null, failure: null };
     set({ keeping });
     try {
@@ -135,8 +135,8 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
       if (part) await remove(part.id);
     },
     async keepFile() {
-      const { modelRequest } = get();
-      if (!client || keepRun || modelRequest?.kind !== 'file') return;
+      const { modelRequest, weightsHash } = get();
+      if (!client || keepRun || modelRequest?.kind !== 'file' || weightsHash === null) return;
       persist().catch(() => {});
       keepRun = new AbortController();
       await keep(client, modelRequest, keepRun.signal);

@@ -479,9 +479,9 @@ const listed = memoised(
 );
 
 /** The stored model that is in use, or that the file in use was kept as; undefined if neither. */
-export function keptModel({ modelRequest, model, stored }: Facts): StoredModel | undefined {
-  if (!modelRequest || modelRequest.kind === 'synthetic') return undefined;
-  const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, model?.sha256) : null;
+export function keptModel({ modelRequest, weightsHash, stored }: Facts): StoredModel | undefined {
+  if (!modelRequest || modelRequest.kind === 'synthetic' || weightsHash === null) return undefined;
+  const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, weightsHash) : null;
   return stored?.models.find(
     (one) => one.complete && (modelRequest.kind === 'stored' ? one.id === modelRequest.model : one.source === source),
   );
@@ -489,8 +489,9 @@ export function keptModel({ modelRequest, model, stored }: Facts): StoredModel |
 
 /** The file in use, where it can be kept and is not; null while one is being kept, and where that failed. */
 export function fileToKeep(facts: Facts): File | null {
-  const { modelRequest, stored, keeping } = facts;
-  if (modelRequest?.kind !== 'file' || !stored || stored.place === 'memory' || keptModel(facts)) return null;
+  const { modelRequest, weightsHash, stored, keeping } = facts;
+  if (modelRequest?.kind !== 'file' || weightsHash === null || !stored || stored.place === 'memory' || keptModel(facts))
+    return null;
   return keeping && (!keeping.failure || keeping.file === modelRequest.file) ? null : modelRequest.file;
 }
 

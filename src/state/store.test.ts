@@ -100,6 +100,7 @@ function fakeClient() {
   const asked: AskedDownload[] = [];
   const keeps: AskedKeep[] = [];
   const loras: AskedLora[] = [];
+  const hashes: ReturnType<typeof deferred<string | undefined>>[] = [];
   const profiles: (ReturnType<typeof deferred<Profile>> & { rows: ProfiledRows })[] = [];
   const stored: { models: StoredModel[] } = { models: [] };
   const all = (): StoredModels => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false });
@@ -112,6 +113,11 @@ function fakeClient() {
       return promise;
     },
     cancelLoad: vi.fn(),
+    weightsHash() {
+      const asked = deferred<string | undefined>();
+      hashes.push(asked);
+      return asked.promise;
+    },
     encode(passes, want, options = {}) {
       const { promise, resolve, reject } = deferred<Encoded>();
       const outputs = passes.map(
@@ -165,7 +171,7 @@ function fakeClient() {
       return all();
     },
   };
-  return { client, encodes, loads, adapter, downloads: asked, keeps, loras, profiles, stored };
+  return { client, encodes, loads, adapter, downloads: asked, keeps, loras, hashes, profiles, stored };
 }
 
 /** When what was under way is done, the loading of the road with it. */
@@ -799,14 +805,16 @@ describe('with an encoder', () => {
     };
     const progress = { done: 40, total: 100, verifying: false };
     const facts = () => store.getState();
-    const weights = (sha256?: string) => ({ ...modelInfo('mine.ckpt', 'tiny'), sha256 });
+    async function load(opened: File) {
+      void facts().openModel({ kind: 'file', file: opened });
+      loads().at(-1)!.answer(modelInfo('mine.ckpt', 'tiny'));
+      await settled();
+    }
 
-    async function opened(sha256: string | null = 'ab') {
+    async function opened(sha256: string | undefined = 'ab') {
       await ready();
-      void facts().openModel({ kind: 'file', file });
-      loads()
-        .at(-1)!
-        .answer(weights(sha256 ?? undefined));
+      await load(file);
+      fake.hashes.at(-1)!.resolve(sha256);
       await settled();
     }
 
@@ -857,8 +865,10 @@ describe('with an encoder', () => {
       expect(facts().storedModel).toEqual({ model: 'mine-ckpt', name: 'mine.ckpt' });
       expect(modelChoices(facts()).map(({ label }) => label)).toContain('mine.ckpt (from disk)');
       // Other weights in a file of the same name are another model.
-      void facts().openModel({ kind: 'file', file });
-      loads().at(-1)!.answer(weights('ef'));
+      await load(file);
+      expect(keptModel(facts())).toBeUndefined();
+      expect(fileToKeep(facts())).toBeNull();
+      fake.hashes.at(-1)!.resolve('ef');
       await settled();
       expect(keptModel(facts())).toBeUndefined();
       expect(fileToKeep(facts())).toBe(file);
@@ -867,17 +877,42 @@ describe('with an encoder', () => {
     });
 
     test('without a hash the file’s name, size and date are what it is known by', async () => {
-      await opened(null);
+      await ready();
+      await load(file);
+      expect(facts().weightsHash).toBeNull();
+      void facts().keepFile();
+      expect(fake.keeps).toEqual([]);
+      // As where the file is gone.
+      fake.hashes.at(-1)!.reject(new WorkerError('SourceError', 'Gone.'));
+      await settled();
       void facts().keepFile();
       expect(fake.keeps[0].source).toBe('file:mine.ckpt?bytes=9&modified=5');
       fake.stored.models = [{ ...kept, source: fake.keeps[0].source }];
       fake.keeps[0].answer(fake.stored.models[0]);
       await settled();
       const again = new File([new Uint8Array(9)], 'mine.ckpt', { lastModified: 5 });
-      void facts().openModel({ kind: 'file', file: again });
-      loads().at(-1)!.answer(weights());
+      await load(again);
+      fake.hashes.at(-1)!.resolve(undefined);
       await settled();
       expect(fileToKeep(facts())).toBeNull();
+    });
+
+    test('a hash that comes after another model was loaded is not taken for its own', async () => {
+      await ready();
+      await load(file);
+      await load(new File([new Uint8Array(8)], 'other.ckpt'));
+      const [first, second] = fake.hashes;
+      first.resolve('ab');
+      await settled();
+      expect(facts().weightsHash).toBeNull();
+      second.resolve('ef');
+      await settled();
+      expect(facts().weightsHash).toBe('ef');
+      void facts().openModel({ kind: 'synthetic', size: 'tiny' });
+      loads().at(-1)!.answer(modelInfo('synthetic', 'tiny'));
+      await settled();
+      expect(facts().weightsHash).toBeUndefined();
+      expect(fake.hashes).toHaveLength(2);
     });
 
     test('cancelled, it is offered again', async () => {

@@ -7,7 +7,7 @@ import type { Profile } from '../gpu/profile.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
 import { type EncodedRows, type EncoderClient, SupersededError } from '../worker/client.ts';
-import type { ModelRequest } from '../worker/messages.ts';
+import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type ExaminationActions, examinationActions } from './examinations.ts';
 import {
   type EncodedPass,
@@ -158,6 +158,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     tokenizer: { phase: 'loading' },
     adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
     model: null,
+    weightsHash: undefined,
     modelRequest: null,
     loading: null,
     file: null,
@@ -320,7 +321,17 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       const model = await client.load(request, (progress) => {
         if (isMine()) set({ loading: { request, progress } });
       });
-      set({ model, modelRequest: request, encoded: new Map(), encodeFailure: null, profiled: null, lost: null });
+      const weightsHash = model.random ? undefined : null;
+      set({
+        model,
+        weightsHash,
+        modelRequest: request,
+        encoded: new Map(),
+        encodeFailure: null,
+        profiled: null,
+        lost: null,
+      });
+      void hashWeights(client, model);
       return true;
     } catch (error) {
       if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
@@ -330,6 +341,17 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     } finally {
       if (isMine()) set({ loading: null });
     }
+  }
+
+  /** What the weights in use are known by elsewhere; nobody waits for it to use them. */
+  async function hashWeights(client: EncoderClient, model: ModelInfo) {
+    if (model.random) return;
+    const { getState: get, setState: set } = store;
+    const weightsHash = await client.weightsHash().catch(() => undefined);
+    if (get().model !== model) return;
+    set({ weightsHash });
+    const { modelRequest } = get();
+    if (modelRequest?.kind === 'file') set(usedLast(modelRequest, keptModel(get())));
   }
 
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */

@@ -56,6 +56,15 @@ test('answers go to the request with their id, in whatever order they come', asy
   expect(await adapter).toEqual({ description: 'a GPU', software: false });
 });
 
+test('the hash of the weights in use is asked for by itself, and may be none', async () => {
+  const { client, answer, ids } = connected();
+  const [first, second] = [client.weightsHash(), client.weightsHash()];
+  const [a, b] = ids('hash');
+  answer({ type: 'hashed', id: b, sha256: undefined });
+  answer({ type: 'hashed', id: a, sha256: 'ab' });
+  expect(await Promise.all([first, second])).toEqual(['ab', undefined]);
+});
+
 test('latest wins: one encode runs, one waits, the one between is never sent', async () => {
   const { client, answer, asked, ids } = connected();
   const first = client.encode([pass(1)], want);

@@ -58,6 +58,8 @@ export interface EncoderClient {
   /** Replaces the model when, and only when, the new one is whole. A load in progress is cancelled first. */
   load(model: ModelRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
   cancelLoad(): void;
+  /** Of the weights in use, as weightsHash.ts makes it, from where they were loaded; undefined on a page that is not secure. */
+  weightsHash(): Promise<string | undefined>;
   /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
   /** Times each step of a pass, or of its rows `first` to `end`, after the encode under way and with its LoRAs. */
@@ -189,6 +191,9 @@ export function createEncoderClient(
       }
     },
     cancelLoad: () => load?.abort(),
+    async weightsHash() {
+      return (await ask({ type: 'hash', id: nextId++ }, 'hashed')).sha256;
+    },
     encode(passes, want, { onRows, signal, loras = [] } = {}) {
       return new Promise<Encoded>((resolve, reject) => {
         const start = () => {

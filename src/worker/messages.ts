@@ -22,8 +22,6 @@ export interface ModelInfo {
   /** True where the weights are made up and the numbers mean nothing. */
   readonly random: boolean;
   readonly config: ClipTextConfig;
-  /** Of the weights, as weightsHash.ts makes it; absent for made-up ones, and on a page that is not secure. */
-  readonly sha256?: string;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
   /** Bytes held on the GPU. */
@@ -81,6 +79,8 @@ export interface LoraUse {
 export type ToWorker =
   | { readonly type: 'start'; readonly id: number }
   | { readonly type: 'load'; readonly id: number; readonly model: ModelRequest }
+  /** Of the weights in use: reads them once more, for loading would wait for it. */
+  | { readonly type: 'hash'; readonly id: number }
   /**
    * Ends what has this id in an AbortError: a load or an examination at once, an encode after the rows that are being
    * computed, a download with what has arrived kept, a copy without leaving anything.
@@ -114,6 +114,8 @@ export type FromWorker =
   | { readonly type: 'started'; readonly id: number; readonly adapter: AdapterInfo }
   | { readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress }
   | { readonly type: 'loaded'; readonly id: number; readonly model: ModelInfo }
+  /** As weightsHash.ts makes it; undefined on a page that is not secure. */
+  | { readonly type: 'hashed'; readonly id: number; readonly sha256: string | undefined }
   | {
       /** The rows up to EOS, of all passes; the others are zeros, and follow. */
       readonly type: 'rows';

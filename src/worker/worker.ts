@@ -10,7 +10,7 @@ import { openTensorFile } from '../checkpoint/openTensorFile.ts';
 import { type ByteSource, blobSource } from '../checkpoint/sources.ts';
 import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { hashWeights } from '../checkpoint/weightsHash.ts';
+import { weightsHash } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
@@ -134,9 +134,7 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
   loading = id;
   try {
     const on = await device();
-    const opened = await openModel(model, signal);
-    // Made-up weights are known by their name.
-    const { source, sha256 } = opened.random ? { source: opened, sha256: async () => undefined } : hashWeights(opened);
+    const source = await openModel(model, signal);
     const tuning = await tuningOf(on, source.config);
     let reported = 0;
     const made = await createGpuEncoder(on.device, source, {
@@ -149,14 +147,13 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
         post({ type: 'progress', id, progress: { done, total } });
       },
     });
-    const hash = await sha256();
     if (signal.aborted) {
       made.destroy();
       signal.throwIfAborted();
     }
     encoder?.destroy();
     encoder = made;
-    weights = opened;
+    weights = source;
     loras.clear();
     // What a later edit needs is compiled while nobody waits; a software adapter would keep the cores from them for long.
     // Should it fail, the encode that needs it says so.
@@ -164,10 +161,15 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     const { config, dtype, finalLayerNorm } = made;
     const gpuBytes = made.gpuBytes + made.activationBytes;
     const { name, random } = source;
-    post({ type: 'loaded', id, model: { name, random, sha256: hash, config, dtype, gpuBytes, finalLayerNorm } });
+    post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes, finalLayerNorm } });
   } finally {
     if (loading === id) loading = undefined;
   }
+}
+
+async function hash(id: number): Promise<void> {
+  if (!weights) throw new Error('No encoder is loaded.');
+  post({ type: 'hashed', id, sha256: await weightsHash(weights) });
 }
 
 async function encode(
@@ -245,6 +247,8 @@ async function answer(message: ToWorker): Promise<void> {
     }
     case 'load':
       return cancellable(message.id, (signal) => load(message.id, message.model, signal));
+    case 'hash':
+      return hash(message.id);
     case 'cancel':
       return underway.get(message.id)?.abort();
     case 'encode':

@@ -74,12 +74,12 @@ export function Export() {
 
 function SaveSession() {
   const store = use(StoreContext);
-  const hasTokens = useFacts((s) => s.tokenizer.phase === 'ready');
+  const hasAll = useFacts((s) => s.tokenizer.phase === 'ready' && s.weightsHash !== null);
   return (
     <button
       type="button"
       className="primary"
-      disabled={!store || !hasTokens}
+      disabled={!store || !hasAll}
       onClick={() => store && saveFile('session.json', writeSession(store.getState()), 'application/json')}
     >
       Download session.json
@@ -144,7 +144,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
         </p>
       )}
       <div className="row">
-        <button type="button" className="primary" disabled={!tensors || !finite} onClick={save}>
+        <button type="button" className="primary" disabled={!tensors || !metadata || !finite} onClick={save}>
           Download {nameOf(format)}
         </button>
         <p className="muted small" role="status" aria-label="Export">
@@ -152,9 +152,11 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
             ? 'The numbers come from the encoder, which needs WebGPU.'
             : !hasModel
               ? 'The numbers need a model.'
-              : tensors
-                ? 'Ready'
-                : `Encoding: ${done} of ${total} passes`}
+              : !tensors
+                ? `Encoding: ${done} of ${total} passes`
+                : metadata
+                  ? 'Ready'
+                  : 'The weights are being hashed for the file’s metadata.'}
         </p>
       </div>
     </>

@@ -3,8 +3,18 @@ import type { EncoderClient } from '../client.ts';
 /** What a client does that has nothing stored, nowhere to download from, nothing to examine or to time and no LoRAs. */
 export const noModels: Pick<
   EncoderClient,
-  'models' | 'download' | 'keep' | 'deleteModel' | 'examine' | 'drift' | 'addLora' | 'removeLora' | 'profile'
+  | 'weightsHash'
+  | 'models'
+  | 'download'
+  | 'keep'
+  | 'deleteModel'
+  | 'examine'
+  | 'drift'
+  | 'addLora'
+  | 'removeLora'
+  | 'profile'
 > = {
+  weightsHash: () => Promise.reject(new Error('There is nothing to hash.')),
   addLora: () => Promise.reject(new Error('There are no LoRAs.')),
   removeLora() {},
   profile: () => Promise.reject(new Error('There is nothing to time.')),
