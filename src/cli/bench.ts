@@ -6,9 +6,10 @@ import { encoderPass } from '../clip/masks.ts';
 import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
-import { type MatmulTuning, matmulKernels, timeMatmuls, tuneMatmul } from '../gpu/matmul.ts';
+import { matmulKernels } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
 import { groupSteps, meanProfile, type Profile, type ProfiledGroup, stage } from '../gpu/profile.ts';
+import { type KernelTuning, timeMatmuls, tuneKernels } from '../gpu/tuning.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
 const parts = ['kernels', 'encodes', 'edits', 'profile'] as const;
@@ -136,15 +137,15 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
   console.log(`\n${gpu.description}`);
   if (what.has('kernels')) await benchKernels(gpu, runs);
   const start = performance.now();
-  const tuning: MatmulTuning = await tuneMatmul(gpu, clipVitL14);
+  const tuning: KernelTuning = await tuneKernels(gpu, clipVitL14);
   console.log(
-    `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}.`,
+    `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}, ${tuning.attention}, layer_norm by ${tuning.layerNormLanes} lanes.`,
   );
   const encoders: GpuEncoder[] = [];
   for (const dtype of dtypes)
     encoders.push(
       await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), {
-        matmul: { ...tuning, support: gpu.support },
+        choice: { ...tuning, support: gpu.support },
       }),
     );
   for (const encoder of encoders) printMemory(encoder);

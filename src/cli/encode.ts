@@ -17,8 +17,8 @@ import { type TokenizerFlavour, tokenizerFlavours } from '../clip/tokenizerFlavo
 import type { WeightSource } from '../clip/weights.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
-import { tuneMatmul } from '../gpu/matmul.ts';
 import { nodeGpu } from '../gpu/node.ts';
+import { tuneKernels } from '../gpu/tuning.ts';
 import type { PromptLora } from '../prompt/extraNetworks.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
@@ -378,9 +378,9 @@ async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: R
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const source = await openModel(model);
   const networks = await openNetworks({ embeddings, loras }, source.config);
-  const { device, description, support } = await requestGpuDevice(nodeGpu(adapter));
-  const encoder = await createGpuEncoder(device, source, {
-    matmul: { ...(await tuneMatmul({ device, description, support }, source.config)), support },
+  const gpu = await requestGpuDevice(nodeGpu(adapter));
+  const encoder = await createGpuEncoder(gpu.device, source, {
+    choice: { ...(await tuneKernels(gpu, source.config)), support: gpu.support },
   });
   const { random } = source;
   const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
@@ -397,7 +397,7 @@ async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: R
     milliseconds += encoded.milliseconds;
   }
   const meaning = random ? ' (random weights: the numbers mean nothing)' : '';
-  console.log(`${source.name}${meaning}, ${encoder.dtype}, ${description}: ${milliseconds.toFixed(0)} ms`);
+  console.log(`${source.name}${meaning}, ${encoder.dtype}, ${gpu.description}: ${milliseconds.toFixed(0)} ms`);
 
   if (out === undefined) return;
   await writeFile(out.file, writeConditioning(out.format, tensors, metadata)).catch((error: Error) => {

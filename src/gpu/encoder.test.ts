@@ -14,8 +14,9 @@ import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
 import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
 import type { WeightedLora } from './loraMerge.ts';
-import { matmulKernels, tuneMatmul } from './matmul.ts';
+import { matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
+import { tuneKernels } from './tuning.ts';
 
 const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
 const everything = ({ numHiddenLayers: N }: ClipTextConfig): EncoderWant => ({
@@ -81,6 +82,9 @@ function mergedSource(source: WeightSource, loras: readonly WeightedLora[]): Wei
   };
 }
 
+/** What no software adapter chooses. */
+const forGpus = { kernel: 'matmul_split', attention: 'attention_group', layerNormLanes: 64 } as const;
+
 describe.each(testAdapters)('on %s', (adapter) => {
   describe('tiny, from a safetensors file', () => {
     let encoder: GpuEncoder;
@@ -126,13 +130,23 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     });
 
-    test.each(matmulKernels)('equals the float64 encoder with %s', async (kernel) => {
+    test.each([
+      ...matmulKernels.map((kernel) => [kernel, { kernel }] as const),
+      ['what suits a GPU', forGpus] as const,
+    ])('equals the float64 encoder with %s, also of an edited prompt', async (name, choice) => {
       const { device, support } = await testGpu(adapter);
-      const other = await createGpuEncoder(device, syntheticWeights(clipTiny), { matmul: { kernel, support } });
+      const make = () => createGpuEncoder(device, syntheticWeights(clipTiny), { choice: { ...choice, support } });
+      const [other, another] = await Promise.all([make(), make()]);
       const pass = passOf(2, 'causal');
-      const [output] = (await other.encode([pass], everything(clipTiny))).outputs;
-      expectStages(kernel, clipTiny, output, (await referenceEncoder(syntheticWeights(clipTiny)))(pass));
+      const edited = { ...pass, inputIds: pass.inputIds.with(3, 736) };
+      await other.encode([edited], everything(clipTiny));
+      const { outputs, rows } = await other.encode([pass], everything(clipTiny), { onRows() {} });
+      expect(rows).toBe(74);
+      expectStages(name, clipTiny, outputs[0], (await referenceEncoder(syntheticWeights(clipTiny)))(pass));
+      // To the bit, though few rows are done by other pipelines than many.
+      expect(outputs[0]).toEqual((await another.encode([pass], everything(clipTiny))).outputs[0]);
       other.destroy();
+      another.destroy();
     });
 
     test('encodes more passes than one submit holds, and only what is wanted', async () => {
@@ -374,9 +388,10 @@ describe('full size, from a safetensors file', () => {
   test.each(testAdapters)(
     'on %s equals every recorded array, and float64 at every stage',
     async (adapter) => {
-      const { device, support } = await testGpu(adapter);
-      const matmul = { ...(await tuneMatmul({ device, description: '', support }, clipVitL14)), support };
-      const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { matmul });
+      const gpu = await testGpu(adapter);
+      const { device, support } = gpu;
+      const choice = { ...(await tuneKernels(gpu, clipVitL14)), support };
+      const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { choice });
       const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
       const { outputs, dispatches } = await encoder.encode(passes, everything(clipVitL14));
       expect(dispatches).toBe(86);
@@ -388,6 +403,10 @@ describe('full size, from a safetensors file', () => {
         for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
       }
       encoder.destroy();
+      const other = await createGpuEncoder(device, syntheticWeights(clipVitL14), { choice: { ...forGpus, support } });
+      const [output] = (await other.encode([passOf(1, 'causal')], everything(clipVitL14))).outputs;
+      expectStages('causal, with what suits a GPU', clipVitL14, output, reference);
+      other.destroy();
     },
     600_000,
   );

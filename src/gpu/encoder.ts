@@ -13,21 +13,13 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import {
-  createPipelines,
-  dispatch,
-  type Kernel,
-  type KernelName,
-  kernels,
-  type Pipelines,
-  type Work,
-} from './kernels.ts';
+import { createPipelines, dispatch, type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
 import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';
-import type { MatmulChoice } from './matmul.ts';
 import type { Profile } from './profile.ts';
 import {
   attentionsName,
   hiddenName,
+  isAttention,
   type RowRange,
   type Schedule,
   type Step,
@@ -35,6 +27,7 @@ import {
   stepBytes,
 } from './schedule.ts';
 import { type Placed, placePasses, rowRanges, type Slot } from './slots.ts';
+import type { KernelChoice } from './tuning.ts';
 
 export interface EncodeRun {
   readonly outputs: readonly EncoderOutput[];
@@ -255,9 +248,9 @@ function createActivations(
   config: ClipTextConfig,
   weights: ReadonlyMap<string, Weight>,
   slots: number,
-  matmul?: MatmulChoice,
+  choice?: KernelChoice,
 ): Activations {
-  const whole = schedule(config, slots, matmul);
+  const whole = schedule(config, slots, choice);
   const buffers = new Map<string, GPUBuffer>();
   const own: GPUBuffer[] = [];
   for (const [name, { role, shape }] of whole.tensors) {
@@ -276,11 +269,10 @@ function createActivations(
   }
 
   /** The kernels take the number of rows from arrayLength: a binding is as long as its tensor's part, not as its buffer. */
-  function binding(name: string, kernel: KernelName, { range, tensors }: Schedule): GPUBufferBinding {
+  function binding(name: string, step: Step, { range, tensors }: Schedule): GPUBufferBinding {
     const { shape, bySlot, byRow } = tensors.get(name)!;
     const buffer = buffers.get(name)!;
-    // Attention looks at rows before its range too, and takes the range as an input.
-    if (!byRow || kernel === 'attention')
+    if (!byRow || isAttention(step))
       return { buffer, size: count(shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'] };
     const rowBytes = shape[shape.length - 1] * 4;
     const before = (bySlot ? range.slot * config.maxPositionEmbeddings : 0) + range.first;
@@ -300,7 +292,7 @@ function createActivations(
           layout: pipeline.getBindGroupLayout(0),
           entries: step.tensors.map((name, i) => ({
             binding: i,
-            resource: name === 'range' ? { buffer: range } : binding(name, step.kernel, plan),
+            resource: name === 'range' ? { buffer: range } : binding(name, step, plan),
           })),
         });
         return { step, pipeline, bindGroup, grid: step.grid };
@@ -317,7 +309,7 @@ function createActivations(
     bytes: own.reduce((sum, { size }) => sum + size, 0),
     async dispatches(range) {
       const key = `${range.slot} ${range.passes} ${range.first} ${range.end}`;
-      const made = prepared.get(key) ?? prepare(schedule(config, slots, matmul, range));
+      const made = prepared.get(key) ?? prepare(schedule(config, slots, choice, range));
       // The one that was used last comes last.
       prepared.delete(key);
       prepared.set(key, made);
@@ -358,7 +350,7 @@ export async function createGpuEncoder(
   options: {
     readonly signal?: AbortSignal;
     readonly onProgress?: (done: number, total: number) => void;
-    readonly matmul?: MatmulChoice;
+    readonly choice?: KernelChoice;
   } = {},
 ): Promise<GpuEncoder> {
   const { config } = source;
@@ -367,7 +359,7 @@ export async function createGpuEncoder(
   const parts = weightParts(source);
   const upload = uploadWeights(device, source, parts, options.onProgress ?? (() => {}), options.signal);
   const pass: RowRange = { slot: 0, passes: 1, first: 0, end: config.maxPositionEmbeddings };
-  compileAhead(pipelines, schedule(config, minSlots, options.matmul, pass), parts);
+  compileAhead(pipelines, schedule(config, minSlots, options.choice, pass), parts);
   const outOfMemory = upload.then(
     () => device.popErrorScope(),
     () => device.popErrorScope(),
@@ -386,7 +378,7 @@ export async function createGpuEncoder(
   let merged: ReadonlyMap<string, Weight> = new Map();
   /** What is bound: the originals, and in the place of some what LoRAs made of them. */
   let bound: ReadonlyMap<string, Weight> = weights;
-  const activations = (slots: number) => createActivations(device, pipelines, config, bound, slots, options.matmul);
+  const activations = (slots: number) => createActivations(device, pipelines, config, bound, slots, options.choice);
   let set = activations(minSlots);
   /** Grows to the most passes that were ever encoded at once. */
   function makeRoom(passes: number) {
@@ -608,7 +600,7 @@ export async function createGpuEncoder(
     },
     async compile() {
       for (let rows = 1; rows <= L; rows++)
-        for (const step of schedule(config, 1, options.matmul, { slot: 0, passes: 1, first: 0, end: rows }).steps)
+        for (const step of schedule(config, 1, options.choice, { slot: 0, passes: 1, first: 0, end: rows }).steps)
           await pipelines(step.kernel, step.constants, weightDtype(step, bound));
     },
     destroy() {

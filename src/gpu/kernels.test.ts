@@ -4,9 +4,10 @@ import { type LoraUpdate, loraDelta } from '../checkpoint/loraFile.ts';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../clip/weights.ts';
+import { attentionDispatch, attentionKernels } from './attention.ts';
 import { epilogues, kernels } from './kernels.ts';
 import { mergeGrid, stackUpdates } from './loraMerge.ts';
-import { matmulDispatch, matmulKernels } from './matmul.ts';
+import { matmulDispatch, matmulFamilies, matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';
 
@@ -59,14 +60,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
     [65, 68],
     [77, 768],
     [2, 3072],
-  ])('layer_norm of %d rows of %d', async (rows, d) => {
+    [77, 768, 64],
+    [3, 68, 64],
+  ])('layer_norm of %d rows of %d', async (rows, d, lanes = 16) => {
     const device = await testDevice(adapter);
     // Far from zero mean: a one-pass variance would fail here.
     const x = numbers(rows * d, 3).map((v, i) => v + 40 + (i % d === 1 ? 25 : 0));
     const weight = numbers(d, 4);
     const bias = numbers(d, 5);
     const out = await runKernel(device, 'layer_norm', {
-      constants: { D: d, EPSILON: 1e-5 },
+      constants: { D: d, EPSILON: 1e-5, WORKGROUP: lanes },
       data: [x, weight, bias, x.length],
       grid: [rows, 1, 1],
     });
@@ -111,6 +114,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const tolerance = 2e-6 * Math.sqrt(K);
     const plain = new Map<string, Float32Array>();
     for (const kernel of matmulKernels) {
+      const family = Object.values(matmulFamilies).find((names: readonly string[]) => names.includes(kernel))!;
       const dispatch = matmulDispatch(kernel, { M, K, N }, support);
       if (!dispatch) continue;
       // What follows the product sees neither shape nor type, and each pipeline takes seconds to compile on lavapipe.
@@ -125,8 +129,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
         const y = out.get('y')!;
         expectClose(`${kernel} ${epilogue}`, y, expected[epilogue], tolerance, 1e-6);
         // To the bit the same, whichever kernel does a row: rows that are kept from one encode to the next rely on it.
-        if (kernel === 'matmul') plain.set(epilogue, y);
-        else expectClose(`${kernel} ${epilogue} against matmul`, y, plain.get(epilogue)!, 0);
+        if (kernel === family[0]) plain.set(epilogue, y);
+        else expectClose(`${kernel} ${epilogue} against ${family[0]}`, y, plain.get(epilogue)!, 0);
       }
     }
   });
@@ -180,9 +184,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     if (adapter) expect(support).toEqual({ subgroups: true, subgroupSize: expect.any(Number) });
     const runs = (K: number, N: number) =>
       matmulKernels.filter((kernel) => matmulDispatch(kernel, { M: 77, K, N }, support));
-    expect(runs(768, 3072)).toEqual(support.subgroups ? matmulKernels : ['matmul']);
-    expect(runs(68, 4)).toEqual(['matmul']);
-    expect(runs(64, 4)).toEqual(support.subgroups ? ['matmul', 'matmul_few'] : ['matmul']);
+    const everywhere = ['matmul', 'matmul_split'];
+    expect(runs(768, 3072)).toEqual(support.subgroups ? matmulKernels : everywhere);
+    expect(runs(68, 4)).toEqual(everywhere);
+    expect(runs(64, 4)).toEqual(support.subgroups ? ['matmul', 'matmul_few', 'matmul_split'] : everywhere);
   });
 
   test('half weights are read exactly: subnormals, the largest, signed zeros', async () => {
@@ -213,37 +218,42 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expectClose('quick_gelu', out.get('y')!, quickGelu(Float64Array.from(u)), 1e-30, 2e-6);
   });
 
-  test.each([
+  const attended = [
     ['causal', 1, 1, 1, 4],
     ['causal', 2, 63, 3, 16],
     ['causal with hidden keys', 2, 77, 12, 64],
     ['none', 1, 65, 2, 64],
     ['a row that sees nothing', 1, 5, 2, 8],
-  ] as const)('attention, mask %s, B %d, L %d, h %d, head dim %d', async (kind, batch, L, h, headDim) => {
-    const device = await testDevice(adapter);
-    const d = h * headDim;
-    const qkv = numbers(batch * L * 3 * d, 12, 3);
-    const mask = Uint32Array.from({ length: batch * L * L }, (_, at) => {
-      const [i, j] = [Math.floor(at / L) % L, at % L];
-      if (kind === 'none') return 1;
-      if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
-      return j <= i && (kind === 'causal' || j % 5 !== 3) ? 1 : 0;
-    });
-    const out = await runKernel(device, 'attention', {
-      constants: { L, H: h, HEAD_DIM: headDim },
-      data: [qkv, mask, Uint32Array.of(0, L, 0), batch * h * L * L, batch * L * d],
-      grid: [Math.ceil(L / 32), h, batch],
-    });
-    for (let b = 0; b < batch; b++) {
-      const column = (which: number) =>
-        Float64Array.from({ length: L * d }, (_, i) => qkv[((b * L + Math.floor(i / d)) * 3 + which) * d + (i % d)]);
-      const visible = Uint8Array.from(mask.subarray(b * L * L, (b + 1) * L * L));
-      const expected = attention(column(0), column(1), column(2), visible, L, h, headDim);
-      const probabilities = out.get('probabilities')!.subarray(b * h * L * L, (b + 1) * h * L * L);
-      expectClose('probabilities', probabilities, expected.probabilities, 2e-6, 1e-5);
-      for (let i = 0; i < probabilities.length; i++)
-        if (!visible[i % (L * L)] && probabilities[i] !== 0) expect.fail(`probabilities[${i}] is masked but not 0`);
-      expectClose('attended', out.get('attended')!.subarray(b * L * d, (b + 1) * L * d), expected.output, 1e-5, 1e-5);
-    }
-  });
+  ] as const;
+  test.each(attentionKernels.flatMap((kernel) => attended.map((one) => [kernel, ...one] as const)))(
+    '%s, mask %s, B %d, L %d, h %d, head dim %d',
+    async (kernel, kind, batch, L, h, headDim) => {
+      const device = await testDevice(adapter);
+      const d = h * headDim;
+      const qkv = numbers(batch * L * 3 * d, 12, 3);
+      const mask = Uint32Array.from({ length: batch * L * L }, (_, at) => {
+        const [i, j] = [Math.floor(at / L) % L, at % L];
+        if (kind === 'none') return 1;
+        if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
+        return j <= i && (kind === 'causal' || j % 5 !== 3) ? 1 : 0;
+      });
+      const { constants, grid } = attentionDispatch(kernel, { queries: L, heads: h, passes: batch });
+      const out = await runKernel(device, kernel, {
+        constants: { L, H: h, HEAD_DIM: headDim, ...constants },
+        data: [qkv, mask, Uint32Array.of(0, L, 0), batch * h * L * L, batch * L * d],
+        grid,
+      });
+      for (let b = 0; b < batch; b++) {
+        const column = (which: number) =>
+          Float64Array.from({ length: L * d }, (_, i) => qkv[((b * L + Math.floor(i / d)) * 3 + which) * d + (i % d)]);
+        const visible = Uint8Array.from(mask.subarray(b * L * L, (b + 1) * L * L));
+        const expected = attention(column(0), column(1), column(2), visible, L, h, headDim);
+        const probabilities = out.get('probabilities')!.subarray(b * h * L * L, (b + 1) * h * L * L);
+        expectClose('probabilities', probabilities, expected.probabilities, 2e-6, 1e-5);
+        for (let i = 0; i < probabilities.length; i++)
+          if (!visible[i % (L * L)] && probabilities[i] !== 0) expect.fail(`probabilities[${i}] is masked but not 0`);
+        expectClose('attended', out.get('attended')!.subarray(b * L * d, (b + 1) * L * d), expected.output, 1e-5, 1e-5);
+      }
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import attention from '../../shaders/attention.wgsl?raw';
+import attentionGroup from '../../shaders/attention_group.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
@@ -6,6 +7,7 @@ import loraMerge from '../../shaders/lora_merge.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
 import matmulFew from '../../shaders/matmul_few.wgsl?raw';
 import matmulQuad from '../../shaders/matmul_quad.wgsl?raw';
+import matmulSplit from '../../shaders/matmul_split.wgsl?raw';
 import matmulSubgroup from '../../shaders/matmul_subgroup.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
@@ -26,6 +28,14 @@ export interface Kernel {
   /** True where the kernel needs the device feature `subgroups`. */
   readonly subgroups?: boolean;
 }
+
+const attentionBindings = [
+  ['qkv', 'read'],
+  ['mask', 'read'],
+  ['range', 'read'],
+  ['probabilities', 'write'],
+  ['attended', 'write'],
+] as const;
 
 const linearBindings = [
   ['x', 'read'],
@@ -57,16 +67,9 @@ export const kernels = {
   matmul_quad: { source: `${linear}\n${matmulQuad}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_subgroup: { source: `${linear}\n${matmulSubgroup}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_few: { source: `${linear}\n${matmulFew}`, bindings: linearBindings, weights: true, subgroups: true },
-  attention: {
-    source: attention,
-    bindings: [
-      ['qkv', 'read'],
-      ['mask', 'read'],
-      ['range', 'read'],
-      ['probabilities', 'write'],
-      ['attended', 'write'],
-    ],
-  },
+  matmul_split: { source: `${linear}\n${matmulSplit}`, bindings: linearBindings, weights: true },
+  attention: { source: attention, bindings: attentionBindings },
+  attention_group: { source: attentionGroup, bindings: attentionBindings },
   lora_merge: {
     source: loraMerge,
     bindings: [

@@ -1,6 +1,8 @@
 import type { ClipTextConfig } from '../clip/config.ts';
+import { attentionDispatch, attentionKernels } from './attention.ts';
 import { type Constants, epilogues, type KernelName } from './kernels.ts';
-import { chooseMatmul, type MatmulChoice } from './matmul.ts';
+import { chooseMatmul } from './matmul.ts';
+import type { KernelChoice } from './tuning.ts';
 
 /**
  * A named, shaped array of four-byte numbers on the GPU. Weights and inputs are filled from outside; the rest is written by
@@ -45,13 +47,11 @@ export interface Schedule {
   readonly steps: readonly Step[];
 }
 
-const attentionWorkgroup = 32;
-
 /** Residual stream before layer i, i = 0 … N; transformers' `hidden_states[i]`. */
 export const hiddenName = (i: number) => `hiddenStates.${i}`;
 export const attentionsName = (layer: number) => `attentions.${layer}`;
 
-const plainMatmul: MatmulChoice = { kernel: 'matmul', support: { subgroups: false } };
+const plainKernels: KernelChoice = { kernel: 'matmul', support: { subgroups: false } };
 
 /**
  * The encoder, layer by layer in the order of `clip/reference.ts`, for the passes of all `slots`, or for a range of them.
@@ -62,13 +62,14 @@ const plainMatmul: MatmulChoice = { kernel: 'matmul', support: { subgroups: fals
 export function schedule(
   config: ClipTextConfig,
   slots: number,
-  matmul = plainMatmul,
+  choice = plainKernels,
   range: RowRange = { slot: 0, passes: slots, first: 0, end: config.maxPositionEmbeddings },
 ): Schedule {
   const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim, intermediateSize: m } = config;
   const queries = range.end - range.first;
   if (range.passes > 1 && queries !== L) throw new RangeError('Only of a single pass can some rows be computed.');
   const rows = range.passes * queries;
+  const { attention = attentionKernels[0], layerNormLanes: lanes } = choice;
   const tensors = new Map<string, TensorSpec>();
   const steps: Step[] = [];
   const tensor = (
@@ -97,7 +98,7 @@ export function schedule(
 
   function layerNorm(label: string, x: string, y: string) {
     const weights = [tensor(`${label}.weight`, 'weight', [d]), tensor(`${label}.bias`, 'weight', [d])];
-    const constants = { D: d, EPSILON: config.layerNormEps };
+    const constants = { D: d, EPSILON: config.layerNormEps, ...(lanes && { WORKGROUP: lanes }) };
     step('layer_norm', label, [x, ...weights, rowsOf(y, d)], constants, [rows, 1, 1], 8 * rows * d);
   }
 
@@ -112,7 +113,7 @@ export function schedule(
   ) {
     const weight = tensor(`${label}.weight`, 'weight', [outFeatures, inFeatures]);
     const bias = tensor(`${label}.bias`, 'weight', [outFeatures]);
-    const { kernel, constants, grid } = chooseMatmul(matmul, { M: rows, K: inFeatures, N: outFeatures });
+    const { kernel, constants, grid } = chooseMatmul(choice, { M: rows, K: inFeatures, N: outFeatures });
     step(
       kernel,
       label,
@@ -143,8 +144,9 @@ export function schedule(
     layerNorm(name('layer_norm1'), hiddenName(layer), 'normed');
     const qkv = `qkv.${layer}`;
     linear(name('self_attn.qkv_proj'), 'normed', d, qkv, 3 * d, 'bias');
+    const attending = attentionDispatch(attention, { queries, heads: h, passes: range.passes });
     step(
-      'attention',
+      attention,
       name('self_attn.attention'),
       [
         qkv,
@@ -153,8 +155,8 @@ export function schedule(
         tensor(attentionsName(layer), 'activation', [slots, h, L, L], { bySlot: true }),
         rowsOf('attended', d),
       ],
-      { L, H: h, HEAD_DIM: headDim, WORKGROUP: attentionWorkgroup },
-      [Math.ceil(queries / attentionWorkgroup), h, range.passes],
+      { L, H: h, HEAD_DIM: headDim, ...attending.constants },
+      attending.grid,
       4 * rows * L * d,
     );
     linear(name('self_attn.out_proj'), 'attended', d, 'afterAttention', d, 'residual', hiddenName(layer));
@@ -166,6 +168,9 @@ export function schedule(
   return { slots, range, tensors, steps };
 }
 
+/** Every kernel of attention takes the range as an input, and looks at rows before it too. */
+export const isAttention = ({ kernel }: Pick<Step, 'kernel'>) => attentionKernels.some((name) => name === kernel);
+
 /** Bytes that a step has to read and write, each once; `elementBytes` of a tensor's numbers as they are stored. */
 export function stepBytes(step: Step, plan: Schedule, elementBytes: (name: string) => number): number {
   const { slots, range, tensors } = plan;
@@ -174,7 +179,7 @@ export function stepBytes(step: Step, plan: Schedule, elementBytes: (name: strin
     const { shape, bySlot, byRow } = tensors.get(name)!;
     const L = shape[shape.length - 2];
     // Queries look at the keys and values of the whole pass.
-    const some = byRow ? !name.startsWith('qkv') || step.kernel !== 'attention' : bySlot;
+    const some = byRow ? !name.startsWith('qkv') || !isAttention(step) : bySlot;
     const bytes = shape.reduce((a, b) => a * b, 1) * elementBytes(name);
     sum += bytes * (bySlot ? range.passes / slots : 1) * (some ? (range.end - range.first) / L : 1);
   }

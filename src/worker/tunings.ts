@@ -1,6 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { GpuDevice } from '../gpu/device.ts';
-import { type MatmulTuning, rememberedTuning, tuneMatmul } from '../gpu/matmul.ts';
+import { type KernelTuning, rememberedTuning, tuneKernels } from '../gpu/tuning.ts';
 
 /** Where what was measured outlasts the page; a worker has no localStorage. */
 const cacheName = 'clipscope-tunings';
@@ -9,11 +9,11 @@ const address = '/tunings.json';
 let known: unknown[] | undefined;
 
 /** Which kernels are fastest on this adapter: as remembered, else measured, and then remembered. */
-export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<MatmulTuning> {
+export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<KernelTuning> {
   known ??= await remembered();
   const tuning = rememberedTuning(known, gpu, config);
   if (tuning) return tuning;
-  const measured = await tuneMatmul(gpu, config);
+  const measured = await tuneKernels(gpu, config);
   known.push(measured);
   void remember(known);
   return measured;

@@ -139,7 +139,7 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     let reported = 0;
     const made = await createGpuEncoder(on.device, source, {
       signal,
-      matmul: { ...tuning, support: on.support },
+      choice: { ...tuning, support: on.support },
       onProgress(done, total) {
         // Sixty messages are as smooth as a bar of a second can show.
         if (done < total && done - reported < total / 60) return;

@@ -2,7 +2,7 @@ import { encoderPass } from '../../../src/clip/masks.ts';
 import { expectedTensors } from '../../../src/clip/weights.ts';
 import { requestGpuDevice } from '../../../src/gpu/device.ts';
 import { createGpuEncoder } from '../../../src/gpu/encoder.ts';
-import { tuneMatmul } from '../../../src/gpu/matmul.ts';
+import { tuneKernels } from '../../../src/gpu/tuning.ts';
 
 /** The same source with its tensors in memory, as a file's would be. */
 export async function prepare(source) {
@@ -14,8 +14,8 @@ export async function prepare(source) {
 /** As the page's worker does it: a device, the fastest matmul kernels by a measurement, the encoder. */
 export async function load(source) {
   const gpu = await requestGpuDevice(navigator.gpu);
-  const tuning = await tuneMatmul(gpu, source.config);
-  const encoder = await createGpuEncoder(gpu.device, source, { matmul: { ...tuning, support: gpu.support } });
+  const tuning = await tuneKernels(gpu, source.config);
+  const encoder = await createGpuEncoder(gpu.device, source, { choice: { ...tuning, support: gpu.support } });
   return async ({ ids }) => {
     const { outputs, rows } = await encoder.encode([encoderPass(ids, 'causal')], {
       hiddenStates: [],

@@ -1,0 +1,117 @@
+// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for GPUs. K and N are multiples of 4, M is anything.
+// grid: x over M / (ROWS · GROUPS) rows, y over N / (4 · COLUMNS) columns: what runs next to each other shares weights.
+// Split-K: eight lanes share the sums of four columns of ROWS rows, and each takes every eighth block of four k. They read
+// whole cache lines, and there are eight times as many of them as would be to a tile of a lane's own: 77 rows are few for a
+// GPU. A lane's part lies in registers until the end, when the parts are added up in workgroup memory, in the same order for
+// every row: a row comes out the same whatever else is computed with it, but not to the bit as in the kernels that sum over k
+// in one go.
+/** Rows of a lane: 1 to 8. */
+override ROWS: u32 = 8;
+/** Lane groups of a workgroup that differ in their columns, and in their rows. */
+override COLUMNS: u32 = 8;
+override GROUPS: u32 = 2;
+
+var<workgroup> parts: array<vec4f, ROWS * 8 * COLUMNS * GROUPS>;
+
+/** Where lane `lane` of a group keeps its part of a row: turned by the row, so that lanes that read do not share a bank. */
+fn part_at(row: u32, group: u32, lane: u32) -> u32 {
+  return (row * COLUMNS * GROUPS + group) * 8 + (lane + row) % 8;
+}
+
+@compute @workgroup_size(8, COLUMNS, GROUPS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+  let lane = id.x;
+  let blocks = K / 4;
+  let column = group.y * COLUMNS + id.y;
+  let row = (group.x * GROUPS + id.z) * ROWS;
+  let last = arrayLength(&y) / (N / 4) - 1;
+  // Columns and rows past the end repeat the last one and are not stored.
+  let at0 = min(column, N / 4 - 1) * 4 * blocks;
+  let at1 = at0 + blocks;
+  let at2 = at1 + blocks;
+  let at3 = at2 + blocks;
+  let x0 = min(row, last) * blocks;
+  let x1 = min(row + 1, last) * blocks;
+  let x2 = min(row + 2, last) * blocks;
+  let x3 = min(row + 3, last) * blocks;
+  let x4 = min(row + 4, last) * blocks;
+  let x5 = min(row + 5, last) * blocks;
+  let x6 = min(row + 6, last) * blocks;
+  let x7 = min(row + 7, last) * blocks;
+  var y0 = vec4f();
+  var y1 = vec4f();
+  var y2 = vec4f();
+  var y3 = vec4f();
+  var y4 = vec4f();
+  var y5 = vec4f();
+  var y6 = vec4f();
+  var y7 = vec4f();
+  for (var k = lane; k < blocks; k += 8) {
+    // Columns of w: the four weights, one of each column, that go with one k.
+    let w = transpose(mat4x4f(weights4(weight[at0 + k]), weights4(weight[at1 + k]), weights4(weight[at2 + k]), weights4(weight[at3 + k])));
+    {
+      let v = x[x0 + k];
+      y0 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y0))));
+    }
+    if (ROWS > 1) {
+      let v = x[x1 + k];
+      y1 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y1))));
+    }
+    if (ROWS > 2) {
+      let v = x[x2 + k];
+      y2 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y2))));
+    }
+    if (ROWS > 3) {
+      let v = x[x3 + k];
+      y3 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y3))));
+    }
+    if (ROWS > 4) {
+      let v = x[x4 + k];
+      y4 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y4))));
+    }
+    if (ROWS > 5) {
+      let v = x[x5 + k];
+      y5 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y5))));
+    }
+    if (ROWS > 6) {
+      let v = x[x6 + k];
+      y6 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y6))));
+    }
+    if (ROWS > 7) {
+      let v = x[x7 + k];
+      y7 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y7))));
+    }
+  }
+  let here = id.z * COLUMNS + id.y;
+  parts[part_at(0, here, lane)] = y0;
+  if (ROWS > 1) {
+    parts[part_at(1, here, lane)] = y1;
+  }
+  if (ROWS > 2) {
+    parts[part_at(2, here, lane)] = y2;
+  }
+  if (ROWS > 3) {
+    parts[part_at(3, here, lane)] = y3;
+  }
+  if (ROWS > 4) {
+    parts[part_at(4, here, lane)] = y4;
+  }
+  if (ROWS > 5) {
+    parts[part_at(5, here, lane)] = y5;
+  }
+  if (ROWS > 6) {
+    parts[part_at(6, here, lane)] = y6;
+  }
+  if (ROWS > 7) {
+    parts[part_at(7, here, lane)] = y7;
+  }
+  workgroupBarrier();
+  if (lane >= ROWS || column >= N / 4) {
+    return;
+  }
+  var product = parts[part_at(lane, here, 0)];
+  for (var other = 1u; other < 8; other++) {
+    product += parts[part_at(lane, here, other)];
+  }
+  store(row + lane, column, product);
+}

@@ -1,0 +1,216 @@
+import { fromFloat32 } from '../checkpoint/dtypes.ts';
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { WeightDtype } from '../clip/weights.ts';
+import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
+import { bindWhole, type Constants, createPipelines, dispatch, type KernelName, type Work } from './kernels.ts';
+import {
+  type MatmulChoice,
+  type MatmulKernel,
+  type MatmulShape,
+  type MatmulSupport,
+  matmulDispatch,
+  matmulFamilies,
+  matmulKernels,
+} from './matmul.ts';
+
+/** Which kernels an encoder is made of, where there are several for one thing. */
+export interface KernelChoice extends MatmulChoice {
+  readonly attention?: AttentionKernel;
+  /** Lanes that do a row of LayerNorm. */
+  readonly layerNormLanes?: number;
+}
+
+/** What was measured on an adapter for encoders of one width: plain data, to be stored as it is. */
+export interface KernelTuning extends Required<Omit<KernelChoice, 'support'>> {
+  readonly adapter: string;
+  readonly hiddenSize: number;
+  /** What it was chosen from: with a kernel more or less it is measured again. */
+  readonly among: readonly string[];
+}
+
+/** What the choice of kernels depends on: a GpuDevice has it. */
+export interface TunedAdapter {
+  readonly description: string;
+  /** True where a CPU stands in for the GPU: kernels for GPUs are then not worth the seconds that they take to compile. */
+  readonly software: boolean;
+  readonly support: MatmulSupport;
+}
+
+const layerNormLanes = [16, 64] as const;
+const headDim = 64;
+const tokens = 77;
+
+/** One way to do what is timed. */
+interface Candidate<T> {
+  readonly name: T;
+  readonly kernel: KernelName;
+  readonly constants: Constants;
+  readonly grid: readonly [number, number, number];
+}
+
+/** Milliseconds of work between two looks at the clock, which costs a part of a millisecond itself. */
+const worthTiming = 2;
+const mostRepeats = 64;
+
+/** Milliseconds of each candidate, fastest of `runs`, after one that does not count. `data`: what is bound. */
+async function timeKernels<T>(
+  device: GPUDevice,
+  candidates: readonly Candidate<T>[],
+  data: readonly ArrayBufferView<ArrayBuffer>[],
+  { dtype = 'F32', runs }: { readonly dtype?: WeightDtype; readonly runs: number },
+): Promise<Map<T, number>> {
+  const pipelines = createPipelines(device);
+  const buffers = data.map((values) => {
+    const buffer = device.createBuffer({ size: values.byteLength, usage: 0x88 });
+    device.queue.writeBuffer(buffer, 0, values);
+    return buffer;
+  });
+  const timed = await Promise.all(
+    candidates.map(async ({ name, kernel, constants, grid }) => {
+      const pipeline = await pipelines(kernel, constants, dtype);
+      return { name, work: { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid } };
+    }),
+  );
+  async function time(work: Work, repeats: number): Promise<number> {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let i = 0; i < repeats; i++) dispatch(pass, work);
+    pass.end();
+    const start = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    return performance.now() - start;
+  }
+  const times = new Map<T, number>();
+  // Interleaved, so that what else the machine does falls on all alike. All are repeated alike.
+  let repeats = 1;
+  for (;;) {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const { work } of timed) shortest = Math.min(shortest, await time(work, repeats));
+    if (shortest >= worthTiming || repeats >= mostRepeats) break;
+    repeats *= 4;
+  }
+  for (let run = 0; run < runs; run++)
+    for (const { name, work } of timed)
+      times.set(name, Math.min((await time(work, repeats)) / repeats, times.get(name) ?? Number.POSITIVE_INFINITY));
+  for (const buffer of buffers) buffer.destroy();
+  return times;
+}
+
+const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+
+/** Milliseconds of one linear layer by each kernel that this device can run. */
+export function timeMatmuls(
+  device: GPUDevice,
+  support: MatmulSupport,
+  shape: MatmulShape,
+  options: {
+    readonly dtype?: WeightDtype;
+    readonly runs?: number;
+    readonly kernels?: readonly MatmulKernel[];
+  } = {},
+): Promise<Map<MatmulKernel, number>> {
+  const { dtype = 'F32', runs = 2, kernels = matmulKernels } = options;
+  const { M, K, N } = shape;
+  const candidates = kernels.flatMap((name) => {
+    const how = matmulDispatch(name, shape, support);
+    return how ? [{ name, ...how, constants: { K, N, EPILOGUE: 0, ...how.constants } }] : [];
+  });
+  const data = [numbers(M * K), fromFloat32(numbers(N * K), dtype), numbers(N), numbers(N), numbers(M * N)];
+  return timeKernels(device, candidates, data, { dtype, runs });
+}
+
+/** Milliseconds of attention of a whole pass by each kernel. */
+function timeAttention(device: GPUDevice, hiddenSize: number): Promise<Map<AttentionKernel, number>> {
+  const heads = hiddenSize / headDim;
+  const candidates = attentionKernels.map((name) => {
+    const { constants, grid } = attentionDispatch(name, { queries: tokens, heads, passes: 1 });
+    return { name, kernel: name, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...constants }, grid };
+  });
+  const causal = Uint32Array.from({ length: tokens ** 2 }, (_, at) => (at % tokens <= Math.floor(at / tokens) ? 1 : 0));
+  const data = [
+    numbers(tokens * 3 * hiddenSize),
+    causal,
+    Uint32Array.of(0, tokens, 0),
+    numbers(heads * tokens ** 2),
+    numbers(tokens * hiddenSize),
+  ];
+  return timeKernels(device, candidates, data, { runs: 3 });
+}
+
+/** Milliseconds of LayerNorm of a whole pass, by lanes a row. */
+function timeLayerNorm(device: GPUDevice, hiddenSize: number): Promise<Map<number, number>> {
+  const candidates = layerNormLanes.map((name) => ({
+    name,
+    kernel: 'layer_norm' as const,
+    constants: { D: hiddenSize, EPSILON: 1e-5, WORKGROUP: name },
+    grid: [tokens, 1, 1] as const,
+  }));
+  const row = numbers(hiddenSize);
+  const data = [numbers(tokens * hiddenSize), row, row, numbers(tokens * hiddenSize)];
+  return timeKernels<number>(device, candidates, data, { runs: 3 });
+}
+
+function fastest<T>(times: Iterable<[name: T, milliseconds: number]>): [name: T, milliseconds: number] {
+  return [...times].reduce((best, one) => (one[1] < best[1] ? one : best));
+}
+
+const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
+  (software ? matmulFamilies.inOneGo : matmulKernels).filter((kernel) =>
+    matmulDispatch(kernel, { M: 1, K: hiddenSize, N: hiddenSize }, support),
+  );
+
+/**
+ * The kernels that are fastest here. Linear layers by one of the size of the full encoder's smallest, for 77 rows and for 2,
+ * and both of one family. Some hundred milliseconds on a GPU and the compiling of the kernels, seconds on a CPU that stands
+ * in for one. What is fast on one adapter is not on another. A small encoder is not worth it.
+ */
+export async function tuneKernels(
+  adapter: TunedAdapter & { readonly device: GPUDevice },
+  { hiddenSize }: Pick<ClipTextConfig, 'hiddenSize'>,
+): Promise<KernelTuning> {
+  const { device, support } = adapter;
+  const among = suits(adapter, hiddenSize);
+  const plain = { attention: attentionKernels[0], layerNormLanes: layerNormLanes[0] };
+  const of = { adapter: adapter.description, hiddenSize, among, ...plain };
+  if (hiddenSize < 256) return { ...of, kernel: 'matmul', few: 'matmul' };
+  const matmuls = (M: number, kernels: readonly MatmulKernel[], runs: number) =>
+    timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels, runs });
+  const many = await matmuls(
+    tokens,
+    among.filter((kernel) => kernel !== 'matmul_few'),
+    3,
+  );
+  // What is short is disturbed more.
+  const few = await matmuls(2, among, 8);
+  const families = Object.values(matmulFamilies).flatMap((family: readonly MatmulKernel[]) => {
+    const [forMany, forFew] = [many, few].map((times) => [...times].filter(([kernel]) => family.includes(kernel)));
+    if (forMany.length === 0) return [];
+    const [[kernel, manyTake], [fewer, fewTake]] = [fastest(forMany), fastest(forFew)];
+    return [{ kernel, few: fewer, milliseconds: manyTake + fewTake }];
+  });
+  const { milliseconds: _, ...best } = families.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
+  if (adapter.software) return { ...of, ...best };
+  const [attention] = fastest(await timeAttention(device, hiddenSize));
+  const [lanes] = fastest(await timeLayerNorm(device, hiddenSize));
+  return { ...of, ...best, attention, layerNormLanes: lanes };
+}
+
+/** The tuning of this adapter and width among those that were stored, whatever they have become; undefined where there is none. */
+export function rememberedTuning(
+  stored: unknown,
+  adapter: TunedAdapter,
+  { hiddenSize }: Pick<ClipTextConfig, 'hiddenSize'>,
+): KernelTuning | undefined {
+  const among = suits(adapter, hiddenSize);
+  const isOurs = (tuning: Partial<KernelTuning> | null): tuning is KernelTuning =>
+    tuning?.adapter === adapter.description &&
+    tuning.hiddenSize === hiddenSize &&
+    String(tuning.among) === String(among) &&
+    Object.values(matmulFamilies).some((family: readonly MatmulKernel[]) =>
+      [tuning.kernel, tuning.few].every((one) => family.some((kernel) => kernel === one && among.includes(kernel))),
+    ) &&
+    attentionKernels.some((kernel) => kernel === tuning.attention) &&
+    layerNormLanes.some((lanes) => lanes === tuning.layerNormLanes);
+  return Array.isArray(stored) ? stored.find(isOurs) : undefined;
+}
