@@ -54,34 +54,38 @@ async function benchKernels({ device, support }: GpuDevice, runs: number): Promi
 }
 
 /** Interleaved, so that what else the machine does falls on all alike; the first time compiles and does not count. */
-async function medians(runs: number, measure: () => AsyncGenerator<[name: string, milliseconds: number]>) {
-  const times = new Map<string, number[]>();
+async function times(runs: number, measure: () => AsyncGenerator<[name: string, milliseconds: number]>) {
+  const found = new Map<string, number[]>();
   for (let run = 0; run <= runs; run++)
     for await (const [name, milliseconds] of measure())
-      if (run > 0) times.set(name, [...(times.get(name) ?? []), milliseconds]);
-  return new Map([...times].map(([name, values]) => [name, median(values)]));
+      if (run > 0) found.set(name, [...(found.get(name) ?? []), milliseconds]);
+  return found;
 }
 
-function printRatios(title: string, times: ReadonlyMap<string, number>): void {
-  const [base] = times.values();
+/** Medians, of the ratios too: each is to the first of the same run. */
+function printRatios(title: string, found: ReadonlyMap<string, readonly number[]>): void {
+  const [base] = found.values();
   console.log(`\n${title.padEnd(42)}${cell('ms', 10)}${cell('ratio', 10)}`);
-  for (const [name, value] of times) console.log(`${name.padEnd(42)}${cell(value, 10)}${cell(value / base, 10)}`);
+  for (const [name, values] of found) {
+    const ratio = median(values.map((value, run) => value / base[run]));
+    console.log(`${name.padEnd(42)}${cell(median(values), 10)}${cell(ratio, 10)}`);
+  }
 }
 
 async function benchEncodes(encoders: readonly GpuEncoder[], runs: number): Promise<void> {
-  const times = await medians(runs, async function* () {
+  const found = await times(runs, async function* () {
     for (const encoder of encoders)
       for (const passes of [[newPrompt()], [newPrompt(), newPrompt()]]) {
         const { milliseconds } = await encoder.encode(passes, want);
         yield [`${encoder.dtype}, ${passes.length} pass${passes.length > 1 ? 'es' : ''}`, milliseconds];
       }
   });
-  printRatios('whole encode', times);
+  printRatios('whole encode', found);
 }
 
 async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
   let dispatches = 0;
-  const times = await medians(runs, async function* () {
+  const found = await times(runs, async function* () {
     const prompt = newPrompt();
     yield ['new prompt of 20 tokens', (await encoder.encode([prompt], want)).milliseconds];
     const edited = editLastWord(prompt);
@@ -98,7 +102,7 @@ async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
     dispatches += again.dispatches;
     yield ['weights changed', again.milliseconds];
   });
-  printRatios(`edits, ${encoder.dtype}`, times);
+  printRatios(`edits, ${encoder.dtype}`, found);
   console.log(`Dispatches after a change of weights: ${dispatches}.`);
 }
 
