@@ -1,15 +1,18 @@
 // Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for every adapter. K and N are multiples of 4, M is
 // anything.
-// grid: x over N / 4 columns, y over M / 8 rows.
-// Each invocation holds an 8 × 4 tile in registers; a row of four inputs times a 4 × 4 block of weights is one
-// vector-matrix product. No workgroup memory: on software adapters barriers cost more than the loads they save.
+// grid: x over N / 4 columns, y over M / ROWS rows.
+// Each invocation holds a ROWS × 4 tile in registers; a row of four inputs times a 4 × 4 block of weights is one
+// vector-matrix product. No workgroup memory: on software adapters barriers cost more than the loads they save. Nothing is
+// unrolled either: what does not fit into a processor's registers there goes through its memory.
+/** Rows of an invocation: 1 to 8. */
+override ROWS: u32 = 8;
 override WORKGROUP_X: u32 = 32;
 override WORKGROUP_Y: u32 = 2;
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let column = id.x;
-  let row = id.y * 8;
+  let row = id.y * ROWS;
   let last = arrayLength(&y) / (N / 4) - 1;
   if (column >= N / 4 || row > last) {
     return;
@@ -39,20 +42,48 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var k = 0u; k < blocks; k++) {
     let w = mat4x4f(weights4(weight[w0 + k]), weights4(weight[w1 + k]), weights4(weight[w2 + k]), weights4(weight[w3 + k]));
     y0 += x[x0 + k] * w;
-    y1 += x[x1 + k] * w;
-    y2 += x[x2 + k] * w;
-    y3 += x[x3 + k] * w;
-    y4 += x[x4 + k] * w;
-    y5 += x[x5 + k] * w;
-    y6 += x[x6 + k] * w;
-    y7 += x[x7 + k] * w;
+    if (ROWS > 1) {
+      y1 += x[x1 + k] * w;
+    }
+    if (ROWS > 2) {
+      y2 += x[x2 + k] * w;
+    }
+    if (ROWS > 3) {
+      y3 += x[x3 + k] * w;
+    }
+    if (ROWS > 4) {
+      y4 += x[x4 + k] * w;
+    }
+    if (ROWS > 5) {
+      y5 += x[x5 + k] * w;
+    }
+    if (ROWS > 6) {
+      y6 += x[x6 + k] * w;
+    }
+    if (ROWS > 7) {
+      y7 += x[x7 + k] * w;
+    }
   }
   store(row, column, y0);
-  store(row + 1, column, y1);
-  store(row + 2, column, y2);
-  store(row + 3, column, y3);
-  store(row + 4, column, y4);
-  store(row + 5, column, y5);
-  store(row + 6, column, y6);
-  store(row + 7, column, y7);
+  if (ROWS > 1) {
+    store(row + 1, column, y1);
+  }
+  if (ROWS > 2) {
+    store(row + 2, column, y2);
+  }
+  if (ROWS > 3) {
+    store(row + 3, column, y3);
+  }
+  if (ROWS > 4) {
+    store(row + 4, column, y4);
+  }
+  if (ROWS > 5) {
+    store(row + 5, column, y5);
+  }
+  if (ROWS > 6) {
+    store(row + 6, column, y6);
+  }
+  if (ROWS > 7) {
+    store(row + 7, column, y7);
+  }
 }

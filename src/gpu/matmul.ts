@@ -33,6 +33,9 @@ export interface MatmulDispatch {
   readonly grid: readonly [number, number, number];
 }
 
+/** Rows that are few. After the edit of a word as many are to be done as it has tokens, and one. */
+const mostFew = 8;
+
 /** How `kernel` does a product of this shape; undefined where the device or the shape does not suit it. */
 export function matmulDispatch(
   kernel: MatmulKernel,
@@ -44,13 +47,17 @@ export function matmulDispatch(
     const groups = Math.ceil(M / (7 * lanes));
     return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [groups, N / 16, 1] };
   };
+  // Three pipelines for few rows rather than eight, for each takes its time to compile.
+  const fewRows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
   switch (kernel) {
-    case 'matmul':
+    case 'matmul': {
+      const [width, height, rows] = M <= mostFew ? [8, 1, fewRows] : [32, 2, 8];
       return {
         kernel,
-        constants: { WORKGROUP_X: 32, WORKGROUP_Y: 2 },
-        grid: [Math.ceil(N / 4 / 32), Math.ceil(M / 8 / 2), 1],
+        constants: { WORKGROUP_X: width, WORKGROUP_Y: height, ROWS: rows },
+        grid: [Math.ceil(N / 4 / width), Math.ceil(M / rows / height), 1],
       };
+    }
     case 'matmul_quad':
       if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
       return { kernel, ...byLanes('WORKGROUP', Math.max(4, subgroupSize ?? 8)) };
@@ -59,33 +66,26 @@ export function matmulDispatch(
       return { kernel, ...byLanes('SUBGROUP', subgroupSize) };
     case 'matmul_few': {
       if (!subgroups || K % 16 !== 0) return undefined;
-      // Three pipelines rather than eight, for each takes its time to compile.
-      const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
-      // Adapters with subgroups so small are CPUs, which load once for each lane: small groups then share more of a line.
-      const lanes = subgroupSize && subgroupSize <= 8 ? 4 : (subgroupSize ?? 32);
+      const lanes = Math.max(4, subgroupSize ?? 32);
       return {
         kernel,
-        constants: { WORKGROUP: lanes, ROWS: rows },
-        grid: [Math.ceil(N / 4 / lanes), Math.ceil(M / rows), 1],
+        constants: { WORKGROUP: lanes, ROWS: fewRows },
+        grid: [Math.ceil(N / 4 / lanes), Math.ceil(M / fewRows), 1],
       };
     }
     case 'matmul_split': {
-      // Three pipelines, as above; many rows in larger workgroups, which read the weights less often.
-      const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
-      const [columns, groups] = M <= 8 ? [4, 1] : [8, 2];
+      // Many rows in larger workgroups, which read the weights less often.
+      const [columns, groups] = M <= mostFew ? [4, 1] : [8, 2];
       return {
         kernel,
-        constants: { COLUMNS: columns, GROUPS: groups, ROWS: rows },
-        grid: [Math.ceil(M / (rows * groups)), Math.ceil(N / (4 * columns)), 1],
+        constants: { COLUMNS: columns, GROUPS: groups, ROWS: fewRows },
+        grid: [Math.ceil(M / (fewRows * groups)), Math.ceil(N / (4 * columns)), 1],
       };
     }
     default:
       return kernel satisfies never;
   }
 }
-
-/** Up to how many rows `few` is asked for. After the edit of a word as many are to be done as it has tokens, and one. */
-const fewRows = 8;
 
 /** Which kernel does the linear layers; the plain one where it does not suit a layer. */
 export interface MatmulChoice {
@@ -100,7 +100,7 @@ export function chooseMatmul(
   { kernel, few = kernel === 'matmul_split' ? kernel : 'matmul_few', support }: MatmulChoice,
   shape: MatmulShape,
 ): MatmulDispatch {
-  const preferred = shape.M <= fewRows ? [few, kernel] : [kernel];
+  const preferred = shape.M <= mostFew ? [few, kernel] : [kernel];
   for (const name of preferred) {
     const found = matmulDispatch(name, shape, support);
     if (found) return found;
