@@ -91,6 +91,9 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
   await openTiny(page);
   await prompt(page).fill(text);
   await page.getByRole('tab', { name: 'Lines' }).click();
+  // A picture that is drawn anew forgets what was pointed at.
+  await expect(status(page)).toContainText('Ready');
+  await expect(page.locator('[data-stale]')).toHaveCount(0);
   await page.locator('.lines .rows li').filter({ hasText: 'car' }).first().hover();
   await expect(readout(page)).toContainText('Query 3 car');
   await expect(readout(page)).toContainText('Row entropy');

@@ -39,6 +39,9 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a red car');
   const marked = page.locator('[data-pointed]');
+  await expect(tokenRows(page).nth(3)).toContainText('car');
+  await expect(status(page)).toContainText('Ready');
+  await expect(page.locator('[data-stale]')).toHaveCount(0);
   await tokenRows(page).nth(3).hover();
   await expect(page.locator('.cm-content [data-pointed]')).toHaveText('car');
   await expect(marked.filter({ hasText: 'car' })).not.toHaveCount(0);
