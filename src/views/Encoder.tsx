@@ -1,7 +1,7 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../checkpoint/modelSources.ts';
 import type { Facts } from '../state/facts.ts';
-import { encoderStatus, modelChoice, modelChoices, modelName, shownEncoded } from '../state/selectors.ts';
+import { encoderStatus, modelChoice, modelChoices, modelName } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { FileButton } from './FileButton.tsx';
 import { Keep } from './Keep.tsx';
@@ -111,14 +111,13 @@ export function Encoder() {
   );
 }
 
+/** The same while an encode runs: a line more or less would move the page at every key. */
 function detailsLine(facts: Facts): string {
   const { adapter, model } = facts;
   if (adapter.phase !== 'ready') return '';
   const { description, software } = adapter.info;
   const parts = [software ? `${description} (software)` : description];
   if (model) parts.push(model.dtype, `${bytes(model.gpuBytes)} on the GPU`);
-  const stats = shownEncoded(facts)?.stats;
-  if (stats) parts.push(`${stats.rowsComputed} of ${stats.rowsTotal} rows`, `${stats.dispatches} dispatches`);
   return parts.join(' · ');
 }
 
