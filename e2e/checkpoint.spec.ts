@@ -11,7 +11,7 @@ test('the page starts on the full-size synthetic encoder and says that its weigh
   await expect(status(page)).toHaveText(/^Ready: synthetic \(random weights\), recomputed 77 of 77 rows, \d+ ms$/);
   await expect(page.getByText('numbers mean nothing until you open a checkpoint')).toBeVisible();
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
-  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU · \d+ of 77 rows/);
+  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU/);
 });
 
 test('a full-size F16 checkpoint in the LDM layout loads, with progress, and encodes', async ({ page }, info) => {
