@@ -1,4 +1,4 @@
-// What attention.wgsl computes, for GPUs: an invocation there does a query alone, and a GPU has more of them than queries.
+// What attention.wgsl computes (eq. 32 to 34), for GPUs: an invocation there does a query alone, and a GPU has more of them than queries.
 // binding 0  qkv           [B, L, 3, H, HEAD_DIM]  f32
 // binding 1  mask          [B, L, L]               u32, 1 where query i may look at key j
 // binding 2  range         [3]                     u32, the first query to do, the one to stop before, and the first b

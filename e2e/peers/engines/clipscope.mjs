@@ -11,7 +11,7 @@ export async function prepare(source) {
   return { ...source, read: async (name) => tensors.get(name) };
 }
 
-/** As the page's worker does it: a device, the fastest matmul kernels by a measurement, the encoder. */
+/** As the page's worker does it: a device, the fastest kernels by a measurement, the encoder. */
 export async function load(source) {
   const gpu = await requestGpuDevice(navigator.gpu);
   const tuning = await tuneKernels(gpu, source.config);
