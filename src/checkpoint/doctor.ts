@@ -4,6 +4,7 @@ import { fromFloat64, readAs, toFloat32 } from './dtypes.ts';
 import { CheckpointError, encoderConfig, rowsInFile, wholeShape } from './openCheckpoint.ts';
 import { dtypeBytes, elementCount, shapeText, type TensorDtype, type TensorFile, unravel } from './tensorFile.ts';
 import { describeOtherFile, fileTensor, findLayout, type Layout, layouts } from './tensorNames.ts';
+import { hex, sha256 } from './weightsHash.ts';
 
 /** One of the encoder's tensors as it lies in the file. Statistics are of its finite elements, in float64. */
 export interface TensorReport {
@@ -75,14 +76,6 @@ export interface DoctorOptions {
 }
 
 const positionIdsName = 'text_model.embeddings.position_ids';
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  // Not there on pages that are not secure.
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
-  return subtle && new Uint8Array(await subtle.digest('SHA-256', bytes));
-}
-
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 type Statistics = Pick<TensorReport, 'min' | 'max' | 'mean' | 'std' | 'zeros' | 'nonFinite'> & { first: number };
 

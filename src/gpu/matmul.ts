@@ -47,11 +47,11 @@ export function matmulDispatch(
     const groups = Math.ceil(M / (7 * lanes));
     return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [groups, N / 16, 1] };
   };
-  // Three pipelines for few rows rather than eight, for each takes its time to compile.
-  const fewRows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
+  // Of a lane: of few rows all. Three pipelines rather than eight, for each takes its time to compile.
+  const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
   switch (kernel) {
     case 'matmul': {
-      const [width, height, rows] = M <= mostFew ? [8, 1, fewRows] : [32, 2, 8];
+      const [width, height] = M <= mostFew ? [8, 1] : [32, 2];
       return {
         kernel,
         constants: { WORKGROUP_X: width, WORKGROUP_Y: height, ROWS: rows },
@@ -69,8 +69,8 @@ export function matmulDispatch(
       const lanes = Math.max(4, subgroupSize ?? 32);
       return {
         kernel,
-        constants: { WORKGROUP: lanes, ROWS: fewRows },
-        grid: [Math.ceil(N / 4 / lanes), Math.ceil(M / fewRows), 1],
+        constants: { WORKGROUP: lanes, ROWS: rows },
+        grid: [Math.ceil(N / 4 / lanes), Math.ceil(M / rows), 1],
       };
     }
     case 'matmul_split': {
@@ -78,8 +78,8 @@ export function matmulDispatch(
       const [columns, groups] = M <= mostFew ? [4, 1] : [8, 2];
       return {
         kernel,
-        constants: { COLUMNS: columns, GROUPS: groups, ROWS: fewRows },
-        grid: [Math.ceil(M / (fewRows * groups)), Math.ceil(N / (4 * columns)), 1],
+        constants: { COLUMNS: columns, GROUPS: groups, ROWS: rows },
+        grid: [Math.ceil(M / (rows * groups)), Math.ceil(N / (4 * columns)), 1],
       };
     }
     default:
