@@ -62,7 +62,7 @@ beforeEach(async () => {
             ...(want.attentions && { attentions: new Float32Array(1) }),
           };
         });
-        return { outputs, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L, dispatches: 1 } };
+        return { outputs, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L } };
       },
     }),
     loadTokenizer: async () => tokenizer,

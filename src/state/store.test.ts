@@ -132,7 +132,7 @@ function fakeClient() {
         want,
         options,
         answer: (milliseconds = 12) =>
-          resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77, dispatches: 16 } }),
+          resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 } }),
         fail: reject,
       });
       return promise;
@@ -519,7 +519,7 @@ describe('with an encoder', () => {
         { lastHiddenState: new Float32Array(77 * 64), hiddenStates: new Map(), attentions: new Float32Array(77) },
       ],
       ready: [4],
-      stats: { milliseconds: 2, rowsComputed: 3, rowsTotal: 77, dispatches: 16 },
+      stats: { milliseconds: 2, rowsComputed: 3, rowsTotal: 77 },
     };
     encodes()[1].options.onRows?.(rows);
     expect(shownEncoded(store.getState())).toMatchObject({ ready: 4, output: rows.outputs[0] });

@@ -29,7 +29,7 @@ function connected() {
 
 const want = { hiddenStates: [], attentions: true };
 const pass = (id: number) => encoderPass(Uint32Array.of(49406, id, 49407), 'causal');
-const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77, dispatches: 10 };
+const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
 const encoded = (id: number): FromWorker => ({
   type: 'encoded',
   id,

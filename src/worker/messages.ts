@@ -39,7 +39,6 @@ export interface EncodeStats {
   readonly milliseconds: number;
   readonly rowsComputed: number;
   readonly rowsTotal: number;
-  readonly dispatches: number;
 }
 
 /** Bytes (or elements made up) so far, of how many. */

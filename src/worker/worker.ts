@@ -178,12 +178,7 @@ async function encode(
 ): Promise<void> {
   if (!encoder) throw new Error('No encoder is loaded.');
   const rowsTotal = passes.length * encoder.config.maxPositionEmbeddings;
-  const statsOf = ({ milliseconds, rows, dispatches }: EncodeRun): EncodeStats => ({
-    milliseconds,
-    rowsComputed: rows,
-    rowsTotal,
-    dispatches,
-  });
+  const statsOf = ({ milliseconds, rows }: EncodeRun): EncodeStats => ({ milliseconds, rowsComputed: rows, rowsTotal });
   await encoder.setLoras(heldLoras(uses));
   const run = await encoder.encode(passes, want, {
     signal,
