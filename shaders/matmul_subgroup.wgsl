@@ -1,101 +1,104 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for adapters whose subgroups have one known size. K is
-// a multiple of 4 · SUBGROUP, N of 16, M is anything.
-// grid: x over M / (ROWS · SUBGROUP) rows, y over N / 16 columns: what runs next to each other shares weights.
-// One subgroup is a workgroup and holds ROWS · SUBGROUP × 16 outputs. Each lane loads its part of the weights of a step and
-// gives it to the others in turn; the lanes differ in their rows.
-/** Rows of a lane, 1 to 7: as few as M needs, for rows past the end are computed too. */
-override ROWS: u32 = 7;
-override SUBGROUP: u32;
+// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for adapters whose subgroups are all of eight lanes. K
+// is a multiple of 4, N of 16, M is anything.
+// grid: x over M / (8 · ROWS) rows, y over N / 16 columns: what runs next to each other shares weights.
+// One subgroup is a workgroup and holds 8 · ROWS × 16 outputs, or where M does not fill them all, 8 · (ROWS − 1) × 16: loops of
+// their own, as a branch in the loop costs more than a row. The lanes differ in their rows; each loads the weights of two of
+// the columns, so that eight cache lines are waited for at once and not one after the other, and gives them to the others.
+/** Rows of a lane, 1 to 5. */
+override ROWS: u32 = 5;
 
-@compute @workgroup_size(SUBGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let row = group.x * ROWS * SUBGROUP + lane;
+/** The weights of 16 columns for four k. */
+struct Columns {
+  a: mat4x4f,
+  b: mat4x4f,
+  c: mat4x4f,
+  d: mat4x4f,
+}
+
+/** w0: of each lane's column among the first eight, w1: among the others. */
+fn columns_of(w0: vec4f, w1: vec4f) -> Columns {
+  return Columns(
+    mat4x4f(subgroupBroadcast(w0, 0u), subgroupBroadcast(w0, 1u), subgroupBroadcast(w0, 2u), subgroupBroadcast(w0, 3u)),
+    mat4x4f(subgroupBroadcast(w0, 4u), subgroupBroadcast(w0, 5u), subgroupBroadcast(w0, 6u), subgroupBroadcast(w0, 7u)),
+    mat4x4f(subgroupBroadcast(w1, 0u), subgroupBroadcast(w1, 1u), subgroupBroadcast(w1, 2u), subgroupBroadcast(w1, 3u)),
+    mat4x4f(subgroupBroadcast(w1, 4u), subgroupBroadcast(w1, 5u), subgroupBroadcast(w1, 6u), subgroupBroadcast(w1, 7u)),
+  );
+}
+
+fn times(v: vec4f, w: Columns) -> mat4x4f {
+  return mat4x4f(v * w.a, v * w.b, v * w.c, v * w.d);
+}
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
   let blocks = K / 4;
   let column = group.y * 4;
   let last = arrayLength(&y) / (N / 4) - 1;
+  // Of the groups so many have ROWS rows a lane; the others have one less.
+  let full = last / 8 + 1 - groups.x * (ROWS - 1);
+  let row = (group.x * ROWS - max(group.x, full) + full) * 8 + lane;
   // Rows past the end repeat the last one and are not stored.
   let x0 = min(row, last) * blocks;
-  let x1 = min(row + SUBGROUP, last) * blocks;
-  let x2 = min(row + 2 * SUBGROUP, last) * blocks;
-  let x3 = min(row + 3 * SUBGROUP, last) * blocks;
-  let x4 = min(row + 4 * SUBGROUP, last) * blocks;
-  let x5 = min(row + 5 * SUBGROUP, last) * blocks;
-  let x6 = min(row + 6 * SUBGROUP, last) * blocks;
-  let at = column * 4 * blocks + lane;
+  let x1 = min(row + 8, last) * blocks;
+  let x2 = min(row + 16, last) * blocks;
+  let x3 = min(row + 24, last) * blocks;
+  let x4 = min(row + 32, last) * blocks;
+  let at0 = (column * 4 + lane) * blocks;
+  let at1 = at0 + 8 * blocks;
   var y0 = mat4x4f();
   var y1 = mat4x4f();
   var y2 = mat4x4f();
   var y3 = mat4x4f();
   var y4 = mat4x4f();
-  var y5 = mat4x4f();
-  var y6 = mat4x4f();
-  for (var k = 0u; k < blocks; k += SUBGROUP) {
-    let w0 = weights4(weight[at + k]);
-    let w1 = weights4(weight[at + blocks + k]);
-    let w2 = weights4(weight[at + 2 * blocks + k]);
-    let w3 = weights4(weight[at + 3 * blocks + k]);
-    let w4 = weights4(weight[at + 4 * blocks + k]);
-    let w5 = weights4(weight[at + 5 * blocks + k]);
-    let w6 = weights4(weight[at + 6 * blocks + k]);
-    let w7 = weights4(weight[at + 7 * blocks + k]);
-    let w8 = weights4(weight[at + 8 * blocks + k]);
-    let w9 = weights4(weight[at + 9 * blocks + k]);
-    let w10 = weights4(weight[at + 10 * blocks + k]);
-    let w11 = weights4(weight[at + 11 * blocks + k]);
-    let w12 = weights4(weight[at + 12 * blocks + k]);
-    let w13 = weights4(weight[at + 13 * blocks + k]);
-    let w14 = weights4(weight[at + 14 * blocks + k]);
-    let w15 = weights4(weight[at + 15 * blocks + k]);
-    for (var turn = 0u; turn < SUBGROUP; turn++) {
-      let a = mat4x4f(subgroupShuffle(w0, turn), subgroupShuffle(w1, turn), subgroupShuffle(w2, turn), subgroupShuffle(w3, turn));
-      let b = mat4x4f(subgroupShuffle(w4, turn), subgroupShuffle(w5, turn), subgroupShuffle(w6, turn), subgroupShuffle(w7, turn));
-      let c = mat4x4f(subgroupShuffle(w8, turn), subgroupShuffle(w9, turn), subgroupShuffle(w10, turn), subgroupShuffle(w11, turn));
-      let d = mat4x4f(subgroupShuffle(w12, turn), subgroupShuffle(w13, turn), subgroupShuffle(w14, turn), subgroupShuffle(w15, turn));
-      let v = x[x0 + k + turn];
-      y0 += mat4x4f(v * a, v * b, v * c, v * d);
+  if (group.x < full) {
+    for (var k = 0u; k < blocks; k++) {
+      let w = columns_of(weights4(weight[at0 + k]), weights4(weight[at1 + k]));
+      y0 += times(x[x0 + k], w);
       if (ROWS > 1) {
-        let v = x[x1 + k + turn];
-        y1 += mat4x4f(v * a, v * b, v * c, v * d);
+        y1 += times(x[x1 + k], w);
       }
       if (ROWS > 2) {
-        let v = x[x2 + k + turn];
-        y2 += mat4x4f(v * a, v * b, v * c, v * d);
+        y2 += times(x[x2 + k], w);
       }
       if (ROWS > 3) {
-        let v = x[x3 + k + turn];
-        y3 += mat4x4f(v * a, v * b, v * c, v * d);
+        y3 += times(x[x3 + k], w);
       }
       if (ROWS > 4) {
-        let v = x[x4 + k + turn];
-        y4 += mat4x4f(v * a, v * b, v * c, v * d);
+        y4 += times(x[x4 + k], w);
       }
-      if (ROWS > 5) {
-        let v = x[x5 + k + turn];
-        y5 += mat4x4f(v * a, v * b, v * c, v * d);
+    }
+  } else {
+    for (var k = 0u; k < blocks; k++) {
+      let w = columns_of(weights4(weight[at0 + k]), weights4(weight[at1 + k]));
+      if (ROWS > 1) {
+        y0 += times(x[x0 + k], w);
       }
-      if (ROWS > 6) {
-        let v = x[x6 + k + turn];
-        y6 += mat4x4f(v * a, v * b, v * c, v * d);
+      if (ROWS > 2) {
+        y1 += times(x[x1 + k], w);
+      }
+      if (ROWS > 3) {
+        y2 += times(x[x2 + k], w);
+      }
+      if (ROWS > 4) {
+        y3 += times(x[x3 + k], w);
       }
     }
   }
   store_row(row, column, y0);
-  if (ROWS > 1) {
-    store_row(row + SUBGROUP, column, y1);
+  if (ROWS > 2 || (ROWS == 2 && group.x < full)) {
+    store_row(row + 8, column, y1);
   }
-  if (ROWS > 2) {
-    store_row(row + 2 * SUBGROUP, column, y2);
+  if (ROWS > 3 || (ROWS == 3 && group.x < full)) {
+    store_row(row + 16, column, y2);
   }
-  if (ROWS > 3) {
-    store_row(row + 3 * SUBGROUP, column, y3);
+  if (ROWS > 4 || (ROWS == 4 && group.x < full)) {
+    store_row(row + 24, column, y3);
   }
-  if (ROWS > 4) {
-    store_row(row + 4 * SUBGROUP, column, y4);
-  }
-  if (ROWS > 5) {
-    store_row(row + 5 * SUBGROUP, column, y5);
-  }
-  if (ROWS > 6) {
-    store_row(row + 6 * SUBGROUP, column, y6);
+  if (ROWS > 5 || (ROWS == 5 && group.x < full)) {
+    store_row(row + 32, column, y4);
   }
 }

@@ -39,13 +39,13 @@ const mostFew = 8;
 /** How `kernel` does a product of this shape; undefined where the device or the shape does not suit it. */
 export function matmulDispatch(
   kernel: MatmulKernel,
-  { M, K, N }: MatmulShape,
+  { M, N }: MatmulShape,
   { subgroups, subgroupSize }: MatmulSupport,
 ): MatmulDispatch | undefined {
-  // As few groups of lanes as seven rows a lane allow, and as even as can be, for rows past the end are computed too.
-  const byLanes = (name: string, lanes: number): Omit<MatmulDispatch, 'kernel'> => {
-    const groups = Math.ceil(M / (7 * lanes));
-    return { constants: { [name]: lanes, ROWS: Math.ceil(M / (groups * lanes)) }, grid: [groups, N / 16, 1] };
+  // As few groups of lanes as their rows allow, and as even as can be, for rows past the end are computed too.
+  const byLanes = (lanes: number, mostRows: number) => {
+    const groups = Math.ceil(M / (mostRows * lanes));
+    return { ROWS: Math.ceil(M / (groups * lanes)), grid: [groups, N / 16, 1] as const };
   };
   // Of a lane: of few rows all. Three pipelines rather than eight, for each takes its time to compile.
   const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
@@ -58,19 +58,24 @@ export function matmulDispatch(
         grid: [Math.ceil(N / 4 / width), Math.ceil(M / rows / height), 1],
       };
     }
-    case 'matmul_quad':
-      if (!subgroups || K % 16 !== 0 || N % 16 !== 0) return undefined;
-      return { kernel, ...byLanes('WORKGROUP', Math.max(4, subgroupSize ?? 8)) };
-    case 'matmul_subgroup':
-      if (!subgroups || !subgroupSize || K % (4 * subgroupSize) !== 0 || N % 16 !== 0) return undefined;
-      return { kernel, ...byLanes('SUBGROUP', subgroupSize) };
+    case 'matmul_quad': {
+      if (!subgroups || N % 16 !== 0) return undefined;
+      const lanes = Math.max(4, subgroupSize ?? 8);
+      const { ROWS, grid } = byLanes(lanes, 14);
+      return { kernel, constants: { WORKGROUP: lanes, ROWS }, grid };
+    }
+    case 'matmul_subgroup': {
+      if (!subgroups || subgroupSize !== 8 || N % 16 !== 0) return undefined;
+      const { ROWS, grid } = byLanes(subgroupSize, 5);
+      return { kernel, constants: { ROWS }, grid };
+    }
     case 'matmul_few': {
-      if (!subgroups || K % 16 !== 0) return undefined;
+      if (!subgroups) return undefined;
       const lanes = Math.max(4, subgroupSize ?? 32);
       return {
         kernel,
         constants: { WORKGROUP: lanes, ROWS: rows },
-        grid: [Math.ceil(N / 4 / lanes), Math.ceil(M / rows), 1],
+        grid: [Math.ceil(N / 8 / lanes), Math.ceil(M / rows), 1],
       };
     }
     case 'matmul_split': {

@@ -3,7 +3,7 @@ import { matmulKernels } from './matmul.ts';
 import { testAdapters, testGpu } from './testing/adapters.ts';
 import { type KernelTuning, rememberedTuning, tuneKernels } from './tuning.ts';
 
-const support = { subgroups: true, subgroupSize: 32 };
+const support = { subgroups: true, subgroupSize: 8 };
 
 test('a tuning is remembered for its adapter, width and kernels, and for nothing else', () => {
   const adapter = { description: 'an adapter', software: false, support };
