@@ -131,8 +131,7 @@ function fakeClient() {
         passes,
         want,
         options,
-        answer: (milliseconds = 12) =>
-          resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 } }),
+        answer: (milliseconds = 12) => resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 } }),
         fail: reject,
       });
       return promise;
