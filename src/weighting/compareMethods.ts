@@ -27,7 +27,7 @@ export interface MethodComparison {
   readonly totals: {
     /** ‖Δ‖_F */
     readonly distance: number;
-    /** Over the rows that have a cosine. */
+    /** Over the rows that have a cosine; NaN where there is none. */
     readonly meanCosine: number;
     /** Of the Frobenius norms. */
     readonly normRatio: number;
