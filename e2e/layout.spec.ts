@@ -1,10 +1,14 @@
 import { expect, test } from '@playwright/test';
-import { openTiny, prompt } from './page.ts';
+import { openTiny, prompt, status } from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
-  test(`nothing scrolls sideways at ${width} px`, async ({ page }) => {
+  test(`nothing scrolls sideways or is cut off at ${width} px`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     await openTiny(page);
+    const hidden = status(page)
+      .locator('span')
+      .evaluate((text) => text.scrollHeight - text.clientHeight);
+    expect(await hidden, 'pixels of the status cut off').toBeLessThanOrEqual(0);
     await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ${'x'.repeat(200)} (unclosed`);
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await expect.poll(overflow).toBeLessThanOrEqual(0);
