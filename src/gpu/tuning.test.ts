@@ -1,22 +1,15 @@
 import { expect, test } from 'vitest';
-import { matmulKernels } from './matmul.ts';
 import { testAdapters, testGpu } from './testing/adapters.ts';
 import { type KernelTuning, rememberedTuning, tuneKernels } from './tuning.ts';
 
 const support = { subgroups: true, subgroupSize: 8 };
 
-test('a tuning is remembered for its adapter, width and kernels, and for nothing else', () => {
+test('a tuning is remembered for its adapter, width and kernels, and for nothing else', async () => {
   const adapter = { description: 'an adapter', software: false, support };
-  const tuning: KernelTuning = {
-    adapter: 'an adapter',
-    hiddenSize: 768,
-    among: matmulKernels,
-    kernel: 'matmul_quad',
-    few: 'matmul_few',
-    attention: 'attention',
-    layerNormLanes: 16,
-  };
-  const stored: unknown = JSON.parse(JSON.stringify([{ ...tuning, hiddenSize: 64 }, null, 'x', tuning]));
+  // Of a small width nothing is measured, and no device needed.
+  const small = await tuneKernels({ ...adapter, device: {} as GPUDevice }, { hiddenSize: 64 });
+  const tuning: KernelTuning = { ...small, hiddenSize: 768, kernel: 'matmul_quad', few: 'matmul_few' };
+  const stored: unknown = JSON.parse(JSON.stringify([small, null, 'x', tuning]));
   expect(rememberedTuning(stored, adapter, { hiddenSize: 768 })).toEqual(tuning);
   expect(rememberedTuning(stored, adapter, { hiddenSize: 1024 })).toBeUndefined();
   expect(rememberedTuning(stored, { ...adapter, description: 'another' }, { hiddenSize: 768 })).toBeUndefined();
@@ -33,6 +26,7 @@ test('a tuning is remembered for its adapter, width and kernels, and for nothing
     [{ ...tuning, attention: undefined }],
     [{ ...tuning, layerNormLanes: 0 }],
     [{ ...tuning, among: [] }],
+    [{ ...tuning, among: tuning.among.map((kernel) => (kernel.startsWith('matmul_quad') ? 'matmul_quad 0' : kernel)) }],
   ];
   for (const data of damaged) expect(rememberedTuning(data, adapter, { hiddenSize: 768 })).toBeUndefined();
 });

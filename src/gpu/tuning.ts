@@ -1,8 +1,17 @@
 import { fromFloat32 } from '../checkpoint/dtypes.ts';
+import { crc32 } from '../checkpoint/zipWriter.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
-import { bindWhole, type Constants, createPipelines, dispatch, type KernelName, type Work } from './kernels.ts';
+import {
+  bindWhole,
+  type Constants,
+  createPipelines,
+  dispatch,
+  type KernelName,
+  kernels,
+  type Work,
+} from './kernels.ts';
 import {
   type MatmulChoice,
   type MatmulKernel,
@@ -24,7 +33,7 @@ export interface KernelChoice extends MatmulChoice {
 export interface KernelTuning extends Required<Omit<KernelChoice, 'support'>> {
   readonly adapter: string;
   readonly hiddenSize: number;
-  /** What it was chosen from: with a kernel more or less it is measured again. */
+  /** What it was chosen from, with a checksum of the source: with a kernel more, less or other it is measured again. */
   readonly among: readonly string[];
 }
 
@@ -160,6 +169,9 @@ const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
     matmulDispatch(kernel, { M: 1, K: hiddenSize, N: hiddenSize }, support),
   );
 
+const named = (some: readonly MatmulKernel[]) =>
+  some.map((kernel) => `${kernel} ${crc32(new TextEncoder().encode(kernels[kernel].source)).toString(16)}`);
+
 /**
  * The kernels that are fastest here. Linear layers by one of the size of the full encoder's smallest, for 77 rows and for 2,
  * and both of one family. Some hundred milliseconds on a GPU and the compiling of the kernels, seconds on a CPU that stands
@@ -172,7 +184,7 @@ export async function tuneKernels(
   const { device, support } = adapter;
   const among = suits(adapter, hiddenSize);
   const plain = { attention: attentionKernels[0], layerNormLanes: layerNormLanes[0] };
-  const of = { adapter: adapter.description, hiddenSize, among, ...plain };
+  const of = { adapter: adapter.description, hiddenSize, among: named(among), ...plain };
   if (hiddenSize < 256) return { ...of, kernel: 'matmul', few: 'matmul' };
   const matmuls = (M: number, kernels: readonly MatmulKernel[], runs: number) =>
     timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels, runs });
@@ -206,7 +218,7 @@ export function rememberedTuning(
   const isOurs = (tuning: Partial<KernelTuning> | null): tuning is KernelTuning =>
     tuning?.adapter === adapter.description &&
     tuning.hiddenSize === hiddenSize &&
-    String(tuning.among) === String(among) &&
+    String(tuning.among) === String(named(among)) &&
     Object.values(matmulFamilies).some((family: readonly MatmulKernel[]) =>
       [tuning.kernel, tuning.few].every((one) => family.some((kernel) => kernel === one && among.includes(kernel))),
     ) &&
