@@ -53,6 +53,7 @@ export function AttentionOverview({
     return new ImageData(pixels.current, n, N * h * n);
   }, [attentions, mask, shown, scale, N, h, L]);
 
+  const masked = useRef<{ dark: boolean; colour: string } | null>(null);
   const scratch = useRef<HTMLCanvasElement | null>(null);
   useLayoutEffect(() => {
     const target = canvas.current?.getContext('2d');
@@ -68,7 +69,10 @@ export function AttentionOverview({
     target.imageSmoothingEnabled = n > tile * ratio;
     // Above half the size there is nothing to be gained by the better ones, which take three times as long.
     target.imageSmoothingQuality = n > 2 * tile * ratio ? 'medium' : 'low';
-    target.fillStyle = getComputedStyle(canvas.current).getPropertyValue('--masked');
+    // Asked for once a theme: to be answered it has the whole page's styles computed.
+    if (masked.current?.dark !== dark)
+      masked.current = { dark, colour: getComputedStyle(canvas.current).getPropertyValue('--masked') };
+    target.fillStyle = masked.current.colour;
     for (let row = 0; row < N; row++)
       for (let column = 0; column < h; column++) {
         const box = [column * pitch, row * pitch, tile, tile].map((v) => Math.round(v * ratio)) as [
@@ -80,7 +84,6 @@ export function AttentionOverview({
         target.fillRect(...box);
         target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, ...box);
       }
-    // `dark` is not read, but the colour of masked cells is.
   }, [stack, N, h, tile, pitch, width, dark]);
 
   const at = (event: PointerEvent) => {

@@ -72,48 +72,50 @@ export function heatmapPixels({
   known.fill(0);
   const colours = pixelsOf(scale.table);
   const colourOf = (value: number) => (Number.isNaN(value) ? notANumber : colours[tableIndex(scale, value)]);
-  const { from, to } = visibleCells(rows, columns, stride, mask);
-  for (let matrix = 0; matrix < matrices; matrix++) {
-    const first = offset + matrix * stride * stride;
-    const pixel = matrix * cells;
-    for (let i = 0; i < from.length; i++) {
-      const bits = words[first + from[i]] >>> droppedBits;
-      // No colour is 0: none of them is transparent.
-      let colour = known[bits];
-      if (colour === 0) {
-        const value = fromBits(bits);
-        // What tells NaN from infinity may be among the bits that were dropped.
-        colour = colourOf(Number.isFinite(value) ? value : values[first + from[i]]);
-        if (Number.isFinite(value)) known[bits] = colour;
+  const runs = visibleRuns(rows, columns, stride, mask);
+  for (let matrix = 0; matrix < matrices; matrix++)
+    for (const run of runs) {
+      const shift = offset + matrix * stride * stride + run.from - matrix * cells - run.to;
+      const end = matrix * cells + run.end;
+      for (let pixel = matrix * cells + run.to; pixel < end; pixel++) {
+        const bits = words[pixel + shift] >>> droppedBits;
+        // No colour is 0: none of them is transparent.
+        let colour = known[bits];
+        if (colour === 0) {
+          const value = fromBits(bits);
+          // What tells NaN from infinity may be among the bits that were dropped.
+          colour = colourOf(Number.isFinite(value) ? value : values[pixel + shift]);
+          if (Number.isFinite(value)) known[bits] = colour;
+        }
+        pixels[pixel] = colour;
       }
-      pixels[pixel + to[i]] = colour;
     }
-  }
   return rgba;
 }
 
-/** Where in a matrix the cells are that are not masked, and where in its picture. */
-function visibleCells(
+/** Cells that are not masked and lie side by side, both in a matrix, from `from` on, and in its picture, from `to` to `end`. */
+function visibleRuns(
   rows: readonly number[],
   columns: readonly number[],
   stride: number,
   mask?: ArrayLike<number>,
-): { readonly from: Uint32Array; readonly to: Uint32Array } {
-  const from = new Uint32Array(rows.length * columns.length);
-  const to = new Uint32Array(from.length);
-  let visible = 0;
+): { readonly from: number; readonly to: number; readonly end: number }[] {
+  const runs: { from: number; to: number; end: number }[] = [];
+  let last: { from: number; to: number; end: number } | undefined;
   let at = 0;
   for (const row of rows)
     for (const column of columns) {
       const cell = row * stride + column;
       if (mask?.[cell] !== 0) {
-        from[visible] = cell;
-        to[visible] = at;
-        visible++;
+        if (last?.end === at && cell - last.from === at - last.to) last.end++;
+        else {
+          last = { from: cell, to: at, end: at + 1 };
+          runs.push(last);
+        }
       }
       at++;
     }
-  return { from: from.subarray(0, visible), to: to.subarray(0, visible) };
+  return runs;
 }
 
 /** 0, 1, …, n − 1 */
