@@ -2,7 +2,7 @@
 import type { SourceText } from '../prompt/ast.ts';
 import { sliceSource, sourceText } from '../prompt/sourceText.ts';
 import { diffusersToken, type NamedEmbedding } from './diffusersToken.ts';
-import { composeNfc, lowerCase } from './textFix.ts';
+import { composeNfc, lowerCase } from './textForms.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 /** Token → its vectors, each [d]. */

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { sourceText } from '../prompt/sourceText.ts';
 import { unescapeHtml } from './htmlEntities.ts';
 import recorded from './recorded/text_clean_up.json';
-import { basicClean, composeNfc, fixText, lowerCase } from './textFix.ts';
+import { basicClean, fixText } from './textFix.ts';
+import { composeNfc, lowerCase } from './textForms.ts';
 
 const steps = { fixText, unescapeHtml, basicClean, composeNfc, lowerCase };
 

@@ -3,7 +3,8 @@ import { sliceSource } from '../prompt/sourceText.ts';
 import { readVocabulary, type WordMerges, wordEnd } from './bytePairs.ts';
 import { bosTokenId, eosTokenId } from './config.ts';
 import { unescapeHtml } from './htmlEntities.ts';
-import { basicClean, composeNfc, fixText, lowerCase } from './textFix.ts';
+import { basicClean, fixText } from './textFix.ts';
+import { composeNfc, lowerCase } from './textForms.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 export interface Token extends Range {
