@@ -74,7 +74,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       if (j / parts % blocks == c) {
         probabilities[row + j] = p;
       }
-      o += p * qkv[v_at + j * 3 * d + c];
+      // A masked key may hold anything, and 0 times it may not be 0.
+      if (p != 0) {
+        o += p * qkv[v_at + j * 3 * d + c];
+      }
     }
   }
   partial[index] = o;

@@ -119,6 +119,8 @@ function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): 
 
 async function benchProfile(encoder: GpuEncoder, runs: number, of: { first?: number; end?: number }): Promise<void> {
   const profiles: Profile[] = [];
+  // Without a mask there would be nothing to attend to.
+  await encoder.encode([newPrompt()], want);
   for (let run = 0; run < runs; run++) profiles.push(await encoder.profile(of));
   const { steps, noTimes } = meanProfile(profiles);
   const line = ({ name, kernel, milliseconds, share, gflopsPerSecond, bytes, gigabytesPerSecond }: ProfiledGroup) =>

@@ -1,19 +1,32 @@
 import type { Constants, KernelName } from './kernels.ts';
+import type { MatmulSupport } from './matmul.ts';
 
-/** The kernels that can do attention; the first is for adapters of few lanes. */
-export const attentionKernels = ['attention', 'attention_group'] as const satisfies KernelName[];
+/** The kernels that can do attention; the first does it on any adapter. */
+export const attentionKernels = ['attention', 'attention_quad', 'attention_group'] as const satisfies KernelName[];
 export type AttentionKernel = (typeof attentionKernels)[number];
 
-/** How `kernel` does some queries of every head of some passes. */
+export interface AttentionDispatch {
+  readonly kernel: AttentionKernel;
+  /** Beyond L, H and HEAD_DIM. */
+  readonly constants: Constants;
+  readonly grid: readonly [number, number, number];
+}
+
+/** How `kernel` does some queries of every head of some passes; undefined where the device does not suit it. */
 export function attentionDispatch(
   kernel: AttentionKernel,
   { queries, heads, passes }: { readonly queries: number; readonly heads: number; readonly passes: number },
-): { readonly constants: Constants; readonly grid: readonly [number, number, number] } {
+  { subgroups }: MatmulSupport,
+): AttentionDispatch | undefined {
   switch (kernel) {
     case 'attention':
-      return { constants: { WORKGROUP: 32 }, grid: [Math.ceil(queries / 32), heads, passes] };
+      return { kernel, constants: { WORKGROUP: 32 }, grid: [Math.ceil(queries / 32), heads, passes] };
+    case 'attention_quad':
+      // As small as can be, for a group's queries past the end are computed too.
+      if (!subgroups) return undefined;
+      return { kernel, constants: { WORKGROUP: 8 }, grid: [Math.ceil(queries / 8), heads, passes] };
     case 'attention_group':
-      return { constants: { WORKGROUP: 128 }, grid: [Math.ceil(queries / 4), heads, passes] };
+      return { kernel, constants: { WORKGROUP: 128 }, grid: [Math.ceil(queries / 4), heads, passes] };
     default:
       return kernel satisfies never;
   }

@@ -12,6 +12,7 @@ import index from '../clip/recorded/index.json';
 import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
+import { attentionKernels } from './attention.ts';
 import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
 import type { WeightedLora } from './loraMerge.ts';
 import { matmulKernels } from './matmul.ts';
@@ -132,6 +133,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
     test.each([
       ...matmulKernels.map((kernel) => [kernel, { kernel }] as const),
+      ...attentionKernels.map((attention) => [attention, { kernel: 'matmul', attention }] as const),
       ['what suits a GPU', forGpus] as const,
     ])('equals the float64 encoder with %s, also of an edited prompt', async (name, choice) => {
       const { device, support } = await testGpu(adapter);

@@ -1,5 +1,6 @@
 import attention from '../../shaders/attention.wgsl?raw';
 import attentionGroup from '../../shaders/attention_group.wgsl?raw';
+import attentionQuad from '../../shaders/attention_quad.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
@@ -69,6 +70,7 @@ export const kernels = {
   matmul_few: { source: `${linear}\n${matmulFew}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_split: { source: `${linear}\n${matmulSplit}`, bindings: linearBindings, weights: true },
   attention: { source: attention, bindings: attentionBindings },
+  attention_quad: { source: attentionQuad, bindings: attentionBindings, subgroups: true },
   attention_group: { source: attentionGroup, bindings: attentionBindings },
   lora_merge: {
     source: loraMerge,

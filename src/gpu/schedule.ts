@@ -144,9 +144,11 @@ export function schedule(
     layerNorm(name('layer_norm1'), hiddenName(layer), 'normed');
     const qkv = `qkv.${layer}`;
     linear(name('self_attn.qkv_proj'), 'normed', d, qkv, 3 * d, 'bias');
-    const attending = attentionDispatch(attention, { queries, heads: h, passes: range.passes });
+    const shape = { queries, heads: h, passes: range.passes };
+    const attending =
+      attentionDispatch(attention, shape, choice.support) ?? attentionDispatch('attention', shape, choice.support)!;
     step(
-      attention,
+      attending.kernel,
       name('self_attn.attention'),
       [
         qkv,

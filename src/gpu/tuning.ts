@@ -130,11 +130,15 @@ export function timeMatmuls(
 }
 
 /** Milliseconds of attention of a whole pass by each kernel. */
-function timeAttention(device: GPUDevice, hiddenSize: number): Promise<Map<AttentionKernel, number>> {
+function timeAttention(
+  device: GPUDevice,
+  support: MatmulSupport,
+  hiddenSize: number,
+): Promise<Map<AttentionKernel, number>> {
   const heads = hiddenSize / headDim;
-  const candidates = attentionKernels.map((name) => {
-    const { constants, grid } = attentionDispatch(name, { queries: tokens, heads, passes: 1 });
-    return { name, kernel: name, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...constants }, grid };
+  const candidates = attentionKernels.flatMap((name) => {
+    const how = attentionDispatch(name, { queries: tokens, heads, passes: 1 }, support);
+    return how ? [{ name, ...how, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...how.constants } }] : [];
   });
   const causal = Uint32Array.from({ length: tokens ** 2 }, (_, at) => (at % tokens <= Math.floor(at / tokens) ? 1 : 0));
   const data = [
@@ -169,8 +173,11 @@ const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
     matmulDispatch(kernel, { M: 1, K: hiddenSize, N: hiddenSize }, support),
   );
 
-const named = (some: readonly MatmulKernel[]) =>
-  some.map((kernel) => `${kernel} ${crc32(new TextEncoder().encode(kernels[kernel].source)).toString(16)}`);
+/** `matmuls` and the kernels for attention, each with a checksum of its source. */
+const named = (matmuls: readonly MatmulKernel[]) =>
+  [...matmuls, ...attentionKernels].map(
+    (kernel) => `${kernel} ${crc32(new TextEncoder().encode(kernels[kernel].source)).toString(16)}`,
+  );
 
 /**
  * The kernels that are fastest here. Linear layers by one of the size of the full encoder's smallest, for 77 rows and for 2,
@@ -202,8 +209,8 @@ export async function tuneKernels(
     return [{ kernel, few: fewer, milliseconds: manyTake + fewTake }];
   });
   const { milliseconds: _, ...best } = families.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
-  if (adapter.software) return { ...of, ...best };
-  const [attention] = fastest(await timeAttention(device, hiddenSize));
+  if (adapter.software) return { ...of, ...best, attention: support.subgroups ? 'attention_quad' : 'attention' };
+  const [attention] = fastest(await timeAttention(device, support, hiddenSize));
   const [lanes] = fastest(await timeLayerNorm(device, hiddenSize));
   return { ...of, ...best, attention, layerNormLanes: lanes };
 }
