@@ -101,7 +101,7 @@ describe('what weighs more than 1 in comfy++', () => {
 });
 
 test('A1111 in ADV has one mean over all chunks', () => {
-  const prompt = read(`(cat:1.5) ${cats(80)} (dog:0.5)`);
+  const prompt = read(`(cat:1.5) ${cats(80)} (red:0.5)`);
   const rows = prompt.chunks.map(({ pass, perTokenWeights }) => ({ z: fakeZ(pass), weights: perTokenWeights }));
   const ratio = sharedMeanRatio(rows, d);
   const embeds = advA1111.combine(prompt, fakeZ);

@@ -222,6 +222,8 @@ describe('the mean of A1111', () => {
       { numRuns: 40 },
     );
     expect(meanBand({ chunk: 0, ratios: Float64Array.of(1), meanRoot: null }, [2])).toBeNull();
+    // A mean that was 0 before has no tenth.
+    expect(meanBand({ chunk: 0, ratios: Float64Array.of(0), meanRoot: -1 }, [2])).toBeNull();
   });
 
   test('is nowhere 0 where the span has no part in it', () => {

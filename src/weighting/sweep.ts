@@ -229,7 +229,7 @@ export function meanBand(
 ): { readonly from: number; readonly to: number } | null {
   if (meanRoot === null) return null;
   const at = weights.findIndex((weight, i) => weight !== meanRoot && Number.isFinite(ratios[i]));
-  if (at < 0) return null;
+  if (at < 0 || ratios[at] === 0) return null;
   const half = Math.abs(ratios[at] * (weights[at] - meanRoot)) / 10;
   return { from: meanRoot - half, to: meanRoot + half };
 }
