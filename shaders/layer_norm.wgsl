@@ -21,13 +21,11 @@ var<workgroup> partial: array<f32, WORKGROUP>;
 fn row_sum(value: f32, lane: u32) -> f32 {
   partial[lane] = value;
   workgroupBarrier();
-  for (var half = WORKGROUP / 2; half > 0; half /= 2) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
+  // Each lane adds all up, which costs less than to wait for the others again and again.
+  var total = 0f;
+  for (var i = 0u; i < WORKGROUP; i++) {
+    total += partial[i];
   }
-  let total = partial[0];
   workgroupBarrier();
   return total;
 }
