@@ -1,28 +1,9 @@
-// What attention.wgsl computes (eq. 32 to 34), for adapters with subgroups.
-// binding 0  qkv           [B, L, 3, H, HEAD_DIM]  f32
-// binding 1  mask          [B, L, L]               u32, 1 where query i may look at key j
-// binding 2  range         [3]                     u32, the first query to do, the one to stop before, and the first b
-// binding 3  probabilities [B, H, L, L]            f32
-// binding 4  attended      [B, L, H, HEAD_DIM]     f32
-// grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is a multiple of 4, at most 64.
+// Attention, after heads.wgsl, for adapters with subgroups.
+// grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is at most 64.
 // One invocation a query, and four keys at once: each of four lanes loads one of them, and gives it to the other three.
 // Keys that no query of a subgroup sees are passed over: each subgroup goes its own way.
-diagnostic(off, subgroup_uniformity);
-
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read> range: array<u32>;
-@group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
-@group(0) @binding(4) var<storage, read_write> attended: array<vec4f>;
-
-override L: u32;
-override H: u32;
-override HEAD_DIM: u32;
 /** A multiple of 4. */
-override WORKGROUP: u32 = 32;
-
-/** The score of a masked key. */
-const masked = -3.4e38;
+override WORKGROUP: u32 = 8;
 
 fn unnormalised(score: f32, largest: f32) -> f32 {
   return select(exp(score - largest), 0, score == masked);
@@ -35,37 +16,32 @@ fn put(row: u32, key: vec4u, values: vec4f) {
   probabilities[row + key.w] = values.w;
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) @diagnostic(off, subgroup_uniformity)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) index: u32) {
   // Invocations past the end load as if for the last query, for the other lanes of their quad, and store nothing.
   let is_past = range[0] + id.x >= range[1];
   let query = min(range[0] + id.x, range[1] - 1);
   let lane = index % 4;
-  let head = id.y;
-  let batch = range[2] + id.z;
   let blocks = HEAD_DIM / 4;
   let d = H * blocks;
-  let q_at = (batch * L + query) * 3 * d + head * blocks;
-  let k_at = batch * L * 3 * d + d + head * blocks;
-  let v_at = k_at + d;
-  let visible = (batch * L + query) * L;
-  let row = ((batch * H + head) * L + query) * L;
+  let at = place_of(query, id.y, range[2] + id.z);
+  let row = at.probabilities;
 
   var q: array<vec4f, 16>;
   let scale = 1 / sqrt(f32(HEAD_DIM));
   for (var c = 0u; c < blocks; c++) {
-    q[c] = qkv[q_at + c] * scale;
+    q[c] = qkv[at.q + c] * scale;
   }
   var largest = masked;
   // Behind the last key that some query of the subgroup sees.
   var end = 0u;
   for (var j = 0u; j < L; j += 4) {
     let key = keys_from(j);
-    let sees = vec4u(mask[visible + key.x], mask[visible + key.y], mask[visible + key.z], mask[visible + key.w]) != vec4u();
+    let sees = vec4u(mask[at.visible + key.x], mask[at.visible + key.y], mask[at.visible + key.z], mask[at.visible + key.w]) != vec4u();
     var score = vec4f();
     if (subgroupAny(any(sees))) {
       end = j + 4;
-      let k = k_at + key[lane] * 3 * d;
+      let k = at.k + key[lane] * 3 * d;
       for (var c = 0u; c < blocks; c++) {
         score += q[c] * of_quad(qkv[k + c]);
       }
@@ -100,7 +76,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     if (!subgroupAny(any(counts))) {
       continue;
     }
-    let v = v_at + key[lane] * 3 * d;
+    let v = at.v + key[lane] * 3 * d;
     for (var c = 0u; c < blocks; c++) {
       let values = of_quad(qkv[v + c]);
       // Masked keys may hold anything, and 0 times it may not be 0.
@@ -111,9 +87,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
   if (is_past) {
     return;
   }
-  let o_at = (batch * L + query) * d + head * blocks;
   for (var c = 0u; c < blocks; c++) {
-    attended[o_at + c] = o[c];
+    attended[at.attended + c] = o[c];
   }
 }
 
@@ -122,6 +97,7 @@ fn keys_from(j: u32) -> vec4u {
   return min(vec4u(j, j + 1, j + 2, j + 3), vec4u(L - 1));
 }
 
+@diagnostic(off, subgroup_uniformity)
 fn of_quad(own: vec4f) -> mat4x4f {
   return mat4x4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
 }

@@ -2,6 +2,7 @@ import attention from '../../shaders/attention.wgsl?raw';
 import attentionGroup from '../../shaders/attention_group.wgsl?raw';
 import attentionQuad from '../../shaders/attention_quad.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
+import heads from '../../shaders/heads.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import loraMerge from '../../shaders/lora_merge.wgsl?raw';
@@ -69,9 +70,9 @@ export const kernels = {
   matmul_subgroup: { source: `${linear}\n${matmulSubgroup}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_few: { source: `${linear}\n${matmulFew}`, bindings: linearBindings, weights: true, subgroups: true },
   matmul_split: { source: `${linear}\n${matmulSplit}`, bindings: linearBindings, weights: true },
-  attention: { source: attention, bindings: attentionBindings },
-  attention_quad: { source: attentionQuad, bindings: attentionBindings, subgroups: true },
-  attention_group: { source: attentionGroup, bindings: attentionBindings },
+  attention: { source: `${heads}\n${attention}`, bindings: attentionBindings },
+  attention_quad: { source: `${heads}\n${attentionQuad}`, bindings: attentionBindings, subgroups: true },
+  attention_group: { source: `${heads}\n${attentionGroup}`, bindings: attentionBindings },
   lora_merge: {
     source: loraMerge,
     bindings: [
@@ -85,6 +86,15 @@ export const kernels = {
 } as const satisfies Record<string, Kernel>;
 
 export type KernelName = keyof typeof kernels;
+
+/** How a kernel does something of some shape. */
+export interface KernelDispatch<Name extends KernelName = KernelName> {
+  readonly kernel: Name;
+  /** Of those that the kernel has, beyond the sizes of what it is given. */
+  readonly constants: Constants;
+  /** Workgroups. */
+  readonly grid: readonly [number, number, number];
+}
 
 /** What follows the product in a linear layer. */
 export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
