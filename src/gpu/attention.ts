@@ -1,23 +1,16 @@
-import type { Constants, KernelName } from './kernels.ts';
+import type { KernelDispatch, KernelName } from './kernels.ts';
 import type { MatmulSupport } from './matmul.ts';
 
 /** The kernels that can do attention; the first does it on any adapter. */
 export const attentionKernels = ['attention', 'attention_quad', 'attention_group'] as const satisfies KernelName[];
 export type AttentionKernel = (typeof attentionKernels)[number];
 
-export interface AttentionDispatch {
-  readonly kernel: AttentionKernel;
-  /** Beyond L, H and HEAD_DIM. */
-  readonly constants: Constants;
-  readonly grid: readonly [number, number, number];
-}
-
-/** How `kernel` does some queries of every head of some passes; undefined where the device does not suit it. */
+/** How `kernel` does some queries of every head of some passes, beyond L, H and HEAD_DIM; undefined where the device does not suit it. */
 export function attentionDispatch(
   kernel: AttentionKernel,
   { queries, heads, passes }: { readonly queries: number; readonly heads: number; readonly passes: number },
   { subgroups }: MatmulSupport,
-): AttentionDispatch | undefined {
+): KernelDispatch<AttentionKernel> | undefined {
   switch (kernel) {
     case 'attention':
       return { kernel, constants: { WORKGROUP: 32 }, grid: [Math.ceil(queries / 32), heads, passes] };

@@ -1,4 +1,4 @@
-import type { Constants, KernelName } from './kernels.ts';
+import type { KernelDispatch, KernelName } from './kernels.ts';
 
 /**
  * The kernels that can do a linear layer, by families: within one a row comes out the same to the bit whichever kernel does
@@ -26,22 +26,15 @@ export interface MatmulShape {
   readonly N: number;
 }
 
-export interface MatmulDispatch {
-  readonly kernel: MatmulKernel;
-  /** Beyond K, N and EPILOGUE. */
-  readonly constants: Constants;
-  readonly grid: readonly [number, number, number];
-}
-
 /** Rows that are few. After the edit of a word as many are to be done as it has tokens, and one. */
 const mostFew = 8;
 
-/** How `kernel` does a product of this shape; undefined where the device or the shape does not suit it. */
+/** How `kernel` does a product of this shape, beyond K, N and EPILOGUE; undefined where the device or the shape does not suit it. */
 export function matmulDispatch(
   kernel: MatmulKernel,
   { M, N }: MatmulShape,
   { subgroups, subgroupSize }: MatmulSupport,
-): MatmulDispatch | undefined {
+): KernelDispatch<MatmulKernel> | undefined {
   // As few groups of lanes as their rows allow, and as even as can be, for rows past the end are computed too.
   const byLanes = (lanes: number, mostRows: number) => {
     const groups = Math.ceil(M / (mostRows * lanes));
@@ -104,7 +97,7 @@ export interface MatmulChoice {
 export function chooseMatmul(
   { kernel, few = kernel === 'matmul_split' ? kernel : 'matmul_few', support }: MatmulChoice,
   shape: MatmulShape,
-): MatmulDispatch {
+): KernelDispatch<MatmulKernel> {
   const preferred = shape.M <= mostFew ? [few, kernel] : [kernel];
   for (const name of preferred) {
     const found = matmulDispatch(name, shape, support);

@@ -1,6 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
-import { type Constants, epilogues, type KernelName } from './kernels.ts';
+import { type Constants, epilogues, type KernelDispatch, type KernelName } from './kernels.ts';
 import { chooseMatmul } from './matmul.ts';
 import type { KernelChoice } from './tuning.ts';
 
@@ -25,15 +25,11 @@ export interface RowRange {
   readonly end: number;
 }
 
-export interface Step {
-  readonly kernel: KernelName;
+export interface Step extends KernelDispatch {
   /** What the step computes, in the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
   /** Tensor names, in the order of the kernel's bindings. */
   readonly tensors: readonly string[];
-  readonly constants: Constants;
-  /** Workgroups. */
-  readonly grid: readonly [number, number, number];
   /** Multiplications and additions, for GFLOP/s. */
   readonly flops: number;
 }

@@ -3,15 +3,7 @@ import { crc32 } from '../checkpoint/zipWriter.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
-import {
-  bindWhole,
-  type Constants,
-  createPipelines,
-  dispatch,
-  type KernelName,
-  kernels,
-  type Work,
-} from './kernels.ts';
+import { bindWhole, createPipelines, dispatch, type KernelDispatch, kernels, type Work } from './kernels.ts';
 import {
   type MatmulChoice,
   type MatmulKernel,
@@ -50,11 +42,8 @@ const headDim = 64;
 const tokens = 77;
 
 /** One way to do what is timed. */
-interface Candidate<T> {
+interface Candidate<T> extends KernelDispatch {
   readonly name: T;
-  readonly kernel: KernelName;
-  readonly constants: Constants;
-  readonly grid: readonly [number, number, number];
 }
 
 /** Milliseconds of work between two looks at the clock, which costs a part of a millisecond itself. */
@@ -222,10 +211,11 @@ export function rememberedTuning(
   { hiddenSize }: Pick<ClipTextConfig, 'hiddenSize'>,
 ): KernelTuning | undefined {
   const among = suits(adapter, hiddenSize);
+  const amongNow = String(named(among));
   const isOurs = (tuning: Partial<KernelTuning> | null): tuning is KernelTuning =>
     tuning?.adapter === adapter.description &&
     tuning.hiddenSize === hiddenSize &&
-    String(tuning.among) === String(named(among)) &&
+    String(tuning.among) === amongNow &&
     Object.values(matmulFamilies).some((family: readonly MatmulKernel[]) =>
       [tuning.kernel, tuning.few].every((one) => family.some((kernel) => kernel === one && among.includes(kernel))),
     ) &&

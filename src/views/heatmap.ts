@@ -93,15 +93,22 @@ export function heatmapPixels({
   return rgba;
 }
 
-/** Cells that are not masked and lie side by side, both in a matrix, from `from` on, and in its picture, from `to` to `end`. */
+/** Cells side by side, both in a matrix, from `from` on, and in its picture, from `to` to `end`. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  end: number;
+}
+
+/** The cells that are not masked. */
 function visibleRuns(
   rows: readonly number[],
   columns: readonly number[],
   stride: number,
   mask?: ArrayLike<number>,
-): { readonly from: number; readonly to: number; readonly end: number }[] {
-  const runs: { from: number; to: number; end: number }[] = [];
-  let last: { from: number; to: number; end: number } | undefined;
+): readonly Run[] {
+  const runs: Run[] = [];
+  let last: Run | undefined;
   let at = 0;
   for (const row of rows)
     for (const column of columns) {
