@@ -2,7 +2,8 @@
 // is a multiple of 4, N of 16, M is anything.
 // grid: x over M / (8 · ROWS) rows, y over N / 16 columns: what runs next to each other shares weights.
 // One subgroup is a workgroup and holds 8 · ROWS × 16 outputs, or where M does not fill them all, 8 · (ROWS − 1) × 16: each
-// has its loop, without a branch in it. The lanes differ in their rows; each loads the weights of two of the columns, so that eight cache lines are waited for at once and not one after the other, and gives them to the others.
+// has its loop, without a branch in it. The lanes differ in their rows; each loads the weights of two of the columns, so
+// that eight cache lines are waited for at once and not one after the other, and gives them to the others.
 /** Rows of a lane, 1 to 5. */
 override ROWS: u32 = 5;
 
