@@ -1,4 +1,4 @@
-// Attention, after heads.wgsl, for every adapter.
+// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for every adapter.
 // grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is at most 64.
 // One invocation a query: its row of probabilities first holds the scores. Masked scores are never computed.
 override WORKGROUP: u32 = 32;

@@ -1,7 +1,8 @@
-// Attention, after heads.wgsl, for GPUs: where an invocation does a query alone, a GPU has more of them than queries.
-// grid: x over the queries of the range, four a workgroup, y over heads, z over the passes to do.
-// HEAD_DIM is at most WORKGROUP. First an invocation does a key for all four queries, then four dimensions
-// of one query for every PARTS-th key; each finds the largest score and the sum itself, which costs less than to wait for it.
+// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for GPUs.
+// grid: x over the queries of the range, four a workgroup, y over heads, z over the passes to do. HEAD_DIM is at most WORKGROUP.
+// A GPU has more invocations than queries: a workgroup does four. First an invocation does a key for all of them, then four
+// dimensions of one query for every PARTS-th key; each finds the largest score and the sum itself, which costs less than to
+// wait for it.
 override WORKGROUP: u32 = 128;
 
 var<workgroup> scores: array<vec4f, L>;

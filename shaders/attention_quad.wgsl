@@ -1,4 +1,4 @@
-// Attention, after heads.wgsl, for adapters with subgroups.
+// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for adapters with subgroups.
 // grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is at most 64.
 // One invocation a query, and four keys at once: each of four lanes loads one of them, and gives it to the other three.
 // Keys that no query of a subgroup sees are passed over: each subgroup goes its own way.
