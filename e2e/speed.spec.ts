@@ -7,10 +7,16 @@ const rows = (page: Page) => panel(page).getByRole('table', { name: 'Stages' }).
 const stages = ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'];
 
 test('a whole pass and an edit are timed, and what is encoded afterwards is right', async ({ page }) => {
+  const encodeCar = async (color: string) => {
+    await prompt(page).fill(`a ${color} car`);
+    await expect(status(page)).toContainText('Ready');
+    return page.locator('#embeddings').textContent();
+  };
   await openTiny(page);
-  await prompt(page).fill('a red car');
-  await expect(status(page)).toContainText('Ready');
-  const before = await page.locator('#embeddings').textContent();
+  const blue = await encodeCar('blue');
+  // Nothing is known of it on a new visit.
+  await openTiny(page);
+  await encodeCar('red');
   await panel(page).getByRole('button', { name: 'Time a whole pass' }).click();
   await expect(panel(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
   for (const name of stages) await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
@@ -20,9 +26,5 @@ test('a whole pass and an edit are timed, and what is encoded afterwards is righ
 
   await panel(page).getByRole('button', { name: 'Time an edit' }).click();
   await expect(panel(page)).toContainText('Rows 3 to 4 of 77:');
-  await prompt(page).fill('a blue car');
-  await expect(status(page)).toContainText('Ready');
-  await prompt(page).fill('a red car');
-  await expect(status(page)).toContainText('Ready');
-  expect(await page.locator('#embeddings').textContent()).toBe(before);
+  expect(await encodeCar('blue')).toBe(blue);
 });

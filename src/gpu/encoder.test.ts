@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
 import { type LoraUpdate, loraDelta, loraTarget, type Projection } from '../checkpoint/loraFile.ts';
 import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
@@ -123,11 +123,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     test('equals the float64 encoder with no mask at all, and one pass alone equals the same pass in a batch', async () => {
       const reference = await referenceEncoder(syntheticWeights(clipTiny));
       const passes = maskModes.map((mask) => passOf(3, mask));
-      const batched = (await encoder.encode(passes, everything(clipTiny))).outputs;
+      const batched = await fresh(passes);
       for (const [i, pass] of passes.entries()) {
         expectStages(maskModes[i], clipTiny, batched[i], reference(pass));
-        const [alone] = (await encoder.encode([pass], everything(clipTiny))).outputs;
-        expect(alone).toEqual(batched[i]);
+        expect(await fresh([pass])).toEqual([batched[i]]);
       }
     });
 
@@ -279,21 +278,116 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     });
 
-    test('a profile names every step, and the encode after it is right', async () => {
+    test('a prompt, a variant of it and a negative prompt, one after the other: each edit finds its rows', async () => {
+      const gpu = await testDevice(adapter);
+      const other = await createGpuEncoder(gpu, syntheticWeights(clipTiny));
+      const [small] = [other.activationBytes];
+      const variants = (last: number) => [words.with(8, last), words.with(3, 9).with(8, last), [7, 8, 9, last]];
+      const first = variants(736).map((ids) => padded(ids, 'causal'));
+      for (const pass of first) {
+        const { rows } = await other.encode([pass], everything(clipTiny), { alsoNeeded: first });
+        expect(rows).toBe(77);
+      }
+      // Two places at first, and what was in them when there were to be three is kept.
+      expect(other.activationBytes).toBeCloseTo(small * 1.5, -4);
+      for (const last of [737, 738]) {
+        const edited = variants(last).map((ids) => padded(ids, 'causal'));
+        for (const [i, pass] of edited.entries()) {
+          const { rows, outputs } = await other.encode([pass], everything(clipTiny), { alsoNeeded: edited });
+          expect(rows).toBe([77 - 9, 77 - 9, 77 - 4][i]);
+          expect(outputs).toEqual(await fresh([pass]));
+        }
+      }
+      other.destroy();
+    });
+
+    test('an encode that is cancelled between two submits of the padding keeps the rows before it', async () => {
+      const device = await testDevice(adapter);
+      const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
+      const [expected] = await fresh([edited]);
+      await forget();
+      await encoder.encode([before], everything(clipTiny));
+      const abort = new AbortController();
+      const onRows = vi.fn();
+      const done = device.queue.onSubmittedWorkDone;
+      const spy = vi.spyOn(device.queue, 'onSubmittedWorkDone').mockImplementationOnce(async () => {
+        await done.call(device.queue);
+        abort.abort(new Error('a newer prompt'));
+      });
+      const options = { onRows, signal: abort.signal, paddingSubmits: 4 };
+      await expect(encoder.encode([edited], everything(clipTiny), options)).rejects.toThrow('a newer prompt');
+      expect([onRows.mock.calls.length, spy.mock.calls.length]).toEqual([1, 1]);
+      const { outputs, rows, dispatches } = await encoder.encode([edited], everything(clipTiny), { paddingSubmits: 4 });
+      expect([rows, dispatches, outputs[0]]).toEqual([77 - 11, 2 + 7 * clipTiny.numHiddenLayers, expected]);
+      // And where nobody cancels, in several submits as in one.
+      await encoder.encode([before], everything(clipTiny));
+      const split = await encoder.encode([edited], everything(clipTiny), { onRows, paddingSubmits: 4 });
+      expect([split.rows, split.outputs[0]]).toEqual([77 - 9, expected]);
+      expect(spy).toHaveBeenCalledTimes(1 + 3);
+      spy.mockRestore();
+    });
+
+    test('what the GPU refuses is an error, and nothing of it counts as computed', async () => {
+      const device = await testDevice(adapter);
+      const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
+      const [expected] = await fresh([edited]);
+      await encoder.encode([before], everything(clipTiny));
+      const create = device.createBuffer.bind(device);
+      // MAP_READ goes with COPY_DST alone.
+      const refused = vi
+        .spyOn(device, 'createBuffer')
+        .mockImplementation((of) => create(of.label === 'results' ? { ...of, usage: 0x81 } : of));
+      await expect(encoder.encode([edited], everything(clipTiny))).rejects.toThrow('The GPU refused to encode');
+      refused.mockRestore();
+      const { rows, outputs } = await encoder.encode([edited], everything(clipTiny));
+      expect([rows, outputs[0]]).toEqual([77 - 9, expected]);
+    });
+
+    test('without memory for more passes the ones that there is room for are still encoded', async () => {
+      const device = await testDevice(adapter);
+      const other = await createGpuEncoder(device, syntheticWeights(clipTiny));
+      const passes = [words, [7, 8], [9]].map((ids) => padded(ids, 'causal'));
+      const [expected] = await fresh([passes[0]]);
+      await other.encode([passes[0]], everything(clipTiny));
+      const pop = device.popErrorScope.bind(device);
+      const full = vi.spyOn(device, 'popErrorScope').mockImplementationOnce(async () => {
+        await pop();
+        return { message: 'Out of memory.' } as GPUOutOfMemoryError;
+      });
+      await expect(other.encode(passes, everything(clipTiny))).rejects.toThrow('not enough memory to encode 3 prompts');
+      full.mockRestore();
+      const { rows, outputs } = await other.encode([passes[0]], everything(clipTiny));
+      expect([rows, outputs[0]]).toEqual([0, expected]);
+      other.destroy();
+    });
+
+    test('a profile names every step, counts what the mask leaves, and changes nothing', async () => {
       const pass = padded(words, 'causal');
       const [expected] = await fresh([pass]);
-      for (const of of [{}, { passes: 3 }, { first: 9, end: 11 }]) {
-        const { steps, noTimes } = await encoder.profile(of);
+      const { hiddenSize: d, numAttentionHeads: h } = clipTiny;
+      for (const [of, mask, pairs, keys] of [
+        [undefined, 'causal', (77 * 78) / 2, 77],
+        [undefined, 'none', 77 ** 2, 77],
+        [{ first: 9, end: 11 }, 'causal', 10 + 11, 11],
+      ] as const) {
+        const { steps, noTimes } = await encoder.profile({ ...pass, causal: mask === 'causal' }, of);
         expect(steps).toHaveLength(2 + 7 * clipTiny.numHiddenLayers);
-        expect(steps[1]).toMatchObject({ label: 'layers.0.layer_norm1', layer: 0, kernel: 'layer_norm' });
-        expect([steps[0].layer, steps.at(-1)!.layer]).toEqual([null, null]);
+        expect(steps[1]).toMatchObject({ label: 'layers.0.layer_norm1', kernel: 'layer_norm' });
         for (const { milliseconds, flops, bytes } of steps) {
           if (noTimes === null) expect(milliseconds).toBeGreaterThanOrEqual(0);
           else expect(milliseconds).toBeNull();
           expect(Math.min(flops, bytes)).toBeGreaterThan(0);
         }
+        const queries = of ? of.end - of.first : 77;
+        const attention = steps.find(({ label }) => label === 'layers.0.self_attn.attention')!;
+        expect(attention.flops).toBeCloseTo(4 * pairs * d);
+        // Q and what is attended; K and V; the mask and the probabilities; the range.
+        expect(attention.bytes).toBeCloseTo(4 * (2 * queries * d + 2 * keys * d + (1 + h) * queries * 77 + 3));
         expect((await encoder.encode([pass], everything(clipTiny))).outputs[0]).toEqual(expected);
       }
+      // Its own rows once more, so that none is lost.
+      await encoder.profile(pass, { first: 9, end: 11 });
+      expect((await encoder.encode([pass], everything(clipTiny))).rows).toBe(0);
     });
 
     test('encodes that overlap do not build on each other', async () => {
@@ -370,13 +464,52 @@ describe.each(testAdapters)('on %s', (adapter) => {
     },
   );
 
+  /** A load that fails has destroyed all buffers, but for those of twelve bytes that go with their bind groups. */
+  async function watched(load: (device: GPUDevice) => Promise<unknown>, error: string) {
+    const device = await testDevice(adapter);
+    const destroyed: boolean[] = [];
+    const create = device.createBuffer.bind(device);
+    const spy = vi.spyOn(device, 'createBuffer').mockImplementation((of) => {
+      const buffer = create(of);
+      if (of.label === 'range') return buffer;
+      const at = destroyed.push(false) - 1;
+      const destroy = buffer.destroy.bind(buffer);
+      buffer.destroy = () => {
+        destroyed[at] = true;
+        return destroy();
+      };
+      return buffer;
+    });
+    try {
+      await expect(load(device)).rejects.toThrow(error);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(destroyed.length).toBeGreaterThan(0);
+    expect(destroyed).not.toContain(false);
+  }
+
   test('a load that is cancelled rejects with the signal and frees what it had', async () => {
     const abort = new AbortController();
-    const made = createGpuEncoder(await testDevice(adapter), syntheticWeights(clipTiny), {
-      signal: abort.signal,
-      onProgress: (done, total) => done > total / 2 && abort.abort(),
+    const onProgress = (done: number, total: number) => done > total / 2 && abort.abort();
+    await watched(
+      (device) => createGpuEncoder(device, syntheticWeights(clipTiny), { signal: abort.signal, onProgress }),
+      'abort',
+    );
+  });
+
+  test('a load that the GPU has no room for rejects and frees what it had', async () => {
+    const device = await testDevice(adapter);
+    const pop = device.popErrorScope.bind(device);
+    const full = vi.spyOn(device, 'popErrorScope').mockImplementationOnce(async () => {
+      await pop();
+      return { message: 'Out of memory.' } as GPUOutOfMemoryError;
     });
-    await expect(made).rejects.toThrow('abort');
+    await watched(
+      (device) => createGpuEncoder(device, syntheticWeights(clipTiny)),
+      'not enough memory for "synthetic-tiny"',
+    );
+    full.mockRestore();
   });
 });
 

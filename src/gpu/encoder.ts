@@ -15,7 +15,7 @@ import {
 } from '../clip/weights.ts';
 import { createPipelines, dispatch, type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
 import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';
-import type { Profile } from './profile.ts';
+import { type Profile, type RowSpan, visibleKeys } from './profile.ts';
 import {
   attentionsName,
   hiddenName,
@@ -26,7 +26,7 @@ import {
   schedule,
   stepBytes,
 } from './schedule.ts';
-import { type Placed, placePasses, rowRanges, type Slot } from './slots.ts';
+import { isSamePass, type Placed, paddingStart, placePasses, rowRanges, type Slot } from './slots.ts';
 import type { KernelChoice } from './tuning.ts';
 
 export interface EncodeRun {
@@ -52,6 +52,13 @@ export interface EncodeOptions {
   readonly onRows?: (start: EncodeStart) => void | Promise<void>;
   /** Between two submits: what is computed by then is kept, and the encode rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** In how many submits the padding is computed after `onRows`: 1, or more where a signal should not have to wait for all. */
+  readonly paddingSubmits?: number;
+  /**
+   * Passes that will be edited too, the most important first: their rows are kept as long as there is room, which is made
+   * for them up to a bound.
+   */
+  readonly alsoNeeded?: readonly EncoderPass[];
 }
 
 export interface GpuEncoder {
@@ -73,11 +80,8 @@ export interface GpuEncoder {
    * order). Rejects with GpuError, and leaves things as they were, where the GPU has no room for the merged weights.
    */
   setLoras(loras: readonly WeightedLora[]): Promise<void>;
-  /**
-   * Each step of an encode of `passes` new passes, or of rows `first` to `end` of one, by the GPU's own clock where the
-   * device has `timestamp-query`.
-   */
-  profile(of?: { readonly passes?: number; readonly first?: number; readonly end?: number }): Promise<Profile>;
+  /** Each step of an encode of this pass, or of its rows `first` to `end`, by the GPU's own clock where it has `timestamp-query`. */
+  profile(pass: EncoderPass, rows?: RowSpan): Promise<Profile>;
   /** Compiles what an encode of any number of rows needs, which else the first of its kind waits for. */
   compile(): Promise<void>;
   destroy(): void;
@@ -196,11 +200,15 @@ async function uploadWeights(
   const weights = new Map<string, Weight>();
   const finalLayerNorm = { weight: new Float32Array(0), bias: new Float32Array(0) };
   const buffers: GPUBuffer[] = [];
+  const errors: Promise<GPUError | null>[] = [];
   try {
     const tokenTable = await read();
     for (const { name, from, dtype } of parts) {
       const size = from.reduce((sum, tensor) => sum + count(source.tensor(tensor).shape) * weightBytes[dtype], 0);
+      // Each by itself: another load would come between where something is awaited.
+      device.pushErrorScope('out-of-memory');
       const buffer = device.createBuffer({ label: name, size, usage: storage | copyTarget });
+      errors.push(device.popErrorScope());
       buffers.push(buffer);
       let at = 0;
       for (const tensor of from) {
@@ -214,6 +222,8 @@ async function uploadWeights(
       }
       weights.set(name, { buffer, dtype });
     }
+    if ((await Promise.all(errors)).some((error) => error))
+      throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
     return { tokenTable, weights, buffers, finalLayerNorm };
   } catch (error) {
     for (const buffer of buffers) buffer.destroy();
@@ -235,8 +245,10 @@ interface Prepared {
 interface Activations {
   /** Tensor name → its buffer. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
+  /** Those of them that are not weights. */
+  readonly own: readonly GPUBuffer[];
   readonly plan: Schedule;
-  readonly slots: readonly Slot[];
+  readonly slots: Slot[];
   readonly bytes: number;
   dispatches(range: RowRange): Promise<readonly PreparedStep[]>;
   destroy(): void;
@@ -304,6 +316,7 @@ function createActivations(
   const prepared = new Map<string, Promise<Prepared>>();
   return {
     buffers,
+    own,
     plan: whole,
     slots: Array.from({ length: slots }, () => ({ pass: undefined, rows: 0, used: 0 })),
     bytes: own.reduce((sum, { size }) => sum + size, 0),
@@ -355,36 +368,33 @@ export async function createGpuEncoder(
 ): Promise<GpuEncoder> {
   const { config } = source;
   const pipelines = createPipelines(device);
-  device.pushErrorScope('out-of-memory');
   const parts = weightParts(source);
   const upload = uploadWeights(device, source, parts, options.onProgress ?? (() => {}), options.signal);
   const pass: RowRange = { slot: 0, passes: 1, first: 0, end: config.maxPositionEmbeddings };
   compileAhead(pipelines, schedule(config, minSlots, options.choice, pass), parts);
-  const outOfMemory = upload.then(
-    () => device.popErrorScope(),
-    () => device.popErrorScope(),
-  );
   const { tokenTable, weights, buffers: weightBuffers, finalLayerNorm } = await upload;
   const free = () => {
     for (const buffer of weightBuffers) buffer.destroy();
   };
-  if (await outOfMemory) {
-    free();
-    throw new GpuError(`The GPU has not enough memory for "${source.name}".`);
-  }
   const { maxPositionEmbeddings: L, hiddenSize: d, numHiddenLayers: N, numAttentionHeads: h } = config;
   /** What LoRAs are merged, and the weights that they changed. */
   let loras: readonly WeightedLora[] = [];
   let merged: ReadonlyMap<string, Weight> = new Map();
   /** What is bound: the originals, and in the place of some what LoRAs made of them. */
   let bound: ReadonlyMap<string, Weight> = weights;
-  const activations = (slots: number) => createActivations(device, pipelines, config, bound, slots, options.choice);
-  let set = activations(minSlots);
-  /** Grows to the most passes that were ever encoded at once. */
-  function makeRoom(passes: number) {
-    if (passes <= set.slots.length) return;
-    set.destroy();
-    set = activations(passes);
+  async function activations(slots: number): Promise<Activations> {
+    device.pushErrorScope('out-of-memory');
+    const made = createActivations(device, pipelines, config, bound, slots, options.choice);
+    if (!(await device.popErrorScope())) return made;
+    made.destroy();
+    throw new GpuError(`The GPU has not enough memory to encode ${slots} prompts with "${source.name}".`);
+  }
+  let set: Activations;
+  try {
+    set = await activations(minSlots);
+  } catch (error) {
+    free();
+    throw error;
   }
   try {
     await set.dispatches(pass);
@@ -393,6 +403,18 @@ export async function createGpuEncoder(
     free();
     set.destroy();
     throw error;
+  }
+  /** Grows to the most passes that were ever encoded at once or needed together; what is there is kept. */
+  async function makeRoom(passes: number) {
+    if (passes <= set.slots.length) return;
+    const before = set;
+    set = await activations(passes);
+    const encoder = device.createCommandEncoder({ label: 'more room' });
+    for (const [i, buffer] of before.own.entries())
+      encoder.copyBufferToBuffer(buffer, 0, set.own[i], 0, Math.min(buffer.size, set.own[i].size));
+    device.queue.submit([encoder.finish()]);
+    for (const [i, slot] of before.slots.entries()) set.slots[i] = slot;
+    before.destroy();
   }
   const tokenDtype = source.tensor(tokenEmbeddingName).dtype;
 
@@ -403,18 +425,55 @@ export async function createGpuEncoder(
     device.queue.writeBuffer(set.buffers.get('mask')!, slot * L * L * 4, Uint32Array.from(attentionMask(pass)));
   }
 
-  let uses = 0;
-  /** Computes `ranges` in one submit, and reads back what is there of the placed passes then; the rest is zeros. */
-  async function submit(ranges: readonly RowRange[], placed: readonly Placed[], want: EncoderWant) {
-    const dispatches = (await Promise.all(ranges.map((range) => set.dispatches(range)))).flat();
+  /**
+   * Submits what `record` records, and rejects where the GPU refuses it, which else would leave the results as they were. The
+   * buffer that it returns is mapped to be read.
+   */
+  async function submit<T extends GPUBuffer | undefined>(record: (encoder: GPUCommandEncoder) => T): Promise<T> {
+    const filters = ['validation', 'out-of-memory'] as const;
+    for (const filter of filters) device.pushErrorScope(filter);
     const encoder = device.createCommandEncoder({ label: 'encode' });
-    const pass = encoder.beginComputePass({ label: 'encode' });
-    for (const work of dispatches) dispatch(pass, work);
-    pass.end();
-    for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) set.slots[s].rows = end;
-    for (const { slot } of placed) set.slots[slot].used = ++uses;
+    const results = record(encoder);
+    device.queue.submit([encoder.finish()]);
+    const mapped = results?.mapAsync(1);
+    // Why it was refused says more than that it cannot be mapped.
+    mapped?.catch(() => {});
+    try {
+      const [full, refused] = await Promise.all(filters.map(() => device.popErrorScope()));
+      if (full) throw new GpuError(`The GPU has not enough memory left to encode with "${source.name}".`);
+      if (refused) throw new GpuError(`The GPU refused to encode: ${refused.message}`);
+      await mapped;
+      return results;
+    } catch (error) {
+      results?.destroy();
+      throw error;
+    }
+  }
 
-    const ready = placed.map(({ slot }) => set.slots[slot].rows);
+  const dispatchAll = (encoder: GPUCommandEncoder, works: readonly Work[]) => {
+    const pass = encoder.beginComputePass({ label: 'encode' });
+    for (const work of works) dispatch(pass, work);
+    pass.end();
+  };
+
+  /** Computes `ranges`, and reads back what is there of the placed passes then; the rest is zeros. */
+  async function compute(
+    ranges: readonly RowRange[],
+    placed: readonly Placed[],
+    want: EncoderWant,
+    { submits = 1, signal }: { readonly submits?: number; readonly signal?: AbortSignal } = {},
+  ) {
+    const dispatches = (await Promise.all(ranges.map((range) => set.dispatches(range)))).flat();
+    const ofOne = Math.ceil(dispatches.length / submits);
+    let at = 0;
+    for (; at + ofOne < dispatches.length; at += ofOne) {
+      await submit((encoder) => void dispatchAll(encoder, dispatches.slice(at, at + ofOne)));
+      await device.queue.onSubmittedWorkDone();
+      signal?.throwIfAborted();
+    }
+    const rowsOf = new Map(set.slots.map(({ rows }, slot) => [slot, rows]));
+    for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) rowsOf.set(s, end);
+    const ready = placed.map(({ slot }) => rowsOf.get(slot)!);
     const hiddenNames = ['lastHiddenState', ...want.hiddenStates.map(hiddenName)];
     const attentionNames = want.attentions ? Array.from({ length: N }, (_, layer) => attentionsName(layer)) : [];
     const copies: { buffer: GPUBuffer; from: number; elements: number }[] = [];
@@ -424,24 +483,23 @@ export async function createGpuEncoder(
       for (const name of attentionNames)
         copies.push({ buffer: set.buffers.get(name)!, from: slot * h * L * L, elements: h * L * L });
     }
-    const staging = device.createBuffer({
-      label: 'results',
-      size: copies.reduce((sum, { elements }) => sum + elements * 4, 0),
-      usage: copyTarget | mapRead,
+    const staging = await submit((encoder) => {
+      dispatchAll(encoder, dispatches.slice(at));
+      const size = copies.reduce((sum, { elements }) => sum + elements * 4, 0);
+      const staging = device.createBuffer({ label: 'results', size, usage: copyTarget | mapRead });
+      let to = 0;
+      for (const { buffer, from, elements } of copies) {
+        encoder.copyBufferToBuffer(buffer, from * 4, staging, to, elements * 4);
+        to += elements * 4;
+      }
+      return staging;
     });
-    let to = 0;
-    for (const { buffer, from, elements } of copies) {
-      encoder.copyBufferToBuffer(buffer, from * 4, staging, to, elements * 4);
-      to += elements * 4;
-    }
-    device.queue.submit([encoder.finish()]);
     try {
-      await staging.mapAsync(1);
       const results = new Float32Array(staging.getMappedRange());
-      let at = 0;
+      let from = 0;
       const take = (elements: number) => {
-        at += elements;
-        return results.subarray(at - elements, at);
+        from += elements;
+        return results.subarray(from - elements, from);
       };
       const outputs = placed.map((_, i): EncoderOutput => {
         const states = hiddenNames.map(() => {
@@ -459,6 +517,7 @@ export async function createGpuEncoder(
           attentions,
         };
       });
+      for (const [slot, rows] of rowsOf) set.slots[slot].rows = rows;
       return {
         outputs,
         ready,
@@ -470,7 +529,21 @@ export async function createGpuEncoder(
     }
   }
 
-  async function encodeAll(passes: readonly EncoderPass[], want: EncoderWant, { onRows, signal }: EncodeOptions) {
+  let uses = 0;
+  /** A slot for each pass, with what it holds of it and the inputs of the rest. */
+  function place(passes: readonly EncoderPass[], alsoNeeded?: readonly EncoderPass[]): Placed[] {
+    const placed = placePasses(set.slots, passes, alsoNeeded);
+    for (const one of placed) {
+      if (one.first < L) writeInputs(one);
+      set.slots[one.slot] = { pass: one.pass, rows: one.first, used: ++uses };
+    }
+    return placed;
+  }
+
+  async function encodeAll(passes: readonly EncoderPass[], want: EncoderWant, options: EncodeOptions) {
+    const { onRows, signal, paddingSubmits: submits } = options;
+    // Of a prompt without words there is nothing worth keeping.
+    const alsoNeeded = (options.alsoNeeded ?? []).filter((pass) => paddingStart(pass) > 2);
     const start = performance.now();
     const outputs: EncoderOutput[] = [];
     let dispatches = 0;
@@ -478,22 +551,18 @@ export async function createGpuEncoder(
     for (let from = 0; from < passes.length; from += maxSlots) {
       signal?.throwIfAborted();
       const some = passes.slice(from, from + maxSlots);
-      makeRoom(some.length);
-      const placed = placePasses(set.slots, some);
+      const others = alsoNeeded.filter((other) => !some.some((pass) => isSamePass(pass, other)));
+      await makeRoom(Math.min(maxSlots, some.length + others.length));
+      const placed = place(some, alsoNeeded);
       // What is told early is told of all passes, so they have to be of one submit.
       const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
-      for (const one of placed) {
-        if (one.first < L) writeInputs(one);
-        set.slots[one.slot].pass = one.pass;
-        set.slots[one.slot].rows = one.first;
-      }
-      let run = await submit(now, placed, want);
+      let run = await compute(now, placed, want);
       dispatches += run.dispatches;
       rows += run.rows;
       if (later.length > 0) {
         await onRows?.({ ...run, milliseconds: performance.now() - start });
         signal?.throwIfAborted();
-        run = await submit(later, placed, want);
+        run = await compute(later, placed, want, { submits, signal });
         dispatches += run.dispatches;
         rows += run.rows;
       }
@@ -513,37 +582,40 @@ export async function createGpuEncoder(
     if (now.length === loras.length && now.every(isSame)) return;
     const made = await mergeLoras(device, pipelines, weights, now);
     if (!made) throw new GpuError(`The GPU has not enough memory to merge LoRAs into "${source.name}".`);
+    const before = { bound, set };
+    bound = new Map([...weights, ...made]);
+    try {
+      // The bind groups of the one before have its weights, and its rows are theirs.
+      set = await activations(set.slots.length);
+    } catch (error) {
+      bound = before.bound;
+      for (const { buffer } of made.values()) buffer.destroy();
+      throw error;
+    }
+    before.set.destroy();
     freeMerged();
     loras = now;
     merged = made;
-    bound = new Map([...weights, ...made]);
-    // Its bind groups have the weights from before, and its rows are theirs.
-    const slots = set.slots.length;
-    set.destroy();
-    set = activations(slots);
   }
 
-  async function profileOf(range: RowRange): Promise<Profile> {
-    makeRoom(range.passes);
+  async function profileOf(pass: EncoderPass, { first, end }: RowSpan): Promise<Profile> {
+    const [placed] = place([pass]);
+    const range = { slot: placed.slot, passes: 1, first, end };
     const dispatches = await set.dispatches(range);
     const plan = { ...set.plan, range };
     const elementBytes = (name: string) => weightBytes[bound.get(name)?.dtype ?? 'F32'];
-    const steps = dispatches.map(({ step }) => {
-      const layer = /^layers\.(\d+)\./.exec(step.label);
-      return {
-        label: step.label,
-        layer: layer && Number(layer[1]),
-        kernel: step.kernel,
-        flops: step.flops,
-        bytes: stepBytes(step, plan, elementBytes),
-      };
-    });
+    const looked = visibleKeys(pass, range);
+    const steps = dispatches.map(({ step }) => ({
+      label: step.label,
+      kernel: step.kernel,
+      flops: isAttention(step) ? (step.flops * looked.pairs) / ((end - first) * L) : step.flops,
+      bytes: stepBytes(step, plan, elementBytes, looked.keys),
+    }));
     if (!device.features.has('timestamp-query'))
       return {
         steps: steps.map((step) => ({ ...step, milliseconds: null })),
         noTimes: "This browser or graphics driver does not let pages read the GPU's clock (timestamp-query).",
       };
-    for (let s = 0; s < range.passes; s++) set.slots[s].rows = 0;
     const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
     const size = dispatches.length * 16;
     const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
@@ -560,6 +632,8 @@ export async function createGpuEncoder(
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(1);
+    // The same numbers once more; where rows before them are missing, they are numbers of nothing.
+    if (first <= placed.first) set.slots[placed.slot].rows = Math.max(placed.first, end);
     const times = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const disposable of [querySet, resolved, staging]) disposable.destroy();
     return {
@@ -595,8 +669,8 @@ export async function createGpuEncoder(
     setLoras(wanted) {
       return inTurn(() => mergeAll(wanted));
     },
-    profile({ passes = 1, first = 0, end = L } = {}) {
-      return inTurn(() => profileOf({ slot: 0, passes, first, end }));
+    profile(pass, rows = { first: 0, end: L }) {
+      return inTurn(() => profileOf(pass, rows));
     },
     async compile() {
       for (let rows = 1; rows <= L; rows++)

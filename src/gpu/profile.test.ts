@@ -3,7 +3,6 @@ import { groupSteps, meanProfile, type ProfiledStep, stage } from './profile.ts'
 
 const step = (label: string, kernel: ProfiledStep['kernel'], milliseconds: number | null): ProfiledStep => ({
   label,
-  layer: 0,
   kernel,
   milliseconds,
   flops: 4e6,

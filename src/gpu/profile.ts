@@ -1,11 +1,17 @@
+import type { EncoderPass } from '../clip/encode.ts';
+import { attentionMask } from '../clip/masks.ts';
 import type { KernelName } from './kernels.ts';
+
+/** Rows (tokens) `first` to `end` (exclusive) of a pass. */
+export interface RowSpan {
+  readonly first: number;
+  readonly end: number;
+}
 
 /** One dispatch of an encode. */
 export interface ProfiledStep {
   /** In the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
-  /** null before the first layer and after the last. */
-  readonly layer: number | null;
   readonly kernel: KernelName;
   /** By the GPU's own clock; null where it has none to read. */
   readonly milliseconds: number | null;
@@ -31,6 +37,25 @@ export function meanProfile(profiles: readonly Profile[]): Profile {
   const mean = (i: number) =>
     profiles.reduce((sum, profile) => sum + profile.steps[i].milliseconds!, 0) / profiles.length;
   return { noTimes, steps: steps.map((step, i) => ({ ...step, milliseconds: mean(i) })) };
+}
+
+/**
+ * What the queries `first` to `end` of a pass look at: pairs of a query and a key, and keys up to the last that one of them
+ * sees. What is masked is not computed.
+ */
+export function visibleKeys(
+  pass: EncoderPass,
+  { first, end }: RowSpan,
+): { readonly pairs: number; readonly keys: number } {
+  const L = pass.inputIds.length;
+  const mask = attentionMask(pass);
+  let [pairs, keys] = [0, 0];
+  for (let at = first * L; at < end * L; at++)
+    if (mask[at]) {
+      pairs++;
+      keys = Math.max(keys, (at % L) + 1);
+    }
+  return { pairs, keys };
 }
 
 /** Steps of one kind together. */

@@ -30,7 +30,7 @@ export interface Step extends KernelDispatch {
   readonly label: string;
   /** Tensor names, in the order of the kernel's bindings. */
   readonly tensors: readonly string[];
-  /** Multiplications and additions, for GFLOP/s. */
+  /** Multiplications and additions, for GFLOP/s; of attention as if no key were masked. */
   readonly flops: number;
 }
 
@@ -169,17 +169,25 @@ export function schedule(
 /** Every kernel of attention takes the range as an input, and looks at rows before it too. */
 export const isAttention = ({ kernel }: Pick<Step, 'kernel'>) => attentionKernels.some((name) => name === kernel);
 
-/** Bytes that a step has to read and write, each once; `elementBytes` of a tensor's numbers as they are stored. */
-export function stepBytes(step: Step, plan: Schedule, elementBytes: (name: string) => number): number {
-  const { slots, range, tensors } = plan;
+/**
+ * Bytes that a step has to read and write, each once; `elementBytes` of a tensor's numbers as they are stored, `keys` that
+ * its queries look at.
+ */
+export function stepBytes(
+  step: Step,
+  { slots, range, tensors }: Schedule,
+  elementBytes: (name: string) => number,
+  keys: number,
+): number {
   let sum = 0;
   for (const name of new Set(step.tensors)) {
     const { shape, bySlot, byRow } = tensors.get(name)!;
     const L = shape[shape.length - 2];
-    // Queries look at the keys and values of the whole pass.
-    const some = byRow ? !name.startsWith('qkv') || !isAttention(step) : bySlot;
+    const queries = range.end - range.first;
+    // Of Q the queries, of K and V the keys.
+    const rows = name.startsWith('qkv') && isAttention(step) ? (queries + 2 * keys) / 3 : queries;
     const bytes = shape.reduce((a, b) => a * b, 1) * elementBytes(name);
-    sum += bytes * (bySlot ? range.passes / slots : 1) * (some ? (range.end - range.first) / L : 1);
+    sum += bytes * (bySlot ? range.passes / slots : 1) * (byRow || bySlot ? rows / L : 1);
   }
   return sum;
 }

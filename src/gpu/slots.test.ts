@@ -11,8 +11,9 @@ const pass = (ids: readonly number[], mask: MaskMode = 'causal'): EncoderPass =>
 const words = Array.from({ length: 60 }, (_, i) => 320 + i);
 const holding = (...held: (EncoderPass | undefined)[]): Slot[] =>
   held.map((one, i) => ({ pass: one, rows: one ? 77 : 0, used: i }));
-const places = (slots: readonly Slot[], ...passes: EncoderPass[]) =>
-  placePasses(slots, passes).map(({ slot, first }) => [slot, first]);
+const places = (slots: readonly Slot[], ...passes: EncoderPass[]) => placesBeside([], slots, ...passes);
+const placesBeside = (alsoNeeded: readonly EncoderPass[], slots: readonly Slot[], ...passes: EncoderPass[]) =>
+  placePasses(slots, passes, alsoNeeded).map(({ slot, first }) => [slot, first]);
 
 test('the first row that can differ', () => {
   expect(firstChangedRow(pass(words), pass(words))).toBe(77);
@@ -48,6 +49,27 @@ test('a pass goes where most of it is, whatever its place', () => {
 test('what nothing is kept of takes the place that was not used for longest', () => {
   const [first, second] = holding(pass(words), pass([7, ...words]));
   expect(places([{ ...first, used: 9 }, second], pass([1]))).toEqual([[1, 1]]);
+});
+
+test('what else is needed is not overwritten while there is another place, and then the least of it', () => {
+  const prompt = pass(words);
+  const without = pass(words.with(3, 1));
+  const negative = pass([1, 2]);
+  const needed = [prompt, without, negative];
+  // Four rows are there, and are better lost than the whole prompt.
+  expect(placesBeside(needed, holding(prompt, undefined), without)).toEqual([[1, 0]]);
+  expect(placesBeside(needed, holding(prompt, without, undefined), negative)).toEqual([[2, 0]]);
+  // The prompt from before the edit is what nobody needs.
+  const edited = [words.with(59, 1), words.with(3, 1).with(59, 1)].map((ids) => pass(ids));
+  expect(placesBeside([...edited, negative], holding(prompt, without, negative), edited[0])).toEqual([[0, 60]]);
+  expect(placesBeside([...edited, negative], holding(edited[0], without, negative), edited[1])).toEqual([[1, 60]]);
+  expect(placesBeside([...edited, negative], holding(...edited, negative), pass([9]))).toEqual([[2, 1]]);
+  expect(placesBeside(needed, holding(negative, prompt), prompt)).toEqual([[1, 77]]);
+  // Side by side, and not in the place of the prompt between them.
+  expect(placesBeside([prompt], holding(undefined, prompt, undefined, undefined), pass([7]), pass([8]))).toEqual([
+    [2, 0],
+    [3, 0],
+  ]);
 });
 
 test('of several to compute, those that keep less than half are new, side by side and in order', () => {

@@ -34,20 +34,35 @@ export function firstChangedRow(before: EncoderPass, pass: EncoderPass): number 
   return pass.causal ? first : 0;
 }
 
+export const isSamePass = (a: EncoderPass, b: EncoderPass) => firstChangedRow(a, b) === a.inputIds.length;
+
 /**
  * A slot for each pass, in their order: the slot that holds most of a pass goes to it, and where several hold as much (all
- * prompts begin alike) the one that was not used for longest. There are at least as many slots as passes.
+ * prompts begin alike) the one that was not used for longest. There are at least as many slots as passes. What holds another
+ * pass that is `alsoNeeded` goes last, and of those what holds the first of them: a later edit of it finds its rows.
  * Of several passes to compute, those that keep less than half are taken for new: together they are done faster than each for
  * itself.
  */
-export function placePasses(slots: readonly Slot[], passes: readonly EncoderPass[]): Placed[] {
+export function placePasses(
+  slots: readonly Slot[],
+  passes: readonly EncoderPass[],
+  alsoNeeded: readonly EncoderPass[] = [],
+): Placed[] {
+  /** How much what each slot holds is needed; 0 where it is not. */
+  const needs = slots.map(({ pass: held }) => {
+    const at = held ? alsoNeeded.findIndex((other) => isSamePass(held, other)) : -1;
+    return at < 0 ? 0 : alsoNeeded.length - at;
+  });
   const pairs = passes.flatMap((pass, p) =>
     slots.map((held, slot) => {
-      const kept = held.pass ? Math.min(held.rows, firstChangedRow(held.pass, pass)) : 0;
-      return { p, pass, slot, first: kept };
+      const same = held.pass ? firstChangedRow(held.pass, pass) : 0;
+      return { p, pass, slot, first: Math.min(held.rows, same), loss: same === pass.inputIds.length ? 0 : needs[slot] };
     }),
   );
-  pairs.sort((a, b) => b.first - a.first || slots[a.slot].used - slots[b.slot].used || a.slot - b.slot || a.p - b.p);
+  pairs.sort(
+    (a, b) =>
+      a.loss - b.loss || b.first - a.first || slots[a.slot].used - slots[b.slot].used || a.slot - b.slot || a.p - b.p,
+  );
   const placed = new Map<number, Placed>();
   const taken = new Set<number>();
   for (const { p, pass, slot, first } of pairs) {
@@ -60,8 +75,10 @@ export function placePasses(slots: readonly Slot[], passes: readonly EncoderPass
   // Passes that are new to their slots may as well take others, side by side, so that they are done together.
   const fresh = [...placed].filter(([, { first }]) => first === 0).sort(([a], [b]) => a - b);
   if (fresh.length > 1) {
-    const kept = new Set([...placed.values()].filter(({ first }) => first > 0).map(({ slot }) => slot));
-    const free = slots.map((_, slot) => slot).filter((slot) => !kept.has(slot));
+    const own = new Set(fresh.map(([, { slot }]) => slot));
+    const free = slots
+      .map((_, slot) => slot)
+      .filter((slot) => own.has(slot) || (!taken.has(slot) && needs[slot] === 0));
     const sideBySide = free.findIndex((slot, i) => free[i + fresh.length - 1] === slot + fresh.length - 1);
     for (const [i, [p, one]] of fresh.entries()) placed.set(p, { ...one, slot: free[Math.max(0, sideBySide) + i] });
   }

@@ -59,6 +59,7 @@ const client: EncoderClient = {
       ...(want.attentions && { attentions: new Float32Array(1) }),
     })),
     stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 },
+    gpuBytes: 1,
   }),
 };
 

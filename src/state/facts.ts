@@ -4,7 +4,7 @@ import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type { ConditioningFile } from '../weighting/conditioningFile.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type {
@@ -95,6 +95,8 @@ export interface EncodedPass {
   /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
+  /** The prompts as they were then: to others it is something that was there already. */
+  readonly encodedFor: Prompts;
 }
 
 /** What takes a while. */
@@ -108,12 +110,6 @@ export interface ExaminedCheckpoint {
   readonly request: FileRequest;
   readonly task: Task<Examination>;
   readonly other: { readonly request: FileRequest; readonly task: Task<Drift> } | null;
-}
-
-/** Rows `first` to `end` (exclusive) of a pass. */
-export interface ProfiledRows {
-  readonly first: number;
-  readonly end: number;
 }
 
 export interface Notice {
@@ -154,6 +150,8 @@ export interface Facts extends Kept {
   readonly loras: ReadonlyMap<string, OpenedLora>;
   /** Outputs of `model` by the LoRAs that were merged and the pass's key (selectors' outputKey), the oldest first. */
   readonly encoded: ReadonlyMap<string, EncodedPass>;
+  /** Bytes held on the GPU for `model`. */
+  readonly gpuBytes: number;
   /** The pass that is being encoded, when its rows up to EOS are there: the first `ready` are final. */
   readonly started: (EncodedPass & { readonly key: string; readonly ready: number }) | null;
   /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
@@ -168,7 +166,7 @@ export interface Facts extends Kept {
   /** The checkpoint looked over last. */
   readonly examined: ExaminedCheckpoint | null;
   /** The encode that was timed last; of `model`. */
-  readonly profiled: { readonly rows: ProfiledRows; readonly task: Task<Profile> } | null;
+  readonly profiled: { readonly rows: RowSpan; readonly task: Task<Profile> } | null;
   /** Textual inversions opened on this visit, of whatever width; no two of one name. */
   readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */

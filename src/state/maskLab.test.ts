@@ -62,7 +62,7 @@ beforeEach(async () => {
             ...(want.attentions && { attentions: new Float32Array(1) }),
           };
         });
-        return { outputs, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L } };
+        return { outputs, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, gpuBytes: 1 };
       },
     }),
     loadTokenizer: async () => tokenizer,

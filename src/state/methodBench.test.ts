@@ -50,7 +50,7 @@ beforeEach(async () => {
         hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
         ...(want.attentions && { attentions: new Float32Array(1) }),
       }));
-      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 } };
+      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 }, gpuBytes: 1 };
     },
   };
   store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });

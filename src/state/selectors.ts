@@ -7,6 +7,7 @@ import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from 
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
 import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
+import type { RowSpan } from '../gpu/profile.ts';
 import { batchRatios } from '../weighting/a1111.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
@@ -14,15 +15,7 @@ import { type MethodName, methods } from '../weighting/methods.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
 import type { EncodeStats, LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
-import {
-  type Download,
-  type EncodedPass,
-  type Facts,
-  type ProfiledRows,
-  type Road,
-  requestName,
-  type Side,
-} from './facts.ts';
+import { type Download, type EncodedPass, type Facts, type Road, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {
@@ -129,13 +122,17 @@ export function shownChunk(facts: Facts): PreparedChunk | undefined {
   return shown?.chunks[Math.min(facts.chunk, shown.chunks.length - 1)];
 }
 
-const lastWord = memoised(({ chunk }: PreparedChunk): ProfiledRows | undefined => {
+const lastWord = memoised(({ chunk, pass }: PreparedChunk): RowSpan | undefined => {
+  if (!pass.causal) return undefined;
   const eos = chunk.tokens.findIndex(({ kind }) => kind === 'eos');
   return eos > 1 ? { first: eos - 1, end: eos + 1 } : undefined;
 });
 
-/** What is computed anew of the chunk on show when its last token changes, the padding aside: that token and EOS. */
-export function editedRows(facts: Facts): ProfiledRows | undefined {
+/**
+ * What is computed anew of the chunk on show when its last token changes, the padding aside: that token and EOS. Undefined
+ * where it has no word, and without a causal mask, where every row changes.
+ */
+export function editedRows(facts: Facts): RowSpan | undefined {
   const chunk = shownChunk(facts);
   return chunk && lastWord(chunk);
 }
@@ -225,12 +222,24 @@ const findMissing = memoised(
   },
 );
 
+const chunkPasses = (of: PreparedPrompt | undefined) => of?.chunks.map(({ pass }) => pass) ?? [];
+
+/** All passes that the prompt on show is made of, the one on show first. */
+function shownPasses(facts: Facts): readonly EncoderPass[] {
+  const shown = prepared(facts, facts.side);
+  return shown ? [shownChunk(facts)!.pass, ...chunkPasses(shown), ...passesOf(facts, shown)] : [];
+}
+
 /** Keys of all passes that the prompt on show is made of. */
 export function neededKeys(facts: Facts): ReadonlySet<string> {
-  const shown = prepared(facts, facts.side);
-  const passes = shown ? [...shown.chunks.map(({ pass }) => pass), ...passesOf(facts, shown)] : [];
   const loras = usedLoras(facts);
-  return new Set(passes.map((pass) => outputKey(loras, pass)));
+  return new Set(shownPasses(facts).map((pass) => outputKey(loras, pass)));
+}
+
+/** Passes of both prompts whose rows the next edit will want, the most important first. */
+export function editablePasses(facts: Facts): readonly EncoderPass[] {
+  const other = facts.side === 'positive' ? 'negative' : 'positive';
+  return distinct([...shownPasses(facts), ...chunkPasses(prepared(facts, other))]);
 }
 
 /** A chunk with what the encoder made of it: what the pictures of attention and embeddings show. */
@@ -240,6 +249,7 @@ export interface EncodedChunk extends PreparedChunk {
   /** With all its states. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
+  readonly encodedFor: Facts['prompts'];
   /** How many rows are computed while the padding is not; null when all are. */
   readonly ready: number | null;
   /** [L, d] What weights act on: clip skip is applied. */
@@ -382,6 +392,13 @@ export interface EncoderStatus {
 /** Whole milliseconds; tenths below ten. */
 const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 
+/** Nothing, where what is shown was there before the prompts were last changed. */
+function recomputed({ prompts }: Facts, { stats, encodedFor }: EncodedChunk): string {
+  const { rowsComputed, rowsTotal } = stats;
+  if (encodedFor !== prompts) return `0 of ${rowsTotal} rows`;
+  return `${rowsComputed} of ${rowsTotal} rows, ${milliseconds(stats.milliseconds)}`;
+}
+
 /** The one line that says how the encoder is doing. */
 export function encoderStatus(facts: Facts): EncoderStatus {
   const { adapter, loading, lost, encodeFailure, model } = facts;
@@ -404,10 +421,8 @@ export function encoderStatus(facts: Facts): EncoderStatus {
     const more = missing.total > 1 ? `, ${missing.total} passes to go` : '';
     return { phase: 'busy', text: `Encoding with ${modelName(facts)}${more}` };
   }
-  const stats = shownEncoded(facts)?.stats;
-  const cost = stats
-    ? `, recomputed ${stats.rowsComputed} of ${stats.rowsTotal} rows, ${milliseconds(stats.milliseconds)}`
-    : '';
+  const encoded = shownEncoded(facts);
+  const cost = encoded ? `, recomputed ${recomputed(facts, encoded)}` : '';
   return { phase: 'ready', text: `Ready: ${modelName(facts)}${cost}` };
 }
 

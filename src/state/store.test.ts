@@ -8,13 +8,12 @@ import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
 import { createTokenizer } from '../clip/tokenizer.ts';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../gpu/profile.ts';
 import { defaultOptions } from '../weighting/options.ts';
 import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
-import { SupersededError, WorkerError } from '../worker/client.ts';
+import { WorkerError } from '../worker/client.ts';
 import type { LoadProgress, LoraInfo, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import { noModels } from '../worker/testing/noModels.ts';
-import type { ProfiledRows } from './facts.ts';
 import type { Memory } from './memory.ts';
 import {
   editedRows,
@@ -101,7 +100,7 @@ function fakeClient() {
   const keeps: AskedKeep[] = [];
   const loras: AskedLora[] = [];
   const hashes: ReturnType<typeof deferred<string | undefined>>[] = [];
-  const profiles: (ReturnType<typeof deferred<Profile>> & { rows: ProfiledRows })[] = [];
+  const profiles: (ReturnType<typeof deferred<Profile>> & { pass: EncoderPass; rows: RowSpan })[] = [];
   const stored: { models: StoredModel[] } = { models: [] };
   const all = (): StoredModels => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false });
   const adapter = deferred<{ description: string; software: boolean }>();
@@ -131,7 +130,8 @@ function fakeClient() {
         passes,
         want,
         options,
-        answer: (milliseconds = 12) => resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 } }),
+        answer: (milliseconds = 12) =>
+          resolve({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 }, gpuBytes: 2e6 }),
         fail: reject,
       });
       return promise;
@@ -151,8 +151,8 @@ function fakeClient() {
     },
     examine: noModels.examine,
     drift: noModels.drift,
-    profile(rows) {
-      const asked = { ...deferred<Profile>(), rows };
+    profile(pass, rows) {
+      const asked = { ...deferred<Profile>(), pass, rows };
       profiles.push(asked);
       return asked.promise;
     },
@@ -277,14 +277,17 @@ describe('with an encoder', () => {
 
   test('an edit is timed over the rows that it changes; a time that comes after another model is not shown', async () => {
     await ready();
-    const { setPrompt, profile, openModel } = store.getState();
+    const { setPrompt, setOption, profile, openModel } = store.getState();
     setPrompt('positive', '');
     expect(editedRows(store.getState())).toBeUndefined();
     setPrompt('positive', 'a red car');
     const rows = editedRows(store.getState())!;
     expect(rows).toEqual({ first: 3, end: 5 });
+    setOption('mask', 'none');
+    expect(editedRows(store.getState())).toBeUndefined();
+    setOption('mask', 'causal');
     void profile(rows);
-    expect(fake.profiles[0].rows).toBe(rows);
+    expect(fake.profiles[0]).toMatchObject({ pass: shownChunk(store.getState())!.pass, rows });
     const result: Profile = { steps: [], noTimes: null };
     fake.profiles[0].resolve(result);
     await settled();
@@ -538,12 +541,49 @@ describe('with an encoder', () => {
     expect(status().text).toContain('recomputed 77 of 77 rows, 30 ms');
   });
 
-  test('the negative prompt is encoded when it is shown', async () => {
+  test('what nobody waits for any more is stopped before its first rows are there, and asked for again where it is undone', async () => {
     await ready();
+    const { setPrompt } = store.getState();
+    setPrompt('positive', 'a (dog:1.2)');
+    const pass = shownChunk(store.getState())?.pass;
+    // Weights make no other pass.
+    setPrompt('positive', 'a (dog:1.3)');
+    expect(encodes()[1].options.signal?.aborted).toBe(false);
+    setPrompt('positive', 'a doge');
+    expect(encodes()[1].options.signal?.aborted).toBe(true);
+    setPrompt('positive', 'a dog');
+    encodes()[1].fail(new WorkerError('AbortError', 'Stopped.'));
+    await settled();
+    expect(encodes()).toHaveLength(3);
+    expect(encodes()[2].passes[0]).toEqual(pass);
+    encodes()[2].answer();
+    await settled();
+    expect(status().phase).toBe('ready');
+  });
+
+  test('the negative prompt is encoded when it is shown; the rows of both are kept', async () => {
+    await ready();
+    const shownPass = () => shownChunk(store.getState())!.pass;
     store.getState().setPrompt('negative', 'blurry');
     expect(encodes()).toHaveLength(1);
+    const positive = shownPass();
     store.getState().show({ side: 'negative' });
     expect(encodes()[1].passes).toEqual(prepared(store.getState(), 'negative')?.chunks.map(({ pass }) => pass));
+    expect(encodes()[1].options.alsoNeeded).toEqual([shownPass(), positive]);
+  });
+
+  test('the status line says what the last change of the prompts cost, and nothing where it cost nothing', async () => {
+    await ready();
+    const { setPrompt } = store.getState();
+    const first = store.getState().prompts.positive;
+    setPrompt('positive', 'a (dog:1.2)');
+    encodes()[1].answer(30);
+    await settled();
+    expect(status().text).toContain('recomputed 77 of 77 rows, 30 ms');
+    for (const nothing of ['a (dog:1.3)', first]) {
+      setPrompt('positive', nothing);
+      expect(status().text).toMatch(/recomputed 0 of 77 rows$/);
+    }
   });
 
   test('an encode is asked for once, however often the facts change meanwhile', async () => {
@@ -570,20 +610,17 @@ describe('with an encoder', () => {
     expect(status().phase).toBe('ready');
   });
 
-  test('a superseded encode is no failure; a failed one is told until the prompt changes', async () => {
+  test('a failed encode is told until the prompt changes', async () => {
     await ready();
     const { setPrompt } = store.getState();
-    setPrompt('positive', 'a dog');
     setPrompt('positive', 'a cat');
-    encodes()[1].fail(new SupersededError(''));
-    await settled();
-    encodes()[2].fail(new WorkerError('GpuError', 'Out of memory.'));
+    encodes()[1].fail(new WorkerError('GpuError', 'Out of memory.'));
     await settled();
     expect(status()).toEqual({ phase: 'failed', text: 'Encoding failed: Out of memory.' });
-    expect(encodes()).toHaveLength(3);
+    expect(encodes()).toHaveLength(2);
     setPrompt('positive', 'a bird');
     expect(status().phase).toBe('busy');
-    encodes()[3].answer();
+    encodes()[2].answer();
     await settled();
     expect(status().phase).toBe('ready');
   });

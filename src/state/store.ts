@@ -3,17 +3,16 @@ import type { Embedding } from '../checkpoint/embeddingFile.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderPass } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../gpu/profile.ts';
 import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
 import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
-import { type EncodedRows, type EncoderClient, SupersededError } from '../worker/client.ts';
+import type { EncodedRows, EncoderClient } from '../worker/client.ts';
 import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type ExaminationActions, examinationActions } from './examinations.ts';
 import {
   type EncodedPass,
   type Facts,
   type Kept,
-  type ProfiledRows,
   requestName,
   type Side,
   type Task,
@@ -27,7 +26,7 @@ import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { keptModel, missingPasses, neededKeys, outputKey } from './selectors.ts';
+import { editablePasses, keptModel, missingPasses, neededKeys, outputKey, shownChunk } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions extends ModelActions, ExaminationActions, LoraActions {
@@ -58,7 +57,7 @@ export interface Actions extends ModelActions, ExaminationActions, LoraActions {
   openModel(request: ModelRequest): Promise<void>;
   cancelLoad(): void;
   /** Times the steps of an encode of these rows, and shows them in place of the ones before. */
-  profile(rows: ProfiledRows): Promise<void>;
+  profile(rows: RowSpan): Promise<void>;
   loadTokenizer(): Promise<void>;
   dismiss(notice: number): void;
 }
@@ -176,6 +175,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     compared: null,
     examined: null,
     profiled: null,
+    gpuBytes: 0,
     embeddings: [],
     past: recallPast(memory) ?? [],
     side: 'positive',
@@ -260,12 +260,13 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     },
     cancelLoad: () => client?.cancelLoad(),
     async profile(rows) {
-      if (!client) return;
+      const chunk = shownChunk(get());
+      if (!client || !chunk) return;
       const running: Facts['profiled'] = { rows, task: { phase: 'running', progress: null } };
       set({ profiled: running });
       const put = (task: Task<Profile>) => get().profiled === running && set({ profiled: { rows, task } });
       try {
-        put({ phase: 'done', result: await client.profile(rows) });
+        put({ phase: 'done', result: await client.profile(chunk.pass, rows) });
       } catch (error) {
         put({ phase: 'failed', message: messageOf(error) });
       }
@@ -327,6 +328,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         weightsHash,
         modelRequest: request,
         encoded: new Map(),
+        gpuBytes: model.gpuBytes,
         encodeFailure: null,
         profiled: null,
         lost: null,
@@ -357,47 +359,53 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   /** Keys of the passes asked for last: while they are the ones missing, they are not asked for again. */
   let asked = '';
   /** One at a time, as the encoder runs them: what is asked for next is what is missing then. */
-  let underway: AbortController | null = null;
+  let underway: { readonly keys: readonly string[]; readonly abort: AbortController } | null = null;
   async function encodeMissing(client: EncoderClient) {
     if (underway) {
       // What nobody waits for any more is not finished; the rows that are there are kept.
-      const { started } = store.getState();
-      if (started && !neededKeys(store.getState()).has(started.key)) underway.abort();
+      const needed = neededKeys(store.getState());
+      if (!underway.keys.some((key) => needed.has(key))) underway.abort.abort();
       return;
     }
     const { model, lost } = store.getState();
     const missing = model && !lost ? missingPasses(store.getState()) : null;
-    const keys = missing?.keys ?? '';
-    if (keys === asked) return;
-    asked = keys;
+    const missingKeys = missing?.keys ?? '';
+    if (missingKeys === asked) return;
+    asked = missingKeys;
     if (!missing) return;
     const { passes, want, loras } = missing;
-    const mine = new AbortController();
-    underway = mine;
+    const keys = passes.map((pass) => outputKey(loras, pass));
+    const abort = new AbortController();
+    const { signal } = abort;
+    underway = { keys, abort };
     const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
-      if (store.getState().model === model)
-        store.setState({ started: { key: outputKey(loras, passes[0]), output, ready, stats } });
+      const { model: now, prompts } = store.getState();
+      if (now === model) store.setState({ started: { key: keys[0], output, ready, stats, encodedFor: prompts } });
     };
     try {
-      const { outputs, stats } = await client.encode(passes, want, {
+      const { outputs, stats, gpuBytes } = await client.encode(passes, want, {
         loras,
-        signal: mine.signal,
+        signal,
+        alsoNeeded: editablePasses(store.getState()),
         ...(want.attentions && { onRows }),
       });
       underway = null;
       const now = store.getState();
       if (now.model !== model) return;
-      const added = outputs.map((output, i) => [outputKey(loras, passes[i]), { output, stats }] as const);
+      const added = outputs.map((output, i) => [keys[i], { output, stats, encodedFor: now.prompts }] as const);
       store.setState({
         encoded: kept([...now.encoded, ...added], neededKeys(now)),
         started: null,
         encodeFailure: null,
+        gpuBytes,
       });
     } catch (error) {
       underway = null;
+      // It may be missing once more.
+      if (signal.aborted) asked = '';
       store.setState({ started: null });
-      if (error instanceof SupersededError || mine.signal.aborted || store.getState().model !== model) return;
-      store.setState({ encodeFailure: { keys, message: messageOf(error) } });
+      if (signal.aborted || store.getState().model !== model) return;
+      store.setState({ encodeFailure: { keys: missingKeys, message: messageOf(error) } });
     } finally {
       void encodeMissing(client);
     }

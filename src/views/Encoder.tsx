@@ -113,11 +113,11 @@ export function Encoder() {
 
 /** The same while an encode runs: a line more or less would move the page at every key. */
 function detailsLine(facts: Facts): string {
-  const { adapter, model } = facts;
+  const { adapter, model, gpuBytes } = facts;
   if (adapter.phase !== 'ready') return '';
   const { description, software } = adapter.info;
   const parts = [software ? `${description} (software)` : description];
-  if (model) parts.push(model.dtype, `${bytes(model.gpuBytes)} on the GPU`);
+  if (model) parts.push(model.dtype, `${bytes(gpuBytes)} on the GPU`);
   return parts.join(' · ');
 }
 

@@ -25,7 +25,11 @@ export function LazySpeed() {
           <button
             type="button"
             disabled={!hasModel || !edited || isRunning}
-            title="The rows that change when the last word does: those before stay as they are, the padding follows later"
+            title={
+              edited
+                ? 'The rows that change when the last word does: those before stay as they are, the padding follows later'
+                : 'Of an edit there is nothing to time where there is no word, or where every row changes because no mask is causal'
+            }
             onClick={() => edited && void profile(edited)}
           >
             Time an edit

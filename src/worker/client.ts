@@ -3,7 +3,7 @@ import type { DownloadProgress } from '../checkpoint/download.ts';
 import type { ModelFile } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type {
   AdapterInfo,
   EncodeStats,
@@ -28,18 +28,15 @@ export class WorkerError extends Error {
   }
 }
 
-/** A newer request made this one's answer unwanted. */
-export class SupersededError extends Error {
-  override name = 'SupersededError';
-}
-
 export interface Encoded {
   readonly outputs: readonly EncoderOutput[];
   readonly stats: EncodeStats;
+  /** Bytes held on the GPU by now. */
+  readonly gpuBytes: number;
 }
 
 /** The rows up to EOS: of each pass the first `ready` rows are final, the others zeros. */
-export interface EncodedRows extends Encoded {
+export interface EncodedRows extends Pick<Encoded, 'outputs' | 'stats'> {
   readonly ready: readonly number[];
 }
 
@@ -50,6 +47,8 @@ export interface EncodeOptions {
   readonly onRows?: (rows: EncodedRows) => void;
   /** Aborting spares what is not begun yet (AbortError). */
   readonly signal?: AbortSignal;
+  /** Passes whose rows a later edit will want, the most important first. */
+  readonly alsoNeeded?: readonly EncoderPass[];
 }
 
 export interface EncoderClient {
@@ -60,10 +59,10 @@ export interface EncoderClient {
   cancelLoad(): void;
   /** Of the weights in use, as weightsHash.ts makes it, from where they were loaded; undefined on a page that is not secure. */
   weightsHash(): Promise<string | undefined>;
-  /** Latest wins: one encode runs, one waits, and a third takes the waiting one's place (which ends in SupersededError). */
+  /** One after the other. */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
-  /** Times each step of a pass, or of its rows `first` to `end`, after the encode under way and with its LoRAs. */
-  profile(rows: { readonly first: number; readonly end: number }): Promise<Profile>;
+  /** Times each step of these rows of a pass, after the encode under way and with its LoRAs. */
+  profile(pass: EncoderPass, rows: RowSpan): Promise<Profile>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
   examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
   /** How far the encoder of `to` has moved from that of `from`; likewise. */
@@ -117,8 +116,6 @@ export function createEncoderClient(
   /** Who hears of what is under way before it is answered, by id. */
   const listeners = new Map<number, (news: FromWorker) => void>();
   let load: AbortController | null = null;
-  let running = false;
-  let waiting: { start(): void; supersede(): void } | null = null;
   let stopped: WorkerError | null = null;
 
   const post = (message: ToWorker) => worker.postMessage(message);
@@ -194,31 +191,16 @@ export function createEncoderClient(
     async weightsHash() {
       return (await ask({ type: 'hash', id: nextId++ }, 'hashed')).sha256;
     },
-    encode(passes, want, { onRows, signal, loras = [] } = {}) {
-      return new Promise<Encoded>((resolve, reject) => {
-        const start = () => {
-          running = true;
-          const rowsFirst = onRows !== undefined;
-          const message = { type: 'encode', id: nextId++, passes, want, loras, rowsFirst } as const;
-          const hear = (news: FromWorker) => {
-            if (news.type === 'rows') onRows?.(news);
-          };
-          follow(message, 'encoded', hear, signal)
-            .then(resolve, reject)
-            .finally(() => {
-              running = false;
-              const next = waiting;
-              waiting = null;
-              next?.start();
-            });
-        };
-        if (!running) return start();
-        waiting?.supersede();
-        waiting = { start, supersede: () => reject(new SupersededError('A newer prompt took its place.')) };
-      });
+    encode(passes, want, { onRows, signal, loras = [], alsoNeeded = [] } = {}) {
+      const rowsFirst = onRows !== undefined;
+      const message = { type: 'encode', id: nextId++, passes, want, loras, rowsFirst, alsoNeeded } as const;
+      const hear = (news: FromWorker) => {
+        if (news.type === 'rows') onRows?.(news);
+      };
+      return follow(message, 'encoded', hear, signal);
     },
-    async profile({ first, end }) {
-      return (await ask({ type: 'profile', id: nextId++, first, end }, 'profiled')).profile;
+    async profile(pass, rows) {
+      return (await ask({ type: 'profile', id: nextId++, pass, rows }, 'profiled')).profile;
     },
     async examine(model, onProgress, signal) {
       const message = { type: 'examine', id: nextId++, model } as const;

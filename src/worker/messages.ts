@@ -6,7 +6,7 @@ import type { StoredModel } from '../checkpoint/storage.ts';
 import type { StoragePlace } from '../checkpoint/storageFiles.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../gpu/profile.ts';
 
 /** What can be loaded: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
@@ -24,7 +24,7 @@ export interface ModelInfo {
   readonly config: ClipTextConfig;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
-  /** Bytes held on the GPU. */
+  /** Bytes held on the GPU when it is loaded: an encode tells of what has come since. */
   readonly gpuBytes: number;
   /** Weight and bias of the final LayerNorm, [d] each, which clip skip applies to an inner hidden state. */
   readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
@@ -94,14 +94,16 @@ export type ToWorker =
       readonly loras: readonly LoraUse[];
       /** Whether to tell of the rows up to EOS before the padding is computed. */
       readonly rowsFirst: boolean;
+      /** Passes whose rows a later edit will want, the most important first. */
+      readonly alsoNeeded: readonly EncoderPass[];
     }
   | { readonly type: 'examine'; readonly id: number; readonly model: FileRequest }
   | { readonly type: 'drift'; readonly id: number; readonly from: FileRequest; readonly to: FileRequest }
   /** Held until another model is loaded. */
   | { readonly type: 'addLora'; readonly id: number; readonly file: File }
   | { readonly type: 'removeLora'; readonly id: number; readonly lora: number }
-  /** Times each step of a whole pass, or of its rows `first` to `end`. */
-  | { readonly type: 'profile'; readonly id: number; readonly first: number; readonly end: number }
+  /** Times each step of a pass's rows `first` to `end`. */
+  | { readonly type: 'profile'; readonly id: number; readonly pass: EncoderPass; readonly rows: RowSpan }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
   /** Copies a file's encoder into the storage, under this source; told of and answered as a download is. */
@@ -129,6 +131,8 @@ export type FromWorker =
       readonly id: number;
       readonly outputs: readonly EncoderOutput[];
       readonly stats: EncodeStats;
+      /** Bytes held on the GPU by now. */
+      readonly gpuBytes: number;
     }
   | { readonly type: 'examining'; readonly id: number; readonly progress: LoadProgress }
   | { readonly type: 'examined'; readonly id: number; readonly examination: Examination }

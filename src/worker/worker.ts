@@ -12,11 +12,11 @@ import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
 import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { weightsHash } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import type { EncoderOutput } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
-import { meanProfile, type Profile } from '../gpu/profile.ts';
+import { meanProfile, type Profile, type RowSpan } from '../gpu/profile.ts';
 import type {
   EncodeStats,
   FileRequest,
@@ -147,9 +147,10 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
         post({ type: 'progress', id, progress: { done, total } });
       },
     });
-    if (signal.aborted) {
+    if (signal.aborted || gpu !== on) {
       made.destroy();
       signal.throwIfAborted();
+      throw new Error(`The GPU went away while "${source.name}" was loaded; load it again.`);
     }
     encoder?.destroy();
     encoder = made;
@@ -159,29 +160,39 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     // Should it fail, the encode that needs it says so.
     if (!on.software) made.compile().catch(() => {});
     const { config, dtype, finalLayerNorm } = made;
-    const gpuBytes = made.gpuBytes + made.activationBytes;
     const { name, random } = source;
-    post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes, finalLayerNorm } });
+    post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes: heldBytes(made), finalLayerNorm } });
   } finally {
     if (loading === id) loading = undefined;
   }
 }
+
+const heldBytes = ({ gpuBytes, mergedBytes, activationBytes }: GpuEncoder) => gpuBytes + mergedBytes + activationBytes;
 
 async function hash(id: number): Promise<void> {
   if (!weights) throw new Error('No encoder is loaded.');
   post({ type: 'hashed', id, sha256: await weightsHash(weights) });
 }
 
+/**
+ * Of a software adapter's padding, which takes as long as a second: what is typed meanwhile waits for one of them. A GPU does
+ * all in the time between two keys.
+ */
+const softwarePaddingSubmits = 6;
+
 async function encode(
-  { id, passes, want, loras: uses, rowsFirst }: Extract<ToWorker, { type: 'encode' }>,
+  { id, passes, want, loras: uses, rowsFirst, alsoNeeded }: Extract<ToWorker, { type: 'encode' }>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!encoder) throw new Error('No encoder is loaded.');
-  const rowsTotal = passes.length * encoder.config.maxPositionEmbeddings;
+  const on = encoder;
+  if (!on) throw new Error('No encoder is loaded.');
+  const rowsTotal = passes.length * on.config.maxPositionEmbeddings;
   const statsOf = ({ milliseconds, rows }: EncodeRun): EncodeStats => ({ milliseconds, rowsComputed: rows, rowsTotal });
-  await encoder.setLoras(heldLoras(uses));
-  const run = await encoder.encode(passes, want, {
+  await on.setLoras(heldLoras(uses));
+  const run = await on.encode(passes, want, {
     signal,
+    alsoNeeded,
+    paddingSubmits: gpu?.software ? softwarePaddingSubmits : 1,
     ...(rowsFirst && {
       onRows: (start) =>
         post(
@@ -190,7 +201,8 @@ async function encode(
         ),
     }),
   });
-  post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run) }, buffersOf(run.outputs));
+  const gpuBytes = heldBytes(on);
+  post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run), gpuBytes }, buffersOf(run.outputs));
 }
 
 function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
@@ -204,13 +216,13 @@ function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
 /** A profile takes as long as what it is of; none is begun after this. */
 const profiling = { milliseconds: 1000, most: 20 };
 
-async function profile(rows: { first: number; end: number }): Promise<Profile> {
+async function profile(pass: EncoderPass, rows: RowSpan): Promise<Profile> {
   if (!encoder) throw new Error('No encoder is loaded.');
   // The first wakes the GPU.
-  await encoder.profile(rows);
+  await encoder.profile(pass, rows);
   const profiles: Profile[] = [];
   const start = performance.now();
-  do profiles.push(await encoder.profile(rows));
+  do profiles.push(await encoder.profile(pass, rows));
   while (profiles.length < profiling.most && performance.now() - start < profiling.milliseconds);
   return meanProfile(profiles);
 }
@@ -262,7 +274,7 @@ async function answer(message: ToWorker): Promise<void> {
       return post({ type: 'drifted', id: message.id, drift: drifted });
     }
     case 'profile':
-      return post({ type: 'profiled', id: message.id, profile: await profile(message) });
+      return post({ type: 'profiled', id: message.id, profile: await profile(message.pass, message.rows) });
     case 'addLora':
       return addLora(message.id, message.file);
     case 'removeLora':

@@ -37,7 +37,7 @@ export function Speed({ profiled: { rows, task } }: { readonly profiled: Profile
             <tr>
               <th scope="col">Stage</th>
               <th scope="col" className="share">
-                {noTimes === null ? 'Share of the time' : 'Share of the arithmetic'}
+                {whole.share === null ? 'Share of the arithmetic' : 'Share of the time'}
               </th>
               {columns.map(({ title, help }) => (
                 <th key={title} scope="col" className="number" title={help}>
