@@ -25,7 +25,7 @@ export interface KernelChoice extends MatmulChoice {
 export interface KernelTuning extends Required<Omit<KernelChoice, 'support'>> {
   readonly adapter: string;
   readonly hiddenSize: number;
-  /** What it was chosen from, with a checksum of the source: with a kernel more, less or other it is measured again. */
+  /** What it was chosen from, with checksums of source and dispatch: with a kernel more, less or other it is measured again. */
   readonly among: readonly string[];
 }
 
@@ -40,6 +40,7 @@ export interface TunedAdapter {
 const layerNormLanes = [16, 64] as const;
 const headDim = 64;
 const tokens = 77;
+const fewRows = 2;
 
 /** One way to do what is timed. */
 interface Candidate<T> extends KernelDispatch {
@@ -50,7 +51,40 @@ interface Candidate<T> extends KernelDispatch {
 const worthTiming = 2;
 const mostRepeats = 64;
 
-/** Milliseconds of each candidate, fastest of `runs`, after one that does not count. `data`: what is bound. */
+/** [output's floats] of each: what it leaves in `output`, which is cleared before, so that nothing in it is another's. */
+async function resultsOf(device: GPUDevice, works: readonly Work[], output: GPUBuffer): Promise<Float32Array[]> {
+  const { size } = output;
+  const staging = device.createBuffer({ size: works.length * size, usage: 0x09 });
+  const encoder = device.createCommandEncoder();
+  for (const [i, work] of works.entries()) {
+    encoder.clearBuffer(output);
+    const pass = encoder.beginComputePass();
+    dispatch(pass, work);
+    pass.end();
+    encoder.copyBufferToBuffer(output, 0, staging, i * size, size);
+  }
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(1);
+  const results = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return works.map((_, i) => new Float32Array(results, i * size, size / 4));
+}
+
+/** Whether `a` is `b` but for rounding, of the same length; never where one of them has a NaN. */
+function isNear(a: Float32Array, b: Float32Array): boolean {
+  let apart = 0;
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) {
+    apart = Math.max(apart, Math.abs(a[i] - b[i]));
+    largest = Math.max(largest, Math.abs(b[i]));
+  }
+  return apart <= 1e-4 * largest;
+}
+
+/**
+ * Milliseconds of each candidate, fastest of `runs`, after one that does not count. `data`: what is bound, the result last.
+ * The first candidate judges the others: one that this driver does not compile, or gets wrong, is left out.
+ */
 async function timeKernels<T>(
   device: GPUDevice,
   candidates: readonly Candidate<T>[],
@@ -59,16 +93,28 @@ async function timeKernels<T>(
 ): Promise<Map<T, number>> {
   const pipelines = createPipelines(device);
   const buffers = data.map((values) => {
-    const buffer = device.createBuffer({ size: values.byteLength, usage: 0x88 });
+    const buffer = device.createBuffer({ size: values.byteLength, usage: 0x8c });
     device.queue.writeBuffer(buffer, 0, values);
     return buffer;
   });
-  const timed = await Promise.all(
-    candidates.map(async ({ name, kernel, constants, grid }) => {
-      const pipeline = await pipelines(kernel, constants, dtype);
-      return { name, work: { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid } };
+  const compiled = await Promise.all(
+    candidates.map(async ({ name, kernel, constants, grid }, i) => {
+      try {
+        const pipeline = await pipelines(kernel, constants, dtype);
+        return [{ name, work: { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid } }];
+      } catch (error) {
+        if (i === 0) throw error;
+        return [];
+      }
     }),
   );
+  const works = compiled.flat();
+  const results = await resultsOf(
+    device,
+    works.map(({ work }) => work),
+    buffers[buffers.length - 1],
+  );
+  const timed = works.filter((_, i) => i === 0 || isNear(results[i], results[0]));
   async function time(work: Work, repeats: number): Promise<number> {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -97,7 +143,37 @@ async function timeKernels<T>(
 
 const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
 
-/** Milliseconds of one linear layer by each kernel that this device can run. */
+function matmulCandidates(
+  kernels: readonly MatmulKernel[],
+  shape: MatmulShape,
+  support: MatmulSupport,
+): Candidate<MatmulKernel>[] {
+  const { K, N } = shape;
+  return kernels.flatMap((name) => {
+    const how = matmulDispatch(name, shape, support);
+    return how ? [{ name, ...how, constants: { K, N, EPILOGUE: 0, ...how.constants } }] : [];
+  });
+}
+
+/** Attention of a whole pass. */
+function attentionCandidates(heads: number, support: MatmulSupport): Candidate<AttentionKernel>[] {
+  return attentionKernels.flatMap((name) => {
+    const how = attentionDispatch(name, { queries: tokens, heads, passes: 1 }, support);
+    return how ? [{ name, ...how, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...how.constants } }] : [];
+  });
+}
+
+/** LayerNorm of a whole pass, by lanes a row. */
+function layerNormCandidates(hiddenSize: number): Candidate<number>[] {
+  return layerNormLanes.map((name) => ({
+    name,
+    kernel: 'layer_norm',
+    constants: { D: hiddenSize, EPSILON: 1e-5, WORKGROUP: name },
+    grid: [tokens, 1, 1],
+  }));
+}
+
+/** Milliseconds of one linear layer by each kernel that this device can run, and that comes out as the first of them. */
 export function timeMatmuls(
   device: GPUDevice,
   support: MatmulSupport,
@@ -110,12 +186,8 @@ export function timeMatmuls(
 ): Promise<Map<MatmulKernel, number>> {
   const { dtype = 'F32', runs = 2, kernels = matmulKernels } = options;
   const { M, K, N } = shape;
-  const candidates = kernels.flatMap((name) => {
-    const how = matmulDispatch(name, shape, support);
-    return how ? [{ name, ...how, constants: { K, N, EPILOGUE: 0, ...how.constants } }] : [];
-  });
   const data = [numbers(M * K), fromFloat32(numbers(N * K), dtype), numbers(N), numbers(N), numbers(M * N)];
-  return timeKernels(device, candidates, data, { dtype, runs });
+  return timeKernels(device, matmulCandidates(kernels, shape, support), data, { dtype, runs });
 }
 
 /** Milliseconds of attention of a whole pass by each kernel. */
@@ -125,10 +197,6 @@ function timeAttention(
   hiddenSize: number,
 ): Promise<Map<AttentionKernel, number>> {
   const heads = hiddenSize / headDim;
-  const candidates = attentionKernels.flatMap((name) => {
-    const how = attentionDispatch(name, { queries: tokens, heads, passes: 1 }, support);
-    return how ? [{ name, ...how, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...how.constants } }] : [];
-  });
   const causal = Uint32Array.from({ length: tokens ** 2 }, (_, at) => (at % tokens <= Math.floor(at / tokens) ? 1 : 0));
   const data = [
     numbers(tokens * 3 * hiddenSize),
@@ -137,20 +205,14 @@ function timeAttention(
     numbers(heads * tokens ** 2),
     numbers(tokens * hiddenSize),
   ];
-  return timeKernels(device, candidates, data, { runs: 3 });
+  return timeKernels(device, attentionCandidates(heads, support), data, { runs: 3 });
 }
 
 /** Milliseconds of LayerNorm of a whole pass, by lanes a row. */
 function timeLayerNorm(device: GPUDevice, hiddenSize: number): Promise<Map<number, number>> {
-  const candidates = layerNormLanes.map((name) => ({
-    name,
-    kernel: 'layer_norm' as const,
-    constants: { D: hiddenSize, EPSILON: 1e-5, WORKGROUP: name },
-    grid: [tokens, 1, 1] as const,
-  }));
   const row = numbers(hiddenSize);
   const data = [numbers(tokens * hiddenSize), row, row, numbers(tokens * hiddenSize)];
-  return timeKernels<number>(device, candidates, data, { runs: 3 });
+  return timeKernels(device, layerNormCandidates(hiddenSize), data, { runs: 3 });
 }
 
 function fastest<T>(times: Iterable<[name: T, milliseconds: number]>): [name: T, milliseconds: number] {
@@ -162,11 +224,16 @@ const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
     matmulDispatch(kernel, { M: 1, K: hiddenSize, N: hiddenSize }, support),
   );
 
-/** `matmuls` and the kernels for attention, each with a checksum of its source. */
-const named = (matmuls: readonly MatmulKernel[]) =>
-  [...matmuls, ...attentionKernels].map(
-    (kernel) => `${kernel} ${crc32(new TextEncoder().encode(kernels[kernel].source)).toString(16)}`,
-  );
+/** All that there is to measure, with a checksum of its source and of how it is dispatched. */
+const named = (matmuls: readonly MatmulKernel[], { support }: TunedAdapter, hiddenSize: number) =>
+  [
+    ...[tokens, fewRows].flatMap((M) => matmulCandidates(matmuls, { M, K: hiddenSize, N: hiddenSize }, support)),
+    ...attentionCandidates(hiddenSize / headDim, support),
+    ...layerNormCandidates(hiddenSize),
+  ].map(({ kernel, constants, grid }) => {
+    const how = kernels[kernel].source + JSON.stringify({ constants, grid });
+    return `${kernel} ${crc32(new TextEncoder().encode(how)).toString(16)}`;
+  });
 
 /**
  * The kernels that are fastest here. Linear layers by one of the size of the full encoder's smallest, for 77 rows and for 2,
@@ -180,7 +247,7 @@ export async function tuneKernels(
   const { device, support } = adapter;
   const among = suits(adapter, hiddenSize);
   const plain = { attention: attentionKernels[0], layerNormLanes: layerNormLanes[0] };
-  const of = { adapter: adapter.description, hiddenSize, among: named(among), ...plain };
+  const of = { adapter: adapter.description, hiddenSize, among: named(among, adapter, hiddenSize), ...plain };
   if (hiddenSize < 256) return { ...of, kernel: 'matmul', few: 'matmul' };
   const matmuls = (M: number, kernels: readonly MatmulKernel[], runs: number) =>
     timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels, runs });
@@ -189,11 +256,15 @@ export async function tuneKernels(
     among.filter((kernel) => kernel !== 'matmul_few'),
     3,
   );
-  // What is short is disturbed more.
-  const few = await matmuls(2, among, 8);
+  // What is short is disturbed more. What many rows rule out is not trusted with few.
+  const few = await matmuls(
+    fewRows,
+    among.filter((kernel) => kernel === 'matmul_few' || many.has(kernel)),
+    8,
+  );
   const families = Object.values(matmulFamilies).flatMap((family: readonly MatmulKernel[]) => {
     const [forMany, forFew] = [many, few].map((times) => [...times].filter(([kernel]) => family.includes(kernel)));
-    if (forMany.length === 0) return [];
+    if (forMany.length === 0 || forFew.length === 0) return [];
     const [[kernel, manyTake], [fewer, fewTake]] = [fastest(forMany), fastest(forFew)];
     return [{ kernel, few: fewer, milliseconds: manyTake + fewTake }];
   });
@@ -211,7 +282,7 @@ export function rememberedTuning(
   { hiddenSize }: Pick<ClipTextConfig, 'hiddenSize'>,
 ): KernelTuning | undefined {
   const among = suits(adapter, hiddenSize);
-  const amongNow = String(named(among));
+  const amongNow = String(named(among, adapter, hiddenSize));
   const isOurs = (tuning: Partial<KernelTuning> | null): tuning is KernelTuning =>
     tuning?.adapter === adapter.description &&
     tuning.hiddenSize === hiddenSize &&
