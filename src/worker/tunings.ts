@@ -6,16 +6,30 @@ import { type KernelTuning, rememberedTuning, tuneKernels } from '../gpu/tuning.
 const cacheName = 'clipscope-tunings';
 const address = '/tunings.json';
 
-let known: unknown[] | undefined;
+let known: Promise<unknown[]> | undefined;
+/** What is being measured, by adapter and width: two at once would time each other's work. */
+const underway = new Map<string, Promise<KernelTuning>>();
 
 /** Which kernels are fastest on this adapter: as remembered, else measured, and then remembered. */
 export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<KernelTuning> {
-  known ??= await remembered();
-  const tuning = rememberedTuning(known, gpu, config);
-  if (tuning) return tuning;
+  known ??= remembered();
+  const tunings = await known;
+  const key = `${gpu.description} ${config.hiddenSize}`;
+  const found = rememberedTuning(tunings, gpu, config) ?? underway.get(key);
+  if (found) return found;
+  const measuring = measure(gpu, config, tunings).finally(() => underway.delete(key));
+  underway.set(key, measuring);
+  return measuring;
+}
+
+async function measure(gpu: GpuDevice, config: ClipTextConfig, tunings: unknown[]): Promise<KernelTuning> {
   const measured = await tuneKernels(gpu, config);
-  known.push(measured);
-  void remember(known);
+  // A lost device is done with everything at once: what was measured means nothing.
+  const lost = await Promise.race([gpu.device.lost, undefined]);
+  if (!lost) {
+    tunings.push(measured);
+    void remember(tunings);
+  }
   return measured;
 }
 
