@@ -14,6 +14,31 @@ test('the page starts on the full-size synthetic encoder and says that its weigh
   await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU/);
 });
 
+test('what is typed while the padding is computed stops it', async ({ page }) => {
+  await page.addInitScript(() => {
+    const heard: string[] = [];
+    const Plain = Worker;
+    window.Worker = class extends Plain {
+      constructor(...of: ConstructorParameters<typeof Worker>) {
+        super(...of);
+        this.addEventListener('message', ({ data }) => heard.push(data.type === 'failed' ? data.name : data.type));
+      }
+    };
+    Object.assign(window, { heard });
+  });
+  const heard = () => page.evaluate(() => (window as unknown as { heard: string[] }).heard.splice(0));
+  await page.goto('/');
+  await expect(status(page)).toContainText('Ready');
+  await heard();
+  await prompt(page).fill('a red cat');
+  await page.waitForFunction(() => (window as unknown as { heard: string[] }).heard.includes('rows'));
+  await prompt(page).fill('a red car');
+  await expect(status(page)).toContainText(/Ready: .*recomputed \d+ of 77 rows/);
+  expect(await heard()).toEqual(['rows', 'AbortError', 'rows', 'encoded']);
+  // Three rows were there, and nobody waited for the others.
+  await expect(status(page)).toContainText('recomputed 74 of 77 rows');
+});
+
 test('a full-size F16 checkpoint in the LDM layout loads, with progress, and encodes', async ({ page }, info) => {
   const path = info.outputPath('v1-5-pruned.safetensors');
   await writeCheckpointFile(path, { config: clipVitL14, dtype: 'F16', layout: 'ldm' });
