@@ -18,9 +18,24 @@ const times = (values) =>
     .map((ms) => ms.toFixed(0))
     .join(', ')})`;
 
+/** Counts the hashes of weights that the worker has made: each reads the whole file once more, after it was loaded. */
+function countHashes() {
+  window.hashes = 0;
+  const Plain = Worker;
+  window.Worker = class extends Plain {
+    constructor(...of) {
+      super(...of);
+      this.addEventListener('message', ({ data }) => {
+        if (data?.type === 'hashed') window.hashes++;
+      });
+    }
+  };
+}
+
 /** Milliseconds from the choice of the file until the model is in use, and of reading the file alone, in a worker as well. */
 async function load(page, path) {
   await page.evaluate(() => {
+    window.hashes = 0;
     const status = document.querySelector('[aria-label="Encoder status"]');
     const input = document.querySelector('[aria-label="Checkpoint file"]');
     window.loaded = new Promise((resolve) => {
@@ -44,7 +59,9 @@ async function load(page, path) {
   await page.getByLabel('Checkpoint file').setInputFiles(path);
   const loaded = await page.evaluate(() => window.loaded);
   await page.waitForFunction(
-    (name) => document.querySelector('[aria-label="Encoder status"]').textContent.startsWith(`Ready: ${name}`),
+    (name) =>
+      window.hashes > 0 &&
+      document.querySelector('[aria-label="Encoder status"]').textContent.startsWith(`Ready: ${name}`),
     name,
   );
   const read = await page.evaluate(async () => {
@@ -98,6 +115,7 @@ export async function main(args) {
     await writeCheckpointFile(path, { config: clipVitL14, dtype: 'F16', layout: 'hf' });
     const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
     page.setDefaultTimeout(180_000);
+    await page.addInitScript(countHashes);
     await page.goto(server.resolvedUrls.local[0]);
     await page.waitForFunction(() =>
       document.querySelector('[aria-label="Encoder status"]')?.textContent.startsWith('Ready'),
