@@ -390,6 +390,31 @@ describe.each(testAdapters)('on %s', (adapter) => {
       expect((await encoder.encode([pass], everything(clipTiny))).rows).toBe(0);
     });
 
+    test('what is compiled ahead is all that any number of rows needs, and waits for encodes', async () => {
+      const { device, support } = await testGpu(adapter);
+      const choice = { kernel: 'matmul', few: 'matmul', support } as const;
+      const other = await createGpuEncoder(device, syntheticWeights(clipTiny), { choice });
+      const create = device.createComputePipelineAsync.bind(device);
+      const order: string[] = [];
+      const spy = vi.spyOn(device, 'createComputePipelineAsync').mockImplementation((of) => {
+        order.push('pipeline');
+        return create(of);
+      });
+      const encoded = other.encode([padded(words, 'none')], everything(clipTiny)).then(() => order.push('encoded'));
+      await Promise.all([other.compile(), encoded]);
+      expect(order[0]).toBe('encoded');
+      expect(order.length).toBeGreaterThan(10);
+      order.length = 0;
+      for (let n = 1; n < 76; n += 3)
+        await other.encode([padded(Array(n).fill(9), 'causal')], everything(clipTiny), { onRows() {} });
+      expect(order).toEqual([]);
+      const abort = new AbortController();
+      abort.abort(new Error('another model'));
+      await expect(other.compile(abort.signal)).rejects.toThrow('another model');
+      spy.mockRestore();
+      other.destroy();
+    });
+
     test('encodes that overlap do not build on each other', async () => {
       const passes = [1, 2, 3, 1].map((prompt) => passOf(prompt, 'causal'));
       const runs = await Promise.all(passes.map((pass) => encoder.encode([pass], everything(clipTiny))));

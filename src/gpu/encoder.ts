@@ -82,8 +82,11 @@ export interface GpuEncoder {
   setLoras(loras: readonly WeightedLora[]): Promise<void>;
   /** Each step of an encode of this pass, or of its rows `first` to `end`, by the GPU's own clock where it has `timestamp-query`. */
   profile(pass: EncoderPass, rows?: RowSpan): Promise<Profile>;
-  /** Compiles what an encode of any number of rows needs, which else the first of its kind waits for. */
-  compile(): Promise<void>;
+  /**
+   * Compiles what an encode of any number of rows needs, which else the first of its kind waits for: one pipeline after the
+   * other, and none begun while something else is to be done.
+   */
+  compile(signal?: AbortSignal): Promise<void>;
   destroy(): void;
 }
 
@@ -672,10 +675,16 @@ export async function createGpuEncoder(
     profile(pass, rows = { first: 0, end: L }) {
       return inTurn(() => profileOf(pass, rows));
     },
-    async compile() {
+    async compile(signal) {
       for (let rows = 1; rows <= L; rows++)
-        for (const step of schedule(config, 1, options.choice, { slot: 0, passes: 1, first: 0, end: rows }).steps)
+        for (const step of schedule(config, 1, options.choice, { slot: 0, passes: 1, first: 0, end: rows }).steps) {
+          for (let done = last; ; done = last) {
+            await done;
+            if (done === last) break;
+          }
+          signal?.throwIfAborted();
           await pipelines(step.kernel, step.constants, weightDtype(step, bound));
+        }
     },
     destroy() {
       free();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseMatmul } from './matmul.ts';
+import { chooseMatmul, matmulDispatch } from './matmul.ts';
 
 const support = { subgroups: true, subgroupSize: 32 };
 const shape = (M: number) => ({ M, K: 768, N: 768 });
@@ -15,17 +15,19 @@ test('eight rows or fewer go to the kernel for few, all others to the one for ma
 });
 
 test.each([
-  ['matmul_subgroup', 5],
-  ['matmul_quad', 14],
+  ['matmul_subgroup', 8, 1, [1, 2, 3, 4, 5]],
+  ['matmul_quad', 4, 2, [3, 4, 6, 8, 10, 12, 14]],
 ] as const)(
-  '%s computes no more rows past the end than it has lanes, with at most %i rows a lane',
-  (kernel, mostRows) => {
-    for (let M = 9; M <= 77; M++) {
-      const { constants, grid } = chooseMatmul({ kernel, support: { ...support, subgroupSize: 8 } }, shape(M));
-      expect(constants.ROWS).toBeLessThanOrEqual(mostRows);
-      const computed = grid[0] * constants.ROWS * 8;
+  '%s on subgroups of %i computes fewer rows past the end than lanes times %i, by few pipelines',
+  (kernel, lanes, most, pipelines) => {
+    const rows = new Set<number>();
+    for (let M = kernel === 'matmul_quad' ? 9 : 1; M <= 77; M++) {
+      const { constants, grid } = matmulDispatch(kernel, shape(M), { ...support, subgroupSize: lanes })!;
+      rows.add(constants.ROWS);
+      const computed = grid[0] * constants.ROWS * lanes;
       expect(computed).toBeGreaterThanOrEqual(M);
-      expect(computed - M).toBeLessThan(grid[0] * 8);
+      expect(computed - M).toBeLessThan(grid[0] * lanes * most);
     }
+    expect([...rows].toSorted((a, b) => a - b)).toEqual(pipelines);
   },
 );

@@ -55,7 +55,9 @@ export function matmulDispatch(
       if (!subgroups || N % 16 !== 0) return undefined;
       const lanes = Math.max(4, subgroupSize ?? 8);
       const { ROWS, grid } = byLanes(lanes, 14);
-      return { kernel, constants: { WORKGROUP: lanes, ROWS }, grid };
+      // Half as many pipelines for the price of a row: SwiftShader takes half a second for one.
+      const evenRows = ROWS > 4 ? 2 * Math.ceil(ROWS / 2) : ROWS;
+      return { kernel, constants: { WORKGROUP: lanes, ROWS: evenRows }, grid };
     }
     case 'matmul_subgroup': {
       if (!subgroups || subgroupSize !== 8 || N % 16 !== 0) return undefined;

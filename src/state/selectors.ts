@@ -137,12 +137,15 @@ export function editedRows(facts: Facts): RowSpan | undefined {
   return chunk && lastWord(chunk);
 }
 
-const passesFor = memoised((shown: PreparedPrompt, method: MethodName, { promptPasses }: Road) =>
-  promptPasses(shown, method),
-);
+const weightingPasses = () =>
+  memoised((of: PreparedPrompt, method: MethodName, { promptPasses }: Road) => promptPasses(of, method));
+const passesFor = { positive: weightingPasses(), negative: weightingPasses() };
 
-function ownPasses(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
-  return facts.tokenizer.phase === 'ready' ? passesFor(shown, facts.options.weighting, facts.tokenizer.road) : [];
+/** What the weighting of a prompt reads. */
+function ownPasses(facts: Facts, side: Side): readonly EncoderPass[] {
+  const of = prepared(facts, side);
+  if (!of || facts.tokenizer.phase !== 'ready') return [];
+  return passesFor[side](of, facts.options.weighting, facts.tokenizer.road);
 }
 
 /** What the weighting reads, and then what else is needed. */
@@ -150,8 +153,8 @@ const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed']
   distinct([...own, ...[...needed.values()].flat()]),
 );
 
-function passesOf(facts: Facts, shown: PreparedPrompt): readonly EncoderPass[] {
-  return allPasses(ownPasses(facts, shown), facts.needed);
+function passesOf(facts: Facts): readonly EncoderPass[] {
+  return allPasses(ownPasses(facts, facts.side), facts.needed);
 }
 
 /** What is still to be encoded, in one go. */
@@ -180,7 +183,7 @@ export function missingPasses(facts: Facts): MissingPasses | null {
   if (!shown || !chunk) return null;
   return findMissing(
     chunk.pass,
-    passesOf(facts, shown),
+    passesOf(facts),
     shownClipSkip(facts),
     outputsOf(facts),
     usedLoras(facts),
@@ -222,12 +225,12 @@ const findMissing = memoised(
   },
 );
 
-const chunkPasses = (of: PreparedPrompt | undefined) => of?.chunks.map(({ pass }) => pass) ?? [];
+const chunkPasses = (facts: Facts, side: Side) => prepared(facts, side)?.chunks.map(({ pass }) => pass) ?? [];
 
 /** All passes that the prompt on show is made of, the one on show first. */
 function shownPasses(facts: Facts): readonly EncoderPass[] {
-  const shown = prepared(facts, facts.side);
-  return shown ? [shownChunk(facts)!.pass, ...chunkPasses(shown), ...passesOf(facts, shown)] : [];
+  const chunk = shownChunk(facts);
+  return chunk ? [chunk.pass, ...chunkPasses(facts, facts.side), ...passesOf(facts)] : [];
 }
 
 /** Keys of all passes that the prompt on show is made of. */
@@ -239,7 +242,7 @@ export function neededKeys(facts: Facts): ReadonlySet<string> {
 /** Passes of both prompts whose rows the next edit will want, the most important first. */
 export function editablePasses(facts: Facts): readonly EncoderPass[] {
   const other = facts.side === 'positive' ? 'negative' : 'positive';
-  return distinct([...shownPasses(facts), ...chunkPasses(prepared(facts, other))]);
+  return distinct([...shownPasses(facts), ...chunkPasses(facts, other), ...ownPasses(facts, other)]);
 }
 
 /** A chunk with what the encoder made of it: what the pictures of attention and embeddings show. */
@@ -342,7 +345,7 @@ const weightedEncoding = memoised(
 export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
   const encoded = shownEncoded(facts);
   const { weighting: method } = facts.options;
-  const read = encoded && encodedZ(facts, ownPasses(facts, encoded.prepared));
+  const read = encoded && encodedZ(facts, ownPasses(facts, facts.side));
   if (!encoded || !read) return undefined;
   return weightedEncoding(encoded, method, weigh(encoded.prepared.texts[encoded.text], method, read), read);
 }

@@ -38,6 +38,8 @@ const loras = new Map<number, Lora>();
 const underway = new Map<number, AbortController>();
 /** The id of the load that counts: the newest. */
 let loading: number | undefined;
+/** What is compiled ahead for the encoder in use. */
+let compiling: AbortController | undefined;
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
@@ -132,6 +134,7 @@ function examined<T>(id: number, run: (options: DoctorOptions & { signal: AbortS
 async function load(id: number, model: ModelRequest, signal: AbortSignal): Promise<void> {
   if (loading !== undefined) underway.get(loading)?.abort();
   loading = id;
+  compiling?.abort();
   try {
     const on = await device();
     const source = await openModel(model, signal);
@@ -156,9 +159,9 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     encoder = made;
     weights = source;
     loras.clear();
-    // What a later edit needs is compiled while nobody waits; a software adapter would keep the cores from them for long.
-    // Should it fail, the encode that needs it says so.
-    if (!on.software) made.compile().catch(() => {});
+    // What a later edit needs is compiled while nobody waits. Should it fail, the encode that needs it says so.
+    compiling = new AbortController();
+    made.compile(compiling.signal).catch(() => {});
     const { config, dtype, finalLayerNorm } = made;
     const { name, random } = source;
     post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes: heldBytes(made), finalLayerNorm } });
