@@ -13,9 +13,11 @@ import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import type { WeightDtype, WeightSource } from '../clip/weights.ts';
 import { attentionKernels } from './attention.ts';
+import { requestGpuDevice } from './device.ts';
 import { createGpuEncoder, type EncodeStart, type GpuEncoder } from './encoder.ts';
 import type { WeightedLora } from './loraMerge.ts';
 import { matmulKernels } from './matmul.ts';
+import { nodeGpu } from './node.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { tuneKernels } from './tuning.ts';
 
@@ -391,7 +393,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     });
 
     test('what is compiled ahead is all that any number of rows needs, and waits for encodes', async () => {
-      const { device, support } = await testGpu(adapter);
+      // On a device of its own nothing is compiled yet.
+      const { device, support } = await requestGpuDevice(nodeGpu(adapter));
       const choice = { kernel: 'matmul', few: 'matmul', support } as const;
       const other = await createGpuEncoder(device, syntheticWeights(clipTiny), { choice });
       const create = device.createComputePipelineAsync.bind(device);
@@ -408,11 +411,14 @@ describe.each(testAdapters)('on %s', (adapter) => {
       for (let n = 1; n < 76; n += 3)
         await other.encode([padded(Array(n).fill(9), 'causal')], everything(clipTiny), { onRows() {} });
       expect(order).toEqual([]);
+      // And all that another encoder needs.
+      (await createGpuEncoder(device, syntheticWeights(clipTiny), { choice })).destroy();
+      expect(order).toEqual([]);
       const abort = new AbortController();
       abort.abort(new Error('another model'));
       await expect(other.compile(abort.signal)).rejects.toThrow('another model');
       spy.mockRestore();
-      other.destroy();
+      device.destroy();
     });
 
     test('encodes that overlap do not build on each other', async () => {

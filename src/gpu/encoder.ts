@@ -13,7 +13,7 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
-import { createPipelines, dispatch, type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
+import { dispatch, type Kernel, kernels, type Pipelines, pipelinesOf, type Work } from './kernels.ts';
 import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';
 import { type Profile, type RowSpan, visibleKeys } from './profile.ts';
 import {
@@ -370,7 +370,7 @@ export async function createGpuEncoder(
   } = {},
 ): Promise<GpuEncoder> {
   const { config } = source;
-  const pipelines = createPipelines(device);
+  const pipelines = pipelinesOf(device);
   const parts = weightParts(source);
   const upload = uploadWeights(device, source, parts, options.onProgress ?? (() => {}), options.signal);
   const pass: RowRange = { slot: 0, passes: 1, first: 0, end: config.maxPositionEmbeddings };

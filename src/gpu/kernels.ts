@@ -141,11 +141,22 @@ export function createPipelines(device: GPUDevice) {
       compute: { module: module(name, dtype), entryPoint: 'main', constants },
     });
     pipelines.set(key, made);
+    // What failed may not fail again.
+    made.catch(() => pipelines.delete(key));
     return made;
   };
 }
 
 export type Pipelines = ReturnType<typeof createPipelines>;
+
+const kept = new WeakMap<GPUDevice, Pipelines>();
+
+/** Pipelines that all encoders of a device share: of the next model of the same type nothing is compiled. */
+export function pipelinesOf(device: GPUDevice): Pipelines {
+  const pipelines = kept.get(device) ?? createPipelines(device);
+  kept.set(device, pipelines);
+  return pipelines;
+}
 
 /** What one dispatch needs. */
 export interface Work {

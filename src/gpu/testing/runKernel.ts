@@ -1,15 +1,5 @@
 import type { WeightDtype } from '../../clip/weights.ts';
-import {
-  bindWhole,
-  type Constants,
-  createPipelines,
-  dispatch,
-  type KernelName,
-  kernels,
-  type Pipelines,
-} from '../kernels.ts';
-
-const pipelinesOf = new WeakMap<GPUDevice, Pipelines>();
+import { bindWhole, type Constants, dispatch, type KernelName, kernels, pipelinesOf } from '../kernels.ts';
 
 /**
  * One dispatch of one kernel on its own. `data`: what each binding holds before, in the kernel's order, or for an output
@@ -25,9 +15,7 @@ export async function runKernel(
     readonly grid: readonly [number, number, number];
   },
 ): Promise<Map<string, Float32Array>> {
-  const pipelines = pipelinesOf.get(device) ?? createPipelines(device);
-  pipelinesOf.set(device, pipelines);
-  const pipeline = await pipelines(name, options.constants, options.dtype);
+  const pipeline = await pipelinesOf(device)(name, options.constants, options.dtype);
   const buffers = options.data.map((data) => {
     const size = typeof data === 'number' ? data * 4 : data.byteLength;
     const buffer = device.createBuffer({ size, usage: 0x8c });
