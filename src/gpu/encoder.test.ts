@@ -85,6 +85,17 @@ function mergedSource(source: WeightSource, loras: readonly WeightedLora[]): Wei
   };
 }
 
+/** What is made next has no room on the GPU, or what is made after so many that have. */
+function withoutRoom(device: GPUDevice, after = 0) {
+  const pop = device.popErrorScope.bind(device);
+  const spy = vi.spyOn(device, 'popErrorScope');
+  for (let i = 0; i < after; i++) spy.mockImplementationOnce(pop);
+  return spy.mockImplementationOnce(async () => {
+    await pop();
+    return { message: 'Out of memory.' } as GPUOutOfMemoryError;
+  });
+}
+
 /** What no software adapter chooses. */
 const forGpus = { kernel: 'matmul_split', attention: 'attention_group', layerNormLanes: 64 } as const;
 
@@ -351,13 +362,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const passes = [words, [7, 8], [9]].map((ids) => padded(ids, 'causal'));
       const [expected] = await fresh([passes[0]]);
       await other.encode([passes[0]], everything(clipTiny));
-      const pop = device.popErrorScope.bind(device);
-      const full = vi.spyOn(device, 'popErrorScope').mockImplementationOnce(async () => {
-        await pop();
-        return { message: 'Out of memory.' } as GPUOutOfMemoryError;
-      });
+      const full = withoutRoom(device);
       await expect(other.encode(passes, everything(clipTiny))).rejects.toThrow('not enough memory to encode 3 prompts');
       full.mockRestore();
+      // More than is to be encoded is not worth an error.
+      const fuller = withoutRoom(device);
+      await other.encode([passes[1]], everything(clipTiny), {
+        alsoNeeded: [passes[0], passes[1], padded([10, 11], 'causal')],
+      });
+      expect(fuller).toHaveBeenCalled();
+      fuller.mockRestore();
       const { rows, outputs } = await other.encode([passes[0]], everything(clipTiny));
       expect([rows, outputs[0]]).toEqual([0, expected]);
       other.destroy();
@@ -495,6 +509,23 @@ describe.each(testAdapters)('on %s', (adapter) => {
     },
   );
 
+  test.each([0, 1])('LoRAs that the GPU has no room for leave everything as it was (%i)', async (after) => {
+    const device = await testDevice(adapter);
+    const encoder = await createGpuEncoder(device, syntheticWeights(clipTiny));
+    const pass = passOf(1, 'causal');
+    const before = await encoder.encode([pass], everything(clipTiny));
+    const full = withoutRoom(device, after);
+    const lora = { updates: [tinyUpdate(0, 'fc1', 4, 1)], multiplier: 1 };
+    await expect(encoder.setLoras([lora])).rejects.toThrow('not enough memory');
+    full.mockRestore();
+    expect(encoder.mergedBytes).toBe(0);
+    const again = await encoder.encode([pass], everything(clipTiny));
+    expect([again.rows, again.outputs]).toEqual([0, before.outputs]);
+    await encoder.setLoras([lora]);
+    expect((await encoder.encode([pass], everything(clipTiny))).outputs).not.toEqual(before.outputs);
+    encoder.destroy();
+  });
+
   /** A load that fails has destroyed all buffers, but for those of twelve bytes that go with their bind groups. */
   async function watched(load: (device: GPUDevice) => Promise<unknown>, error: string) {
     const device = await testDevice(adapter);
@@ -531,11 +562,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
   test('a load that the GPU has no room for rejects and frees what it had', async () => {
     const device = await testDevice(adapter);
-    const pop = device.popErrorScope.bind(device);
-    const full = vi.spyOn(device, 'popErrorScope').mockImplementationOnce(async () => {
-      await pop();
-      return { message: 'Out of memory.' } as GPUOutOfMemoryError;
-    });
+    const full = withoutRoom(device);
     await watched(
       (device) => createGpuEncoder(device, syntheticWeights(clipTiny)),
       'not enough memory for "synthetic-tiny"',

@@ -392,13 +392,10 @@ export async function createGpuEncoder(
     made.destroy();
     throw new GpuError(`The GPU has not enough memory to encode ${slots} prompts with "${source.name}".`);
   }
-  let set: Activations;
-  try {
-    set = await activations(minSlots);
-  } catch (error) {
+  let set = await activations(minSlots).catch((error: unknown) => {
     free();
     throw error;
-  }
+  });
   try {
     await set.dispatches(pass);
     options.signal?.throwIfAborted();
@@ -407,11 +404,16 @@ export async function createGpuEncoder(
     set.destroy();
     throw error;
   }
-  /** Grows to the most passes that were ever encoded at once or needed together; what is there is kept. */
-  async function makeRoom(passes: number) {
-    if (passes <= set.slots.length) return;
+  /** Grows to `wanted` passes where there is memory for them, at least to `passes`; what is there is kept. */
+  async function makeRoom(passes: number, wanted: number): Promise<void> {
+    if (wanted <= set.slots.length) return;
     const before = set;
-    set = await activations(passes);
+    try {
+      set = await activations(wanted);
+    } catch (error) {
+      if (passes === wanted) throw error;
+      return makeRoom(passes, passes);
+    }
     const encoder = device.createCommandEncoder({ label: 'more room' });
     for (const [i, buffer] of before.own.entries())
       encoder.copyBufferToBuffer(buffer, 0, set.own[i], 0, Math.min(buffer.size, set.own[i].size));
@@ -555,7 +557,7 @@ export async function createGpuEncoder(
       signal?.throwIfAborted();
       const some = passes.slice(from, from + maxSlots);
       const others = alsoNeeded.filter((other) => !some.some((pass) => isSamePass(pass, other)));
-      await makeRoom(Math.min(maxSlots, some.length + others.length));
+      await makeRoom(some.length, Math.min(maxSlots, some.length + others.length));
       const placed = place(some, alsoNeeded);
       // What is told early is told of all passes, so they have to be of one submit.
       const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
