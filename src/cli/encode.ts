@@ -320,12 +320,13 @@ async function encodeJob(
   // As A1111 has it, the positive prompt's act on both, and a negative one's on none.
   const named = role === 'positive' ? positive.loras : [];
   const loras = named.filter(({ name, multiplier }) => multiplier !== 0 && networks.loras.get(name)?.updates.length);
-  await encoder.setLoras(
-    loras.map(({ name, multiplier }) => ({ updates: networks.loras.get(name)!.updates, multiplier })),
-  );
   const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
   const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
-  const { outputs, milliseconds } = await encoder.encode(passes, { hiddenStates, attentions: false });
+  const { outputs, milliseconds } = await encoder.encode(
+    passes,
+    { hiddenStates, attentions: false },
+    { loras: loras.map(({ name, multiplier }) => ({ updates: networks.loras.get(name)!.updates, multiplier })) },
+  );
   const byKey = new Map(passes.map((pass, i) => [passKey(pass), outputs[i]]));
   const outputOf = (pass: EncoderPass) => byKey.get(passKey(pass))!;
   const tensors = exportConditioning(pair, (pass) =>

@@ -50,8 +50,14 @@ export interface EncodeOptions {
    * row depends on the padding).
    */
   readonly onRows?: (start: EncodeStart) => void | Promise<void>;
-  /** Between two submits: what is computed by then is kept, and the encode rejects with the signal's reason. */
+  /** Between two submits: rows that `onRows` was told of are kept, and the encode rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /**
+   * The weights have these LoRAs merged into them, and no others: without any, the outputs are to the bit those of the model.
+   * Nothing is done where they are the ones of the encode before (the same updates, in the same order). Rejects with GpuError,
+   * and leaves things as they were, where the GPU has no room for the merged weights.
+   */
+  readonly loras?: readonly WeightedLora[];
   /** In how many submits the padding is computed after `onRows`: 1, or more where a signal should not have to wait for all. */
   readonly paddingSubmits?: number;
   /**
@@ -75,16 +81,13 @@ export interface GpuEncoder {
   readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<EncodeRun>;
   /**
-   * From the next encode on the weights have these LoRAs merged into them, and no others: without any, the outputs are to
-   * the bit those of the model. Nothing is done where they are the ones that are merged (the same updates, in the same
-   * order). Rejects with GpuError, and leaves things as they were, where the GPU has no room for the merged weights.
+   * Each step of an encode of this pass, or of its rows `first` to `end`, with the LoRAs of the encode before, by the GPU's own
+   * clock where it has `timestamp-query`.
    */
-  setLoras(loras: readonly WeightedLora[]): Promise<void>;
-  /** Each step of an encode of this pass, or of its rows `first` to `end`, by the GPU's own clock where it has `timestamp-query`. */
   profile(pass: EncoderPass, rows?: RowSpan): Promise<Profile>;
   /**
-   * Compiles what an encode of any number of rows needs, which else the first of its kind waits for: one pipeline after the
-   * other, and none begun while something else is to be done.
+   * Compiles what an encode of one pass needs, whatever the number of rows, which else the first of its kind waits for: one
+   * pipeline after the other, and none begun while something else is to be done.
    */
   compile(signal?: AbortSignal): Promise<void>;
   destroy(): void;
@@ -329,6 +332,8 @@ function createActivations(
       // The one that was used last comes last.
       prepared.delete(key);
       prepared.set(key, made);
+      // What failed may not fail again.
+      made.catch(() => prepared.get(key) === made && prepared.delete(key));
       if (prepared.size > maxPrepared) prepared.delete(prepared.keys().next().value!);
       return (await made).steps;
     },
@@ -404,15 +409,19 @@ export async function createGpuEncoder(
     set.destroy();
     throw error;
   }
-  /** Grows to `wanted` passes where there is memory for them, at least to `passes`; what is there is kept. */
-  async function makeRoom(passes: number, wanted: number): Promise<void> {
+  /** Passes that there may be memory for, as far as was tried. */
+  let most = maxSlots;
+  /** Grows to `wished` passes where there is memory for them, at least to `passes`; what is there is kept. */
+  async function makeRoom(passes: number, wished: number): Promise<void> {
+    const wanted = Math.max(passes, Math.min(most, wished));
     if (wanted <= set.slots.length) return;
     const before = set;
     try {
       set = await activations(wanted);
     } catch (error) {
+      most = wanted - 1;
       if (passes === wanted) throw error;
-      return makeRoom(passes, passes);
+      return makeRoom(passes, wished);
     }
     const encoder = device.createCommandEncoder({ label: 'more room' });
     for (const [i, buffer] of before.own.entries())
@@ -557,7 +566,7 @@ export async function createGpuEncoder(
       signal?.throwIfAborted();
       const some = passes.slice(from, from + maxSlots);
       const others = alsoNeeded.filter((other) => !some.some((pass) => isSamePass(pass, other)));
-      await makeRoom(some.length, Math.min(maxSlots, some.length + others.length));
+      await makeRoom(some.length, some.length + others.length);
       const placed = place(some, alsoNeeded);
       // What is told early is told of all passes, so they have to be of one submit.
       const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
@@ -591,7 +600,7 @@ export async function createGpuEncoder(
     bound = new Map([...weights, ...made]);
     try {
       // The bind groups of the one before have its weights, and its rows are theirs.
-      set = await activations(set.slots.length);
+      set = await activations(minSlots);
     } catch (error) {
       bound = before.bound;
       for (const { buffer } of made.values()) buffer.destroy();
@@ -601,6 +610,7 @@ export async function createGpuEncoder(
     freeMerged();
     loras = now;
     merged = made;
+    most = maxSlots;
   }
 
   async function profileOf(pass: EncoderPass, { first, end }: RowSpan): Promise<Profile> {
@@ -637,8 +647,9 @@ export async function createGpuEncoder(
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(1);
-    // The same numbers once more; where rows before them are missing, they are numbers of nothing.
-    if (first <= placed.first) set.slots[placed.slot].rows = Math.max(placed.first, end);
+    // The same numbers once more; where rows that they depend on are missing, they are numbers of nothing.
+    if (pass.causal ? first <= placed.first : first === 0 && end === L)
+      set.slots[placed.slot].rows = Math.max(placed.first, end);
     const times = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const disposable of [querySet, resolved, staging]) disposable.destroy();
     return {
@@ -669,10 +680,10 @@ export async function createGpuEncoder(
       return set.bytes;
     },
     encode(passes, want, how = {}) {
-      return inTurn(() => encodeAll(passes, want, how));
-    },
-    setLoras(wanted) {
-      return inTurn(() => mergeAll(wanted));
+      return inTurn(async () => {
+        await mergeAll(how.loras ?? []);
+        return encodeAll(passes, want, how);
+      });
     },
     profile(pass, rows = { first: 0, end: L }) {
       return inTurn(() => profileOf(pass, rows));

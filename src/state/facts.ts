@@ -95,8 +95,8 @@ export interface EncodedPass {
   /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
-  /** The prompts as they were then: to others it is something that was there already. */
-  readonly encodedFor: Prompts;
+  /** When (selectors' `occasion`): to a later one it is something that was there already. */
+  readonly encodedFor: object;
 }
 
 /** What takes a while. */

@@ -252,7 +252,7 @@ export interface EncodedChunk extends PreparedChunk {
   /** With all its states. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
-  readonly encodedFor: Facts['prompts'];
+  readonly encodedFor: object;
   /** How many rows are computed while the padding is not; null when all are. */
   readonly ready: number | null;
   /** [L, d] What weights act on: clip skip is applied. */
@@ -395,10 +395,15 @@ export interface EncoderStatus {
 /** Whole milliseconds; tenths below ten. */
 const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 
-/** Nothing, where what is shown was there before the prompts were last changed. */
-function recomputed({ prompts }: Facts, { stats, encodedFor }: EncodedChunk): string {
+const since = memoised((..._: readonly unknown[]) => ({}));
+
+/** Since when the prompts, the options and what is on show are what they are: after every change another object. */
+export const occasion = ({ prompts, options, side, chunk }: Facts): object => since(prompts, options, side, chunk);
+
+/** Nothing, where what is shown was there before that. */
+function recomputed(facts: Facts, { stats, encodedFor }: EncodedChunk): string {
   const { rowsComputed, rowsTotal } = stats;
-  if (encodedFor !== prompts) return `0 of ${rowsTotal} rows`;
+  if (encodedFor !== occasion(facts)) return `0 of ${rowsTotal} rows`;
   return `${rowsComputed} of ${rowsTotal} rows, ${milliseconds(stats.milliseconds)}`;
 }
 

@@ -574,7 +574,7 @@ describe('with an encoder', () => {
 
   test('the status line says what the last change of the prompts cost, and nothing where it cost nothing', async () => {
     await ready();
-    const { setPrompt } = store.getState();
+    const { setPrompt, setOption } = store.getState();
     const first = store.getState().prompts.positive;
     setPrompt('positive', 'a (dog:1.2)');
     encodes()[1].answer(30);
@@ -584,6 +584,14 @@ describe('with an encoder', () => {
       setPrompt('positive', nothing);
       expect(status().text).toMatch(/recomputed 0 of 77 rows$/);
     }
+    // Back and forth, too, whether anybody looks in between or not.
+    setOption('mask', 'none');
+    encodes()[2].answer(40);
+    await settled();
+    expect(status().text).toContain('recomputed 77 of 77 rows, 40 ms');
+    setOption('mask', 'causal');
+    setOption('mask', 'none');
+    expect(status().text).toMatch(/recomputed 0 of 77 rows$/);
   });
 
   test('an encode is asked for once, however often the facts change meanwhile', async () => {
@@ -667,6 +675,23 @@ describe('with an encoder', () => {
     encodes()[2].answer(3.21);
     await settled();
     expect(status().text).toBe('Ready: synthetic-tiny (random weights), recomputed 77 of 77 rows, 3.2 ms');
+  });
+
+  test('rows that the old model had computed are not shown as the new one’s', async () => {
+    await ready();
+    store.getState().setPrompt('positive', 'a dog');
+    void store.getState().openModel({ kind: 'synthetic', size: 'tiny' });
+    encodes()[1].options.onRows?.({
+      outputs: [
+        { lastHiddenState: new Float32Array(77 * 768), hiddenStates: new Map(), attentions: new Float32Array(77) },
+      ],
+      ready: [4],
+      stats: { milliseconds: 2, rowsComputed: 3, rowsTotal: 77 },
+    });
+    expect(shownEncoded(store.getState())).toBeDefined();
+    loads()[1].answer(modelInfo('synthetic-tiny', 'tiny'));
+    await settled();
+    expect(shownEncoded(store.getState())).toBeUndefined();
   });
 
   test('of two loads, only the newer one’s progress shows', async () => {

@@ -26,7 +26,7 @@ import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './models.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './options.ts';
-import { editablePasses, keptModel, missingPasses, neededKeys, outputKey, shownChunk } from './selectors.ts';
+import { editablePasses, keptModel, missingPasses, neededKeys, occasion, outputKey, shownChunk } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
 export interface Actions extends ModelActions, ExaminationActions, LoraActions {
@@ -328,6 +328,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
         weightsHash,
         modelRequest: request,
         encoded: new Map(),
+        started: null,
         gpuBytes: model.gpuBytes,
         encodeFailure: null,
         profiled: null,
@@ -361,6 +362,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   /** One at a time, as the encoder runs them: what is asked for next is what is missing then. */
   let underway: { readonly keys: readonly string[]; readonly abort: AbortController } | null = null;
   async function encodeMissing(client: EncoderClient) {
+    occasion(store.getState());
     if (underway) {
       // What nobody waits for any more is not finished; the rows that are there are kept.
       const needed = neededKeys(store.getState());
@@ -379,8 +381,9 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     const { signal } = abort;
     underway = { keys, abort };
     const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
-      const { model: now, prompts } = store.getState();
-      if (now === model) store.setState({ started: { key: keys[0], output, ready, stats, encodedFor: prompts } });
+      const now = store.getState();
+      if (now.model === model)
+        store.setState({ started: { key: keys[0], output, ready, stats, encodedFor: occasion(now) } });
     };
     try {
       const { outputs, stats, gpuBytes } = await client.encode(passes, want, {
@@ -392,7 +395,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       underway = null;
       const now = store.getState();
       if (now.model !== model) return;
-      const added = outputs.map((output, i) => [keys[i], { output, stats, encodedFor: now.prompts }] as const);
+      const added = outputs.map((output, i) => [keys[i], { output, stats, encodedFor: occasion(now) }] as const);
       store.setState({
         encoded: kept([...now.encoded, ...added], neededKeys(now)),
         started: null,

@@ -59,7 +59,7 @@ export interface EncoderClient {
   cancelLoad(): void;
   /** Of the weights in use, as weightsHash.ts makes it, from where they were loaded; undefined on a page that is not secure. */
   weightsHash(): Promise<string | undefined>;
-  /** One after the other. */
+  /** One after the other, in the order in which they are asked for. */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
   /** Times each step of these rows of a pass, after the encode under way and with its LoRAs. */
   profile(pass: EncoderPass, rows: RowSpan): Promise<Profile>;

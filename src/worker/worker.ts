@@ -53,17 +53,26 @@ async function cancellable<T>(id: number, run: (signal: AbortSignal) => Promise<
   }
 }
 
-async function device(): Promise<GpuDevice> {
-  if (gpu) return gpu;
-  const found = await requestGpuDevice(navigator.gpu);
-  gpu = found;
-  found.device.lost.then(({ message, reason }) => {
-    if (gpu !== found) return;
-    gpu = undefined;
-    encoder = undefined;
-    if (reason !== 'destroyed') post({ type: 'lost', message: message || 'the graphics driver gave no reason' });
-  });
-  return found;
+let finding: Promise<GpuDevice> | undefined;
+/** The one device, found once, and once more where it was lost. */
+function device(): Promise<GpuDevice> {
+  finding ??= requestGpuDevice(navigator.gpu).then(
+    (found) => {
+      gpu = found;
+      found.device.lost.then(({ message, reason }) => {
+        finding = undefined;
+        gpu = undefined;
+        encoder = undefined;
+        if (reason !== 'destroyed') post({ type: 'lost', message: message || 'the graphics driver gave no reason' });
+      });
+      return found;
+    },
+    (error: unknown) => {
+      finding = undefined;
+      throw error;
+    },
+  );
+  return finding;
 }
 
 let storage: ReturnType<typeof openModelStorage> | undefined;
@@ -159,14 +168,16 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
     encoder = made;
     weights = source;
     loras.clear();
-    // What a later edit needs is compiled while nobody waits. Should it fail, the encode that needs it says so.
-    compiling = new AbortController();
-    made.compile(compiling.signal).catch(() => {});
     const { config, dtype, finalLayerNorm } = made;
     const { name, random } = source;
     post({ type: 'loaded', id, model: { name, random, config, dtype, gpuBytes: heldBytes(made), finalLayerNorm } });
   } finally {
-    if (loading === id) loading = undefined;
+    if (loading === id) {
+      loading = undefined;
+      // What a later edit needs is compiled while nobody waits. Should it fail, the encode that needs it says so.
+      compiling = new AbortController();
+      encoder?.compile(compiling.signal).catch(() => {});
+    }
   }
 }
 
@@ -191,9 +202,9 @@ async function encode(
   if (!on) throw new Error('No encoder is loaded.');
   const rowsTotal = passes.length * on.config.maxPositionEmbeddings;
   const statsOf = ({ milliseconds, rows }: EncodeRun): EncodeStats => ({ milliseconds, rowsComputed: rows, rowsTotal });
-  await on.setLoras(heldLoras(uses));
   const run = await on.encode(passes, want, {
     signal,
+    loras: heldLoras(uses),
     alsoNeeded,
     paddingSubmits: gpu?.software ? softwarePaddingSubmits : 1,
     ...(rowsFirst && {
@@ -220,12 +231,13 @@ function buffersOf(outputs: readonly EncoderOutput[]): ArrayBuffer[] {
 const profiling = { milliseconds: 1000, most: 20 };
 
 async function profile(pass: EncoderPass, rows: RowSpan): Promise<Profile> {
-  if (!encoder) throw new Error('No encoder is loaded.');
+  const on = encoder;
+  if (!on) throw new Error('No encoder is loaded.');
   // The first wakes the GPU.
-  await encoder.profile(pass, rows);
+  await on.profile(pass, rows);
   const profiles: Profile[] = [];
   const start = performance.now();
-  do profiles.push(await encoder.profile(pass, rows));
+  do profiles.push(await on.profile(pass, rows));
   while (profiles.length < profiling.most && performance.now() - start < profiling.milliseconds);
   return meanProfile(profiles);
 }
