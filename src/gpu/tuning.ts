@@ -156,8 +156,9 @@ function matmulCandidates(
 }
 
 /** Attention of a whole pass. */
-function attentionCandidates(heads: number, support: MatmulSupport): Candidate<AttentionKernel>[] {
+function attentionCandidates(heads: number, { software, support }: TunedAdapter): Candidate<AttentionKernel>[] {
   return attentionKernels.flatMap((name) => {
+    if (software && name === 'attention_group') return [];
     const how = attentionDispatch(name, { queries: tokens, heads, passes: 1 }, support);
     return how ? [{ name, ...how, constants: { L: tokens, H: heads, HEAD_DIM: headDim, ...how.constants } }] : [];
   });
@@ -192,8 +193,7 @@ export function timeMatmuls(
 
 /** Milliseconds of attention of a whole pass by each kernel. */
 function timeAttention(
-  device: GPUDevice,
-  support: MatmulSupport,
+  adapter: TunedAdapter & { readonly device: GPUDevice },
   hiddenSize: number,
 ): Promise<Map<AttentionKernel, number>> {
   const heads = hiddenSize / headDim;
@@ -205,7 +205,7 @@ function timeAttention(
     numbers(heads * tokens ** 2),
     numbers(tokens * hiddenSize),
   ];
-  return timeKernels(device, attentionCandidates(heads, support), data, { runs: 3 });
+  return timeKernels(adapter.device, attentionCandidates(heads, adapter), data, { runs: 3 });
 }
 
 /** Milliseconds of LayerNorm of a whole pass, by lanes a row. */
@@ -225,10 +225,12 @@ const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
   );
 
 /** All that there is to measure, with a checksum of its source and of how it is dispatched. */
-const named = (matmuls: readonly MatmulKernel[], { support }: TunedAdapter, hiddenSize: number) =>
+const named = (matmuls: readonly MatmulKernel[], adapter: TunedAdapter, hiddenSize: number) =>
   [
-    ...[tokens, fewRows].flatMap((M) => matmulCandidates(matmuls, { M, K: hiddenSize, N: hiddenSize }, support)),
-    ...attentionCandidates(hiddenSize / headDim, support),
+    ...[tokens, fewRows].flatMap((M) =>
+      matmulCandidates(matmuls, { M, K: hiddenSize, N: hiddenSize }, adapter.support),
+    ),
+    ...attentionCandidates(hiddenSize / headDim, adapter),
     ...layerNormCandidates(hiddenSize),
   ].map(({ kernel, constants, grid }) => {
     const how = kernels[kernel].source + JSON.stringify({ constants, grid });
@@ -269,8 +271,8 @@ export async function tuneKernels(
     return [{ kernel, few: fewer, milliseconds: manyTake + fewTake }];
   });
   const { milliseconds: _, ...best } = families.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
-  if (adapter.software) return { ...of, ...best, attention: support.subgroups ? 'attention_quad' : 'attention' };
-  const [attention] = fastest(await timeAttention(device, support, hiddenSize));
+  const [attention] = fastest(await timeAttention(adapter, hiddenSize));
+  if (adapter.software) return { ...of, ...best, attention };
   const [lanes] = fastest(await timeLayerNorm(device, hiddenSize));
   return { ...of, ...best, attention, layerNormLanes: lanes };
 }
