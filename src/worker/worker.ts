@@ -174,11 +174,16 @@ async function load(id: number, model: ModelRequest, signal: AbortSignal): Promi
   } finally {
     if (loading === id) {
       loading = undefined;
-      // What a later edit needs is compiled while nobody waits. Should it fail, the encode that needs it says so.
-      compiling = new AbortController();
-      encoder?.compile(compiling.signal).catch(() => {});
+      compileAhead();
     }
   }
+}
+
+/** What a later edit needs is compiled while nobody waits. Should it fail, the encode that needs it says so. */
+function compileAhead(): void {
+  compiling?.abort();
+  compiling = new AbortController();
+  encoder?.compile(compiling.signal).catch(() => {});
 }
 
 const heldBytes = ({ gpuBytes, mergedBytes, activationBytes }: GpuEncoder) => gpuBytes + mergedBytes + activationBytes;
@@ -202,6 +207,7 @@ async function encode(
   if (!on) throw new Error('No encoder is loaded.');
   const rowsTotal = passes.length * on.config.maxPositionEmbeddings;
   const statsOf = ({ milliseconds, rows }: EncodeRun): EncodeStats => ({ milliseconds, rowsComputed: rows, rowsTotal });
+  const mergedBefore = on.mergedBytes;
   const run = await on.encode(passes, want, {
     signal,
     loras: heldLoras(uses),
@@ -215,6 +221,8 @@ async function encode(
         ),
     }),
   });
+  // Weights with LoRAs merged into them are of another type.
+  if (on.mergedBytes !== mergedBefore && on === encoder) compileAhead();
   const gpuBytes = heldBytes(on);
   post({ type: 'encoded', id, outputs: run.outputs, stats: statsOf(run), gpuBytes }, buffersOf(run.outputs));
 }
