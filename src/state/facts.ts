@@ -136,7 +136,12 @@ export interface Facts extends Kept {
   readonly weightsHash: string | null | undefined;
   /** What `model` was loaded from. */
   readonly modelRequest: ModelRequest | null;
-  readonly loading: { readonly request: ModelRequest; readonly progress: LoadProgress | null } | null;
+  readonly loading: {
+    readonly request: ModelRequest;
+    readonly progress: LoadProgress | null;
+    /** It ends as soon as what is under way is done. */
+    readonly isCancelled: boolean;
+  } | null;
   /** The checkpoint opened last, so that one can come back to it. */
   readonly file: File | null;
   /** Null until the worker told. */

@@ -351,7 +351,7 @@ export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
 }
 
 /** Clip skip within what the model has. */
-function shownClipSkip(facts: Facts): ClipSkip {
+export function shownClipSkip(facts: Facts): ClipSkip {
   return Math.min(facts.options.clipSkip, shownConfig(facts).numHiddenLayers + 1);
 }
 
@@ -413,7 +413,8 @@ export function encoderStatus(facts: Facts): EncoderStatus {
   if (adapter.phase === 'missing') return { phase: 'idle', text: 'No WebGPU: tokens, weights and masks only' };
   if (adapter.phase === 'starting') return { phase: 'busy', text: 'Looking for a GPU' };
   if (loading) {
-    const { progress, request } = loading;
+    const { progress, request, isCancelled } = loading;
+    if (isCancelled) return { phase: 'busy', text: `Cancelling the load of ${requestName(request)}` };
     // In steps of 5 %, so that a screen reader is not flooded.
     const percent = progress && progress.total > 0 ? ` ${Math.floor((progress.done / progress.total) * 20) * 5} %` : '';
     return { phase: 'busy', text: `Loading ${requestName(request)}${percent}` };
@@ -477,7 +478,7 @@ const remembered = memoised(
 );
 
 /** What is being loaded, is in use, or will be loaded first. */
-const shownRequest = (facts: Facts) =>
+export const shownRequest = (facts: Facts) =>
   facts.loading?.request ?? facts.modelRequest ?? remembered(facts.syntheticSize, facts.storedModel);
 
 export function modelChoices(facts: Facts): readonly ModelChoice[] {

@@ -650,10 +650,32 @@ describe('with an encoder', () => {
     expect(store.getState().notices).toEqual([]);
   });
 
+  test('a load that was superseded by one of the same model leaves the newer one’s progress', async () => {
+    await ready();
+    const request = { kind: 'synthetic', size: 'full' } as const;
+    void store.getState().openModel(request);
+    void store.getState().openModel(request);
+    loads()[2].progress({ done: 1, total: 2 });
+    loads()[1].fail(new WorkerError('AbortError', 'Cancelled.'));
+    await settled();
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 50 %' });
+  });
+
+  test('what is told twice is told once', async () => {
+    await ready();
+    for (const i of [1, 2]) {
+      void store.getState().openModel({ kind: 'file', file: new File([], 'broken.safetensors') });
+      loads()[i].fail(new WorkerError('CheckpointError', '"broken.safetensors" is empty.'));
+      await settled();
+    }
+    expect(store.getState().notices.map(({ message }) => message)).toEqual(['"broken.safetensors" is empty.']);
+  });
+
   test('a cancelled load is not a failure', async () => {
     await ready();
     void store.getState().openModel({ kind: 'file', file: new File([], 'big.safetensors') });
     store.getState().cancelLoad();
+    expect(status()).toEqual({ phase: 'busy', text: 'Cancelling the load of big.safetensors' });
     expect(fake.client.cancelLoad).toHaveBeenCalledOnce();
     loads()[1].fail(new WorkerError('AbortError', 'Cancelled.'));
     await settled();

@@ -258,7 +258,10 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     async openModel(request) {
       if (await load(request)) set(usedLast(request, keptModel(get())));
     },
-    cancelLoad: () => client?.cancelLoad(),
+    cancelLoad() {
+      set(({ loading }) => ({ loading: loading && { ...loading, isCancelled: true } }));
+      client?.cancelLoad();
+    },
     async profile(rows) {
       const chunk = shownChunk(get());
       if (!client || !chunk) return;
@@ -306,9 +309,12 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   }
 
   function notify(message: string) {
-    store.setState(({ notices }) => ({ notices: [...notices, { id: nextNotice++, message }] }));
+    store.setState(({ notices }) => ({
+      notices: [...notices.filter((one) => one.message !== message), { id: nextNotice++, message }],
+    }));
   }
 
+  let loads = 0;
   /** Whether the model is in use now. */
   async function load(request: ModelRequest): Promise<boolean> {
     const { getState: get, setState: set } = store;
@@ -316,11 +322,13 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
       notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
       return false;
     }
-    const isMine = () => get().loading?.request === request;
-    set({ loading: { request, progress: null } });
+    // Of two loads of one model, too, only the newer one shows.
+    const mine = ++loads;
+    const isMine = () => mine === loads;
+    set({ loading: { request, progress: null, isCancelled: false } });
     try {
       const model = await client.load(request, (progress) => {
-        if (isMine()) set({ loading: { request, progress } });
+        if (isMine()) set(({ loading }) => ({ loading: loading && { ...loading, progress } }));
       });
       const weightsHash = model.random ? undefined : null;
       set({

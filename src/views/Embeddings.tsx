@@ -1,6 +1,7 @@
 import { Fragment, useMemo } from 'react';
 import type { Stage } from '../state/facts.ts';
-import { tokenLabels, type WeightedEncoding } from '../state/selectors.ts';
+import { shownClipSkip, tokenLabels, type WeightedEncoding } from '../state/selectors.ts';
+import type { ClipSkip } from '../weighting/clipSkip.ts';
 import { scale as scaled } from '../weighting/scale.ts';
 import { weightings } from './choices.ts';
 import { type ColourScale, signedScale } from './color.ts';
@@ -19,6 +20,7 @@ export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | u
   const stage = useFacts((s) => s.stage);
   const layers = useFacts((s) => weighted?.encoded.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
   const show = useFacts((s) => s.show);
+  const skip = useFacts(shownClipSkip);
   const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
   return (
     <section className="panel" id="embeddings" aria-labelledby="embeddings-title">
@@ -37,13 +39,20 @@ export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | u
                 After layer {i + 1}
               </option>
             ))}
-            <option value="last">Last hidden state (final LayerNorm)</option>
+            <option value="last">{lastStage(skip, layers)}</option>
           </select>
         </div>
       </header>
       {weighted ? <States weighted={weighted} stale={stale} stage={shownStage} /> : <Waiting />}
     </section>
   );
+}
+
+/** What the conditioning is made of: with clip skip an inner state, and the final LayerNorm all the same. */
+function lastStage(skip: ClipSkip, layers: number): string {
+  if (skip === 1) return 'Last hidden state (final LayerNorm)';
+  const from = skip > layers ? 'Embeddings' : `After layer ${layers + 1 - skip}`;
+  return `${from}, final LayerNorm (clip skip ${skip})`;
 }
 
 interface Picture {
@@ -93,9 +102,7 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
         {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
         {after && meanRatio && <MeanRatio z={before} weights={perTokenWeights} d={d} {...meanRatio} />}
         {stage !== 'last' && (
-          <p className="help">
-            Weights act on the last hidden state; the states inside the encoder do not know of them.
-          </p>
+          <p className="help">Weights act on the last of the stages; those before it do not know of them.</p>
         )}
       </div>
       <Norms before={before} after={after} d={d} labels={labels} kinds={tokens.map(({ kind }) => kind)} />

@@ -1,7 +1,7 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../checkpoint/modelSources.ts';
 import type { Facts } from '../state/facts.ts';
-import { encoderStatus, modelChoice, modelChoices, modelName } from '../state/selectors.ts';
+import { encoderStatus, modelChoice, modelChoices, modelName, shownRequest } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { FileButton } from './FileButton.tsx';
 import { Keep } from './Keep.tsx';
@@ -24,11 +24,15 @@ export function EncoderStatus() {
 /** Which weights are used, and what they run on. */
 export function Encoder() {
   const model = useFacts((s) => s.model);
-  const request = useFacts((s) => s.loading?.request ?? s.modelRequest);
+  const request = useFacts(shownRequest);
   const choices = useFacts(modelChoices);
   const choice = useFacts(modelChoice);
   const progress = useFacts((s) => s.loading?.progress);
   const isLoading = useFacts((s) => s.loading !== null);
+  const isCancelled = useFacts((s) => s.loading?.isCancelled);
+  const canLoad = useFacts(
+    (s) => s.adapter.phase === 'ready' && !s.model && !s.loading && !s.lost && (s.stored || !s.storedModel),
+  );
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const lost = useFacts((s) => s.lost);
   const name = useFacts(modelName);
@@ -80,12 +84,18 @@ export function Encoder() {
       {isLoading && (
         <div className="loading">
           <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
-          <button type="button" className="small" onClick={cancelLoad}>
+          <button type="button" className="small" disabled={isCancelled} onClick={cancelLoad}>
             Cancel
           </button>
         </div>
       )}
-      {lost && request && (
+      {/* Who chose nothing else after a cancelled load cannot choose the same again. */}
+      {canLoad && (
+        <button type="button" onClick={() => void openModel(request)}>
+          Load
+        </button>
+      )}
+      {lost && (
         <div className="notice" data-severity="error" role="alert">
           <span>The GPU went away. {name} has to be loaded again.</span>
           <button type="button" onClick={() => void openModel(request)}>

@@ -6,30 +6,34 @@ export function Notices() {
   const dismiss = useFacts((s) => s.dismiss);
   const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
   return (
-    <div className="notices">
-      {missing && (
-        <div className="notice" role="alert">
-          <div>
-            <p>
-              <b>The encoder cannot run here.</b> {missing} Tokens, weights and masks work; attention and embeddings
-              need it.
-            </p>
-            <p className="muted small">
-              {isSecureContext
-                ? 'WebGPU is in Chrome and Edge from 113 (on Linux it may have to be switched on), in Safari from 26 and in Firefox from 141 on Windows. Hardware acceleration must be on.'
-                : 'Browsers offer WebGPU only to pages from https or localhost; this one came from neither.'}
-            </p>
+    <>
+      <div className="notices">
+        {missing && (
+          <div className="notice" role="alert">
+            <div>
+              <p>
+                <b>The encoder cannot run here.</b> {missing} Tokens, weights and masks work; attention and embeddings
+                need it.
+              </p>
+              <p className="muted small">
+                {isSecureContext
+                  ? 'WebGPU is in Chrome and Edge from 113 (on Linux it may have to be switched on), in Safari from 26 and in Firefox from 141 on Windows. Hardware acceleration must be on.'
+                  : 'Browsers offer WebGPU only to pages from https or localhost; this one came from neither.'}
+              </p>
+            </div>
           </div>
-        </div>
-      )}
-      {notices.map(({ id, message }) => (
-        <div key={id} className="notice" data-severity="error" role="alert">
-          <p>{message}</p>
-          <button type="button" className="quiet small" aria-label="Dismiss" onClick={() => dismiss(id)}>
-            ✕
-          </button>
-        </div>
-      ))}
-    </div>
+        )}
+      </div>
+      <div className="notices errors">
+        {notices.map(({ id, message }) => (
+          <div key={id} className="notice" data-severity="error" role="alert">
+            <p>{message}</p>
+            <button type="button" className="quiet small" aria-label="Dismiss" onClick={() => dismiss(id)}>
+              ✕
+            </button>
+          </div>
+        ))}
+      </div>
+    </>
   );
 }

@@ -81,7 +81,8 @@ function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
   const show = useFacts((s) => s.show);
   const entry = tokenizer.entry(id);
   const text = tokenizer.decode([id]).trim();
-  const isWhole = text !== '' && !text.includes('\ufffd') && !/^<\|.*\|>$/.test(text);
+  const isSpecial = /^<\|.*\|>$/.test(text);
+  const isWhole = text !== '' && !text.includes('\ufffd') && !isSpecial;
   return (
     <tr>
       <td className="number">{id}</td>
@@ -101,7 +102,9 @@ function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
             {text}
           </button>
         ) : (
-          <span className="muted">{text === '' ? 'no text' : 'part of a character'}</span>
+          <span className="muted">
+            {isSpecial ? 'no text: a mark of its own' : text === '' ? 'no text' : 'part of a character'}
+          </span>
         )}
       </td>
     </tr>
