@@ -126,6 +126,11 @@ test('embeddings: difference is after less before, and norms follow the weights'
   const row = await page.getByRole('row', { name: /^red / }).getByRole('cell').allInnerTexts();
   expect(Number(row[1]) / Number(row[0])).toBeCloseTo(1.3, 2);
 
+  await page.getByRole('spinbutton', { name: 'Clip skip' }).fill('2');
+  const last = page.getByRole('combobox', { name: 'Stage' }).locator('option').last();
+  await expect(last).toHaveText('After layer 1, final LayerNorm (clip skip 2)');
+  await page.getByRole('spinbutton', { name: 'Clip skip' }).fill('1');
+  await expect(last).toHaveText('Last hidden state (final LayerNorm)');
   await page.getByRole('combobox', { name: 'Stage' }).selectOption('1');
   await expect(page.locator('#embeddings').getByRole('img')).toHaveCount(1);
 });

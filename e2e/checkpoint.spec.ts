@@ -63,6 +63,8 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await openTiny(page);
   await prompt(page).fill('a red car');
   const whole = Buffer.from(await checkpointBytes({ config: clipTiny, dtype: 'F32', layout: 'hf' }));
+  // It is told wherever the page is scrolled.
+  await page.locator('#speed').scrollIntoViewIfNeeded();
   await file(page).setInputFiles({
     name: 'cut.safetensors',
     mimeType: 'application/octet-stream',
@@ -70,6 +72,8 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   });
   const notice = page.getByRole('alert');
   await expect(notice).toContainText('"cut.safetensors" is cut off');
+  await expect(page.getByRole('combobox', { name: 'Model' })).not.toBeInViewport();
+  await expect(notice).toBeInViewport({ ratio: 1 });
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
   await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny');
   await expect(prompt(page)).toHaveText('a red car');
@@ -87,6 +91,15 @@ test('a load can be cancelled', async ({ page }) => {
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
   await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny');
   await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a first load that was cancelled can be begun again', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(status(page)).toHaveText('No model loaded');
+  await page.getByRole('button', { name: 'Load', exact: true }).click();
+  await expect(status(page)).toContainText('Ready: synthetic (random weights)');
+  await expect(page.getByRole('button', { name: 'Load', exact: true })).toHaveCount(0);
 });
 
 test('a file dropped anywhere on the page is opened', async ({ page }) => {
