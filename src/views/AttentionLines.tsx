@@ -64,6 +64,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     if (event.type === 'pointerdown') pointed.rest(at);
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') return pointed.rest(null);
     const { query, key } = pointed.get();
     const side = query === null && key !== null ? 'key' : 'query';
     const index = shown.indexOf((side === 'query' ? query : key) ?? -1);

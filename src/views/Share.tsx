@@ -1,7 +1,7 @@
 import { use, useState } from 'react';
 import { longestLink, shared, writeLink, writeShared } from '../state/shared.ts';
 import { saveFile } from './saveFile.ts';
-import { StoreContext } from './useFacts.ts';
+import { StoreContext, useFacts } from './useFacts.ts';
 
 type Outcome =
   | { readonly kind: 'copied' }
@@ -12,17 +12,21 @@ type Outcome =
 /** Copies a link with the prompts, options and selection in it; where that is too long, offers a file. */
 export function Share() {
   const store = use(StoreContext);
-  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const prompts = useFacts((s) => s.prompts);
+  const [last, setOutcome] = useState<(Outcome & { readonly of: object }) | null>(null);
+  // A link is of the prompts as they were.
+  const outcome = last?.of === prompts ? last : null;
   if (!store) return null;
 
   const copy = async () => {
+    const of = prompts;
     const link = location.href.replace(/#.*/s, '') + (await writeLink(shared(store.getState())));
-    if (link.length > longestLink) return setOutcome({ kind: 'too-long', length: link.length });
+    if (link.length > longestLink) return setOutcome({ kind: 'too-long', length: link.length, of });
     try {
       await navigator.clipboard.writeText(link);
-      setOutcome({ kind: 'copied' });
+      setOutcome({ kind: 'copied', of });
     } catch {
-      setOutcome({ kind: 'shown', link });
+      setOutcome({ kind: 'shown', link, of });
     }
   };
   const save = () => {
