@@ -111,3 +111,19 @@ test('a change of weights alone runs no pass and changes the result', async ({ p
   await expect(norm).not.toHaveText(before);
   await expect(status(page)).toHaveText(/recomputed 0 of 77 rows$/);
 });
+
+test('F8 goes from message to message, in the text and in the list', async ({ page }) => {
+  await openTiny(page);
+  const texts = Array.from({ length: 8 }, (_, i) => `(a${i}:1,${i})`);
+  await prompt(page).fill(texts.join(' '));
+  const current = page.locator('.diagnostics li[data-current]');
+  const messages = page.locator('.diagnostics').first().getByRole('listitem');
+  await expect(messages).toHaveCount(8);
+  await page.keyboard.press('Control+Home');
+  for (let i = 0; i < 6; i++) await page.keyboard.press('F8');
+  await expect(current).toHaveCount(1);
+  await expect(current).toBeInViewport({ ratio: 1 });
+  const at = await current.evaluate((item) => [...item.parentElement!.children].indexOf(item));
+  const selected = await page.evaluate(() => getSelection()?.toString());
+  expect(texts[at]).toContain(selected);
+});

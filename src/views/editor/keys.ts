@@ -64,6 +64,11 @@ function nextDiagnostic(view: EditorView): boolean {
     effects: EditorView.announce.of(next.message),
     scrollIntoView: true,
   });
+  // And the message itself, in the list that describes the editor.
+  const list = document.getElementById(view.contentDOM.getAttribute('aria-describedby') ?? '')?.children ?? [];
+  const at = diagnostics.indexOf(next);
+  for (const [i, item] of [...list].entries()) item.toggleAttribute('data-current', i === at);
+  list[at]?.scrollIntoView({ block: 'nearest' });
   return true;
 }
 
