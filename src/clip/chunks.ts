@@ -120,7 +120,7 @@ function chunkOf(content: readonly PromptToken[], tokenizer: Tokenizer): TokenCh
 }
 
 /** Finds the longest name whose tokens stand at a place; of names with the same tokens the first. */
-function embeddingFinder<E extends Embedding>(
+export function embeddingFinder<E extends Embedding>(
   embeddings: readonly E[],
   tokenizer: Tokenizer,
   flavour: TokenizerFlavour | undefined,

@@ -62,26 +62,44 @@ export function comfyTokens(
       token: { kind: 'text', id, text, weight: fragment.weight, range, fragment: index },
       vector,
     });
-    const addText = (text: SourceText) => {
-      const tokens = tokenizer.tokenize(text, flavour);
-      units.push(tokens.map(({ id, text, start, end }) => unplaced(id, text, { start, end }, null)));
-    };
-    for (const piece of unit === 'words' ? wordsOf(fragment) : segmentsOf(fragment)) {
-      if (!embeddings || !piece.text.startsWith(identifier)) {
-        addText(piece);
+    for (const { source, embedding } of comfyPieces(fragment, { unit, embeddings })) {
+      if (embedding === null) {
+        const tokens = tokenizer.tokenize(source, flavour);
+        units.push(tokens.map(({ id, text, start, end }) => unplaced(id, text, { start, end }, null)));
         continue;
       }
-      const { name, range, rest } = nameOf(piece, unit, embeddings);
-      const vectors = name === null ? undefined : embeddings.get(name);
-      if (vectors === undefined) diagnostics.push(unknownEmbedding(name, range, unit));
-      else if (name !== null)
+      const { name, vectors, range } = embedding;
+      if (name === null || vectors === undefined) diagnostics.push(unknownEmbedding(name, range, unit));
+      else
         units.push(
           Array.from({ length: vectors }, (_, i) => unplaced(0, tokenizer.entry(0), range, { name, index: i })),
         );
-      if (rest.text !== '') addText(rest);
     }
   }
   return { chunks: chunksOf(units, tokenizer), diagnostics };
+}
+
+/** What is tokenised at once, or `embedding:` with a name. */
+export interface ComfyPiece {
+  /** Empty of an embedding. */
+  readonly source: SourceText;
+  /** Null of text. `name` is null where none follows, `vectors` undefined where there is no such file. */
+  readonly embedding: {
+    readonly name: string | null;
+    readonly vectors: number | undefined;
+    readonly range: Range;
+  } | null;
+}
+
+/** A text cut where ComfyUI cuts it, before it is tokenised. */
+export function comfyPieces(source: SourceText, { unit, embeddings }: ComfyTokenOptions): ComfyPiece[] {
+  return (unit === 'words' ? wordsOf(source) : segmentsOf(source)).flatMap((piece): ComfyPiece[] => {
+    if (!embeddings || !piece.text.startsWith(identifier)) return [{ source: piece, embedding: null }];
+    const { name, range, rest } = nameOf(piece, unit, embeddings);
+    const vectors = name === null ? undefined : embeddings.get(name);
+    const named = { source: sliceSource(piece, 0, 0), embedding: { name, vectors, range } };
+    return rest.text === '' ? [named] : [named, { source: rest, embedding: null }];
+  });
 }
 
 function chunksOf(units: readonly (readonly Unplaced[])[], tokenizer: Tokenizer): ComfyChunk[] {

@@ -39,6 +39,11 @@ test.each<[Syntax, Syntax, string, string]>([
   ['comfy', 'a1111', '(a:1.2)(b:1.2)', '(a:1.2) (b:1.2)'],
   ['comfy', 'a1111', '(a\\(:0.5:0.9090909090909091) BREAK', '(a\\(:0.5:0.909090909091) B\\REAK'],
   ['comfy', 'compel', '(a (b:2)) <lora:x:1>', '(a)+ (b)2 <lora:x:1>'],
+  ['a1111', 'compel', '<lora:x:0.8>a (b:1.2) <lyco:y-2:te=-0.5:unet=-0.5> <lora:z>', 'a (b)1.2 withLora(x, 0.8) withLora(y-2, -0.5) withLora(z, 1)'],
+  ['a1111', 'compel', 'a BREAK b <lora:x:1>', '("a", "b withLora(x, 1)").and()'],
+  ['a1111', 'compel', '<lora:x:1>', 'withLora(x, 1)'],
+  ['compel', 'a1111', 'a withLora(foo, 0.5) b useLora(bar)', 'a b <lora:foo:0.5> <lora:bar:1>'],
+  ['compel', 'a1111', '("a withLora(foo, 0.5)", "b").and()', 'a BREAK b <lora:foo:0.5>'],
   ['comfy', 'compel', '(a:1e-7) (b:1_0)', '(a)0.0000001 (b)10'],
 ])('%s to %s: %s', (from, to, source, text) => {
   const conversion = convert(source, from, to);
@@ -65,7 +70,12 @@ describe('what is lost is named', () => {
     ['comfy', 'a1111', 'a #1 b', 'a #1 b', ['#</w>: missing', '1</w>: missing', 'b</w>: missing'], ['#1 b']],
     ['comfy', 'a1111', 'a (BREAK:-1) b', 'a (B\\REAK:-1) b', ['break</w>: missing', 'BREAK: added'], ['BREAK']],
     ['comfy', 'a1111', '(a:inf)', 'a', ['a</w>: weight'], ['a']],
-    ['comfy', 'a1111', 'a embedding:x', 'a embedding:x', [], ['embedding:x']],
+    ['comfy', 'a1111', 'a embedding:x', 'a x', ['embedding:x: missing', 'x</w>: added'], ['embedding:x']],
+    ['a1111', 'comfy', 'a embedding:x', 'a embedding:x', ['embed: missing', 'ding</w>: missing', ':</w>: missing', 'x</w>: missing', 'embedding:x: added'], ['embedding:x']],
+    ['a1111', 'compel', 'a <hypernet:x:1> <foo:y>', 'a', [], ['<hypernet:x:1>', '<foo:y>']],
+    ['a1111', 'compel', 'a <lora:x:1:0.5> <lora:y z:1>', 'a withLora(x, 1)', [], ['<lora:x:1:0.5>', '<lora:y z:1>']],
+    ['a1111', 'compel', 'a <lora:x:1> <lora:y:z>', 'a', [], ['<lora:x:1>', '<lora:y:z>']],
+    ['compel', 'a1111', 'a # withLora(x)', 'a # <lora:x:1>', ['#</w>: missing'], ['#', 'withLora(x)']],
   ])('%s to %s: %s', (from, to, source, text, differing, ranges) => {
     const { rows, lost, isSame, ...conversion } = convert(source, from, to);
     expect(conversion.text).toBe(text);
@@ -74,6 +84,96 @@ describe('what is lost is named', () => {
     expect(lost.map(({ range }) => source.slice(range.start, range.end))).toEqual(ranges);
     for (const { message } of lost) expect(message).toMatch(/^(?:(?!\. ).)+\.$/);
   });
+});
+
+const vector = (value: number) => new Float32Array(4).fill(value);
+const embeddings = [
+  { name: 'myemb', vectors: [vector(1), vector(2)] },
+  { name: 'myemb-v2', vectors: [vector(3)] },
+  { name: 'toy', trainedAs: '<cat-toy>', vectors: [vector(4), vector(5), vector(6)] },
+];
+const convertNamed = (source: string, from: Syntax, to: Syntax, named = embeddings) =>
+  convertPrompt(source, from, to, tokenizer, undefined, 'positive', named);
+
+// biome-ignore format: one prompt in each language, one line
+describe('textual inversions are named as the other program does', () => {
+  test.each<[string, string, string, number]>([
+    ['a photo of (myemb:1.2), cat', 'a photo of (myemb)1.2, cat', 'a photo of (embedding:myemb:1.2), cat', 7],
+    ['myemb, cat', 'myemb, cat', 'embedding:myemb, cat', 4],
+    ['(myemb), cat', '(myemb)+, cat', '(embedding:myemb:1.1), cat', 4],
+    ['a myemb-v2 (myemb:0.5) b', 'a myemb-v2 (myemb)0.5 b', 'a embedding:myemb-v2 (embedding:myemb:0.5) b', 5],
+    ['myemb myemb-v2', 'myemb myemb-v2', 'embedding:myemb embedding:myemb-v2', 3],
+    ['(a toy b:1.3)', '(a <cat-toy> b)1.3', '(a embedding:toy b:1.3)', 5],
+  ])('%s, %s, %s', (a1111, compel, comfy, count) => {
+    const typed = { a1111, compel, comfy };
+    for (const [from, to] of pairs) {
+      const { text, isSame, lost, rows } = convertNamed(typed[from], from, to);
+      expect([text, lost, isSame, rows.length], `${from} to ${to}`).toEqual([typed[to], [], true, count]);
+    }
+  });
+  test.each<[Syntax, Syntax, string, string]>([
+    ['a1111', 'comfy', 'a MyEmb. b', 'a embedding:myemb . b'],
+    ['a1111', 'comfy', 'a,myemb,b', 'a, embedding:myemb ,b'],
+    ['a1111', 'compel', 'a BREAK (myemb:1.2)', '("a", "(myemb)1.2").and()'],
+    ['compel', 'comfy', 'a xmyemby', 'a x embedding:myemb y'],
+    ['comfy', 'a1111', '(a:1.2)embedding:myemb,, b', '(a:1.2)myemb,, b'],
+    ['comfy', 'compel', 'embedding: myemb b', 'myemb b'],
+    ['comfy', 'a1111', '(a:1.2) embedding:myemb (b:1.2)', '(a:1.2) myemb (b:1.2)'],
+  ])('%s to %s: %s', (from, to, source, text) => {
+    const conversion = convertNamed(source, from, to);
+    expect([conversion.text, conversion.lost, conversion.isSame]).toEqual([text, [], true]);
+  });
+});
+
+test('a row of an embedding says which, and weighs as it', () => {
+  const [, first, second] = convertNamed('a (myemb:1.2)', 'a1111', 'comfy').rows;
+  const range = { start: 3, end: 8 };
+  const convertedRange = { start: 3, end: 18 };
+  const embedding = { name: 'myemb', isOpen: true };
+  const row = { kind: 'same', weight: 1.2, converted: 1.2, range, convertedRange, embedding };
+  expect([first, second]).toEqual([
+    { ...row, text: 'myemb 1' },
+    { ...row, text: 'myemb 2' },
+  ]);
+});
+
+// biome-ignore format: one prompt, one line
+describe('vectors that get lost are counted and told', () => {
+  const spaced = [{ name: 'my emb', vectors: [vector(1)] }];
+  const long = [{ name: 'long', vectors: Array.from({ length: 76 }, (_, i) => vector(i)) }];
+  test.each<[Syntax, Syntax, string, typeof embeddings, string, string[], RegExp]>([
+    ['a1111', 'comfy', 'a my emb', spaced, 'my emb', ['my emb: missing', 'embedding:my: added', 'em: added', 'b</w>: added'], /“my emb”/],
+    ['comfy', 'a1111', 'a myemb b', embeddings, 'myemb', ['mye: missing', 'mb</w>: missing', 'myemb 1: added', 'myemb 2: added'], /“myemb” for the embedding/],
+    ['a1111', 'compel', '(e.v1:1.2), e.v1', [{ name: 'e.v1', vectors: [vector(1)] }], 'e.v1', ['e.v1: missing', 'e</w>: added', '.</w>: added', 'v</w>: added', '1</w>: added'], /where its name is weighed/],
+    ['comfy', 'a1111', 'a embedding:long', long, 'embedding:long', [...long[0].vectors.map((_, i) => `long ${i + 1}: missing`), 'long</w>: added'], /more than 75 vectors/],
+  ])('%s to %s: %s', (from, to, source, named, place, differing, message) => {
+    const { rows, lost, isSame } = convertNamed(source, from, to, named);
+    expect(rows.filter(({ kind }) => kind !== 'same').map((row) => `${row.text}: ${row.kind}`)).toEqual(differing);
+    expect(isSame).toBe(false);
+    expect(lost.map(({ range }) => source.slice(range.start, range.end))).toEqual([place]);
+    expect(lost[0].message).toMatch(message);
+  });
+});
+
+test('anything with embeddings in it is converted', () => {
+  const atom = fc.constantFrom(
+    ...'() ,:',
+    ' embedding:',
+    'myemb',
+    'toy',
+    '<cat-toy>',
+    '-v2',
+    '_1',
+    'a',
+    '1.2',
+    '<lora:x:1>',
+    ' withLora(x)',
+  );
+  for (const [from, to] of pairs)
+    fc.assert(
+      fc.property(fc.string({ unit: atom, maxLength: 12 }), (source) => expectSound(source, from, to, embeddings)),
+      { numRuns: 300 },
+    );
 });
 
 test('rows say where a token is in both prompts', () => {
@@ -228,8 +328,8 @@ test('nothing is lost of words and of marks that stand in words', () => {
     );
 });
 
-function expectSound(source: string, from: Syntax, to: Syntax): void {
-  const { rows, isSame, lost, text } = convert(source, from, to);
+function expectSound(source: string, from: Syntax, to: Syntax, named: typeof embeddings = []): void {
+  const { rows, isSame, lost, text } = convertNamed(source, from, to, named);
   const differs = ({ kind, weight, converted }: Conversion['rows'][number]) =>
     kind !== 'same' || (weight !== converted && Math.abs(weight! - converted!) > 1e-6 * Math.max(1, Math.abs(weight!)));
   expect(isSame).toBe(!rows.some((row) => differs(row)));

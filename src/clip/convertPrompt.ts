@@ -1,20 +1,24 @@
 import { parseA1111 } from '../prompt/a1111.ts';
 import { readA1111Prompt } from '../prompt/a1111Prompt.ts';
-import type { Fragment, Node, Range } from '../prompt/ast.ts';
+import type { Fragment, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy.ts';
 import { type CompelItem, parseCompel } from '../prompt/compel.ts';
+import type { Network } from '../prompt/extraNetworks.ts';
 import { textAtStep } from '../prompt/schedule.ts';
+import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { decimal, type Piece, printPrompt } from '../prompt/translate.ts';
+import { chunkLength } from './chunks.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 import { fragmentTokens } from './tokens.ts';
+import { type NamedVectors, nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
 
 /** A token of either prompt, or a BREAK. */
 export interface ConversionRow {
   /** `missing` is only in the source, `added` only in what it was converted to. */
   readonly kind: 'same' | 'weight' | 'missing' | 'added';
-  /** Vocabulary entry, or BREAK. */
+  /** Vocabulary entry, what an embedding is called there (with the number of its vector, if it has several), or BREAK. */
   readonly text: string;
   /** In the source; null where it is not there, and of a BREAK. */
   readonly weight: number | null;
@@ -22,6 +26,8 @@ export interface ConversionRow {
   readonly converted: number | null;
   readonly range: Range | null;
   readonly convertedRange: Range | null;
+  /** That of which it is a vector. One that is not open has none, and ComfyUI leaves it out. */
+  readonly embedding?: { readonly name: string; readonly isOpen: boolean };
 }
 
 export interface Loss {
@@ -33,7 +39,7 @@ export interface Loss {
 
 export interface Conversion {
   readonly text: string;
-  /** Whether no row differs: all tokens and BREAKs are there, and weigh the same within 1e-6. */
+  /** Whether no row differs: all tokens, vectors and BREAKs are there, and weigh the same within 1e-6. */
   readonly isSame: boolean;
   readonly rows: readonly ConversionRow[];
   /** Something for every row that differs, and what is in the prompt besides tokens: schedules, networks, comments. */
@@ -45,7 +51,8 @@ const steps = 20;
 
 /**
  * A prompt in the language of another program, read again in that and compared token by token. Never throws. What is
- * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own.
+ * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own. `embeddings` are the textual
+ * inversions that either program has.
  */
 export function convertPrompt(
   source: string,
@@ -54,47 +61,81 @@ export function convertPrompt(
   tokenizer: Tokenizer,
   flavour?: TokenizerFlavour,
   role: 'positive' | 'negative' = 'positive',
+  embeddings: readonly NamedVectors[] = [],
 ): Conversion {
-  const { fragments, lost } = read(source, from, role, to);
-  const text = printPrompt(piecesOf(fragments, from), to).trim();
-  const units = unitsOf(fragments, tokenizer, flavour);
-  const rows = align(units, unitsOf(read(text, to, role, from).fragments, tokenizer, flavour));
+  const { fragments, lost, loras } = read(source, from, role, to);
+  const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
+    const cut = vectorCutter(embeddings, syntax, tokenizer, flavour);
+    return fragments.map((fragment) => ({ fragment, pieces: fragment.kind === 'break' ? [] : cut(fragment) }));
+  };
+  const names = new Map(embeddings.toReversed().map((one) => [one.vectors[0], one]));
+  const ids = new Map(
+    embeddings.flatMap(({ vectors }) => vectors).map((vector, i) => [vector, tokenizer.vocabSize + i]),
+  );
+  const labels = new Map(embeddings.flatMap((one) => one.vectors.map((vector, i) => [vector, labelOf(one, i)])));
+  const unitsIn = (cut: readonly CutFragment[]) => unitsOf(cut, { tokenizer, flavour, ids, labels });
+
+  const cut = cutIn(fragments, from);
+  const printed = cut.map(
+    ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
+  );
+  const text = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
+  const again = read(text, to, role, from);
+  const rows = align(unitsIn(cut), unitsIn(cutIn(again.fragments, to)));
   return {
     text,
     isSame: rows.every(({ kind }) => kind === 'same'),
     rows,
-    lost: [...lost, ...lossesOf(rows, fragments, to)].sort((a, b) => a.range.start - b.range.start),
+    lost: [
+      ...lost,
+      ...lostLoras(loras, again.loras, programs[to]),
+      ...lossesOf(rows, { fragments, embeddings, to }),
+    ].sort((a, b) => a.range.start - b.range.start),
   };
+}
+
+/** What a LoRA asks for that more than one program can say. */
+interface NamedLora {
+  readonly name: string;
+  readonly weight: number;
+  readonly range: Range;
 }
 
 interface Reading {
   readonly fragments: readonly Fragment[];
   /** What `to` does not get. */
   readonly lost: readonly Loss[];
+  /** Those that `to` may get. */
+  readonly loras: readonly NamedLora[];
 }
 
 function read(source: string, syntax: Syntax, role: 'positive' | 'negative', to: Syntax): Reading {
   switch (syntax) {
     case 'a1111':
-      return readA1111(source, role, programs[to]);
+      return readA1111(source, role, to);
     case 'compel':
-      return readCompel(source, programs[to]);
-    case 'comfy': {
-      const { fragments, nodes } = parseComfy(source);
-      return { fragments, lost: embeddingsIn(nodes, programs[to]) };
-    }
+      return readCompel(source, to);
+    case 'comfy':
+      return { fragments: parseComfy(source).fragments, lost: [], loras: [] };
     default:
       return syntax satisfies never;
   }
 }
 
-function readA1111(source: string, role: 'positive' | 'negative', program: string): Reading {
+function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): Reading {
+  const program = programs[to];
   const { comments, networks, parts } = readA1111Prompt(source, { role });
   const loss = (message: string, { start, end }: Range): Loss => ({ message, range: { start, end } });
+  const wanted = networks.filter(isLora);
+  // Where it cannot read the numbers of one it loads none.
+  const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
   const texts = parts.map(({ schedule }) => parseA1111(textAtStep(schedule, 1, { steps })).fragments);
   const lost = [
     ...comments.map((node) => loss(`${program} has no comments, so this one is left out.`, node)),
-    ...networks.map((node) => loss(`${program} loads no networks from a prompt, so this one is left out.`, node)),
+    ...networks.flatMap((node) => {
+      const message = networkLoss(node, loads, to);
+      return message === null ? [] : [loss(message, node)];
+    }),
     ...parts
       .slice(1)
       .map(({ start }, i) =>
@@ -114,14 +155,62 @@ function readA1111(source: string, role: 'positive' | 'negative', program: strin
       ),
     ),
   ];
-  return { fragments: inChunks(texts), lost };
+  const loras = wanted.map(({ name, multipliers, start, end }): NamedLora => {
+    return { name, weight: multipliers?.te ?? 0, range: { start, end } };
+  });
+  return { fragments: inChunks(texts), lost, loras: loads && to === 'compel' ? loras : [] };
 }
 
-function readCompel(source: string, program: string): Reading {
-  const { parts, loras } = parseCompel(source);
-  const lost = loras.map(({ start, end }): Loss => {
-    return { message: `${program} loads no LoRA by withLora(), so this one is left out.`, range: { start, end } };
+function isLora({ kind }: Network): boolean {
+  return kind === 'lora' || kind === 'lyco';
+}
+
+/** What of a network gets lost; null where nothing does as long as the program can name it. */
+function networkLoss(network: Network, loads: boolean, to: Syntax): string | null {
+  const program = programs[to];
+  if (to !== 'compel') return `${program} loads no networks from a prompt, so this one is left out.`;
+  if (!isLora(network)) return `${program} loads no networks but LoRAs from a prompt, so this one is left out.`;
+  if (!loads) return 'A1111 loads no LoRA where it cannot read the numbers of one, so this one is left out.';
+  const { te, unet, dyn } = network.multipliers!;
+  if (unet !== te) return `${program} knows one weight of a LoRA, so the ${decimal(unet)} for the U-Net is left out.`;
+  return dyn === null ? null : `${program} cuts no LoRA to a rank, so the ${dyn} is left out.`;
+}
+
+/** At the end of the text, or of its last chunk. */
+function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): string {
+  if (loras.length === 0 || to === 'comfy') return text;
+  if (to === 'a1111')
+    return [text, ...loras.map(({ name, weight }) => `<lora:${name}:${decimal(weight)}>`)].join(' ').trim();
+  const calls = loras
+    .filter(({ name }) => /^[A-Za-z0-9_-]+$/.test(name))
+    .map(({ name, weight }) => `withLora(${name}, ${decimal(weight)})`)
+    .join(' ');
+  const chunks = /^(\(".*)("\)\.and\(\))$/s.exec(text);
+  return chunks ? `${chunks[1]} ${calls}${chunks[2]}` : `${text} ${calls}`.trim();
+}
+
+/** Those that are not in what it was converted to. */
+function lostLoras(loras: readonly NamedLora[], converted: readonly NamedLora[], program: string): Loss[] {
+  const left = [...converted];
+  return loras.flatMap(({ name, weight, range }) => {
+    const at = left.findIndex((other) => other.name === name && isClose(other.weight, weight));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0 ? [] : [{ message: `${program} cannot name this LoRA, so it is left out.`, range }];
   });
+}
+
+function readCompel(source: string, to: Syntax): Reading {
+  const program = programs[to];
+  const parsed = parseCompel(source);
+  const loras = parsed.loras.map(({ name, weight, start, end }): NamedLora => {
+    return { name, weight, range: { start, end } };
+  });
+  const lost: Loss[] =
+    to === 'a1111'
+      ? []
+      : loras.map(({ range }) => {
+          return { message: `${program} loads no LoRA from a prompt, so this one is left out.`, range };
+        });
   const swaps = (items: readonly CompelItem[]) => {
     for (const item of items)
       if (item.kind === 'swap') {
@@ -129,7 +218,7 @@ function readCompel(source: string, program: string): Reading {
         lost.push({ message, range: { start: item.start, end: item.end } });
       }
   };
-  const chunks = parts.flatMap(({ content, weight }) => {
+  const chunks = parsed.parts.flatMap(({ content, weight }) => {
     const { start, end } = content;
     if (weight !== 1) {
       const message = `${program} weighs no chunk by itself, so the ${weight} of this part of .and() is left out.`;
@@ -145,16 +234,7 @@ function readCompel(source: string, program: string): Reading {
       return fragments;
     });
   });
-  return { fragments: inChunks(chunks), lost };
-}
-
-function embeddingsIn(nodes: readonly Node[], program: string): Loss[] {
-  return nodes.flatMap((node): Loss[] => {
-    if (node.type === 'weighted') return embeddingsIn(node.children, program);
-    if (node.type !== 'network') return [];
-    const message = `“embedding:” names a file in ComfyUI alone, so ${program} encodes it as text.`;
-    return [{ message, range: { start: node.start, end: node.end } }];
-  });
+  return { fragments: inChunks(chunks), lost, loras: to === 'a1111' ? loras : [] };
 }
 
 function between(a: number, b: number): Range {
@@ -183,26 +263,81 @@ function piecesOf(fragments: readonly Fragment[], from: Syntax): Piece[] {
   });
 }
 
-/** A token or a BREAK, the id of which is −1. */
+/** A token, a vector, or a BREAK, the id of which is −1. */
 interface Unit {
   readonly id: number;
   readonly text: string;
   readonly weight: number | null;
   readonly range: Range;
+  readonly embedding?: ConversionRow['embedding'];
 }
 
-function unitsOf(fragments: readonly Fragment[], tokenizer: Tokenizer, flavour?: TokenizerFlavour): Unit[] {
-  return fragments.flatMap((fragment): Unit[] =>
-    fragment.kind === 'break'
-      ? [{ id: -1, text: 'BREAK', weight: null, range: { start: fragment.start, end: fragment.end } }]
-      : fragmentTokens([fragment], tokenizer, flavour).map(({ id, text, weight, range }) => ({
-          id,
-          text,
-          weight,
-          range: range!,
-        })),
-  );
+/** A fragment cut where its program puts vectors. */
+interface CutFragment {
+  readonly fragment: Fragment;
+  readonly pieces: readonly VectorPiece[];
 }
+
+/** What a text is called in a language that names the same embeddings, by the first vector of each. */
+function textIn(
+  pieces: readonly VectorPiece[],
+  { text }: Fragment,
+  to: Syntax,
+  names: ReadonlyMap<Float32Array, NamedVectors>,
+): string {
+  if (pieces.every(({ vectors, unknown }) => vectors.length === 0 && unknown === undefined)) return text;
+  let written = '';
+  let isNamed = false;
+  for (const { source, vectors, unknown } of pieces) {
+    const embedding = names.get(vectors[0]);
+    const isWhole = embedding?.vectors.length === vectors.length;
+    const said = isWhole ? nameIn(embedding, to) : (unknown ?? source.text);
+    const parts = isNamed || isWhole || unknown !== undefined;
+    if (parts && !/(^|[ \n])$/.test(written) && !/^(\s|,+(\s|$))/.test(said)) written += ' ';
+    written += said;
+    isNamed = isWhole || unknown !== undefined;
+  }
+  // ComfyUI's pieces have no space around them.
+  const before = /^\s/.test(text) && !/^\s/.test(written) ? ' ' : '';
+  const after = /\s$/.test(text) && !/\s$/.test(written) ? ' ' : '';
+  return `${before}${written}${after}`;
+}
+
+type Label = Pick<Unit, 'text' | 'embedding'>;
+
+function labelOf({ name, vectors }: NamedVectors, index: number): Label {
+  return { text: vectors.length === 1 ? name : `${name} ${index + 1}`, embedding: { name, isOpen: true } };
+}
+
+interface Identities {
+  readonly tokenizer: Tokenizer;
+  readonly flavour: TokenizerFlavour | undefined;
+  /** Of vectors: after those of the vocabulary. */
+  readonly ids: ReadonlyMap<Float32Array, number>;
+  readonly labels: ReadonlyMap<Float32Array, Label>;
+}
+
+function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels }: Identities): Unit[] {
+  return cut.flatMap(({ fragment, pieces }): Unit[] => {
+    const { kind, weight, start, end } = fragment;
+    if (kind === 'break') return [{ id: -1, text: 'BREAK', weight: null, range: { start, end } }];
+    return pieces.flatMap(({ source, vectors, unknown }): Unit[] => {
+      const placed = { weight, range: typedRange(source, 0, source.text.length) ?? { start, end: start } };
+      if (unknown !== undefined)
+        return [
+          { ...placed, id: unknownId, text: `embedding:${unknown}`, embedding: { name: unknown, isOpen: false } },
+        ];
+      if (vectors.length > 0)
+        return vectors.map((vector) => ({ ...placed, ...labels.get(vector)!, id: ids.get(vector)! }));
+      return fragmentTokens([{ ...fragment, ...source }], tokenizer, flavour).map(({ id, text, range }) => {
+        return { id, text, weight, range: range! };
+      });
+    });
+  });
+}
+
+/** Of an embedding that is not open: only ComfyUI knows such. */
+const unknownId = -2;
 
 /** Differences more than this many tokens apart are not looked into. */
 const mostEdits = 1000;
@@ -277,15 +412,16 @@ function pairRow(source: Unit, converted: Unit): ConversionRow {
     converted: converted.weight,
     range: source.range,
     convertedRange: converted.range,
+    embedding: source.embedding,
   };
 }
 
-function missingRow({ text, weight, range }: Unit): ConversionRow {
-  return { kind: 'missing', text, weight, converted: null, range, convertedRange: null };
+function missingRow({ text, weight, range, embedding }: Unit): ConversionRow {
+  return { kind: 'missing', text, weight, converted: null, range, convertedRange: null, embedding };
 }
 
-function addedRow({ text, weight, range }: Unit): ConversionRow {
-  return { kind: 'added', text, weight: null, converted: weight, range: null, convertedRange: range };
+function addedRow({ text, weight, range, embedding }: Unit): ConversionRow {
+  return { kind: 'added', text, weight: null, converted: weight, range: null, convertedRange: range, embedding };
 }
 
 function isClose(a: number | null, b: number | null): boolean {
@@ -294,9 +430,8 @@ function isClose(a: number | null, b: number | null): boolean {
 }
 
 /** Why rows differ; one for neighbours with the same reason. */
-function lossesOf(rows: readonly ConversionRow[], fragments: readonly Fragment[], to: Syntax): Loss[] {
+function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
   const losses: { message: string; range: Range }[] = [];
-  const hasHash = fragments.some(({ text }) => text.includes('#'));
   let place: Range = { start: 0, end: 0 };
   let differed = false;
   for (const row of rows) {
@@ -304,8 +439,9 @@ function lossesOf(rows: readonly ConversionRow[], fragments: readonly Fragment[]
     place = row.range ?? { start: place.end, end: place.end };
     differed = row.kind !== 'same';
     if (!differed) continue;
-    const message = reason(row, to, hasHash);
     const last = losses.at(-1);
+    // What stands in place of something is there for the same reason.
+    const message = follows && row.kind === 'added' && last ? last.message : reason(row, conversion);
     if (follows && last?.message === message)
       last.range = { start: Math.min(last.range.start, place.start), end: Math.max(last.range.end, place.end) };
     else losses.push({ message, range: place });
@@ -313,8 +449,34 @@ function lossesOf(rows: readonly ConversionRow[], fragments: readonly Fragment[]
   return losses;
 }
 
-function reason({ kind, text, weight }: ConversionRow, to: Syntax, hasHash: boolean): string {
+/** What reasons are found in. */
+interface Reasons {
+  readonly fragments: readonly Fragment[];
+  readonly embeddings: readonly NamedVectors[];
+  readonly to: Syntax;
+}
+
+function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): string {
+  const { kind, text, weight } = row;
   const program = programs[to];
+  const has = (what: string) => fragments.some((fragment) => fragment.text.includes(what));
+  const hasHash = has('#');
+  if (kind !== 'weight' && row.embedding) {
+    const name = excerpt(row.embedding.name);
+    if (!row.embedding.isOpen) {
+      if (kind === 'added') return `ComfyUI takes “embedding:” for the name of a file, and leaves “${name}” out.`;
+      return `No embedding “${name}” is open here to compare, so only its name is kept, which ${program} encodes as text unless it has that file.`;
+    }
+    if (kind === 'added') return `${program} puts the embedding “${name}” where this is text.`;
+    const one = embeddings.find((embedding) => embedding.name === row.embedding?.name);
+    if (to === 'a1111' && one && one.vectors.length > chunkLength)
+      return `A1111 takes no embedding of more than ${chunkLength} vectors, so “${name}” is encoded as text.`;
+    if (to === 'a1111' && hasHash)
+      return 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
+    if (to === 'compel' && weight !== 1)
+      return `Compel does not find the embedding “${name}” where its name is weighed, so its vectors are lost.`;
+    return `${program} does not find the embedding “${name}” by any name written here, so its vectors are lost.`;
+  }
   if (text === 'BREAK' && kind === 'missing' && to === 'comfy')
     return 'ComfyUI has no BREAK, so the chunks follow one another: encode each by itself and join them with ConditioningConcat.';
   if (kind === 'weight' && weight !== null) {
@@ -327,7 +489,16 @@ function reason({ kind, text, weight }: ConversionRow, to: Syntax, hasHash: bool
     return 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
   if (to === 'a1111' && (weight === -1 || text === 'BREAK'))
     return 'A1111 takes the word BREAK at a weight of −1 for the end of a chunk, and cannot encode it.';
+  if (to === 'comfy' && has('embedding:'))
+    return 'ComfyUI takes “embedding:” for the name of a file, and cannot encode it as text.';
+  const taken = embeddings.find((one) => has(nameIn(one, to)));
+  if (taken && kind === 'missing')
+    return `${program} takes “${excerpt(nameIn(taken, to))}” for the embedding of that name.`;
   if (to === 'compel')
     return 'Compel reads signs, commas and backslashes that touch one another otherwise, and cannot encode this as it is.';
   return `${program} cannot say this as it is.`;
+}
+
+function excerpt(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 59)}…` : name;
 }

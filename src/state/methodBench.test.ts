@@ -68,6 +68,20 @@ async function need() {
   await settled();
 }
 
+test('an embedding that another language takes for text is told, and named as it does', async () => {
+  const vectors = [new Float32Array(clipTiny.hiddenSize).fill(1), new Float32Array(clipTiny.hiddenSize).fill(2)];
+  store.setState({ embeddings: [{ name: 'myemb', vectors }] });
+  await type('a photo of (myemb:1.2), cat');
+  const [, , comfy] = shownReadings(facts())!;
+  expect(comfy.differences).toEqual([{ text: 'myemb', start: 12, end: 17, here: null, there: 1.2 }]);
+  expect(comfy.converted).toMatchObject({ text: 'a photo of (embedding:myemb:1.2), cat', isSame: true });
+  facts().setOption('syntax', 'comfy');
+  await type('(embedding:myemb:1.2)');
+  const [a1111] = shownReadings(facts())!;
+  expect(a1111.differences).toEqual([{ text: 'embedding:', start: 1, end: 11, here: null, there: 1.2 }]);
+  expect(a1111.converted).toMatchObject({ text: '(myemb:1.2)', isSame: true });
+});
+
 test('how the languages read a prompt, and what to type there instead', async () => {
   await type('((cat:1.3))');
   const [a1111, , comfy] = shownReadings(facts())!;

@@ -38,12 +38,49 @@ const readingsOf = memoised(
       const there = preparePrompt(source, { ...options, syntax }, tokenizer, side, embeddings);
       return {
         syntax,
-        differences: readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
-        converted: convertPrompt(source, options.syntax, syntax, tokenizer, options.tokenizer, side),
+        differences: [
+          ...readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
+          ...embeddingDifferences(shown, there),
+        ].sort((a, b) => a.start - b.start),
+        converted: convertPrompt(source, options.syntax, syntax, tokenizer, options.tokenizer, side, embeddings),
       };
     });
   },
 );
+
+/** What one reading takes for text and the other for an embedding, or for another one: null for what is none. */
+function embeddingDifferences(shown: PreparedPrompt, there: PreparedPrompt): ReadingDifference[] {
+  const { source } = shown;
+  const [own, others] = [placesOf(shown), placesOf(there)];
+  const found: { start: number; end: number; here: number | null; there: number | null }[] = [];
+  for (let at = 0; at < source.length; at++) {
+    const [a, b] = [own[at], others[at]];
+    // Where either does not encode it the weights have told.
+    if (!a || !b || a.vector === b.vector) continue;
+    const [weightHere, weightThere] = [a.vector ? null : a.weight, b.vector ? null : b.weight];
+    const last = found.at(-1);
+    if (last?.end === at && last.here === weightHere && last.there === weightThere) last.end = at + 1;
+    else found.push({ start: at, end: at + 1, here: weightHere, there: weightThere });
+  }
+  return found.map((difference) => ({ ...difference, text: source.slice(difference.start, difference.end) }));
+}
+
+interface Place {
+  readonly weight: number;
+  /** The first of those that stand for it; null of text. */
+  readonly vector: Float32Array | null;
+}
+
+/** [source.length] Of each unit that was typed; nothing where it is not encoded. */
+function placesOf({ source, texts }: PreparedPrompt): (Place | undefined)[] {
+  const places: (Place | undefined)[] = Array(source.length).fill(undefined);
+  for (const { chunks } of texts)
+    for (const { tokens, vectors } of chunks)
+      tokens.forEach(({ range, weight, vector }, row) => {
+        if (range && !vector?.index) places.fill({ weight, vector: vectors?.get(row) ?? null }, range.start, range.end);
+      });
+  return places;
+}
 
 /** How each language reads the prompt on show; undefined until the tokenizer is loaded. */
 export function shownReadings(facts: Facts): readonly Reading[] | undefined {

@@ -2,6 +2,7 @@ import { useId, useMemo, useState } from 'react';
 import { type Conversion, type ConversionRow, convertPrompt } from '../clip/convertPrompt.ts';
 import { programs, type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Side, sides } from '../state/facts.ts';
+import { usedEmbeddings } from '../state/selectors.ts';
 import { ownMethod } from '../weighting/options.ts';
 import { brief } from './numbers.ts';
 import { useFacts } from './useFacts.ts';
@@ -16,6 +17,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
   const prompts = useFacts((s) => s.prompts);
   const options = useFacts((s) => s.options);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const embeddings = useFacts(usedEmbeddings);
   const replace = useFacts((s) => s.replace);
   const { syntax } = options;
   const others = syntaxes.filter((other) => other !== syntax);
@@ -27,9 +29,9 @@ export function Convert({ onConverted }: { onConverted(): void }) {
       tokenizer &&
       sides.map((side) => ({
         side,
-        conversion: convertPrompt(prompts[side], syntax, to, tokenizer, options.tokenizer, side),
+        conversion: convertPrompt(prompts[side], syntax, to, tokenizer, options.tokenizer, side, embeddings),
       })),
-    [prompts, syntax, to, tokenizer, options.tokenizer],
+    [prompts, syntax, to, tokenizer, options.tokenizer, embeddings],
   );
   if (!conversions) return <p className="muted small">Loading the vocabulary</p>;
   const convert = () => {
