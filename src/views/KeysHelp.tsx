@@ -18,7 +18,7 @@ export function KeysHelp() {
   const weightStep = useFacts((s) => s.weightStep);
   const setWeightStep = useFacts((s) => s.setWeightStep);
   return (
-    <div className="keys">
+    <div className="keys-help">
       <dl>
         {keys.map(([names, what]) => (
           <div key={what}>
