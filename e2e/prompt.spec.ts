@@ -126,4 +126,20 @@ test('F8 goes from message to message, in the text and in the list', async ({ pa
   const at = await current.evaluate((item) => [...item.parentElement!.children].indexOf(item));
   const selected = await page.evaluate(() => getSelection()?.toString());
   expect(texts[at]).toContain(selected);
+
+test('a number that may not be is refused in words, and the last one stays in use', async ({ page }) => {
+  await openTiny(page);
+  const clipSkip = page.getByRole('spinbutton', { name: 'Clip skip' });
+  await clipSkip.fill('2');
+  for (const number of ['0', '4', '1.5', '']) {
+    await clipSkip.fill(number);
+    await expect(clipSkip).toHaveAttribute('aria-invalid', 'true');
+    await expect(clipSkip).toHaveAccessibleDescription('Clip skip: a whole number, 1 to 3. 2 stays in use.');
+    await expect(page.getByText('2 stays in use')).toBeVisible();
+  }
+  await clipSkip.blur();
+  await expect(clipSkip).toHaveValue('2');
+  await expect(clipSkip).not.toHaveAttribute('aria-invalid');
+  await clipSkip.fill('3');
+  await expect(clipSkip).not.toHaveAttribute('aria-invalid');
 });

@@ -111,13 +111,16 @@ interface CountProps {
   readonly title: string;
 }
 
-/** A whole number. What is typed counts when it is one that may be; else the last one does. */
+/** A whole number. What is typed counts when it is one that may be; else the last one does, and a text says so. */
 function Count({ label, name, most = optionValues[name].most, title }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
   const [typed, setTyped] = useState<string | null>(null);
   const { least } = optionValues[name];
+  const mayBe = (text: string) =>
+    text !== '' && Number.isInteger(Number(text)) && least <= Number(text) && Number(text) <= most;
+  const isRefused = typed !== null && !mayBe(typed);
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -129,12 +132,19 @@ function Count({ label, name, most = optionValues[name].most, title }: CountProp
         step={1}
         value={typed ?? Math.min(value, most)}
         title={title}
+        aria-invalid={isRefused || undefined}
+        aria-describedby={isRefused ? `${id}-refused` : undefined}
         onChange={({ target }) => {
           setTyped(target.value);
-          if (target.validity.valid && target.value !== '') setOption(name, target.valueAsNumber);
+          if (mayBe(target.value)) setOption(name, Number(target.value));
         }}
         onBlur={() => setTyped(null)}
       />
+      {isRefused && (
+        <p className="refused" id={`${id}-refused`}>
+          {label}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
+        </p>
+      )}
     </div>
   );
 }
