@@ -32,6 +32,57 @@ for (const width of [360, 768, 1280, 1600, 2560])
     expect(sticking).toEqual([]);
   });
 
+test('tapping what is below a readout does not move it away', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  await openTiny(page);
+  const readout = page.locator('#masks .readout');
+  const tops = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll('.panel, #mask-lab-title')].map(
+        (element) => `${element.id} at ${Math.round(element.getBoundingClientRect().top + scrollY)}`,
+      ),
+    );
+  await prompt(page).click();
+  await page.keyboard.press('ControlOrMeta+End');
+  await expect(readout).toContainText('Query');
+  const pointed = await tops();
+  await prompt(page).blur();
+  await expect(readout).toContainText('Point at a cell');
+  expect(await tops()).toEqual(pointed);
+});
+
+test('the labels of the lines are at the ends of the lines, alike on both sides', async ({ page }) => {
+  await openTiny(page);
+  await page.getByRole('tab', { name: 'Lines' }).click();
+  await expect(page.locator('.lines .labels')).toHaveCount(2);
+  const [queries, keys] = await page.locator('.lines .labels').evaluateAll((lists) =>
+    lists.map((list) => ({
+      size: getComputedStyle(list).fontSize,
+      middles: [...list.children].map((label) => {
+        const { top, height } = label.getBoundingClientRect();
+        return Math.round(top + height / 2);
+      }),
+    })),
+  );
+  expect(queries.middles.length).toBeGreaterThan(1);
+  expect(keys).toEqual(queries);
+});
+
+test('in the mask lab the text has the room beside a small picture', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  await openTiny(page);
+  await page.getByRole('button', { name: 'Mask lab' }).click();
+  await expect(page.locator('.lab-trial')).toHaveCount(5);
+  const trials = await page.locator('.lab-trial').evaluateAll((figures) =>
+    figures.map((figure) => {
+      const box = (part: string) => figure.querySelector(part)?.getBoundingClientRect() ?? new DOMRect();
+      const [picture, text] = [box('.heatmap'), box('.lab-text')];
+      return { isBeside: text.left >= picture.right, isWider: text.width > picture.width };
+    }),
+  );
+  expect(trials).toEqual(Array(5).fill({ isBeside: true, isWider: true }));
+});
+
 const background = (page: import('@playwright/test').Page) =>
   page.evaluate(() => {
     const context = document.createElement('canvas').getContext('2d');
