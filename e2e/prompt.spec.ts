@@ -126,6 +126,7 @@ test('F8 goes from message to message, in the text and in the list', async ({ pa
   const at = await current.evaluate((item) => [...item.parentElement!.children].indexOf(item));
   const selected = await page.evaluate(() => getSelection()?.toString());
   expect(texts[at]).toContain(selected);
+});
 
 test('a number that may not be is refused in words, and the last one stays in use', async ({ page }) => {
   await openTiny(page);
