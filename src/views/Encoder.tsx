@@ -1,6 +1,6 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../checkpoint/modelSources.ts';
-import type { Facts } from '../state/facts.ts';
+import { type Facts, requestName } from '../state/facts.ts';
 import { encoderStatus, modelChoice, modelChoices, modelName, shownRequest } from '../state/selectors.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { FileButton } from './FileButton.tsx';
@@ -35,7 +35,7 @@ export function Encoder() {
   );
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const lost = useFacts((s) => s.lost);
-  const name = useFacts(modelName);
+  const name = useFacts((s) => modelName(s) || requestName(shownRequest(s)));
   const details = useFacts(detailsLine);
   const openModel = useFacts((s) => s.openModel);
   const openFile = useFacts((s) => s.openFile);
