@@ -178,7 +178,7 @@ function networkLoss(network: Network, loads: boolean, to: Syntax): string | nul
 
 /** At the end of the text, or of its last chunk. */
 function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): string {
-  if (loras.length === 0 || to === 'comfy') return text;
+  if (loras.length === 0) return text;
   if (to === 'a1111')
     return [text, ...loras.map(({ name, weight }) => `<lora:${name}:${decimal(weight)}>`)].join(' ').trim();
   const calls = loras
@@ -460,7 +460,8 @@ function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): str
   const { kind, text, weight } = row;
   const program = programs[to];
   const has = (what: string) => fragments.some((fragment) => fragment.text.includes(what));
-  const hasHash = has('#');
+  const isComment = to === 'a1111' && has('#');
+  const comment = 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
   if (kind !== 'weight' && row.embedding) {
     const name = excerpt(row.embedding.name);
     if (!row.embedding.isOpen) {
@@ -471,8 +472,7 @@ function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): str
     const one = embeddings.find((embedding) => embedding.name === row.embedding?.name);
     if (to === 'a1111' && one && one.vectors.length > chunkLength)
       return `A1111 takes no embedding of more than ${chunkLength} vectors, so “${name}” is encoded as text.`;
-    if (to === 'a1111' && hasHash)
-      return 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
+    if (isComment) return comment;
     if (to === 'compel' && weight !== 1)
       return `Compel does not find the embedding “${name}” where its name is weighed, so its vectors are lost.`;
     return `${program} does not find the embedding “${name}” by any name written here, so its vectors are lost.`;
@@ -485,8 +485,7 @@ function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): str
     if (to === 'compel')
       return 'Compel cannot weigh “=”, nor signs, commas and full stops that touch one another, so this weighs 1.';
   }
-  if (to === 'a1111' && hasHash)
-    return 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
+  if (isComment) return comment;
   if (to === 'a1111' && (weight === -1 || text === 'BREAK'))
     return 'A1111 takes the word BREAK at a weight of −1 for the end of a chunk, and cannot encode it.';
   if (to === 'comfy' && has('embedding:'))

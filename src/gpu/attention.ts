@@ -1,5 +1,4 @@
-import type { KernelDispatch, KernelName } from './kernels.ts';
-import type { MatmulSupport } from './matmul.ts';
+import type { KernelDispatch, KernelName, KernelSupport } from './kernels.ts';
 
 /** The kernels that can do attention; the first does it on any adapter. */
 export const attentionKernels = ['attention', 'attention_quad', 'attention_group'] as const satisfies KernelName[];
@@ -9,7 +8,7 @@ export type AttentionKernel = (typeof attentionKernels)[number];
 export function attentionDispatch(
   kernel: AttentionKernel,
   { queries, heads, passes }: { readonly queries: number; readonly heads: number; readonly passes: number },
-  { subgroups }: MatmulSupport,
+  { subgroups }: KernelSupport,
 ): KernelDispatch<AttentionKernel> | undefined {
   switch (kernel) {
     case 'attention':

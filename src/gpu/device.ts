@@ -1,4 +1,4 @@
-import type { MatmulSupport } from './matmul.ts';
+import type { KernelSupport } from './kernels.ts';
 
 /** No WebGPU here; the message says what is missing and what to do. */
 export class WebGpuUnavailableError extends Error {
@@ -11,7 +11,7 @@ export interface GpuDevice {
   readonly description: string;
   /** True where a CPU stands in for the GPU. */
   readonly software: boolean;
-  readonly support: MatmulSupport;
+  readonly support: KernelSupport;
 }
 
 /** Finds an adapter and makes a device with what the encoder can use. Throws WebGpuUnavailableError. */

@@ -424,8 +424,7 @@ export async function createGpuEncoder(
       return makeRoom(passes, wished);
     }
     const encoder = device.createCommandEncoder({ label: 'more room' });
-    for (const [i, buffer] of before.own.entries())
-      encoder.copyBufferToBuffer(buffer, 0, set.own[i], 0, Math.min(buffer.size, set.own[i].size));
+    for (const [i, buffer] of before.own.entries()) encoder.copyBufferToBuffer(buffer, 0, set.own[i], 0, buffer.size);
     device.queue.submit([encoder.finish()]);
     for (const [i, slot] of before.slots.entries()) set.slots[i] = slot;
     before.destroy();
@@ -634,19 +633,19 @@ export async function createGpuEncoder(
     const querySet = device.createQuerySet({ type: 'timestamp', count: dispatches.length * 2 });
     const size = dispatches.length * 16;
     const resolved = device.createBuffer({ size, usage: queryResolve | copySource });
-    const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
-    const encoder = device.createCommandEncoder({ label: 'profile' });
-    dispatches.forEach((work, i) => {
-      const pass = encoder.beginComputePass({
-        timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
+    const staging = await submit((encoder) => {
+      dispatches.forEach((work, i) => {
+        const pass = encoder.beginComputePass({
+          timestampWrites: { querySet, beginningOfPassWriteIndex: i * 2, endOfPassWriteIndex: i * 2 + 1 },
+        });
+        dispatch(pass, work);
+        pass.end();
       });
-      dispatch(pass, work);
-      pass.end();
+      const staging = device.createBuffer({ size, usage: copyTarget | mapRead });
+      encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+      return staging;
     });
-    encoder.resolveQuerySet(querySet, 0, dispatches.length * 2, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
-    device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
     // The same numbers once more; where rows that they depend on are missing, they are numbers of nothing.
     if (pass.causal ? first <= placed.first : first === 0 && end === L)
       set.slots[placed.slot].rows = Math.max(placed.first, end);

@@ -87,6 +87,14 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
+/** What the choice of a kernel depends on. */
+export interface KernelSupport {
+  /** Whether the device has the feature `subgroups`. */
+  readonly subgroups: boolean;
+  /** Lanes of a subgroup where the adapter knows only one size, else undefined. */
+  readonly subgroupSize?: number;
+}
+
 /** How a kernel does something of some shape. */
 export interface KernelDispatch<Name extends KernelName = KernelName> {
   readonly kernel: Name;

@@ -1,4 +1,4 @@
-import type { KernelDispatch, KernelName } from './kernels.ts';
+import type { KernelDispatch, KernelName, KernelSupport } from './kernels.ts';
 
 /**
  * The kernels that can do a linear layer, by families: within one a row comes out the same to the bit whichever kernel does
@@ -10,14 +10,6 @@ export const matmulFamilies = {
 } as const satisfies Record<string, KernelName[]>;
 export type MatmulKernel = (typeof matmulFamilies)[keyof typeof matmulFamilies][number];
 export const matmulKernels: readonly MatmulKernel[] = Object.values(matmulFamilies).flat();
-
-/** What the choice of a kernel depends on. */
-export interface MatmulSupport {
-  /** Whether the device has the feature `subgroups`. */
-  readonly subgroups: boolean;
-  /** Lanes of a subgroup where the adapter knows only one size, else undefined. */
-  readonly subgroupSize?: number;
-}
 
 /** y [M, N] = x [M, K] Wᵀ */
 export interface MatmulShape {
@@ -33,7 +25,7 @@ const mostFew = 8;
 export function matmulDispatch(
   kernel: MatmulKernel,
   { M, N }: MatmulShape,
-  { subgroups, subgroupSize }: MatmulSupport,
+  { subgroups, subgroupSize }: KernelSupport,
 ): KernelDispatch<MatmulKernel> | undefined {
   // As few groups of lanes as their rows allow, and as even as can be, for rows past the end are computed too.
   const byLanes = (lanes: number, mostRows: number) => {
@@ -92,7 +84,7 @@ export interface MatmulChoice {
   readonly kernel: MatmulKernel;
   /** For eight rows or fewer, of the same family; without it the one that was made for them. */
   readonly few?: MatmulKernel;
-  readonly support: MatmulSupport;
+  readonly support: KernelSupport;
 }
 
 /** The chosen kernel for a product of this shape, or the one that always does. */

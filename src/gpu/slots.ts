@@ -34,6 +34,7 @@ export function firstChangedRow(before: EncoderPass, pass: EncoderPass): number 
   return pass.causal ? first : 0;
 }
 
+/** Whether every row of both comes out the same. */
 export const isSamePass = (a: EncoderPass, b: EncoderPass) => firstChangedRow(a, b) === a.inputIds.length;
 
 /**

@@ -3,12 +3,19 @@ import { crc32 } from '../checkpoint/zipWriter.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
-import { bindWhole, createPipelines, dispatch, type KernelDispatch, kernels, type Work } from './kernels.ts';
+import {
+  bindWhole,
+  createPipelines,
+  dispatch,
+  type KernelDispatch,
+  type KernelSupport,
+  kernels,
+  type Work,
+} from './kernels.ts';
 import {
   type MatmulChoice,
   type MatmulKernel,
   type MatmulShape,
-  type MatmulSupport,
   matmulDispatch,
   matmulFamilies,
   matmulKernels,
@@ -34,7 +41,7 @@ export interface TunedAdapter {
   readonly description: string;
   /** True where a CPU stands in for the GPU: kernels for GPUs are then not worth the seconds that they take to compile. */
   readonly software: boolean;
-  readonly support: MatmulSupport;
+  readonly support: KernelSupport;
 }
 
 const layerNormLanes = [16, 64] as const;
@@ -146,7 +153,7 @@ const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) =
 function matmulCandidates(
   kernels: readonly MatmulKernel[],
   shape: MatmulShape,
-  support: MatmulSupport,
+  support: KernelSupport,
 ): Candidate<MatmulKernel>[] {
   const { K, N } = shape;
   return kernels.flatMap((name) => {
@@ -177,7 +184,7 @@ function layerNormCandidates(hiddenSize: number): Candidate<number>[] {
 /** Milliseconds of one linear layer by each kernel that this device can run, and that comes out as the first of them. */
 export function timeMatmuls(
   device: GPUDevice,
-  support: MatmulSupport,
+  support: KernelSupport,
   shape: MatmulShape,
   options: {
     readonly dtype?: WeightDtype;

@@ -26,16 +26,22 @@ export const optionValues = {
   split: ['cut', ...splitModes],
   comfyUnit: comfyUnits,
 } as const satisfies {
-  readonly [K in keyof PromptOptions]:
-    | readonly PromptOptions[K][]
-    | (PromptOptions[K] extends number ? { readonly least: number; readonly most: number } : never);
+  readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] | (PromptOptions[K] extends number ? Bounds : never);
 };
 
+interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Whether it is a whole number within these. */
+export function isWithin({ least, most }: Bounds, value: unknown): boolean {
+  return Number.isInteger(value) && least <= Number(value) && Number(value) <= most;
+}
+
 function isValue(name: keyof PromptOptions, value: unknown): boolean {
-  const values: readonly unknown[] | { readonly least: number; readonly most: number } = optionValues[name];
-  if ('least' in values)
-    return Number.isInteger(value) && values.least <= Number(value) && Number(value) <= values.most;
-  return values.includes(value);
+  const values: readonly unknown[] | Bounds = optionValues[name];
+  return 'least' in values ? isWithin(values, value) : values.includes(value);
 }
 
 /** Options out of something that was stored: what is missing is as by default, and so is what is not a choice (`bad`). */

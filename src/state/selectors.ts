@@ -3,7 +3,7 @@ import { keptSource } from '../checkpoint/modelSources.ts';
 import type { StoredModel } from '../checkpoint/storage.ts';
 import { elementCount } from '../checkpoint/tensorFile.ts';
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
-import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
+import { type EncoderPass, type EncoderWant, passKey } from '../clip/encode.ts';
 import type { Tokenizer } from '../clip/tokenizer.ts';
 import type { PromptToken } from '../clip/tokens.ts';
 import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
@@ -14,7 +14,7 @@ import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { PromptOptions } from '../weighting/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../weighting/pipeline.ts';
-import type { EncodeStats, LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import type { LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type Download, type EncodedPass, type Facts, type Road, requestName, type Side } from './facts.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
@@ -246,13 +246,9 @@ export function editablePasses(facts: Facts): readonly EncoderPass[] {
 }
 
 /** A chunk with what the encoder made of it: what the pictures of attention and embeddings show. */
-export interface EncodedChunk extends PreparedChunk {
+export interface EncodedChunk extends PreparedChunk, EncodedPass {
   readonly config: ClipTextConfig;
   readonly prepared: PreparedPrompt;
-  /** With all its states. */
-  readonly output: EncoderOutput;
-  readonly stats: EncodeStats;
-  readonly encodedFor: object;
   /** How many rows are computed while the padding is not; null when all are. */
   readonly ready: number | null;
   /** [L, d] What weights act on: clip skip is applied. */

@@ -370,6 +370,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   /** One at a time, as the encoder runs them: what is asked for next is what is missing then. */
   let underway: { readonly keys: readonly string[]; readonly abort: AbortController } | null = null;
   async function encodeMissing(client: EncoderClient) {
+    // Asked for at every change, so that one and the way back are two.
     occasion(store.getState());
     if (underway) {
       // What nobody waits for any more is not finished; the rows that are there are kept.

@@ -2,7 +2,7 @@ import { useId, useState } from 'react';
 import { comfyUnits } from '../clip/comfyTokens.ts';
 import { maskModes } from '../clip/masks.ts';
 import { tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
-import { methodNames, optionValues } from '../state/options.ts';
+import { isWithin, methodNames, optionValues } from '../state/options.ts';
 import { shownConfig } from '../state/selectors.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
 import { normalisedMethods, type PromptOptions } from '../weighting/options.ts';
@@ -118,8 +118,7 @@ function Count({ label, name, most = optionValues[name].most, title }: CountProp
   const id = useId();
   const [typed, setTyped] = useState<string | null>(null);
   const { least } = optionValues[name];
-  const mayBe = (text: string) =>
-    text !== '' && Number.isInteger(Number(text)) && least <= Number(text) && Number(text) <= most;
+  const mayBe = (text: string) => text !== '' && isWithin({ least, most }, Number(text));
   const isRefused = typed !== null && !mayBe(typed);
   return (
     <div className="field">
