@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { syntheticWeights } from '../src/checkpoint/synthetic.ts';
 import { clipTiny } from '../src/clip/config.ts';
 import type { MaskMode } from '../src/clip/masks.ts';
 import { referenceEncoder } from '../src/clip/reference.ts';
-import { createTokenizer } from '../src/clip/tokenizer.ts';
-import { defaultOptions } from '../src/weighting/options.ts';
-import { preparePrompt } from '../src/weighting/pipeline.ts';
+import { syntheticWeights } from '../src/models/synthetic.ts';
+import { defaultOptions } from '../src/road/options.ts';
+import { preparePrompt } from '../src/road/pipeline.ts';
+import { createTokenizer } from '../src/tokens/tokenizer.ts';
 import { openTiny, pointAt, prompt, status } from './page.ts';
 
 const text = 'a (red:1.3) car, [blurry]';

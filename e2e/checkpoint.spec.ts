@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
-import { checkpointBytes, writeCheckpointFile } from '../src/checkpoint/testing/checkpoints.ts';
 import { clipTiny, clipVitL14 } from '../src/clip/config.ts';
+import { checkpointBytes, writeCheckpointFile } from '../src/models/testing/checkpoints.ts';
 import { openTiny, prompt, status, statusHistory } from './page.ts';
 
 const file = (page: import('@playwright/test').Page) => page.getByLabel('Checkpoint file');

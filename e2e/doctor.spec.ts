@@ -1,9 +1,9 @@
 import { expect, type Page, test } from '@playwright/test';
-import { fromFloat32, toFloat32 } from '../src/checkpoint/dtypes.ts';
-import { writeSafetensors } from '../src/checkpoint/safetensors.ts';
-import { syntheticWeights } from '../src/checkpoint/synthetic.ts';
 import { clipTiny } from '../src/clip/config.ts';
 import { expectedTensors, layerTensor, tokenEmbeddingName } from '../src/clip/weights.ts';
+import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
+import { writeSafetensors } from '../src/files/safetensors.ts';
+import { syntheticWeights } from '../src/models/synthetic.ts';
 import { openTiny, status } from './page.ts';
 
 type Tensor = Parameters<typeof writeSafetensors>[0][number];

@@ -1,8 +1,8 @@
 import { expect, type Page, test } from '@playwright/test';
-import { fromFloat32 } from '../src/checkpoint/dtypes.ts';
-import { writeSafetensors } from '../src/checkpoint/safetensors.ts';
-import { torchBytes } from '../src/checkpoint/testing/torch.ts';
 import { clipTiny } from '../src/clip/config.ts';
+import { fromFloat32 } from '../src/files/dtypes.ts';
+import { writeSafetensors } from '../src/files/safetensors.ts';
+import { torchBytes } from '../src/files/testing/torch.ts';
 import { openTiny, prompt, status, tokenRows } from './page.ts';
 
 const tensor = (name: string, vectors: number, width: number) => ({

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { toFloat32 } from '../src/checkpoint/dtypes.ts';
-import { openSafetensors } from '../src/checkpoint/safetensors.ts';
-import { memorySource } from '../src/checkpoint/sources.ts';
+import { toFloat32 } from '../src/files/dtypes.ts';
+import { openSafetensors } from '../src/files/safetensors.ts';
+import { memorySource } from '../src/files/sources.ts';
 import { negativePrompt, openTiny, prompt, status, tokenRows } from './page.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });

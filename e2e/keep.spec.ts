@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
-import { checkpointBytes } from '../src/checkpoint/testing/checkpoints.ts';
 import { clipTiny } from '../src/clip/config.ts';
+import { checkpointBytes } from '../src/models/testing/checkpoints.ts';
 import { openTiny, prompt, status } from './page.ts';
 
 const models = (page: Page) => page.getByRole('region', { name: 'Models' });

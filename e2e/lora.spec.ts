@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { openSafetensors, writeSafetensors } from '../src/checkpoint/safetensors.ts';
-import { memorySource } from '../src/checkpoint/sources.ts';
 import { clipTiny } from '../src/clip/config.ts';
+import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
+import { memorySource } from '../src/files/sources.ts';
 import { negativePrompt, openTiny, prompt, status } from './page.ts';
 
 const { hiddenSize: d, intermediateSize: m } = clipTiny;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { png, tEXt } from '../src/checkpoint/testing/png.ts';
+import { png, tEXt } from '../src/files/testing/png.ts';
 import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
 
 const infotext = `a (castle:1.2) on a hill
@@ -88,7 +88,7 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
 
 test('a picture can be chosen without a pointer', async ({ page }) => {
   await openPage(page);
-  await page.getByLabel('Picture or saved prompt').setInputFiles('src/checkpoint/recorded/parameters.png');
+  await page.getByLabel('Picture or saved prompt').setInputFiles('src/files/recorded/parameters.png');
   await expect(prompt(page)).toHaveText('a (red:1.3) car');
   await expect(negativePrompt(page)).toHaveText('fog');
 });

@@ -1,11 +1,11 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { startClipscope } from './state/start.ts';
-import { App } from './views/App.tsx';
-import './views/app.css';
-import './views/pictures.css';
-import './views/prompts.css';
-import { StoreContext } from './views/useFacts.ts';
+import { App } from './views/page/App.tsx';
+import './views/page/app.css';
+import './views/pictures/pictures.css';
+import './views/prompts/prompts.css';
+import { StoreContext } from './views/page/useFacts.ts';
 
 const store = startClipscope();
 // Before anything is painted in it, and before pictures that take colours from the style sheet are drawn anew.

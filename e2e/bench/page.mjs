@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
 import { build, preview } from 'vite';
 import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
-import { writeCheckpointFile } from '../../src/checkpoint/testing/checkpoints.ts';
 import { clipVitL14 } from '../../src/clip/config.ts';
+import { writeCheckpointFile } from '../../src/models/testing/checkpoints.ts';
 
 const name = 'full-size.safetensors';
 /** Milliseconds, with room to spare, for what a software adapter compiles ahead. */

@@ -1,9 +1,9 @@
 // One engine on WebGPU in Node, through Dawn: for adapters that Chromium does not offer. Built and run by run.mjs --dawn.
 import { pathToFileURL } from 'node:url';
-import { syntheticWeights } from '../../src/checkpoint/synthetic.ts';
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { requestGpuDevice } from '../../src/gpu/device.ts';
 import { nodeGpu } from '../../src/gpu/node.ts';
+import { syntheticWeights } from '../../src/models/synthetic.ts';
 import { passes } from './inputs.mjs';
 
 const engines = {

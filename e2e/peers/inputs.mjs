@@ -1,4 +1,3 @@
-import { float32View } from '../../src/checkpoint/dtypes.ts';
 import {
   finalLayerNormWeightName,
   layerTensor,
@@ -6,6 +5,7 @@ import {
   positionEmbeddingName,
   tokenEmbeddingName,
 } from '../../src/clip/weights.ts';
+import { float32View } from '../../src/files/dtypes.ts';
 
 /**
  * @typedef {import('../../src/clip/weights.ts').WeightSource} WeightSource

@@ -1,6 +1,7 @@
 // One engine on a page of its own: ?engine=tfjs&backend=webgpu&layers=12&passes=4. run.mjs calls what is on `window.bench`.
-import { syntheticWeights } from '../../src/checkpoint/synthetic.ts';
+
 import { clipVitL14 } from '../../src/clip/config.ts';
+import { syntheticWeights } from '../../src/models/synthetic.ts';
 import { passes } from './inputs.mjs';
 
 /**

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { bosTokenId, clipVitL14, eosTokenId } from '../clip/config.ts';
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
@@ -10,6 +9,7 @@ import { matmulKernels } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
 import { groupSteps, meanProfile, type Profile, type ProfiledGroup, type RowSpan, stage } from '../gpu/profile.ts';
 import { type KernelTuning, timeMatmuls, tuneKernels } from '../gpu/tuning.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
 const parts = ['kernels', 'encodes', 'edits', 'profile'] as const;

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { createTokenizer } from '../clip/tokenizer.ts';
-import { parseA1111 } from '../prompt/a1111.ts';
+import { parseA1111 } from '../prompt/a1111/emphasis.ts';
+import { printPrompt } from '../prompt/across/translate.ts';
 import { syntaxes } from '../prompt/syntax.ts';
-import { printPrompt } from '../prompt/translate.ts';
-import { defaultOptions, ownMethod } from '../weighting/options.ts';
-import { preparePrompt } from '../weighting/pipeline.ts';
+import { defaultOptions, ownMethod } from '../road/options.ts';
+import { preparePrompt } from '../road/pipeline.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
 
 /** Milliseconds of a frame at 60 Hz. */
 const frame = 1000 / 60;

@@ -1,28 +1,24 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../checkpoint/embeddingFile.ts';
-import { type Lora, readLora } from '../checkpoint/loraFile.ts';
-import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
-import { openTensorFile } from '../checkpoint/openTensorFile.ts';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { weightsHash } from '../checkpoint/weightsHash.ts';
-import { comfyUnits } from '../clip/comfyTokens.ts';
-import { splitModes } from '../clip/compelTokens.ts';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../clip/masks.ts';
-import { createTokenizer, type Tokenizer } from '../clip/tokenizer.ts';
-import { type TokenizerFlavour, tokenizerFlavours } from '../clip/tokenizerFlavours.ts';
 import type { WeightSource } from '../clip/weights.ts';
+import { openTensorFile } from '../files/openTensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { tuneKernels } from '../gpu/tuning.ts';
-import type { PromptLora } from '../prompt/extraNetworks.ts';
+import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
+import { type Lora, readLora } from '../models/loraFile.ts';
+import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
+import { weightsHash } from '../models/weightsHash.ts';
+import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
-import { clipSkip, clipSkipHiddenStates } from '../weighting/clipSkip.ts';
-import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../weighting/conditioningFile.ts';
+import { clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
+import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../road/export/conditioningFile.ts';
 import {
   allFinite,
   type ConditioningModel,
@@ -32,12 +28,16 @@ import {
   exportMetadata,
   exportPasses,
   prefixed,
-} from '../weighting/exportConditioning.ts';
+} from '../road/export/exportConditioning.ts';
+import { defaultOptions, ownMethod, type PromptOptions } from '../road/options.ts';
+import { type PreparedPrompt, preparePrompt, type Role } from '../road/pipeline.ts';
+import { comfyUnits } from '../tokens/chunks/comfyChunks.ts';
+import { splitModes } from '../tokens/chunks/compelChunks.ts';
+import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
+import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
 import { distinct } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
-import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
-import { type PreparedPrompt, preparePrompt, type Role } from '../weighting/pipeline.ts';
 import { fileSource } from './fileSource.ts';
 
 const methodNames = Object.keys(methods) as MethodName[];

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type ByteSource, checkRange, SourceError } from '../checkpoint/sources.ts';
+import { type ByteSource, checkRange, SourceError } from '../files/sources.ts';
 
 /** A file on disk, for Node. Opened for each read, so that nothing has to be closed. Throws SourceError if it is no file. */
 export function fileSource(path: string): ByteSource {

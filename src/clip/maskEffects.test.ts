@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
 import { bosTokenId, clipTiny, eosTokenId } from './config.ts';
 import { maskEffects, rowEffects, withKeyMasked } from './maskEffects.ts';
 import { attentionMask, encoderPass, type MaskMode, maskModes } from './masks.ts';

@@ -1,5 +1,5 @@
 /** What a mask does to an encoder's output, row by row. */
-import type { EncoderPass } from './encode.ts';
+import type { EncoderPass } from './encoderPass.ts';
 import { type MaskMode, maskModes } from './masks.ts';
 
 export interface RowEffects {

@@ -1,5 +1,5 @@
 import { eosTokenId } from './config.ts';
-import type { EncoderPass } from './encode.ts';
+import type { EncoderPass } from './encoderPass.ts';
 
 /**
  * Which keys a query may attend to. `causal` is what Stable Diffusion 1.5 runs: nothing but the causal mask. `hf` adds

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
 import { bosTokenId, clipTiny, clipVitL14, eosTokenId } from './config.ts';
-import type { EncoderPass } from './encode.ts';
+import type { EncoderPass } from './encoderPass.ts';
 import { attentionMask, encoderPass } from './masks.ts';
 import index from './recorded/index.json';
 import {

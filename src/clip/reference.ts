@@ -2,7 +2,7 @@
  * The encoder as the obvious float64 loops, in the lecture's order: the judge of every kernel. Matrices are row-major;
  * the letters of the shapes are those of config.ts.
  */
-import type { Encode, EncoderPass } from './encode.ts';
+import type { Encode, EncoderPass } from './encoderPass.ts';
 import { attentionMask } from './masks.ts';
 import {
   finalLayerNormBiasName,
@@ -187,7 +187,7 @@ export async function referenceEncoder(source: WeightSource): Promise<(pass: Enc
   };
 }
 
-/** The reference behind the seam of encode.ts, rounded to float32. */
+/** The reference behind the seam of encoderPass.ts, rounded to float32. */
 export function toEncode(run: (pass: EncoderPass) => ReferenceOutput): Encode {
   return async (passes, want) =>
     passes.map((pass) => {

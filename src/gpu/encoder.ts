@@ -1,7 +1,5 @@
-import { float32View, fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
-import { tokenRows } from '../checkpoint/tokenTable.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import { attentionMask } from '../clip/masks.ts';
 import {
   finalLayerNormBiasName,
@@ -13,6 +11,8 @@ import {
   type WeightSource,
   weightBytes,
 } from '../clip/weights.ts';
+import { float32View, fromFloat32, toFloat32 } from '../files/dtypes.ts';
+import { tokenRows } from '../models/tokenTable.ts';
 import { dispatch, type Kernel, kernels, type Pipelines, pipelinesOf, type Work } from './kernels.ts';
 import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';
 import { type Profile, type RowSpan, visibleKeys } from './profile.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { fromFloat32, toFloat32 } from '../checkpoint/dtypes.ts';
-import { type LoraUpdate, loraDelta } from '../checkpoint/loraFile.ts';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../clip/weights.ts';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
+import { type LoraUpdate, loraDelta } from '../models/loraFile.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
 import { epilogues, kernels } from './kernels.ts';
 import { mergeGrid, stackUpdates } from './loraMerge.ts';

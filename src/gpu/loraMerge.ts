@@ -1,5 +1,5 @@
-import type { LoraUpdate, Projection } from '../checkpoint/loraFile.ts';
 import { type WeightDtype, weightBytes } from '../clip/weights.ts';
+import type { LoraUpdate, Projection } from '../models/loraFile.ts';
 import { dispatch, type Pipelines } from './kernels.ts';
 
 const storage = 0x80; // GPUBufferUsage, which Node has no global for: STORAGE, COPY_DST

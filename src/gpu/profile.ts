@@ -1,4 +1,4 @@
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { attentionMask } from '../clip/masks.ts';
 import type { KernelName } from './kernels.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import { firstChangedRow, paddingStart, placePasses, rowRanges, type Slot } from './slots.ts';
 

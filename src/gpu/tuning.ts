@@ -1,7 +1,7 @@
-import { fromFloat32 } from '../checkpoint/dtypes.ts';
-import { crc32 } from '../checkpoint/zipWriter.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightDtype } from '../clip/weights.ts';
+import { fromFloat32 } from '../files/dtypes.ts';
+import { crc32 } from '../files/zipWriter.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
 import {
   bindWhole,

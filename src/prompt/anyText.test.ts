@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readA1111Prompt, stepA1111Prompt } from './a1111Prompt.ts';
+import { readA1111Prompt, stepA1111Prompt } from './a1111/a1111Prompt.ts';
+import { lintPrompt } from './across/lint.ts';
 import type { Diagnostic, Fragment, Range } from './ast.ts';
-import { parseComfy } from './comfy.ts';
-import { parseCompel } from './compel.ts';
-import { lintPrompt } from './lint.ts';
+import { parseComfy } from './comfy/comfyPrompt.ts';
+import { parseCompel } from './compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from './syntax.ts';
 
 const pieces = [

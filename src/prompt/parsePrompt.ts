@@ -1,7 +1,7 @@
-import { parseA1111 } from './a1111.ts';
+import { parseA1111 } from './a1111/emphasis.ts';
 import type { ParsedPrompt } from './ast.ts';
-import { parseComfy } from './comfy.ts';
-import { parseCompel } from './compel.ts';
+import { parseComfy } from './comfy/comfyPrompt.ts';
+import { parseCompel } from './compel/compelPrompt.ts';
 import type { Syntax } from './syntax.ts';
 
 /** Weights alone: A1111's networks, schedules, AND and comments are read by a1111Prompt.ts. */

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { writeNpy } from '../checkpoint/npy.ts';
 import { clipTiny } from '../clip/config.ts';
-import { passKey } from '../clip/encode.ts';
-import { createTokenizer } from '../clip/tokenizer.ts';
-import { writeConditioning } from '../weighting/conditioningFile.ts';
-import { exportConditioning } from '../weighting/exportConditioning.ts';
+import { passKey } from '../clip/encoderPass.ts';
+import { writeNpy } from '../files/npy.ts';
+import { writeConditioning } from '../road/export/conditioningFile.ts';
+import { exportConditioning } from '../road/export/exportConditioning.ts';
+import { defaultOptions } from '../road/options.ts';
+import { preparePrompt } from '../road/pipeline.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
 import type { ZOf } from '../weighting/method.ts';
-import { defaultOptions } from '../weighting/options.ts';
-import { preparePrompt } from '../weighting/pipeline.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import {

@@ -1,8 +1,8 @@
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import type { Network, PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
-import type { Network, PromptLora } from '../prompt/extraNetworks.ts';
-import { compareConditioning } from '../weighting/compareConditioning.ts';
-import type { StoredConditioning } from '../weighting/conditioningFile.ts';
+import { compareConditioning } from '../road/export/compareConditioning.ts';
+import type { StoredConditioning } from '../road/export/conditioningFile.ts';
 import {
   type ConditioningPair,
   type ConditioningTensor,
@@ -12,10 +12,10 @@ import {
   exportShapes,
   type PromptEmbedding,
   promptEmbeddings,
-} from '../weighting/exportConditioning.ts';
+} from '../road/export/exportConditioning.ts';
+import type { PromptOptions } from '../road/options.ts';
+import type { PreparedPrompt } from '../road/pipeline.ts';
 import type { ZOf } from '../weighting/method.ts';
-import type { PromptOptions } from '../weighting/options.ts';
-import type { PreparedPrompt } from '../weighting/pipeline.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { type Facts, sides } from './facts.ts';
 import { encodedZ, loraUsage, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';

@@ -1,12 +1,12 @@
-import type { Drift, Examination } from '../checkpoint/doctor.ts';
-import type { DownloadProgress } from '../checkpoint/download.ts';
-import type { Embedding } from '../checkpoint/embeddingFile.ts';
-import type { ModelFile } from '../checkpoint/modelSources.ts';
-import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
-import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { EncoderOutput, EncoderPass } from '../clip/encoderPass.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
-import type { ConditioningFile } from '../weighting/conditioningFile.ts';
-import type { PromptOptions } from '../weighting/options.ts';
+import type { Drift, Examination } from '../models/doctor.ts';
+import type { Embedding } from '../models/embeddingFile.ts';
+import type { DownloadProgress } from '../models/library/download.ts';
+import type { ModelFile } from '../models/library/modelSources.ts';
+import type { ConditioningFile } from '../road/export/conditioningFile.ts';
+import type { PromptOptions } from '../road/options.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type {
   AdapterInfo,
   EncodeStats,
@@ -19,8 +19,8 @@ import type {
 } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
 
-/** What of weighting/pipeline.ts the page needs at once. */
-export type Road = Pick<typeof import('../weighting/pipeline.ts'), 'preparePrompt' | 'promptPasses'>;
+/** What of road/pipeline.ts the page needs at once. */
+export type Road = Pick<typeof import('../road/pipeline.ts'), 'preparePrompt' | 'promptPasses'>;
 
 export const sides = ['positive', 'negative'] as const;
 export type Side = (typeof sides)[number];

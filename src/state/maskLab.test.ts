@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
 import { clipTiny } from '../clip/config.ts';
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { maskModes } from '../clip/masks.ts';
 import { referenceEncoder } from '../clip/reference.ts';
-import { createTokenizer } from '../clip/tokenizer.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import { maskLab } from './maskLab.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -15,7 +15,7 @@ const run = await referenceEncoder(syntheticWeights(clipTiny));
 const L = clipTiny.maxPositionEmbeddings;
 /** When what was under way is done, the loading of the road with it. */
 const settled = async () => {
-  await import('../weighting/pipeline.ts');
+  await import('../road/pipeline.ts');
   await new Promise((resolve) => setImmediate(resolve));
 };
 const from = (row: number) => Array.from({ length: L - row }, (_, i) => row + i);

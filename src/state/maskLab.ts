@@ -1,8 +1,8 @@
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type RowEffects, rowEffects, withKeyMasked } from '../clip/maskEffects.ts';
 import { encoderPass, type MaskMode, maskModes } from '../clip/masks.ts';
+import type { PreparedChunk } from '../road/pipeline.ts';
 import { distinct } from '../weighting/method.ts';
-import type { PreparedChunk } from '../weighting/pipeline.ts';
 import type { Facts } from './facts.ts';
 import { encodedZ, memoised, shownChunk } from './selectors.ts';
 

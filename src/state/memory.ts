@@ -1,5 +1,5 @@
 import { type Kept, themes, weightSteps } from './facts.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from './readOptions.ts';
 
 /** Where what survives a reload is kept: localStorage, or anything like it. */
 export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;

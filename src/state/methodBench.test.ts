@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
-import { benchPasses } from '../weighting/compareMethods.ts';
-import { fakeZ, tokenizer } from '../weighting/testing/prompts.ts';
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
+import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { benchPasses } from '../weighting/study/compareMethods.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import {
@@ -16,7 +16,7 @@ import {
   sweepOf,
   sweptWeights,
 } from './methodBench.ts';
-import { methodNames } from './options.ts';
+import { methodNames } from './readOptions.ts';
 import { encodedCount, encoderStatus } from './selectors.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 

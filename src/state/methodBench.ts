@@ -1,18 +1,19 @@
 /** What the page shows of all weighting methods at once: the bench and the sweep of the text on show. */
-import type { Embedding } from '../checkpoint/embeddingFile.ts';
-import { convertPrompt } from '../clip/convertPrompt.ts';
-import { type EncoderPass, passKey } from '../clip/encode.ts';
-import type { Tokenizer } from '../clip/tokenizer.ts';
-import { type ReadingDifference, readingDifferences } from '../prompt/readings.ts';
+
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
+import type { Embedding } from '../models/embeddingFile.ts';
+import { type ReadingDifference, readingDifferences } from '../prompt/across/readings.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
-import { benchPasses, compareMethods, disagreement } from '../weighting/compareMethods.ts';
-import { fragmentRows, typedWithWeight, withFragmentWeight } from '../weighting/fragmentWeight.ts';
+import type { PromptOptions } from '../road/options.ts';
+import { type PreparedChunk, type PreparedPrompt, type PreparedText, preparePrompt } from '../road/pipeline.ts';
+import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
+import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
+import { convertPrompt } from '../tokens/convertPrompt.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
-import type { PromptOptions } from '../weighting/options.ts';
-import { type PreparedChunk, type PreparedPrompt, type PreparedText, preparePrompt } from '../weighting/pipeline.ts';
-import { type Sweep, sweep, sweepPasses } from '../weighting/sweep.ts';
+import { benchPasses, compareMethods, disagreement } from '../weighting/study/compareMethods.ts';
 import type { Facts, Side } from './facts.ts';
-import { methodNames } from './options.ts';
+import { methodNames } from './readOptions.ts';
 import { encodedZ, memoised, prepared, shownChunk, usedEmbeddings } from './selectors.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { EmbeddingError } from '../checkpoint/embeddingFile.ts';
-import { writeSafetensors } from '../checkpoint/safetensors.ts';
-import { checkpointBytes } from '../checkpoint/testing/checkpoints.ts';
-import { png, tEXt } from '../checkpoint/testing/png.ts';
-import { torchBytes } from '../checkpoint/testing/torch.ts';
 import { clipTiny } from '../clip/config.ts';
+import { writeSafetensors } from '../files/safetensors.ts';
+import { png, tEXt } from '../files/testing/png.ts';
+import { torchBytes } from '../files/testing/torch.ts';
+import { EmbeddingError } from '../models/embeddingFile.ts';
+import { checkpointBytes } from '../models/testing/checkpoints.ts';
 import { readOpened } from './openFile.ts';
 
 const spec = (name: string, shape: readonly number[]) => ({

@@ -1,9 +1,9 @@
-import type { Embedding } from '../checkpoint/embeddingFile.ts';
-import { isPng, readPngText } from '../checkpoint/pngText.ts';
-import { blobSource } from '../checkpoint/sources.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import { type Infotext, parseInfotext } from '../prompt/infotext.ts';
-import type { ConditioningFile } from '../weighting/conditioningFile.ts';
+import { isPng, readPngText } from '../files/pngText.ts';
+import { blobSource } from '../files/sources.ts';
+import type { Embedding } from '../models/embeddingFile.ts';
+import { type Infotext, parseInfotext } from '../prompt/a1111/infotext.ts';
+import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import { readSharedFile, type Shared, SharedError } from './shared.ts';
 
 /** What a file holds: a picture made by A1111, a saved prompt, conditionings, textual inversions, a LoRA, or else weights. */
@@ -27,7 +27,7 @@ export async function readOpened(file: File): Promise<Opened> {
   if (isPng(head)) {
     const texts = await readPngText(source);
     if (texts.has('sd-ti-embedding')) {
-      const { openEmbeddings } = await import('../checkpoint/embeddingFile.ts');
+      const { openEmbeddings } = await import('../models/embeddingFile.ts');
       return { kind: 'embeddings', embeddings: await openEmbeddings(source, { hiddenSize: widths }) };
     }
     const text = texts.get('parameters');
@@ -36,16 +36,16 @@ export async function readOpened(file: File): Promise<Opened> {
     return { kind: 'infotext', infotext };
   }
   if (/^\s*\{/.test(new TextDecoder().decode(head))) return { kind: 'shared', shared: await readSharedFile(file) };
-  const { openConditioning } = await import('../weighting/conditioningFile.ts');
+  const { openConditioning } = await import('../road/export/conditioningFile.ts');
   const conditioning = await openConditioning(source);
   if (conditioning) return { kind: 'conditioning', file: conditioning };
-  const { openTensorFile } = await import('../checkpoint/openTensorFile.ts');
+  const { openTensorFile } = await import('../files/openTensorFile.ts');
   // What is wrong with the file is told by what opens it for good.
   const tensors = await openTensorFile(source).catch(() => null);
   if (!tensors) return { kind: 'checkpoint' };
   const [{ hasLoraNames }, { bringsEmbeddings, EmbeddingError, isEmbeddingFile, readEmbeddings }] = await Promise.all([
-    import('../checkpoint/loraFile.ts'),
-    import('../checkpoint/embeddingFile.ts'),
+    import('../models/loraFile.ts'),
+    import('../models/embeddingFile.ts'),
   ]);
   if (hasLoraNames(tensors)) {
     if (!bringsEmbeddings(tensors.tensors)) return { kind: 'lora', embeddings: [], problem: null };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { customFile } from '../checkpoint/modelSources.ts';
+import { customFile } from '../models/library/modelSources.ts';
 import type { Download } from './facts.ts';
 import { downloadText } from './selectors.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compress } from '../checkpoint/compression.ts';
-import { defaultOptions } from '../weighting/options.ts';
+import { compress } from '../files/compression.ts';
+import { defaultOptions } from '../road/options.ts';
 import { readLink, readShared, type Shared, SharedError, writeLink, writeShared } from './shared.ts';
 
 const contents: Shared = {

@@ -13,7 +13,7 @@ function localMemory(): Memory | null {
 
 async function loadTokenizer() {
   const [{ createTokenizer }, merges] = await Promise.all([
-    import('../clip/tokenizer.ts'),
+    import('../tokens/tokenizer.ts'),
     fetch(`${import.meta.env.BASE_URL}clip-merges.txt`),
   ]);
   if (!merges.ok) throw new Error(`The tokenizer's vocabulary could not be loaded (${merges.status}).`);

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { DownloadProgress } from '../checkpoint/download.ts';
-import { type ModelFile, sd15TextEncoder } from '../checkpoint/modelSources.ts';
-import { writeSafetensors } from '../checkpoint/safetensors.ts';
-import type { StoredModel } from '../checkpoint/storage.ts';
-import { png, tEXt } from '../checkpoint/testing/png.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
-import { createTokenizer } from '../clip/tokenizer.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import { writeSafetensors } from '../files/safetensors.ts';
+import { png, tEXt } from '../files/testing/png.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
-import { defaultOptions } from '../weighting/options.ts';
+import type { DownloadProgress } from '../models/library/download.ts';
+import { type ModelFile, sd15TextEncoder } from '../models/library/modelSources.ts';
+import type { StoredModel } from '../models/library/storage.ts';
+import { defaultOptions } from '../road/options.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
 import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts';
 import { WorkerError } from '../worker/client.ts';
 import type { LoadProgress, LoraInfo, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
@@ -175,7 +175,7 @@ function fakeClient() {
 
 /** When what was under way is done, the loading of the road with it. */
 const settled = async () => {
-  await import('../weighting/pipeline.ts');
+  await import('../road/pipeline.ts');
   await new Promise((resolve) => setImmediate(resolve));
 };
 

@@ -1,14 +1,14 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { Embedding } from '../checkpoint/embeddingFile.ts';
-import type { StoredModel } from '../checkpoint/storage.ts';
-import type { EncoderPass } from '../clip/encode.ts';
-import type { Tokenizer } from '../clip/tokenizer.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
-import { type Infotext, parameterNumber } from '../prompt/infotext.ts';
-import { defaultOptions, ownMethod, type PromptOptions } from '../weighting/options.ts';
+import type { Embedding } from '../models/embeddingFile.ts';
+import type { StoredModel } from '../models/library/storage.ts';
+import { type Infotext, parameterNumber } from '../prompt/a1111/infotext.ts';
+import { defaultOptions, ownMethod, type PromptOptions } from '../road/options.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { EncodedRows, EncoderClient } from '../worker/client.ts';
 import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
-import { type ExaminationActions, examinationActions } from './examinations.ts';
+import { type ExaminationActions, examinationActions } from './examinationActions.ts';
 import {
   type EncodedPass,
   type Facts,
@@ -21,11 +21,11 @@ import {
   type Work,
 } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
-import { type LoraActions, loraActions } from './loras.ts';
+import { type LoraActions, loraActions } from './loraActions.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
-import { type ModelActions, modelActions } from './models.ts';
+import { type ModelActions, modelActions } from './modelActions.ts';
 import { readOpened } from './openFile.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from './readOptions.ts';
 import { editablePasses, keptModel, missingPasses, neededKeys, occasion, outputKey, shownChunk } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
@@ -277,7 +277,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     async loadTokenizer() {
       set({ tokenizer: { phase: 'loading' } });
       try {
-        const [tokenizer, road] = await Promise.all([loadTokenizer(), import('../weighting/pipeline.ts')]);
+        const [tokenizer, road] = await Promise.all([loadTokenizer(), import('../road/pipeline.ts')]);
         set({ tokenizer: { phase: 'ready', tokenizer, road } });
       } catch (error) {
         set({ tokenizer: { phase: 'failed', message: messageOf(error) } });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
+import { withPasses } from '../road/testing/encodings.ts';
+import { a1111, d as columns, fakeZ } from '../road/testing/prompts.ts';
 import { a1111Original, batchRatios, meanRatio, original, scaleBy, sharedMeanRatio } from './a1111.ts';
 import { scale } from './scale.ts';
-import { a1111, d as columns, fakeZ } from './testing/prompts.ts';
-import { withPasses } from './testing/reference.ts';
 
 const d = 4;
 /** Small integers, so that float32 and float64 are exact. */

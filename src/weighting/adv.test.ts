@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { comfyTokens } from '../clip/comfyTokens.ts';
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { parseComfy } from '../prompt/comfy.ts';
+import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { weightedPrompt } from '../road/weightedPrompt.ts';
+import { comfyTokens } from '../tokens/chunks/comfyChunks.ts';
 import { a1111Original, meanRatio, sharedMeanRatio } from './a1111.ts';
 import { advA1111, advComfyPlusPlus, advCompel, advDownWeight } from './adv.ts';
 import { fromEmpty } from './comfy.ts';
 import type { WeightedPrompt } from './method.ts';
-import { d, fakeZ, tokenizer } from './testing/prompts.ts';
-import { weightedPrompt } from './weightedPrompt.ts';
 
 function read(prompt: string): WeightedPrompt {
   return weightedPrompt(comfyTokens(parseComfy(prompt).fragments, tokenizer, { unit: 'words' }).chunks, 'causal');

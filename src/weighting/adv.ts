@@ -1,5 +1,5 @@
 /** The interpretations of BlenderNeko's ComfyUI_ADV_CLIP_emb (adv_encode.py) that ComfyUI does not have; "comfy" is comfy.ts. */
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { rowSumsOf, scaleBy, sharedMeans } from './a1111.ts';
 import { fromEmpty, fromEmptyPasses } from './comfy.ts';
 import { concatenate, distinct, type Method, unweighted, type WeightedChunk, weightedSum, type ZOf } from './method.ts';

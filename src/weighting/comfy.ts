@@ -1,4 +1,4 @@
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { concatenate, distinct, isWeighted, type Method, type WeightedChunk, type ZOf } from './method.ts';
 
 /**

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { clipTiny, eosTokenId } from '../clip/config.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { parseCompel } from '../prompt/compel.ts';
+import { parseCompel } from '../prompt/compel/compelPrompt.ts';
+import { referenceZ } from '../road/testing/encodings.ts';
+import { d, fakeZ, fragmentsOf, tokenizer } from '../road/testing/prompts.ts';
+import { type CompelPromptOptions, compelPrompt, compelPromptDefaults } from '../road/weightedPrompt.ts';
 import { compelMask, compelRemove, downweightFactor, padded } from './compel.ts';
 import type { Method, WeightedPrompt } from './method.ts';
-import { d, fakeZ, fragmentsOf, tokenizer } from './testing/prompts.ts';
-import { referenceZ } from './testing/reference.ts';
-import { type CompelPromptOptions, compelPrompt, compelPromptDefaults } from './weightedPrompt.ts';
 
 function read(prompt: string, options: Partial<CompelPromptOptions> = {}): WeightedPrompt {
   return compelPrompt(parseCompel(prompt).fragments, tokenizer, { ...compelPromptDefaults, ...options });

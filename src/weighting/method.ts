@@ -1,5 +1,5 @@
 /** What every weighting method is made of. L, d as in clip/config.ts; n chunks of a prompt. */
-import { type EncoderPass, passKey } from '../clip/encode.ts';
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 
 /** One row of the encoder's input, and what a method weighs its tokens by. */
 export interface WeightedChunk {

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { comfyTokens, comfyUnits } from '../clip/comfyTokens.ts';
-import { passKey } from '../clip/encode.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { parseComfy } from '../prompt/comfy.ts';
+import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import { withPasses } from '../road/testing/encodings.ts';
+import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from '../road/testing/prompts.ts';
+import { weightedPrompt } from '../road/weightedPrompt.ts';
+import { comfyTokens, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
 import { concatenate, distinct, type WeightedPrompt } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, tokenNormalisations } from './normalise.ts';
-import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from './testing/prompts.ts';
-import { withPasses } from './testing/reference.ts';
-import { weightedPrompt } from './weightedPrompt.ts';
 
 const names = Object.keys(methods) as MethodName[];
 const reader = fc.constantFrom(...Object.values(readers));

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { comfyTokens } from '../clip/comfyTokens.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { parseComfy } from '../prompt/comfy.ts';
+import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import { fragmentsWith, someWeight, tokenizer } from '../road/testing/prompts.ts';
+import { weightedPrompt } from '../road/weightedPrompt.ts';
+import { comfyTokens } from '../tokens/chunks/comfyChunks.ts';
 import type { WeightedPrompt } from './method.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
-import { fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
-import { weightedPrompt } from './weightedPrompt.ts';
 
 function read(prompt: string): WeightedPrompt {
   return weightedPrompt(comfyTokens(parseComfy(prompt).fragments, tokenizer, { unit: 'segments' }).chunks, 'causal');

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { passKey } from '../clip/encode.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
+import { a1111, d, fakeZ, fragmentsWith, readers, someWeight } from '../road/testing/prompts.ts';
 import { rowSumsOf } from './a1111.ts';
 import { type MethodName, methods } from './methods.ts';
 import { sumAt, summands } from './summands.ts';
-import { a1111, d, fakeZ, fragmentsWith, readers, someWeight } from './testing/prompts.ts';
 
 const names = Object.keys(methods) as MethodName[];
 

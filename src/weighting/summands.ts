@@ -1,5 +1,5 @@
 /** Every method as a sum: what a row of its conditioning is made of, without the conditioning. */
-import type { EncoderPass } from '../clip/encode.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { batchMeans, type RowSumsOf, sharedMeanRows, sharedMeans } from './a1111.ts';
 import { compelLevels, downWeightLevels, heavyWords, plusPlusLevels } from './adv.ts';
 import { compelVersions } from './compel.ts';

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { customFile } from '../checkpoint/modelSources.ts';
 import { clipTiny } from '../clip/config.ts';
 import { encoderPass } from '../clip/masks.ts';
+import { customFile } from '../models/library/modelSources.ts';
 import { createEncoderClient } from './client.ts';
 import type { FromWorker, ModelInfo, StoredModels, ToWorker } from './messages.ts';
 

@@ -1,9 +1,9 @@
-import type { Drift, Examination } from '../checkpoint/doctor.ts';
-import type { DownloadProgress } from '../checkpoint/download.ts';
-import type { ModelFile } from '../checkpoint/modelSources.ts';
-import type { StoredModel } from '../checkpoint/storage.ts';
-import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
+import type { Drift, Examination } from '../models/doctor.ts';
+import type { DownloadProgress } from '../models/library/download.ts';
+import type { ModelFile } from '../models/library/modelSources.ts';
+import type { StoredModel } from '../models/library/storage.ts';
 import type {
   AdapterInfo,
   EncodeStats,

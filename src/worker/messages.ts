@@ -1,12 +1,12 @@
-import type { Drift, Examination } from '../checkpoint/doctor.ts';
-import type { DownloadProgress } from '../checkpoint/download.ts';
-import type { LeftOut, LoraEffect } from '../checkpoint/loraFile.ts';
-import type { ModelFile } from '../checkpoint/modelSources.ts';
-import type { StoredModel } from '../checkpoint/storage.ts';
-import type { StoragePlace } from '../checkpoint/storageFiles.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
+import type { Drift, Examination } from '../models/doctor.ts';
+import type { DownloadProgress } from '../models/library/download.ts';
+import type { ModelFile } from '../models/library/modelSources.ts';
+import type { StoredModel } from '../models/library/storage.ts';
+import type { StoragePlace } from '../models/library/storageFiles.ts';
+import type { LeftOut, LoraEffect } from '../models/loraFile.ts';
 
 /** What can be loaded: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =

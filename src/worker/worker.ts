@@ -1,22 +1,22 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { type DoctorOptions, drift, examine } from '../checkpoint/doctor.ts';
-import { download } from '../checkpoint/download.ts';
-import { DownloadError } from '../checkpoint/httpSource.ts';
-import { keepEncoder } from '../checkpoint/keep.ts';
-import { type Lora, loraEffects, openLora } from '../checkpoint/loraFile.ts';
-import type { ModelFile } from '../checkpoint/modelSources.ts';
-import { openCheckpoint } from '../checkpoint/openCheckpoint.ts';
-import { openTensorFile } from '../checkpoint/openTensorFile.ts';
-import { type ByteSource, blobSource } from '../checkpoint/sources.ts';
-import { openModelStorage, StorageError } from '../checkpoint/storage.ts';
-import { syntheticWeights } from '../checkpoint/synthetic.ts';
-import { weightsHash } from '../checkpoint/weightsHash.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import type { EncoderOutput, EncoderPass } from '../clip/encode.ts';
+import type { EncoderOutput, EncoderPass } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
+import { openTensorFile } from '../files/openTensorFile.ts';
+import { type ByteSource, blobSource } from '../files/sources.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
 import { meanProfile, type Profile, type RowSpan } from '../gpu/profile.ts';
+import { type DoctorOptions, drift, examine } from '../models/doctor.ts';
+import { download } from '../models/library/download.ts';
+import { DownloadError } from '../models/library/httpSource.ts';
+import { keepEncoder } from '../models/library/keep.ts';
+import type { ModelFile } from '../models/library/modelSources.ts';
+import { openModelStorage, StorageError } from '../models/library/storage.ts';
+import { type Lora, loraEffects, openLora } from '../models/loraFile.ts';
+import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { syntheticWeights } from '../models/synthetic.ts';
+import { weightsHash } from '../models/weightsHash.ts';
 import type {
   EncodeStats,
   FileRequest,

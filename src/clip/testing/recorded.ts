@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { readNpy } from '../../checkpoint/npy.ts';
+import { readNpy } from '../../files/npy.ts';
 
 export interface RecordedArray {
   readonly shape: readonly number[];

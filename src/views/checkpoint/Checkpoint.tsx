@@ -1,11 +1,11 @@
-import type { Difference, Drift, Examination, TensorReport } from '../../checkpoint/doctor.ts';
-import { type Finding, findings, type Severity } from '../../checkpoint/findings.ts';
-import { elementCount, shapeText } from '../../checkpoint/tensorFile.ts';
-import { layouts } from '../../checkpoint/tensorNames.ts';
+import { elementCount, shapeText } from '../../files/tensorFile.ts';
+import type { Difference, Drift, Examination, TensorReport } from '../../models/doctor.ts';
+import { type Finding, findings, type Severity } from '../../models/findings.ts';
+import { layouts } from '../../models/tensorNames.ts';
 import { type ExaminedCheckpoint, requestName, type Task } from '../../state/facts.ts';
-import { FileButton } from '../FileButton.tsx';
-import { brief, bytes } from '../numbers.ts';
-import { useFacts } from '../useFacts.ts';
+import { FileButton } from '../page/FileButton.tsx';
+import { brief, bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
 import './checkpoint.css';
 

@@ -1,21 +1,21 @@
 import { useMemo, useState } from 'react';
+import type { ConditioningComparison } from '../../road/export/compareConditioning.ts';
+import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
+import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
 import { tokenLabel } from '../../state/selectors.ts';
-import type { ConditioningComparison } from '../../weighting/compareConditioning.ts';
-import type { ConditioningFile } from '../../weighting/conditioningFile.ts';
-import { storedNetworks } from '../../weighting/exportConditioning.ts';
-import { weightings } from '../choices.ts';
-import { signedScale } from '../color.ts';
-import { reach } from '../embeddingMaps.ts';
-import { Heatmap } from '../Heatmap.tsx';
-import { heatmapPixels, range } from '../heatmap.ts';
-import { brief, exact } from '../numbers.ts';
-import { type Pointed, usePointed } from '../pointed.ts';
-import { Slider } from '../Slider.tsx';
-import { useDark, useFacts } from '../useFacts.ts';
-import { useLast } from '../useLast.ts';
+import { reach } from '../embeddings/embeddingMaps.ts';
+import { brief, exact } from '../page/numbers.ts';
+import { Slider } from '../page/Slider.tsx';
+import { useDark, useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { signedScale } from '../pictures/color.ts';
+import { Heatmap } from '../pictures/Heatmap.tsx';
+import { heatmapPixels, range } from '../pictures/pixels.ts';
+import { type Pointed, usePointed } from '../pictures/pointed.ts';
+import { weightings } from '../prompts/choices.ts';
 import './export.css';
-import { RowNorms } from '../RowNorms.tsx';
+import { RowNorms } from '../pictures/RowNorms.tsx';
 import { useEncoded } from './useEncoded.ts';
 
 /** The opened file's conditioning minus that of the prompt. */

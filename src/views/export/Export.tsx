@@ -1,4 +1,7 @@
 import { use, useId, useState } from 'react';
+import { conditioningCsv } from '../../road/export/conditioningCsv.ts';
+import { conditioningFormats, writeConditioning } from '../../road/export/conditioningFile.ts';
+import { allFinite } from '../../road/export/exportConditioning.ts';
 import {
   checkedFiles,
   exportedMetadata,
@@ -11,12 +14,9 @@ import {
   writeSession,
 } from '../../state/exporting.ts';
 import { tokenLabel } from '../../state/selectors.ts';
-import { conditioningCsv } from '../../weighting/conditioningCsv.ts';
-import { conditioningFormats, writeConditioning } from '../../weighting/conditioningFile.ts';
-import { allFinite } from '../../weighting/exportConditioning.ts';
-import { bytes } from '../numbers.ts';
-import { saveFile } from '../saveFile.ts';
-import { StoreContext, useFacts } from '../useFacts.ts';
+import { bytes } from '../page/numbers.ts';
+import { StoreContext, useFacts } from '../page/useFacts.ts';
+import { saveFile } from '../pictures/saveFile.ts';
 import check from './check.py?raw';
 import bareSnippet from './diffusers.py?raw';
 import './export.css';

@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 import { exportedCount, exportedPasses } from '../../state/exporting.ts';
-import { useFacts } from '../useFacts.ts';
+import { useFacts } from '../page/useFacts.ts';
 
 /** Has everything encoded that an export takes, while a component is there that says `by`; how much of it is. */
 export function useEncoded(by: string): { readonly done: number; readonly total: number } {

@@ -2,8 +2,8 @@ import { ticks as roundNumbers } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
 import { memo, type PointerEvent, useId, useMemo, useRef } from 'react';
 import type { MethodName } from '../../weighting/methods.ts';
-import { brief } from '../numbers.ts';
-import { useWidth } from '../useWidth.ts';
+import { brief } from '../page/numbers.ts';
+import { useWidth } from '../page/useWidth.ts';
 import { curveEnd, curvePath, sameCurves, spread } from './curves.ts';
 import { lineOf } from './lines.ts';
 

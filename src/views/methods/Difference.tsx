@@ -1,15 +1,15 @@
 import { useMemo } from 'react';
-import { differenceMap, type MethodComparison } from '../../weighting/compareMethods.ts';
-import { weightings } from '../choices.ts';
-import { signedScale } from '../color.ts';
-import { reach } from '../embeddingMaps.ts';
-import { Heatmap } from '../Heatmap.tsx';
-import { heatmapPixels, range } from '../heatmap.ts';
-import { Legend } from '../Legend.tsx';
-import { brief, exact } from '../numbers.ts';
-import { usePointed } from '../pointed.ts';
-import { RowNorms, withoutPad } from '../RowNorms.tsx';
-import { useDark } from '../useFacts.ts';
+import { differenceMap, type MethodComparison } from '../../weighting/study/compareMethods.ts';
+import { reach } from '../embeddings/embeddingMaps.ts';
+import { brief, exact } from '../page/numbers.ts';
+import { useDark } from '../page/useFacts.ts';
+import { signedScale } from '../pictures/color.ts';
+import { Heatmap } from '../pictures/Heatmap.tsx';
+import { Legend } from '../pictures/Legend.tsx';
+import { heatmapPixels, range } from '../pictures/pixels.ts';
+import { usePointed } from '../pictures/pointed.ts';
+import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import { weightings } from '../prompts/choices.ts';
 
 interface DifferenceProps {
   readonly first: MethodComparison;

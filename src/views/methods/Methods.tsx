@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'react';
-import type { EncoderPass } from '../../clip/encode.ts';
+import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
 import { encodedCount } from '../../state/selectors.ts';
-import type { OpenParts } from '../LazyMethods.tsx';
-import { useFacts } from '../useFacts.ts';
-import { Waiting } from '../Waiting.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { Waiting } from '../page/Waiting.tsx';
 import { Bench } from './Bench.tsx';
+import type { OpenParts } from './LazyMethods.tsx';
 import './methods.css';
 import { WeightSweep } from './WeightSweep.tsx';
 

@@ -1,9 +1,9 @@
-import type { ReadingDifference } from '../../prompt/readings.ts';
+import type { ReadingDifference } from '../../prompt/across/readings.ts';
 import { programs } from '../../prompt/syntax.ts';
 import { type Reading, shownReadings } from '../../state/methodBench.ts';
 import { prepared } from '../../state/selectors.ts';
-import { brief } from '../numbers.ts';
-import { useFacts } from '../useFacts.ts';
+import { brief } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
 
 /** How many differences or weights are named. */
 const mostNamed = 6;

@@ -1,4 +1,5 @@
 import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sweep.ts';
 import {
   type ReadySweep,
   type SweepPlan,
@@ -12,12 +13,11 @@ import {
 } from '../../state/methodBench.ts';
 import { shownChunk, tokenLabels } from '../../state/selectors.ts';
 import type { MethodName } from '../../weighting/methods.ts';
-import { type MeanRatios, type MethodSweep, meanBand } from '../../weighting/sweep.ts';
-import { weightings } from '../choices.ts';
-import { brief } from '../numbers.ts';
-import { pointed, tokenAt, tokenOf, useMarks } from '../pointed.ts';
-import { useFacts } from '../useFacts.ts';
-import { useLast } from '../useLast.ts';
+import { brief } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { pointed, tokenAt, tokenOf, useMarks } from '../pictures/pointed.ts';
+import { weightings } from '../prompts/choices.ts';
 import { CurveChart } from './CurveChart.tsx';
 import { domainOf } from './curves.ts';
 import { lineOf } from './lines.ts';

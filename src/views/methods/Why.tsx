@@ -1,9 +1,9 @@
 import { useMemo } from 'react';
 import type { Bench } from '../../state/methodBench.ts';
-import { explainRow } from '../../weighting/explain.ts';
 import type { MethodName } from '../../weighting/methods.ts';
-import { weightings } from '../choices.ts';
-import { brief, exact } from '../numbers.ts';
+import { explainRow } from '../../weighting/study/explain.ts';
+import { brief, exact } from '../page/numbers.ts';
+import { weightings } from '../prompts/choices.ts';
 
 /** Tokens named of what a part goes without. */
 const mostNamed = 8;

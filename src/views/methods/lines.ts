@@ -1,4 +1,4 @@
-import { methodNames } from '../../state/options.ts';
+import { methodNames } from '../../state/readOptions.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 
 /** How a method is drawn: a colour for its family, a dash within it, and the number at the end of its curve. */

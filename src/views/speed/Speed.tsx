@@ -1,8 +1,8 @@
 import { groupSteps, type ProfiledGroup, stage } from '../../gpu/profile.ts';
 import type { Facts } from '../../state/facts.ts';
 import { shownConfig } from '../../state/selectors.ts';
-import { bytes } from '../numbers.ts';
-import { useFacts } from '../useFacts.ts';
+import { bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
 import './speed.css';
 
 type Profiled = NonNullable<Facts['profiled']>;

@@ -1,10 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { wordEnd } from '../../clip/bytePairs.ts';
-import type { Tokenizer } from '../../clip/tokenizer.ts';
-import { wordsOf } from '../../clip/words.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
-import { arrowFocus } from '../arrowFocus.ts';
-import { useFacts } from '../useFacts.ts';
+import { wordEnd } from '../../tokens/bytePairs.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { wordsOf } from '../../tokens/words.ts';
+import { arrowFocus } from '../page/arrowFocus.ts';
+import { useFacts } from '../page/useFacts.ts';
 
 /** UTF-16 units of a word whose merges are shown. */
 const longest = 60;

@@ -1,9 +1,9 @@
 import { useDeferredValue, useMemo, useState } from 'react';
-import { wordEnd } from '../../clip/bytePairs.ts';
-import type { Tokenizer } from '../../clip/tokenizer.ts';
-import { createVocabularySearch, listedIds } from '../../clip/vocabularySearch.ts';
-import { arrowFocus } from '../arrowFocus.ts';
-import { useFacts } from '../useFacts.ts';
+import { wordEnd } from '../../tokens/bytePairs.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch.ts';
+import { arrowFocus } from '../page/arrowFocus.ts';
+import { useFacts } from '../page/useFacts.ts';
 
 /** Entries listed at once. */
 const most = 100;

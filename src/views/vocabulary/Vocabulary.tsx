@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../../clip/tokenizer.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { Merges } from './Merges.tsx';
 import { Search } from './Search.tsx';
 import './vocabulary.css';

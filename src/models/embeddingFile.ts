@@ -1,0 +1,184 @@
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { fromFloat32 } from '../files/dtypes.ts';
+import { readFloats } from '../files/floatTensor.ts';
+import { openTensorFile } from '../files/openTensorFile.ts';
+import { isPng, readPngText } from '../files/pngText.ts';
+import type { ByteSource } from '../files/sources.ts';
+import { excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+
+/** A file without usable textual inversions; one sentence naming the file, what was expected and what is there. */
+export class EmbeddingError extends Error {
+  override name = 'EmbeddingError';
+}
+
+/** A textual inversion: vectors that stand for a name in a prompt, in place of token embeddings. */
+export interface Embedding {
+  /** What prompts call it: the file's name without its ending, or the name it has in a LoRA. */
+  readonly name: string;
+  /** The token or name it was trained under, where the file says. */
+  readonly trainedAs?: string;
+  /** One [d] for each token that it takes. */
+  readonly vectors: readonly Float32Array[];
+}
+
+/** More than this no prompt can hold: A1111 has 75 tokens a chunk. */
+const mostVectors = 1024;
+const mostEmbeddings = 1000;
+const longestName = 500;
+
+const otherWidths: Readonly<Record<number, string>> = {
+  1024: ', as for Stable Diffusion 2',
+  1280: ", as for SDXL's second encoder",
+};
+
+export interface EmbeddingOptions {
+  /** The encoder's width; of several any will do, and refusals name the first. */
+  readonly hiddenSize?: number | readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+/** What of a file is needed here. */
+type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'>;
+
+/** The tensor of an embedding that lies in a file, by the names its trainer gave it. */
+interface Found {
+  readonly tensorName: string;
+  readonly name: string;
+  readonly trainedAs?: string;
+}
+
+const bundledName = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/;
+
+function find({ source, metadata, tensors }: Tensors, fail: (why: string) => never): Found[] {
+  const names = [...tensors.keys()];
+  const name = source.name.replace(/\.[^.]*$/, '');
+
+  // A1111's, inside a LoRA: that of this encoder, of all that the LoRA brings.
+  const bundled = new Map<string, Found>();
+  for (const tensorName of names) {
+    if (tensorName.length > longestName) continue;
+    const [, inner, part] = bundledName.exec(tensorName) ?? [];
+    if (!inner) continue;
+    if (bundled.has(inner)) fail(`has more than one tensor for the embedding ${excerpt(inner)}`);
+    bundled.set(inner, { tensorName, name: inner, trainedAs: part.startsWith('string_to_param.') ? inner : undefined });
+  }
+  if (bundled.size > mostEmbeddings) fail(`has ${bundled.size} embeddings; expected at most ${mostEmbeddings}`);
+  if (bundled.size > 0) return [...bundled.values()];
+
+  const params = names.filter((tensorName) => tensorName.startsWith('string_to_param.'));
+  if (params.length > 1) fail(`has vectors for ${params.length} tokens; expected one`);
+  if (params.length === 1) return [{ tensorName: params[0], name, trainedAs: metadata.get('name') }];
+  for (const tensorName of ['clip_l', 'emb_params']) if (tensors.has(tensorName)) return [{ tensorName, name }];
+  if (tensors.has('clip_g')) fail("has vectors for SDXL's second encoder only; expected clip_l, those for the first");
+  // Diffusers: the token is the tensor's name.
+  if (names.length === 1) return [{ tensorName: names[0], name, trainedAs: names[0] }];
+  return fail(
+    names.length === 0
+      ? 'has no tensors'
+      : `is not a textual inversion: it has ${names.length} tensors (${names.slice(0, 2).map(excerpt).join(', ')}, …)`,
+  );
+}
+
+/** [n, d], or [d] for one vector. */
+function checkShape(
+  name: string,
+  { shape }: StoredTensor,
+  widths: readonly number[],
+  fail: (why: string) => never,
+): void {
+  const [d] = widths;
+  const width = shape.at(-1);
+  const tensor = `tensor ${excerpt(name)} of shape ${shapeText(shape.slice(0, 8))}`;
+  if (shape.length < 1 || shape.length > 2 || width === undefined)
+    fail(`has ${tensor}; expected one or more vectors of ${d}`);
+  if (!widths.includes(width))
+    fail(
+      `has vectors of width ${width}${otherWidths[width] ?? ''}; expected ${d}, the width of Stable Diffusion 1's encoder`,
+    );
+  if (shape.length === 2 && !(shape[0] >= 1 && shape[0] <= mostVectors))
+    fail(`has ${shape[0]} vectors; expected 1 to ${mostVectors}`);
+}
+
+/**
+ * The textual inversions of a tensor file: A1111's (`string_to_param`), Diffusers' (`learned_embeds`, one tensor under the
+ * token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l`, `clip_g`), and those bundled with a LoRA
+ * (`bundle_emb.{name}.`), the only files with several. Throws EmbeddingError.
+ */
+export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = {}): Promise<Embedding[]> {
+  const { hiddenSize = clipVitL14.hiddenSize, signal } = options;
+  const widths = typeof hiddenSize === 'number' ? [hiddenSize] : hiddenSize;
+  const fail = (why: string): never => {
+    throw new EmbeddingError(`"${file.source.name}" ${why}.`);
+  };
+  const embeddings: Embedding[] = [];
+  for (const { tensorName, name, trainedAs } of find(file, fail)) {
+    const tensor = file.tensors.get(tensorName)!;
+    checkShape(tensorName, tensor, widths, fail);
+    const d = tensor.shape[tensor.shape.length - 1];
+    const values = await readFloats(tensorName, tensor, fail, signal);
+    const vectors = Array.from({ length: values.length / d }, (_, i) => values.subarray(i * d, (i + 1) * d));
+    embeddings.push({ name, trainedAs, vectors });
+  }
+  return embeddings;
+}
+
+/** The rows of a tensor that A1111 wrote as JSON; undefined where they are not rows of numbers, all as long. */
+function jsonRows(param: unknown): number[][] | undefined {
+  const rows = (param as { TORCHTENSOR?: unknown } | null)?.TORCHTENSOR;
+  if (!Array.isArray(rows) || rows.length === 0) return undefined;
+  const isRow = (row: unknown): row is number[] =>
+    Array.isArray(row) && row.length === rows[0].length && row.every((x) => typeof x === 'number');
+  return rows.every(isRow) ? rows : undefined;
+}
+
+/** A1111's picture of an embedding: its PNG text `sd-ti-embedding` is the file of old, as JSON in base64. */
+async function pngTensors(source: ByteSource): Promise<Tensors> {
+  const fail: (why: string) => never = (why) => {
+    throw new EmbeddingError(`"${source.name}" ${why}.`);
+  };
+  const text = (await readPngText(source)).get('sd-ti-embedding');
+  if (!text) return fail('is a picture without an embedding in its PNG texts');
+  let data: Record<string, unknown>;
+  try {
+    data = JSON.parse(atob(text)) ?? {};
+  } catch {
+    return fail('is a picture with an embedding that is damaged');
+  }
+  const params = Object.entries(data.string_to_param ?? {}).map(([token, param]) => {
+    const rows = jsonRows(param) ?? fail('is a picture with an embedding that is damaged');
+    const tensor: StoredTensor = {
+      dtype: 'F32',
+      shape: [rows.length, rows[0].length],
+      read: async () => fromFloat32(Float32Array.from(rows.flat()), 'F32'),
+    };
+    return [`string_to_param.${token}`, tensor] as const;
+  });
+  const metadata = new Map(typeof data.name === 'string' ? [['name', data.name]] : []);
+  return { source, metadata, tensors: new Map(params) };
+}
+
+/**
+ * readEmbeddings of a safetensors or PyTorch file, or of A1111's pictures of embeddings. Throws SafetensorsError and
+ * TorchFileError, too.
+ */
+export async function openEmbeddings(source: ByteSource, options: EmbeddingOptions = {}): Promise<Embedding[]> {
+  const { signal } = options;
+  const head = await source.read(0, Math.min(8, source.size), signal);
+  const file = head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal);
+  return readEmbeddings(file, options);
+}
+
+/** Whether there are embeddings among the tensors of a LoRA, for this encoder or another. */
+export function bringsEmbeddings(tensors: TensorFile['tensors']): boolean {
+  return [...tensors.keys()].some((name) => name.length <= longestName && bundledName.test(name));
+}
+
+/** Whether these are the tensors of a textual inversion, of this encoder or another; a LoRA that brings some is a LoRA. */
+export function isEmbeddingFile(tensors: TensorFile['tensors']): boolean {
+  const names = [...tensors.keys()];
+  if (names.some((name) => name.startsWith('string_to_param.'))) return true;
+  if (['emb_params', 'clip_l', 'clip_g'].some((name) => tensors.has(name))) return true;
+  const [{ shape } = { shape: [] }] = tensors.values();
+  const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize, ...Object.keys(otherWidths).map(Number)];
+  return names.length === 1 && shape.length <= 2 && widths.includes(shape.at(-1) ?? 0);
+}

@@ -1,0 +1,81 @@
+import { expectedTensors } from '../../clip/weights.ts';
+import { openSafetensors } from '../../files/safetensors.ts';
+import type { ByteSource } from '../../files/sources.ts';
+import { textEncoder } from '../openCheckpoint.ts';
+import { fileTensorName } from '../tensorNames.ts';
+
+/** Bytes [start, end) of a file. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A file to be made of `header` and then those ranges of another file. */
+export interface DownloadPlan {
+  readonly header: Uint8Array<ArrayBuffer>;
+  /** Ascending, apart from each other. */
+  readonly ranges: readonly ByteRange[];
+  /** Of the file that is made. */
+  readonly bytes: number;
+}
+
+export function wholePlan(size: number): DownloadPlan {
+  return { header: new Uint8Array(0), ranges: [{ start: 0, end: size }], bytes: size };
+}
+
+/** Ascending ranges, with those joined that lie at most `gap` bytes apart. */
+export function coalesce(ranges: readonly ByteRange[], gap = 0): ByteRange[] {
+  const joined: ByteRange[] = [];
+  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+    const last = joined.at(-1);
+    if (last && start - last.end <= gap)
+      joined[joined.length - 1] = { start: last.start, end: Math.max(last.end, end) };
+    else joined.push({ start, end });
+  }
+  return joined;
+}
+
+/**
+ * The text encoder of a safetensors checkpoint as a file of its own: its tensors by their names there, in the order they
+ * lie there, so that it can be written as it arrives. Reads the header alone.
+ * Throws CheckpointError or SafetensorsError if there is no encoder to be had, and what `source` throws.
+ */
+export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Promise<DownloadPlan> {
+  let asked: ByteRange | null = null;
+  let opened = false;
+  // Where a tensor lies is what reading it asks for.
+  const noting: ByteSource = {
+    name: source.name,
+    size: source.size,
+    async read(start, end, signal) {
+      if (!opened) return source.read(start, end, signal);
+      asked = { start, end };
+      return new Uint8Array(0);
+    },
+  };
+  const file = await openSafetensors(noting, signal);
+  const encoder = textEncoder(file);
+  opened = true;
+  const tensors: (ByteRange & { name: string; dtype: string; shape: readonly number[] })[] = [];
+  // OpenCLIP's q, k and v are one tensor.
+  const names = [...expectedTensors(encoder.config).keys()].map((name) => fileTensorName(name, encoder.layout));
+  for (const name of new Set(names)) {
+    const { dtype, shape, read } = file.tensors.get(name)!;
+    await read(signal);
+    tensors.push({ name, dtype, shape, ...asked! });
+  }
+  tensors.sort((a, b) => a.start - b.start);
+
+  const entries: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let at = 0;
+  for (const { name, dtype, shape, start, end } of tensors) {
+    entries[name] = { dtype, shape, data_offsets: [at, at + end - start] };
+    at += end - start;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(entries));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const header = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
+  header.set(json, 8);
+  return { header, ranges: coalesce(tensors), bytes: header.length + at };
+}

@@ -1,0 +1,53 @@
+import { expectedTensors, type WeightSource } from '../../clip/weights.ts';
+import { safetensorsHeader } from '../../files/safetensors.ts';
+import { type DownloadProgress, type Hasher, hashedAtOnce, hashSource, progressReporter } from './download.ts';
+import { type Clock, systemClock } from './httpSource.ts';
+import type { ModelStorage, StoredModel } from './storage.ts';
+
+export interface KeepOptions {
+  readonly into: ModelStorage;
+  /** See keptSource. What is stored under it already is not stored again. */
+  readonly source: string;
+  readonly sha256: () => Hasher;
+  /** Aborting leaves nothing behind. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly clock?: Clock;
+}
+
+/**
+ * Stores an encoder as a safetensors file of its tensors alone, by their Hugging Face names, whatever the file it is read
+ * from; the weights are to the bit the same. One tensor is in memory at a time.
+ * Throws StorageError, the signal's reason, or what `encoder` throws; then nothing of it is stored.
+ */
+export async function keepEncoder(
+  encoder: WeightSource,
+  { into, source, sha256, signal, onProgress, clock = systemClock }: KeepOptions,
+): Promise<StoredModel> {
+  const known = (await into.list()).find((model) => model.complete && model.source === source);
+  if (known) return known;
+  const specs = [...expectedTensors(encoder.config).keys()].map((name) => ({ name, ...encoder.tensor(name) }));
+  const { header, order, bytes } = safetensorsHeader(specs, { format: 'pt' });
+  const report = progressReporter(onProgress, clock.now);
+  const sink = await into.sink({ name: encoder.name, source });
+  try {
+    await sink.begin({ version: null, bytes });
+    report(0, bytes);
+    await sink.write(header);
+    for (const { name } of order) {
+      const data = await encoder.read(name, signal);
+      for (let at = 0; at < data.length; at += hashedAtOnce) {
+        signal?.throwIfAborted();
+        await sink.write(data.subarray(at, at + hashedAtOnce));
+        report(sink.size, bytes);
+      }
+    }
+    // Read again from where it is stored, so that what is hashed is what will be used.
+    const hash = await hashSource(await sink.written(), sha256(), (done) => report(done, bytes, true), signal);
+    signal?.throwIfAborted();
+    return await sink.commit({ sha256: hash, source });
+  } catch (error) {
+    await into.delete(sink.id).catch(() => {});
+    throw error;
+  }
+}

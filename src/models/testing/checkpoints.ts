@@ -1,0 +1,133 @@
+import { writeFile } from 'node:fs/promises';
+import type { ClipTextConfig } from '../../clip/config.ts';
+import { expectedTensors, type WeightDtype } from '../../clip/weights.ts';
+import { fromFloat32 } from '../../files/dtypes.ts';
+import { safetensorsHeader, type TensorSpec } from '../../files/safetensors.ts';
+import { dtypeBytes, elementCount } from '../../files/tensorFile.ts';
+import { torchBytes } from '../../files/testing/torch.ts';
+import { wholeShape } from '../openCheckpoint.ts';
+import { syntheticWeights } from '../synthetic.ts';
+import { fileTensor, fileTensorName, type Layout } from '../tensorNames.ts';
+
+export interface CheckpointOptions {
+  readonly config: ClipTextConfig;
+  readonly dtype: WeightDtype;
+  readonly layout: Layout;
+  /** Tensors beside the encoder's and those that such a file has anyway. */
+  readonly extra?: readonly DataSpec[];
+}
+
+/** A tensor to be written, whose bytes are made when their turn comes. */
+interface DataSpec extends TensorSpec {
+  data(): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** What else a real file of this layout holds, cut down to a few tensors; some of it sorts before the encoder, some after. */
+function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
+  const { maxPositionEmbeddings: L, hiddenSize: d } = config;
+  const tensor = (
+    name: string,
+    type: WeightDtype,
+    shape: readonly number[],
+    value = (i: number) => i / 1000,
+  ): DataSpec => ({
+    name,
+    dtype: type,
+    shape,
+    data: () =>
+      fromFloat32(
+        Float32Array.from({ length: elementCount(shape) }, (_, i) => value(i)),
+        type,
+      ),
+  });
+  const positionIds = fileTensorName('text_model.embeddings.position_ids', layout);
+  switch (layout) {
+    case 'hf': // transformers before 4.31
+      return [
+        {
+          name: positionIds,
+          dtype: 'I64',
+          shape: [1, L],
+          data: () => new Uint8Array(BigInt64Array.from({ length: L }, (_, i) => BigInt(i)).buffer),
+        },
+      ];
+    case 'hf-bare':
+    case 'openclip-module':
+    case 'openclip-text':
+      return [];
+    case 'openclip':
+      return [
+        tensor('text_projection', dtype, [d, d]),
+        tensor('logit_scale', 'F32', []),
+        tensor('visual.conv1.weight', dtype, [8, 3, 14, 14]),
+        tensor('visual.transformer.resblocks.0.ln_1.weight', dtype, [8]),
+      ];
+    default:
+      return [
+        // Merging programs round the ids with everything else.
+        tensor(positionIds, dtype, [1, L], (i) => i),
+        tensor('alphas_cumprod', 'F32', [1000]),
+        tensor('first_stage_model.decoder.conv_in.bias', dtype, [512]),
+        tensor('model.diffusion_model.input_blocks.0.0.bias', 'F32', [320]),
+        tensor('model.diffusion_model.input_blocks.0.0.weight', dtype, [320, 4, 3, 3]),
+        tensor('model.diffusion_model.time_embed.0.weight', dtype, [1280, 320]),
+      ];
+  }
+}
+
+function specs(options: CheckpointOptions): DataSpec[] {
+  const weights = syntheticWeights(options.config, { dtype: options.dtype });
+  const encoder: DataSpec[] = [];
+  for (const [name, shape] of expectedTensors(options.config)) {
+    const file = fileTensor(name, options.layout);
+    if (file.third) continue;
+    encoder.push({
+      name: file.name,
+      dtype: options.dtype,
+      shape: wholeShape(file, shape),
+      async data() {
+        if (file.third === undefined) return weights.read(name);
+        const thirds = ['q_proj', 'k_proj', 'v_proj'].map((part) => weights.read(name.replace('q_proj', part)));
+        return new Uint8Array(Buffer.concat(await Promise.all(thirds)));
+      },
+    });
+  }
+  return [...encoder, ...neighbours(options), ...(options.extra ?? [])];
+}
+
+/** The file's bytes in pieces, one tensor at a time. */
+async function* pieces(order: readonly DataSpec[], header: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array> {
+  yield header;
+  for (const { data } of order) yield await data();
+}
+
+/** A safetensors checkpoint of synthetic weights, with its layout's usual other tensors. */
+export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
+  const dataBytes = order.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
+  const out = new Uint8Array(header.length + dataBytes);
+  let at = 0;
+  for await (const piece of pieces(order, header)) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  return out;
+}
+
+/** The same, straight to a file: one tensor in memory at a time. */
+export async function writeCheckpointFile(path: string, options: CheckpointOptions): Promise<void> {
+  const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
+  await writeFile(path, pieces(order, header));
+}
+
+/** The same as `torch.save` writes it, within `state_dict` as in a .ckpt. */
+export async function torchCheckpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const tensors = await Promise.all(specs(options).map(async (spec) => ({ ...spec, data: await spec.data() })));
+  return torchBytes(tensors, {
+    within: (state) =>
+      new Map<string, unknown>([
+        ['global_step', 470000],
+        ['state_dict', state],
+      ]),
+  });
+}

@@ -1,0 +1,183 @@
+/**
+ * A whole prompt as AUTOMATIC1111 1.10 reads it, in its order: comments, networks, AND (in a positive prompt), then for each
+ * part the schedule, and for each text of that the weights. Everything but the steps is read once an edit.
+ */
+
+import type { CommentNode, Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText, TextNode } from '../ast.ts';
+import { sourceText } from '../sourceText.ts';
+import { type PromptPart, splitParts } from './andParts.ts';
+import { removeComments } from './comments.ts';
+import { parseA1111 } from './emphasis.ts';
+import { type Network, removeNetworks } from './extraNetworks.ts';
+import {
+  parseSchedule,
+  resolveSchedule,
+  type ScheduleOptions,
+  type ScheduleTree,
+  scheduleDiagnostics,
+} from './schedule.ts';
+
+export interface ReadingOptions {
+  /** Only a positive prompt is split at AND. */
+  readonly role: 'positive' | 'negative';
+  /** A1111's setting `enable_prompt_comments`. */
+  readonly comments?: boolean;
+}
+
+export interface ScheduledPart extends PromptPart {
+  readonly schedule: ScheduleTree;
+}
+
+export interface A1111Prompt {
+  readonly source: string;
+  readonly comments: readonly CommentNode[];
+  readonly networks: readonly Network[];
+  readonly parts: readonly ScheduledPart[];
+  /** One composite node if there are several parts, else that part's text, schedules and alternations. */
+  readonly nodes: readonly Node[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface StepOptions extends ScheduleOptions {
+  /** False for A1111's emphasis mode "None": brackets are text. */
+  readonly emphasis?: boolean;
+  /** As for `parseA1111`. */
+  readonly squareFactor?: number;
+}
+
+export interface PromptStep {
+  /** The last step, counted from 1, that this is for. */
+  readonly endAtStep: number;
+  readonly text: SourceText;
+  /** The same object for steps with the same text. */
+  readonly parsed: ParsedPrompt;
+}
+
+export interface SteppedPrompt {
+  /** The steps of each part. */
+  readonly parts: readonly { readonly steps: readonly PromptStep[] }[];
+  /** Those of the whole prompt and those of the steps, by place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Never throws. */
+export function readA1111Prompt(
+  prompt: string,
+  { role, comments: removesComments = true }: ReadingOptions,
+): A1111Prompt {
+  const source = sourceText(prompt);
+  const commented = removesComments ? removeComments(source) : { text: source, comments: [], diagnostics: [] };
+  const tagged = removeNetworks(commented.text);
+  const split = role === 'positive' ? splitParts(tagged.text) : { parts: [wholePart(tagged.text)], diagnostics: [] };
+  const parts = split.parts.map((part) => ({ ...part, schedule: parseSchedule(part.text) }));
+  const schedules = parts.flatMap(({ schedule }) => schedule.nodes).filter(({ type }) => type !== 'text');
+  return {
+    source: prompt,
+    comments: commented.comments,
+    networks: tagged.networks,
+    parts,
+    nodes: parts.length === 1 ? parts[0].schedule.nodes : compositeNodes(prompt, parts),
+    diagnostics: [
+      ...commented.diagnostics,
+      ...tagged.diagnostics,
+      ...tagged.networks.filter((network) => schedules.some((node) => isWithin(network, node))).map(unscheduledNetwork),
+      ...split.diagnostics,
+      ...parts.flatMap(({ schedule }) => schedule.diagnostics),
+    ].sort(byPlace),
+  };
+}
+
+/** The same prompt for a number of steps. */
+export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, options: StepOptions): SteppedPrompt {
+  const told = new Map<string, Diagnostic>();
+  const tell = (diagnostic: Diagnostic) => {
+    const { code, start, end } = diagnostic;
+    const key = `${code} ${start} ${end}`;
+    if (!told.has(key)) told.set(key, diagnostic);
+  };
+  diagnostics.forEach(tell);
+  const stepped = parts.map(({ schedule }) => {
+    if (options.hiresSteps === undefined) scheduleDiagnostics(schedule, options).forEach(tell);
+    const reading = { end: lastPlace(schedule.source), squareFactor: options.squareFactor };
+    const changing = schedule.nodes.filter(({ type }) => type !== 'text');
+    const read = new Map<SourceText, ParsedPrompt>();
+    const steps = resolveSchedule(schedule, options).map(({ endAtStep, text }): PromptStep => {
+      const known = read.get(text);
+      if (known) return { endAtStep, text, parsed: known };
+      const parsed = options.emphasis === false ? unweighted(text) : parseA1111(text, reading);
+      read.set(text, parsed);
+      for (const diagnostic of parsed.diagnostics) {
+        if (!isAnswered(diagnostic, source)) tell(withLocalFix(diagnostic, changing));
+      }
+      return { endAtStep, text, parsed };
+    });
+    return { steps };
+  });
+  return { parts: stepped, diagnostics: [...told.values()].sort(byPlace) };
+}
+
+function byPlace(a: Range, b: Range): number {
+  return a.start - b.start;
+}
+
+function isWithin(inner: Range, outer: Range): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+function wholePart(text: SourceText): PromptPart {
+  return { start: 0, end: text.ends.at(-1) ?? 0, text, weight: 1, number: null, encoding: 0 };
+}
+
+function compositeNodes(prompt: string, parts: readonly ScheduledPart[]): Node[] {
+  return [
+    {
+      type: 'composite',
+      start: 0,
+      end: prompt.length,
+      operator: 'AND',
+      parts: parts.map(({ start, end, weight, schedule }) => ({
+        children: schedule.nodes,
+        weight,
+        range: { start, end },
+      })),
+    },
+  ];
+}
+
+/** Where a part ends in the prompt, before the comments that may follow it. */
+function lastPlace({ starts, ends }: SourceText): number | undefined {
+  let last = ends.length - 1;
+  while (last > 0 && ends[last] - starts[last] !== 1) last--;
+  return ends.at(last);
+}
+
+function unweighted(source: SourceText): ParsedPrompt {
+  const { text, starts, ends } = source;
+  const range = { start: starts.at(0) ?? 0, end: ends.at(-1) ?? 0 };
+  const fragment: Fragment = { kind: 'text', weight: 1, text, starts, ends, ...range };
+  const node: TextNode = { type: 'text', text, starts, ends, ...range };
+  return { source: text, nodes: text === '' ? [] : [node], fragments: [fragment], diagnostics: [] };
+}
+
+/** Whether the schedule makes it out of place: a number in square brackets, a backslash that keeps a mark from parting. */
+function isAnswered({ code, end }: Diagnostic, prompt: string): boolean {
+  return code === 'square-bracket-number' || (code === 'lone-backslash' && /[:|]/.test(prompt.charAt(end)));
+}
+
+/** Without a fix that closes, inside a schedule, brackets that open outside of it. */
+function withLocalFix(diagnostic: Diagnostic, changing: readonly Range[]): Diagnostic {
+  const { fix, ...told } = diagnostic;
+  if (diagnostic.code !== 'break-in-brackets' || !changing.some((node) => isWithin(diagnostic, node)))
+    return diagnostic;
+  return told;
+}
+
+function unscheduledNetwork({ start, end }: Network): Diagnostic {
+  return {
+    code: 'network-not-scheduled',
+    severity: 'warning',
+    start,
+    end,
+    message: 'A1111 takes networks out before it reads brackets, so this one is loaded for all steps.',
+  };
+}

@@ -1,0 +1,504 @@
+import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
+import { deepest, emptyFragment, fragmentNodes } from '../fragments.ts';
+import { asciiDigits, pythonSpace as space } from '../pythonText.ts';
+import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
+
+const isSpace = new RegExp(`[${space}]`);
+const token = /\\[()[\]\\]?|[()[\]:]|[^\\()[\]:]+/g;
+const closingNumber = new RegExp(String.raw`:[${space}]*([+-]?[.\p{Nd}]+)[${space}]*\)`, 'uy');
+/** Python's `\b` looks at letters and digits of every script. */
+const breakWord = /(?<![\p{L}\p{N}_])BREAK(?![\p{L}\p{N}_])/gu;
+/** What looks like an attempt at a number: `1,5`, `-`, `20%`, `1e3`, nothing. */
+const isNumberLike = new RegExp(
+  String.raw`^(?:[${space}.,%+\-\p{Nd}]*|[${space}]*[+-]?[.\p{Nd}]+e[+-]?\p{Nd}+[${space}]*)$`,
+  'iu',
+);
+const isPlainNumber = new RegExp(String.raw`^[${space}]*[+-]?[.\p{Nd}]+[${space}]*$`, 'u');
+
+/** One bracket pair, or an opening bracket that reaches to the end. */
+interface Group {
+  readonly form: 'round' | 'square';
+  readonly open: Range;
+  /** Index of the first run of weights inside. */
+  readonly firstRun: number;
+  value: number;
+  /** The whole closing mark: `)`, `]` or `:1.5)`. */
+  close: Range | null;
+  number: Range | null;
+  /** When the original multiplies by this group: by closing bracket, then unclosed round, then unclosed square ones. */
+  order: number;
+  /** Colons that are text, not counting those in square brackets further in. */
+  colons: number;
+}
+
+/** Literal text as typed, or what is left of an escape. */
+interface TextPiece {
+  readonly type: 'text';
+  readonly start: number;
+  end: number;
+  readonly escaped: boolean;
+  readonly run: number;
+}
+
+interface BreakPiece extends Range {
+  readonly type: 'break';
+  readonly run: number;
+  /** The word with the whitespace that goes with it. */
+  readonly around: Range;
+  /** The groups open here, outermost first; null where there are more than `deepest`. */
+  readonly inside: readonly Group[] | null;
+}
+
+type Piece = TextPiece | BreakPiece;
+type Item =
+  | Piece
+  | { readonly type: 'open'; readonly group: Group }
+  | { readonly type: 'close'; readonly group: Group };
+
+interface Reading {
+  readonly source: string;
+  readonly items: readonly Item[];
+  /** Weight of each run of text without a bracket in it; its BREAKs weigh minus that. */
+  readonly runs: readonly number[];
+  readonly depth: number;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What `[x]` weighs in the lecture. */
+export const lectureSquareFactor = 0.9;
+
+export interface A1111Options {
+  /** Where in the prompt a bracket can be added to close what a text derived from it opens. */
+  readonly end?: number;
+  /** What `[x]` weighs: 1/1.1 in all of A1111's versions, `lectureSquareFactor` in the lecture. */
+  readonly squareFactor?: number;
+}
+
+/**
+ * AUTOMATIC1111's attention syntax, as `parse_prompt_attention` of stable-diffusion-webui 1.6 to 1.10 reads it: `(x)` × 1.1,
+ * `[x]` × 1/1.1, `(x:1.5)` × 1.5, `\(` the character, BREAK a new chunk.
+ *
+ * Where the original raises, on `(x:1.1.1)`, the would-be number is text and the brackets weigh 1.1, as with any other
+ * non-number. Brackets of the two kinds may cross; their nodes then come in pieces, with `open` or `close` null. In
+ * prompts nested more than 100 deep each fragment is a node of its own.
+ *
+ * Of a text derived from a prompt, all ranges are those of the prompt.
+ */
+export function parseA1111(
+  prompt: string | SourceText,
+  { end, squareFactor = 1 / 1.1 }: A1111Options = {},
+): ParsedPrompt {
+  const source = typeof prompt === 'string' ? sourceText(prompt) : prompt;
+  const reading = read(source.text, squareFactor);
+  const fragments = mergeFragments(reading, source);
+  return {
+    source: source.text,
+    nodes: reading.depth > deepest ? fragmentNodes(fragments) : tree(reading, source),
+    fragments,
+    diagnostics: [...reading.diagnostics, ...breakDiagnostics(reading)]
+      .map((diagnostic) => typedDiagnostic(diagnostic, source, end))
+      .sort((a, b) => a.start - b.start),
+  };
+}
+
+/** Where a place or range of a derived text was typed. */
+function typedAt(source: SourceText, { start, end }: Range): Range {
+  const point = source.starts.at(start) ?? source.ends.at(-1) ?? 0;
+  return typedRange(source, start, end) ?? { start: point, end: point };
+}
+
+/** The fix is left out where it would rewrite what stands between two characters and is no part of this text. */
+function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number | undefined): Diagnostic {
+  const { fix, ...told } = { ...diagnostic, ...typedAt(source, diagnostic) };
+  const { starts, ends, text } = source;
+  const isWhole = (range: Range) =>
+    starts.slice(range.start + 1, range.end).every((start, i) => start === ends[range.start + i]);
+  if (!fix?.edits.every(isWhole)) return told;
+  const edits = fix.edits.map((edit) => {
+    const atEnd = end !== undefined && edit.start === text.length;
+    return { ...edit, ...(atEnd ? { start: end, end } : typedAt(source, edit)) };
+  });
+  return { ...told, fix: { ...fix, edits } };
+}
+
+function read(source: string, squareFactor: number): Reading {
+  const items: Item[] = [];
+  const runs: number[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const round: Group[] = [];
+  const square: Group[] = [];
+  let depth = 0;
+  let newRun = true;
+  /** End of the last colon, while no more than one stretch of plain text has followed it. */
+  let colon: number | null = null;
+
+  function run(): number {
+    if (newRun) runs.push(1);
+    newRun = false;
+    return runs.length - 1;
+  }
+
+  function pushText(start: number, end: number): void {
+    const last = items.at(-1);
+    if (last?.type === 'text' && !last.escaped && last.end === start) last.end = end;
+    else items.push({ type: 'text', start, end, escaped: false, run: run() });
+  }
+
+  function readPlain(start: number, end: number): void {
+    let from = start;
+    for (const { index } of source.slice(start, end).matchAll(breakWord)) {
+      const word = { start: start + index, end: start + index + 'BREAK'.length };
+      const around = { ...word };
+      while (around.start > from && isSpace.test(source[around.start - 1])) around.start--;
+      while (around.end < end && isSpace.test(source[around.end])) around.end++;
+      pushText(from, around.start);
+      const inside = round.length + square.length > deepest ? null : [...round, ...square].sort(byOpening);
+      items.push({ type: 'break', ...word, run: run(), around, inside });
+      from = around.end;
+    }
+    pushText(from, end);
+  }
+
+  function open(form: Group['form'], range: Range): void {
+    const group: Group = {
+      form,
+      open: range,
+      firstRun: runs.length,
+      value: form === 'round' ? 1.1 : squareFactor,
+      close: null,
+      number: null,
+      order: Number.NaN,
+      colons: 0,
+    };
+    (form === 'round' ? round : square).push(group);
+    depth = Math.max(depth, round.length + square.length);
+    items.push({ type: 'open', group });
+    newRun = true;
+  }
+
+  function close(group: Group, range: Range): void {
+    group.close = range;
+    group.order = items.length;
+    const { firstRun, value } = group;
+    for (let i = firstRun; i < runs.length; i++) runs[i] *= value;
+    items.push({ type: 'close', group });
+    newRun = true;
+  }
+
+  function readClosing(bracket: ')' | ']', start: number): void {
+    const range = { start, end: start + 1 };
+    const group = (bracket === ')' ? round : square).pop();
+    if (!group) {
+      pushText(start, range.end);
+      diagnostics.push(unmatchedBracket(bracket, range));
+      return;
+    }
+    const tail = colon === null ? null : { start: colon, end: start };
+    if (tail && bracket === ')' && isNumberLike.test(source.slice(tail.start, tail.end))) {
+      diagnostics.push(notANumber(source, tail, 'warning'));
+    }
+    if (tail && bracket === ']' && group.colons === 1 && isPlainNumber.test(source.slice(tail.start, tail.end))) {
+      diagnostics.push(squareNumber(source, tail, group, range));
+    }
+    close(group, range);
+  }
+
+  /** From a colon: `:1.5)` or just the colon. Returns where it ends. */
+  function readColon(start: number): number {
+    closingNumber.lastIndex = start;
+    const match = closingNumber.exec(source);
+    const end = match ? closingNumber.lastIndex : start + 1;
+    const group = match ? round.at(-1) : undefined;
+    if (!match || !group) {
+      const within = square.at(-1);
+      if (within) within.colons++;
+      pushText(start, end);
+      if (match) diagnostics.push(unmatchedBracket(')', { start: end - 1, end }));
+      colon = match ? null : end;
+      return end;
+    }
+    round.pop();
+    colon = null;
+    const value = toNumber(match[1]);
+    if (Number.isNaN(value)) {
+      pushText(start, end - 1);
+      diagnostics.push(notANumber(source, { start: start + 1, end: end - 1 }, 'error'));
+      close(group, { start: end - 1, end });
+      return end;
+    }
+    const numberStart = start + match[0].indexOf(match[1]);
+    group.value = value;
+    group.number = { start: numberStart, end: numberStart + match[1].length };
+    close(group, { start, end });
+    return end;
+  }
+
+  token.lastIndex = 0;
+  for (let match = token.exec(source); match; match = token.exec(source)) {
+    const [text] = match;
+    const range = { start: match.index, end: token.lastIndex };
+    if (text === ':') {
+      token.lastIndex = readColon(range.start);
+      continue;
+    }
+    if (text === '(' || text === '[') open(text === '(' ? 'round' : 'square', range);
+    else if (text === ')' || text === ']') readClosing(text, range.start);
+    else if (text[0] === '\\') {
+      items.push({ type: 'text', ...range, escaped: true, run: run() });
+      if (text.length === 1) diagnostics.push(loneBackslash(range));
+    } else {
+      readPlain(range.start, range.end);
+      if (colon === range.start) continue;
+    }
+    colon = null;
+  }
+  const last = lastRange(source);
+  for (const groups of [round, square]) {
+    multiplyUnclosed(runs, groups);
+    for (const group of groups) {
+      group.order = groups === round ? items.length : items.length + 1;
+      diagnostics.push(unclosedBracket(group, last));
+    }
+  }
+  return { source, items, runs, depth, diagnostics };
+}
+
+/**
+ * Multiplies each run by the unclosed brackets of one kind before it, one after the other, as the original does: the
+ * rounding counts. What a weight has come to is kept for the next run that starts from it.
+ */
+function multiplyUnclosed(runs: number[], groups: readonly Group[]): void {
+  const reached = new Map<number, { readonly value: number; readonly factors: number }>();
+  let factors = 0;
+  for (let run = groups.at(0)?.firstRun ?? runs.length; run < runs.length; run++) {
+    while (factors < groups.length && groups[factors].firstRun <= run) factors++;
+    const { value: factor } = groups[0];
+    const weight = runs[run];
+    // Zeros of both signs, infinities and what rounds to itself.
+    if (weight * factor === weight) continue;
+    const from = reached.get(weight);
+    let value = from?.value ?? weight;
+    for (let i = from?.factors ?? 0; i < factors && value * factor !== value; i++) value *= factor;
+    reached.set(weight, { value, factors });
+    runs[run] = value;
+  }
+}
+
+function byOpening(a: Group, b: Group): number {
+  return a.open.start - b.open.start;
+}
+
+/** Python's `float()` of digits of any script with at most one sign; NaN where it raises. */
+function toNumber(text: string): number {
+  return Number(asciiDigits(text));
+}
+
+function pieceWeight(piece: Piece, { runs }: Reading): number {
+  return piece.type === 'break' ? -runs[piece.run] : runs[piece.run];
+}
+
+function typed(piece: Piece, source: SourceText): SourceText {
+  const { start, end } = piece;
+  const escaped = piece.type === 'text' && piece.escaped;
+  if (!escaped) return sliceSource(source, start, end);
+  return replacement(source.text.slice(start + 1, end), typedAt(source, piece));
+}
+
+/** Neighbours of exactly the same weight are one fragment. */
+function mergeFragments(reading: Reading, source: SourceText): Fragment[] {
+  const groups: { weight: number; pieces: Piece[] }[] = [];
+  for (const item of reading.items) {
+    if (item.type === 'open' || item.type === 'close') continue;
+    const weight = pieceWeight(item, reading);
+    const last = groups.at(-1);
+    if (last?.weight === weight) last.pieces.push(item);
+    else groups.push({ weight, pieces: [item] });
+  }
+  if (groups.length === 0) return [emptyFragment(typedAt(source, { start: 0, end: 0 }).start)];
+  return groups.map(({ weight, pieces }) => {
+    const joined = joinSources(pieces.map((piece) => typed(piece, source)));
+    const [{ start }] = pieces;
+    const range = typedRange(joined, 0, joined.text.length) ?? typedAt(source, { start, end: start });
+    // The original looks at no more than this, so `(B\REAK:-1)` is a BREAK too and `(BREAK:-1)` a word.
+    const kind = joined.text === 'BREAK' && weight === -1 ? 'break' : 'text';
+    return { kind, weight, ...joined, ...range };
+  });
+}
+
+/** Brackets as nested nodes, the sooner multiplied the further in, so that a walk multiplies in the original's order. */
+function tree({ items }: Reading, source: SourceText): Node[] {
+  const nodes: Node[] = [];
+  const stack: { group: Group; start: number; open: Range | null; children: Node[] }[] = [];
+  let texts: TextPiece[] = [];
+
+  function siblings(): Node[] {
+    return stack.at(-1)?.children ?? nodes;
+  }
+  function flushTexts(): void {
+    const joined = joinSources(texts.map((piece) => typed(piece, source)));
+    const range = typedRange(joined, 0, joined.text.length);
+    if (range) siblings().push({ type: 'text', ...joined, ...range });
+    texts = [];
+  }
+  function enter(group: Group, start: number, open: Range | null): void {
+    stack.push({ group, start, open, children: [] });
+  }
+  function leave(end: number, close: Range | null): Group {
+    const { group, start, open, children } = stack.pop()!;
+    const { form, number, value } = group;
+    if (open || close || children.length > 0) {
+      siblings().push({
+        type: 'weighted',
+        ...typedAt(source, { start, end }),
+        children,
+        value,
+        effect: 'multiply',
+        form: number ? 'round-number' : form,
+        open: open && typedAt(source, open),
+        close: close && typedAt(source, close),
+        number: number && typedAt(source, number),
+      });
+    }
+    return group;
+  }
+
+  for (const item of items) {
+    if (item.type === 'text') {
+      texts.push(item);
+      continue;
+    }
+    flushTexts();
+    if (item.type === 'break') {
+      siblings().push({ type: 'break', ...typedAt(source, item) });
+    } else if (item.type === 'close') {
+      leave(item.group.close!.end, item.group.close);
+    } else {
+      const { open, order } = item.group;
+      const crossed: Group[] = [];
+      while (stack.length > 0 && stack.at(-1)!.group.order < order) crossed.push(leave(open.start, null));
+      enter(item.group, open.start, open);
+      for (const group of crossed.reverse()) enter(group, open.end, null);
+    }
+  }
+  flushTexts();
+  while (stack.length > 0) leave(source.text.length, null);
+  return nodes;
+}
+
+/** Of a group whose value is not a number that was typed. */
+function factor({ value }: Pick<Group, 'value'>): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Where a closing bracket can be added: a lone backslash at the end would escape it, and is deleted anyway. */
+function lastRange(source: string): Range {
+  let backslashes = 0;
+  while (source[source.length - 1 - backslashes] === '\\') backslashes++;
+  return { start: source.length - (backslashes % 2), end: source.length };
+}
+
+function unclosedBracket(group: Group, last: Range): Diagnostic {
+  const { form, open } = group;
+  const opening = form === 'round' ? '(' : '[';
+  const closing = form === 'round' ? ')' : ']';
+  return {
+    code: 'unclosed-bracket',
+    severity: 'warning',
+    start: open.start,
+    end: open.end,
+    message: `This “${opening}” is never closed and applies to the end, at ${factor(group)}: add a “${closing}”, or type “\\${opening}” for the character.`,
+    fix: { label: 'Close it at the end', edits: [{ start: last.start, end: last.end, insert: closing }] },
+  };
+}
+
+function unmatchedBracket(bracket: ')' | ']', range: Range): Diagnostic {
+  const opening = bracket === ')' ? '(' : '[';
+  return {
+    code: 'unmatched-bracket',
+    severity: 'warning',
+    ...range,
+    message: `No “${opening}” is open for this “${bracket}” to close, so it is encoded as a character: remove it, or type “\\${bracket}” to keep it.`,
+    fix: { label: `Type “\\${bracket}”`, edits: [{ start: range.start, end: range.start, insert: '\\' }] },
+  };
+}
+
+function loneBackslash(range: Range): Diagnostic {
+  return {
+    code: 'lone-backslash',
+    severity: 'info',
+    ...range,
+    message: 'A backslash that escapes nothing is removed: type “\\\\” for the character.',
+    fix: { label: 'Type “\\\\”', edits: [{ start: range.start, end: range.start, insert: '\\' }] },
+  };
+}
+
+/** `tail` is what stands between the colon and the closing bracket. */
+function squareNumber(source: string, tail: Range, group: Group, close: Range): Diagnostic {
+  const typed = source.slice(tail.start - 1, tail.end);
+  return {
+    code: 'square-bracket-number',
+    severity: 'warning',
+    start: tail.start - 1,
+    end: tail.end,
+    message: `Square brackets take no weight (A1111 schedules by their numbers), so “${typed}” is encoded as text and all of it weighs ${factor(group)}: write (…${typed}) for a weight.`,
+    fix: {
+      label: `Write (…${typed})`,
+      edits: [
+        { ...group.open, insert: '(' },
+        { ...close, insert: ')' },
+      ],
+    },
+  };
+}
+
+/** An error where the original raises, a warning where it goes on. */
+function notANumber(source: string, tail: Range, severity: 'error' | 'warning'): Diagnostic {
+  const typed = source.slice(tail.start, tail.end);
+  const consequence = `it is encoded as text and the brackets weigh 1.1`;
+  const digits = asciiDigits(typed).trim();
+  const value = String(severity === 'error' ? Number.parseFloat(digits) : Number(digits.replace(',', '.')));
+  const range = { start: tail.start - 1, end: tail.end };
+  const diagnostic = { code: 'not-a-number-weight', severity, ...range };
+  if (digits === '') {
+    const message = `No number follows this colon, so ${consequence}: write one, or remove the colon.`;
+    return { ...diagnostic, message, fix: { label: 'Remove the colon', edits: [{ ...range, insert: '' }] } };
+  }
+  const message =
+    severity === 'error'
+      ? `“${digits}” is not a number and stops A1111 with an error; here ${consequence}: write one such as 1.2.`
+      : `“${digits}” is not a number, so ${consequence}: write one such as 1.2.`;
+  if (!/^-?[\d.]+$/.test(value)) return { ...diagnostic, message };
+  return { ...diagnostic, message, fix: { label: `Write ${value}`, edits: [{ ...tail, insert: value }] } };
+}
+
+function breakDiagnostics(reading: Reading): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  for (const item of reading.items) {
+    if (item.type !== 'break') continue;
+    const weight = pieceWeight(item, reading);
+    if (weight === -1) continue;
+    const { start, end, around, inside } = item;
+    const diagnostic: Diagnostic = {
+      code: 'break-in-brackets',
+      severity: 'warning',
+      start,
+      end,
+      message: `BREAK inside brackets is encoded as the word, at ${Number(weight.toPrecision(4))}, and starts no new chunk: close the brackets before it.`,
+    };
+    // After a backslash the bracket would be escaped.
+    if (!inside || reading.source[around.start - 1] === '\\') {
+      diagnostics.push(diagnostic);
+      continue;
+    }
+    const openings = inside.map(({ form }) => (form === 'round' ? '(' : '['));
+    const closings = inside.map(({ form, close }) =>
+      close ? reading.source.slice(close.start, close.end) : form === 'round' ? ')' : ']',
+    );
+    const insert = `${closings.reverse().join('')} BREAK ${openings.join('')}`;
+    diagnostics.push({
+      ...diagnostic,
+      fix: { label: 'Close the brackets before it and open them after', edits: [{ ...around, insert }] },
+    });
+  }
+  return diagnostics;
+}

@@ -1,0 +1,364 @@
+import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
+import { deepest, emptyFragment, fragmentNodes } from '../fragments.ts';
+import { pythonFloat } from '../pythonText.ts';
+import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
+import {
+  compelDiagnostics,
+  controlCharacter,
+  emptyBlendPart,
+  emptyWeighted,
+  nestedSwap,
+  notANumber,
+  notFiniteWeight,
+  nothingToEncode,
+  swapInBlend,
+  textAfterAnd,
+  textAfterBlend,
+  weightCount,
+} from './compelDiagnostics.ts';
+import {
+  type Composite,
+  deepestOf,
+  type Item,
+  isBlank,
+  isNothing,
+  type Lora,
+  type Option,
+  type Reading,
+  readCompel,
+  type Swap,
+  spaceAfterCommas,
+} from './compelGrammar.ts';
+
+/** `original.swap(edited, …)`. */
+export interface CompelSwap extends Range {
+  readonly kind: 'swap';
+  readonly original: readonly CompelItem[];
+  readonly edited: readonly CompelItem[];
+  /** s_start, s_end, t_start, t_end, and whatever else was typed. */
+  readonly options: Readonly<Record<string, number | string>>;
+}
+
+export type CompelItem = Fragment | CompelSwap;
+
+/** What is encoded at once. */
+export interface CompelPrompt extends Range {
+  readonly kind: 'prompt';
+  readonly items: readonly CompelItem[];
+  /** The items, each swap as what it swaps away. */
+  readonly fragments: readonly Fragment[];
+}
+
+/** The mean of some prompts' conditionings by these weights; their sum where not `normalise`. */
+export interface CompelBlend extends Range {
+  readonly kind: 'blend';
+  readonly prompts: readonly CompelPrompt[];
+  readonly weights: readonly number[];
+  readonly normalise: boolean;
+}
+
+export interface CompelLora extends Range {
+  readonly name: string;
+  readonly weight: number;
+}
+
+export interface ParsedCompel extends ParsedPrompt {
+  /** What `.and()` joins along the tokens; a single one without it, never none. */
+  readonly parts: readonly { readonly content: CompelPrompt | CompelBlend; readonly weight: number }[];
+  /** Collected, never applied by Compel itself. */
+  readonly loras: readonly CompelLora[];
+}
+
+/**
+ * Compel's syntax as `PromptParser` of Compel 2.4 reads it (pyparsing 3.0 to 3.3): `x++`, `(x)1.2`, `"x".attend(0.5)`,
+ * `("a", "b").and(1, 0.5)`, `.blend()`, `x.swap(y)`, `withLora(name, 0.5)`. What fits nothing is text, with its brackets
+ * and signs.
+ *
+ * Where the original raises while it parses, the whole is one prompt, `.and()` and `.blend()` text; where it raises later,
+ * nested swaps and empty fragments are what they look like. `fragments` has those of all parts in a row. In prompts nested
+ * more than 100 deep each fragment is a node of its own.
+ */
+export function parseCompel(source: string): ParsedCompel {
+  let diagnostics: Diagnostic[] = [];
+  let text = spaceAfterCommas(sourceText(source));
+  let reading = readCompel(text);
+  if (reading.end < text.text.length && isPrompt(reading.content)) {
+    diagnostics = Array.from(source.matchAll(/[\v\f]/g), ({ index }) => controlCharacter(source, index));
+    text = { ...text, text: text.text.replace(/[\v\f]/g, ' ') };
+    reading = readCompel(text);
+  }
+  let conjunction = flatten(reading, source);
+  const error = compositeError(reading, conjunction, text);
+  if (error) {
+    diagnostics.push(error);
+    reading = readCompel({ ...text, text: text.text.replace(/[\v\f]/g, ' ') }, true);
+    conjunction = flatten(reading, source);
+  } else {
+    const rest = sliceSource(text, reading.end);
+    const typed = typedRange(rest, 0, rest.text.length);
+    if (typed && !isBlank(rest.text)) diagnostics.push(textAfterAnd(typed));
+    const sections = isPrompt(reading.content) ? [reading.content] : reading.content.parts.map((part) => part.items);
+    diagnostics = [...diagnostics, ...compelDiagnostics([reading.loras, ...sections], source)];
+  }
+  const parts = partsOf(reading, conjunction);
+  if (conjunction.prompts.every((prompt) => prompt.items.length === 0))
+    diagnostics.push(nothingToEncode({ start: 0, end: source.length }));
+  const prompts = parts.flatMap(({ content }) => (content.kind === 'prompt' ? [content] : content.prompts));
+  diagnostics = [...diagnostics, ...encodingErrors(prompts, source.length)];
+  const fragments = prompts.flatMap((prompt) => prompt.fragments);
+  return {
+    source,
+    nodes: nodesOf(reading, fragments, source),
+    fragments,
+    diagnostics: diagnostics.sort((a, b) => a.start - b.start),
+    parts,
+    loras: conjunction.loras.map(({ name, weight, start, end }) => ({ name, weight, start, end })),
+  };
+}
+
+function isPrompt(content: Reading['content']): content is readonly Item[] {
+  return Array.isArray(content);
+}
+
+/** A text with one weight before neighbours are joined, or a swap. */
+type Piece =
+  | (Range & { readonly type: 'text'; readonly text: SourceText; readonly weight: number })
+  | (Range & { readonly type: 'swap'; readonly original: Piece[]; readonly edited: Piece[]; readonly swap: Swap });
+
+type TextPiece = Extract<Piece, { type: 'text' }>;
+
+interface Conjunction {
+  /** One for each part that was typed, even if there is nothing in it. */
+  readonly prompts: readonly CompelPrompt[];
+  readonly loras: readonly Lora[];
+}
+
+function flatten({ content, loras }: Reading, source: string): Conjunction {
+  const found = [...loras];
+  const parts = isPrompt(content) ? [{ items: content, start: 0, end: source.length }] : content.parts;
+  return { prompts: parts.map((part) => promptOf(fuse(piecesOf(part.items, 1, found)), part)), loras: found };
+}
+
+function promptOf(items: readonly CompelItem[], { start, end }: Range): CompelPrompt {
+  return { kind: 'prompt', items, fragments: originals(items), start, end };
+}
+
+function originals(items: readonly CompelItem[]): Fragment[] {
+  return items.flatMap((item) => (item.kind === 'swap' ? originals(item.original) : [item]));
+}
+
+/** Texts in order with the weights of all around them, outermost first; LoRAs are put aside. */
+function piecesOf(items: readonly Item[], weight: number, loras: Lora[], depth = 0): Piece[] {
+  const pieces: Piece[] = [];
+  const open = [{ items, weight, next: 0 }];
+  for (let at = open.at(-1); at; at = open.at(-1)) {
+    const item = at.items[at.next++];
+    if (!item) open.pop();
+    else if (item.type === 'group') open.push({ items: item.children, weight: at.weight, next: 0 });
+    else if (item.type === 'weighted') open.push({ items: [item.target], weight: at.weight * item.value, next: 0 });
+    else if (item.type === 'lora') loras.push(item);
+    else if (item.type === 'word') {
+      pieces.push({ type: 'text', text: item.text, weight: at.weight, start: item.start, end: item.end });
+    } else if (depth === deepest) open.push({ items: [item.target], weight: at.weight, next: 0 });
+    else {
+      const side = (items: readonly Item[], { start }: Range): Piece[] => {
+        const inside = piecesOf(items, at.weight, loras, depth + 1);
+        if (inside.length > 0) return inside;
+        const text = sourceText('', 0, 0);
+        return [{ type: 'text', text, weight: isNothing(items) ? at.weight : 1, start, end: start }];
+      };
+      const original = side([item.target], item.target);
+      const edited = side(item.edited, item.editedRange);
+      pieces.push({ type: 'swap', original, edited, swap: item, start: item.start, end: item.end });
+    }
+  }
+  return pieces;
+}
+
+/** Neighbours of exactly the same weight are one fragment, with a space between them. */
+function fuse(pieces: readonly Piece[]): CompelItem[] {
+  const items: CompelItem[] = [];
+  let run: TextPiece[] = [];
+  const endRun = () => {
+    if (run.length > 0) items.push(fragmentOf(run));
+    run = [];
+  };
+  for (const piece of pieces) {
+    if (piece.type === 'text') {
+      if (run.length > 0 && run[0].weight !== piece.weight) endRun();
+      run.push(piece);
+      continue;
+    }
+    endRun();
+    const { original, edited, swap, start, end } = piece;
+    items.push({
+      kind: 'swap',
+      original: fuse(original),
+      edited: fuse(edited),
+      options: swapOptions(swap),
+      start,
+      end,
+    });
+  }
+  endRun();
+  return items;
+}
+
+function fragmentOf(run: readonly TextPiece[]): Fragment {
+  const parts = run.flatMap(({ text, start }, i): SourceText[] => {
+    // The original unescapes a text whenever it makes a fragment of it: twice, and with every neighbour that joins.
+    const unescaped = withoutEscapes(text, 2 + run.length - Math.max(i, 1));
+    return i === 0 ? [unescaped] : [replacement(' ', { start: run[i - 1].end, end: start }), unescaped];
+  });
+  const joined = joinSources(parts);
+  const range = typedRange(joined, 0, joined.text.length) ?? { start: run[0].start, end: run[0].start };
+  return { kind: 'text', weight: run[0].weight, ...joined, ...range };
+}
+
+/** `\(`, `\)` and `\"` as the characters, `times` over. */
+function withoutEscapes(source: SourceText, times: number): SourceText {
+  const pieces: SourceText[] = [];
+  let from = 0;
+  for (const { 0: backslashes, index } of source.text.matchAll(/(?<!\\)\\+(?=[()"])/g)) {
+    const at = index + backslashes.length;
+    const first = at - Math.min(times, backslashes.length);
+    const typed = { start: source.starts[first], end: source.ends[at] };
+    pieces.push(sliceSource(source, from, first), replacement(source.text[at], typed));
+    from = at + 1;
+  }
+  return from === 0 ? source : joinSources([...pieces, sliceSource(source, from)]);
+}
+
+function swapOptions({ options }: Swap): Record<string, number | string> {
+  const merged: Record<string, number | string> = { s_start: 0, s_end: 0, t_start: 0.2, t_end: 1 };
+  const given = new Map(options.map(({ key, value }) => [key, value ?? '']));
+  const freedom = given.get('shape_freedom');
+  if (typeof freedom === 'number' && freedom >= 0) merged.s_end = 1 - freedom ** (1 / 3);
+  given.delete('shape_freedom');
+  return { ...merged, ...Object.fromEntries(given) };
+}
+
+/** The numbers after `.and` and `.blend`; `wrong` is the first that is none. */
+function weightsOf({ operator, options }: Composite): {
+  readonly weights: readonly number[];
+  readonly normalise: boolean;
+  readonly wrong?: Option;
+} {
+  const normalise = !(operator === 'blend' && options.at(-1)?.key === 'no_normalize');
+  const numbers = normalise ? options : options.slice(0, -1);
+  const wrong = numbers.find(({ key }) => pythonFloat(key) === null);
+  return { weights: numbers.map(({ key }) => pythonFloat(key) ?? 1), normalise, wrong };
+}
+
+/** Why the original stops while it parses `.and()` or `.blend()`. */
+function compositeError({ content, end }: Reading, { prompts }: Conjunction, text: SourceText): Diagnostic | null {
+  if (isPrompt(content)) return null;
+  const { weights, wrong } = weightsOf(content);
+  if (wrong) return notANumber(content, wrong);
+  if (weights.length > 0 && weights.length !== content.parts.length) return weightCount(content, weights.length);
+  if (content.operator === 'and') return null;
+  const swap = prompts.flatMap((prompt) => prompt.items).find((item) => item.kind === 'swap');
+  if (swap) return swapInBlend(swap);
+  const empty = prompts.find((prompt) => prompt.items.length === 0);
+  if (empty) return emptyBlendPart(empty);
+  const rest = typedRange(text, end, text.text.length);
+  return rest ? textAfterBlend(rest) : null;
+}
+
+function partsOf({ content }: Reading, { prompts }: Conjunction): ParsedCompel['parts'] {
+  const range = prompts[0];
+  const empty = [{ content: promptOf([emptyFragment(range.end)], range), weight: 1 }];
+  if (!isPrompt(content) && content.operator === 'blend') {
+    const { weights, normalise } = weightsOf(content);
+    const given = weights.length > 0 ? weights : prompts.map(() => 1);
+    const { start, end } = content;
+    return [{ content: { kind: 'blend', prompts, weights: given, normalise, start, end }, weight: 1 }];
+  }
+  const { weights } = isPrompt(content) ? { weights: [] } : weightsOf(content);
+  const parts = prompts
+    .map((prompt, i) => ({ content: prompt, weight: weights[i] ?? 1 }))
+    .filter(({ content }) => content.items.length > 0);
+  return parts.length > 0 ? parts : empty;
+}
+
+/** Why the original stops while it encodes. */
+function encodingErrors(prompts: readonly CompelPrompt[], length: number): Diagnostic[] {
+  const inSwap = (item: CompelItem): CompelItem[] =>
+    item.kind === 'swap' ? [...item.original, ...item.edited].filter(({ kind }) => kind === 'swap') : [];
+  return prompts.flatMap(({ items, fragments }) => [
+    ...items.flatMap(inSwap).map(nestedSwap),
+    ...fragments
+      .filter(({ text, weight }) => text === '' && weight < 1)
+      .map(({ start }) => emptyWeighted({ start: Math.max(0, start - 1), end: Math.min(length, start + 1) })),
+    ...fragments.filter(({ weight }) => !Number.isFinite(weight)).map(notFiniteWeight),
+  ]);
+}
+
+function nodesOf({ content, loras }: Reading, fragments: readonly Fragment[], source: string): Node[] {
+  const sections = isPrompt(content) ? [content] : content.parts.map((part) => part.items);
+  if (sections.some((items) => deepestOf(items) >= deepest)) return fragmentNodes(fragments);
+  const outside = loras.map((lora) => networkNode(lora, source));
+  const inside: Node[] = isPrompt(content)
+    ? content.flatMap((item) => itemNodes(item, source))
+    : [
+        {
+          type: 'composite',
+          start: content.start,
+          end: content.end,
+          operator: content.operator,
+          parts: content.parts.map(({ items, start, end }, i) => ({
+            children: items.flatMap((item) => itemNodes(item, source)),
+            weight: weightsOf(content).weights[i] ?? 1,
+            range: { start, end },
+          })),
+        },
+      ];
+  return [...outside, ...inside].sort((a, b) => a.start - b.start);
+}
+
+function itemNodes(item: Item, source: string): Node[] {
+  const { start, end } = item;
+  const nodes = (items: readonly Item[]) => items.flatMap((child) => itemNodes(child, source));
+  switch (item.type) {
+    case 'word':
+      return item.text.text === '' ? [] : [{ type: 'text', ...withoutEscapes(item.text, 2), start, end }];
+    case 'group':
+      return nodes(item.children);
+    case 'lora':
+      return [networkNode(item, source)];
+    case 'weighted': {
+      const { target, form, value, number } = item;
+      const group = target.type === 'group' ? target : null;
+      const closeAt = group ? group.close.start : form === 'attend' ? target.end : null;
+      return [
+        {
+          type: 'weighted',
+          start,
+          end,
+          children: nodes([target]),
+          value,
+          effect: 'multiply',
+          form,
+          open: group ? group.open : null,
+          close: closeAt === null ? null : { start: closeAt, end },
+          number,
+        },
+      ];
+    }
+    case 'swap': {
+      const { target, edited, editedRange } = item;
+      const parts = [
+        { children: nodes([target]), weight: 1, range: { start: target.start, end: target.end } },
+        { children: nodes(edited), weight: 1, range: editedRange },
+      ];
+      return [{ type: 'composite', start, end, operator: 'swap', parts }];
+    }
+    default:
+      return item satisfies never;
+  }
+}
+
+function networkNode({ name, number, start, end }: Lora, source: string): Node {
+  const args = number ? [source.slice(number.start, number.end)] : [];
+  return { type: 'network', start, end, kind: 'lora', name, args };
+}

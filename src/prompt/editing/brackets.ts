@@ -1,0 +1,47 @@
+import type { Node, Range, WeightedNode } from '../ast.ts';
+
+/** `[a:b:0.5]` or `[a|b]`: A1111 schedules these, and only what is left of them reaches its attention syntax. */
+export function isSchedule({ form, children }: WeightedNode): boolean {
+  return form === 'square' && children.some((node) => node.type === 'text' && /[:|]/.test(node.text));
+}
+
+/** Nodes, and where they and the marks between them stand. */
+export interface Section {
+  readonly nodes: readonly Node[];
+  readonly range: Range;
+  /** Whether its commas are a schedule's, and separate nothing. */
+  readonly isScheduled?: boolean;
+}
+
+/** What is inside brackets, or the parts of what has several. */
+export function sectionsOf(node: Node): Section[] {
+  if (node.type === 'composite') return node.parts.map(({ children, range }) => ({ nodes: children, range }));
+  if (node.type !== 'weighted') return [];
+  const range = { start: node.open?.end ?? node.start, end: node.close?.start ?? node.end };
+  return [{ nodes: node.children, range, isScheduled: isSchedule(node) }];
+}
+
+/** Brackets or quotes, marks included, and what is in them. */
+export interface Enclosed extends Range {
+  readonly content: Range;
+}
+
+/** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one section, outermost first. */
+export function plainBrackets(source: string, { nodes, range: { start, end } }: Section): Enclosed[] {
+  const isTyped = (at: number) => nodes.some((node) => node.start <= at && at < node.end);
+  const open: number[] = [];
+  const found: Enclosed[] = [];
+  for (const { 0: mark, index } of source.slice(start, end).matchAll(/[()"]/g)) {
+    const at = start + index;
+    if (isTyped(at)) continue;
+    const isOpening = mark === '(' || (mark === '"' && source[open.at(-1) ?? -1] !== '"');
+    const from = isOpening ? undefined : open.pop();
+    if (isOpening) open.push(at);
+    else if (from !== undefined) found.push({ start: from, end: at + 1, content: { start: from + 1, end: at } });
+  }
+  return found.sort((a, b) => a.start - b.start);
+}
+
+export function isWithin(inner: Range, outer: Range): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}

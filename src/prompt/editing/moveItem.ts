@@ -1,0 +1,97 @@
+import type { ParsedPrompt, Range } from '../ast.ts';
+import { applyEdits, type Change } from '../edits.ts';
+import { parsePrompt } from '../parsePrompt.ts';
+import type { Syntax } from '../syntax.ts';
+import { isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+
+/**
+ * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).
+ * Brackets stay whole: inside ones that hold several items, those move; else the item around moves. Commas, spaces and
+ * BREAKs stay where they are. `parsed` is of the prompt itself, as `parsePrompt` reads it. Null at the ends, or where the
+ * result would be read otherwise than meant.
+ */
+export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 | 1, syntax: Syntax): Change | null {
+  const { source } = parsed;
+  const items = innermostItems(parsed, selection);
+  const first = items.findIndex(({ whole }) => selection.start <= whole.end);
+  const last = items.findLastIndex(({ whole }) => whole.start <= selection.end);
+  const neighbour = items[direction < 0 ? first - 1 : last + 1]?.text;
+  if (first < 0 || last < first || !neighbour) return null;
+  const moved = { start: items[first].text.start, end: items[last].text.end };
+  const [left, right] = direction < 0 ? [neighbour, moved] : [moved, neighbour];
+  const edits = [
+    { ...left, insert: source.slice(right.start, right.end) },
+    { ...right, insert: source.slice(left.start, left.end) },
+  ];
+  if (!isMeant(parsed, left, right, parsePrompt(applyEdits(source, edits), syntax))) return null;
+  const shift = direction < 0 ? left.start - moved.start : right.end - moved.end;
+  const follow = (at: number) => Math.min(Math.max(at, moved.start), moved.end) + shift;
+  return { edits, selection: { start: follow(selection.start), end: follow(selection.end) } };
+}
+
+/** The same marks in the other order, each with its weight. */
+function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedPrompt): boolean {
+  const movedTo = (at: number) => {
+    if (left.start <= at && at < left.end) return at + right.end - left.end;
+    if (right.start <= at && at < right.end) return at + left.start - right.start;
+    const isBetween = left.end <= at && at < right.start;
+    return isBetween ? at + (right.end - right.start) - (left.end - left.start) : at;
+  };
+  const moved = <T extends Mark>(marks: readonly T[]) => marks.toSorted((a, b) => movedTo(a.at) - movedTo(b.at));
+  if (!sameMarks(moved(outline(before.nodes)), outline(after.nodes))) return false;
+  const marks = moved(weightedMarks(before.fragments));
+  const now = weightedMarks(after.fragments);
+  return sameMarks(marks, now) && marks.every(({ weight }, i) => sameWeight(weight, now[i].weight));
+}
+
+/** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */
+function innermostItems({ source, nodes }: ParsedPrompt, selection: Range): Item[] {
+  let found: Item[] = [];
+  let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
+  for (let isOutermost = true; section; isOutermost = false) {
+    const items: Item[] = section.isScheduled ? [] : itemsOf(source, section);
+    if (isOutermost || items.length > 1) found = items;
+    section = sectionsIn(source, section).find(({ range }) => isWithin(selection, range));
+  }
+  return found;
+}
+
+/** Outermost first. */
+function sectionsIn(source: string, section: Section): Section[] {
+  const plain = plainBrackets(source, section).map(({ content }) => ({
+    nodes: section.nodes.filter((node) => isWithin(node, content)),
+    range: content,
+  }));
+  return [...plain, ...section.nodes.flatMap(sectionsOf)];
+}
+
+/** What stands between two commas or BREAKs of one level: with and without the spaces around. */
+interface Item {
+  readonly whole: Range;
+  readonly text: Range;
+}
+
+function itemsOf(source: string, section: Section): Item[] {
+  const {
+    nodes,
+    range: { start, end },
+  } = section;
+  const plain = plainBrackets(source, section);
+  const isApart = (at: number) => at < start || at >= end || /[\s,]/.test(source[at]);
+  const separators = nodes.flatMap((node): Range[] => {
+    if (node.type === 'break') return isApart(node.start - 1) && isApart(node.end) ? [node] : [];
+    if (node.type !== 'text') return [];
+    return Array.from(node.text.matchAll(/,/g), ({ index }) => ({ start: node.starts[index], end: node.ends[index] }));
+  });
+  const isSeparator = (at: Range) => !plain.some((brackets) => isWithin(at, brackets));
+  const items: Item[] = [];
+  let from = start;
+  for (const separator of [...separators.filter(isSeparator), { start: end, end }]) {
+    const typed = source.slice(from, separator.start);
+    const text = { start: from + typed.length - typed.trimStart().length, end: from + typed.trimEnd().length };
+    if (text.start < text.end) items.push({ whole: { start: from, end: separator.start }, text });
+    from = separator.end;
+  }
+  return items;
+}

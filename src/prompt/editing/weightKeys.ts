@@ -1,0 +1,441 @@
+import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
+import { applyEdits, type Change } from '../edits.ts';
+import { parsePrompt } from '../parsePrompt.ts';
+import type { Syntax } from '../syntax.ts';
+import { isSchedule, isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+
+/**
+ * Changes the weight of what is selected, or of what the caret is in (the innermost brackets, else the word), by `step`:
+ * writes brackets where there are none, and removes them where they change nothing. `parsed` is of the prompt itself, as
+ * `parsePrompt` reads it. Null where there is nothing to weigh, or where the result would be read otherwise than meant.
+ */
+export function changeWeight(parsed: ParsedPrompt, selection: Range, step: number, syntax: Syntax): Change | null {
+  const { source, nodes } = parsed;
+  const network = changeNetwork(parsed, selection, step, syntax);
+  if (network) return network;
+  const prompt: Prompt = { source, groups: closedGroups(source, nodes), step, syntax };
+  const weighings = weighingsOf(prompt, nodes, selection);
+  for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
+    const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
+    const edits = chosen.flatMap((weighing) => weighing.edits);
+    if (chosen.length < weighings.length || !isMeant(parsed, prompt, chosen, edits)) continue;
+    return { edits, selection: selectionAfter(selection, chosen) };
+  }
+  return null;
+}
+
+/** Brackets that open and close, or what Compel weighs without them. */
+interface Group extends Range {
+  readonly open: Range;
+  readonly close: Range;
+  /** Where its weight is written, so that another can be instead. */
+  readonly number: Range | null;
+  readonly isTyped: boolean;
+  readonly value: number;
+  /** Of what is inside, with all that is around. */
+  readonly weight: number;
+  /** A ComfyUI number: what is around does not count. */
+  readonly replaces: boolean;
+  /** False for `[a:b:0.5]` and `[a|b]`, which schedule. */
+  readonly weighs: boolean;
+  readonly parent: Group | null;
+}
+
+interface Prompt {
+  readonly source: string;
+  readonly groups: readonly Group[];
+  readonly step: number;
+  readonly syntax: Syntax;
+}
+
+/** One way to write a weight. */
+interface Weighing {
+  /** What is weighed, without its brackets. */
+  readonly content: Range;
+  readonly edits: readonly Edit[];
+  readonly from: number;
+  readonly to: number;
+  /** Whether brackets are new, which they must have a reason to be. */
+  readonly isNew: boolean;
+}
+
+/** For each part of the selection the ways to weigh it, best first. */
+function weighingsOf(prompt: Prompt, nodes: readonly Node[], selection: Range): Weighing[][] {
+  const { source, groups, syntax } = prompt;
+  const embeddings = nodesOf(nodes, 'network').filter(({ kind }) => kind === 'embedding');
+  const { start, end } = selection;
+  if (start === end) {
+    const group = groupAt(groups, start);
+    if (group) return [weighGroup(prompt, group)];
+    const word = embeddings.find((node) => node.start <= start && end <= node.end) ?? wordAt(source, start);
+    const isBreak = syntax === 'a1111' && word && source.slice(word.start, word.end) === 'BREAK';
+    return word && !isBreak ? [wrap(prompt, word)] : [];
+  }
+  const atoms = [
+    ...Array.from(source.matchAll(/\\./gs), ({ index }) => ({ start: index, end: index + 2 })),
+    ...embeddings,
+  ];
+  const plain = allPlainBrackets(source, { nodes, range: { start: 0, end: source.length } });
+  const whole = balanced(trimmed(source, selection), [...groups, ...plain, ...atoms.map(unbroken)]);
+  const parts = groupOf(groups, whole) ? [whole] : betweenBreaks(source, nodes, whole);
+  return parts
+    .flatMap((part) => outweighed(prompt, part))
+    .map((part) => {
+      const group = groupOf(groups, part);
+      return group ? weighGroup(prompt, group) : wrap(prompt, part);
+    });
+}
+
+/** What the edits make of the prompt must be the same text, each character with the weight it had or was to have. */
+function isMeant(
+  parsed: ParsedPrompt,
+  prompt: Prompt,
+  weighings: readonly Weighing[],
+  edits: readonly Edit[],
+): boolean {
+  const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax);
+  const marks = outline(parsed.nodes);
+  if (!sameMarks(marks, outline(after.nodes))) return false;
+  const weighingAt = (at: number) =>
+    weighings.find(
+      ({ content }) =>
+        holds(content, at) &&
+        !prompt.groups.some((group) => group.replaces && isWithin(group, content) && holds(group, at)),
+    );
+  const before = weightedMarks(parsed.fragments);
+  // What Compel swaps in is not among the fragments.
+  const characters = [...before, ...marks.filter(({ text }) => text.length === 1)];
+  const reached = new Set(characters.map(({ at }) => weighingAt(at)));
+  if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
+  const now = weightedMarks(after.fragments);
+  return (
+    sameMarks(before, now) &&
+    before.every(({ at, weight }, i) => {
+      const weighing = weighingAt(at);
+      if (!weighing) return sameWeight(weight, now[i].weight);
+      return weighing.from === 0 || sameWeight((weight * weighing.to) / weighing.from, now[i].weight);
+    })
+  );
+}
+
+const networks: Record<Syntax, RegExp | null> = {
+  a1111: /<\w+:[^<>]*:([+-]?(?:\d+\.?\d*|\.\d+))>/g,
+  compel: /(?:use|with)Lora\(\s*[\w-]+\s*,\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)/g,
+  comfy: null,
+};
+
+/** `<lora:name:0.8>`, `withLora(name, 0.8)`: the number at the end. It stays at 1. */
+function changeNetwork(parsed: ParsedPrompt, { start, end }: Range, step: number, syntax: Syntax): Change | null {
+  const pattern = networks[syntax];
+  if (!pattern) return null;
+  for (const { 0: tag, 1: number, index } of parsed.source.matchAll(pattern)) {
+    const tagEnd = index + tag.length;
+    if (!(index < end && start < tagEnd) && !(start === end && index <= start && start <= tagEnd)) continue;
+    // Of Compel's, what is text has none.
+    const isNetwork = syntax === 'a1111' || nodesOf(parsed.nodes, 'network').some((node) => node.start === index);
+    if (!isNetwork) continue;
+    if (start < index || end > tagEnd) return null;
+    const from = index + tag.lastIndexOf(number);
+    const edits = [{ start: from, end: from + number.length, insert: String(stepped(Number(number), step, true)) }];
+    return { edits, selection: { start: caretAfter(start, edits).start, end: caretAfter(end, edits).end } };
+  }
+  return null;
+}
+
+/** The nodes that hold others, and theirs, in the order they are typed. */
+function nodesOf<T extends Node['type']>(nodes: readonly Node[], type: T): Extract<Node, { type: T }>[] {
+  return nodes.flatMap((node) => [
+    ...(node.type === type ? [node as Extract<Node, { type: T }>] : []),
+    ...nodesOf(childrenOf(node), type),
+  ]);
+}
+
+function childrenOf(node: Node): readonly Node[] {
+  return sectionsOf(node).flatMap((section) => section.nodes);
+}
+
+function closedGroups(
+  source: string,
+  nodes: readonly Node[],
+  parent: Group | null = null,
+  found: Group[] = [],
+): Group[] {
+  for (const node of nodes) {
+    const group = node.type === 'weighted' ? closedGroup(source, node, parent) : null;
+    if (group) found.push(group);
+    closedGroups(source, childrenOf(node), group ?? parent, found);
+  }
+  return found;
+}
+
+function closedGroup(source: string, node: WeightedNode, parent: Group | null): Group | null {
+  const { start, end, number, value, form } = node;
+  const isBare = form === 'suffix-signs' && !node.open;
+  const open = node.open ?? (isBare || form === 'attend' ? { start, end: start } : null);
+  const close = node.close ?? (isBare ? number : null);
+  if (!open || !close) return null;
+  const replaces = node.effect === 'replace';
+  return {
+    start,
+    end,
+    open,
+    close,
+    number: isBare ? null : number,
+    isTyped: number !== null && /[^+-]/.test(source.slice(number.start, number.end)),
+    value,
+    weight: replaces ? value : (parent?.weight ?? 1) * value,
+    replaces,
+    weighs: !isSchedule(node),
+    parent,
+  };
+}
+
+/** The innermost brackets the caret is in, or next to. */
+function groupAt(groups: readonly Group[], caret: number): Group | undefined {
+  const inside = groups.findLast(({ open, close, weighs }) => weighs && open.end <= caret && caret <= close.start);
+  return inside ?? groups.findLast(({ start, end, weighs }) => weighs && start <= caret && caret <= end);
+}
+
+/** The brackets around exactly this, or that it is, marks included. */
+function groupOf(groups: readonly Group[], { start, end }: Range): Group | undefined {
+  return groups.find(
+    (group) =>
+      group.weighs &&
+      ((group.start === start && group.end === end) || (group.open.end === start && group.close.start === end)),
+  );
+}
+
+type Pair = Pick<Group, 'open' | 'close' | 'start' | 'end'>;
+
+/** What brackets may stand around, but not in. */
+function unbroken(range: Range): Pair {
+  return { ...range, open: range, close: range };
+}
+
+function allPlainBrackets(source: string, section: Section): Pair[] {
+  const own = plainBrackets(source, section).map(({ start, end, content }) => ({
+    start,
+    end,
+    open: { start, end: content.start },
+    close: { start: content.end, end },
+  }));
+  const inside = section.nodes.flatMap(sectionsOf);
+  return [...own, ...inside.flatMap((within) => allPlainBrackets(source, within))];
+}
+
+function holds({ start, end }: Range, at: number): boolean {
+  return start <= at && at < end;
+}
+
+/** The range with every pair of brackets that it cuts through. */
+function balanced(range: Range, groups: readonly Pair[]): Range {
+  const isCut = ({ start, end, open, close }: Pair) =>
+    range.start < end &&
+    start < range.end &&
+    !(open.end <= range.start && range.end <= close.start) &&
+    !(range.start <= start && end <= range.end);
+  const cut = groups.find(isCut);
+  if (!cut) return range;
+  return balanced({ start: Math.min(range.start, cut.start), end: Math.max(range.end, cut.end) }, groups);
+}
+
+function trimmed(source: string, { start, end }: Range): Range {
+  const text = source.slice(start, end);
+  const from = start + text.length - text.trimStart().length;
+  return { start: from, end: Math.max(from, start + text.trimEnd().length) };
+}
+
+/** What brackets may go around: they must not reach over a BREAK. */
+function betweenBreaks(source: string, nodes: readonly Node[], range: Range): Range[] {
+  const parts: Range[] = [];
+  let from = range.start;
+  const add = (end: number) => {
+    const part = trimmed(source, { start: from, end });
+    if (part.end > part.start) parts.push(part);
+  };
+  for (const { start, end } of breaksOutsideGroups(nodes, range)) {
+    add(start);
+    from = end;
+  }
+  add(range.end);
+  return parts;
+}
+
+function breaksOutsideGroups(nodes: readonly Node[], range: Range): Range[] {
+  return nodes.flatMap((node) => {
+    if (node.end <= range.start || range.end <= node.start) return [];
+    if (node.type === 'break') return [node];
+    if (node.type !== 'weighted' || (node.open && node.close && isWithin(node, range))) return [];
+    return breaksOutsideGroups(node.children, range);
+  });
+}
+
+/** A run of characters without spaces, punctuation or brackets that are not escaped. */
+function wordAt(source: string, caret: number): Range | null {
+  for (const { 0: text, index } of source.matchAll(
+    /(?:\\.|\.(?!(?:swap|attend)\()(?=[^\s.,;:!?()[\]{}<>|"])|[^\s.,;:!?()[\]{}<>|"\\])+/gs,
+  )) {
+    if (index > caret) return null;
+    const word = { start: index, end: index + text.length };
+    if (caret <= word.end) return word;
+  }
+  return null;
+}
+
+/**
+ * Where all words are in brackets with ComfyUI numbers, which new ones around them would not change: those brackets, each
+ * for itself.
+ */
+function outweighed({ source, groups }: Prompt, range: Range): Range[] {
+  const inner = groups.filter((group) => group.replaces && isWithin(group, range));
+  const isOutside = (at: number) => !inner.some((group) => holds(group, at));
+  const words = Array.from(source.slice(range.start, range.end).matchAll(/[\p{L}\p{N}]/gu));
+  if (inner.length === 0 || words.some(({ index }) => isOutside(range.start + index))) return [range];
+  return inner.filter(({ parent }) => !(parent && inner.includes(parent)));
+}
+
+/** New brackets. */
+function wrap(prompt: Prompt, content: Range): Weighing[] {
+  const { source, groups, step, syntax } = prompt;
+  const around =
+    syntax === 'comfy' ? groups.findLast(({ open, close }) => isWithin(content, between(open, close))) : null;
+  const from = around?.weight ?? 1;
+  const to = stepped(from, step, around?.isTyped ?? true);
+  if (content.end === content.start || to === from || !isWritable(to)) return [];
+  const ways = [
+    ...(syntax === 'compel' ? numbered(source, content, to) : []),
+    ...bracketed(content, content, to, syntax).map((edits) => ({ content, edits })),
+  ];
+  return ways.map((way) => ({ ...way, from, to, isNew: true }));
+}
+
+/** Compel's brackets or quotes without a weight, in the content or around it, with one. */
+function numbered(source: string, content: Range, value: number): Pick<Weighing, 'content' | 'edits'>[] {
+  const { start, end } = content;
+  const inside = { start: start + 1, end: end - 1 };
+  return [inside, content]
+    .filter((range) => /^(?:\(.+\)|".+")$/s.test(source.slice(range.start - 1, range.end + 1)))
+    .map((range) => ({
+      content: range,
+      edits: [{ start: range.end + 1, end: range.end + 1, insert: String(value) }],
+    }));
+}
+
+/** Brackets with a weight instead of what is of `whole` around `content`. */
+function bracketed(whole: Range, content: Range, value: number, syntax: Syntax): Edit[][] {
+  if (syntax !== 'compel') return [instead(whole, content, '(', `:${value})`)];
+  // Before `.swap()`, and between the commas of `.and()`, only what is in brackets has a weight.
+  return [...spaced(whole, content, '(', `)${value}`), instead(whole, content, '((', `)${value})`)];
+}
+
+/** Marks instead of others. */
+function instead(whole: Range, content: Range, opening: string, closing: string): Edit[] {
+  return [
+    { start: whole.start, end: content.start, insert: opening },
+    { start: content.end, end: whole.end, insert: closing },
+  ];
+}
+
+/** With spaces before or after, if need be: Compel's brackets must not touch a word, nor what follows be read as theirs. */
+function spaced(whole: Range, content: Range, opening: string, closing: string): Edit[][] {
+  return ['', ' '].flatMap((before) =>
+    ['', ' '].map((after) => instead(whole, content, before + opening, closing + after)),
+  );
+}
+
+function between(open: Range, close: Range): Range {
+  return { start: open.end, end: close.start };
+}
+
+/** Brackets directly around brackets are changed as one. */
+function weighGroup({ source, groups, step, syntax }: Prompt, group: Group): Weighing[] {
+  let outer = group;
+  while (outer.parent?.weighs && outer.parent.open.end === outer.start && outer.parent.close.start === outer.end)
+    outer = outer.parent;
+  const nest = [outer];
+  let content = between(outer.open, outer.close);
+  const inside = () =>
+    groups.find(({ weighs, start, end }) => weighs && start === content.start && end === content.end);
+  for (let inner = inside(); inner; inner = inside()) {
+    nest.push(inner);
+    content = between(inner.open, inner.close);
+  }
+  const isAbsolute = syntax === 'comfy';
+  const inner = nest[nest.length - 1];
+  const from = isAbsolute ? inner.weight : nest.reduce((product, { value }) => product * value, 1);
+  const to = stepped(from, step, isAbsolute ? inner.isTyped : nest.length === 1 && outer.isTyped);
+  if (!isWritable(to)) return [];
+  const around = isAbsolute ? (outer.parent?.weight ?? 1) : 1;
+  const { start, end } = outer;
+  const ways: Edit[][] = to === rounded(around) ? withoutBrackets(source, outer, content, syntax) : [];
+  if (nest.length === 1 && outer.number) {
+    // What follows a Compel number may be read as more of it.
+    for (const space of syntax === 'compel' ? ['', ' '] : [''])
+      ways.push([{ ...outer.number, insert: `${to}${space}` }]);
+  } else ways.push(...bracketed({ start, end }, content, to, syntax));
+  return ways.map((edits) => ({ content, edits, from, to, isNew: false }));
+}
+
+function withoutBrackets(source: string, { start, end, open, close }: Group, content: Range, syntax: Syntax): Edit[][] {
+  const opening = runsTogether(source, start, content.start) ? ' ' : '';
+  const closing = runsTogether(source, content.end, end) ? ' ' : '';
+  const ways = spaced({ start, end }, content, opening, closing);
+  const hasMarks = syntax === 'compel' && open.end > open.start;
+  return hasMarks ? [...ways, [{ start: close.start + 1, end, insert: '' }]] : ways;
+}
+
+const letter = /^[\p{L}\p{M}]$/u;
+const space = /^\s$/u;
+
+/** Whether the characters before `left` and after `right` would be one word, or one run of punctuation. */
+function runsTogether(source: string, left: number, right: number): boolean {
+  const [before, after] = [source[left - 1] ?? ' ', source[right] ?? ' '];
+  return !space.test(before) && !space.test(after) && letter.test(before) === letter.test(after);
+}
+
+/** From a typed weight a step; from one that brackets give, to the next multiple of the step. Not below 0 from above. */
+function stepped(value: number, step: number, isTyped: boolean): number {
+  const size = Math.abs(step);
+  const steps = value / size;
+  const nearest = Math.round(steps);
+  const isOn = Math.abs(steps - nearest) < 1e-6;
+  const next = isTyped
+    ? value + step
+    : size * (isOn ? nearest + Math.sign(step) : step > 0 ? Math.ceil(steps) : Math.floor(steps));
+  return rounded(value >= 0 ? Math.max(0, next) : next);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}
+
+/** Only ComfyUI reads exponents. */
+function isWritable(value: number): boolean {
+  return Math.abs(value) < 1e12;
+}
+
+/** A caret stays where it is in the text; a selection becomes what was weighed, without its brackets. */
+function selectionAfter(selection: Range, weighings: readonly Weighing[]): Range {
+  const edits = weighings.flatMap((weighing) => weighing.edits);
+  if (selection.start === selection.end) return caretAfter(selection.start, edits);
+  const shift = (before: readonly Edit[]) =>
+    before.reduce((sum, { start, end, insert }) => sum + insert.length - (end - start), 0);
+  const { start } = weighings[0].content;
+  const { end } = weighings[weighings.length - 1].content;
+  return {
+    start: start + shift(edits.filter((edit) => edit.end <= start)),
+    end: end + shift(edits.filter((edit) => edit.start < end)),
+  };
+}
+
+/** `edits` opens, and then closes, or is of a number alone. */
+function caretAfter(caret: number, edits: readonly Edit[]): Range {
+  let shift = 0;
+  for (const [i, { start, end, insert }] of edits.entries()) {
+    const isPast = end < caret || (end === caret && (start < end || i === 0));
+    if (isPast) shift += insert.length - (end - start);
+    else if (start < caret) shift += Math.min(0, insert.length - (caret - start));
+  }
+  return { start: caret + shift, end: caret + shift };
+}

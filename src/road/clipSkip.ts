@@ -1,0 +1,42 @@
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { EncoderOutput } from '../clip/encoderPass.ts';
+import { layerNorm } from '../clip/reference.ts';
+
+/**
+ * How many layers' outputs from the end a conditioning is taken, as A1111 counts ("Clip skip", CLIP_stop_at_last_layers):
+ * 1 is the last, which is no skip; 2 leaves one layer out. From 1 to N + 1, where nothing but the embeddings is left.
+ */
+export type ClipSkip = number;
+
+/** Diffusers counts the layers that are left out: its `clip_skip=1` is A1111's 2, and None or 0 is A1111's 1. */
+export function fromDiffusersClipSkip(n: number): ClipSkip {
+  return n + 1;
+}
+
+/** What `EncoderWant.hiddenStates` asks for: hidden_states[−k] of the N + 1, or none for the last layer. */
+export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTextConfig): number[] {
+  if (!Number.isInteger(k) || k < 1 || k > N + 1)
+    throw new RangeError(`Clip skip is a whole number from 1 to ${N + 1} with this encoder, not ${k}.`);
+  return k === 1 ? [] : [N + 1 - k];
+}
+
+/**
+ * What methods take for z: the encoder's output where k is 1, else final_layer_norm(hidden_states[−k]), as A1111 and
+ * Diffusers do for SD 1.x; Compel's PENULTIMATE_HIDDEN_STATES_NORMALIZED is k = 2. Without a `finalLayerNorm` ([d] each)
+ * hidden_states[−k] is taken as it is: SDXL's way, and Compel's PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED. Weights come
+ * after it. [L, d]. Throws RangeError where that hidden state is not among the output's.
+ */
+export function clipSkip(
+  output: EncoderOutput,
+  k: ClipSkip,
+  config: ClipTextConfig,
+  finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array } | null,
+): Float32Array {
+  const [index] = clipSkipHiddenStates(k, config);
+  if (index === undefined) return output.lastHiddenState;
+  const hidden = output.hiddenStates.get(index);
+  if (!hidden) throw new RangeError(`Clip skip ${k} needs hidden state ${index}, which was not asked of the encoder.`);
+  if (!finalLayerNorm) return hidden;
+  const [x, weight, bias] = [hidden, finalLayerNorm.weight, finalLayerNorm.bias].map((a) => Float64Array.from(a));
+  return Float32Array.from(layerNorm(x, weight, bias, config.layerNormEps));
+}

@@ -1,0 +1,36 @@
+import type { PromptToken } from '../../tokens/promptTokens.ts';
+import type { ConditioningTensor } from './exportConditioning.ts';
+
+/** Quoted where it must be; what a spreadsheet would take for a formula is marked as text. */
+function cell(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** The fewest digits that are the same float32 again: never more than nine. */
+export function shortest(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
+/**
+ * A spreadsheet of prompt embeds: a line a row, with its token, weight and norm before its d values. RFC 4180, with a
+ * byte order mark, by which spreadsheets know UTF-8. `label` is what a token is called.
+ */
+export function conditioningCsv(tensors: readonly ConditioningTensor[], label: (token: PromptToken) => string): string {
+  const embeds = tensors.filter(({ rows }) => rows !== undefined);
+  const d = embeds[0].shape[2];
+  const head = ['tensor', 'row', 'id', 'token', 'weight', 'norm', ...Array.from({ length: d }, (_, i) => `d${i}`)];
+  const lines = embeds.flatMap(({ name, data, rows }) =>
+    rows!.map((token, row) => {
+      const values = Array.from((data as Float32Array).subarray(row * d, (row + 1) * d));
+      const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+      const known = token ? [token.id, cell(label(token)), token.weight] : ['', 'completed', ''];
+      return [name, row, ...known, norm.toPrecision(6), ...values.map(shortest)].join(',');
+    }),
+  );
+  return `\ufeff${[head.join(','), ...lines].join('\r\n')}\r\n`;
+}

@@ -1,0 +1,235 @@
+import { clipVitL14 } from '../../clip/config.ts';
+import { decompress } from '../../files/compression.ts';
+import { fileKind } from '../../files/fileKind.ts';
+import { readFloats } from '../../files/floatTensor.ts';
+import { type Npy, NpyError, readNpy, writeNpy } from '../../files/npy.ts';
+import { openSafetensors, SafetensorsError, writeSafetensors } from '../../files/safetensors.ts';
+import type { ByteSource } from '../../files/sources.ts';
+import { excerpt, shapeText } from '../../files/tensorFile.ts';
+import { entryStart, readZipDirectory, type ZipEntry } from '../../files/zipDirectory.ts';
+import { writeZip } from '../../files/zipWriter.ts';
+import { type ConditioningTensor, promptEmbedsTensor } from './exportConditioning.ts';
+
+/** `npy` holds `prompt_embeds` alone, and no metadata. */
+export const conditioningFormats = ['safetensors', 'npz', 'npy'] as const;
+export type ConditioningFormat = (typeof conditioningFormats)[number];
+
+/** In an .npz beside the arrays; NumPy gives its bytes. */
+const metadataName = 'metadata.json';
+
+/** A whole file. */
+export function writeConditioning(
+  format: ConditioningFormat,
+  tensors: readonly ConditioningTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  switch (format) {
+    case 'safetensors':
+      return writeSafetensors(tensors, metadata);
+    case 'npz': {
+      const arrays = tensors.map(({ name, shape, data }) => ({ name: `${name}.npy`, data: writeNpy(data, shape) }));
+      const text = new TextEncoder().encode(JSON.stringify(metadata, null, 1));
+      return writeZip([...arrays, { name: metadataName, data: text }]);
+    }
+    case 'npy': {
+      const { data, shape } = promptEmbedsTensor(tensors);
+      return writeNpy(data, shape);
+    }
+    default:
+      return format satisfies never;
+  }
+}
+
+/** A conditioning out of a file, [rows, d]. */
+export interface StoredConditioning {
+  /** As the file calls it; the file's name where it calls it nothing. */
+  readonly name: string;
+  readonly rows: number;
+  readonly d: number;
+  readonly data: Float32Array;
+}
+
+export interface ConditioningFile {
+  readonly name: string;
+  /** Empty where the file was made elsewhere. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** At least one. */
+  readonly conditionings: readonly StoredConditioning[];
+}
+
+/** A file that looks to hold conditionings and does not; one sentence. */
+export class ConditioningFileError extends Error {
+  override name = 'ConditioningFileError';
+}
+
+const embedsName = /(^|\.)(negative_)?prompt_embeds(\.\d+)?$/;
+const { maxPositionEmbeddings: L } = clipVitL14;
+
+/** Rows, width and parts of [77·n, d], [1, 77·n, d] or [parts, 77·n, d]; undefined where it is none of them. */
+function conditioningShape(shape: readonly number[]) {
+  const [parts, rows, d] = shape.length === 2 ? [1, ...shape] : shape;
+  const isOne = (shape.length === 2 || shape.length === 3) && parts > 0 && rows > 0 && rows % L === 0 && d > 0;
+  return isOne ? { parts, rows, d } : undefined;
+}
+
+/** An array with the shape of a conditioning, read when it is known that the file is meant. */
+interface FoundArray {
+  readonly name: string;
+  readonly shape: readonly number[];
+  read(): Promise<Float32Array>;
+}
+
+/**
+ * The conditionings in a file: arrays named `prompt_embeds` (with whatever comes before a dot, and the number of a part
+ * after one), or the only array where it has the shape of one. Null where the file is something else, a checkpoint say.
+ * Throws ConditioningFileError, or SourceError.
+ */
+export async function openConditioning(source: ByteSource, signal?: AbortSignal): Promise<ConditioningFile | null> {
+  const kind = fileKind(await source.read(0, Math.min(64, source.size), signal));
+  const fail = (why: string): never => {
+    throw new ConditioningFileError(`"${source.name}" ${why}.`);
+  };
+  switch (kind) {
+    case 'npy':
+      return collected(source.name, [await npyArray(source, source.name, fail, signal)], new Map(), fail);
+    case 'zip':
+      return openNpz(source, fail, signal);
+    case 'safetensors':
+      return openSafetensorsFile(source, fail, signal);
+    default:
+      return null;
+  }
+}
+
+async function openSafetensorsFile(
+  source: ByteSource,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<ConditioningFile | null> {
+  const file = await openSafetensors(source, signal).catch((error: unknown) => {
+    // What is wrong with it is told by whoever opens it as a checkpoint.
+    if (error instanceof SafetensorsError) return null;
+    throw error;
+  });
+  if (!file) return null;
+  const arrays = [...file.tensors].map(
+    ([name, tensor]): FoundArray => ({
+      name,
+      shape: tensor.shape,
+      read: () => readFloats(name, tensor, fail, signal),
+    }),
+  );
+  const isOne = arrays.some(({ name }) => embedsName.test(name));
+  if (!isOne && !(arrays.length === 1 && conditioningShape(arrays[0].shape))) return null;
+  return collected(source.name, arrays, file.metadata, fail);
+}
+
+async function openNpz(
+  source: ByteSource,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<ConditioningFile | null> {
+  const entries = await readZipDirectory(source, fail, signal).catch((error: unknown) => {
+    if (error instanceof ConditioningFileError) return null;
+    throw error;
+  });
+  const names = [...(entries?.keys() ?? [])];
+  if (!entries || !names.some((name) => name.endsWith('.npy'))) return null;
+  const metadataEntry = entries.get(metadataName);
+  const metadata = metadataEntry ? await entryBytes(source, metadataEntry, fail, signal) : undefined;
+  const arrays = names.filter((name) => name.endsWith('.npy')).map((name) => name.slice(0, -4));
+  const wanted = arrays.some((name) => embedsName.test(name))
+    ? arrays.filter((name) => embedsName.test(name))
+    : arrays.length === 1
+      ? arrays
+      : fail(`holds ${arrays.length} arrays and none is called prompt_embeds; save the one to compare by that name`);
+  const found: FoundArray[] = [];
+  for (const name of wanted) {
+    const bytes = await entryBytes(source, entries.get(`${name}.npy`)!, fail, signal);
+    found.push(arrayOf(bytes, name, fail));
+  }
+  return collected(source.name, found, metadataOf(metadata), fail);
+}
+
+/** Bytes that one array may unpack to. */
+const longest = 1 << 28;
+
+async function entryBytes(
+  source: ByteSource,
+  entry: ZipEntry,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  // numpy.savez_compressed deflates.
+  const start = await entryStart(source, { ...entry, method: 0 }, fail, signal);
+  const bytes = await source.read(start, start + entry.size, signal);
+  if (entry.method === 0) return bytes;
+  const unpacked = entry.method === 8 ? await decompress(bytes, 'deflate-raw', longest) : null;
+  return unpacked ?? fail(`is an .npz archive whose ${excerpt(entry.name)} cannot be unpacked`);
+}
+
+async function npyArray(source: ByteSource, name: string, fail: (why: string) => never, signal?: AbortSignal) {
+  if (source.size > longest) fail(`has ${source.size} bytes, which no conditioning needs`);
+  return arrayOf(await source.read(0, source.size, signal), name, fail);
+}
+
+function arrayOf(bytes: Uint8Array, name: string, fail: (why: string) => never): FoundArray {
+  const { shape, data } = openArray(bytes, fail);
+  return {
+    name,
+    shape,
+    async read() {
+      const floats = data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number);
+      if (!floats.every(Number.isFinite))
+        fail(`has a NaN or an infinity in ${excerpt(name)}; expected only finite numbers`);
+      return floats;
+    },
+  };
+}
+
+function openArray(bytes: Uint8Array, fail: (why: string) => never): Npy {
+  try {
+    return readNpy(bytes);
+  } catch (error) {
+    if (!(error instanceof NpyError)) throw error;
+    return fail(`cannot be read: ${error.message.replace(/^T/, 't').replace(/\.$/, '')}`);
+  }
+}
+
+/** JSON of texts by name; nothing where it is anything else. */
+function metadataOf(bytes: Uint8Array | undefined): Map<string, string> {
+  try {
+    const stored: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof stored !== 'object' || stored === null) return new Map();
+    return new Map(Object.entries(stored).filter(([, value]) => typeof value === 'string'));
+  } catch {
+    return new Map();
+  }
+}
+
+async function collected(
+  name: string,
+  arrays: readonly FoundArray[],
+  metadata: ReadonlyMap<string, string>,
+  fail: (why: string) => never,
+): Promise<ConditioningFile> {
+  const named = arrays.filter((array) => embedsName.test(array.name));
+  const conditionings: StoredConditioning[] = [];
+  for (const array of named.length > 0 ? named : arrays) {
+    const shape = conditioningShape(array.shape);
+    if (!shape)
+      return fail(
+        `holds ${excerpt(array.name)} of shape ${shapeText(array.shape)}; a conditioning is [1, 77·n, d] or [77·n, d]`,
+      );
+    const { parts, rows, d } = shape;
+    const data = await array.read();
+    for (let part = 0; part < parts; part++)
+      conditionings.push({
+        name: parts > 1 ? `${array.name}.${part}` : array.name,
+        rows,
+        d,
+        data: data.subarray(part * rows * d, (part + 1) * rows * d),
+      });
+  }
+  return { name, metadata, conditionings };
+}

@@ -1,0 +1,286 @@
+import type { EncoderPass } from '../../clip/encoderPass.ts';
+import type { PromptLora } from '../../prompt/a1111/extraNetworks.ts';
+import type { Syntax } from '../../prompt/syntax.ts';
+import type { PromptToken } from '../../tokens/promptTokens.ts';
+import { padded } from '../../weighting/compel.ts';
+import { distinct, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
+import { methods } from '../../weighting/methods.ts';
+import type { Composition } from '../composition.ts';
+import type { PromptOptions } from '../options.ts';
+import { type PreparedPrompt, promptEmbeds, promptPasses, type Role } from '../pipeline.ts';
+import { padToEqual, stackParts } from './padding.ts';
+
+/** Both prompts of a picture, and what they are encoded by. */
+export interface ConditioningPair {
+  readonly positive: PreparedPrompt;
+  /** Null: there is none, which is not the empty one. */
+  readonly negative: PreparedPrompt | null;
+  readonly options: PromptOptions;
+}
+
+/** What made the numbers. */
+export interface ConditioningModel {
+  readonly name: string;
+  readonly random: boolean;
+  /** As weightsHash.ts makes it, without LoRAs. */
+  readonly sha256?: string;
+  /** Those that were merged, in order. */
+  readonly loras?: readonly PromptLora[];
+}
+
+/** A textual inversion that a prompt has, and how many vectors it has there. */
+export interface PromptEmbedding {
+  readonly name: string;
+  readonly vectors: number;
+}
+
+/** A row of a conditioning: a token of the prompt; null where it was completed. */
+export type ConditioningRow = PromptToken | null;
+
+export interface ConditioningTensor {
+  /** `prompt_embeds`, `prompt_embeds.1` of an AND, `negative_prompt_embeds`, `attention_mask`, … */
+  readonly name: string;
+  readonly dtype: 'F32' | 'I64';
+  /** [1, 77·n, d], of a mask [1, 77·n]. */
+  readonly shape: readonly number[];
+  readonly data: Float32Array | BigInt64Array;
+  /** [77·n] What is known of each row; of prompt embeds alone. */
+  readonly rows?: readonly ConditioningRow[];
+}
+
+/** A role's conditionings, or anything else that has a row a token, before and after they are made of one length. */
+interface Lengths {
+  readonly positive: readonly Float32Array[];
+  readonly negative: readonly Float32Array[];
+}
+
+/**
+ * The parts of an AND as A1111 stacks them, then positive and negative as the program completes them. `empty` is what the
+ * empty prompt has, a value or d of them a row.
+ */
+function equalled({ positive, negative }: Lengths, syntax: Syntax, empty: Float32Array, d: number): Lengths {
+  const equal = padToEqual([...stackParts(positive, d), ...negative], syntax, empty);
+  return { positive: equal.slice(0, positive.length), negative: equal.slice(positive.length) };
+}
+
+const emptyOf = ({ positive }: ConditioningPair): WeightedPrompt => positive.conditionings[0].composition.empty;
+
+/** Rows of a conditioning before it is completed: with outputs of width 1 the methods run in no time. */
+function rowCounts(pair: ConditioningPair): {
+  readonly positive: readonly number[];
+  readonly negative: readonly number[];
+} {
+  const count = (prepared: PreparedPrompt | null) =>
+    prepared
+      ? promptEmbeds(prepared, ({ inputIds }) => new Float32Array(inputIds.length), pair.options.weighting).map(
+          ({ length }) => length,
+        )
+      : [];
+  return { positive: count(pair.positive), negative: count(pair.negative) };
+}
+
+/** What has to be encoded for `exportConditioning`. */
+export function exportPasses(pair: ConditioningPair): EncoderPass[] {
+  const { positive, negative, options } = pair;
+  const passes = [
+    ...promptPasses(positive, options.weighting),
+    ...(negative ? promptPasses(negative, options.weighting) : []),
+  ];
+  const counts = rowCounts(pair);
+  const completed = options.syntax !== 'comfy' && new Set([...counts.positive, ...counts.negative]).size > 1;
+  return distinct([...passes, ...(completed ? methods[options.weighting].passes(emptyOf(pair)) : [])]);
+}
+
+/**
+ * The conditionings as the program hands them to the sampler: positive and negative of one length, the parts of an AND
+ * by themselves, and with a mask of keys that mask. `zOf` as for `promptEmbeds`.
+ */
+export function exportConditioning(pair: ConditioningPair, zOf: ZOf): ConditioningTensor[] {
+  const { positive, negative, options } = pair;
+  const embedsOf = (prepared: PreparedPrompt | null) =>
+    prepared ? promptEmbeds(prepared, zOf, options.weighting) : [];
+  const own = { positive: embedsOf(positive), negative: embedsOf(negative) };
+  const empty = emptyOf(pair);
+  const L = empty.empty.inputIds.length;
+  const { syntax, weighting } = options;
+  const d = zOf(positive.chunks[0].pass).length / L;
+  const lengths = new Set([...own.positive, ...own.negative].map(({ length }) => length));
+  // ComfyUI repeats: of the empty prompt only the length is read.
+  const filling =
+    syntax === 'comfy' || lengths.size === 1 ? new Float32Array(L * d) : methods[weighting].combine(empty, zOf);
+  const embeds = equalled(own, syntax, filling, d);
+  const rowsOf = (prepared: PreparedPrompt | null) =>
+    (prepared?.conditionings ?? []).map((_, i) => conditioningRows(prepared!, i));
+  const tokens = { positive: rowsOf(positive), negative: rowsOf(negative) };
+  const tensors = (['positive', 'negative'] as const).flatMap((role) =>
+    embeds[role].map((data, i): ConditioningTensor => {
+      const rows = Array.from({ length: data.length / d }, (_, row) => tokens[role][i][row] ?? null);
+      return {
+        name: tensorName(role, 'prompt_embeds', i, embeds[role].length),
+        dtype: 'F32',
+        shape: [1, rows.length, d],
+        data,
+        rows,
+      };
+    }),
+  );
+  if (options.mask !== 'hf' && options.mask !== 'lecture') return tensors;
+
+  const emptyMask = Float32Array.from(empty.chunks[0].pass.keyMask);
+  const masksOf = (prepared: PreparedPrompt | null, of: readonly Float32Array[]) =>
+    of.map((rows, i) =>
+      Float32Array.from(padded(keyMask(prepared!.conditionings[i].composition, emptyMask), rows.length / d, emptyMask)),
+    );
+  const masks = equalled(
+    { positive: masksOf(positive, own.positive), negative: masksOf(negative, own.negative) },
+    syntax,
+    emptyMask,
+    1,
+  );
+  return [
+    ...tensors,
+    ...(['positive', 'negative'] as const).flatMap((role) =>
+      masks[role].map((mask, i): ConditioningTensor => {
+        const name = tensorName(role, 'attention_mask', i, masks[role].length);
+        return { name, dtype: 'I64', shape: [1, mask.length], data: BigInt64Array.from(mask, BigInt) };
+      }),
+    ),
+  ];
+}
+
+function tensorName(role: Role, what: string, part: number, parts: number): string {
+  return `${role === 'negative' ? 'negative_' : ''}${what}${parts > 1 ? `.${part}` : ''}`;
+}
+
+/** The shapes `exportConditioning` will have with a model of width `d`, before anything is encoded. */
+export function exportShapes(pair: ConditioningPair, d: number): Omit<ConditioningTensor, 'data' | 'rows'>[] {
+  return exportConditioning(pair, ({ inputIds }) => new Float32Array(inputIds.length)).map(
+    ({ name, dtype, shape }) => ({ name, dtype, shape: dtype === 'F32' ? [1, shape[1], d] : shape }),
+  );
+}
+
+/** Of a blend, what any of its prompts sees. */
+function keyMask({ parts }: Composition, emptyMask: Float32Array): Float32Array {
+  return Float32Array.from(
+    parts.flatMap(({ blend }) => {
+      const masks = blend.prompts.map(({ chunks }) => chunks.flatMap(({ pass }) => [...pass.keyMask]));
+      const length = Math.max(...masks.map((mask) => mask.length));
+      const whole = masks.map((mask) => padded(mask, length, emptyMask));
+      return Array.from({ length }, (_, row) => Math.max(...whole.map((mask) => mask[row])));
+    }),
+  );
+}
+
+/** The tokens of a conditioning, row by row; of a blend those of its first prompt. */
+function conditioningRows({ conditionings, texts }: PreparedPrompt, index: number): ConditioningRow[] {
+  const promptsOf = ({ parts }: Composition) => parts.flatMap(({ blend }) => blend.prompts);
+  let at = conditionings.slice(0, index).reduce((sum, { composition }) => sum + promptsOf(composition).length, 0);
+  return conditionings[index].composition.parts.flatMap(({ blend }) => {
+    const longest = Math.max(...blend.prompts.map(({ chunks }) => chunks.length));
+    const first = texts[at];
+    at += blend.prompts.length;
+    // The parts that follow must stand where their rows do.
+    const missing = (longest - first.chunks.length) * first.chunks[0].tokens.length;
+    return [...first.chunks.flatMap(({ tokens }) => [...tokens]), ...Array<null>(missing).fill(null)];
+  });
+}
+
+/** Whether every number is one. */
+export function allFinite(tensors: readonly ConditioningTensor[]): boolean {
+  return tensors.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite));
+}
+
+/** The one array of an .npy file: the parts of an AND are stacked, [parts, 77·n, d]. */
+export function promptEmbedsTensor(tensors: readonly ConditioningTensor[]): ConditioningTensor {
+  const parts = tensors.filter(({ name }) => name.startsWith('prompt_embeds'));
+  const [{ shape, data }] = parts;
+  const whole = new Float32Array(data.length * parts.length);
+  for (const [i, part] of parts.entries()) whole.set(part.data as Float32Array, i * data.length);
+  return { name: 'prompt_embeds', dtype: 'F32', shape: [parts.length, ...shape.slice(1)], data: whole };
+}
+
+/** With a name before each, so that one file can hold several. */
+export function prefixed<T>(entries: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [prefix + name, value]));
+}
+
+/** By the names in the prompt, in order. */
+export function promptEmbeddings({ texts }: PreparedPrompt): PromptEmbedding[] {
+  const counts = new Map<string, number>();
+  for (const { vector } of texts.flatMap(({ chunks, cut }) => [...chunks.flatMap(({ tokens }) => tokens), ...cut]))
+    if (vector) counts.set(vector.name, Math.max(counts.get(vector.name) ?? 0, vector.index + 1));
+  return Array.from(counts, ([name, vectors]) => ({ name, vectors }));
+}
+
+function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number]) {
+  return [...(pass.vectors?.keys() ?? [])].map((row) => [row, tokens[row].vector!.name, tokens[row].vector!.index]);
+}
+
+const json = (value: unknown) => JSON.stringify(value);
+
+/** What the numbers of `role` were made from, as texts; lists are JSON, [n][77] where they are of tokens. */
+function promptMetadata(prepared: PreparedPrompt, role: Role): Record<string, string> {
+  const { source, texts, chunks, conditionings } = prepared;
+  const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
+  const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
+  const masks = chunks.map(({ pass }) => Array.from(pass.keyMask));
+  const embeddings = promptEmbeddings(prepared);
+  return prefixed(
+    {
+      prompt: source,
+      token_ids: json(chunks.map(({ chunk }) => Array.from(chunk.inputIds))),
+      weights: json(typed),
+      // Those of a normalisation.
+      ...(json(applied) !== json(typed) && { applied_weights: json(applied) }),
+      ...(masks.some((mask) => mask.includes(0)) && { key_masks: json(masks) }),
+      /** [n] Of each chunk [row, name, vector] where a vector stands in place of the id, which is 0 there. */
+      ...(embeddings.length > 0 && { embeddings: json(embeddings), embedding_rows: json(chunks.map(vectorRows)) }),
+      /** [n] The text that a chunk is of; [texts] what joins them, and how many texts of a schedule share its mean. */
+      chunk_texts: json(chunks.map(({ text }) => text)),
+      operators: json(texts.map(({ operator }) => operator)),
+      batch_sizes: json(texts.map(({ weighted }) => 1 + (weighted.batch?.length ?? 0))),
+      guidance_weights: json(conditionings.map(({ weight }) => weight)),
+    },
+    role === 'negative' ? 'negative_' : '',
+  );
+}
+
+/** What an exported file says of its numbers: prompts, options, ids, weights and the model. */
+export function exportMetadata(pair: ConditioningPair, model: ConditioningModel): Record<string, string> {
+  const { positive, negative, options } = pair;
+  return {
+    clipscope: '1',
+    ...promptMetadata(positive, 'positive'),
+    ...(negative && promptMetadata(negative, 'negative')),
+    model: model.name,
+    ...(model.sha256 && { model_hash: model.sha256 }),
+    ...(model.loras?.length && { loras: json(model.loras) }),
+    random_weights: String(model.random),
+    ...Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
+  };
+}
+
+/** The textual inversions and LoRAs of a prompt, as its file's metadata names them; whatever else is there is left out. */
+export function storedNetworks(
+  metadata: ReadonlyMap<string, string>,
+  prefix: string,
+  role: Role,
+): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly PromptLora[] } {
+  const listed = <K extends string>(key: string, number: K) => {
+    let list: unknown;
+    try {
+      list = JSON.parse(metadata.get(key) ?? '[]');
+    } catch {
+      return [];
+    }
+    const isOne = (entry: unknown): entry is { readonly name: string } & Readonly<Record<K, number>> => {
+      const { name, [number]: count } = (entry ?? {}) as Record<string, unknown>;
+      return typeof name === 'string' && typeof count === 'number';
+    };
+    return Array.isArray(list) ? list.filter(isOne) : [];
+  };
+  return {
+    embeddings: listed(`${prefix}${role === 'negative' ? 'negative_' : ''}embeddings`, 'vectors'),
+    loras: listed(`${prefix}loras`, 'multiplier'),
+  };
+}

@@ -1,0 +1,63 @@
+import type { MaskMode } from '../clip/masks.ts';
+import type { Syntax } from '../prompt/syntax.ts';
+import type { ComfyUnit } from '../tokens/chunks/comfyChunks.ts';
+import type { SplitMode } from '../tokens/chunks/compelChunks.ts';
+import type { TokenizerFlavour } from '../tokens/tokenizerFlavours.ts';
+import type { MethodName } from '../weighting/methods.ts';
+import type { TokenNormalisation } from '../weighting/normalise.ts';
+import type { ClipSkip } from './clipSkip.ts';
+
+export interface PromptOptions {
+  readonly syntax: Syntax;
+  readonly tokenizer: TokenizerFlavour;
+  readonly mask: MaskMode;
+  readonly weighting: MethodName;
+  /** ADV_CLIP_emb: what happens to the weights before a method of its, or ComfyUI's, applies them. */
+  readonly normalisation: TokenNormalisation;
+  readonly clipSkip: ClipSkip;
+  /** A1111: whether brackets weigh; `text` is its emphasis mode "None". */
+  readonly brackets: 'weights' | 'text';
+  /** A1111: by what [ ] multiplies; 0.9 is what the lecture says. */
+  readonly squareFactor: '1/1.1' | '0.9';
+  /** A1111: sampling steps, and the one whose text is encoded, from 1. */
+  readonly steps: number;
+  readonly step: number;
+  /** A1111: tokens after the last comma that may move to the next chunk. */
+  readonly commaPaddingBacktrack: number;
+  /** Compel: where a long prompt is split; `cut` keeps one chunk, as `Compel(…)` does by default. */
+  readonly split: SplitMode | 'cut';
+  readonly comfyUnit: ComfyUnit;
+}
+
+/** What A1111 does. */
+export const defaultOptions: PromptOptions = {
+  syntax: 'a1111',
+  tokenizer: 'hf-slow-ftfy',
+  mask: 'causal',
+  weighting: 'original',
+  normalisation: 'none',
+  clipSkip: 1,
+  brackets: 'weights',
+  squareFactor: '1/1.1',
+  steps: 20,
+  step: 1,
+  commaPaddingBacktrack: 20,
+  split: 'cut',
+  comfyUnit: 'segments',
+};
+
+/** How each program weighs. */
+export const ownMethod: Readonly<Record<Syntax, MethodName>> = {
+  a1111: 'original',
+  compel: 'compel-mask',
+  comfy: 'comfy',
+};
+
+/** Those of ComfyUI's nodes, which ADV_CLIP_emb normalises weights for. */
+export const normalisedMethods: readonly MethodName[] = [
+  'comfy',
+  'adv-a1111',
+  'adv-compel',
+  'adv-comfy++',
+  'adv-down-weight',
+];

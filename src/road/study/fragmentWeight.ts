@@ -1,0 +1,91 @@
+/** One fragment of a text at another weight. */
+import type { Embedding } from '../../models/embeddingFile.ts';
+import type { Node, WeightedNode } from '../../prompt/ast.ts';
+import { sectionsOf } from '../../prompt/editing/brackets.ts';
+import { applyEdits } from '../../prompt/edits.ts';
+import { addedTokens } from '../../tokens/addedTokens.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import type { WeightedPrompt } from '../../weighting/method.ts';
+import type { PromptOptions } from '../options.ts';
+import {
+  compelPromptOptions,
+  normalised,
+  type PreparedPrompt,
+  type PreparedText,
+  preparePrompt,
+  type Role,
+} from '../pipeline.ts';
+import { compelPrompt, weightedPrompt } from '../weightedPrompt.ts';
+import { withSpanWeight } from './sweep.ts';
+
+/**
+ * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
+ * off anew, as it is without the fragment. The other steps of a schedule keep their weights. `embeddings` are those that the
+ * text was read with.
+ */
+export function withFragmentWeight(
+  text: PreparedText,
+  fragment: number,
+  weight: number,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  embeddings: readonly Embedding[] = [],
+): WeightedPrompt {
+  if (options.syntax === 'compel') {
+    const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
+    const compelOptions = { ...compelPromptOptions(options), added: addedTokens(embeddings) };
+    return normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
+  }
+  const { batch } = text.weighted;
+  const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };
+  return normalised(withSpanWeight(typed, fragmentRows(text, fragment), weight), options);
+}
+
+/** The rows of a fragment's tokens, among those of all chunks. */
+export function fragmentRows({ chunks }: PreparedText, fragment: number): number[] {
+  return chunks.flatMap(({ tokens }, at) =>
+    tokens.flatMap((token, row) => (token.fragment === fragment ? [at * tokens.length + row] : [])),
+  );
+}
+
+/**
+ * The prompt with the number that weighs a fragment changed, so that it weighs `weight`. Null where no number of its own
+ * weighs it, or where the prompt would be read otherwise than meant.
+ */
+export function typedWithWeight(
+  prepared: PreparedPrompt,
+  text: number,
+  fragment: number,
+  weight: number,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  role: Role = 'positive',
+): string | null {
+  const { source, nodes, texts } = prepared;
+  const { start, end, weight: own } = texts[text].fragments[fragment];
+  const node = weightedNodes(nodes).findLast((one) => one.number && one.start <= start && end <= one.end);
+  if (!node?.number) return null;
+  const value = node.effect === 'replace' ? weight : (weight * node.value) / own;
+  const insert = String(Math.round(value * 1e4) / 1e4);
+  const typed = applyEdits(source, [{ ...node.number, insert }]);
+  const after = preparePrompt(typed, options, tokenizer, role).texts;
+  const isMeant = texts.every(({ fragments }, i) => {
+    const now = after[i]?.fragments;
+    return (
+      now?.length === fragments.length &&
+      fragments.every((before, j) => {
+        const meant = i === text && j === fragment ? weight : before.weight;
+        return now[j].text === before.text && now[j].kind === before.kind && Math.abs(now[j].weight - meant) <= 1e-3;
+      })
+    );
+  });
+  return isMeant && after.length === texts.length ? typed : null;
+}
+
+/** Those inside others after them. */
+function weightedNodes(nodes: readonly Node[]): WeightedNode[] {
+  return nodes.flatMap((node) => [
+    ...(node.type === 'weighted' ? [node] : []),
+    ...sectionsOf(node).flatMap((section) => weightedNodes(section.nodes)),
+  ]);
+}

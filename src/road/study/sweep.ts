@@ -1,0 +1,252 @@
+/** One span of a prompt at many weights: what each method makes of its rows. */
+import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import { batchMeans, type RowSumsOf, rowSumsOf, sharedMeanRows, sharedMeans } from '../../weighting/a1111.ts';
+import {
+  type Downweighted,
+  distinct,
+  isWeighted,
+  maskedRows,
+  type WeightedChunk,
+  type WeightedPrompt,
+  type ZOf,
+} from '../../weighting/method.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import { benchPasses, clamped } from '../../weighting/study/compareMethods.ts';
+import { type Summand, summands } from '../../weighting/summands.ts';
+import { withoutKeys, withoutRows } from '../weightedPrompt.ts';
+
+/**
+ * The prompt with another weight on some of its rows (among those of all chunks). Below 1 they are one fragment that Compel's
+ * methods mask or remove within its chunk; what else weighs less stays so. The same as by `weightedPrompt`; a prompt of
+ * `compelPrompt` is better made anew, as what it removes is split and cut off anew.
+ */
+export function withSpanWeight(prompt: WeightedPrompt, rows: readonly number[], weight: number): WeightedPrompt {
+  const L = prompt.empty.inputIds.length;
+  const count = L * prompt.chunks.length;
+  for (const row of rows)
+    if (!Number.isInteger(row) || row < 0 || row >= count)
+      throw new RangeError(`The prompt has no row ${row} to weigh: take rows from 0 to ${count - 1}.`);
+  const span = new Set(rows);
+  const chunks = prompt.chunks.map((chunk, at) => ({
+    ...chunk,
+    perTokenWeights: chunk.perTokenWeights.map((own, row) => (span.has(at * L + row) ? weight : own)),
+  }));
+  const without = (part: ReadonlySet<number>, partWeight: number): Downweighted => {
+    const taken = (change: (chunk: WeightedChunk, isTaken: (row: number) => boolean) => WeightedChunk) =>
+      chunks.map((chunk, at) => change(chunk, (row) => part.has(at * L + row)));
+    return {
+      weight: partWeight,
+      masked: taken(withoutKeys),
+      removed: taken((chunk, isTaken) => withoutRows(chunk, isTaken, prompt.empty)),
+    };
+  };
+  const others = prompt.downweighted.map((fragment) => ({
+    weight: fragment.weight,
+    rows: new Set(maskedRows(prompt, fragment).filter((row) => !span.has(row))),
+  }));
+  const light = [...others, ...(weight < 1 ? [{ weight, rows: span }] : [])]
+    .filter((part) => part.rows.size > 0)
+    .sort((a, b) => Math.min(...a.rows) - Math.min(...b.rows));
+  return { ...prompt, chunks, downweighted: light.map((part) => without(part.rows, part.weight)) };
+}
+
+/** Everything that has to be encoded for all the weights together: it is the order of the weights that counts, not their values. */
+export function sweepPasses(
+  promptAt: (weight: number) => WeightedPrompt,
+  weights: readonly number[],
+  names: readonly MethodName[],
+): EncoderPass[] {
+  return distinct(weights.flatMap((weight) => benchPasses(promptAt(weight), names)));
+}
+
+export interface MeanRatios {
+  /** The chunk whose mean is restored; null for one mean over all chunks. */
+  readonly chunk: number | null;
+  /** [weights] mean(z) / mean(z'). */
+  readonly ratios: Float64Array;
+  /**
+   * The weight at which mean(z') is 0 and the ratio without bounds; null where there is none, or where nothing is weighted at
+   * any of the weights.
+   */
+  readonly meanRoot: number | null;
+}
+
+export interface MethodSweep {
+  readonly name: MethodName;
+  /** [weights] Mean norm of the span's rows; not finite where one is not. */
+  readonly norms: Float64Array;
+  /** [weights] Mean cosine of the span's rows to the unweighted ones; NaN where a row is 0 or not finite. */
+  readonly cosines: Float64Array;
+  /** Of the chunks of the span, by the methods that restore a mean. */
+  readonly means: readonly MeanRatios[];
+}
+
+export interface Sweep {
+  readonly weights: readonly number[];
+  /** Mean norm of the span's rows as the encoder gives them. */
+  readonly unweightedNorm: number;
+  readonly methods: readonly MethodSweep[];
+}
+
+/**
+ * What each method makes of a span's rows at each weight. `promptAt` gives the prompt with the span at a weight, with the
+ * same tokens in the same rows (`withSpanWeight`, or a prompt made anew). Asks for `sweepPasses` alone. A row of a method
+ * is a sum over passes (summands.ts), so that norms and cosines come of the products of these, which are taken once.
+ */
+export function sweep(
+  promptAt: (weight: number) => WeightedPrompt,
+  rows: readonly number[],
+  zOf: ZOf,
+  weights: readonly number[],
+  names: readonly MethodName[],
+): Sweep {
+  if (rows.length === 0 || weights.length === 0)
+    throw new RangeError('A sweep needs one row and one weight at least: choose some text of the prompt.');
+  const prompts = weights.map(promptAt);
+  const L = prompts[0].empty.inputIds.length;
+  const sumsOf = remembered(rowSumsOf(zOf));
+  const products = rowProducts(rows, L, zOf);
+  const bare = products.sumsAt(summands('none', prompts[0], sumsOf));
+  const bareNorms = bare.map((sum, i) => Math.sqrt(products.product(sum, sum, i)));
+  return {
+    weights,
+    unweightedNorm: mean(bareNorms),
+    methods: names.map((name) => {
+      const found = prompts.map((prompt) => {
+        const sums = products.sumsAt(summands(name, prompt, sumsOf));
+        // Rounding can leave less than 0 of what cancels.
+        const norms = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
+        const cosines = sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (norms[i] * bareNorms[i])));
+        return { norm: mean(norms), cosine: mean(cosines) };
+      });
+      return {
+        name,
+        norms: Float64Array.from(found, ({ norm }) => norm),
+        cosines: Float64Array.from(found, ({ cosine }) => cosine),
+        means: meanRatiosOf(name, promptAt, prompts, rows, sumsOf),
+      };
+    }),
+  };
+}
+
+/** A row as a sum: pass, by number → factor. */
+type RowSum = ReadonlyMap<number, number>;
+
+/** The rows of sums of passes, and the scalar products of such rows. Each pass is looked up once, each product taken once. */
+function rowProducts(rows: readonly number[], L: number, zOf: ZOf) {
+  const numberOf = new Map<string, number>();
+  const known = new Map<EncoderPass, number>();
+  const outputs: Float32Array[] = [];
+  const taken = rows.map(() => new Map<number, Map<number, number>>());
+
+  function numbered(pass: EncoderPass): number {
+    const before = known.get(pass) ?? numberOf.get(passKey(pass));
+    const number = before ?? outputs.push(zOf(pass)) - 1;
+    known.set(pass, number);
+    if (before === undefined) numberOf.set(passKey(pass), number);
+    return number;
+  }
+
+  function productOf(a: number, b: number, i: number): number {
+    if (a > b) return productOf(b, a, i);
+    const ofA = taken[i].get(a) ?? new Map<number, number>();
+    taken[i].set(a, ofA);
+    const before = ofA.get(b);
+    if (before !== undefined) return before;
+    const [u, v] = [outputs[a], outputs[b]];
+    const d = u.length / L;
+    const from = (rows[i] % L) * d;
+    let sum = 0;
+    for (let c = from; c < from + d; c++) sum += u[c] * v[c];
+    ofA.set(b, sum);
+    return sum;
+  }
+
+  return {
+    /** [rows] */
+    sumsAt: (all: readonly Summand[]): RowSum[] =>
+      rows.map((row) => {
+        const sum = new Map<number, number>();
+        for (const { passes, factors } of all) {
+          if (factors[row] === 0) continue;
+          const pass = numbered(passes[Math.floor(row / L)]);
+          sum.set(pass, (sum.get(pass) ?? 0) + factors[row]);
+        }
+        return sum;
+      }),
+    /** a · b at the ith of the rows. */
+    product: (a: RowSum, b: RowSum, i: number): number => {
+      let sum = 0;
+      for (const [p, u] of a) for (const [q, v] of b) sum += u * v * productOf(p, q, i);
+      return sum;
+    },
+  };
+}
+
+function remembered<T>(read: (pass: EncoderPass) => T): (pass: EncoderPass) => T {
+  const values = new Map<string, T>();
+  return (pass) => {
+    const key = passKey(pass);
+    const value = values.get(key) ?? read(pass);
+    values.set(key, value);
+    return value;
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function meanRatiosOf(
+  name: MethodName,
+  promptAt: (weight: number) => WeightedPrompt,
+  prompts: readonly WeightedPrompt[],
+  rows: readonly number[],
+  sumsOf: RowSumsOf,
+): MeanRatios[] {
+  if (name === 'adv-a1111') {
+    const ratios = Float64Array.from(prompts, ({ chunks }) => sharedMeans(chunks, sumsOf).ratio);
+    return [{ chunk: null, ratios, meanRoot: meanRoot((weight) => promptAt(weight).chunks, sumsOf) }];
+  }
+  if (name !== 'original') return [];
+  const means = prompts.map((prompt) => batchMeans(prompt, sumsOf));
+  const isRead = (chunk: number) => prompts.some((prompt) => sharedMeanRows(prompt)[chunk].some(isWeighted));
+  const L = prompts[0].empty.inputIds.length;
+  return [...new Set(rows.map((row) => Math.floor(row / L)))].map((chunk) => ({
+    chunk,
+    ratios: Float64Array.from(means, (all) => all[chunk].ratio),
+    meanRoot: isRead(chunk) ? meanRoot((weight) => sharedMeanRows(promptAt(weight))[chunk], sumsOf) : null,
+  }));
+}
+
+/**
+ * Where mean(z') is less than a tenth of mean(z), and a row grows by more than ten times; null where there is no such place.
+ * mean(z') is linear in the weight, so that any one of the ratios tells how wide it is.
+ */
+export function meanBand(
+  { ratios, meanRoot }: MeanRatios,
+  weights: readonly number[],
+): { readonly from: number; readonly to: number } | null {
+  if (meanRoot === null) return null;
+  const at = weights.findIndex((weight, i) => weight !== meanRoot && Number.isFinite(ratios[i]));
+  if (at < 0 || ratios[at] === 0) return null;
+  const half = Math.abs(ratios[at] * (weights[at] - meanRoot)) / 10;
+  return { from: meanRoot - half, to: meanRoot + half };
+}
+
+/**
+ * The weight at which Σ wᵢ zᵢ over all elements of some chunks is 0; null where it does not depend on the weight. Their
+ * weights are linear in it, and so is the sum: two weights tell it all.
+ */
+function meanRoot(chunksAt: (weight: number) => readonly WeightedChunk[], sumsOf: RowSumsOf): number | null {
+  const { after: constant } = sharedMeans(chunksAt(0), sumsOf);
+  const ones = chunksAt(1);
+  const slope = sharedMeans(
+    chunksAt(0).map((chunk, at) => ({
+      ...chunk,
+      perTokenWeights: ones[at].perTokenWeights.map((weight, row) => weight - chunk.perTokenWeights[row]),
+    })),
+    sumsOf,
+  ).after;
+  return slope === 0 ? null : -constant / slope;
+}

@@ -1,0 +1,207 @@
+/** From tokens to what the methods take. */
+
+import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import { encoderPass, type MaskMode } from '../clip/masks.ts';
+import type { Fragment } from '../prompt/ast.ts';
+import type { ParsedCompel } from '../prompt/compel/compelPrompt.ts';
+import {
+  type CompelTokenOptions,
+  type CompelTokens,
+  compelChunks,
+  compelTokenDefaults,
+  compelTokens,
+} from '../tokens/chunks/compelChunks.ts';
+import type { PromptToken, TokenChunk } from '../tokens/promptTokens.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import type { TokenizerFlavour } from '../tokens/tokenizerFlavours.ts';
+import type { Downweighted, WeightedChunk, WeightedPrompt } from '../weighting/method.ts';
+import type { Composition } from './composition.ts';
+
+/** A chunk of any of the programs: ComfyUI's has word ids. */
+export interface SourceChunk extends TokenChunk {
+  /** [L] 0 for BOS, EOS and PAD; without them each fragment is a word. */
+  readonly wordIds?: Uint32Array;
+  /** Row → [d], the vectors of textual inversions. */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
+}
+
+/**
+ * A prompt as A1111 or ComfyUI chunks it. A fragment that weighs less than 1 is masked, or removed within its chunk, so
+ * that Compel's methods can be tried on it too.
+ */
+export function weightedPrompt(chunks: readonly SourceChunk[], mask: MaskMode): WeightedPrompt {
+  const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
+  const empty = encoderPass(emptyIds(), mask);
+  const light = new Map<number, number>();
+  for (const { tokens } of chunks)
+    for (const { fragment, weight } of tokens) if (fragment !== null && weight < 1) light.set(fragment, weight);
+  return {
+    chunks: weighted,
+    empty,
+    downweighted: Array.from(light, ([fragment, weight]) => {
+      const isIn = (i: number) => (row: number) => chunks[i].tokens[row].fragment === fragment;
+      return whenRead(
+        weight,
+        () => weighted.map((chunk, i) => withoutKeys(chunk, isIn(i))),
+        () => weighted.map((chunk, i) => withoutRows(chunk, isIn(i), empty)),
+      );
+    }),
+  };
+}
+
+/** Of a long prompt with hundreds of light fragments, most methods read none of this. */
+function whenRead(
+  weight: number,
+  makeMasked: () => readonly WeightedChunk[],
+  makeRemoved: () => readonly WeightedChunk[],
+): Downweighted {
+  let masked: readonly WeightedChunk[] | undefined;
+  let removed: readonly WeightedChunk[] | undefined;
+  return {
+    weight,
+    get masked() {
+      masked ??= makeMasked();
+      return masked;
+    },
+    get removed() {
+      removed ??= makeRemoved();
+      return removed;
+    },
+  };
+}
+
+export interface CompelPromptOptions extends CompelTokenOptions {
+  /** `causal` is Compel's `padding_attention_mask_value` 1, the default, and `hf` is 0. */
+  readonly mask: MaskMode;
+  readonly tokenizer?: TokenizerFlavour;
+}
+
+export const compelPromptDefaults: CompelPromptOptions = { ...compelTokenDefaults, mask: 'causal' };
+
+/**
+ * A prompt as Compel 2.4 chunks it and takes it apart. The empty prompt and those with a fragment removed are encoded
+ * without a mask of keys. Where nothing is cut off (`truncate` false), masking leaves the first and last row of every chunk
+ * visible, even where that is padding the mask hides.
+ */
+export function compelPrompt(
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions = compelPromptDefaults,
+): WeightedPrompt {
+  return weightedCompel(fragments, compelTokens(fragments, tokenizer, options, options.tokenizer), tokenizer, options);
+}
+
+/** The same of tokens that are there already: those of `fragments` by these options. */
+export function weightedCompel(
+  fragments: readonly Fragment[],
+  { chunks, cut, fragmentRanges }: CompelTokens,
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions,
+): WeightedPrompt {
+  const { mask, truncate } = options;
+  const unmasked = mask === 'none' ? 'none' : 'causal';
+  const tokens = [...chunks.flatMap((chunk) => chunk.tokens.filter(({ kind }) => kind === 'text')), ...cut];
+  const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
+  const L = clipVitL14.maxPositionEmbeddings;
+  const downweighted = fragments.flatMap(({ weight }, index): Downweighted[] => {
+    const range = fragmentRanges[index];
+    if (!(weight < 1) || !range) return [];
+    const isIn = (at: number) => range.start <= at && at < range.end;
+    return [
+      whenRead(
+        weight,
+        () =>
+          weighted.map((chunk, i) => {
+            const masked = withoutKeys(chunk, (row) => isIn(i * L + row));
+            return truncate ? masked : withBoundaries(masked);
+          }),
+        () =>
+          compelChunks(tokensWithout(tokens, index), tokenizer, options).chunks.map((chunk) =>
+            weightedChunk(chunk, unmasked),
+          ),
+      ),
+    ];
+  });
+  return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
+}
+
+/** As if the fragment had not been typed. */
+function tokensWithout(tokens: readonly PromptToken[], index: number): PromptToken[] {
+  return tokens.flatMap((token) => {
+    if (token.fragment === index) return [];
+    return token.fragment !== null && token.fragment > index ? [{ ...token, fragment: token.fragment - 1 }] : [token];
+  });
+}
+
+/** The parts of a Compel prompt, each swap as what it swaps away. */
+export function compelComposition(
+  { parts }: Pick<ParsedCompel, 'parts'>,
+  tokenizer: Tokenizer,
+  options: CompelPromptOptions = compelPromptDefaults,
+): Composition {
+  return {
+    parts: parts.map(({ content, weight }) => {
+      const blend = content.kind === 'blend' ? content : { prompts: [content], weights: [1], normalise: false };
+      const prompts = blend.prompts.map(({ fragments }) => compelPrompt(fragments, tokenizer, options));
+      return { blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight };
+    }),
+    empty: compelPrompt([], tokenizer, options),
+  };
+}
+
+function weightedChunk(
+  { tokens, inputIds, perTokenWeights, wordIds, vectors }: SourceChunk,
+  mask: MaskMode,
+): WeightedChunk {
+  const eos = tokens.findIndex(({ kind }) => kind === 'eos');
+  const pass = encoderPass(inputIds, mask, eos);
+  return {
+    pass: vectors?.size ? { ...pass, vectors } : pass,
+    perTokenWeights,
+    wordIds: wordIds ?? Uint32Array.from(tokens, ({ fragment }) => (fragment === null ? 0 : fragment + 1)),
+  };
+}
+
+function withKeyMask(chunk: WeightedChunk, keyMask: Uint8Array): WeightedChunk {
+  return { ...chunk, pass: { ...chunk.pass, keyMask } };
+}
+
+/** The chunk with keys that nothing attends to. */
+export function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
+  return withKeyMask(
+    chunk,
+    chunk.pass.keyMask.map((visible, row) => (isMasked(row) ? 0 : visible)),
+  );
+}
+
+function withBoundaries(chunk: WeightedChunk): WeightedChunk {
+  return withKeyMask(chunk, chunk.pass.keyMask.with(0, 1).with(-1, 1));
+}
+
+/** The tokens that follow in the chunk move up, with their weights, masks and vectors; what comes in is as the end of `empty`. */
+export function withoutRows(
+  { pass, perTokenWeights, wordIds }: WeightedChunk,
+  isRemoved: (row: number) => boolean,
+  empty: EncoderPass,
+): WeightedChunk {
+  const { vectors, ...bare } = pass;
+  const from = Array.from(perTokenWeights.keys()).filter((row) => !isRemoved(row));
+  const moved = [...(vectors ?? [])].flatMap(([row, v]): [number, Float32Array][] =>
+    from.includes(row) ? [[from.indexOf(row), v]] : [],
+  );
+  const inputIds = pass.inputIds.map((_, row) => pass.inputIds[from[row]] ?? padTokenId);
+  const keyMask = pass.keyMask.map((_, row) => pass.keyMask[from[row]] ?? empty.keyMask.at(-1)!);
+  return {
+    pass: { ...bare, inputIds, keyMask, ...(moved.length > 0 && { vectors: new Map(moved) }) },
+    perTokenWeights: perTokenWeights.map((_, row) => perTokenWeights[from[row]] ?? 1),
+    wordIds: wordIds.map((_, row) => wordIds[from[row]] ?? 0),
+  };
+}
+
+function emptyIds(): Uint32Array {
+  return new Uint32Array(clipVitL14.maxPositionEmbeddings)
+    .fill(padTokenId)
+    .fill(bosTokenId, 0, 1)
+    .fill(eosTokenId, 1, 2);
+}

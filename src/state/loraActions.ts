@@ -1,0 +1,104 @@
+import type { LoraEffect } from '../models/loraFile.ts';
+import type { NetworkNode } from '../prompt/ast.ts';
+import type { EncoderClient } from '../worker/client.ts';
+import type { Facts, OpenedLora, Side } from './facts.ts';
+
+export interface LoraActions {
+  /** Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. */
+  addLora(file: File): Promise<void>;
+  removeLora(name: string): void;
+}
+
+interface Page {
+  readonly client: EncoderClient | null;
+  get(): Facts;
+  set(facts: Partial<Facts>): void;
+  notify(message: string): void;
+}
+
+const loraName = (file: File) => file.name.replace(/\.[^.]*$/, '');
+
+/** What can be done with LoRAs, and what has to be when there is another model. */
+export function loraActions({ client, get, set, notify }: Page): LoraActions & { readLoras(): void } {
+  function put(name: string, lora: OpenedLora | null) {
+    const loras = new Map(get().loras);
+    if (lora) loras.set(name, lora);
+    else loras.delete(name);
+    set({ loras });
+  }
+
+  async function read(name: string, file: File, failed: (message: string) => void) {
+    const { model } = get();
+    if (!client || !model) return;
+    const isCurrent = () => get().model === model && get().loras.get(name)?.file === file;
+    try {
+      const info = await client.addLora(file);
+      if (isCurrent()) put(name, { file, info, problem: null });
+      else client.removeLora(info.lora);
+    } catch (error) {
+      if (isCurrent()) failed(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  return {
+    async addLora(file) {
+      if (!client) return notify(`${file.name} was not opened: the encoder needs WebGPU.`);
+      const name = loraName(file);
+      const before = get().loras.get(name) ?? null;
+      put(name, { file, info: null, problem: null });
+      await read(name, file, (message) => {
+        put(name, before?.info ? before : null);
+        notify(message);
+      });
+      if (before?.info && get().loras.get(name)?.file === file) client.removeLora(before.info.lora);
+    },
+    removeLora(name) {
+      const info = get().loras.get(name)?.info;
+      put(name, null);
+      if (info) client?.removeLora(info.lora);
+    },
+    /** Those that are open, for a model that was loaded just now. */
+    readLoras() {
+      const unread = [...get().loras].map(([name, { file }]) => [name, { file, info: null, problem: null }] as const);
+      if (unread.length > 0) set({ loras: new Map(unread) });
+      for (const [name, { file }] of unread)
+        void read(name, file, (problem) => put(name, { file, info: null, problem }));
+    },
+  };
+}
+
+/** How far a LoRA moves one layer. */
+export interface LayerEffect {
+  /** From 0. */
+  readonly layer: number;
+  /** ‖ΔW‖/‖W‖ over the weights that it changes there; 0 where there are none. */
+  readonly relative: number;
+  readonly weights: readonly LoraEffect[];
+}
+
+/** Of each layer. */
+export function layerEffects(effects: readonly LoraEffect[], layers: number): LayerEffect[] {
+  const norm = (values: readonly number[]) => Math.hypot(...values);
+  return Array.from({ length: layers }, (_, layer) => {
+    const weights = effects.filter((effect) => effect.layer === layer);
+    const delta = norm(weights.map(({ delta }) => delta));
+    return { layer, weights, relative: delta === 0 ? 0 : delta / norm(weights.map(({ weight }) => weight)) };
+  });
+}
+
+/** What becomes of a network that a prompt names, in few words. */
+export function networkState(
+  { kind, name }: NetworkNode,
+  side: Side,
+  loras: Facts['loras'],
+  isMerged: boolean,
+): string {
+  if (kind !== 'lora' && kind !== 'lyco') return 'not loaded';
+  if (side === 'negative') return 'not used: LoRAs are taken from the prompt, for both';
+  const lora = loras.get(name);
+  if (!lora) return 'not loaded: open its file';
+  if (lora.problem) return 'cannot be used with this model';
+  if (!lora.info) return 'being read';
+  if (lora.info.effects.length === 0) return 'changes the U-Net alone';
+  return isMerged ? 'merged' : 'not merged';
+}

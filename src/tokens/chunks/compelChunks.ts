@@ -1,0 +1,193 @@
+import { bosTokenId, clipVitL14, eosTokenId } from '../../clip/config.ts';
+import type { Diagnostic, Fragment, Range } from '../../prompt/ast.ts';
+import { type AddedTokens, addedTokenCutter } from '../addedTokens.ts';
+import { normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
+
+/** Where a long prompt is split, by Compel's names: each mode falls back to the next where it finds no place. */
+export const splitModes = ['SENTENCES', 'PHRASES', 'WORDS', 'BRUTAL'] as const;
+export type SplitMode = (typeof splitModes)[number];
+
+export interface CompelTokenOptions {
+  /** Whether what does not fit one chunk is cut off: yes with `Compel(…)`, no with `CompelForSD(…)`. */
+  readonly truncate: boolean;
+  readonly split: SplitMode;
+  /** Textual inversions that diffusers loaded and Compel has a manager for. */
+  readonly added?: AddedTokens;
+}
+
+/** A chunk in which vectors stand for token embeddings, whose ids are 0. */
+export interface CompelChunk extends TokenChunk {
+  /** Row → [d] */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
+}
+
+/** Tokens of a chunk between BOS and EOS. */
+const room = clipVitL14.maxPositionEmbeddings - 2;
+
+export const compelTokenDefaults: CompelTokenOptions = { truncate: true, split: 'SENTENCES' };
+
+export interface CompelTokens {
+  readonly chunks: readonly CompelChunk[];
+  readonly cut: readonly PromptToken[];
+  /**
+   * Where each fragment is among the rows of all chunks, as Compel finds it to weigh it down, BOS and EOS between its tokens
+   * included; null where it has no tokens or all are cut off.
+   */
+  readonly fragmentRanges: readonly (Range | null)[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The tokens of a prompt as Compel 2.4 chunks them, in rows of 77. */
+export function compelTokens(
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  options: CompelTokenOptions = compelTokenDefaults,
+  flavour?: TokenizerFlavour,
+): CompelTokens {
+  const { truncate, added = noneAdded } = options;
+  const units = fragmentUnits(fragments, tokenizer, added, flavour);
+  const { chunks, cut } = compelChunks(units.flat(2), tokenizer, options);
+  const rows = chunks.flatMap((chunk) => chunk.tokens);
+  const idOf = addedIds(added, tokenizer);
+  // Compel cuts each fragment off before it expands its added tokens, and all of them together again afterwards.
+  const ids = units.map((all) => (truncate ? all.slice(0, room) : all).flat().map(idOf));
+  const found = findFragments(rows.map(idOf), ids, truncate);
+  return {
+    chunks,
+    cut,
+    fragmentRanges: found.ranges ?? actualRanges(rows, fragments.length),
+    diagnostics: found.ranges ? [] : [lostFragment(fragments[found.lost])],
+  };
+}
+
+const noneAdded: AddedTokens = new Map();
+
+/** Tokens of each fragment, those of one vector each together where an added token stands. */
+function fragmentUnits(
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  added: AddedTokens,
+  flavour: TokenizerFlavour | undefined,
+): PromptToken[][][] {
+  const cutOut = addedTokenCutter(added, flavour);
+  return fragments.map(({ weight, ...fragment }, index) => {
+    const placed = { kind: 'text', weight, fragment: index } as const;
+    return cutOut(fragment).flatMap(({ source, vectors }): PromptToken[][] => {
+      if (vectors.length === 0)
+        return tokenizer
+          .tokenize(source, flavour)
+          .map(({ id, text, start, end }) => [{ ...placed, id, text, range: { start, end } }]);
+      const range = { start: source.starts[0], end: source.ends[source.ends.length - 1] };
+      return [vectors.map((vector) => ({ ...placed, id: 0, text: tokenizer.entry(0), range, vector }))];
+    });
+  });
+}
+
+/** A token's id, of added ones as they are numbered after the vocabulary. */
+function addedIds(added: AddedTokens, tokenizer: Tokenizer): (token: PromptToken) => number {
+  const first = new Map<string, number>();
+  let next = tokenizer.vocabSize;
+  for (const [name, { length }] of added) {
+    first.set(name, next);
+    next += length;
+  }
+  return ({ id, vector }) => (vector ? first.get(vector.name)! + vector.index : id);
+}
+
+/** The same of tokens, wherever they are from. */
+export function compelChunks(
+  tokens: readonly PromptToken[],
+  tokenizer: Tokenizer,
+  { truncate, split, added = noneAdded }: CompelTokenOptions,
+): Pick<CompelTokens, 'chunks' | 'cut'> {
+  const chunks: CompelChunk[] = [];
+  let from = 0;
+  do {
+    const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
+    chunks.push(withVectors(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk, added));
+    from = Math.min(from + length, tokens.length);
+  } while (!truncate && from < tokens.length);
+  return { chunks, cut: tokens.slice(from) };
+}
+
+function withVectors(chunk: TokenChunk, added: AddedTokens): CompelChunk {
+  const vectors = new Map(
+    chunk.tokens.flatMap(({ vector }, row): [number, Float32Array][] =>
+      vector ? [[row, added.get(vector.name)![vector.index]]] : [],
+    ),
+  );
+  return vectors.size > 0 ? { ...chunk, vectors } : chunk;
+}
+
+const endings: Record<SplitMode, (entry: string) => boolean> = {
+  SENTENCES: (entry) => entry === '.</w>',
+  PHRASES: (entry) => ['.</w>', ',</w>', ';</w>', ':</w>'].includes(entry),
+  WORDS: (entry) => entry.endsWith('</w>'),
+  BRUTAL: () => true,
+};
+
+/** How many of the tokens, which are more than fit if there is anything to split, go into this chunk. */
+function splitPoint(tokens: readonly PromptToken[], split: SplitMode): number {
+  if (tokens.length <= room) return tokens.length;
+  const fitting = tokens.slice(0, room);
+  for (const mode of splitModes.slice(splitModes.indexOf(split))) {
+    const last = fitting.findLastIndex((token) => endings[mode](token.text));
+    if (last >= 0) return last + 1;
+  }
+  return room;
+}
+
+/**
+ * Compel looks for the first token of each fragment from where the one before ended, and steps on from there. It gives up
+ * where another token comes up than the fragment has: `lost` is that fragment.
+ */
+function findFragments(
+  ids: readonly number[],
+  fragmentIds: readonly (readonly number[])[],
+  truncate: boolean,
+): { readonly ranges: (Range | null)[] } | { readonly ranges: null; readonly lost: number } {
+  const last = ids.length - 1;
+  const ranges: (Range | null)[] = [];
+  let start = 0;
+  for (const [index, wanted] of fragmentIds.entries()) {
+    if (wanted.length === 0 || (truncate && start >= last)) {
+      ranges.push(null);
+      continue;
+    }
+    while (start < last && ids[start] !== wanted[0]) start++;
+    let end = start;
+    for (let matched = 0; matched < wanted.length; ) {
+      if (end >= last) {
+        if (!truncate) return { ranges: null, lost: index };
+        break;
+      }
+      const isBoundary = !truncate && (ids[end] === eosTokenId || ids[end] === bosTokenId);
+      if (!isBoundary && ids[end] !== wanted[matched]) return { ranges: null, lost: index };
+      if (!isBoundary) matched++;
+      if (matched < wanted.length) end++;
+    }
+    ranges.push({ start, end: Math.min(end, last) + 1 });
+    start = end + 1;
+  }
+  return { ranges };
+}
+
+function actualRanges(rows: readonly PromptToken[], count: number): (Range | null)[] {
+  const ranges: (Range | null)[] = Array.from({ length: count }, () => null);
+  for (const [row, { fragment }] of rows.entries())
+    if (fragment !== null) ranges[fragment] = { start: ranges[fragment]?.start ?? row, end: row + 1 };
+  return ranges;
+}
+
+function lostFragment({ start, end }: Fragment): Diagnostic {
+  return {
+    code: 'lost-fragment',
+    severity: 'error',
+    start,
+    end: Math.max(end, start + 1),
+    message:
+      'Compel mistakes the special token in this text for the end of a chunk and stops with an error; here it is encoded: remove it.',
+  };
+}

@@ -1,0 +1,503 @@
+import { readA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
+import { parseA1111 } from '../prompt/a1111/emphasis.ts';
+import type { Network } from '../prompt/a1111/extraNetworks.ts';
+import { textAtStep } from '../prompt/a1111/schedule.ts';
+import { decimal, type Piece, printPrompt } from '../prompt/across/translate.ts';
+import type { Fragment, Range } from '../prompt/ast.ts';
+import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
+import { typedRange } from '../prompt/sourceText.ts';
+import { programs, type Syntax } from '../prompt/syntax.ts';
+import { chunkLength } from './chunks/a1111Chunks.ts';
+import { fragmentTokens } from './promptTokens.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import type { TokenizerFlavour } from './tokenizerFlavours.ts';
+import { type NamedVectors, nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
+
+/** A token of either prompt, or a BREAK. */
+export interface ConversionRow {
+  /** `missing` is only in the source, `added` only in what it was converted to. */
+  readonly kind: 'same' | 'weight' | 'missing' | 'added';
+  /** Vocabulary entry, what an embedding is called there (with the number of its vector, if it has several), or BREAK. */
+  readonly text: string;
+  /** In the source; null where it is not there, and of a BREAK. */
+  readonly weight: number | null;
+  /** In what it was converted to; null likewise. */
+  readonly converted: number | null;
+  readonly range: Range | null;
+  readonly convertedRange: Range | null;
+  /** That of which it is a vector. One that is not open has none, and ComfyUI leaves it out. */
+  readonly embedding?: { readonly name: string; readonly isOpen: boolean };
+}
+
+export interface Loss {
+  /** One clear sentence: what of the prompt the other program does not get, and why. */
+  readonly message: string;
+  /** In the source. */
+  readonly range: Range;
+}
+
+export interface Conversion {
+  readonly text: string;
+  /** Whether no row differs: all tokens, vectors and BREAKs are there, and weigh the same within 1e-6. */
+  readonly isSame: boolean;
+  readonly rows: readonly ConversionRow[];
+  /** Something for every row that differs, and what is in the prompt besides tokens: schedules, networks, comments. */
+  readonly lost: readonly Loss[];
+}
+
+/** Where a schedule is read, its first step is taken: of the 20 steps A1111 begins with. */
+const steps = 20;
+
+/**
+ * A prompt in the language of another program, read again in that and compared token by token. Never throws. What is
+ * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own. `embeddings` are the textual
+ * inversions that either program has.
+ */
+export function convertPrompt(
+  source: string,
+  from: Syntax,
+  to: Syntax,
+  tokenizer: Tokenizer,
+  flavour?: TokenizerFlavour,
+  role: 'positive' | 'negative' = 'positive',
+  embeddings: readonly NamedVectors[] = [],
+): Conversion {
+  const { fragments, lost, loras } = read(source, from, role, to);
+  const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
+    const cut = vectorCutter(embeddings, syntax, tokenizer, flavour);
+    return fragments.map((fragment) => ({ fragment, pieces: fragment.kind === 'break' ? [] : cut(fragment) }));
+  };
+  const names = new Map(embeddings.toReversed().map((one) => [one.vectors[0], one]));
+  const ids = new Map(
+    embeddings.flatMap(({ vectors }) => vectors).map((vector, i) => [vector, tokenizer.vocabSize + i]),
+  );
+  const labels = new Map(embeddings.flatMap((one) => one.vectors.map((vector, i) => [vector, labelOf(one, i)])));
+  const unitsIn = (cut: readonly CutFragment[]) => unitsOf(cut, { tokenizer, flavour, ids, labels });
+
+  const cut = cutIn(fragments, from);
+  const printed = cut.map(
+    ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
+  );
+  const text = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
+  const again = read(text, to, role, from);
+  const rows = align(unitsIn(cut), unitsIn(cutIn(again.fragments, to)));
+  return {
+    text,
+    isSame: rows.every(({ kind }) => kind === 'same'),
+    rows,
+    lost: [
+      ...lost,
+      ...lostLoras(loras, again.loras, programs[to]),
+      ...lossesOf(rows, { fragments, embeddings, to }),
+    ].sort((a, b) => a.range.start - b.range.start),
+  };
+}
+
+/** What a LoRA asks for that more than one program can say. */
+interface NamedLora {
+  readonly name: string;
+  readonly weight: number;
+  readonly range: Range;
+}
+
+interface Reading {
+  readonly fragments: readonly Fragment[];
+  /** What `to` does not get. */
+  readonly lost: readonly Loss[];
+  /** Those that `to` may get. */
+  readonly loras: readonly NamedLora[];
+}
+
+function read(source: string, syntax: Syntax, role: 'positive' | 'negative', to: Syntax): Reading {
+  switch (syntax) {
+    case 'a1111':
+      return readA1111(source, role, to);
+    case 'compel':
+      return readCompel(source, to);
+    case 'comfy':
+      return { fragments: parseComfy(source).fragments, lost: [], loras: [] };
+    default:
+      return syntax satisfies never;
+  }
+}
+
+function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): Reading {
+  const program = programs[to];
+  const { comments, networks, parts } = readA1111Prompt(source, { role });
+  const loss = (message: string, { start, end }: Range): Loss => ({ message, range: { start, end } });
+  const wanted = networks.filter(isLora);
+  // Where it cannot read the numbers of one it loads none.
+  const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
+  const texts = parts.map(({ schedule }) => parseA1111(textAtStep(schedule, 1, { steps })).fragments);
+  const lost = [
+    ...comments.map((node) => loss(`${program} has no comments, so this one is left out.`, node)),
+    ...networks.flatMap((node) => {
+      const message = networkLoss(node, loads, to);
+      return message === null ? [] : [loss(message, node)];
+    }),
+    ...parts
+      .slice(1)
+      .map(({ start }, i) =>
+        loss(
+          `${program} cannot draw from several prompts by AND, so what follows it is a chunk of its own.`,
+          between(parts[i].end, start),
+        ),
+      ),
+    ...parts.flatMap(({ number }) =>
+      number ? [loss(`${program} knows no weight of a whole prompt, so this one is left out.`, number)] : [],
+    ),
+    ...parts.flatMap(({ schedule }) =>
+      schedule.nodes.flatMap((node) =>
+        node.type === 'text'
+          ? []
+          : [loss(`${program} schedules nothing, so only what is there at the first step is converted.`, node)],
+      ),
+    ),
+  ];
+  const loras = wanted.map(({ name, multipliers, start, end }): NamedLora => {
+    return { name, weight: multipliers?.te ?? 0, range: { start, end } };
+  });
+  return { fragments: inChunks(texts), lost, loras: loads && to === 'compel' ? loras : [] };
+}
+
+function isLora({ kind }: Network): boolean {
+  return kind === 'lora' || kind === 'lyco';
+}
+
+/** What of a network gets lost; null where nothing does as long as the program can name it. */
+function networkLoss(network: Network, loads: boolean, to: Syntax): string | null {
+  const program = programs[to];
+  if (to !== 'compel') return `${program} loads no networks from a prompt, so this one is left out.`;
+  if (!isLora(network)) return `${program} loads no networks but LoRAs from a prompt, so this one is left out.`;
+  if (!loads) return 'A1111 loads no LoRA where it cannot read the numbers of one, so this one is left out.';
+  const { te, unet, dyn } = network.multipliers!;
+  if (unet !== te) return `${program} knows one weight of a LoRA, so the ${decimal(unet)} for the U-Net is left out.`;
+  return dyn === null ? null : `${program} cuts no LoRA to a rank, so the ${dyn} is left out.`;
+}
+
+/** At the end of the text, or of its last chunk. */
+function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): string {
+  if (loras.length === 0) return text;
+  if (to === 'a1111')
+    return [text, ...loras.map(({ name, weight }) => `<lora:${name}:${decimal(weight)}>`)].join(' ').trim();
+  const calls = loras
+    .filter(({ name }) => /^[A-Za-z0-9_-]+$/.test(name))
+    .map(({ name, weight }) => `withLora(${name}, ${decimal(weight)})`)
+    .join(' ');
+  const chunks = /^(\(".*)("\)\.and\(\))$/s.exec(text);
+  return chunks ? `${chunks[1]} ${calls}${chunks[2]}` : `${text} ${calls}`.trim();
+}
+
+/** Those that are not in what it was converted to. */
+function lostLoras(loras: readonly NamedLora[], converted: readonly NamedLora[], program: string): Loss[] {
+  const left = [...converted];
+  return loras.flatMap(({ name, weight, range }) => {
+    const at = left.findIndex((other) => other.name === name && isClose(other.weight, weight));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0 ? [] : [{ message: `${program} cannot name this LoRA, so it is left out.`, range }];
+  });
+}
+
+function readCompel(source: string, to: Syntax): Reading {
+  const program = programs[to];
+  const parsed = parseCompel(source);
+  const loras = parsed.loras.map(({ name, weight, start, end }): NamedLora => {
+    return { name, weight, range: { start, end } };
+  });
+  const lost: Loss[] =
+    to === 'a1111'
+      ? []
+      : loras.map(({ range }) => {
+          return { message: `${program} loads no LoRA from a prompt, so this one is left out.`, range };
+        });
+  const swaps = (items: readonly CompelItem[]) => {
+    for (const item of items)
+      if (item.kind === 'swap') {
+        const message = `${program} knows no .swap(), so only what is swapped away is converted.`;
+        lost.push({ message, range: { start: item.start, end: item.end } });
+      }
+  };
+  const chunks = parsed.parts.flatMap(({ content, weight }) => {
+    const { start, end } = content;
+    if (weight !== 1) {
+      const message = `${program} weighs no chunk by itself, so the ${weight} of this part of .and() is left out.`;
+      lost.push({ message, range: { start, end } });
+    }
+    if (content.kind === 'blend') {
+      const message = `${program} takes no mean of prompts, so the parts of .blend() are chunks of their own.`;
+      lost.push({ message, range: { start, end } });
+    }
+    const prompts = content.kind === 'blend' ? content.prompts : [content];
+    return prompts.map(({ items, fragments }) => {
+      swaps(items);
+      return fragments;
+    });
+  });
+  return { fragments: inChunks(chunks), lost, loras: to === 'a1111' ? loras : [] };
+}
+
+function between(a: number, b: number): Range {
+  return { start: Math.min(a, b), end: Math.max(a, b) };
+}
+
+/** With a BREAK between them. */
+function inChunks(texts: readonly (readonly Fragment[])[]): Fragment[] {
+  return texts.flatMap((fragments, i) => {
+    if (i === 0) return fragments;
+    const range = between(texts[i - 1].at(-1)?.end ?? 0, fragments.at(0)?.start ?? 0);
+    return [{ kind: 'break', text: 'BREAK', weight: -1, starts: [], ends: [], ...range }, ...fragments];
+  });
+}
+
+/**
+ * With spaces where Compel has them without holding them, and where the next program would join what was tokenised apart.
+ */
+function piecesOf(fragments: readonly Fragment[], from: Syntax): Piece[] {
+  return fragments.flatMap((fragment, i): Piece[] => {
+    const before = fragments[i - 1];
+    if (!before || before.kind === 'break' || fragment.kind === 'break') return [fragment];
+    const joins = decimal(before.weight) === decimal(fragment.weight);
+    const isApart = from === 'compel' && !/^[,.;:!?]/.test(fragment.text);
+    return joins || isApart ? [{ kind: 'text', text: ' ', weight: 1 }, fragment] : [fragment];
+  });
+}
+
+/** A token, a vector, or a BREAK, the id of which is −1. */
+interface Unit {
+  readonly id: number;
+  readonly text: string;
+  readonly weight: number | null;
+  readonly range: Range;
+  readonly embedding?: ConversionRow['embedding'];
+}
+
+/** A fragment cut where its program puts vectors. */
+interface CutFragment {
+  readonly fragment: Fragment;
+  readonly pieces: readonly VectorPiece[];
+}
+
+/** What a text is called in a language that names the same embeddings, by the first vector of each. */
+function textIn(
+  pieces: readonly VectorPiece[],
+  { text }: Fragment,
+  to: Syntax,
+  names: ReadonlyMap<Float32Array, NamedVectors>,
+): string {
+  if (pieces.every(({ vectors, unknown }) => vectors.length === 0 && unknown === undefined)) return text;
+  let written = '';
+  let isNamed = false;
+  for (const { source, vectors, unknown } of pieces) {
+    const embedding = names.get(vectors[0]);
+    const isWhole = embedding?.vectors.length === vectors.length;
+    const said = isWhole ? nameIn(embedding, to) : (unknown ?? source.text);
+    const parts = isNamed || isWhole || unknown !== undefined;
+    if (parts && !/(^|[ \n])$/.test(written) && !/^(\s|,+(\s|$))/.test(said)) written += ' ';
+    written += said;
+    isNamed = isWhole || unknown !== undefined;
+  }
+  // ComfyUI's pieces have no space around them.
+  const before = /^\s/.test(text) && !/^\s/.test(written) ? ' ' : '';
+  const after = /\s$/.test(text) && !/\s$/.test(written) ? ' ' : '';
+  return `${before}${written}${after}`;
+}
+
+type Label = Pick<Unit, 'text' | 'embedding'>;
+
+function labelOf({ name, vectors }: NamedVectors, index: number): Label {
+  return { text: vectors.length === 1 ? name : `${name} ${index + 1}`, embedding: { name, isOpen: true } };
+}
+
+interface Identities {
+  readonly tokenizer: Tokenizer;
+  readonly flavour: TokenizerFlavour | undefined;
+  /** Of vectors: after those of the vocabulary. */
+  readonly ids: ReadonlyMap<Float32Array, number>;
+  readonly labels: ReadonlyMap<Float32Array, Label>;
+}
+
+function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels }: Identities): Unit[] {
+  return cut.flatMap(({ fragment, pieces }): Unit[] => {
+    const { kind, weight, start, end } = fragment;
+    if (kind === 'break') return [{ id: -1, text: 'BREAK', weight: null, range: { start, end } }];
+    return pieces.flatMap(({ source, vectors, unknown }): Unit[] => {
+      const placed = { weight, range: typedRange(source, 0, source.text.length) ?? { start, end: start } };
+      if (unknown !== undefined)
+        return [
+          { ...placed, id: unknownId, text: `embedding:${unknown}`, embedding: { name: unknown, isOpen: false } },
+        ];
+      if (vectors.length > 0)
+        return vectors.map((vector) => ({ ...placed, ...labels.get(vector)!, id: ids.get(vector)! }));
+      return fragmentTokens([{ ...fragment, ...source }], tokenizer, flavour).map(({ id, text, range }) => {
+        return { id, text, weight, range: range! };
+      });
+    });
+  });
+}
+
+/** Of an embedding that is not open: only ComfyUI knows such. */
+const unknownId = -2;
+
+/** Differences more than this many tokens apart are not looked into. */
+const mostEdits = 1000;
+
+function align(source: readonly Unit[], converted: readonly Unit[]): ConversionRow[] {
+  const isSame = (a: number, b: number) => source[a].id === converted[b].id;
+  let first = 0;
+  while (first < Math.min(source.length, converted.length) && isSame(first, first)) first++;
+  let [endA, endB] = [source.length, converted.length];
+  while (endA > first && endB > first && isSame(endA - 1, endB - 1)) {
+    endA--;
+    endB--;
+  }
+  const rows: ConversionRow[] = [];
+  const both = (a: number, b: number) => rows.push(pairRow(source[a], converted[b]));
+  for (let i = 0; i < first; i++) both(i, i);
+  let [a, b] = [first, first];
+  for (const [nextA, nextB] of commonUnits(source.slice(first, endA), converted.slice(first, endB))) {
+    for (; a < first + nextA; a++) rows.push(missingRow(source[a]));
+    for (; b < first + nextB; b++) rows.push(addedRow(converted[b]));
+    both(a++, b++);
+  }
+  for (; a < endA; a++) rows.push(missingRow(source[a]));
+  for (; b < endB; b++) rows.push(addedRow(converted[b]));
+  for (; a < source.length; a++, b++) both(a, b);
+  return rows;
+}
+
+/** Places of a longest common subsequence (E. Myers, An O(ND) difference algorithm, 1986). */
+function commonUnits(source: readonly Unit[], converted: readonly Unit[]): [number, number][] {
+  const [n, m] = [source.length, converted.length];
+  if (n === 0 || m === 0) return [];
+  const most = Math.min(n + m, mostEdits);
+  /** [2·most + 2] How far in the source each diagonal a − b has come, by diagonal + most. */
+  const reached = new Int32Array(2 * most + 3);
+  const trace: Int32Array[] = [];
+  for (let edits = 0; edits <= most; edits++) {
+    trace.push(reached.slice());
+    for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
+      const at = diagonal + most + 1;
+      const isDown = diagonal === -edits || (diagonal !== edits && reached[at - 1] < reached[at + 1]);
+      let a = isDown ? reached[at + 1] : reached[at - 1] + 1;
+      while (a < n && a - diagonal < m && source[a].id === converted[a - diagonal].id) a++;
+      reached[at] = a;
+      if (a >= n && a - diagonal >= m) return backtrack(trace, n, m, most);
+    }
+  }
+  return [];
+}
+
+function backtrack(trace: readonly Int32Array[], n: number, m: number, most: number): [number, number][] {
+  const pairs: [number, number][] = [];
+  let [a, b] = [n, m];
+  for (let edits = trace.length - 1; edits >= 0; edits--) {
+    const reached = trace[edits];
+    const diagonal = a - b;
+    const at = diagonal + most + 1;
+    const isDown = diagonal === -edits || (diagonal !== edits && reached[at - 1] < reached[at + 1]);
+    const fromA = edits === 0 ? 0 : isDown ? reached[at + 1] : reached[at - 1];
+    const fromB = edits === 0 ? 0 : fromA - (isDown ? diagonal + 1 : diagonal - 1);
+    while (a > fromA && b > fromB) pairs.push([--a, --b]);
+    [a, b] = [fromA, fromB];
+  }
+  return pairs.reverse();
+}
+
+function pairRow(source: Unit, converted: Unit): ConversionRow {
+  return {
+    kind: isClose(source.weight, converted.weight) ? 'same' : 'weight',
+    text: source.text,
+    weight: source.weight,
+    converted: converted.weight,
+    range: source.range,
+    convertedRange: converted.range,
+    embedding: source.embedding,
+  };
+}
+
+function missingRow({ text, weight, range, embedding }: Unit): ConversionRow {
+  return { kind: 'missing', text, weight, converted: null, range, convertedRange: null, embedding };
+}
+
+function addedRow({ text, weight, range, embedding }: Unit): ConversionRow {
+  return { kind: 'added', text, weight: null, converted: weight, range: null, convertedRange: range, embedding };
+}
+
+function isClose(a: number | null, b: number | null): boolean {
+  if (a === null || b === null || Object.is(a, b)) return a === b || Object.is(a, b);
+  return Number.isFinite(a) && Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(a));
+}
+
+/** Why rows differ; one for neighbours with the same reason. */
+function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
+  const losses: { message: string; range: Range }[] = [];
+  let place: Range = { start: 0, end: 0 };
+  let differed = false;
+  for (const row of rows) {
+    const follows = differed;
+    place = row.range ?? { start: place.end, end: place.end };
+    differed = row.kind !== 'same';
+    if (!differed) continue;
+    const last = losses.at(-1);
+    // What stands in place of something is there for the same reason.
+    const message = follows && row.kind === 'added' && last ? last.message : reason(row, conversion);
+    if (follows && last?.message === message)
+      last.range = { start: Math.min(last.range.start, place.start), end: Math.max(last.range.end, place.end) };
+    else losses.push({ message, range: place });
+  }
+  return losses;
+}
+
+/** What reasons are found in. */
+interface Reasons {
+  readonly fragments: readonly Fragment[];
+  readonly embeddings: readonly NamedVectors[];
+  readonly to: Syntax;
+}
+
+function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): string {
+  const { kind, text, weight } = row;
+  const program = programs[to];
+  const has = (what: string) => fragments.some((fragment) => fragment.text.includes(what));
+  const isComment = to === 'a1111' && has('#');
+  const comment = 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
+  if (kind !== 'weight' && row.embedding) {
+    const name = excerpt(row.embedding.name);
+    if (!row.embedding.isOpen) {
+      if (kind === 'added') return `ComfyUI takes “embedding:” for the name of a file, and leaves “${name}” out.`;
+      return `No embedding “${name}” is open here to compare, so only its name is kept, which ${program} encodes as text unless it has that file.`;
+    }
+    if (kind === 'added') return `${program} puts the embedding “${name}” where this is text.`;
+    const one = embeddings.find((embedding) => embedding.name === row.embedding?.name);
+    if (to === 'a1111' && one && one.vectors.length > chunkLength)
+      return `A1111 takes no embedding of more than ${chunkLength} vectors, so “${name}” is encoded as text.`;
+    if (isComment) return comment;
+    if (to === 'compel' && weight !== 1)
+      return `Compel does not find the embedding “${name}” where its name is weighed, so its vectors are lost.`;
+    return `${program} does not find the embedding “${name}” by any name written here, so its vectors are lost.`;
+  }
+  if (text === 'BREAK' && kind === 'missing' && to === 'comfy')
+    return 'ComfyUI has no BREAK, so the chunks follow one another: encode each by itself and join them with ConditioningConcat.';
+  if (kind === 'weight' && weight !== null) {
+    if (!Number.isFinite(weight)) return `${program} takes no weight that is not a finite number, so this weighs 1.`;
+    if (to === 'compel' && weight < 0) return 'Compel takes no negative weight, so this weighs 0.';
+    if (to === 'compel')
+      return 'Compel cannot weigh “=”, nor signs, commas and full stops that touch one another, so this weighs 1.';
+  }
+  if (isComment) return comment;
+  if (to === 'a1111' && (weight === -1 || text === 'BREAK'))
+    return 'A1111 takes the word BREAK at a weight of −1 for the end of a chunk, and cannot encode it.';
+  if (to === 'comfy' && has('embedding:'))
+    return 'ComfyUI takes “embedding:” for the name of a file, and cannot encode it as text.';
+  const taken = embeddings.find((one) => has(nameIn(one, to)));
+  if (taken && kind === 'missing')
+    return `${program} takes “${excerpt(nameIn(taken, to))}” for the embedding of that name.`;
+  if (to === 'compel')
+    return 'Compel reads signs, commas and backslashes that touch one another otherwise, and cannot encode this as it is.';
+  return `${program} cannot say this as it is.`;
+}
+
+function excerpt(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 59)}…` : name;
+}

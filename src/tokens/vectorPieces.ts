@@ -1,0 +1,113 @@
+/** Where a text names textual inversions, as each program reads it. */
+import type { SourceText } from '../prompt/ast.ts';
+import { sliceSource } from '../prompt/sourceText.ts';
+import type { Syntax } from '../prompt/syntax.ts';
+import { addedTokenCutter, addedTokens } from './addedTokens.ts';
+import { chunkLength, embeddingFinder } from './chunks/a1111Chunks.ts';
+import { comfyPieces } from './chunks/comfyChunks.ts';
+import { diffusersToken, type NamedEmbedding } from './diffusersToken.ts';
+import { fragmentTokens } from './promptTokens.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import type { TokenizerFlavour } from './tokenizerFlavours.ts';
+
+/** A textual inversion by its names, with its vectors, each [d]. */
+export interface NamedVectors extends NamedEmbedding {
+  readonly vectors: readonly Float32Array[];
+}
+
+/** Text, or what stands for vectors. */
+export interface VectorPiece {
+  readonly source: SourceText;
+  /** What is put in place of it; none where it is text. */
+  readonly vectors: readonly Float32Array[];
+  /** ComfyUI: what `embedding:` names where there is no such file, which is then left out. */
+  readonly unknown?: string;
+}
+
+/** Cuts a fragment's text into pieces, none of which is empty. */
+export type VectorCutter = (source: SourceText) => VectorPiece[];
+
+export function vectorCutter(
+  embeddings: readonly NamedVectors[],
+  syntax: Syntax,
+  tokenizer: Tokenizer,
+  flavour?: TokenizerFlavour,
+): VectorCutter {
+  switch (syntax) {
+    case 'a1111':
+      return a1111Cutter(embeddings, tokenizer, flavour);
+    case 'compel': {
+      const added = addedTokens(embeddings);
+      const cut = addedTokenCutter(added, flavour);
+      return (source) =>
+        cut(source).map((piece) => ({
+          source: piece.source,
+          vectors: piece.vectors.map(({ name, index }) => added.get(name)![index]),
+        }));
+    }
+    case 'comfy':
+      return comfyCutter(embeddings);
+    default:
+      return syntax satisfies never;
+  }
+}
+
+function a1111Cutter(
+  embeddings: readonly NamedVectors[],
+  tokenizer: Tokenizer,
+  flavour: TokenizerFlavour | undefined,
+): VectorCutter {
+  const fitting = embeddings.filter(({ vectors }) => vectors.length <= chunkLength);
+  if (fitting.length === 0) return (source) => [{ source, vectors: [] }];
+  const named = fitting.map(({ name, vectors }) => ({ name, vectors: vectors.length, rows: vectors }));
+  const find = embeddingFinder(named, tokenizer, flavour);
+  return (source) => {
+    const fragment = { kind: 'text', weight: 1, start: 0, end: 0, ...source } as const;
+    const tokens = fragmentTokens([fragment], tokenizer, flavour);
+    const pieces: VectorPiece[] = [];
+    let from = 0;
+    for (let place = 0; place < tokens.length; ) {
+      const match = find(tokens, place);
+      if (!match) {
+        place++;
+        continue;
+      }
+      const [first, last] = [tokens[place].range!, tokens[place + match.length - 1].range!];
+      const start = Math.max(from, unitAt(source, first.start));
+      const end = Math.max(start, unitAt(source, last.end));
+      if (start > from) pieces.push({ source: sliceSource(source, from, start), vectors: [] });
+      pieces.push({ source: sliceSource(source, start, end), vectors: match.embedding.rows });
+      from = end;
+      place += match.length;
+    }
+    if (from < source.text.length || pieces.length === 0)
+      pieces.push({ source: sliceSource(source, from), vectors: [] });
+    return pieces;
+  };
+}
+
+/** The first unit that was typed there or later. */
+function unitAt({ starts }: SourceText, typed: number): number {
+  const at = starts.findIndex((start) => start >= typed);
+  return at < 0 ? starts.length : at;
+}
+
+function comfyCutter(embeddings: readonly NamedVectors[]): VectorCutter {
+  const byName = new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
+  const counts = new Map(embeddings.map(({ name, vectors }) => [name, vectors.length]));
+  return (source) =>
+    comfyPieces(source, { unit: 'segments', embeddings: counts }).flatMap((piece): VectorPiece[] => {
+      if (piece.embedding === null) return [{ source: piece.source, vectors: [] }];
+      const { name, range } = piece.embedding;
+      if (name === null) return [];
+      const typed = sliceSource(source, unitAt(source, range.start), unitAt(source, range.end));
+      const vectors = byName.get(name);
+      return [vectors ? { source: typed, vectors } : { source: typed, vectors: [], unknown: name }];
+    });
+}
+
+/** What a prompt there calls it, if it can. */
+export function nameIn(embedding: NamedVectors, syntax: Syntax): string {
+  if (syntax === 'compel') return diffusersToken(embedding);
+  return syntax === 'comfy' ? `embedding:${embedding.name}` : embedding.name;
+}

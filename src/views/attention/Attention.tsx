@@ -1,0 +1,185 @@
+import { type KeyboardEvent, useMemo, useState } from 'react';
+import { attentionMask } from '../../clip/masks.ts';
+import { type EncodedChunk, shownConfig, shownHead, shownLayer, tokenLabels } from '../../state/selectors.ts';
+import { Slider } from '../page/Slider.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { Waiting } from '../page/Waiting.tsx';
+import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/color.ts';
+import { AttentionLines } from './AttentionLines.tsx';
+import { AttentionMatrix } from './AttentionMatrix.tsx';
+import { AttentionOverview } from './AttentionOverview.tsx';
+import { headMap, largest, meanMap, type ShownMap, shownTokens } from './attentionMaps.ts';
+
+const views = ['Matrix', 'Lines'] as const;
+type View = (typeof views)[number];
+
+const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Square root', log: 'Logarithmic' };
+
+export function Attention({ encoded, stale }: { encoded: EncodedChunk | undefined; stale: boolean }) {
+  const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
+  const heads = useFacts((s) => shownConfig(s).numAttentionHeads);
+  const layer = useFacts(shownLayer);
+  const head = useFacts(shownHead);
+  const show = useFacts((s) => s.show);
+  const hasModel = useFacts((s) => s.model !== null);
+  const [view, setView] = useState<View>('Matrix');
+  const [kind, setKind] = useState<ProbabilityKind>('linear');
+  const [bos, setBos] = useState(true);
+  const [pad, setPad] = useState(false);
+  const [mean, setMean] = useState(false);
+
+  return (
+    <section className="panel" id="attention" aria-labelledby="attention-title">
+      <header>
+        <h2 id="attention-title">Attention</h2>
+        <Tabs view={view} onChange={setView} />
+      </header>
+      <div className="attention-controls">
+        <Slider
+          label="Layer"
+          count={layers}
+          value={layer}
+          disabled={!hasModel}
+          onChange={(value) => show({ layer: value })}
+        />
+        <Slider
+          label="Head"
+          count={heads}
+          value={head}
+          disabled={!hasModel || mean}
+          onChange={(value) => show({ head: value })}
+        />
+        <div className="checks">
+          <label className="check">
+            <input type="checkbox" checked={!bos} onChange={(event) => setBos(!event.target.checked)} /> Hide BOS
+          </label>
+          <label className="check">
+            <input type="checkbox" checked={!pad} onChange={(event) => setPad(!event.target.checked)} /> Hide PAD
+          </label>
+          <label className="check">
+            <input type="checkbox" checked={mean} onChange={(event) => setMean(event.target.checked)} /> Mean over heads
+          </label>
+          <div className="field">
+            <label htmlFor="colour-scale">Colour scale</label>
+            <select id="colour-scale" value={kind} onChange={(event) => setKind(event.target.value as ProbabilityKind)}>
+              {probabilityKinds.map((name) => (
+                <option key={name} value={name}>
+                  {kindNames[name]}
+                </option>
+              ))}
+            </select>
+          </div>
+        </div>
+      </div>
+      {encoded ? (
+        <Maps encoded={encoded} stale={stale} {...{ view, kind, bos, pad, mean, layer, head }} />
+      ) : (
+        <Waiting />
+      )}
+    </section>
+  );
+}
+
+interface MapsProps {
+  readonly encoded: EncodedChunk;
+  readonly stale: boolean;
+  readonly view: View;
+  readonly kind: ProbabilityKind;
+  readonly bos: boolean;
+  readonly pad: boolean;
+  readonly mean: boolean;
+  readonly layer: number;
+  readonly head: number;
+}
+
+function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsProps) {
+  const show = useFacts((s) => s.show);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const { config, chunk, pass, output, ready } = encoded;
+  const { numAttentionHeads: h, numHiddenLayers: N, maxPositionEmbeddings: L } = config;
+  const { tokens } = chunk;
+  const { attentions } = output;
+  // The model may have changed under a picture that is still on show.
+  const at = { layer: Math.min(layer, N - 1), head: Math.min(head, h - 1) };
+  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+  const mask = useMemo(() => attentionMask(pass), [pass]);
+  // By value, because a change of weights alone must not redraw 144 maps.
+  const kinds = tokens.map(({ kind }) => kind).join(' ');
+  const shown = useMemo(
+    () => shownTokens(kinds.split(' '), { bos, pad }, ready ?? undefined),
+    [kinds, bos, pad, ready],
+  );
+  const map = useMemo(() => {
+    if (!attentions) return null;
+    return mean ? meanMap(attentions, at.layer, h, L) : headMap(attentions, at.layer, at.head, h, L);
+  }, [attentions, mean, at.layer, at.head, h, L]);
+  // With BOS on show every map has a probability of 1 under a causal mask: one scale for all of them.
+  const most = useMemo(() => (bos || !map ? 1 : largest(map, L, shown, shown)), [bos, map, L, shown]);
+  const mostOfAll = useMemo(
+    () => (bos || !attentions ? 1 : largest(attentions, L, shown, shown)),
+    [bos, attentions, L, shown],
+  );
+  const scale = useMemo(() => probabilityScale(kind, most), [kind, most]);
+  const overviewScale = useMemo(() => probabilityScale(kind, mostOfAll), [kind, mostOfAll]);
+  if (!attentions || !map) return null;
+
+  const hidden = tokens.length - shown.length;
+  const props: ShownMap = { map, mask, L, shown, labels };
+  const title = mean ? `Layer ${at.layer + 1}, mean over ${h} heads` : `Layer ${at.layer + 1}, head ${at.head + 1}`;
+  return (
+    <div className="attention" aria-busy={stale} data-stale={stale || undefined}>
+      <AttentionOverview
+        attentions={attentions}
+        mask={mask}
+        config={config}
+        shown={shown}
+        scale={overviewScale}
+        layer={at.layer}
+        head={mean ? null : at.head}
+        onSelect={(selection) => show(selection)}
+      />
+      <div className="attention-map">
+        <h3>{title}</h3>
+        {shown.length === 0 ? (
+          <p className="muted">Every token is hidden.</p>
+        ) : view === 'Matrix' ? (
+          <AttentionMatrix {...props} title={title} scale={scale} />
+        ) : (
+          <AttentionLines {...props} title={title} most={most} />
+        )}
+        <p className="help">
+          {!bos &&
+            `In trained encoders BOS takes most of the attention (a sink). With it hidden, colours run up to the largest probability left, ${most.toPrecision(3)}. `}
+          {hidden > 0 && `${hidden} of ${tokens.length} tokens hidden; probabilities are those over all keys.`}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function Tabs({ view, onChange }: { view: View; onChange(view: View): void }) {
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
+    event.preventDefault();
+    const other = views[1 - views.indexOf(view)];
+    onChange(other);
+    document.getElementById(`view-${other}`)?.focus();
+  };
+  return (
+    <div className="tabs" role="tablist" aria-label="Drawn as" onKeyDown={onKeyDown}>
+      {views.map((name) => (
+        <button
+          key={name}
+          id={`view-${name}`}
+          type="button"
+          role="tab"
+          aria-selected={name === view}
+          tabIndex={name === view ? 0 : -1}
+          onClick={() => onChange(name)}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}

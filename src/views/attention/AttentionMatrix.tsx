@@ -1,0 +1,57 @@
+import { useMemo, useRef } from 'react';
+import { useWidth } from '../page/useWidth.ts';
+import type { ColourScale } from '../pictures/color.ts';
+import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import { heatmapPixels } from '../pictures/pixels.ts';
+import { useMarks } from '../pictures/pointed.ts';
+import { TokenLabels } from '../pictures/TokenLabels.tsx';
+import { AttentionReadout } from './AttentionReadout.tsx';
+import type { ShownMap } from './attentionMaps.ts';
+
+/** A cell's least height in CSS pixels at which its row can carry a label. */
+const labelledCell = 12;
+const largestCell = 52;
+
+/** One head, enlarged: rows are queries, columns keys. */
+export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
+  const { map, mask, L, shown, labels, title, scale } = props;
+  const rowLabels = useRef<HTMLOListElement>(null);
+  const columnLabels = useRef<HTMLOListElement>(null);
+  const width = useWidth(columnLabels);
+  useMarks(rowLabels, 'query');
+  useMarks(columnLabels, 'key');
+  const pixels = useMemo(
+    () => heatmapPixels({ values: map, stride: L, rows: shown, columns: shown, scale, mask }),
+    [map, mask, L, shown, scale],
+  );
+  const cells = useMemo(() => tokenCells(shown, shown), [shown]);
+  const n = shown.length;
+  const named = shown.map((token) => labels[token]);
+  const dense = width / n < labelledCell || undefined;
+  const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
+
+  return (
+    <>
+      <div className="matrix" data-dense={dense} style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}>
+        <span className="axis">
+          key →<br />
+          query ↓
+        </span>
+        <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
+        <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
+        <Heatmap
+          pixels={pixels}
+          rows={n}
+          columns={n}
+          name={title}
+          summary={summary}
+          axes={{ rows: 'query', columns: 'key' }}
+          labels={{ rows: named, columns: named }}
+          legend={{ title: 'Probability', scale, masked: true }}
+          {...cells}
+        />
+      </div>
+      <AttentionReadout {...props} />
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+import { exact } from '../page/numbers.ts';
+import { usePointed } from '../pictures/pointed.ts';
+import { entropy, type ShownMap, strongestKeys } from './attentionMaps.ts';
+
+/** Query, key and probability of the cell that is pointed at; of a query alone, the keys it attends to most. */
+export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
+  const { query, key } = usePointed();
+  const name = (token: number) => `${token} ${labels[token]}`;
+  if (query === null && key === null)
+    return <p className="readout muted">Point at a cell or a token, or move over the picture with the arrow keys.</p>;
+  const value = query !== null && key !== null ? query * L + key : null;
+  return (
+    <div className="readout" aria-live="polite">
+      <p>
+        {query !== null && (
+          <>
+            Query <b className="query">{name(query)}</b>
+          </>
+        )}
+        {value !== null && ', '}
+        {key !== null && (
+          <>
+            {value === null ? 'Key' : 'key'} <b className="key">{name(key)}</b>
+          </>
+        )}
+        {value !== null && (
+          <>
+            : <b className="value">{mask[value] === 0 ? 'masked' : exact(map[value])}</b>
+          </>
+        )}
+      </p>
+      {query !== null && (
+        <p className="muted">
+          Row entropy {entropy(map, L, query).toFixed(2)} bits; most on{' '}
+          {strongestKeys(map, L, query, 3)
+            .map((j) => `${name(j)} (${map[query * L + j].toFixed(3)})`)
+            .join(', ')}
+        </p>
+      )}
+    </div>
+  );
+}

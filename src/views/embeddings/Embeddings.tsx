@@ -1,0 +1,246 @@
+import { Fragment, useMemo } from 'react';
+import type { ClipSkip } from '../../road/clipSkip.ts';
+import type { Stage } from '../../state/facts.ts';
+import { shownClipSkip, tokenLabels, type WeightedEncoding } from '../../state/selectors.ts';
+import { scale as scaled } from '../../weighting/scale.ts';
+import { exact } from '../page/numbers.ts';
+import { useDark, useFacts } from '../page/useFacts.ts';
+import { Waiting } from '../page/Waiting.tsx';
+import { type ColourScale, signedScale } from '../pictures/color.ts';
+import { type Cell, Heatmap } from '../pictures/Heatmap.tsx';
+import { heatmapPixels, range } from '../pictures/pixels.ts';
+import { type Pointed, usePointed } from '../pictures/pointed.ts';
+import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import { weightings } from '../prompts/choices.ts';
+import { ChoiceHelp } from '../prompts/Options.tsx';
+import { difference, meanOf, reach, rowNorms } from './embeddingMaps.ts';
+
+/** [L, d] pictures of the encoder's states: what the U-Net gets before and after weighting, and the states inside. */
+export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | undefined; stale: boolean }) {
+  const stage = useFacts((s) => s.stage);
+  const layers = useFacts((s) => weighted?.encoded.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
+  const show = useFacts((s) => s.show);
+  const skip = useFacts(shownClipSkip);
+  const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
+  return (
+    <section className="panel" id="embeddings" aria-labelledby="embeddings-title">
+      <header>
+        <h2 id="embeddings-title">Embeddings</h2>
+        <div className="field inline">
+          <label htmlFor="stage">Stage</label>
+          <select
+            id="stage"
+            value={shownStage}
+            onChange={(event) => show({ stage: event.target.value === 'last' ? 'last' : Number(event.target.value) })}
+          >
+            <option value={0}>Token + position embeddings</option>
+            {range(layers).map((i) => (
+              <option key={i} value={i + 1}>
+                After layer {i + 1}
+              </option>
+            ))}
+            <option value="last">{lastStage(skip, layers)}</option>
+          </select>
+        </div>
+      </header>
+      {weighted ? <States weighted={weighted} stale={stale} stage={shownStage} /> : <Waiting />}
+    </section>
+  );
+}
+
+/** What the conditioning is made of: with clip skip an inner state, and the final LayerNorm all the same. */
+function lastStage(skip: ClipSkip, layers: number): string {
+  if (skip === 1) return 'Last hidden state (final LayerNorm)';
+  const from = skip > layers ? 'Embeddings' : `After layer ${layers + 1 - skip}`;
+  return `${from}, final LayerNorm (clip skip ${skip})`;
+}
+
+interface Picture {
+  readonly name: string;
+  /** [L, d] */
+  readonly values: Float32Array;
+  readonly scale: ColourScale;
+  readonly largest: number;
+}
+
+function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const dark = useDark();
+  const { encoded, method, embeds, meanRatio } = weighted;
+  const { config, chunk, output, z } = encoded;
+  const { hiddenSize: d } = config;
+  const { tokens, perTokenWeights } = chunk;
+  const before = stage === 'last' ? z : output.hiddenStates.get(stage);
+  const after = stage === 'last' ? embeds : undefined;
+  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+
+  const own = useMemo(() => before && reach(before), [before]);
+  const pictures = useMemo((): readonly Picture[] => {
+    if (!before || !own) return [];
+    if (!after)
+      return [{ name: 'State', values: before, scale: signedScale(own.reach, dark, true), largest: own.largest }];
+    // One scale for both, so that a change of colour is a change of value.
+    const both = reach(after);
+    const scale = signedScale(Math.max(own.reach, both.reach), dark, true);
+    const change = difference(after, before);
+    const { reach: changeReach, largest } = reach(change);
+    return [
+      { name: 'Before weighting', values: before, scale, largest: own.largest },
+      { name: 'After weighting', values: after, scale, largest: both.largest },
+      { name: 'Difference', values: change, scale: signedScale(changeReach || largest, dark, true), largest },
+    ];
+  }, [before, own, after, dark]);
+
+  if (!before) return <p className="muted">This state was not read back from the encoder.</p>;
+  return (
+    <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
+      <div className="embedding-pictures">
+        {pictures.map((picture) => (
+          <StatePicture key={picture.name} {...picture} labels={labels} rows={tokens.length} d={d} />
+        ))}
+        <StateReadout pictures={pictures} labels={labels} d={d} />
+        {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
+        {after && meanRatio && <MeanRatio z={before} weights={perTokenWeights} d={d} {...meanRatio} />}
+        {stage !== 'last' && (
+          <p className="help">Weights act on the last of the stages; those before it do not know of them.</p>
+        )}
+      </div>
+      <Norms before={before} after={after} d={d} labels={labels} kinds={tokens.map(({ kind }) => kind)} />
+    </div>
+  );
+}
+
+interface StatePictureProps extends Picture {
+  readonly labels: readonly string[];
+  readonly rows: number;
+  readonly d: number;
+}
+
+function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePictureProps) {
+  const pixels = useMemo(
+    () => heatmapPixels({ values, stride: d, rows: range(rows), columns: range(d), scale }),
+    [values, d, rows, scale],
+  );
+  const cellOf = ({ query, dimension }: Pointed): Cell => ({ row: query, column: dimension });
+  const pointedOf = (row: number, column: number): Pointed => ({ query: row, key: row, dimension: column });
+  return (
+    <figure>
+      <figcaption>
+        <b>{name}</b>
+        <span className="muted">
+          {rows} tokens × {d} dimensions, largest magnitude {largest.toPrecision(3)}
+        </span>
+      </figcaption>
+      <Heatmap
+        pixels={pixels}
+        rows={rows}
+        columns={d}
+        name={name}
+        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+        cellOf={cellOf}
+        pointedOf={pointedOf}
+        axes={{ rows: 'token', columns: 'dimension' }}
+        labels={{ rows: labels }}
+        legend={{ title: 'Value', scale }}
+      />
+    </figure>
+  );
+}
+
+interface StateReadoutProps {
+  readonly pictures: readonly Picture[];
+  readonly labels: readonly string[];
+  readonly d: number;
+}
+
+function StateReadout({ pictures, labels, d }: StateReadoutProps) {
+  const { query, dimension } = usePointed();
+  if (query === null || dimension === null) return <p className="readout muted">Point at a value.</p>;
+  return (
+    <p className="readout" aria-live="polite">
+      Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
+      {pictures.map(({ name, values }, i) => (
+        <Fragment key={name}>
+          {i > 0 && ', '}
+          {pictures.length > 1 && `${name.split(' ')[0].toLowerCase()} `}
+          <b className="value">{exact(values[query * d + dimension])}</b>
+        </Fragment>
+      ))}
+    </p>
+  );
+}
+
+interface MeanRatioProps {
+  readonly z: Float32Array;
+  readonly weights: Float64Array;
+  readonly d: number;
+  readonly ratio: number;
+  readonly texts: number;
+}
+
+/** What "Original" does to the whole chunk, in numbers. */
+function MeanRatio({ z, weights, d, ratio, texts }: MeanRatioProps) {
+  const { before, after } = useMemo(
+    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)) }),
+    [z, weights, d],
+  );
+  const isOdd = !(ratio > 0.5 && ratio < 2);
+  return (
+    <div className="mean-ratio">
+      <dl>
+        <div>
+          <dt>Mean before</dt>
+          <dd>{exact(before)}</dd>
+        </div>
+        <div>
+          <dt>Mean of w·z</dt>
+          <dd>{exact(after)}</dd>
+        </div>
+        <div>
+          <dt>Ratio, applied to all tokens</dt>
+          <dd>× {exact(ratio)}</dd>
+        </div>
+      </dl>
+      {texts > 1 && (
+        <p className="help">
+          A1111 encodes the {texts} texts of the schedule together and takes one mean over all of them: the ratio is
+          theirs, not that of the two means above.
+        </p>
+      )}
+      {isOdd && (
+        <p className="warning">
+          The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “Original” distorts the
+          whole prompt here, as A1111 does.
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface NormsProps {
+  readonly before: Float32Array;
+  readonly after: Float32Array | undefined;
+  readonly d: number;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+function Norms({ before, after, d, labels, kinds }: NormsProps) {
+  const columns = useMemo(
+    () => [
+      { name: after ? 'Before' : 'Norm', values: rowNorms(before, d) },
+      ...(after ? [{ name: 'After', values: rowNorms(after, d) }] : []),
+    ],
+    [before, after, d],
+  );
+  return (
+    <RowNorms
+      id="norms-title"
+      caption="Norm of each row, ‖z‖₂"
+      columns={columns}
+      labels={labels}
+      {...withoutPad(kinds)}
+      format={(value) => value.toFixed(2)}
+    />
+  );
+}

@@ -1,0 +1,101 @@
+import { type ModelFile, storedAs } from '../../models/library/modelSources.ts';
+import type { Download } from '../../state/facts.ts';
+import { requestFor } from '../../state/modelActions.ts';
+import { downloadText } from '../../state/selectors.ts';
+import { bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+
+/**
+ * One button: downloads this file, or uses it where it is stored; none while it is being downloaded. `name` is what
+ * the button calls it; without one, what stands beside it does.
+ */
+export function GetModel({ file, name }: { readonly file: ModelFile; readonly name?: string }) {
+  const stored = useFacts((s) => storedAs(file, s.stored?.models ?? []));
+  const isKnown = useFacts((s) => s.stored !== null);
+  const isUnderWay = useFacts((s) => s.downloads.has(file.id));
+  const isUsed = useFacts((s) => s.modelRequest?.kind === 'stored' && s.modelRequest.model === stored?.id);
+  const openModel = useFacts((s) => s.openModel);
+  const download = useFacts((s) => s.download);
+  if (!isKnown) return null;
+  if (isUnderWay) return name ? null : <span className="muted small">See above</span>;
+  if (isUsed) return <span className="muted small">In use</span>;
+  const size = file.bytes ?? file.about;
+  const amount = size === undefined ? '' : `${file.bytes === null ? 'about ' : ''}${bytes(size)}`;
+  const words = stored ? ['Use', name] : ['Download', name, amount && name ? `(${amount})` : amount];
+  const label = words.filter(Boolean).join(' ');
+  return (
+    <button
+      type="button"
+      className={name ? 'primary small' : 'small'}
+      aria-label={name ? undefined : `${label}: ${file.label}`}
+      onClick={() => void (stored ? openModel(requestFor(stored)) : download(file))}
+    >
+      {label}
+    </button>
+  );
+}
+
+/** What is being downloaded, and what could not be, until it is whole or given up. */
+export function Downloads({ onManage }: { onManage(): void }) {
+  const downloads = useFacts((s) => s.downloads);
+  if (downloads.size === 0) return null;
+  return (
+    <ul className="downloads" aria-label="Downloads">
+      {[...downloads.values()].map((download) => (
+        <DownloadRow key={download.file.id} download={download} onManage={onManage} />
+      ))}
+    </ul>
+  );
+}
+
+function DownloadRow({ download, onManage }: { readonly download: Download; onManage(): void }) {
+  const { file, phase, progress, message, fault } = download;
+  const goOn = useFacts((s) => s.download);
+  const pause = useFacts((s) => s.pauseDownload);
+  const cancel = useFacts((s) => s.cancelDownload);
+  const hasPart = progress !== null && progress.done > 0;
+  return (
+    <li data-phase={phase}>
+      <div className="line">
+        <span className="name">{file.label}</span>
+        <span className="amount">{downloadText(download)}</span>
+        <span className="actions">
+          {phase === 'running' ? (
+            <button type="button" className="small" onClick={() => pause(file.id)}>
+              Pause
+            </button>
+          ) : (
+            <button type="button" className="small" onClick={() => void goOn(file)}>
+              {hasPart ? 'Go on' : 'Try again'}
+            </button>
+          )}
+          {fault === 'quota' && (
+            <button type="button" className="small" onClick={onManage}>
+              Delete stored models…
+            </button>
+          )}
+          <button
+            type="button"
+            className="small"
+            title={hasPart ? 'What has arrived is deleted.' : undefined}
+            onClick={() => void cancel(file.id)}
+          >
+            {phase === 'failed' && !hasPart ? 'Dismiss' : 'Cancel'}
+          </button>
+        </span>
+      </div>
+      {(phase === 'running' || hasPart) && (
+        <progress aria-label={`Download of ${file.label}`} value={progress?.done} max={progress?.total || undefined} />
+      )}
+      {message && (
+        <div className="notice" data-severity="error" role="alert">
+          <p>{message}</p>
+        </div>
+      )}
+      {phase === 'running' && (
+        <p className="muted small">It is used as soon as it is whole; until then the model in use stays.</p>
+      )}
+      {phase === 'paused' && <p className="muted small">Paused. What has arrived is kept.</p>}
+    </li>
+  );
+}

@@ -1,0 +1,169 @@
+import { type DragEvent, useEffect, useState } from 'react';
+import { sd15TextEncoder } from '../../models/library/modelSources.ts';
+import { type Facts, requestName } from '../../state/facts.ts';
+import { encoderStatus, modelChoice, modelChoices, modelName, shownRequest } from '../../state/selectors.ts';
+import { FileButton } from '../page/FileButton.tsx';
+import { bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { Downloads, GetModel } from './Downloads.tsx';
+import { Keep } from './Keep.tsx';
+import { LazyModels } from './LazyModels.tsx';
+import { Loras } from './Loras.tsx';
+
+/** The one line about the encoder, for eyes and for screen readers. */
+export function EncoderStatus() {
+  const text = useFacts((s) => encoderStatus(s).text);
+  const phase = useFacts((s) => encoderStatus(s).phase);
+  return (
+    <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
+      <span title={text}>{text}</span>
+    </div>
+  );
+}
+
+/** Which weights are used, and what they run on. */
+export function Encoder() {
+  const model = useFacts((s) => s.model);
+  const request = useFacts(shownRequest);
+  const choices = useFacts(modelChoices);
+  const choice = useFacts(modelChoice);
+  const progress = useFacts((s) => s.loading?.progress);
+  const isLoading = useFacts((s) => s.loading !== null);
+  const isCancelled = useFacts((s) => s.loading?.isCancelled);
+  const canLoad = useFacts(
+    (s) => s.adapter.phase === 'ready' && !s.model && !s.loading && !s.lost && (s.stored || !s.storedModel),
+  );
+  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const lost = useFacts((s) => s.lost);
+  const name = useFacts((s) => modelName(s) || requestName(shownRequest(s)));
+  const details = useFacts(detailsLine);
+  const openModel = useFacts((s) => s.openModel);
+  const openFile = useFacts((s) => s.openFile);
+  const cancelLoad = useFacts((s) => s.cancelLoad);
+
+  const [areModelsOpen, setModelsOpen] = useState(false);
+
+  const choose = (value: string) => {
+    const chosen = choices.find((choice) => choice.value === value);
+    if (chosen) void openModel(chosen.request);
+  };
+
+  return (
+    <section className="panel encoder" id="encoder" aria-label="Encoder">
+      <div className="field inline">
+        <label htmlFor="model">Model</label>
+        <select
+          id="model"
+          aria-label="Model"
+          value={choice}
+          disabled={isMissing}
+          onChange={(event) => choose(event.target.value)}
+        >
+          {choices.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
+      <FileButton
+        text="Open checkpoint…"
+        label="Checkpoint file"
+        disabled={isMissing}
+        onChoose={(file) => void openFile(file)}
+      />
+      <button
+        type="button"
+        aria-expanded={areModelsOpen}
+        aria-controls="models"
+        disabled={isMissing}
+        onClick={() => setModelsOpen(!areModelsOpen)}
+      >
+        Models
+      </button>
+      {isLoading && (
+        <div className="loading">
+          <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
+          <button type="button" className="small" disabled={isCancelled} onClick={cancelLoad}>
+            Cancel
+          </button>
+        </div>
+      )}
+      {/* Who chose nothing else after a cancelled load cannot choose the same again. */}
+      {canLoad && (
+        <button type="button" onClick={() => void openModel(request)}>
+          Load
+        </button>
+      )}
+      {lost && (
+        <div className="notice" data-severity="error" role="alert">
+          <span>The GPU went away. {name} has to be loaded again.</span>
+          <button type="button" onClick={() => void openModel(request)}>
+            Load again
+          </button>
+        </div>
+      )}
+      <div className="details">
+        {details && <p>{details}</p>}
+        {model?.random && !isLoading && (
+          <p>
+            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x, .safetensors or .ckpt). It
+            stays on this machine.
+          </p>
+        )}
+      </div>
+      {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
+      <Keep onManage={() => setModelsOpen(true)} />
+      <Downloads onManage={() => setModelsOpen(true)} />
+      <Loras />
+      {areModelsOpen && !isMissing && <LazyModels />}
+    </section>
+  );
+}
+
+/** The same while an encode runs: a line more or less would move the page at every key. */
+function detailsLine(facts: Facts): string {
+  const { adapter, model, gpuBytes } = facts;
+  if (adapter.phase !== 'ready') return '';
+  const { description, software } = adapter.info;
+  const parts = [software ? `${description} (software)` : description];
+  if (model) parts.push(model.dtype, `${bytes(gpuBytes)} on the GPU`);
+  return parts.join(' · ');
+}
+
+/** Opens a file dropped anywhere on the page, whatever it is. */
+export function DropTarget() {
+  const openFile = useFacts((s) => s.openFile);
+  const [isOver, setIsOver] = useState(false);
+  useEffect(() => {
+    const hasFiles = (event: Event) => (event as unknown as DragEvent).dataTransfer?.types.includes('Files');
+    const onOver = (event: Event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const onLeave = (event: Event) => {
+      if ((event as unknown as DragEvent).relatedTarget === null) setIsOver(false);
+    };
+    const onDrop = (event: Event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setIsOver(false);
+      const [file] = (event as unknown as DragEvent).dataTransfer.files;
+      if (file) void openFile(file);
+    };
+    const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
+    for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);
+    return () => {
+      for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler);
+    };
+  }, [openFile]);
+  return isOver ? (
+    <div className="drop-target">
+      <p>Drop to open</p>
+      <p className="small">
+        a checkpoint, a LoRA, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds
+      </p>
+    </div>
+  ) : null;
+}

@@ -1,0 +1,134 @@
+import type { LeftOut, Projection } from '../../models/loraFile.ts';
+import type { OpenedLora } from '../../state/facts.ts';
+import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
+import { loraUsage, shownConfig } from '../../state/selectors.ts';
+import { brief } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+
+/** The LoRAs that are open: what of the encoder each changes, and by how much. */
+export function Loras() {
+  const loras = useFacts((s) => s.loras);
+  if (loras.size === 0) return null;
+  return (
+    <ul className="downloads loras" aria-label="LoRAs">
+      {[...loras].map(([name, lora]) => (
+        <LoraRow key={name} name={name} lora={lora} />
+      ))}
+    </ul>
+  );
+}
+
+function LoraRow({ name, lora: { info, problem } }: { readonly name: string; readonly lora: OpenedLora }) {
+  const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
+  const tag = useFacts((s) => (s.options.syntax === 'compel' ? `withLora(${name}, 1)` : `<lora:${name}:1>`));
+  const canBeNamed = useFacts((s) => s.options.syntax !== 'comfy');
+  const multipliers = useFacts((s) => loraUsage(s).get(name));
+  const remove = useFacts((s) => s.removeLora);
+  const changes = info && info.effects.length > 0;
+  return (
+    <li>
+      <div className="line">
+        <span className="name">{name}</span>
+        {info && <span className="amount">{['LoRA', rankText(info.ranks)].filter(Boolean).join(' · ')}</span>}
+        <span className="muted small">
+          {problem ??
+            (!info ? (
+              'Read when a model is loaded'
+            ) : !changes ? (
+              'Changes nothing of the text encoder'
+            ) : multipliers ? (
+              `Merged × ${multipliers.map(brief).join(' and × ')}`
+            ) : canBeNamed ? (
+              <>
+                Not merged: write <code>{tag}</code> in the prompt
+              </>
+            ) : (
+              'Not merged: in ComfyUI a node does that, not the prompt'
+            ))}
+        </span>
+        <span className="actions">
+          <button type="button" className="small" aria-label={`Remove LoRA ${name}`} onClick={() => remove(name)}>
+            Remove
+          </button>
+        </span>
+      </div>
+      {changes && <Effects name={name} effects={layerEffects(info.effects, layers)} />}
+      {info && <LeftOutText leftOut={info.leftOut} />}
+    </li>
+  );
+}
+
+const rankText = (ranks: readonly number[]) =>
+  ranks.length === 0 ? '' : ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;
+
+const percent = (relative: number) => `${Number((relative * 100).toPrecision(3))} %`;
+
+const columns: Readonly<Record<Projection, string>> = {
+  qProj: 'Q',
+  kProj: 'K',
+  vProj: 'V',
+  outProj: 'Output',
+  fc1: 'fc1',
+  fc2: 'fc2',
+};
+
+/** A bar a layer, and all numbers as a table. */
+function Effects({ name, effects }: { readonly name: string; readonly effects: readonly LayerEffect[] }) {
+  const largest = Math.max(...effects.map(({ relative }) => relative));
+  const at = effects.findIndex(({ relative }) => relative === largest);
+  return (
+    <div className="effects">
+      <div className="bars" aria-hidden="true">
+        {effects.map(({ layer, relative }) => (
+          <div key={layer} title={`Layer ${layer + 1}: ${percent(relative)}`}>
+            <i style={{ height: `${largest > 0 ? (Math.min(1, relative / largest) * 100).toFixed(1) : 0}%` }} />
+            <small>{layer + 1}</small>
+          </div>
+        ))}
+      </div>
+      <p className="muted small">
+        ‖ΔW‖ / ‖W‖ of each layer’s changed weights at × 1; the largest is {percent(largest)}, of layer {at + 1}.
+      </p>
+      {/* Around it, as a table is never narrower than what is in it. */}
+      <div className="visually-hidden">
+        <table>
+          <caption>Change of each layer by {name}</caption>
+          <thead>
+            <tr>
+              <th scope="col">Layer</th>
+              <th scope="col">All</th>
+              {Object.values(columns).map((column) => (
+                <th key={column} scope="col">
+                  {column}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {effects.map(({ layer, relative, weights }) => (
+              <tr key={layer}>
+                <th scope="row">{layer + 1}</th>
+                <td>{percent(relative)}</td>
+                {Object.keys(columns).map((projection) => {
+                  const weight = weights.find((weight) => weight.projection === projection);
+                  return <td key={projection}>{weight ? percent(weight.relative) : 'unchanged'}</td>;
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+function LeftOutText({ leftOut: { unet, otherEncoders, unsupported, unknown } }: { readonly leftOut: LeftOut }) {
+  const tensors = (count: number) => (count === 1 ? '1 tensor' : `${count} tensors`);
+  const parts = [
+    unet > 0 && `${tensors(unet)} of the U-Net`,
+    otherEncoders > 0 && `${tensors(otherEncoders)} of other text encoders`,
+    ...unsupported.map(({ kind, names }) => `${tensors(names.length)} of ${kind}, which cannot be applied yet`),
+    unknown.length > 0 && `${tensors(unknown.length)} that no LoRA is known to have`,
+  ].filter(Boolean);
+  return parts.length > 0 ? <p className="muted small">Left out: {parts.join('; ')}.</p> : null;
+}

@@ -1,0 +1,216 @@
+import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
+import { customFile, fileFrom, isKept, sd15TextEncoder } from '../../models/library/modelSources.ts';
+import type { StoredModel } from '../../models/library/storage.ts';
+import type { StoragePlace } from '../../models/library/storageFiles.ts';
+import { requestFor } from '../../state/modelActions.ts';
+import { fileToKeep, listedModels } from '../../state/selectors.ts';
+import type { StoredModels } from '../../worker/messages.ts';
+import { bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { GetModel } from './Downloads.tsx';
+import { KeepButton } from './Keep.tsx';
+import './models.css';
+
+/** What can be downloaded, and what is stored. */
+export function Models() {
+  const listModels = useFacts((s) => s.listModels);
+  useEffect(() => {
+    // Other tabs may have changed it.
+    void listModels();
+  }, [listModels]);
+  return (
+    <>
+      <div>
+        <h3>Download</h3>
+        <p className="muted small">
+          {sd15TextEncoder.name} ({sd15TextEncoder.licence}), from huggingface.co or a mirror. Nothing is downloaded
+          before you press a button; then it is checked, kept in this browser and used.
+        </p>
+        <ul className="files">
+          {sd15TextEncoder.files.map((file) => (
+            <li key={file.id}>
+              <span className="name">{file.label}</span>
+              <GetModel file={file} />
+            </li>
+          ))}
+        </ul>
+        <OtherAddress />
+      </div>
+      <Stored />
+    </>
+  );
+}
+
+function OtherAddress() {
+  const download = useFacts((s) => s.download);
+  const [address, setAddress] = useState('');
+  const [isRefused, setRefused] = useState(false);
+  const id = useId();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const file = customFile(address);
+    setRefused(!file);
+    if (!file) return;
+    setAddress('');
+    void download(file);
+  };
+  return (
+    <form className="other" onSubmit={submit}>
+      <label htmlFor={id}>Another address</label>
+      <input
+        id={id}
+        type="text"
+        inputMode="url"
+        autoComplete="off"
+        spellCheck={false}
+        placeholder="https://…/model.safetensors"
+        value={address}
+        aria-invalid={isRefused || undefined}
+        aria-describedby={`${id}-help`}
+        onChange={(event) => {
+          setAddress(event.target.value);
+          setRefused(false);
+        }}
+      />
+      <button type="submit">Download</button>
+      <p className="muted small" id={`${id}-help`}>
+        {isRefused && <span className="refused">Give the address of a file, beginning with https://. </span>}A
+        .safetensors file of SD 1.x. From a whole checkpoint only the text encoder is fetched: 246 MB in 16 bit, 492 MB
+        in 32 bit.
+      </p>
+    </form>
+  );
+}
+
+const places: Record<StoragePlace, string> = {
+  opfs: 'Kept in this browser, for this page alone (origin private file system).',
+  cache: 'Kept in this browser, for this page alone (cache storage).',
+  memory: 'This browser offers no place to keep models, so they are kept until this page is closed.',
+};
+
+function storageText({ place, free, persisted }: StoredModels, used: number): string {
+  const parts = [places[place]];
+  parts.push(free === null ? `${bytes(used)} used.` : `${bytes(used)} used, room for ${bytes(free)} more.`);
+  if (place !== 'memory')
+    parts.push(
+      persisted
+        ? 'The browser has promised to keep them.'
+        : 'The browser may delete them when the disk is nearly full.',
+    );
+  return parts.join(' ');
+}
+
+function Stored() {
+  const stored = useFacts((s) => s.stored);
+  const models = useFacts(listedModels);
+  const file = useFacts(fileToKeep);
+  const title = useRef<HTMLHeadingElement>(null);
+  if (!stored) return <p className="muted small">Looking for stored models</p>;
+  const used = stored.models.reduce((sum, model) => sum + model.stored, 0);
+  return (
+    <div>
+      <h3 ref={title} tabIndex={-1}>
+        Stored
+      </h3>
+      {file && (
+        <ul className="files" aria-label="Opened from disk">
+          <li>
+            <span className="name">{file.name}</span>
+            <span className="muted small">Opened from disk, for this visit alone</span>
+            <KeepButton isListed />
+          </li>
+        </ul>
+      )}
+      {models.length === 0 ? (
+        <p className="muted small">None yet.</p>
+      ) : (
+        <ul className="files" aria-label="Stored models">
+          {models.map((model) => (
+            <StoredRow key={model.id} model={model} onDeleted={() => title.current?.focus()} />
+          ))}
+        </ul>
+      )}
+      <p className="muted small">
+        {storageText(stored, used)} <a href="#checkpoint">Examine a checkpoint</a>
+      </p>
+    </div>
+  );
+}
+
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
+function storedText(model: StoredModel): string {
+  const { bytes: whole, stored, complete, addedAt, source } = model;
+  const parts = [
+    complete ? bytes(stored) : `Not complete: ${bytes(stored)}${whole === null ? '' : ` of ${bytes(whole)}`}`,
+  ];
+  if (addedAt > 0) parts.push(day.format(addedAt));
+  if (isKept(model)) parts.push('from a file');
+  else if (URL.canParse(source)) parts.push(new URL(source).host);
+  return parts.join(' · ');
+}
+
+function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDeleted(): void }) {
+  const isUsed = useFacts((s) => s.modelRequest?.kind === 'stored' && s.modelRequest.model === model.id);
+  const openModel = useFacts((s) => s.openModel);
+  const download = useFacts((s) => s.download);
+  const deleteModel = useFacts((s) => s.deleteModel);
+  /** False after the answer was no. */
+  const [isAsking, setAsking] = useState<boolean | null>(null);
+  const { id, name, complete, source } = model;
+  const rest = complete ? null : fileFrom(source);
+  return (
+    <li>
+      <span className="name">{name}</span>
+      <span className="muted small">{storedText(model)}</span>
+      {isAsking ? (
+        <span className="actions">
+          <span className="small">
+            {isUsed ? 'Delete? It stays in use until this page is closed.' : 'Delete from this browser?'}
+          </span>
+          <button type="button" className="small danger" onClick={() => void deleteModel(id).then(onDeleted)}>
+            Yes, delete
+          </button>
+          {/* biome-ignore lint/a11y/noAutofocus: the button that was pressed is gone; this is the safe answer to it. */}
+          <button type="button" className="small" autoFocus onClick={() => setAsking(false)}>
+            Keep
+          </button>
+        </span>
+      ) : (
+        <span className="actions">
+          {isUsed && <span className="muted small">In use</span>}
+          {complete && !isUsed && (
+            <button
+              type="button"
+              className="small"
+              aria-label={`Use ${name}`}
+              onClick={() => void openModel(requestFor(model))}
+            >
+              Use
+            </button>
+          )}
+          {rest && (
+            <button
+              type="button"
+              className="small"
+              aria-label={`Go on with ${name}`}
+              onClick={() => void download(rest)}
+            >
+              Go on
+            </button>
+          )}
+          <button
+            type="button"
+            className="small"
+            aria-label={`Delete ${name}`}
+            // biome-ignore lint/a11y/noAutofocus: the focus comes back from the question.
+            autoFocus={isAsking === false}
+            onClick={() => setAsking(true)}
+          >
+            Delete
+          </button>
+        </span>
+      )}
+    </li>
+  );
+}

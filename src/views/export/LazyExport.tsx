@@ -1,0 +1,61 @@
+import { useEffect, useRef, useState } from 'react';
+import { FileButton } from '../page/FileButton.tsx';
+import { usePart } from '../page/lazyPart.tsx';
+import { useFacts } from '../page/useFacts.ts';
+
+const load = async () => ({
+  ...(await import('./Export.tsx')),
+  ...(await import('./Comparison.tsx')),
+});
+
+/** What takes the conditioning away, and compares it with one brought back; loaded and encoded when it is asked for. */
+export function LazyExport() {
+  const compared = useFacts((s) => s.compared);
+  const openFile = useFacts((s) => s.openFile);
+  const section = useRef<HTMLElement>(null);
+  const [isOpen, setIsOpen] = useState(false);
+  const isNeeded = isOpen || compared !== null;
+  const { part, standIn } = usePart(isNeeded, load);
+  // A file may be dropped anywhere.
+  useEffect(() => {
+    if (compared) section.current?.scrollIntoView();
+  }, [compared]);
+
+  return (
+    <section className="panel" id="export" aria-labelledby="export-title" tabIndex={-1} ref={section}>
+      <header>
+        <h2 id="export-title">Export</h2>
+        <div className="toolbar">
+          <button
+            type="button"
+            aria-expanded={isOpen}
+            aria-controls={isOpen ? 'export-file' : undefined}
+            onClick={() => setIsOpen(!isOpen)}
+          >
+            Save the conditioning
+          </button>
+          <FileButton
+            text="Compare with a file…"
+            label="File to compare with"
+            accept=".safetensors,.npy,.npz"
+            title=".safetensors, .npy or .npz with prompt_embeds in it"
+            onChoose={(file) => void openFile(file)}
+          />
+        </div>
+      </header>
+      {!isNeeded ? (
+        <p className="help">
+          Both prompts, weighted and of one length, as a file for diffusers, NumPy or a spreadsheet, with a script that
+          checks the numbers against transformers. A file of prompt embeds is opened to be compared with the prompt.
+        </p>
+      ) : part ? (
+        <>
+          {isOpen && <part.Export />}
+          {compared && <part.Comparison key={compared.name} />}
+        </>
+      ) : (
+        standIn
+      )}
+    </section>
+  );
+}

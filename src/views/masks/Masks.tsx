@@ -1,0 +1,134 @@
+import { useMemo } from 'react';
+import { attentionMask, causalMask } from '../../clip/masks.ts';
+import { shownChunk, tokenLabels } from '../../state/selectors.ts';
+import { useDark, useFacts } from '../page/useFacts.ts';
+import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import { maskPixels, range } from '../pictures/pixels.ts';
+import { usePointed } from '../pictures/pointed.ts';
+import { masks } from '../prompts/choices.ts';
+import { ChoiceHelp } from '../prompts/Options.tsx';
+import { LazyMaskLab } from './lab/LazyMaskLab.tsx';
+
+/** The causal mask, the PAD mask as every query sees it, and their product: what attention is allowed to see. */
+export function Masks() {
+  const pass = useFacts((s) => shownChunk(s)?.pass);
+  const tokens = useFacts((s) => shownChunk(s)?.chunk.tokens);
+  const tokenizer = useFacts((s) => s.tokenizer);
+  const mode = useFacts((s) => s.options.mask);
+  const dark = useDark();
+  const pictures = useMemo(() => {
+    if (!pass) return null;
+    const L = pass.inputIds.length;
+    const all = range(L);
+    const draw = (mask: Uint8Array) => maskPixels(mask, L, dark);
+    const causal = pass.causal ? causalMask(L) : new Uint8Array(L * L).fill(1);
+    const pad = Uint8Array.from({ length: L * L }, (_, i) => pass.keyMask[i % L]);
+    const product = attentionMask(pass);
+    return {
+      L,
+      causal,
+      product,
+      pixels: { causal: draw(causal), pad: draw(pad), product: draw(product) },
+      cells: tokenCells(all, all),
+    };
+  }, [pass, dark]);
+
+  const labels = tokens && tokenizer.phase === 'ready' ? tokenLabels(tokens, tokenizer.tokenizer) : [];
+  const hidden = pass ? pass.keyMask.reduce((count, bit) => count + 1 - bit, 0) : 0;
+  const masked = pictures ? pictures.product.reduce((count, bit) => count + 1 - bit, 0) : 0;
+  const figures = pictures &&
+    pass && [
+      {
+        name: 'Causal',
+        formula: pass.causal ? 'j ≤ i' : 'off',
+        pixels: pictures.pixels.causal,
+        summary: pass.causal
+          ? 'Causal: query i sees keys j up to i, the lower triangle.'
+          : 'Causal: off, every query sees every key.',
+      },
+      {
+        name: 'PAD',
+        formula: hidden === 0 ? 'off' : `${hidden} keys hidden`,
+        pixels: pictures.pixels.pad,
+        summary: hidden === 0 ? 'PAD: every key is visible.' : `PAD: ${hidden} keys are hidden from every query.`,
+      },
+      {
+        name: 'Product',
+        formula: `${masked} of ${pictures.L * pictures.L} masked`,
+        pixels: pictures.pixels.product,
+        summary: `Product: ${masked} of ${pictures.L * pictures.L} cells are masked, the others enter the softmax.`,
+      },
+    ];
+
+  return (
+    <section className="panel" id="masks" aria-labelledby="masks-title">
+      <header>
+        <h2 id="masks-title">Masks</h2>
+        <div className="legend">
+          <span>
+            <i className="swatch mask-visible" /> visible
+          </span>
+          <span>
+            <i className="hatch" /> masked
+          </span>
+        </div>
+      </header>
+      {figures && pictures ? (
+        <>
+          <ChoiceHelp label="Mask" choice={masks[mode]} />
+          <div className="mask-figures">
+            {figures.map(({ name, formula, pixels, summary }) => (
+              <figure key={name}>
+                <figcaption>
+                  <b>{name}</b> <span className="muted">{formula}</span>
+                </figcaption>
+                <Heatmap
+                  pixels={pixels}
+                  rows={pictures.L}
+                  columns={pictures.L}
+                  name={name}
+                  summary={summary}
+                  axes={{ rows: 'query', columns: 'key' }}
+                  labels={{ rows: labels, columns: labels }}
+                  {...pictures.cells}
+                />
+              </figure>
+            ))}
+          </div>
+          <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
+          <LazyMaskLab />
+        </>
+      ) : (
+        <p className="muted">Loading the vocabulary</p>
+      )}
+    </section>
+  );
+}
+
+interface MaskReadoutProps {
+  readonly labels: readonly string[];
+  readonly causal: Uint8Array;
+  readonly keyMask: Uint8Array;
+}
+
+function MaskReadout({ labels, causal, keyMask }: MaskReadoutProps) {
+  const { query, key } = usePointed();
+  if (query === null || key === null)
+    return <p className="readout muted">Rows are queries i, columns keys j, {keyMask.length} each. Point at a cell.</p>;
+  const byCausal = causal[query * keyMask.length + key] === 0;
+  const byPad = keyMask[key] === 0;
+  const verdict =
+    byCausal && byPad
+      ? 'masked: the key comes later, and its mask bit is 0'
+      : byCausal
+        ? 'masked: the key comes later'
+        : byPad
+          ? 'masked: the key’s mask bit is 0'
+          : 'visible';
+  return (
+    <p className="readout" aria-live="polite">
+      Query <b className="query">{`${query} ${labels[query]}`}</b>, key <b className="key">{`${key} ${labels[key]}`}</b>
+      : {verdict}
+    </p>
+  );
+}

@@ -1,0 +1,160 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { RowEffects } from '../../../clip/maskEffects.ts';
+import { attentionMask, type MaskMode, maskModes } from '../../../clip/masks.ts';
+import { type MaskTrial, maskLab } from '../../../state/maskLab.ts';
+import { encoderStatus, shownChunk, tokenLabels } from '../../../state/selectors.ts';
+import type { Tokenizer } from '../../../tokens/tokenizer.ts';
+import { useDark, useFacts } from '../../page/useFacts.ts';
+import { Waiting } from '../../page/Waiting.tsx';
+import { Heatmap, tokenCells } from '../../pictures/Heatmap.tsx';
+import { maskPixels, range } from '../../pictures/pixels.ts';
+import { masks } from '../../prompts/choices.ts';
+import { changesText, keysText, reachText } from './maskFindings.ts';
+import './maskLab.css';
+import { RowChanges } from './RowChanges.tsx';
+
+/** A mask, and the column of the table that shows what it does. */
+export interface LabColumn {
+  readonly id: MaskMode | 'masked';
+  readonly name: string;
+  /** What the rows are compared with. */
+  readonly against: string;
+  /** Undefined while it is not encoded, or no key is chosen. */
+  readonly effects: RowEffects | undefined;
+}
+
+/** What each mask does to the encoder's output, row by row, and what masking a token as a key does. */
+export function MaskLab() {
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  return tokenizer ? <Lab tokenizer={tokenizer} /> : null;
+}
+
+function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
+  const [keys, setKeys] = useState<readonly number[]>([]);
+  const chunk = useFacts(shownChunk);
+  const lab = useFacts((s) => maskLab(s, keys));
+  const mode = useFacts((s) => s.options.mask);
+  const hasModel = useFacts((s) => s.model !== null);
+  const need = useFacts((s) => s.need);
+
+  const next = lab?.next;
+  useEffect(() => need('masks', next ?? []), [need, next]);
+  useEffect(() => () => need('masks', []), [need]);
+
+  if (!lab || !chunk) return null;
+  const { tokens } = chunk.chunk;
+  const labels = tokenLabels(tokens, tokenizer);
+  const names = labels.map((label, i) => (tokens[i].kind === 'text' ? `“${label}”` : label));
+  const shownKeys = keys.filter((key) => key < tokens.length);
+  const toggle = (key: number) =>
+    setKeys(keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key].sort((a, b) => a - b));
+  const maskedName = (most: number) => (shownKeys.length > 0 ? keysText(shownKeys, names, most) : 'A key masked');
+  const columns: readonly LabColumn[] = [
+    ...maskModes.map((id) => ({
+      id,
+      name: masks[id].name,
+      against: id === 'causal' ? 'the reference' : '',
+      effects: lab.modes[id].effects,
+    })),
+    { id: 'masked', name: maskedName(1), against: `against ${masks[mode].name}`, effects: lab.masked?.effects },
+  ];
+
+  return (
+    <div className="mask-lab">
+      <p className="help">
+        How far each row of the encoder’s output moves, ‖Δz‖ / ‖z‖. The masks are compared with “{masks.causal.name}”,
+        which Stable Diffusion 1.5 runs; a masked key with the mask on show.
+      </p>
+      <div className="lab-trials">
+        {maskModes.map((id) => (
+          <Trial key={id} name={masks[id].name} isShown={id === mode} trial={lab.modes[id]}>
+            <p className="help">{masks[id].help}</p>
+            <Finding effects={lab.modes[id].effects} names={names} isReference={id === 'causal'} />
+          </Trial>
+        ))}
+        <Trial name={maskedName(4)} trial={lab.masked ?? { pass: chunk.pass, effects: undefined }}>
+          {lab.masked ? (
+            <>
+              <p className="help">{reachText(shownKeys, chunk.pass.causal, chunk.pass.keyMask)}</p>
+              <Finding effects={lab.masked.effects} names={names} />
+            </>
+          ) : (
+            <p className="help">Click a token in the table, or press Enter on it: nothing attends to it any more.</p>
+          )}
+          <button type="button" className="small" disabled={keys.length === 0} onClick={() => setKeys([])}>
+            Clear
+          </button>
+        </Trial>
+      </div>
+      {hasModel ? <Progress encoded={lab.encoded} total={lab.total} /> : <Waiting />}
+      <RowChanges
+        columns={columns}
+        tokens={tokens}
+        labels={labels}
+        most={lab.most}
+        masked={shownKeys}
+        onToggle={toggle}
+      />
+    </div>
+  );
+}
+
+interface TrialProps {
+  readonly name: string;
+  readonly isShown?: boolean;
+  readonly trial: MaskTrial;
+  readonly children: React.ReactNode;
+}
+
+/** A mask as a picture, and what is to be said of it. */
+function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps) {
+  const dark = useDark();
+  const { L, pixels, cells, visible } = useMemo(() => {
+    const L = pass.inputIds.length;
+    const mask = attentionMask(pass);
+    const all = range(L);
+    const visible = mask.reduce((count, bit) => count + bit, 0);
+    return { L, pixels: maskPixels(mask, L, dark), cells: tokenCells(all, all), visible };
+  }, [pass, dark]);
+  return (
+    <figure className="lab-trial">
+      <figcaption>
+        <b>{name}</b>
+        {isShown && <span className="muted">on show</span>}
+      </figcaption>
+      <Heatmap
+        pixels={pixels}
+        rows={L}
+        columns={L}
+        name={name}
+        summary={`${name}: ${visible} of ${L * L} cells are visible.`}
+        {...cells}
+      />
+      <div className="lab-text">{children}</div>
+    </figure>
+  );
+}
+
+interface FindingProps {
+  readonly effects: RowEffects | undefined;
+  readonly names: readonly string[];
+  readonly isReference?: boolean;
+}
+
+function Finding({ effects, names, isReference = false }: FindingProps) {
+  if (isReference) return <p className="finding">The reference.</p>;
+  return <p className="finding">{effects ? changesText(effects, names) : 'Not encoded yet.'}</p>;
+}
+
+function Progress({ encoded, total }: { encoded: number; total: number }) {
+  const failure = useFacts((s) => {
+    const { phase, text } = encoderStatus(s);
+    return phase === 'failed' ? text : null;
+  });
+  return (
+    <p className="lab-progress muted" role="status" aria-label="Mask lab">
+      {encoded} of {total} passes encoded
+      {failure && `. ${failure}`}
+    </p>
+  );
+}

@@ -1,0 +1,144 @@
+import { type KeyboardEvent, useRef, useState } from 'react';
+import type { PromptToken } from '../../../tokens/promptTokens.ts';
+import { arrowFocus } from '../../page/arrowFocus.ts';
+import { range } from '../../pictures/pixels.ts';
+import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
+import type { LabColumn } from './MaskLab.tsx';
+import { largestChange, percent } from './maskFindings.ts';
+
+interface RowChangesProps {
+  readonly columns: readonly LabColumn[];
+  readonly tokens: readonly PromptToken[];
+  readonly labels: readonly string[];
+  /** Where the bars' scale ends. */
+  readonly most: number;
+  /** Keys that are masked. */
+  readonly masked: readonly number[];
+  onToggle(key: number): void;
+}
+
+/** The change of every row under every mask, a row a token; a token is a button that masks it as a key. */
+export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: RowChangesProps) {
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const focusedToken = useFocusedToken();
+  useMarks(body);
+  const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
+  const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
+  const isRun = pads > 1 && !expanded;
+  const single = range(isRun ? firstPad : tokens.length);
+  const L = tokens.length;
+
+  return (
+    <>
+      <div className="legend lab-legend">
+        <span>Change</span>
+        <span className="lab-scale" aria-hidden="true">
+          <i />
+        </span>
+        <span>{most > 0 ? `0 to ${percent(most)} in every column` : 'none so far'}</span>
+        <span>
+          <b className="unchanged">
+            <span>unchanged</span>
+          </b>{' '}
+          means equal in every bit
+        </span>
+      </div>
+      <table className="lab-table">
+        <caption className="visually-hidden">Change of each row under each mask</caption>
+        <thead>
+          <tr>
+            <th scope="col">Token: press to mask</th>
+            {columns.map(({ id, name, against }) => (
+              <th key={id} scope="col" data-column={id}>
+                {name} <span className="muted">{against}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody
+          ref={body}
+          {...pointsAtTokens}
+          {...focusedToken}
+          onKeyDown={(event: KeyboardEvent<HTMLElement>) => arrowFocus(event, 'th button')}
+        >
+          {single.map((i) => (
+            <tr key={i} data-token={i}>
+              <th scope="row">
+                <button
+                  type="button"
+                  tabIndex={i === 0 ? 0 : -1}
+                  aria-pressed={masked.includes(i)}
+                  title={masked.includes(i) ? 'Let it be seen as a key again' : 'Mask it as a key'}
+                  onClick={() => onToggle(i)}
+                >
+                  <span className="muted">{i}</span> {labels[i]}
+                </button>
+              </th>
+              {columns.map((column) => (
+                <Change key={column.id} column={column} first={i} end={i + 1} most={most} />
+              ))}
+            </tr>
+          ))}
+          {isRun && (
+            <tr data-token={firstPad} data-token-end={L}>
+              <th scope="row">
+                <span className="lab-run">
+                  <span className="muted">
+                    {firstPad}–{L - 1}
+                  </span>{' '}
+                  PAD
+                </span>
+              </th>
+              {columns.map((column) => (
+                <Change key={column.id} column={column} first={firstPad} end={L} most={most} />
+              ))}
+            </tr>
+          )}
+        </tbody>
+      </table>
+      {pads > 1 && (
+        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
+          {expanded ? 'PAD in one row' : `${pads} PAD rows`}
+        </button>
+      )}
+    </>
+  );
+}
+
+interface ChangeProps {
+  readonly column: LabColumn;
+  /** The rows that the cell stands for. */
+  readonly first: number;
+  readonly end: number;
+  readonly most: number;
+}
+
+/** One row's change, or the largest of several rows. */
+function Change({ column: { id, effects }, first, end, most }: ChangeProps) {
+  if (!effects)
+    return (
+      <td data-column={id} className="muted">
+        –
+      </td>
+    );
+  const change = largestChange(effects, first, end);
+  if (change === 0)
+    return (
+      <td data-column={id} className="unchanged">
+        <span>unchanged</span>
+      </td>
+    );
+  const share = Number.isFinite(change) && most > 0 ? change / most : 0;
+  return (
+    <td data-column={id}>
+      <span className="bar-cell" title={`${change}`}>
+        <i style={{ width: `${share * 100}%` }} />
+        <span>
+          {end - first > 1 && '≤ '}
+          {percent(change)}
+        </span>
+      </span>
+    </td>
+  );
+}

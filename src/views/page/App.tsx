@@ -1,0 +1,96 @@
+import { type Theme, themes } from '../../state/facts.ts';
+import { shownEncoded, shownWeighted } from '../../state/selectors.ts';
+import { Attention } from '../attention/Attention.tsx';
+import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
+import { Embeddings } from '../embeddings/Embeddings.tsx';
+import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
+import { LazyExport } from '../export/LazyExport.tsx';
+import { Masks } from '../masks/Masks.tsx';
+import { LazyMethods } from '../methods/LazyMethods.tsx';
+import { Prompts } from '../prompts/Prompts.tsx';
+import { LazySpeed } from '../speed/LazySpeed.tsx';
+import { TokenTable } from '../tokens/TokenTable.tsx';
+import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
+import { Notices } from './Notices.tsx';
+import { useFacts } from './useFacts.ts';
+import { useLast } from './useLast.ts';
+
+export function App() {
+  return (
+    <>
+      <a className="skip-link" href="#prompts">
+        Skip to the prompts
+      </a>
+      <Header />
+      <main>
+        <Notices />
+        <div className="page">
+          <Encoder />
+          <div className="column inputs">
+            <Prompts />
+            <TokenTable />
+          </div>
+          <Pictures />
+        </div>
+      </main>
+      <DropTarget />
+    </>
+  );
+}
+
+const themeNames: Record<Theme, string> = { system: 'System theme', light: 'Light theme', dark: 'Dark theme' };
+
+function Header() {
+  const theme = useFacts((s) => s.theme);
+  const setTheme = useFacts((s) => s.setTheme);
+  return (
+    <header className="bar">
+      <h1>
+        clip<span className="brand-end">scope</span>
+      </h1>
+      <nav aria-label="Panels">
+        <a href="#tokens">Tokens</a>
+        <a href="#attention">Attention</a>
+        <a href="#masks">Masks</a>
+        <a href="#embeddings">Embeddings</a>
+        <a href="#methods">Methods</a>
+        <a href="#vocabulary">Vocabulary</a>
+        <a href="#export">Export</a>
+        <a href="#checkpoint">Checkpoint</a>
+        <a href="#speed">Speed</a>
+      </nav>
+      <div className="end">
+        <EncoderStatus />
+        <select
+          aria-label="Theme"
+          className="quiet"
+          value={theme}
+          onChange={(event) => setTheme(event.target.value as Theme)}
+        >
+          {themes.map((name) => (
+            <option key={name} value={name}>
+              {themeNames[name]}
+            </option>
+          ))}
+        </select>
+      </div>
+    </header>
+  );
+}
+
+function Pictures() {
+  const encoded = useFacts(shownEncoded);
+  const weighted = useFacts(shownWeighted);
+  return (
+    <div className="column pictures">
+      <Attention encoded={useLast(encoded)} stale={!encoded} />
+      <Masks />
+      <Embeddings weighted={useLast(weighted)} stale={!weighted} />
+      <LazyMethods />
+      <LazyVocabulary />
+      <LazyExport />
+      <LazyCheckpoint />
+      <LazySpeed />
+    </div>
+  );
+}

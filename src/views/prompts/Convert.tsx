@@ -1,0 +1,123 @@
+import { useId, useMemo, useState } from 'react';
+import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import { ownMethod } from '../../road/options.ts';
+import { type Side, sides } from '../../state/facts.ts';
+import { usedEmbeddings } from '../../state/selectors.ts';
+import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
+import { brief } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+
+/** Differences listed of one prompt. */
+const most = 100;
+
+const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
+
+/** Both prompts in another program's language, and whether the tokens and weights are the same there. */
+export function Convert({ onConverted }: { onConverted(): void }) {
+  const prompts = useFacts((s) => s.prompts);
+  const options = useFacts((s) => s.options);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const embeddings = useFacts(usedEmbeddings);
+  const replace = useFacts((s) => s.replace);
+  const { syntax } = options;
+  const others = syntaxes.filter((other) => other !== syntax);
+  const [chosen, setChosen] = useState<Syntax>(others[0]);
+  const to = chosen === syntax ? others[0] : chosen;
+  const name = useId();
+  const conversions = useMemo(
+    () =>
+      tokenizer &&
+      sides.map((side) => ({
+        side,
+        conversion: convertPrompt(prompts[side], syntax, to, tokenizer, options.tokenizer, side, embeddings),
+      })),
+    [prompts, syntax, to, tokenizer, options.tokenizer, embeddings],
+  );
+  if (!conversions) return <p className="muted small">Loading the vocabulary</p>;
+  const convert = () => {
+    const text = Object.fromEntries(conversions.map(({ side, conversion }) => [side, conversion.text]));
+    replace(
+      { prompts: text as Record<Side, string>, options: { ...options, syntax: to, weighting: ownMethod[to] } },
+      `Converted to ${programs[to]}.`,
+    );
+    onConverted();
+  };
+  return (
+    <div className="convert">
+      <div className="row">
+        <fieldset className="segmented">
+          <legend>Convert to</legend>
+          {others.map((other) => (
+            <label key={other}>
+              <input type="radio" name={name} checked={to === other} onChange={() => setChosen(other)} />
+              <span>{programs[other]}</span>
+            </label>
+          ))}
+        </fieldset>
+        <button type="button" className="primary small" onClick={convert}>
+          Use this
+        </button>
+      </div>
+      {conversions
+        .filter(({ side }) => prompts[side] !== '')
+        .map(({ side, conversion }) => (
+          <section key={side} aria-label={`${names[side]} in ${programs[to]}`}>
+            <h3>{names[side]}</h3>
+            <p className="converted">{conversion.text || '(empty)'}</p>
+            <Comparison conversion={conversion} from={programs[syntax]} to={programs[to]} />
+          </section>
+        ))}
+    </div>
+  );
+}
+
+function Comparison({ conversion, from, to }: { conversion: Conversion; from: string; to: string }) {
+  const { isSame, rows, lost } = conversion;
+  const differing = rows.filter(({ kind }) => kind !== 'same');
+  const same = rows.length - differing.length;
+  return (
+    <>
+      <p className={isSame ? 'same small' : 'small'}>
+        {isSame
+          ? `All ${rows.length} tokens are there and weigh the same.`
+          : `${same} of ${rows.length} tokens are there and weigh the same.`}
+      </p>
+      {lost.length > 0 && (
+        <ul className="diagnostics">
+          {lost.slice(0, most).map(({ message, range }, i) => (
+            <li key={`${i} ${range.start}`} data-severity="warning">
+              <span>{message}</span>
+            </li>
+          ))}
+          {lost.length > most && <li className="muted">and {lost.length - most} more</li>}
+        </ul>
+      )}
+      {differing.length > 0 && (
+        <table className="differing">
+          <thead>
+            <tr>
+              <th scope="col">Token</th>
+              <th scope="col">{from}</th>
+              <th scope="col">{to}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {differing.slice(0, most).map((row, i) => (
+              <tr key={i}>
+                <th scope="row">{row.text.replace('</w>', '')}</th>
+                <td>{weightIn(row, 'missing', row.weight)}</td>
+                <td>{weightIn(row, 'added', row.converted)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </>
+  );
+}
+
+/** `only` is the kind of row that is on this side alone. */
+function weightIn({ kind }: ConversionRow, only: 'missing' | 'added', weight: number | null): string {
+  if ((kind === 'missing' || kind === 'added') && kind !== only) return 'not there';
+  return weight === null ? 'splits' : brief(weight);
+}

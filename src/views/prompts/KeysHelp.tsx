@@ -1,0 +1,45 @@
+import { weightSteps } from '../../state/facts.ts';
+import { useFacts } from '../page/useFacts.ts';
+
+const isMac = /^(Mac|iP)/.test(navigator.platform);
+const mod = isMac ? '⌘' : 'Ctrl';
+const alt = isMac ? '⌥' : 'Alt';
+
+const keys: readonly (readonly [keys: readonly string[], what: string])[] = [
+  [[`${mod} ↑`, `${mod} ↓`], 'Weight of the selection, or of the brackets or word at the caret. At 1 the brackets go.'],
+  [[`${alt} ←`, `${alt} →`], 'Move the item between commas. Brackets stay whole.'],
+  [[`${mod} Z`, isMac ? '⇧ ⌘ Z' : `${mod} Y`], 'Undo, redo.'],
+  [['F8'], 'To the next message about the prompt.'],
+  [['Tab'], 'Leave the prompt.'],
+];
+
+/** The keys of the prompts' editors, and by how much they change a weight. */
+export function KeysHelp() {
+  const weightStep = useFacts((s) => s.weightStep);
+  const setWeightStep = useFacts((s) => s.setWeightStep);
+  return (
+    <div className="keys-help">
+      <dl>
+        {keys.map(([names, what]) => (
+          <div key={what}>
+            <dt>
+              {names.map((name) => (
+                <kbd key={name}>{name}</kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <fieldset className="segmented">
+        <legend>Weight step</legend>
+        {weightSteps.map((step) => (
+          <label key={step}>
+            <input type="radio" name="weight-step" checked={weightStep === step} onChange={() => setWeightStep(step)} />
+            <span>{step}</span>
+          </label>
+        ))}
+      </fieldset>
+    </div>
+  );
+}

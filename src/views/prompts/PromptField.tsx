@@ -1,0 +1,103 @@
+import { type ComponentType, type Ref, useEffect, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
+import type { Edit, Range } from '../../prompt/ast.ts';
+import type { Side } from '../../state/facts.ts';
+import { prepared } from '../../state/selectors.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { Diagnostics } from './Diagnostics.tsx';
+import { Networks } from './Networks.tsx';
+import { PlainInput } from './PlainInput.tsx';
+
+/** What can be done to a prompt's text from outside of its editor. */
+export interface PromptHandle {
+  focus(): void;
+  select(range: Range): void;
+  /** As one step that can be undone. */
+  apply(edits: readonly Edit[]): void;
+}
+
+export interface PromptInputProps {
+  readonly side: Side;
+  readonly labelId: string;
+  readonly descriptionId: string;
+  /** Where typing was going on before this input took the other's place. */
+  readonly start: { readonly selection: Range } | null;
+  readonly handle: Ref<PromptHandle>;
+}
+
+const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
+
+export function PromptField({ side }: { side: Side }) {
+  const ready = useFacts((s) => prepared(s, side));
+  const isShown = useFacts((s) => s.side === side);
+  const handle = useRef<PromptHandle>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [editor, setEditor] = useState<{
+    readonly Editor: ComponentType<PromptInputProps>;
+    readonly start: PromptInputProps['start'];
+  } | null>(null);
+
+  useEffect(() => {
+    const plain = field.current;
+    let isComposing = false;
+    let change: (() => void) | null = null;
+    const begin = () => {
+      isComposing = true;
+    };
+    // A moment later, when what was composed has arrived.
+    const end = () => {
+      isComposing = false;
+      setTimeout(() => change?.());
+    };
+    plain?.addEventListener('compositionstart', begin);
+    plain?.addEventListener('compositionend', end);
+    import('./editor/PromptEditor.tsx').then(
+      ({ PromptEditor }) => {
+        change = () => {
+          const selection = plain && { start: plain.selectionStart, end: plain.selectionEnd };
+          const start = document.activeElement === plain && selection ? { selection } : null;
+          // At once, so that no key comes between.
+          flushSync(() => setEditor({ Editor: PromptEditor, start }));
+        };
+        if (!isComposing && plain?.isConnected) change();
+      },
+      () => {
+        // The text field does for typing.
+      },
+    );
+    return () => {
+      change = null;
+      plain?.removeEventListener('compositionstart', begin);
+      plain?.removeEventListener('compositionend', end);
+    };
+  }, []);
+
+  const longest = ready?.texts.reduce((a, b) => (b.tokenCount > a.tokenCount ? b : a));
+  const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
+
+  return (
+    <div className="prompt" data-shown={isShown || undefined}>
+      <div className="head">
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: a label's click goes to its field, which may be the editor's. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the field itself is reached by keyboard. */}
+        <span className="label" id={ids.labelId} onClick={() => handle.current?.focus()}>
+          {names[side]}
+        </span>
+        {longest && (
+          <span className="count" data-over={longest.tokenCount > longest.target || undefined}>
+            {longest.tokenCount} / {longest.target} tokens
+          </span>
+        )}
+      </div>
+      <div className="editor">
+        {editor ? (
+          <editor.Editor side={side} {...ids} start={editor.start} handle={handle} />
+        ) : (
+          <PlainInput side={side} {...ids} start={null} handle={handle} field={field} />
+        )}
+      </div>
+      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
+      <Diagnostics id={ids.descriptionId} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
+    </div>
+  );
+}

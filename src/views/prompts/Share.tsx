@@ -1,0 +1,73 @@
+import { use, useState } from 'react';
+import { longestLink, shared, writeLink, writeShared } from '../../state/shared.ts';
+import { StoreContext, useFacts } from '../page/useFacts.ts';
+import { saveFile } from '../pictures/saveFile.ts';
+
+type Outcome =
+  | { readonly kind: 'copied' }
+  /** Where the clipboard is forbidden, the link is there to be copied by hand. */
+  | { readonly kind: 'shown'; readonly link: string }
+  | { readonly kind: 'too-long'; readonly length: number };
+
+/** Copies a link with the prompts, options and selection in it; where that is too long, offers a file. */
+export function Share() {
+  const store = use(StoreContext);
+  const prompts = useFacts((s) => s.prompts);
+  const [last, setOutcome] = useState<(Outcome & { readonly of: object }) | null>(null);
+  // A link is of the prompts as they were.
+  const outcome = last?.of === prompts ? last : null;
+  if (!store) return null;
+
+  const copy = async () => {
+    const of = prompts;
+    const link = location.href.replace(/#.*/s, '') + (await writeLink(shared(store.getState())));
+    if (link.length > longestLink) return setOutcome({ kind: 'too-long', length: link.length, of });
+    try {
+      await navigator.clipboard.writeText(link);
+      setOutcome({ kind: 'copied', of });
+    } catch {
+      setOutcome({ kind: 'shown', link, of });
+    }
+  };
+  const save = () => {
+    saveFile('clipscope-prompt.json', writeShared(shared(store.getState()), 2), 'application/json');
+    setOutcome(null);
+  };
+
+  return (
+    <>
+      <button
+        type="button"
+        className="small"
+        title="A link to this page with the prompts, options and selection in it"
+        onClick={() => void copy()}
+        onBlur={() => outcome?.kind === 'copied' && setOutcome(null)}
+      >
+        Copy link
+      </button>
+      <div className="shared" role="status" aria-label="Link">
+        {outcome?.kind === 'copied' && <span className="muted small">Copied.</span>}
+        {outcome?.kind === 'shown' && (
+          <input
+            type="text"
+            readOnly
+            aria-label="Link to copy"
+            value={outcome.link}
+            onFocus={(e) => e.target.select()}
+          />
+        )}
+        {outcome?.kind === 'too-long' && (
+          <div className="notice">
+            <span className="text">
+              The link would have {outcome.length.toLocaleString('en')} characters; many programs cut off more than{' '}
+              {longestLink.toLocaleString('en')}.
+            </span>
+            <button type="button" className="small" onClick={save}>
+              Save a file
+            </button>
+          </div>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,79 @@
+import { clipVitL14 } from '../../clip/config.ts';
+import type { Embedding } from '../../models/embeddingFile.ts';
+import type { Syntax } from '../../prompt/syntax.ts';
+import { shownConfig } from '../../state/selectors.ts';
+import { diffusersToken } from '../../tokens/diffusersToken.ts';
+import { useFacts } from '../page/useFacts.ts';
+
+/** Of A1111's prompts: one with more vectors breaks its chunk there. */
+const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
+
+/** How a prompt names it. */
+const written: Readonly<Record<Syntax, (embedding: Embedding) => string>> = {
+  a1111: ({ name }) => name,
+  comfy: ({ name }) => `embedding:${name}`,
+  compel: diffusersToken,
+};
+
+const count = (vectors: number) => (vectors === 1 ? '1 vector' : `${vectors} vectors`);
+
+/** The embeddings that prompts can name, in no other visit than this. */
+export function TextualInversions() {
+  const embeddings = useFacts((s) => s.embeddings);
+  const syntax = useFacts((s) => s.options.syntax);
+  if (embeddings.length === 0) return null;
+  return (
+    <div className="inversions">
+      <h3 id="inversions-title">Textual inversions</h3>
+      <ul aria-labelledby="inversions-title">
+        {embeddings.map((embedding) => (
+          <Row key={embedding.name} embedding={embedding} />
+        ))}
+      </ul>
+      <p className="help">
+        {syntax === 'compel' &&
+          'Compel takes them over from diffusers, whose name for each is the one in its file, or else the file’s own. '}
+        They are forgotten when the page is reloaded, and links do not hold them.
+      </p>
+    </div>
+  );
+}
+
+function Row({ embedding }: { readonly embedding: Embedding }) {
+  const { name, vectors } = embedding;
+  const removeEmbedding = useFacts((s) => s.removeEmbedding);
+  const width = useFacts((s) => shownConfig(s).hiddenSize);
+  const write = useFacts((s) => written[s.options.syntax]);
+  const isTooLong = useFacts((s) => s.options.syntax === 'a1111') && vectors.length > chunkLength;
+  const own = vectors[0].length;
+  const why =
+    own !== width
+      ? `${own} wide, the model is ${width}`
+      : isTooLong
+        ? `A1111 fits ${chunkLength} vectors in a chunk`
+        : null;
+  return (
+    <li>
+      <span className="what">
+        <b>{name}</b>
+        <span className="muted">{count(vectors.length)}</span>
+        {why ? (
+          <span className="unfit">not used: {why}</span>
+        ) : (
+          <span className="muted">
+            write <code>{write(embedding)}</code>
+          </span>
+        )}
+      </span>
+      <button
+        type="button"
+        className="quiet small"
+        aria-label={`Remove ${name}`}
+        title="Remove"
+        onClick={() => removeEmbedding(name)}
+      >
+        ✕
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,119 @@
+import type { MaskMode } from '../../clip/masks.ts';
+import type { Syntax } from '../../prompt/syntax.ts';
+import type { PromptOptions } from '../../road/options.ts';
+import type { ComfyUnit } from '../../tokens/chunks/comfyChunks.ts';
+import type { TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import type { TokenNormalisation } from '../../weighting/normalise.ts';
+
+export interface Choice {
+  readonly name: string;
+  /** Who does this, and what it means. */
+  readonly help: string;
+}
+
+export const masks: Record<MaskMode, Choice> = {
+  causal: {
+    name: 'Causal only',
+    help: 'A1111, ComfyUI, diffusers and CompVis for SD 1.5: PAD tokens are seen like any other.',
+  },
+  hf: {
+    name: 'Causal × attention_mask',
+    help: 'transformers, when given the tokenizer’s attention_mask: PAD is hidden, the prompt’s EOS is not.',
+  },
+  lecture: {
+    name: 'Causal × MaskPAD',
+    help: 'As textbooks write it: every id 49407 is hidden. PAD is EOS, so the prompt’s own EOS goes too.',
+  },
+  none: {
+    name: 'No mask',
+    help: 'No program runs this: every token sees those after it. For comparison.',
+  },
+};
+
+export const weightings: Record<MethodName, Choice> = {
+  none: { name: 'Ignore', help: 'A1111 “Ignore”: weights are read but not applied.' },
+  scale: { name: 'No norm', help: 'A1111 “No norm”, and equation 14: z′ = w·z.' },
+  original: {
+    name: 'Original',
+    help: 'A1111’s default: z′ = w·z, then scaled so that the mean over the chunk is as before.',
+  },
+  'compel-mask': {
+    name: 'Compel',
+    help: 'Compel’s default: up from the empty prompt, e + (z − e)·w; down towards the prompt with the words masked, by tan((1 − w)·π/2).',
+  },
+  'compel-remove': {
+    name: 'Compel, REMOVE',
+    help: 'Compel’s DownweightMode.REMOVE: down towards the prompt without the words, the rest moved up.',
+  },
+  comfy: { name: 'ComfyUI', help: 'ComfyUI, and ADV “comfy”: each row moves from the empty prompt’s, e + (z − e)·w.' },
+  'adv-a1111': { name: 'ADV A1111', help: 'ADV_CLIP_emb “A1111”: as Original, with one mean over all chunks.' },
+  'adv-compel': {
+    name: 'ADV compel',
+    help: 'ADV_CLIP_emb “compel”: up from the empty prompt; down by mixing in the prompt with the tokens replaced, level by level.',
+  },
+  'adv-comfy++': {
+    name: 'ADV comfy++',
+    help: 'ADV_CLIP_emb “comfy++”: down level by level; up by what a word adds over itself replaced.',
+  },
+  'adv-down-weight': {
+    name: 'ADV down_weight',
+    help: 'ADV_CLIP_emb “down_weight”: weights are divided by the largest, so that all are at most 1, then down level by level.',
+  },
+};
+
+export const syntaxChoices: Record<Syntax, Choice> = {
+  a1111: {
+    name: 'A1111',
+    help: 'AUTOMATIC1111 and Forge: (x:1.2), [x], BREAK, AND, [a:b:0.5], [a|b], <lora:x:1>, # comments.',
+  },
+  compel: {
+    name: 'Compel',
+    help: 'Compel, as diffusers and InvokeAI use it: x++, (x y)1.2, ("a", "b").and(), .blend().',
+  },
+  comfy: {
+    name: 'ComfyUI',
+    help: 'ComfyUI: (x:1.2) replaces the weight around it, (x) multiplies by 1.1, embedding:name.',
+  },
+};
+
+export const normalisations: Record<TokenNormalisation, Choice> = {
+  none: { name: 'None', help: 'Weights as they are typed.' },
+  mean: { name: 'Mean', help: 'ADV_CLIP_emb: all weights are shifted so that those of the text average 1.' },
+  length: { name: 'Length', help: 'ADV_CLIP_emb: what a word weighs is divided among its tokens.' },
+  'length+mean': { name: 'Length + mean', help: 'ADV_CLIP_emb: one after the other.' },
+};
+
+export const squareFactors: Record<PromptOptions['squareFactor'], Choice> = {
+  '1/1.1': { name: '÷ 1.1', help: 'What A1111 does: [x] weighs 1/1.1 = 0.909.' },
+  '0.9': { name: '× 0.9', help: 'What the lecture says.' },
+};
+
+export const bracketChoices: Record<PromptOptions['brackets'], Choice> = {
+  weights: { name: 'Weigh', help: 'A1111’s emphasis modes Original, No norm and Ignore read ( ) and [ ] as weights.' },
+  text: { name: 'Text', help: 'A1111’s emphasis mode None encodes brackets as they are.' },
+};
+
+export const splits: Record<PromptOptions['split'], Choice> = {
+  cut: { name: 'Cut off', help: 'Compel(truncate_long_prompts=True), its default: one chunk of 75 tokens.' },
+  SENTENCES: { name: 'At sentences', help: 'After a full stop; else at phrases.' },
+  PHRASES: { name: 'At phrases', help: 'After a comma, semicolon, colon or full stop; else at words.' },
+  WORDS: { name: 'At words', help: 'After a whole word.' },
+  BRUTAL: { name: 'Anywhere', help: 'After 75 tokens, whatever they are.' },
+};
+
+export const comfyUnitChoices: Record<ComfyUnit, Choice> = {
+  segments: { name: 'By segment', help: 'Since December 2024: text of one weight at once.' },
+  words: { name: 'By word', help: 'Before December 2024: every word by itself.' },
+};
+
+export const tokenizers: Record<TokenizerFlavour, Choice> = {
+  'hf-slow-ftfy': {
+    name: 'HF slow + ftfy',
+    help: 'A1111, and diffusers with ftfy installed (mojibake is not repaired here).',
+  },
+  'hf-slow': { name: 'HF slow', help: 'diffusers on transformers 4 without ftfy.' },
+  'hf-fast': { name: 'HF fast', help: 'transformers 4, CLIPTokenizerFast.' },
+  'hf-v5': { name: 'HF v5', help: 'transformers 5, as diffusers and Compel use it there.' },
+  openai: { name: 'openai/CLIP', help: 'simple_tokenizer.py of the original CLIP.' },
+};

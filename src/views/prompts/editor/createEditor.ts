@@ -1,0 +1,172 @@
+import { setDiagnostics } from '@codemirror/lint';
+import { EditorState } from '@codemirror/state';
+import { EditorView } from '@codemirror/view';
+import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
+import type { Diagnostic } from '../../../prompt/ast.ts';
+import type { Side } from '../../../state/facts.ts';
+import { prepared, shownChunk } from '../../../state/selectors.ts';
+import type { ClipscopeStore } from '../../../state/store.ts';
+import type { ColourScale } from '../../pictures/color.ts';
+import { nothing, type Pointed, pointed, tokenAt, tokenOf } from '../../pictures/pointed.ts';
+import { decorations } from './decorations.ts';
+import { type EditorFacts, pointedField, setFacts, setPointed } from './editorFacts.ts';
+import { editing, keys } from './keys.ts';
+import { fromPage, replacing, restored, undoesReplacements } from './replacing.ts';
+import { chunkAtCaret, tokenAtCaret } from './tokenRanges.ts';
+
+/** Messages underlined at once; the list under the prompt has as many. */
+const mostDiagnostics = 100;
+
+export interface PromptView {
+  readonly view: EditorView;
+  setScale(scale: ColourScale): void;
+  destroy(): void;
+}
+
+/** An editor of one of the store's prompts: what is typed goes to the store, and what the store knows of it comes back. */
+export function createEditor(
+  store: ClipscopeStore,
+  side: Side,
+  parent: HTMLElement,
+  attributes: Readonly<Record<string, string>>,
+  firstScale: ColourScale,
+): PromptView {
+  const { setPrompt, show, restore, takeInfotext, notePrompts } = store.getState();
+  let scale = firstScale;
+  /** The text that the store is known to have. */
+  let prompt = store.getState().prompts[side];
+  let told: EditorFacts | undefined;
+  let atCaret: Pointed | null = null;
+
+  const isShown = () => store.getState().side === side;
+  const showThis = () => {
+    if (!isShown()) show({ side });
+  };
+  const texts = () => prepared(store.getState(), side)?.texts ?? [];
+
+  const view = new EditorView({
+    parent,
+    state: EditorState.create({
+      doc: prompt,
+      extensions: [
+        keys(() => store.getState().weightStep),
+        undoesReplacements,
+        decorations,
+        EditorView.lineWrapping,
+        EditorView.contentAttributes.of({
+          spellcheck: 'false',
+          autocorrect: 'off',
+          autocapitalize: 'off',
+          ...attributes,
+        }),
+        EditorView.updateListener.of(({ docChanged, selectionSet, transactions, state }) => {
+          if (docChanged && !transactions.some((transaction) => transaction.annotation(fromPage))) {
+            prompt = state.doc.toString();
+            const work = transactions.map(restored).find((found) => found !== null);
+            if (work) restore(work);
+            else setPrompt(side, prompt);
+            showThis();
+          }
+          if (!docChanged && !selectionSet) return;
+          followCaret();
+          if (!isShown() || !view.hasFocus) return;
+          // Working in a chunk shows it.
+          const chunk = chunkAtCaret(texts(), state.selection.main.head);
+          if (chunk !== null && chunk !== store.getState().chunk) show({ chunk });
+        }),
+        EditorView.domEventHandlers({
+          // Working in a prompt shows it; passing through with the Tab key does not.
+          pointerdown: showThis,
+          keydown: ({ key }) => {
+            if (/^(Arrow|Home|End|Page)/.test(key)) showThis();
+          },
+          focus: () => followCaret(),
+          blur: () => {
+            pointed.leave(atCaret);
+            notePrompts();
+          },
+          pointermove: ({ target }) => {
+            if (!isShown()) return;
+            const index = tokenOf(target);
+            pointed.over(index === null ? null : tokenAt(index));
+          },
+          pointerleave: () => pointed.over(null),
+          paste(event) {
+            const infotext = parseInfotext(event.clipboardData?.getData('text/plain') ?? '');
+            if (infotext) takeInfotext(infotext, 'Pasted');
+            return infotext !== null;
+          },
+          // The page opens files that are dropped; the editor would paste them as text.
+          drop: ({ dataTransfer }) => dataTransfer?.types.includes('Files') ?? false,
+        }),
+      ],
+    }),
+  });
+
+  function followCaret() {
+    if (!isShown() || !view.hasFocus) return;
+    const place = tokenAtCaret(texts(), view.state.selection.main.head);
+    atCaret = place === null ? nothing : tokenAt(place.token);
+    pointed.rest(atCaret);
+  }
+
+  function markPointed() {
+    const { query, key } = pointed.get();
+    const rangeOf = (index: number | null) =>
+      index === null || !isShown() ? null : (shownChunk(store.getState())?.chunk.tokens[index]?.range ?? null);
+    const now = { query: rangeOf(query), key: rangeOf(key) };
+    const before = view.state.field(pointedField);
+    if (now.query !== before.query || now.key !== before.key) view.dispatch({ effects: setPointed.of(now) });
+  }
+
+  function follow() {
+    const state = store.getState();
+    if (state.prompts[side] !== prompt) {
+      prompt = state.prompts[side];
+      const change = replacing(view.state, prompt, state.replaced);
+      if (change) view.dispatch(change);
+    }
+    const ready = prepared(state, side);
+    const chunk = isShown() && ready ? Math.min(state.chunk, ready.chunks.length - 1) : null;
+    const facts = { prepared: ready, syntax: state.options.syntax, chunk, scale };
+    const before = told;
+    if (before && Object.entries(facts).every(([name, value]) => before[name as keyof EditorFacts] === value)) return;
+    told = facts;
+    view.dispatch({ effects: setFacts.of(facts) });
+    if (facts.prepared?.diagnostics !== before?.prepared?.diagnostics)
+      view.dispatch(
+        setDiagnostics(view.state, (facts.prepared?.diagnostics ?? []).slice(0, mostDiagnostics).map(underlined)),
+      );
+    markPointed();
+    followCaret();
+  }
+
+  const leave = [store.subscribe(follow), pointed.subscribe(markPointed)];
+  follow();
+  return {
+    view,
+    setScale(next) {
+      scale = next;
+      follow();
+    },
+    destroy() {
+      for (const stop of leave) stop();
+      view.destroy();
+    },
+  };
+}
+
+function underlined({ code, start, end, severity, message, fix }: Diagnostic) {
+  const apply = (view: EditorView) => {
+    view.dispatch(editing({ edits: fix?.edits ?? [] }));
+    view.focus();
+  };
+  return {
+    from: start,
+    to: end,
+    severity,
+    message,
+    markClass: code === 'tokens-cut' ? 'about-cut' : undefined,
+    actions: fix ? [{ name: fix.label, apply }] : [],
+  };
+}

@@ -1,0 +1,85 @@
+import { history, historyKeymap, isolateHistory, standardKeymap } from '@codemirror/commands';
+import { EditorSelection, type Extension, type TransactionSpec } from '@codemirror/state';
+import { type Command, EditorView, type KeyBinding, keymap } from '@codemirror/view';
+import type { Diagnostic, Range } from '../../../prompt/ast.ts';
+import { moveItem } from '../../../prompt/editing/moveItem.ts';
+import { changeWeight } from '../../../prompt/editing/weightKeys.ts';
+import type { Change } from '../../../prompt/edits.ts';
+import { parsePrompt } from '../../../prompt/parsePrompt.ts';
+import { factsField } from './editorFacts.ts';
+
+/** Edits as one step that can be undone. */
+export function editing({ edits, selection }: Pick<Change, 'edits'> & Partial<Change>): TransactionSpec {
+  return {
+    changes: edits.map(({ start, end, insert }) => ({ from: start, to: end, insert })),
+    selection: selection && EditorSelection.single(selection.start, selection.end),
+    annotations: isolateHistory.of('full'),
+    userEvent: 'input.edit',
+    scrollIntoView: true,
+  };
+}
+
+/** Runs what changes the prompt at the selection; the key is used up even where there is nothing to change. */
+function command(
+  change: (view: EditorView, selection: Range) => Change | null,
+  say: (change: Change) => string,
+): Command {
+  return (view) => {
+    const { from, to } = view.state.selection.main;
+    const made = change(view, { start: from, end: to });
+    if (made) view.dispatch(editing(made), { effects: EditorView.announce.of(say(made)) });
+    return true;
+  };
+}
+
+function weigh(direction: -1 | 1, step: () => number): Command {
+  return command(
+    ({ state }, selection) => {
+      const { syntax = 'a1111' } = state.field(factsField);
+      return changeWeight(parsePrompt(state.doc.toString(), syntax), selection, direction * step(), syntax);
+    },
+    ({ edits }) => `Weight ${/-?[\d.]+/.exec(edits[edits.length - 1].insert)?.[0] ?? 1}`,
+  );
+}
+
+function move(direction: -1 | 1): Command {
+  return command(
+    ({ state }, selection) => {
+      const { syntax = 'a1111' } = state.field(factsField);
+      return moveItem(parsePrompt(state.doc.toString(), syntax), selection, direction, syntax);
+    },
+    () => (direction < 0 ? 'Moved left' : 'Moved right'),
+  );
+}
+
+/** Selects what the next message is about, from the first again after the last. */
+function nextDiagnostic(view: EditorView): boolean {
+  const diagnostics: readonly Diagnostic[] = view.state.field(factsField).prepared?.diagnostics ?? [];
+  if (diagnostics.length === 0) return false;
+  const { from, to } = view.state.selection.main;
+  const isAfter = ({ start, end }: Diagnostic) => start > from || (start === from && end > to);
+  const next = diagnostics.find(isAfter) ?? diagnostics[0];
+  view.dispatch({
+    selection: EditorSelection.single(next.start, next.end),
+    effects: EditorView.announce.of(next.message),
+    scrollIntoView: true,
+  });
+  // And the message itself, in the list that describes the editor.
+  const list = document.getElementById(view.contentDOM.getAttribute('aria-describedby') ?? '')?.children ?? [];
+  const at = diagnostics.indexOf(next);
+  for (const [i, item] of [...list].entries()) item.toggleAttribute('data-current', i === at);
+  list[at]?.scrollIntoView({ block: 'nearest' });
+  return true;
+}
+
+/** Tab is not among them: it leaves the editor. */
+export function keys(weightStep: () => number): Extension {
+  const own: KeyBinding[] = [
+    { key: 'Mod-ArrowUp', run: weigh(1, weightStep) },
+    { key: 'Mod-ArrowDown', run: weigh(-1, weightStep) },
+    { key: 'Alt-ArrowLeft', run: move(-1) },
+    { key: 'Alt-ArrowRight', run: move(1) },
+    { key: 'F8', run: nextDiagnostic },
+  ];
+  return [history(), keymap.of([...own, ...historyKeymap, ...standardKeymap])];
+}

@@ -1,0 +1,75 @@
+import type { Range } from '../../../prompt/ast.ts';
+import type { PreparedText } from '../../../road/pipeline.ts';
+import type { PromptToken } from '../../../tokens/promptTokens.ts';
+
+/** Where a token is among those that are encoded. */
+export interface TokenPlace {
+  /** Index into the prompt's chunks, and of the token in its row. */
+  readonly chunk: number;
+  readonly token: number;
+}
+
+/** Where a token was typed, or all of a text that was cut off. */
+export interface TokenRange extends Range {
+  /** Null for what was cut off. */
+  readonly place: TokenPlace | null;
+  readonly weight: number;
+  /** Whether it is the first of a chunk that goes on with the text of the one before. */
+  readonly startsChunk: boolean;
+}
+
+/** In order, without overlaps: where two tokens were typed as the same characters, the first has them. */
+export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>[]): TokenRange[] {
+  const ranges: TokenRange[] = [];
+  let at = 0;
+  let chunk = 0;
+  const add = (range: Range | null | undefined, place: TokenPlace | null, weight: number, startsChunk: boolean) => {
+    if (!range || range.end <= at) return;
+    ranges.push({ start: Math.max(at, range.start), end: range.end, place, weight, startsChunk });
+    at = range.end;
+  };
+  for (const { chunks, cut } of texts) {
+    for (const [index, { tokens }] of chunks.entries()) {
+      const before = ranges.length;
+      tokens.forEach(({ range, weight }, token) => {
+        add(range, { chunk, token }, weight, index > 0 && ranges.length === before);
+      });
+      chunk++;
+    }
+    const [first, last] = [cut[0]?.range, cut.at(-1)?.range];
+    if (first && last) add({ start: first.start, end: last.end }, null, 1, false);
+  }
+  return ranges;
+}
+
+/** Index of the first of some ascending numbers that is greater. */
+export function firstAfter(ascending: readonly number[], at: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle] > at) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The chunk that a caret position is in or after; null before the first token. */
+export function chunkAtCaret(texts: readonly Pick<PreparedText, 'chunks'>[], caret: number): number | null {
+  const chunks = texts.flatMap(({ chunks }) => chunks);
+  const at = chunks.findLastIndex(({ tokens }) => tokens.some(({ range }) => range && range.start <= caret));
+  return at < 0 ? null : at;
+}
+
+/** The token at a caret position, or the one that ends there; null where there is none. */
+export function tokenAtCaret(
+  texts: readonly { readonly chunks: readonly { readonly tokens: readonly PromptToken[] }[] }[],
+  caret: number,
+): TokenPlace | null {
+  let ending: TokenPlace | null = null;
+  for (const [chunk, { tokens }] of texts.flatMap(({ chunks }) => chunks).entries())
+    for (const [token, { range }] of tokens.entries()) {
+      if (range && range.start <= caret && caret < range.end) return { chunk, token };
+      if (range?.end === caret) ending ??= { chunk, token };
+    }
+  return ending;
+}

@@ -1,0 +1,149 @@
+import { memo, useEffect, useMemo, useRef } from 'react';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../../road/pipeline.ts';
+import { tokenLabel } from '../../state/selectors.ts';
+import type { PromptToken, TokenChunk } from '../../tokens/promptTokens.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { brief } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { type ColourScale, cssColour } from '../pictures/color.ts';
+import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
+
+/** Tokens listed as cut off. */
+const mostCut = 200;
+
+interface TokenStripProps {
+  readonly prepared: PreparedPrompt;
+  readonly shown: PreparedChunk;
+  readonly tokenizer: Tokenizer;
+  readonly scale: ColourScale;
+}
+
+/** All that is encoded, a line a chunk, to choose the one that the pictures show. */
+export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProps) {
+  const show = useFacts((s) => s.show);
+  const strip = useRef<HTMLFieldSetElement>(null);
+  useMarks(strip);
+  const { text: shownText, index: shownIndex } = shown;
+  // In sight within the strip; the page stays where it is.
+  useEffect(() => {
+    const frame = strip.current;
+    const chunk = frame?.querySelector<HTMLElement>('[data-shown]');
+    if (!frame || !chunk) return;
+    const above = chunk.offsetTop - frame.scrollTop;
+    const below = above + chunk.offsetHeight - frame.clientHeight;
+    if (above < 0 || chunk.offsetHeight > frame.clientHeight) frame.scrollTop += above;
+    else if (below > 0) frame.scrollTop += below;
+  }, [shownText, shownIndex]);
+  const { chunks, texts } = prepared;
+  return (
+    <fieldset className="strip" ref={strip} {...pointsAtTokens}>
+      <legend className="visually-hidden">Chunk on show</legend>
+      {chunks.map(({ chunk, text, index }, at) => {
+        const isShown = text === shown.text && index === shown.index;
+        const words = chunk.tokens.filter(({ kind }) => kind === 'text').length;
+        const isLast = index === texts[text].chunks.length - 1;
+        const name = chunks.length > 1 ? `Chunk ${at + 1}` : 'Chunk';
+        return (
+          <div key={at} className="strip-chunk" data-shown={isShown || undefined}>
+            {index === 0 && <TextHeading text={texts[text]} />}
+            <label>
+              <input
+                type="radio"
+                name="chunk"
+                aria-labelledby={`chunk-${at}`}
+                checked={isShown}
+                onChange={() => show({ chunk: at })}
+              />
+              <span className="strip-name" id={`chunk-${at}`}>
+                {name}{' '}
+                <span className="muted">
+                  {words}/{chunk.tokens.length - 2}
+                </span>
+              </span>
+              <StripTokens chunk={chunk} isShown={isShown} tokenizer={tokenizer} scale={scale} />
+            </label>
+            {isLast && <CutTokens cut={texts[text].cut} tokenizer={tokenizer} />}
+          </div>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+const operators = {
+  AND: 'AND part, guidance ×',
+  and: '.and() part, weight',
+  blend: '.blend() part, weight',
+} as const;
+
+/** What a text is a part of. */
+function TextHeading({ text: { operator, weight } }: { text: PreparedText }) {
+  return operator ? (
+    <p className="muted small">
+      {operators[operator]} {brief(weight)}
+    </p>
+  ) : null;
+}
+
+interface StripTokensProps {
+  readonly chunk: TokenChunk;
+  readonly isShown: boolean;
+  readonly tokenizer: Tokenizer;
+  readonly scale: ColourScale;
+}
+
+/** Not drawn anew for a chunk that reads and weighs the same: of a long prompt, an edit changes one or two. */
+const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale }: StripTokensProps) {
+  const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
+  return (
+    <span className="strip-tokens">
+      {chunk.tokens.map((token, i) =>
+        token.kind === 'text' ? (
+          <span
+            key={i}
+            className={token.text.endsWith('</w>') ? 'strip-token' : 'strip-token part'}
+            data-token={isShown ? i : undefined}
+            title={`${token.text}, id ${token.id}, weight ${token.weight}`}
+            style={token.weight === 1 ? undefined : { backgroundColor: cssColour(scale, token.weight) }}
+          >
+            {labels[i]}
+          </span>
+        ) : null,
+      )}
+    </span>
+  );
+}, looksSame);
+
+function looksSame(a: StripTokensProps, b: StripTokensProps): boolean {
+  const isEqual = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.prototype.every.call(x, (v, i) => v === y[i]);
+  return (
+    a.isShown === b.isShown &&
+    a.tokenizer === b.tokenizer &&
+    a.scale === b.scale &&
+    (a.chunk === b.chunk ||
+      (a.chunk.inputIds.length === b.chunk.inputIds.length &&
+        isEqual(a.chunk.inputIds, b.chunk.inputIds) &&
+        isEqual(a.chunk.perTokenWeights, b.chunk.perTokenWeights)))
+  );
+}
+
+function CutTokens({ cut, tokenizer }: { cut: readonly PromptToken[]; tokenizer: Tokenizer }) {
+  if (cut.length === 0) return null;
+  return (
+    <div className="cut-off">
+      <p>
+        {cut.length === 1
+          ? 'One more token does not fit and has no effect:'
+          : `${cut.length} more tokens do not fit and have no effect:`}
+      </p>
+      <ul>
+        {cut.slice(0, mostCut).map((token, i) => (
+          <li key={i} title={`${token.text}, id ${token.id}`}>
+            {tokenLabel(token, tokenizer)}
+          </li>
+        ))}
+        {cut.length > mostCut && <li className="muted">and {cut.length - mostCut} more</li>}
+      </ul>
+    </div>
+  );
+}

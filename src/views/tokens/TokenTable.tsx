@@ -1,0 +1,183 @@
+import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
+import { prepared, shownChunk, tokenLabels } from '../../state/selectors.ts';
+import type { PromptToken } from '../../tokens/promptTokens.ts';
+import { wordsOf } from '../../tokens/words.ts';
+import { arrowFocus } from '../page/arrowFocus.ts';
+import { brief } from '../page/numbers.ts';
+import { useDark, useFacts } from '../page/useFacts.ts';
+import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
+import { Legend } from '../pictures/Legend.tsx';
+import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from '../pictures/pointed.ts';
+import { tokenizers } from '../prompts/choices.ts';
+import { ChoiceHelp } from '../prompts/Options.tsx';
+import { TokenStrip } from './TokenStrip.tsx';
+
+export function TokenTable() {
+  const shown = useFacts((s) => prepared(s, s.side));
+  const shownRow = useFacts(shownChunk);
+  const tokenizer = useFacts((s) => s.tokenizer);
+  const loadTokenizer = useFacts((s) => s.loadTokenizer);
+  const flavour = useFacts((s) => s.options.tokenizer);
+  const show = useFacts((s) => s.show);
+  const dark = useDark();
+  const scale = useMemo(() => weightScale(dark), [dark]);
+  const [expanded, setExpanded] = useState(false);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const focusedToken = useFocusedToken();
+  useMarks(body);
+
+  if (tokenizer.phase !== 'ready' || !shown || !shownRow)
+    return (
+      <section className="panel" id="tokens" aria-labelledby="tokens-title">
+        <h2 id="tokens-title">Tokens</h2>
+        {tokenizer.phase === 'failed' ? (
+          <div className="notice" data-severity="error" role="alert">
+            <span>{tokenizer.message}</span>
+            <button type="button" onClick={() => void loadTokenizer()}>
+              Try again
+            </button>
+          </div>
+        ) : (
+          <p className="muted">Loading the vocabulary</p>
+        )}
+      </section>
+    );
+
+  const { tokens } = shownRow.chunk;
+  const { keyMask } = shownRow.pass;
+  const labels = tokenLabels(tokens, tokenizer.tokenizer);
+  const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
+  const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
+  const rows = pads > 1 && !expanded ? tokens.slice(0, firstPad + 1) : tokens;
+
+  /** Shows the merges of the word that a token is part of. */
+  const showMerges = (index: number) => {
+    const word = wordsOf(tokens).find((word) => word.includes(tokens[index]));
+    if (!word || tokens[index].kind !== 'text' || tokens[index].vector) return;
+    show({ word: tokenizer.tokenizer.decode(word.map(({ id }) => id)).trim() });
+    const vocabulary = document.getElementById('vocabulary');
+    vocabulary?.focus({ preventScroll: true });
+    vocabulary?.scrollIntoView();
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const index = tokenOf(event.target);
+    if (event.key === 'Enter' && event.target instanceof HTMLTableRowElement && index !== null) showMerges(index);
+    else arrowFocus(event, 'tr');
+  };
+
+  return (
+    <section className="panel" id="tokens" aria-labelledby="tokens-title">
+      <header>
+        <h2 id="tokens-title">Tokens</h2>
+        <Legend title="Weight" scale={scale} />
+      </header>
+      <TokenStrip prepared={shown} shown={shownRow} tokenizer={tokenizer.tokenizer} scale={scale} />
+      <table className="tokens" aria-labelledby="tokens-title">
+        <thead>
+          <tr>
+            <th scope="col" className="number">
+              #
+            </th>
+            <th scope="col" className="number">
+              Id
+            </th>
+            <th scope="col">Token</th>
+            <th scope="col" className="number">
+              Weight
+            </th>
+            <th
+              scope="col"
+              className="number"
+              title="1: the token may be seen as a key. 0: it is masked for every query."
+            >
+              Mask bit
+            </th>
+          </tr>
+        </thead>
+        <tbody ref={body} {...pointsAtTokens} {...focusedToken} onKeyDown={onKeyDown}>
+          {rows.map((token, i) => {
+            const isRun = pads > 1 && i === firstPad;
+            return (
+              <TokenRow
+                key={`${i} ${token.kind}`}
+                token={token}
+                index={i}
+                end={isRun && !expanded ? tokens.length : i + 1}
+                label={labels[i]}
+                visible={keyMask[i] === 1}
+                scale={scale}
+                onChoose={() => showMerges(i)}
+              >
+                {isRun ? (
+                  <>
+                    {!expanded && `× ${pads}`}
+                    <button
+                      type="button"
+                      className="small"
+                      aria-expanded={expanded}
+                      onClick={() => setExpanded(!expanded)}
+                    >
+                      {expanded ? 'Collapse PAD' : 'Expand'}
+                    </button>
+                  </>
+                ) : null}
+              </TokenRow>
+            );
+          })}
+        </tbody>
+      </table>
+      <ChoiceHelp label="Tokenizer" choice={tokenizers[flavour]} />
+    </section>
+  );
+}
+
+interface TokenRowProps {
+  readonly token: PromptToken;
+  readonly index: number;
+  /** Past the last token that the row stands for. */
+  readonly end: number;
+  readonly label: string;
+  readonly visible: boolean;
+  readonly scale: ColourScale;
+  onChoose(): void;
+  readonly children: ReactNode;
+}
+
+function TokenRow({ token, index, end, label, visible, scale, onChoose, children }: TokenRowProps) {
+  const { kind, id, text, weight, vector } = token;
+  const isWordEnd = text.endsWith('</w>');
+  return (
+    <tr data-kind={kind} data-token={index} data-token-end={end} tabIndex={index === 0 ? 0 : -1}>
+      <td className="number muted">{end > index + 1 ? `${index}–${end - 1}` : index}</td>
+      <td className="number">{id}</td>
+      <td className="text" title={text}>
+        {vector ? (
+          <b title="A vector of a textual inversion stands here in place of a token embedding.">{label}</b>
+        ) : kind === 'text' ? (
+          <button
+            type="button"
+            className="word"
+            tabIndex={-1}
+            title={`${text}: show how its word is merged (Enter)`}
+            onClick={onChoose}
+          >
+            {label}
+            {isWordEnd && <span className="word-end">{'</w>'}</span>}
+          </button>
+        ) : (
+          <>
+            <b>{label}</b> {children ?? <span className="word-end">{text}</span>}
+          </>
+        )}
+      </td>
+      <td className="number weight" title={String(weight)}>
+        <span className="chip" style={weight === 1 ? undefined : { backgroundColor: cssColour(scale, weight) }}>
+          {brief(weight)}
+        </span>
+      </td>
+      <td className="number bit" data-bit={visible ? 1 : 0}>
+        {visible ? 1 : 0}
+      </td>
+    </tr>
+  );
+}

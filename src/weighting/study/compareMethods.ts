@@ -1,0 +1,229 @@
+/** What each method makes of a prompt, against the same prompt without weights and against each other. */
+import type { EncoderPass } from '../../clip/encoderPass.ts';
+import { padded } from '../compel.ts';
+import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
+import { type MethodName, methods } from '../methods.ts';
+
+/** Everything that the methods and the unweighted conditioning have to have encoded, once. */
+export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
+  return distinct((['none', ...names] as const).flatMap((name) => methods[name].passes(prompt)));
+}
+
+export interface MethodComparison {
+  readonly name: MethodName;
+  /** [rows, d] */
+  readonly conditioning: Float32Array;
+  /** [rows] ‖z' − z‖₂. */
+  readonly distances: Float64Array;
+  /** [rows] NaN where one of both rows is 0. */
+  readonly cosines: Float64Array;
+  /** [rows] ‖z'‖ / ‖z‖; NaN where both are 0. */
+  readonly normRatios: Float64Array;
+  /** Rows that are not the same, those that are not finite included. */
+  readonly changedRows: readonly number[];
+  /** Rows with a value that is not finite: their distances, cosines and ratios are NaN, and no total counts them. */
+  readonly nonFiniteRows: readonly number[];
+  /** Over the finite rows; NaN where there is none. */
+  readonly totals: {
+    /** ‖Δ‖_F */
+    readonly distance: number;
+    /** Over the rows that have a cosine; NaN where there is none. */
+    readonly meanCosine: number;
+    /** Of the Frobenius norms. */
+    readonly normRatio: number;
+  };
+}
+
+export interface Comparison {
+  readonly d: number;
+  /** The longest conditioning's, L·n. */
+  readonly rows: number;
+  /** [rows, d] The encoder's output without weights. */
+  readonly unweighted: Float32Array;
+  readonly methods: readonly MethodComparison[];
+}
+
+/**
+ * All in float64, from the conditionings as they are handed out, in float32. Where a method's has more chunks than the
+ * prompt, the others are completed with the empty prompt, as by A1111 and Compel. Asks for `benchPasses` alone.
+ */
+export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Comparison {
+  const bare = methods.none.combine(prompt, zOf);
+  const L = prompt.empty.inputIds.length;
+  const d = bare.length / (L * prompt.chunks.length);
+  const conditionings = names.map((name) => methods[name].combine(prompt, zOf));
+  const length = Math.max(bare.length, ...conditionings.map((z) => z.length));
+  const completed = (z: Float32Array) =>
+    z.length < length ? Float32Array.from(padded(z, length, zOf(prompt.empty))) : z;
+  const unweighted = completed(bare);
+  return {
+    d,
+    rows: length / d,
+    unweighted,
+    methods: names.map((name, i) => compared(name, completed(conditionings[i]), unweighted, d)),
+  };
+}
+
+function compared(name: MethodName, conditioning: Float32Array, unweighted: Float32Array, d: number): MethodComparison {
+  const rows = conditioning.length / d;
+  const distances = new Float64Array(rows);
+  const cosines = new Float64Array(rows);
+  const normRatios = new Float64Array(rows);
+  const changedRows: number[] = [];
+  const nonFiniteRows: number[] = [];
+  const sums = { rows: 0, change: 0, after: 0, before: 0, cosine: 0, cosines: 0 };
+  for (let row = 0; row < rows; row++) {
+    let change = 0;
+    let after = 0;
+    let before = 0;
+    let product = 0;
+    for (let i = row * d; i < (row + 1) * d; i++) {
+      const a = conditioning[i];
+      const b = unweighted[i];
+      change += (a - b) * (a - b);
+      after += a * a;
+      before += b * b;
+      product += a * b;
+    }
+    if (change !== 0) changedRows.push(row);
+    if (!Number.isFinite(after + before)) {
+      nonFiniteRows.push(row);
+      distances[row] = cosines[row] = normRatios[row] = Number.NaN;
+      continue;
+    }
+    distances[row] = Math.sqrt(change);
+    // Rounding leaves equal rows a little short of 1.
+    cosines[row] = change === 0 && after > 0 ? 1 : clamped(product / Math.sqrt(after * before));
+    normRatios[row] = Math.sqrt(after / before);
+    sums.rows++;
+    sums.change += change;
+    sums.after += after;
+    sums.before += before;
+    if (!Number.isNaN(cosines[row])) {
+      sums.cosine += cosines[row];
+      sums.cosines++;
+    }
+  }
+  return {
+    name,
+    conditioning,
+    distances,
+    cosines,
+    normRatios,
+    changedRows,
+    nonFiniteRows,
+    totals: {
+      distance: sums.rows > 0 ? Math.sqrt(sums.change) : Number.NaN,
+      meanCosine: sums.cosine / sums.cosines,
+      normRatio: Math.sqrt(sums.after / sums.before),
+    },
+  };
+}
+
+/** A cosine, which rounding can carry past 1. */
+export function clamped(cosine: number): number {
+  return Math.min(1, Math.max(-1, cosine));
+}
+
+export interface DifferenceMap {
+  /** [rows, d] a − b; not finite where one of them is not. */
+  readonly difference: Float32Array;
+  /** [rows] ‖a − b‖₂, NaN where the row is not finite. */
+  readonly distances: Float64Array;
+  readonly nonFiniteRows: readonly number[];
+}
+
+/** One conditioning minus another. a, b [rows, d]. */
+export function differenceMap(a: Float32Array, b: Float32Array, d: number): DifferenceMap {
+  if (a.length !== b.length)
+    throw new RangeError(
+      `Conditionings of ${a.length / d} and ${b.length / d} rows have no difference: take two of one comparison.`,
+    );
+  const difference = a.map((value, i) => value - b[i]);
+  const distances = new Float64Array(a.length / d);
+  const nonFiniteRows: number[] = [];
+  for (let row = 0; row < distances.length; row++) {
+    distances[row] = distance(a, b, row, d);
+    if (Number.isNaN(distances[row])) nonFiniteRows.push(row);
+  }
+  return { difference, distances, nonFiniteRows };
+}
+
+/** ‖a − b‖₂ of a row in float64, NaN where a value of either is not finite. */
+function distance(a: Float32Array, b: Float32Array, row: number, d: number): number {
+  let sum = 0;
+  for (let i = row * d; i < (row + 1) * d; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return Number.isFinite(sum) ? Math.sqrt(sum) : Number.NaN;
+}
+
+export interface RowDisagreement {
+  readonly row: number;
+  /** The largest distance between two methods whose rows are finite; NaN where there are not two. */
+  readonly distance: number;
+  /** The two. */
+  readonly between: readonly [MethodName, MethodName] | null;
+  /** The methods whose row is not finite. */
+  readonly nonFinite: readonly MethodName[];
+}
+
+export interface MethodDisagreement {
+  readonly name: MethodName;
+  /** The mean ‖a − b‖_F to each of the other methods, over the rows that are finite in both; NaN where there is none. */
+  readonly distance: number;
+  readonly nonFiniteRows: number;
+}
+
+/**
+ * Where the methods disagree, and which stand apart: rows and methods by distance, the largest first. What is not finite
+ * stands before all that is; equals keep their order.
+ */
+export function disagreement({ methods: compared, rows, d }: Comparison): {
+  readonly rows: readonly RowDisagreement[];
+  readonly methods: readonly MethodDisagreement[];
+} {
+  const largest = new Float64Array(rows).fill(Number.NaN);
+  const between: (readonly [MethodName, MethodName] | null)[] = Array(rows).fill(null);
+  const apart = compared.map(() => ({ sum: 0, pairs: 0 }));
+  for (let i = 0; i < compared.length; i++)
+    for (let j = i + 1; j < compared.length; j++) {
+      let sum = 0;
+      let finite = 0;
+      for (let row = 0; row < rows; row++) {
+        const gap = distance(compared[i].conditioning, compared[j].conditioning, row, d);
+        if (Number.isNaN(gap)) continue;
+        finite++;
+        sum += gap ** 2;
+        if (gap <= largest[row]) continue;
+        largest[row] = gap;
+        between[row] = [compared[i].name, compared[j].name];
+      }
+      if (finite === 0) continue;
+      for (const at of [i, j]) {
+        apart[at].sum += Math.sqrt(sum);
+        apart[at].pairs++;
+      }
+    }
+  const nonFinite: MethodName[][] = Array.from({ length: rows }, () => []);
+  for (const { name, nonFiniteRows } of compared) for (const row of nonFiniteRows) nonFinite[row].push(name);
+  return {
+    rows: Array.from(largest, (distance, row) => ({
+      row,
+      distance,
+      between: between[row],
+      nonFinite: nonFinite[row],
+    })).sort((a, b) => b.nonFinite.length - a.nonFinite.length || descending(a.distance, b.distance)),
+    methods: compared
+      .map(({ name, nonFiniteRows }, i) => ({
+        name,
+        distance: apart[i].sum / apart[i].pairs,
+        nonFiniteRows: nonFiniteRows.length,
+      }))
+      .sort((a, b) => b.nonFiniteRows - a.nonFiniteRows || descending(a.distance, b.distance)),
+  };
+}
+
+/** NaN last. */
+function descending(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  return b - a;
+}
