@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-const rooms = ['prompt', 'clip', 'tokens', 'files', 'models', 'weighting', 'road', 'gpu', 'worker', 'state', 'views'];
+const rooms = ['prompt', 'tokens', 'files', 'clip', 'models', 'weighting', 'road', 'gpu', 'worker', 'state', 'views'];
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
 
 test.each(files)('%s imports only leftwards', (file) => {

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { bosTokenId, clipVitL14, eosTokenId } from '../clip/config.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
-import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
+import { expectedTensors } from '../clip/weights.ts';
+import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { matmulKernels } from '../gpu/matmul.ts';
@@ -10,6 +11,7 @@ import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
 import { groupSteps, meanProfile, type Profile, type ProfiledGroup, type RowSpan, stage } from '../gpu/profile.ts';
 import { type KernelTuning, timeMatmuls, tuneKernels } from '../gpu/tuning.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
+import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
 const parts = ['kernels', 'encodes', 'edits', 'profile'] as const;

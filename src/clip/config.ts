@@ -1,3 +1,5 @@
+import { contextLength, vocabSize } from '../tokens/clipVocabulary.ts';
+
 /**
  * Sizes of a CLIP text transformer, with transformers' names. The letters used in every shape comment:
  * V vocabSize · L maxPositionEmbeddings · d hiddenSize · h numAttentionHeads · dh headDim · m intermediateSize ·
@@ -14,15 +16,10 @@ export interface ClipTextConfig {
   readonly layerNormEps: number;
 }
 
-/** Ids of the 49408-entry CLIP vocabulary; SD 1.5 pads with EOS. */
-export const bosTokenId = 49406;
-export const eosTokenId = 49407;
-export const padTokenId = 49407;
-
 /** openai/clip-vit-large-patch14, text half: the encoder of Stable Diffusion 1.x. */
 export const clipVitL14: ClipTextConfig = {
-  vocabSize: 49408,
-  maxPositionEmbeddings: 77,
+  vocabSize,
+  maxPositionEmbeddings: contextLength,
   hiddenSize: 768,
   numAttentionHeads: 12,
   headDim: 64,
@@ -33,8 +30,8 @@ export const clipVitL14: ClipTextConfig = {
 
 /** Same vocabulary and length, everything else small: for tests and for a first look without a GPU. */
 export const clipTiny: ClipTextConfig = {
-  vocabSize: 49408,
-  maxPositionEmbeddings: 77,
+  vocabSize,
+  maxPositionEmbeddings: contextLength,
   hiddenSize: 64,
   numAttentionHeads: 4,
   headDim: 16,

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { syntheticWeights } from '../models/synthetic.ts';
-import { bosTokenId, clipTiny, eosTokenId } from './config.ts';
+import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
+import { clipTiny } from './config.ts';
 import { maskEffects, rowEffects, withKeyMasked } from './maskEffects.ts';
 import { attentionMask, encoderPass, type MaskMode, maskModes } from './masks.ts';
 import { type ReferenceOutput, referenceEncoder } from './reference.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bosTokenId, eosTokenId } from './config.ts';
+import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
 import { attentionMask, causalMask, encoderPass, maskModes, padMask } from './masks.ts';
 import index from './recorded/index.json';
 

@@ -1,4 +1,4 @@
-import { eosTokenId } from './config.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { EncoderPass } from './encoderPass.ts';
 
 /**

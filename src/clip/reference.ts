@@ -2,6 +2,8 @@
  * The encoder as the obvious float64 loops, in the lecture's order: the judge of every kernel. Matrices are row-major;
  * the letters of the shapes are those of config.ts.
  */
+
+import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import type { Encode, EncoderPass } from './encoderPass.ts';
 import { attentionMask } from './masks.ts';
 import {
@@ -12,9 +14,7 @@ import {
   layerTensorNames,
   positionEmbeddingName,
   tokenEmbeddingName,
-  type WeightDtype,
   type WeightSource,
-  weightBytes,
 } from './weights.ts';
 
 /** x₀ = E_tok[ids] + E_pos. `tokenRows` [L, d] already gathered, `positions` [≥ L, d] → [L, d]. */

@@ -1,9 +1,5 @@
+import type { WeightDtype } from '../files/dtypes.ts';
 import type { ClipTextConfig } from './config.ts';
-
-export type WeightDtype = 'F32' | 'F16' | 'BF16';
-
-/** Bytes of one element. */
-export const weightBytes = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<WeightDtype, number>;
 
 /**
  * Where an encoder's tensors come from, one at a time, so that a 4 GB checkpoint never has to be in memory whole.

@@ -1,4 +1,8 @@
-import { type WeightDtype, weightBytes } from '../clip/weights.ts';
+/** What an encoder's weights may be stored as. */
+export type WeightDtype = 'F32' | 'F16' | 'BF16';
+
+/** Bytes of one element. */
+export const weightBytes = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<WeightDtype, number>;
 
 /** 2^-24, the step of the float16 subnormals. */
 const float16Step = 2 ** -24;

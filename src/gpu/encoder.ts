@@ -7,11 +7,9 @@ import {
   layerTensor,
   positionEmbeddingName,
   tokenEmbeddingName,
-  type WeightDtype,
   type WeightSource,
-  weightBytes,
 } from '../clip/weights.ts';
-import { float32View, fromFloat32, toFloat32 } from '../files/dtypes.ts';
+import { float32View, fromFloat32, toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { tokenRows } from '../models/tokenTable.ts';
 import { dispatch, type Kernel, kernels, type Pipelines, pipelinesOf, type Work } from './kernels.ts';
 import { mergeLoras, type Weight, type WeightedLora } from './loraMerge.ts';

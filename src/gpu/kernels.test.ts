@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import type { WeightDtype } from '../clip/weights.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { type LoraUpdate, loraDelta } from '../models/loraFile.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';

@@ -14,7 +14,7 @@ import matmulSubgroup from '../../shaders/matmul_subgroup.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
-import type { WeightDtype } from '../clip/weights.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
 
 /** Override constants of a pipeline, by their WGSL names. */
 export type Constants = Readonly<Record<string, number>>;

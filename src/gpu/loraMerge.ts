@@ -1,4 +1,4 @@
-import { type WeightDtype, weightBytes } from '../clip/weights.ts';
+import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import type { LoraUpdate, Projection } from '../models/loraFile.ts';
 import { dispatch, type Pipelines } from './kernels.ts';
 

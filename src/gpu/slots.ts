@@ -1,5 +1,5 @@
-import { eosTokenId } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { RowRange } from './schedule.ts';
 
 /** What the GPU holds in one place of its buffers: the first `rows` rows of `pass`, at every stage of the encoder. */

@@ -1,5 +1,5 @@
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { WeightDtype } from '../clip/weights.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { crc32 } from '../files/zipWriter.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';

@@ -6,10 +6,9 @@ import {
   finalLayerNormBiasName,
   layerTensor,
   tokenEmbeddingName,
-  type WeightDtype,
   type WeightSource,
 } from '../clip/weights.ts';
-import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
+import { fromFloat32, toFloat32, type WeightDtype } from '../files/dtypes.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { memorySource } from '../files/sources.ts';

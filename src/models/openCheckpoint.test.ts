@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileSource } from '../cli/fileSource.ts';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
-import {
-  expectedTensors,
-  finalLayerNormBiasName,
-  layerTensor,
-  tokenEmbeddingName,
-  type WeightDtype,
-} from '../clip/weights.ts';
+import { expectedTensors, finalLayerNormBiasName, layerTensor, tokenEmbeddingName } from '../clip/weights.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
 import { SafetensorsError, type TensorSpec, writeSafetensors } from '../files/safetensors.ts';
 import { type ByteSource, memorySource } from '../files/sources.ts';
 import { spySource, zeroSource } from '../files/testing/faultySources.ts';

@@ -5,11 +5,9 @@ import {
   layerTensor,
   positionEmbeddingName,
   tokenEmbeddingName,
-  type WeightDtype,
   type WeightSource,
-  weightBytes,
 } from '../clip/weights.ts';
-import { firstNonFinite, fromFloat64, readAs, toFloat32 } from '../files/dtypes.ts';
+import { firstNonFinite, fromFloat64, readAs, toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { excerpt, type Rows, type StoredTensor, shapeText, type TensorFile, unravel } from '../files/tensorFile.ts';

@@ -1,6 +1,6 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
-import { expectedTensors, finalLayerNormBiasName, type WeightDtype, type WeightSource } from '../clip/weights.ts';
-import { fromFloat32 } from '../files/dtypes.ts';
+import { expectedTensors, finalLayerNormBiasName, type WeightSource } from '../clip/weights.ts';
+import { fromFloat32, type WeightDtype } from '../files/dtypes.ts';
 
 const globalSeed = 1;
 

@@ -1,5 +1,4 @@
-import { type WeightDtype, weightBytes } from '../clip/weights.ts';
-import { toFloat32 } from '../files/dtypes.ts';
+import { toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
 
 /**
  * Gathers the rows of some ids from the token embedding [V, d] as stored → [ids.length, d]. Done here and not on the

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { eosTokenId } from '../clip/config.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { compelMask } from '../weighting/compel.ts';
 import { methods } from '../weighting/methods.ts';
 import { compose, compositionPasses, copyFirstEos } from './composition.ts';

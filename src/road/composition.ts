@@ -1,5 +1,5 @@
-import { eosTokenId } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { padded } from '../weighting/compel.ts';
 import {
   concatenate,

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { clipTiny, clipVitL14, padTokenId } from '../clip/config.ts';
+import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
+import { padTokenId } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { batchRatios, original } from '../weighting/a1111.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';

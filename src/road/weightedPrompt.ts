@@ -1,6 +1,6 @@
 /** From tokens to what the methods take. */
 
-import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import type { Fragment } from '../prompt/ast.ts';
@@ -12,6 +12,7 @@ import {
   compelTokenDefaults,
   compelTokens,
 } from '../tokens/chunks/compelChunks.ts';
+import { bosTokenId, eosTokenId, padTokenId } from '../tokens/clipVocabulary.ts';
 import type { PromptToken, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { TokenizerFlavour } from '../tokens/tokenizerFlavours.ts';

@@ -1,6 +1,7 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, type EncoderWant, passKey } from '../clip/encoderPass.ts';
-import { expectedTensors, type WeightDtype, weightBytes } from '../clip/weights.ts';
+import { expectedTensors } from '../clip/weights.ts';
+import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import type { RowSpan } from '../gpu/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';

@@ -1,4 +1,4 @@
-import { bosTokenId, clipVitL14, eosTokenId } from '../clip/config.ts';
+import { bosTokenId, eosTokenId, vocabSize } from './clipVocabulary.ts';
 
 /** CLIP's byte-pair vocabulary: 256 bytes, 256 word-ending bytes, the merges in rank order, BOS, EOS. */
 export interface Vocabulary {
@@ -54,7 +54,7 @@ function bytesById(): number[] {
 export function readVocabulary(merges: string): Vocabulary {
   /** left, right, left, right, … */
   const parts = merges.trimEnd().split(/[ \n]/);
-  const expected = clipVitL14.vocabSize - 2 * 256 - 2;
+  const expected = vocabSize - 2 * 256 - 2;
   if (parts.length !== 2 * expected)
     throw new Error(`The tokenizer's merges are ${parts.length / 2} pairs, expected ${expected}`);
 
@@ -71,7 +71,7 @@ export function readVocabulary(merges: string): Vocabulary {
   for (let id = 0; id < 256; id++) entries.push(entries[id] + wordEnd);
 
   const ids = new Map(entries.map((entry, id) => [entry, id]));
-  const byteLengths = new Uint16Array(clipVitL14.vocabSize).fill(1, 0, 512);
+  const byteLengths = new Uint16Array(vocabSize).fill(1, 0, 512);
   /** Two ids -> the id of what they merge into, which grows with the merge's rank. */
   const merged = new Map<number, number>();
   for (let i = 0; i < parts.length; i += 2) {

@@ -1,5 +1,5 @@
-import { bosTokenId, clipVitL14, eosTokenId, padTokenId } from '../clip/config.ts';
 import type { Fragment, Range } from '../prompt/ast.ts';
+import { bosTokenId, contextLength, eosTokenId, padTokenId } from './clipVocabulary.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
@@ -61,7 +61,7 @@ export function fragmentTokens(
 export function normaliseLength(
   tokens: readonly PromptToken[],
   tokenizer: Tokenizer,
-  L = clipVitL14.maxPositionEmbeddings,
+  L = contextLength,
 ): { readonly chunk: TokenChunk; readonly cut: readonly PromptToken[] } {
   const special = (kind: TokenKind, id: number): PromptToken => ({
     kind,

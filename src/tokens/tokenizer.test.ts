@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bosTokenId, clipVitL14, eosTokenId } from '../clip/config.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import { sourceText } from '../prompt/sourceText.ts';
+import { bosTokenId, eosTokenId } from './clipVocabulary.ts';
 import recordedCleanUp from './recorded/text_clean_up.json';
 import recorded from './recorded/tokenizer.json';
 import { createTokenizer } from './tokenizer.ts';

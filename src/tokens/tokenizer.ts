@@ -1,10 +1,10 @@
-import { bosTokenId, eosTokenId } from '../clip/config.ts';
 import type { Range, SourceText } from '../prompt/ast.ts';
 import { sliceSource } from '../prompt/sourceText.ts';
 import { readVocabulary, type WordMerges, wordEnd } from './bytePairs.ts';
 import { unescapeHtml } from './clean/htmlEntities.ts';
 import { basicClean, fixText } from './clean/textFix.ts';
 import { composeNfc, lowerCase } from './clean/textForms.ts';
+import { bosTokenId, eosTokenId } from './clipVocabulary.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 export interface Token extends Range {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { clipTiny, eosTokenId } from '../clip/config.ts';
+import { clipTiny } from '../clip/config.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { referenceZ } from '../road/testing/encodings.ts';
 import { d, fakeZ, fragmentsOf, tokenizer } from '../road/testing/prompts.ts';
 import { type CompelPromptOptions, compelPrompt, compelPromptDefaults } from '../road/weightedPrompt.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { compelMask, compelRemove, downweightFactor, padded } from './compel.ts';
 import type { Method, WeightedPrompt } from './method.ts';
 

@@ -1,4 +1,4 @@
-import type { WeightDtype } from '../../clip/weights.ts';
+import type { WeightDtype } from '../../files/dtypes.ts';
 import { bindWhole, type Constants, dispatch, type KernelName, kernels, pipelinesOf } from '../kernels.ts';
 
 /**

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
-import type { WeightDtype, WeightSource } from '../../clip/weights.ts';
+import type { WeightSource } from '../../clip/weights.ts';
+import type { WeightDtype } from '../../files/dtypes.ts';
 import { memorySource, SourceError } from '../../files/sources.ts';
 import { openCheckpoint } from '../openCheckpoint.ts';
 import type { Layout } from '../tensorNames.ts';

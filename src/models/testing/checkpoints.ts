@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { ClipTextConfig } from '../../clip/config.ts';
-import { expectedTensors, type WeightDtype } from '../../clip/weights.ts';
-import { fromFloat32 } from '../../files/dtypes.ts';
+import { expectedTensors } from '../../clip/weights.ts';
+import { fromFloat32, type WeightDtype } from '../../files/dtypes.ts';
 import { safetensorsHeader, type TensorSpec } from '../../files/safetensors.ts';
 import { dtypeBytes, elementCount } from '../../files/tensorFile.ts';
 import { torchBytes } from '../../files/testing/torch.ts';

@@ -1,6 +1,6 @@
-import { clipVitL14 } from '../../clip/config.ts';
 import type { Fragment, Range } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
+import { contextLength } from '../clipVocabulary.ts';
 import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
@@ -40,7 +40,7 @@ export interface Chunks<E extends Embedding = Embedding> {
 }
 
 /** Tokens of a chunk between BOS and EOS. */
-export const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
+export const chunkLength = contextLength - 2;
 /** `,</w>`: no other comma counts. */
 const commaTokenId = 267;
 /** `!`: what stands where vectors will. */

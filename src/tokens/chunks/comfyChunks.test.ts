@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bosTokenId, eosTokenId } from '../../clip/config.ts';
 import { parseComfy } from '../../prompt/comfy/comfyPrompt.ts';
+import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import recorded from '../recorded/comfy_tokens.json';
 import { createTokenizer } from '../tokenizer.ts';
 import { type ComfyTokenOptions, type ComfyUnit, comfyTokens, comfyUnits } from './comfyChunks.ts';

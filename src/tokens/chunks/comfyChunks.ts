@@ -1,7 +1,7 @@
-import { clipVitL14 } from '../../clip/config.ts';
 import type { Diagnostic, Fragment, Range, SourceText } from '../../prompt/ast.ts';
 import { pythonSpace } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
+import { contextLength } from '../clipVocabulary.ts';
 import { normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
@@ -103,7 +103,7 @@ export function comfyPieces(source: SourceText, { unit, embeddings }: ComfyToken
 }
 
 function chunksOf(units: readonly (readonly Unplaced[])[], tokenizer: Tokenizer): ComfyChunk[] {
-  const length = clipVitL14.maxPositionEmbeddings;
+  const length = contextLength;
   const room = length - 2;
   const chunks: { readonly tokens: Unplaced[]; readonly wordIds: number[] }[] = [{ tokens: [], wordIds: [] }];
   for (const [index, unit] of units.entries()) {

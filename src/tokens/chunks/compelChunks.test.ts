@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bosTokenId, eosTokenId } from '../../clip/config.ts';
 import { parseCompel } from '../../prompt/compel/compelPrompt.ts';
+import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import type { PromptToken } from '../promptTokens.ts';
 import recorded from '../recorded/compel_tokens.json';
 import { createTokenizer } from '../tokenizer.ts';

@@ -1,6 +1,6 @@
-import { bosTokenId, clipVitL14, eosTokenId } from '../../clip/config.ts';
 import type { Diagnostic, Fragment, Range } from '../../prompt/ast.ts';
 import { type AddedTokens, addedTokenCutter } from '../addedTokens.ts';
+import { bosTokenId, contextLength, eosTokenId } from '../clipVocabulary.ts';
 import { normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
@@ -24,7 +24,7 @@ export interface CompelChunk extends TokenChunk {
 }
 
 /** Tokens of a chunk between BOS and EOS. */
-const room = clipVitL14.maxPositionEmbeddings - 2;
+const room = contextLength - 2;
 
 export const compelTokenDefaults: CompelTokenOptions = { truncate: true, split: 'SENTENCES' };
 

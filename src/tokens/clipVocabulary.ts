@@ -1,0 +1,9 @@
+/** Ids of the vocabulary, BOS and EOS included. */
+export const vocabSize = 49408;
+/** Rows that the position table has, and so ids that one pass takes: BOS, 75 tokens, EOS. */
+export const contextLength = 77;
+
+/** SD 1.5 pads with EOS. */
+export const bosTokenId = 49406;
+export const eosTokenId = 49407;
+export const padTokenId = 49407;
