@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
-import { fromFloat32 } from '../src/files/dtypes.ts';
-import { writeSafetensors } from '../src/files/safetensors.ts';
+import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
+import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
+import { memorySource } from '../src/files/sources.ts';
 import { torchBytes } from '../src/files/testing/torch.ts';
 import { openTiny, prompt, status, tokenRows } from './page.ts';
 
@@ -118,3 +120,58 @@ test('an embedding of another width is named and not used; one of another model 
   );
   await expect(list(page).getByRole('listitem')).toHaveCount(1);
 });
+
+/** Points at a value of the picture “After weighting” with the keyboard, and reads it off. */
+async function weightedValue(page: Page, row: number, dimension: number): Promise<string> {
+  const picture = page.getByRole('application', { name: 'After weighting' });
+  await picture.focus();
+  const keys = ['Home', 'PageUp', ...Array(row).fill('ArrowDown'), ...Array(dimension).fill('ArrowRight')];
+  for (const key of keys) await picture.press(key);
+  const readout = page.locator('#embeddings .readout');
+  await expect(readout).toContainText(new RegExp(`Token ${row} .*, dimension ${dimension}:`));
+  return readout.locator('.value').nth(1).innerText();
+}
+
+for (const [composed, chunks] of [
+  ['("a cat", "a dog").blend(0.7, 0.3)', 1],
+  ['("a cat", "a dog").and(1, 0.5)', 2],
+] as const)
+  test(`${composed}: the panel shows the rows that the exported file has`, async ({ page }) => {
+    await openTiny(page);
+    await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+    await prompt(page).fill(composed);
+    await expect(status(page)).toContainText('Ready');
+    const exporting = page.getByRole('region', { name: 'Export' });
+    await exporting.getByRole('button', { name: 'Save the conditioning' }).click();
+    await expect(exporting.getByRole('status', { name: 'Export' })).toHaveText('Ready');
+    const downloaded = page.waitForEvent('download');
+    await exporting.getByRole('button', { name: 'Download conditioning.safetensors' }).click();
+    const bytes = new Uint8Array(readFileSync(await (await downloaded).path()));
+    const { tensors } = await openSafetensors(memorySource(bytes));
+    const tensor = tensors.get('prompt_embeds')!;
+    expect(tensor.shape).toEqual([1, 77 * chunks, 64]);
+    const exported = toFloat32(await tensor.read(), 'F32');
+
+    await page.getByRole('radio', { name: /^Chunk 2/ }).check();
+    const firstRow = (chunks - 1) * 77;
+    const rows = page.getByRole('combobox', { name: 'Rows' });
+    await expect(rows).toHaveValue('conditioning');
+    for (const [row, dimension] of [
+      [0, 0],
+      [2, 1],
+      [3, 5],
+    ] as const)
+      expect(await weightedValue(page, row, dimension)).toBe(
+        exported[(firstRow + row) * 64 + dimension].toPrecision(6),
+      );
+
+    // The text by itself is another conditioning: that of "a dog".
+    await rows.selectOption('text');
+    await expect(rows.locator('option:checked')).toHaveText('“a dog” by itself');
+    const alone = await weightedValue(page, 2, 1);
+    expect(alone).not.toBe(exported[(firstRow + 2) * 64 + 1].toPrecision(6));
+    await prompt(page).fill('a dog');
+    await expect(rows).toHaveCount(0);
+    await expect(page.locator('[data-stale]')).toHaveCount(0);
+    expect(await weightedValue(page, 2, 1)).toBe(alone);
+  });

@@ -130,7 +130,11 @@ export function promptPasses({ conditionings }: PreparedPrompt, method: MethodNa
  * The conditionings [77·n, d], one for each of `prepared.conditionings`. `zOf` gives what was encoded of a pass, clip skip
  * applied. By `none`, and where nothing is weighted, it is the encoder's own numbers.
  */
-export function promptEmbeds({ conditionings }: PreparedPrompt, zOf: ZOf, method: MethodName): Float32Array[] {
+export function promptEmbeds(
+  { conditionings }: Pick<PreparedPrompt, 'conditionings'>,
+  zOf: ZOf,
+  method: MethodName,
+): Float32Array[] {
   return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
 }
 

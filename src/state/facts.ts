@@ -20,7 +20,7 @@ import type {
 import type { PastPrompts } from './history.ts';
 
 /** What of road/pipeline.ts the page needs at once. */
-export type Road = Pick<typeof import('../road/pipeline.ts'), 'preparePrompt' | 'promptPasses'>;
+export type Road = Pick<typeof import('../road/pipeline.ts'), 'preparePrompt' | 'promptPasses' | 'promptEmbeds'>;
 
 export const sides = ['positive', 'negative'] as const;
 export type Side = (typeof sides)[number];
@@ -184,6 +184,8 @@ export interface Facts extends Kept {
   readonly layer: number;
   readonly head: number;
   readonly stage: Stage;
+  /** Whether a text that Compel blends or weighs as a whole is shown by itself, not in its conditioning. */
+  readonly textAlone: boolean;
   /** The word whose merges are shown. */
   readonly word: string;
 }

@@ -4,6 +4,7 @@ import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/across/readings.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { type PreparedChunk, type PreparedPrompt, type PreparedText, preparePrompt } from '../road/pipeline.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
@@ -110,17 +111,26 @@ export interface Bench {
   readonly chunk: PreparedChunk;
   /** The text that the chunk is part of: what the methods weigh. */
   readonly text: PreparedText;
+  /** Whether Compel blends the text with others or weighs it as a whole, which the bench leaves out. */
+  readonly isPart: boolean;
   readonly zOf: ZOf;
 }
 
-const benchOf = memoised((chunk: PreparedChunk, text: PreparedText, zOf: ZOf): Bench => ({ chunk, text, zOf }));
+const benchOf = memoised(
+  (shown: PreparedPrompt, chunk: PreparedChunk, zOf: ZOf): Bench => ({
+    chunk,
+    text: shown.texts[chunk.text],
+    isPart: conditioningPlace(shown, chunk.text, chunk.index).isComposed,
+    zOf,
+  }),
+);
 
 /** Undefined while not all that it takes is encoded. */
 export function shownBench(facts: Facts): Bench | undefined {
-  const text = shownText(facts);
+  const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
-  const zOf = text && encodedZ(facts, passesOfBench(text));
-  return text && chunk && zOf && benchOf(chunk, text, zOf);
+  const zOf = shown && chunk && encodedZ(facts, passesOfBench(shown.texts[chunk.text]));
+  return zOf && benchOf(shown, chunk, zOf);
 }
 
 /** All methods on a text, and in which order they stand: the one furthest from the others first. Takes a frame or two. */

@@ -8,6 +8,7 @@ import type { Embedding } from '../models/embeddingFile.ts';
 import { keptSource } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
+import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/pipeline.ts';
 import type { PromptToken } from '../tokens/promptTokens.ts';
@@ -139,14 +140,16 @@ export function editedRows(facts: Facts): RowSpan | undefined {
 }
 
 const weightingPasses = () =>
-  memoised((of: PreparedPrompt, method: MethodName, { promptPasses }: Road) => promptPasses(of, method));
+  memoised((prepared: PreparedPrompt, method: MethodName, { promptPasses }: Road) =>
+    distinct([...promptPasses(prepared, method), ...promptPasses(prepared, unweightedMethod)]),
+  );
 const passesFor = { positive: weightingPasses(), negative: weightingPasses() };
 
-/** What the weighting of a prompt reads. */
+/** The passes that the conditionings of a prompt are made of, weighted and without weights. */
 function ownPasses(facts: Facts, side: Side): readonly EncoderPass[] {
-  const of = prepared(facts, side);
-  if (!of || facts.tokenizer.phase !== 'ready') return [];
-  return passesFor[side](of, facts.options.weighting, facts.tokenizer.road);
+  const shown = prepared(facts, side);
+  if (!shown || facts.tokenizer.phase !== 'ready') return [];
+  return passesFor[side](shown, facts.options.weighting, facts.tokenizer.road);
 }
 
 /** What the weighting reads, and then what else is needed. */
@@ -309,42 +312,76 @@ export function shownEncoded(facts: Facts): EncodedChunk | undefined {
   return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), facts.model, started);
 }
 
-const weigh = memoised((text: PreparedText, method: MethodName, z: ZOf) => methods[method].combine(text.weighted, z));
+/** The method whose conditioning is the encoder's own numbers, composed: what the others are compared with. */
+const unweightedMethod: MethodName = 'none';
 
-/** The chunk on show, encoded and weighted. */
+/** The chunk on show before and after weighting: rows of its conditioning, or of its text by itself. */
 export interface WeightedEncoding {
   readonly encoded: EncodedChunk;
   readonly method: MethodName;
-  /** [L, d] */
-  readonly embeds: Float32Array;
-  /** A1111's "Original": what the chunk is multiplied by, and over how many texts at once its mean is taken; else null. */
+  readonly place: ConditioningPlace;
+  /** Whether the rows are those of the text by itself although its conditioning has others. */
+  readonly isAlone: boolean;
+  /** [L, d] The rows if every token weighed 1. */
+  readonly before: Float32Array;
+  /** [L, d] The rows as they are weighted; those of the conditioning are what the U-Net gets. */
+  readonly after: Float32Array;
+  /**
+   * A1111's "Original": the factor of the whole chunk, and over how many texts at once its mean is taken. Null for any other
+   * method, and for rows that are composed of several texts.
+   */
   readonly meanRatio: { readonly ratio: number; readonly texts: number } | null;
 }
 
+/** Computes one of the prompt's conditionings, [77·n, d], as the road does. */
+const conditioningBy = () =>
+  memoised((conditioning: PreparedPrompt['conditionings'][number], z: ZOf, method: MethodName, road: Road) => {
+    const [embeds] = road.promptEmbeds({ conditionings: [conditioning] }, z, method);
+    return embeds;
+  });
+const weighted = conditioningBy();
+const unweighted = conditioningBy();
+
+const weightedAlone = memoised((text: PreparedText, method: MethodName, z: ZOf) =>
+  methods[method].combine(text.weighted, z),
+);
+
 const weightedEncoding = memoised(
-  (encoded: EncodedChunk, method: MethodName, embeds: Float32Array, z: ZOf): WeightedEncoding => {
+  (encoded: EncodedChunk, method: MethodName, textAlone: boolean, z: ZOf, road: Road): WeightedEncoding => {
     const { prepared, text, index } = encoded;
-    const { weighted } = prepared.texts[text];
-    const length = encoded.z.length;
+    const place = conditioningPlace(prepared, text, index);
+    const { conditioning, chunk, isComposed } = place;
+    const isAlone = isComposed && textAlone;
+    const rowsAt = (embeds: Float32Array, chunk: number) =>
+      embeds.subarray(chunk * encoded.z.length, (chunk + 1) * encoded.z.length);
+    const composed = prepared.conditionings[conditioning];
     return {
       encoded,
       method,
-      embeds: embeds.subarray(index * length, (index + 1) * length),
-      meanRatio:
-        method === 'original'
-          ? { ratio: batchRatios(weighted, z)[index], texts: 1 + (weighted.batch?.length ?? 0) }
-          : null,
+      place,
+      isAlone,
+      // Rows that are not composed are z itself, and stay the same array when only weights change.
+      before: isComposed && !isAlone ? rowsAt(unweighted(composed, z, unweightedMethod, road), chunk) : encoded.z,
+      after: isAlone
+        ? rowsAt(weightedAlone(prepared.texts[text], method, z), index)
+        : rowsAt(weighted(composed, z, method, road), chunk),
+      meanRatio: isComposed && !isAlone ? null : meanRatioOf(prepared.texts[text], index, method, z),
     };
   },
 );
 
-/** Undefined while not all that the weighting takes is encoded. */
+function meanRatioOf({ weighted }: PreparedText, chunk: number, method: MethodName, z: ZOf) {
+  if (method !== 'original') return null;
+  return { ratio: batchRatios(weighted, z)[chunk], texts: 1 + (weighted.batch?.length ?? 0) };
+}
+
+/** The chunk on show before and after weighting; undefined while not all that it takes is encoded. */
 export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
+  const { options, side, textAlone, tokenizer } = facts;
   const encoded = shownEncoded(facts);
-  const { weighting: method } = facts.options;
-  const read = encoded && encodedZ(facts, ownPasses(facts, facts.side));
-  if (!encoded || !read) return undefined;
-  return weightedEncoding(encoded, method, weigh(encoded.prepared.texts[encoded.text], method, read), read);
+  const z = encoded && encodedZ(facts, ownPasses(facts, side));
+  if (!encoded || !z || tokenizer.phase !== 'ready') return undefined;
+  return weightedEncoding(encoded, options.weighting, textAlone, z, tokenizer.road);
 }
 
 /** Clip skip within what the model has. */

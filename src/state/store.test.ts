@@ -461,7 +461,7 @@ describe('with an encoder', () => {
     encodes()[then].answer();
     await settled();
     expect(status().phase).toBe('ready');
-    expect(shownWeighted(store.getState())?.embeds).toHaveLength(77 * 64);
+    expect(shownWeighted(store.getState())?.after).toHaveLength(77 * 64);
     show({ chunk: 1 });
     expect(shownChunk(store.getState())).toMatchObject({ text: 1, index: 0 });
     expect(encodes().at(-1)).toMatchObject({ passes: [{}], want: { attentions: true } });

@@ -34,7 +34,7 @@ export interface Actions extends ModelActions, ExaminationActions, LoraActions {
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   setTheme(theme: Theme): void;
   setWeightStep(step: WeightStep): void;
-  show(selection: Partial<Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'word'>>): void;
+  show(selection: Partial<Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'textAlone' | 'word'>>): void;
   /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
   replace(work: Partial<Work>, message: string): void;
   /** `from`: where it came from, as a sentence begins: "Pasted". */
@@ -183,6 +183,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     layer: 0,
     head: 0,
     stage: 'last',
+    textAlone: false,
     word: 'photorealistic',
 
     setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: asTyped(prompt) } }),

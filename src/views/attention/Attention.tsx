@@ -1,8 +1,16 @@
 import { type KeyboardEvent, useMemo, useState } from 'react';
 import { attentionMask } from '../../clip/masks.ts';
-import { type EncodedChunk, shownConfig, shownHead, shownLayer, tokenLabels } from '../../state/selectors.ts';
+import {
+  type EncodedChunk,
+  shownConfig,
+  shownEncoded,
+  shownHead,
+  shownLayer,
+  tokenLabels,
+} from '../../state/selectors.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/color.ts';
 import { AttentionLines } from './AttentionLines.tsx';
@@ -15,7 +23,11 @@ type View = (typeof views)[number];
 
 const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Square root', log: 'Logarithmic' };
 
-export function Attention({ encoded, stale }: { encoded: EncodedChunk | undefined; stale: boolean }) {
+/** Shows what each token attends to, of the chunk on show. */
+export function Attention() {
+  const now = useFacts(shownEncoded);
+  const encoded = useLast(now);
+  const stale = !now;
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   const heads = useFacts((s) => shownConfig(s).numAttentionHeads);
   const layer = useFacts(shownLayer);

@@ -1,10 +1,11 @@
 import { Fragment, useMemo } from 'react';
 import type { ClipSkip } from '../../road/clipSkip.ts';
 import type { Stage } from '../../state/facts.ts';
-import { shownClipSkip, tokenLabels, type WeightedEncoding } from '../../state/selectors.ts';
-import { scale as scaled } from '../../weighting/scale.ts';
+import { shownClipSkip, shownWeighted, tokenLabel, type WeightedEncoding } from '../../state/selectors.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { exact } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ColourScale, signedScale } from '../pictures/color.ts';
 import { type Cell, Heatmap } from '../pictures/Heatmap.tsx';
@@ -13,10 +14,14 @@ import { type Pointed, usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { weightings } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
-import { difference, meanOf, reach, rowNorms } from './embeddingMaps.ts';
+import { Composed, RowsChoice } from './Composed.tsx';
+import { difference, reach, rowNorms } from './embeddingMaps.ts';
+import { MeanRatio } from './MeanRatio.tsx';
 
-/** [L, d] pictures of the encoder's states: what the U-Net gets before and after weighting, and the states inside. */
-export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | undefined; stale: boolean }) {
+/** Pictures, [L, d], of what the U-Net gets before and after weighting, or of a state inside the encoder. */
+export function Embeddings() {
+  const now = useFacts(shownWeighted);
+  const weighted = useLast(now);
   const stage = useFacts((s) => s.stage);
   const layers = useFacts((s) => weighted?.encoded.config.numHiddenLayers ?? s.model?.config.numHiddenLayers ?? 12);
   const show = useFacts((s) => s.show);
@@ -42,8 +47,9 @@ export function Embeddings({ weighted, stale }: { weighted: WeightedEncoding | u
             <option value="last">{lastStage(skip, layers)}</option>
           </select>
         </div>
+        {weighted && shownStage === 'last' && <RowsChoice weighted={weighted} />}
       </header>
-      {weighted ? <States weighted={weighted} stale={stale} stage={shownStage} /> : <Waiting />}
+      {weighted ? <States weighted={weighted} stale={!now} stage={shownStage} /> : <Waiting />}
     </section>
   );
 }
@@ -66,13 +72,12 @@ interface Picture {
 function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   const dark = useDark();
-  const { encoded, method, embeds, meanRatio } = weighted;
-  const { config, chunk, output, z } = encoded;
+  const { encoded, method, meanRatio } = weighted;
+  const { config, chunk, output } = encoded;
   const { hiddenSize: d } = config;
-  const { tokens, perTokenWeights } = chunk;
-  const before = stage === 'last' ? z : output.hiddenStates.get(stage);
-  const after = stage === 'last' ? embeds : undefined;
-  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+  const before = stage === 'last' ? weighted.before : output.hiddenStates.get(stage);
+  const after = stage === 'last' ? weighted.after : undefined;
+  const { labels, kinds } = useMemo(() => rowNames(weighted, stage, tokenizer), [weighted, stage, tokenizer]);
 
   const own = useMemo(() => before && reach(before), [before]);
   const pictures = useMemo((): readonly Picture[] => {
@@ -96,18 +101,36 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
     <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
       <div className="embedding-pictures">
         {pictures.map((picture) => (
-          <StatePicture key={picture.name} {...picture} labels={labels} rows={tokens.length} d={d} />
+          <StatePicture key={picture.name} {...picture} labels={labels} rows={kinds.length} d={d} />
         ))}
         <StateReadout pictures={pictures} labels={labels} d={d} />
+        {after && <Composed weighted={weighted} />}
         {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
-        {after && meanRatio && <MeanRatio z={before} weights={perTokenWeights} d={d} {...meanRatio} />}
+        {after && meanRatio && <MeanRatio z={before} weights={chunk.perTokenWeights} d={d} {...meanRatio} />}
         {stage !== 'last' && (
-          <p className="help">Weights act on the last of the stages; those before it do not know of them.</p>
+          <p className="help">
+            Weights act on the last of the stages; those before it do not know of them
+            {weighted.place.isComposed ? ', nor of the other texts that this one is composed with' : ''}.
+          </p>
         )}
       </div>
-      <Norms before={before} after={after} d={d} labels={labels} kinds={tokens.map(({ kind }) => kind)} />
+      <Norms before={before} after={after} d={d} labels={labels} kinds={kinds} />
     </div>
   );
+}
+
+/** Names the rows of a picture, [L], and their kinds; a row composed of several texts has the tokens of all of them. */
+function rowNames({ encoded, place, isAlone }: WeightedEncoding, stage: Stage, tokenizer: Tokenizer | null) {
+  const { prepared, index, chunk } = encoded;
+  const isComposed = stage === 'last' && place.isComposed && !isAlone;
+  const chunks = isComposed ? place.texts.flatMap(({ text }) => prepared.texts[text].chunks[index] ?? []) : [chunk];
+  const kinds = chunk.tokens.map((_, row) => {
+    const typed = chunks.find(({ tokens }) => tokens[row].kind !== 'pad');
+    return (typed ?? chunk).tokens[row].kind;
+  });
+  if (!tokenizer) return { kinds, labels: [] };
+  const names = chunks.map(({ tokens }) => tokens.map((token) => tokenLabel(token, tokenizer)));
+  return { kinds, labels: kinds.map((_, row) => [...new Set(names.map((labels) => labels[row]))].join(' / ')) };
 }
 
 interface StatePictureProps extends Picture {
@@ -167,53 +190,6 @@ function StateReadout({ pictures, labels, d }: StateReadoutProps) {
         </Fragment>
       ))}
     </p>
-  );
-}
-
-interface MeanRatioProps {
-  readonly z: Float32Array;
-  readonly weights: Float64Array;
-  readonly d: number;
-  readonly ratio: number;
-  readonly texts: number;
-}
-
-/** What "Original" does to the whole chunk, in numbers. */
-function MeanRatio({ z, weights, d, ratio, texts }: MeanRatioProps) {
-  const { before, after } = useMemo(
-    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)) }),
-    [z, weights, d],
-  );
-  const isOdd = !(ratio > 0.5 && ratio < 2);
-  return (
-    <div className="mean-ratio">
-      <dl>
-        <div>
-          <dt>Mean before</dt>
-          <dd>{exact(before)}</dd>
-        </div>
-        <div>
-          <dt>Mean of w·z</dt>
-          <dd>{exact(after)}</dd>
-        </div>
-        <div>
-          <dt>Ratio, applied to all tokens</dt>
-          <dd>× {exact(ratio)}</dd>
-        </div>
-      </dl>
-      {texts > 1 && (
-        <p className="help">
-          A1111 encodes the {texts} texts of the schedule together and takes one mean over all of them: the ratio is
-          theirs, not that of the two means above.
-        </p>
-      )}
-      {isOdd && (
-        <p className="warning">
-          The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “Original” distorts the
-          whole prompt here, as A1111 does.
-        </p>
-      )}
-    </div>
   );
 }
 

@@ -22,6 +22,11 @@ export function Bench({ progress }: { progress: ReactNode }) {
     <>
       <h3>Compare methods</h3>
       <Readings />
+      {bench?.isPart && (
+        <p className="help">
+          The methods are compared on this text by itself, before it is composed with the others of the prompt.
+        </p>
+      )}
       {!now && progress}
       {bench && <BenchTables bench={bench} stale={!now} />}
     </>
@@ -119,7 +124,7 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         <thead>
           <tr>
             <th scope="col">Method</th>
-            <th scope="col" title="The mean distance of its conditioning from those of the other methods">
+            <th scope="col" title="The mean distance of its embeddings from those of the other methods">
               From the others
             </th>
             <th scope="col" title="Frobenius norm of the change against the prompt without weights">
@@ -128,7 +133,7 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
             <th scope="col" title="Cosine of each row to the same row without weights, averaged over all rows">
               Cosine
             </th>
-            <th scope="col" title="Norm of the conditioning over its norm without weights">
+            <th scope="col" title="Norm of the embeddings over their norm without weights">
               Norm ratio
             </th>
             <th scope="col">Rows changed</th>

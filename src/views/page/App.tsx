@@ -1,5 +1,4 @@
 import { type Theme, themes } from '../../state/facts.ts';
-import { shownEncoded, shownWeighted } from '../../state/selectors.ts';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
 import { Embeddings } from '../embeddings/Embeddings.tsx';
@@ -13,7 +12,6 @@ import { TokenTable } from '../tokens/TokenTable.tsx';
 import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
-import { useLast } from './useLast.ts';
 
 export function App() {
   return (
@@ -79,13 +77,11 @@ function Header() {
 }
 
 function Pictures() {
-  const encoded = useFacts(shownEncoded);
-  const weighted = useFacts(shownWeighted);
   return (
     <div className="column pictures">
-      <Attention encoded={useLast(encoded)} stale={!encoded} />
+      <Attention />
       <Masks />
-      <Embeddings weighted={useLast(weighted)} stale={!weighted} />
+      <Embeddings />
       <LazyMethods />
       <LazyVocabulary />
       <LazyExport />
