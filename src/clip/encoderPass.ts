@@ -1,10 +1,8 @@
-/** The one seam between pure code and whatever runs the encoder: the float64 reference, Dawn in Node, the page's worker. */
-
-/** One row of a batch: 77 ids and which of them attention may look at. */
+/** One row of a batch, the encoder's input: 77 ids and which of them attention may look at. */
 export interface EncoderPass {
   /** [L] */
   readonly inputIds: Uint32Array;
-  /** Key j is visible to query i only where j ≤ i (eq. 10). */
+  /** Key j is visible to query i only where j ≤ i (eq. 55). */
   readonly causal: boolean;
   /** [L], 1 where the token may be seen as a key, 0 where it is masked. */
   readonly keyMask: Uint8Array;
@@ -12,7 +10,7 @@ export interface EncoderPass {
   readonly vectors?: ReadonlyMap<number, Float32Array>;
 }
 
-/** What of a pass is read back, beyond lastHiddenState. */
+/** Results of a pass to read back, beyond lastHiddenState. */
 export interface EncoderWant {
   /** Indices into transformers' `hidden_states`: 0 the embeddings, i the output of layer i before the final LayerNorm. */
   readonly hiddenStates: readonly number[];
@@ -28,9 +26,7 @@ export interface EncoderOutput {
   readonly attentions?: Float32Array;
 }
 
-export type Encode = (passes: readonly EncoderPass[], want: EncoderWant) => Promise<EncoderOutput[]>;
-
-/** Numbers of vectors by their text, which is long: a sweep makes thousands of keys with the same few vectors in them. */
+/** Vectors' numbers by their text. The text is long, and a sweep makes thousands of keys with the same few vectors in them. */
 const vectorNumbers = new Map<string, number>();
 const knownVectors = new WeakMap<Float32Array, number>();
 function vectorNumber(vector: Float32Array): number {
@@ -43,7 +39,7 @@ function vectorNumber(vector: Float32Array): number {
   return number;
 }
 
-/** Two passes with the same key have the same outputs. Vectors have other numbers in another process. */
+/** Names a pass: two passes with the same key have the same outputs. Keys are of one process, as vectors' numbers are. */
 export function passKey(pass: EncoderPass): string {
   const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${vectorNumber(v)}`).join(';') : '';
   return `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;

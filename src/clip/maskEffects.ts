@@ -1,6 +1,4 @@
-/** What a mask does to an encoder's output, row by row. */
 import type { EncoderPass } from './encoderPass.ts';
-import { type MaskMode, maskModes } from './masks.ts';
 
 export interface RowEffects {
   /**
@@ -37,17 +35,8 @@ export function rowEffects(z: ArrayLike<number>, reference: ArrayLike<number>, L
   return { relative, changed, largest, largestAt: changed.find((row) => Object.is(relative[row], largest)) ?? null };
 }
 
-/** The output of each mask mode against that of `causal`, which is what Stable Diffusion 1.5 runs. Outputs [L, d]. */
-export function maskEffects(
-  outputs: Readonly<Record<MaskMode, ArrayLike<number>>>,
-  L: number,
-): Record<MaskMode, RowEffects> {
-  const effects = maskModes.map((mode) => [mode, rowEffects(outputs[mode], outputs.causal, L)] as const);
-  return Object.fromEntries(effects) as Record<MaskMode, RowEffects>;
-}
-
 /**
- * The pass with one more key that nothing attends to; the token keeps its row. With BOS masked the first row of a causal
+ * Masks one more key of a pass, so that nothing attends to it; the token keeps its row. With BOS masked the first row of a causal
  * pass sees nothing, and its attention is 0.
  */
 export function withKeyMasked(pass: EncoderPass, row: number): EncoderPass {

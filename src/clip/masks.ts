@@ -2,14 +2,14 @@ import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { EncoderPass } from './encoderPass.ts';
 
 /**
- * Which keys a query may attend to. `causal` is what Stable Diffusion 1.5 runs: nothing but the causal mask. `hf` adds
+ * Names the choices of which keys a query may attend to. `causal` is what Stable Diffusion 1.5 runs: nothing but the causal mask. `hf` adds
  * transformers' attention_mask, which hides the padding but not the EOS. `lecture` hides every id that equals PAD
- * (eq. 55–57); since PAD is EOS, the true EOS too. `none` hides nothing.
+ * (eq. 10, 56, 57); since PAD is EOS, the true EOS too. `none` hides nothing.
  */
 export const maskModes = ['causal', 'hf', 'lecture', 'none'] as const;
 export type MaskMode = (typeof maskModes)[number];
 
-/** Eq. (10): [L, L], 1 where key j ≤ query i. Not j < i: the first row would see nothing. */
+/** The causal mask (eq. 55): [L, L], 1 where key j ≤ query i. The lecture writes j < i, by which the first row sees nothing. */
 export function causalMask(L: number): Uint8Array {
   const mask = new Uint8Array(L * L);
   for (let i = 0; i < L; i++) mask.fill(1, i * L, i * L + i + 1);
@@ -17,7 +17,7 @@ export function causalMask(L: number): Uint8Array {
 }
 
 /**
- * [L], 1 where the token may be seen as a key. `eos` is where the prompt ends, by default the first EOS id: a prompt
+ * The PAD mask (eq. 8–10): [L], 1 where the token may be seen as a key. `eos` is where the prompt ends, by default the first EOS id: a prompt
  * that spells out `<|endoftext|>` has an earlier one, which `hf` does not take for the end.
  */
 export function padMask(inputIds: Uint32Array, mode: MaskMode, eos = inputIds.indexOf(eosTokenId)): Uint8Array {
@@ -38,7 +38,7 @@ export function padMask(inputIds: Uint32Array, mode: MaskMode, eos = inputIds.in
   }
 }
 
-/** [L, L], 1 where query i sees key j: the product of both masks. */
+/** The product of both masks (eq. 56, 57): [L, L], 1 where query i sees key j. */
 export function attentionMask(pass: EncoderPass): Uint8Array {
   const L = pass.inputIds.length;
   const mask = pass.causal ? causalMask(L) : new Uint8Array(L * L).fill(1);
@@ -46,7 +46,7 @@ export function attentionMask(pass: EncoderPass): Uint8Array {
   return mask;
 }
 
-/** One row of ids, masked; `eos` as for `padMask`. */
+/** The encoder's input for one row of ids under a mask; `eos` as for `padMask`. */
 export function encoderPass(inputIds: Uint32Array, mode: MaskMode, eos?: number): EncoderPass {
   return { inputIds, causal: mode !== 'none', keyMask: padMask(inputIds, mode, eos) };
 }

@@ -4,7 +4,7 @@
  */
 
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
-import type { Encode, EncoderPass } from './encoderPass.ts';
+import type { EncoderPass } from './encoderPass.ts';
 import { attentionMask } from './masks.ts';
 import {
   finalLayerNormBiasName,
@@ -17,12 +17,26 @@ import {
   type WeightSource,
 } from './weights.ts';
 
-/** x₀ = E_tok[ids] + E_pos. `tokenRows` [L, d] already gathered, `positions` [≥ L, d] → [L, d]. */
+/** Rows of a table, one for each index (eq. 23). `rowOf` gives a row [d] of the table; indices [L] → [L, d]. */
+export function embedding(
+  rowOf: (index: number) => ArrayLike<number>,
+  indices: ArrayLike<number>,
+  d: number,
+): Float64Array {
+  const x = new Float64Array(indices.length * d);
+  for (let i = 0; i < indices.length; i++) x.set(rowOf(indices[i]), i * d);
+  return x;
+}
+
+/** Token rows plus the first L position rows (eq. 51). `tokenRows` [L, d], `positions` [≥ L, d] → [L, d]. */
 export function embeddings(tokenRows: Float64Array, positions: Float64Array, L: number, d: number): Float64Array {
   return add(tokenRows.subarray(0, L * d), positions.subarray(0, L * d));
 }
 
-/** (x − mean) / √(var + eps) · weight + bias over each row of `x`; var is the biased variance. weight, bias [d]; x, result [rows, d]. */
+/**
+ * Layer normalisation of each row (eq. 25, 26): (x − mean) / √(variance + eps) · weight + bias, with the biased variance.
+ * x [rows, d]; weight, bias [d] → [rows, d].
+ */
 export function layerNorm(x: Float64Array, weight: Float64Array, bias: Float64Array, eps: number): Float64Array {
   const d = weight.length;
   const y = new Float64Array(x.length);
@@ -39,7 +53,7 @@ export function layerNorm(x: Float64Array, weight: Float64Array, bias: Float64Ar
   return y;
 }
 
-/** y = x Wᵀ + b. x [rows, in], weight [out, in], bias [out] or null for none → [rows, out]. */
+/** x Wᵀ + b (eq. 31, 35, 37, 39). x [rows, in], weight [out, in], bias [out] or null for none → [rows, out]. */
 export function linear(
   x: Float64Array,
   weight: Float64Array,
@@ -66,21 +80,91 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
-/** x · sigmoid(1.702 x), elementwise. */
+/** x · sigmoid(1.702 x), elementwise (eq. 27). */
 export function quickGelu(x: Float64Array): Float64Array {
   return x.map((v) => v / (1 + Math.exp(-1.702 * v)));
 }
 
-/** a + b, elementwise. */
+/** a + b, elementwise (eq. 43, 44, 51). */
 export function add(a: Float64Array, b: Float64Array): Float64Array {
   return a.map((v, i) => v + b[i]);
 }
 
 /**
- * Masked softmax attention of h heads, each a contiguous slice of headDim columns (eq. 30–35, masks eq. 55–57):
- * P = softmax over the visible keys of q kᵀ / √headDim, output = P v, heads side by side.
- * q, k, v, output [L, h·dh]; mask [L, L], 1 where query i sees key j; probabilities [h, L, L], exact zeros where masked.
- * A query that sees no key gets zeros.
+ * Scores of every head before the mask (eq. 32): q kᵀ / √dh. q, k [L, h·dh], each head a slice of dh columns → [h, L, L],
+ * queries as rows.
+ */
+export function attentionScores(q: Float64Array, k: Float64Array, L: number, h: number, headDim: number): Float64Array {
+  const width = h * headDim;
+  const scores = new Float64Array(h * L * L);
+  const scale = 1 / Math.sqrt(headDim);
+  for (let head = 0; head < h; head++)
+    for (let i = 0; i < L; i++) {
+      const query = i * width + head * headDim;
+      for (let j = 0; j < L; j++) {
+        const key = j * width + head * headDim;
+        let score = 0;
+        for (let c = 0; c < headDim; c++) score += q[query + c] * k[key + c];
+        scores[(head * L + i) * L + j] = score * scale;
+      }
+    }
+  return scores;
+}
+
+/** The scores with −∞ wherever the mask has 0 (eq. 33). scores [h, L, L], mask [L, L] → [h, L, L] */
+export function maskScores(scores: Float64Array, mask: Uint8Array): Float64Array {
+  return scores.map((score, i) => (mask[i % mask.length] ? score : Number.NEGATIVE_INFINITY));
+}
+
+/**
+ * Softmax of each row (eq. 28, along the second axis). scores [rows, n] → [rows, n]. An entry of −∞ becomes an exact zero; so
+ * does a whole row of them, which the lecture leaves undefined.
+ */
+export function softmax(scores: Float64Array, n: number): Float64Array {
+  const probabilities = new Float64Array(scores.length);
+  for (let row = 0; row < scores.length; row += n) {
+    let max = Number.NEGATIVE_INFINITY;
+    for (let j = 0; j < n; j++) max = Math.max(max, scores[row + j]);
+    let sum = 0;
+    for (let j = 0; j < n; j++) {
+      if (scores[row + j] === Number.NEGATIVE_INFINITY) continue;
+      probabilities[row + j] = Math.exp(scores[row + j] - max);
+      sum += probabilities[row + j];
+    }
+    for (let j = 0; j < n; j++) if (scores[row + j] !== Number.NEGATIVE_INFINITY) probabilities[row + j] /= sum;
+  }
+  return probabilities;
+}
+
+/**
+ * Each query's mean of the values, weighted by its probabilities (eq. 34), the heads side by side. probabilities [h, L, L],
+ * v [L, h·dh] → [L, h·dh]. A key of probability 0 takes no part, whatever its value is.
+ */
+export function attendedValues(
+  probabilities: Float64Array,
+  v: Float64Array,
+  L: number,
+  h: number,
+  headDim: number,
+): Float64Array {
+  const width = h * headDim;
+  const output = new Float64Array(L * width);
+  for (let head = 0; head < h; head++)
+    for (let i = 0; i < L; i++) {
+      const query = i * width + head * headDim;
+      for (let j = 0; j < L; j++) {
+        const probability = probabilities[(head * L + i) * L + j];
+        if (probability === 0) continue;
+        const value = j * width + head * headDim;
+        for (let c = 0; c < headDim; c++) output[query + c] += probability * v[value + c];
+      }
+    }
+  return output;
+}
+
+/**
+ * Masked softmax attention of h heads (eq. 32–34). q, k, v, output [L, h·dh], each head a slice of dh columns; mask [L, L], 1
+ * where query i sees key j; probabilities [h, L, L], exact zeros where masked. A query that sees no key gets zeros.
  */
 export function attention(
   q: Float64Array,
@@ -91,38 +175,8 @@ export function attention(
   h: number,
   headDim: number,
 ): { output: Float64Array; probabilities: Float64Array } {
-  const width = h * headDim;
-  const output = new Float64Array(L * width);
-  const probabilities = new Float64Array(h * L * L);
-  const scale = 1 / Math.sqrt(headDim);
-  for (let head = 0; head < h; head++) {
-    for (let i = 0; i < L; i++) {
-      const query = i * width + head * headDim;
-      const row = (head * L + i) * L;
-      let max = Number.NEGATIVE_INFINITY;
-      for (let j = 0; j < L; j++) {
-        if (!mask[i * L + j]) continue;
-        const key = j * width + head * headDim;
-        let score = 0;
-        for (let c = 0; c < headDim; c++) score += q[query + c] * k[key + c];
-        probabilities[row + j] = score * scale;
-        max = Math.max(max, score * scale);
-      }
-      let sum = 0;
-      for (let j = 0; j < L; j++) {
-        if (!mask[i * L + j]) continue;
-        probabilities[row + j] = Math.exp(probabilities[row + j] - max);
-        sum += probabilities[row + j];
-      }
-      for (let j = 0; j < L; j++) {
-        if (!mask[i * L + j]) continue;
-        probabilities[row + j] /= sum;
-        const value = j * width + head * headDim;
-        for (let c = 0; c < headDim; c++) output[query + c] += probabilities[row + j] * v[value + c];
-      }
-    }
-  }
-  return { output, probabilities };
+  const probabilities = softmax(maskScores(attentionScores(q, k, L, h, headDim), mask), L);
+  return { output: attendedValues(probabilities, v, L, h, headDim), probabilities };
 }
 
 export interface ReferenceOutput {
@@ -137,7 +191,7 @@ export interface ReferenceOutput {
 type LayerWeights = Record<LayerTensorName, Float64Array>;
 
 /**
- * Reads all of an encoder's weights and returns its forward pass. Float64 weights take twice the room of float32 ones:
+ * Reads all of an encoder's weights and returns its forward pass (eq. 40–48, 58, 59). Float64 weights take twice the room of float32 ones:
  * 0.7 GB at full size, and one pass some seconds.
  */
 export async function referenceEncoder(source: WeightSource): Promise<(pass: EncoderPass) => ReferenceOutput> {
@@ -160,10 +214,10 @@ export async function referenceEncoder(source: WeightSource): Promise<(pass: Enc
 
   return (pass) => {
     const L = pass.inputIds.length;
-    const tokenRows = new Float64Array(L * d);
-    pass.inputIds.forEach((id, i) => {
-      const row = tokenTable.subarray(id * rowBytes, (id + 1) * rowBytes);
-      tokenRows.set(pass.vectors?.get(i) ?? toFloat64(row, tokenDtype), i * d);
+    const tokenRow = (id: number) => toFloat64(tokenTable.subarray(id * rowBytes, (id + 1) * rowBytes), tokenDtype);
+    const tokenRows = embedding(tokenRow, pass.inputIds, d);
+    pass.vectors?.forEach((vector, i) => {
+      tokenRows.set(vector, i * d);
     });
     const mask = attentionMask(pass);
 
@@ -185,28 +239,6 @@ export async function referenceEncoder(source: WeightSource): Promise<(pass: Enc
     }
     return { hiddenStates, attentions, lastHiddenState: layerNorm(x, finalWeight, finalBias, eps) };
   };
-}
-
-/** The reference behind the seam of encoderPass.ts, rounded to float32. */
-export function toEncode(run: (pass: EncoderPass) => ReferenceOutput): Encode {
-  return async (passes, want) =>
-    passes.map((pass) => {
-      const output = run(pass);
-      return {
-        lastHiddenState: new Float32Array(output.lastHiddenState),
-        hiddenStates: new Map(want.hiddenStates.map((i) => [i, new Float32Array(output.hiddenStates[i])])),
-        attentions: want.attentions ? concatenate(output.attentions) : undefined,
-      };
-    });
-}
-
-/** [N][h, L, L] → [N, h, L, L] */
-function concatenate(parts: readonly Float64Array[]): Float32Array {
-  const out = new Float32Array(parts.length * parts[0].length);
-  parts.forEach((part, i) => {
-    out.set(part, i * part.length);
-  });
-  return out;
 }
 
 /** Little-endian elements as stored → float64, exact. */
