@@ -8,320 +8,272 @@ export class PickledGlobal {
   }
 }
 
-/** Stands for what calling a class or function would have made. */
+/** Stands for the object that calling a class or function would have made. */
 export class PickledObject {
-  /** Its state, or, of something like a dictionary, its items. */
+  /** Its attributes, or its items if it is a kind of dictionary. */
   readonly items = new Map<unknown, unknown>();
 }
 
-/** How a pickle's world looks from within it. */
+/** Gives a pickle's names and ids their meaning. */
 export interface PickleWorld {
-  /** What an id from outside stands for. */
+  /** Returns the value that an id refers to which the pickle does not hold itself. */
   persistent(id: unknown): unknown;
-  /** Told of each name before it is used, so that a dangerous one can be refused. */
+  /** Is called with each class or function name before its first use; throws to refuse a dangerous one. */
   global(name: string): void;
-  /** What is made of the name and its arguments: a value, or a PickledObject that stands for it. */
+  /** Returns the result of calling `name`: a value, or a PickledObject that stands for it. */
   call(name: string, args: readonly unknown[]): unknown;
 }
 
 /**
- * A model takes some 40 steps a tensor. A step makes no more than one small object, or copies one item, so that this and
- * the pickle's length bound the memory and the time.
+ * A model takes some 40 steps a tensor. A step makes at most one small object or copies one item, so this limit and the
+ * pickle's length bound both memory and time.
  */
 const mostSteps = 1_000_000;
 const longestName = 300;
 const longestInteger = 16;
 
-/** Says what is wrong, "has …", and throws. */
+/** Says what is wrong with the file, "has …", and throws. */
 type Fail = (why: string) => never;
 
-/**
- * Reads a pickle as data: of Python's pickle machine, protocols 2 to 5 (`pickletools`), the part that PyTorch uses, which
- * builds lists, dictionaries and tuples. Nothing is imported or run. Tuples and sets become arrays, dictionaries Maps.
- * The result may share parts with itself, or contain itself.
- */
-export function readPickle(bytes: Uint8Array, world: PickleWorld, fail: Fail): unknown {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-  const latin1 = new TextDecoder('latin1');
-  const memo = new Map<number, unknown>();
-  const marked: unknown[][] = [];
-  let stack: unknown[] = [];
-  let at = 0;
-  let steps = 0;
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const latin1 = new TextDecoder('latin1');
 
-  const spend = (count: number) => {
-    steps += count;
-    if (steps > mostSteps) fail(`has a pickle of more than ${mostSteps} steps, which no model needs`);
-  };
-  /** Moves on by `count` bytes; where they began. */
-  const take = (count: number): number => {
-    if (!(count <= bytes.length - at)) fail('has a pickle that is cut off');
-    at += count;
-    return at - count;
-  };
-  const u8 = () => bytes[take(1)];
-  const u32 = () => view.getUint32(take(4), true);
-  const u64 = () => Number(view.getBigUint64(take(8), true));
-  const slice = (count: number) => {
-    const start = take(count);
-    return bytes.subarray(start, start + count);
-  };
-  const line = (): string => {
-    const end = bytes.subarray(at, at + longestName + 1).indexOf(0x0a);
-    if (end < 0) fail('has a pickle with a name that does not end');
-    const start = take(end + 1);
-    return utf8.decode(bytes.subarray(start, start + end));
-  };
-  const pop = (): unknown => {
-    if (stack.length === 0) fail('has a pickle that takes more than it has made');
-    return stack.pop();
-  };
-  const top = (): unknown => {
-    if (stack.length === 0) fail('has a pickle that takes more than it has made');
-    return stack[stack.length - 1];
-  };
-  /** What came since the last mark. */
-  const popMarked = (): unknown[] => {
-    const items = stack;
-    stack = marked.pop() ?? fail('has a pickle that goes back to a mark it never set');
+/** The state of Python's pickle machine while it reads one pickle. */
+class PickleMachine {
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly world: PickleWorld;
+  private readonly fail: Fail;
+  private readonly memo = new Map<number, unknown>();
+  /** Stacks that were set aside by `mark`, the innermost last. */
+  private readonly marked: unknown[][] = [];
+  private stack: unknown[] = [];
+  /** Index of the next byte. */
+  private at = 0;
+  private steps = 0;
+
+  constructor(bytes: Uint8Array, world: PickleWorld, fail: Fail) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.world = world;
+    this.fail = fail;
+  }
+
+  /** Counts steps; fails when there are too many. */
+  spend(count: number): void {
+    this.steps += count;
+    if (this.steps > mostSteps) this.fail(`has a pickle of more than ${mostSteps} steps, which no model needs`);
+  }
+
+  /** Moves on by `count` bytes; returns the index of the first of them. */
+  skip(count: number): number {
+    if (!(count <= this.bytes.length - this.at)) this.fail('has a pickle that is cut off');
+    this.at += count;
+    return this.at - count;
+  }
+  u8(): number {
+    return this.bytes[this.skip(1)];
+  }
+  u16(): number {
+    return this.view.getUint16(this.skip(2), true);
+  }
+  u32(): number {
+    return this.view.getUint32(this.skip(4), true);
+  }
+  i32(): number {
+    return this.view.getInt32(this.skip(4), true);
+  }
+  u64(): number {
+    return Number(this.view.getBigUint64(this.skip(8), true));
+  }
+  f64(): number {
+    return this.view.getFloat64(this.skip(8), false);
+  }
+  slice(count: number): Uint8Array {
+    const start = this.skip(count);
+    return this.bytes.subarray(start, start + count);
+  }
+  /** Reads a whole number of `size` bytes: a bigint if float64 cannot hold it exactly. */
+  integer(size: number): number | bigint {
+    if (size > longestInteger) this.fail(`has a pickle with a whole number of ${size} bytes`);
+    let value = 0n;
+    for (const [i, byte] of this.slice(size).entries()) value |= BigInt(byte) << BigInt(8 * i);
+    value = BigInt.asIntN(8 * size, value);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+  /** Reads a name up to its newline. */
+  line(): string {
+    const length = this.bytes.subarray(this.at, this.at + longestName + 1).indexOf(0x0a);
+    if (length < 0) this.fail('has a pickle with a name that does not end');
+    return utf8.decode(this.slice(length + 1).subarray(0, length));
+  }
+
+  push(value: unknown): void {
+    this.stack.push(value);
+  }
+  pop(): unknown {
+    if (this.stack.length === 0) this.fail('has a pickle that takes more than it has made');
+    return this.stack.pop();
+  }
+  /** Pops `count` values; returns them in the order they were pushed. */
+  popRow(count: number): unknown[] {
+    return Array.from({ length: count }, () => this.pop()).reverse();
+  }
+  top(): unknown {
+    if (this.stack.length === 0) this.fail('has a pickle that takes more than it has made');
+    return this.stack[this.stack.length - 1];
+  }
+  mark(): void {
+    this.marked.push(this.stack);
+    this.stack = [];
+  }
+  /** Takes everything off that was pushed since the last mark. */
+  popMarked(): unknown[] {
+    const items = this.stack;
+    this.stack = this.marked.pop() ?? this.fail('has a pickle that goes back to a mark it never set');
     return items;
-  };
-  const recall = (key: number) => {
-    if (!memo.has(key)) fail('has a pickle that recalls what it never kept');
-    stack.push(memo.get(key));
-  };
-  const global = (module: unknown, name: unknown) => {
+  }
+  /** Takes off the last value, or the last mark if nothing was pushed since. */
+  popValueOrMark(): void {
+    if (this.stack.length > 0) this.stack.pop();
+    else this.popMarked();
+  }
+
+  memoize(key = this.memo.size): void {
+    this.memo.set(key, this.top());
+  }
+  recall(key: number): void {
+    if (!this.memo.has(key)) this.fail('has a pickle that recalls what it never kept');
+    this.push(this.memo.get(key));
+  }
+
+  global([module, name]: unknown[]): void {
     if (typeof module !== 'string' || typeof name !== 'string' || module.length + name.length > longestName)
-      return fail('has a pickle with a class whose name is not one');
-    const full = `${module}.${name}`;
-    world.global(full);
-    stack.push(new PickledGlobal(full));
-  };
-  const call = (callee: unknown, args: unknown) => {
-    if (!(callee instanceof PickledGlobal)) return fail('has a pickle that calls what is not a class or function');
-    if (!Array.isArray(args))
-      return fail(`has a pickle that calls ${excerpt(callee.name)} without a list of arguments`);
-    stack.push(world.call(callee.name, args));
-  };
-  const setItems = (target: unknown, items: readonly unknown[]) => {
+      this.fail('has a pickle with a class whose name is not one');
+    const fullName = `${module}.${name}`;
+    this.world.global(fullName);
+    this.push(new PickledGlobal(fullName));
+  }
+  call([callee, args]: unknown[]): void {
+    if (!(callee instanceof PickledGlobal)) this.fail('has a pickle that calls what is not a class or function');
+    if (!Array.isArray(args)) this.fail(`has a pickle that calls ${excerpt(callee.name)} without a list of arguments`);
+    this.push(this.world.call(callee.name, args));
+  }
+  persistent(id: unknown): void {
+    this.push(this.world.persistent(id));
+  }
+
+  /** Puts `items`, keys and values in turn, into a dictionary. */
+  setItems(items: readonly unknown[], target = this.top()): void {
     const map = target instanceof PickledObject ? target.items : target;
     if (!(map instanceof Map) || items.length % 2 === 1)
-      return fail('has a pickle that puts items into what is not a dictionary');
+      this.fail('has a pickle that puts items into what is not a dictionary');
     for (let i = 0; i < items.length; i += 2) map.set(items[i], items[i + 1]);
-  };
-  const append = (target: unknown, items: readonly unknown[]) => {
+  }
+  append(items: readonly unknown[]): void {
+    const target = this.top();
     if (Array.isArray(target)) for (const item of items) target.push(item);
-    else if (!(target instanceof PickledObject)) fail('has a pickle that appends to what is not a list');
-  };
-  const dictionary = (items: readonly unknown[]) => {
+    else if (!(target instanceof PickledObject)) this.fail('has a pickle that appends to what is not a list');
+  }
+  dictionary(items: readonly unknown[]): void {
     const map = new Map<unknown, unknown>();
-    setItems(map, items);
-    return map;
-  };
-  const build = () => {
-    const state = pop();
-    const target = top();
-    // A pair is __dict__ and __slots__. Of other objects the state is of no use here.
-    if (target instanceof PickledObject)
-      for (const part of Array.isArray(state) ? state : [state])
-        if (part instanceof Map) {
-          spend(part.size);
-          for (const [key, value] of part) target.items.set(key, value);
-        }
-  };
-  const integer = (size: number) => {
-    if (size > longestInteger) fail(`has a pickle with a whole number of ${size} bytes`);
-    let value = 0n;
-    for (const [i, byte] of slice(size).entries()) value |= BigInt(byte) << BigInt(8 * i);
-    value = BigInt.asIntN(8 * size, value);
-    stack.push(Number.isSafeInteger(Number(value)) ? Number(value) : value);
-  };
+    this.setItems(items, map);
+    this.push(map);
+  }
+  /** Gives the object on top its attributes; a pair is its __dict__ and its __slots__. Other objects need no state here. */
+  build(state: unknown): void {
+    const target = this.top();
+    if (!(target instanceof PickledObject)) return;
+    for (const part of Array.isArray(state) ? state : [state])
+      if (part instanceof Map) {
+        this.spend(part.size);
+        for (const [key, value] of part) target.items.set(key, value);
+      }
+  }
+}
 
-  if (u8() !== 0x80) fail('has a pickle of protocol 0 or 1, or something else; PyTorch writes protocol 2');
-  const protocol = u8();
+/** One opcode: its byte, and what the machine does on it. */
+type Opcode = readonly [byte: number, run: (machine: PickleMachine) => void];
+
+/** The opcodes that PyTorch writes, by their names in Python's `pickletools`. Tuples, lists and sets all become arrays. */
+const opcodes: Readonly<Record<string, Opcode>> = {
+  PROTO: [0x80, (m) => m.skip(1)],
+  FRAME: [0x95, (m) => m.skip(8)],
+  MARK: [0x28, (m) => m.mark()],
+  POP: [0x30, (m) => m.popValueOrMark()],
+  POP_MARK: [0x31, (m) => m.popMarked()],
+  DUP: [0x32, (m) => m.push(m.top())],
+  BINPUT: [0x71, (m) => m.memoize(m.u8())],
+  LONG_BINPUT: [0x72, (m) => m.memoize(m.u32())],
+  MEMOIZE: [0x94, (m) => m.memoize()],
+  BINGET: [0x68, (m) => m.recall(m.u8())],
+  LONG_BINGET: [0x6a, (m) => m.recall(m.u32())],
+  NONE: [0x4e, (m) => m.push(null)],
+  NEWTRUE: [0x88, (m) => m.push(true)],
+  NEWFALSE: [0x89, (m) => m.push(false)],
+  BININT1: [0x4b, (m) => m.push(m.u8())],
+  BININT2: [0x4d, (m) => m.push(m.u16())],
+  BININT: [0x4a, (m) => m.push(m.i32())],
+  LONG1: [0x8a, (m) => m.push(m.integer(m.u8()))],
+  LONG4: [0x8b, (m) => m.push(m.integer(m.u32()))],
+  BINFLOAT: [0x47, (m) => m.push(m.f64())],
+  SHORT_BINUNICODE: [0x8c, (m) => m.push(utf8.decode(m.slice(m.u8())))],
+  BINUNICODE: [0x58, (m) => m.push(utf8.decode(m.slice(m.u32())))],
+  BINUNICODE8: [0x8d, (m) => m.push(utf8.decode(m.slice(m.u64())))],
+  // Text as Python 2 wrote it.
+  SHORT_BINSTRING: [0x55, (m) => m.push(latin1.decode(m.slice(m.u8())))],
+  BINSTRING: [0x54, (m) => m.push(latin1.decode(m.slice(m.u32())))],
+  SHORT_BINBYTES: [0x43, (m) => m.push(m.slice(m.u8()))],
+  BINBYTES: [0x42, (m) => m.push(m.slice(m.u32()))],
+  BINBYTES8: [0x8e, (m) => m.push(m.slice(m.u64()))],
+  BYTEARRAY8: [0x96, (m) => m.push(m.slice(m.u64()))],
+  EMPTY_TUPLE: [0x29, (m) => m.push([])],
+  EMPTY_LIST: [0x5d, (m) => m.push([])],
+  EMPTY_SET: [0x8f, (m) => m.push([])],
+  EMPTY_DICT: [0x7d, (m) => m.push(new Map())],
+  TUPLE1: [0x85, (m) => m.push(m.popRow(1))],
+  TUPLE2: [0x86, (m) => m.push(m.popRow(2))],
+  TUPLE3: [0x87, (m) => m.push(m.popRow(3))],
+  TUPLE: [0x74, (m) => m.push(m.popMarked())],
+  LIST: [0x6c, (m) => m.push(m.popMarked())],
+  FROZENSET: [0x91, (m) => m.push(m.popMarked())],
+  DICT: [0x64, (m) => m.dictionary(m.popMarked())],
+  APPEND: [0x61, (m) => m.append(m.popRow(1))],
+  APPENDS: [0x65, (m) => m.append(m.popMarked())],
+  ADDITEMS: [0x90, (m) => m.append(m.popMarked())],
+  SETITEM: [0x73, (m) => m.setItems(m.popRow(2))],
+  SETITEMS: [0x75, (m) => m.setItems(m.popMarked())],
+  GLOBAL: [0x63, (m) => m.global([m.line(), m.line()])],
+  STACK_GLOBAL: [0x93, (m) => m.global(m.popRow(2))],
+  REDUCE: [0x52, (m) => m.call(m.popRow(2))],
+  NEWOBJ: [0x81, (m) => m.call(m.popRow(2))],
+  // The third value, the keyword arguments, is left out.
+  NEWOBJ_EX: [0x92, (m) => m.call(m.popRow(3))],
+  BUILD: [0x62, (m) => m.build(m.pop())],
+  BINPERSID: [0x51, (m) => m.persistent(m.pop())],
+};
+
+const byByte = new Map(Object.values(opcodes));
+const stop = 0x2e;
+
+/**
+ * Reads a pickle of protocol 2 to 5 as data, as far as PyTorch uses them: nothing is imported or run. Tuples and sets
+ * become arrays, dictionaries Maps. Parts of the result may be shared, and it may contain itself.
+ */
+export function readPickle(bytes: Uint8Array, world: PickleWorld, fail: Fail): unknown {
+  const machine = new PickleMachine(bytes, world, fail);
+  if (machine.u8() !== 0x80) fail('has a pickle of protocol 0 or 1, or something else; PyTorch writes protocol 2');
+  const protocol = machine.u8();
   if (protocol < 2 || protocol > 5) fail(`has a pickle of protocol ${protocol}; 2 to 5 can be read`);
   for (;;) {
-    spend(1);
-    const opcode = u8();
-    switch (opcode) {
-      case 0x80: // PROTO
-        take(1);
-        break;
-      case 0x95: // FRAME
-        take(8);
-        break;
-      case 0x2e: // STOP
-        return pop();
-      case 0x28: // MARK
-        marked.push(stack);
-        stack = [];
-        break;
-      case 0x30: // POP
-        if (stack.length > 0) stack.pop();
-        else popMarked();
-        break;
-      case 0x31: // POP_MARK
-        popMarked();
-        break;
-      case 0x32: // DUP
-        stack.push(top());
-        break;
-      case 0x71: // BINPUT
-        memo.set(u8(), top());
-        break;
-      case 0x72: // LONG_BINPUT
-        memo.set(u32(), top());
-        break;
-      case 0x94: // MEMOIZE
-        memo.set(memo.size, top());
-        break;
-      case 0x68: // BINGET
-        recall(u8());
-        break;
-      case 0x6a: // LONG_BINGET
-        recall(u32());
-        break;
-      case 0x4e: // NONE
-        stack.push(null);
-        break;
-      case 0x88: // NEWTRUE
-        stack.push(true);
-        break;
-      case 0x89: // NEWFALSE
-        stack.push(false);
-        break;
-      case 0x4b: // BININT1
-        stack.push(u8());
-        break;
-      case 0x4d: // BININT2
-        stack.push(view.getUint16(take(2), true));
-        break;
-      case 0x4a: // BININT
-        stack.push(view.getInt32(take(4), true));
-        break;
-      case 0x8a: // LONG1
-        integer(u8());
-        break;
-      case 0x8b: // LONG4
-        integer(u32());
-        break;
-      case 0x47: // BINFLOAT
-        stack.push(view.getFloat64(take(8), false));
-        break;
-      case 0x8c: // SHORT_BINUNICODE
-        stack.push(utf8.decode(slice(u8())));
-        break;
-      case 0x58: // BINUNICODE
-        stack.push(utf8.decode(slice(u32())));
-        break;
-      case 0x8d: // BINUNICODE8
-        stack.push(utf8.decode(slice(u64())));
-        break;
-      case 0x55: // SHORT_BINSTRING, Python 2's text
-        stack.push(latin1.decode(slice(u8())));
-        break;
-      case 0x54: // BINSTRING
-        stack.push(latin1.decode(slice(u32())));
-        break;
-      case 0x43: // SHORT_BINBYTES
-        stack.push(slice(u8()));
-        break;
-      case 0x42: // BINBYTES
-        stack.push(slice(u32()));
-        break;
-      case 0x8e: // BINBYTES8
-      case 0x96: // BYTEARRAY8
-        stack.push(slice(u64()));
-        break;
-      case 0x29: // EMPTY_TUPLE
-      case 0x5d: // EMPTY_LIST
-      case 0x8f: // EMPTY_SET
-        stack.push([]);
-        break;
-      case 0x7d: // EMPTY_DICT
-        stack.push(new Map());
-        break;
-      case 0x85: // TUPLE1
-        stack.push([pop()]);
-        break;
-      case 0x86: // TUPLE2
-        stack.push([pop(), pop()].reverse());
-        break;
-      case 0x87: // TUPLE3
-        stack.push([pop(), pop(), pop()].reverse());
-        break;
-      case 0x74: // TUPLE
-      case 0x6c: // LIST
-      case 0x91: {
-        // FROZENSET
-        const items = popMarked();
-        stack.push(items);
-        break;
-      }
-      case 0x64: {
-        // DICT
-        const items = popMarked();
-        stack.push(dictionary(items));
-        break;
-      }
-      case 0x61: {
-        // APPEND
-        const item = pop();
-        append(top(), [item]);
-        break;
-      }
-      case 0x65: // APPENDS
-      case 0x90: {
-        // ADDITEMS
-        const items = popMarked();
-        append(top(), items);
-        break;
-      }
-      case 0x73: {
-        // SETITEM
-        const value = pop();
-        const key = pop();
-        setItems(top(), [key, value]);
-        break;
-      }
-      case 0x75: {
-        // SETITEMS
-        const items = popMarked();
-        setItems(top(), items);
-        break;
-      }
-      case 0x63: // GLOBAL
-        global(line(), line());
-        break;
-      case 0x93: {
-        // STACK_GLOBAL
-        const name = pop();
-        global(pop(), name);
-        break;
-      }
-      case 0x52: // REDUCE
-      case 0x81: {
-        // NEWOBJ
-        const args = pop();
-        call(pop(), args);
-        break;
-      }
-      case 0x92: {
-        // NEWOBJ_EX: the keyword arguments are left out
-        pop();
-        const args = pop();
-        call(pop(), args);
-        break;
-      }
-      case 0x62: // BUILD
-        build();
-        break;
-      case 0x51: // BINPERSID
-        stack.push(world.persistent(pop()));
-        break;
-      default:
-        fail(`has a pickle with the opcode 0x${opcode.toString(16).padStart(2, '0')}, which PyTorch does not write`);
-    }
+    machine.spend(1);
+    const opcode = machine.u8();
+    if (opcode === stop) return machine.pop();
+    const run = byByte.get(opcode);
+    if (!run)
+      return fail(
+        `has a pickle with the opcode 0x${opcode.toString(16).padStart(2, '0')}, which PyTorch does not write`,
+      );
+    run(machine);
   }
 }
