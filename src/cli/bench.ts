@@ -3,6 +3,7 @@ import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { expectedTensors } from '../clip/weights.ts';
+import { megabytes } from '../files/byteCount.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
@@ -21,7 +22,6 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 const cell = (value: number | string | null, width: number) =>
   (typeof value === 'number' ? value.toFixed(value < 100 ? 2 : 0) : (value ?? '–')).padStart(width);
 const percent = (share: number | null) => (share === null ? null : `${(100 * share).toFixed(1)} %`);
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 let prompts = 0;
 /** A prompt of 20 tokens that begins like none before it, so that nothing of it is there already. */

@@ -10,7 +10,8 @@ import { checkpointBytes } from '../testing/checkpoints.ts';
 import { type Fault, type FaultyServer, fastClock, startFaultyServer } from '../testing/faultyServer.ts';
 import { type DownloadOptions, type DownloadProgress, download } from './download.ts';
 import { DownloadError, type DownloadFault } from './httpSource.ts';
-import { createModelStorage, type ModelStorage, StorageError, type StoredModel } from './storage.ts';
+import { createModelStorage } from './openStorage.ts';
+import { type ModelStorage, StorageError, type StoredModel } from './storage.ts';
 import { cacheFiles, memoryFiles, opfsFiles } from './storageFiles.ts';
 
 const sha256 = () => createHash('sha256');

@@ -12,7 +12,8 @@ import { weightsHash } from '../weightsHash.ts';
 import type { DownloadProgress } from './download.ts';
 import { type KeepOptions, keepEncoder } from './keep.ts';
 import { isKept, keptSource } from './modelSources.ts';
-import { createModelStorage, type ModelStorage, StorageError, type StorageQuota } from './storage.ts';
+import { createModelStorage } from './openStorage.ts';
+import { type ModelStorage, StorageError, type StorageQuota } from './storage.ts';
 import { cacheFiles, memoryFiles, opfsFiles, type StorageFiles } from './storageFiles.ts';
 
 const places: [string, () => StorageFiles][] = [

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { megabytes } from '../../files/byteCount.ts';
 import { SourceError } from '../../files/sources.ts';
 import { fakeCache, fakeOpfs, type WhenFull } from '../testing/browserStorage.ts';
-import { createModelStorage, type ModelStorage, megabytes, openModelStorage, StorageError } from './storage.ts';
+import { createModelStorage, openModelStorage } from './openStorage.ts';
+import { type ModelStorage, StorageError } from './storage.ts';
 import { cacheFiles, memoryFiles, opfsFiles, type StorageFiles } from './storageFiles.ts';
 
 const bytesOf = (length: number, seed = 1) => Uint8Array.from({ length }, (_, i) => (i * seed) & 255);
@@ -294,13 +296,6 @@ test('the first place that can really be written is taken', async () => {
   expect((await openModelStorage({})).place).toBe('memory');
   // The trial leaves nothing behind.
   expect(await (await openModelStorage(all)).list()).toEqual([]);
-});
-
-test('persistence is asked for where that can be done', async () => {
-  const persist = (quota: object) => createModelStorage(memoryFiles(), quota).persist();
-  expect(await persist({ persist: async () => true, persisted: async () => false })).toBe(true);
-  expect(await persist({ persisted: async () => true })).toBe(true);
-  expect(await persist({})).toBe(false);
 });
 
 test('names become file names', async () => {

@@ -1,0 +1,4 @@
+/** Writes a count of bytes in decimal megabytes: "492.3 MB". */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
