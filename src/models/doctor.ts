@@ -4,16 +4,17 @@ import { fromFloat64, readAs, toFloat32 } from '../files/dtypes.ts';
 import {
   dtypeBytes,
   elementCount,
+  type StoredTensor,
   shapeText,
   type TensorDtype,
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
 import { CheckpointError, encoderConfig, rowsInFile, wholeShape } from './openCheckpoint.ts';
-import { describeOtherFile, fileTensor, findLayout, type Layout, layouts } from './tensorNames.ts';
+import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, layouts } from './tensorNames.ts';
 import { hex, sha256 } from './weightsHash.ts';
 
-/** One of the encoder's tensors as it lies in the file. Statistics are of its finite elements, in float64. */
+/** One of the encoder's tensors in the file. The statistics cover its finite elements, in float64. */
 export interface TensorReport {
   /** Hugging Face's name. */
   readonly name: string;
@@ -23,7 +24,7 @@ export interface TensorReport {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /** Of the population: √(Σ(x − mean)² / n). */
+  /** Standard deviation of the population: √(Σ(x − mean)² / n). */
   readonly std: number;
   readonly zeros: number;
   readonly nonFinite: number;
@@ -33,52 +34,52 @@ export interface TensorReport {
   readonly sha256?: string;
 }
 
-/** The ids of positions that some files carry; the encoder here uses 0 to 76 whatever they are. */
+/** The position ids that some files carry. The encoder here does not read them: it always uses 0 to 76. */
 export interface PositionIds {
   readonly fileName: string;
   readonly dtype: TensorDtype;
-  /** Those that are not their own position. Programs truncate (A1111, diffusers) or round (ComfyUI) what is no integer. */
+  /** Ids that differ from their position. If they are no integers, A1111 and diffusers truncate them; ComfyUI rounds. */
   readonly wrong: readonly {
     readonly position: number;
     readonly value: number;
     readonly truncated: number;
     readonly rounded: number;
   }[];
-  /** Positions that share their truncated id with an earlier one, and so its position embedding. */
+  /** Positions whose truncated id an earlier position has already: both get the same position embedding. */
   readonly collapsed: readonly { readonly position: number; readonly onto: number }[];
 }
 
 export interface Examination {
   readonly layout: Layout;
   readonly config: ClipTextConfig;
-  /** Of the whole file. */
+  /** All tensors of the file, the encoder's and others, counted by type. */
   readonly dtypes: ReadonlyMap<TensorDtype, { readonly tensors: number; readonly bytes: number }>;
-  /** Names in the file of tensors that the encoder needs and the file lacks. */
+  /** Tensors that the encoder needs and the file lacks, by the names they would have in this file. */
   readonly missing: readonly string[];
-  /** Names beside the encoder's tensors, under their prefix, that the encoder does not use. */
+  /** Tensors under the encoder's prefix that the encoder does not use. */
   readonly extra: readonly string[];
   readonly misshapen: readonly {
     readonly fileName: string;
     readonly shape: readonly number[];
     readonly expected: readonly number[];
   }[];
-  /** Stored as what cannot be read as weights. */
+  /** Tensors of a type that cannot be read as weights. */
   readonly mistyped: readonly { readonly fileName: string; readonly dtype: TensorDtype }[];
-  /** In the order of expectedTensors; without those missing, misshapen and mistyped. */
+  /** The tensors that can be read, in the order of expectedTensors. */
   readonly tensors: readonly TensorReport[];
   readonly positionIds?: PositionIds;
   /**
-   * SHA-256 of the tensors' SHA-256 (32 bytes each, in the order of expectedTensors), so that an encoder is known again in
-   * a file of another layout. Undefined where a tensor lacks one.
+   * SHA-256 of the tensors' SHA-256 (32 bytes each, in the order of expectedTensors): the same encoder has the same hash
+   * in a file of another layout. Undefined if a tensor lacks one.
    */
   readonly sha256?: string;
-  /** Sentences on what tensors cannot tell. */
+  /** Sentences about facts that the tensors cannot show. */
   readonly notes: readonly string[];
 }
 
 export interface DoctorOptions {
   readonly signal?: AbortSignal;
-  /** Bytes. */
+  /** Is called with the bytes read so far and in all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -86,7 +87,7 @@ const positionIdsName = 'text_model.embeddings.position_ids';
 
 type Statistics = Pick<TensorReport, 'min' | 'max' | 'mean' | 'std' | 'zeros' | 'nonFinite'> & { first: number };
 
-/** `first`: index of the first element that is not finite, or -1. */
+/** Computes statistics of the finite elements. `first` is the index of the first element that is not finite, or -1. */
 function statistics(values: Float32Array): Statistics {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
@@ -96,7 +97,7 @@ function statistics(values: Float32Array): Statistics {
   let first = -1;
   for (let i = 0; i < values.length; i++) {
     const x = values[i];
-    // NaN for NaN and the infinities, 0 for the rest.
+    // x − x is 0 for every finite number, and NaN otherwise.
     if (x - x !== 0) {
       if (nonFinite++ === 0) first = i;
       continue;
@@ -116,7 +117,7 @@ function statistics(values: Float32Array): Statistics {
   return { min, max, mean, std: Math.sqrt(squares / count), zeros, nonFinite, first };
 }
 
-/** Elements of any type but float8 and complex as numbers. */
+/** Reads elements as numbers; undefined for float8 and complex types. */
 function numbers(bytes: Uint8Array<ArrayBuffer>, dtype: TensorDtype): number[] | undefined {
   const { buffer } = bytes.slice();
   switch (dtype) {
@@ -162,79 +163,91 @@ function examineIds(fileName: string, dtype: TensorDtype, values: readonly numbe
   return { fileName, dtype, wrong, collapsed };
 }
 
-/**
- * Looks over the text encoder of a tensor file, damaged or not, one tensor in memory at a time. Throws CheckpointError
- * where the file has no CLIP text encoder, or one of another width; the signal's reason; and what `file.source` throws.
- */
-export async function examine(file: TensorFile, options: DoctorOptions = {}): Promise<Examination> {
-  const { signal, onProgress } = options;
-  const fail: (why: string) => never = (why) => {
-    throw new CheckpointError(`"${file.source.name}" ${why}.`);
-  };
-  const layout = findLayout(file.tensors) ?? fail(describeOtherFile(file.tensors));
-  const config = encoderConfig(file.tensors, layout, fail);
-
+/** Counts the tensors of a file and their bytes, by type. */
+function countDtypes(file: TensorFile): Examination['dtypes'] {
   const dtypes = new Map<TensorDtype, { tensors: number; bytes: number }>();
   for (const { dtype, shape } of file.tensors.values()) {
     const sum = dtypes.get(dtype) ?? { tensors: 0, bytes: 0 };
     dtypes.set(dtype, { tensors: sum.tensors + 1, bytes: sum.bytes + elementCount(shape) * dtypeBytes[dtype] });
   }
+  return dtypes;
+}
 
-  const missing = new Set<string>();
-  const misshapen = new Map<string, Examination['misshapen'][number]>();
-  const mistyped = new Map<string, Examination['mistyped'][number]>();
-  const used = new Set<string>();
-  const sound: { name: string; fileName: string; shape: readonly number[] }[] = [];
-  let total = 0;
-  const expected = expectedTensors(config);
-  for (const [name, shape] of expected) {
+/** A tensor of the encoder that can be read. */
+interface SoundTensor {
+  /** Hugging Face's name. */
+  readonly name: string;
+  readonly inFile: FileTensor;
+  readonly tensor: StoredTensor;
+  readonly shape: readonly number[];
+}
+
+/** The encoder's tensors, sorted by whether they can be read. The faults are by the names in the file. */
+interface SortedTensors {
+  readonly sound: SoundTensor[];
+  readonly missing: Set<string>;
+  readonly misshapen: Map<string, Examination['misshapen'][number]>;
+  readonly mistyped: Map<string, Examination['mistyped'][number]>;
+}
+
+function sortTensors(file: TensorFile, layout: Layout, config: ClipTextConfig): SortedTensors {
+  const sorted: SortedTensors = { sound: [], missing: new Set(), misshapen: new Map(), mistyped: new Map() };
+  for (const [name, shape] of expectedTensors(config)) {
     const inFile = fileTensor(name, layout);
     const fileName = inFile.name;
-    used.add(fileName);
     const tensor = file.tensors.get(fileName);
     const whole = wholeShape(inFile, shape);
-    if (!tensor) missing.add(fileName);
+    if (!tensor) sorted.missing.add(fileName);
     else if (shapeText(tensor.shape) !== shapeText(whole))
-      misshapen.set(fileName, { fileName, shape: tensor.shape, expected: whole });
-    else if (!readAs(tensor.dtype)) mistyped.set(fileName, { fileName, dtype: tensor.dtype });
-    else {
-      sound.push({ name, fileName, shape });
-      total += elementCount(shape) * dtypeBytes[tensor.dtype];
-    }
+      sorted.misshapen.set(fileName, { fileName, shape: tensor.shape, expected: whole });
+    else if (!readAs(tensor.dtype)) sorted.mistyped.set(fileName, { fileName, dtype: tensor.dtype });
+    else sorted.sound.push({ name, inFile, tensor, shape });
   }
+  return sorted;
+}
 
-  let positionIds: PositionIds | undefined;
-  const idsName = fileTensor(positionIdsName, layout).name;
-  const ids = file.tensors.get(idsName);
-  if (ids) {
-    used.add(idsName);
-    const L = config.maxPositionEmbeddings;
-    const values = elementCount(ids.shape) === L ? numbers(await ids.read(signal), ids.dtype) : undefined;
-    if (elementCount(ids.shape) !== L)
-      misshapen.set(idsName, { fileName: idsName, shape: ids.shape, expected: [1, L] });
-    else if (!values) mistyped.set(idsName, { fileName: idsName, dtype: ids.dtype });
-    else positionIds = examineIds(idsName, ids.dtype, values);
+/** Reads the position ids, if the file has any; adds their tensor to the faults in `sorted` if it cannot be read. */
+async function readPositionIds(
+  file: TensorFile,
+  fileName: string,
+  L: number,
+  { misshapen, mistyped }: SortedTensors,
+  signal?: AbortSignal,
+): Promise<PositionIds | undefined> {
+  const ids = file.tensors.get(fileName);
+  if (!ids) return undefined;
+  const { dtype, shape } = ids;
+  if (elementCount(shape) !== L) {
+    misshapen.set(fileName, { fileName, shape, expected: [1, L] });
+    return undefined;
   }
-  const { prefix, names } = layouts[layout];
-  const extra = [...file.tensors.keys()].filter(
-    (name) => name.startsWith(prefix) && !used.has(name) && !/^(module\.)?(visual|vision_model)\./.test(name),
-  );
+  const values = numbers(await ids.read(signal), dtype);
+  if (values) return examineIds(fileName, dtype, values);
+  mistyped.set(fileName, { fileName, dtype });
+  return undefined;
+}
 
+/** Computes statistics and hash of each tensor, reading one at a time. */
+async function reportTensors(
+  sound: readonly SoundTensor[],
+  { signal, onProgress }: DoctorOptions,
+): Promise<{ tensors: TensorReport[]; digests: Uint8Array<ArrayBuffer>[] }> {
+  const total = sound.reduce((sum, { tensor, shape }) => sum + elementCount(shape) * dtypeBytes[tensor.dtype], 0);
   const tensors: TensorReport[] = [];
   const digests: Uint8Array<ArrayBuffer>[] = [];
   let done = 0;
-  for (const { name, fileName, shape } of sound) {
-    const tensor = file.tensors.get(fileName)!;
-    const bytes = await tensor.read(signal, rowsInFile(fileTensor(name, layout), shape));
+  for (const { name, inFile, tensor, shape } of sound) {
+    const { dtype } = tensor;
+    const bytes = await tensor.read(signal, rowsInFile(inFile, shape));
     signal?.throwIfAborted();
     const digest = await sha256(bytes);
     if (digest) digests.push(digest);
-    const values = toFloat32(tensor.dtype === 'F64' ? fromFloat64(bytes) : bytes, readAs(tensor.dtype)!);
+    const values = toFloat32(dtype === 'F64' ? fromFloat64(bytes) : bytes, readAs(dtype)!);
     const { first, ...numbers } = statistics(values);
     tensors.push({
       name,
-      fileName,
-      dtype: tensor.dtype,
+      fileName: inFile.name,
+      dtype,
       shape,
       ...numbers,
       firstNonFinite: first < 0 ? undefined : { value: values[first], index: unravel(first, shape) },
@@ -244,22 +257,47 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
     onProgress?.(done, total);
     signal?.throwIfAborted();
   }
-  const complete = digests.length === expected.size;
-  const whole = complete ? await sha256(new Uint8Array(await new Blob(digests).arrayBuffer())) : undefined;
+  return { tensors, digests };
+}
 
-  const notes: string[] = [];
-  if (names === 'openai')
-    notes.push(
-      "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.",
-    );
+/**
+ * Examines the text encoder of a tensor file, which may be damaged, with one tensor in memory at a time. Throws
+ * CheckpointError if the file has no CLIP text encoder or one of another width, the signal's reason, and what
+ * `file.source` throws.
+ */
+export async function examine(file: TensorFile, options: DoctorOptions = {}): Promise<Examination> {
+  const fail: (why: string) => never = (why) => {
+    throw new CheckpointError(`"${file.source.name}" ${why}.`);
+  };
+  const layout = findLayout(file.tensors) ?? fail(describeOtherFile(file.tensors));
+  const config = encoderConfig(file.tensors, layout, fail);
+  const sorted = sortTensors(file, layout, config);
+  const idsName = fileTensor(positionIdsName, layout).name;
+  const positionIds = await readPositionIds(file, idsName, config.maxPositionEmbeddings, sorted, options.signal);
+
+  const expected = [...expectedTensors(config).keys()];
+  const used = new Set([idsName, ...expected.map((name) => fileTensor(name, layout).name)]);
+  const { prefix, names } = layouts[layout];
+  const extra = [...file.tensors.keys()].filter(
+    (name) => name.startsWith(prefix) && !used.has(name) && !/^(module\.)?(visual|vision_model)\./.test(name),
+  );
+  const { tensors, digests } = await reportTensors(sorted.sound, options);
+  const complete = digests.length === expected.length;
+  const whole = complete ? await sha256(new Uint8Array(await new Blob(digests).arrayBuffer())) : undefined;
+  const notes =
+    names === 'openai'
+      ? [
+          "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.",
+        ]
+      : [];
   return {
     layout,
     config,
-    dtypes,
-    missing: [...missing],
+    dtypes: countDtypes(file),
+    missing: [...sorted.missing],
     extra,
-    misshapen: [...misshapen.values()],
-    mistyped: [...mistyped.values()],
+    misshapen: [...sorted.misshapen.values()],
+    mistyped: [...sorted.mistyped.values()],
     tensors,
     positionIds,
     sha256: whole && hex(whole),
@@ -267,18 +305,18 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
   };
 }
 
-/** How far apart two tensors, or two groups of them, are: Frobenius norms in float64. */
+/** The distance between two tensors, or two groups of them, in Frobenius norms in float64. */
 export interface Difference {
   /** ‖A − B‖ */
   readonly difference: number;
   /** ‖A‖ */
   readonly norm: number;
-  /** ‖A − B‖ / ‖A‖; infinite where only A is zero. */
+  /** ‖A − B‖ / ‖A‖; infinite if only A is zero. */
   readonly relative: number;
 }
 
 export interface Drift {
-  /** By Hugging Face's names. */
+  /** Keyed by Hugging Face's names. */
   readonly tensors: ReadonlyMap<string, Difference>;
   readonly embeddings: Difference;
   /** [N] */
@@ -287,15 +325,15 @@ export interface Drift {
   readonly whole: Difference;
 }
 
-/** Of sums of squares. */
-function difference(squares: number, normSquares: number): Difference {
+/** Makes a Difference from ‖A − B‖² and ‖A‖². */
+function difference({ squares, normSquares }: { squares: number; normSquares: number }): Difference {
   const [apart, norm] = [Math.sqrt(squares), Math.sqrt(normSquares)];
   return { difference: apart, norm, relative: apart === 0 ? 0 : apart / norm };
 }
 
 /**
- * How far encoder `b` has moved from `a`, tensor by tensor; two tensors in memory at a time. Throws CheckpointError where
- * their sizes differ, and what their `read` throws.
+ * Measures how far encoder `b` has moved from `a`, tensor by tensor, with two tensors in memory at a time. Throws
+ * CheckpointError if their sizes differ, and what their `read` throws.
  */
 export async function drift(a: WeightSource, b: WeightSource, options: DoctorOptions = {}): Promise<Drift> {
   const { signal, onProgress } = options;
@@ -323,7 +361,7 @@ export async function drift(a: WeightSource, b: WeightSource, options: DoctorOpt
       squares += (x[i] - y[i]) * (x[i] - y[i]);
       normSquares += x[i] * x[i];
     }
-    tensors.set(name, difference(squares, normSquares));
+    tensors.set(name, difference({ squares, normSquares }));
     const layer = /\.layers\.(\d+)\./.exec(name)?.[1];
     const part = layer ? layers[Number(layer)] : name.includes('.embeddings.') ? embeddings : finalLayerNorm;
     for (const sum of [part, whole]) {
@@ -334,12 +372,11 @@ export async function drift(a: WeightSource, b: WeightSource, options: DoctorOpt
     onProgress?.(done, total);
     signal?.throwIfAborted();
   }
-  const of = (sum: { squares: number; normSquares: number }) => difference(sum.squares, sum.normSquares);
   return {
     tensors,
-    embeddings: of(embeddings),
-    layers: layers.map(of),
-    finalLayerNorm: of(finalLayerNorm),
-    whole: of(whole),
+    embeddings: difference(embeddings),
+    layers: layers.map(difference),
+    finalLayerNorm: difference(finalLayerNorm),
+    whole: difference(whole),
   };
 }

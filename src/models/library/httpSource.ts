@@ -2,15 +2,15 @@ import { describeKind, fileKind } from '../../files/fileKind.ts';
 import { type ByteSource, checkRange, SourceError } from '../../files/sources.ts';
 
 export type DownloadFault =
-  /** Not an http or https address. */
+  /** The address is not an http or https one. */
   | 'address'
   /** 404 or 410. */
   | 'not found'
   /** 401 or 403: gated, private, or (on the hub) not there. */
   | 'gated'
-  /** No answer at all: offline, a dead host, or one that keeps other pages out (CORS); browsers do not say which. */
+  /** No answer: offline, a dead host, or one that keeps other pages out (CORS). Browsers do not say which. */
   | 'unreachable'
-  /** A status that another try may not have: 5xx, 429. */
+  /** 5xx or 429: another try may succeed. */
   | 'server'
   /** Any other status. */
   | 'refused'
@@ -23,7 +23,7 @@ export type DownloadFault =
   | 'dropped'
   | 'stalled';
 
-/** A file that could not be had from its address; one sentence that says why and what to do. */
+/** A file could not be downloaded. The message is one sentence that says why and what to do. */
 export class DownloadError extends SourceError {
   override name = 'DownloadError';
   readonly fault: DownloadFault;
@@ -34,7 +34,7 @@ export class DownloadError extends SourceError {
 }
 
 export interface Clock {
-  /** Milliseconds since any moment. */
+  /** Milliseconds since some fixed moment. */
   now(): number;
   /** Resolves after `milliseconds`; rejects with the signal's reason. */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
@@ -57,43 +57,43 @@ export const systemClock: Clock = {
     }),
 };
 
-/** How files are asked for. */
+/** Options of all requests for a file. */
 export interface HttpOptions {
   readonly fetch?: typeof fetch;
   readonly clock?: Clock;
-  /** Milliseconds without a byte after which a connection is given up; 30 s by default. */
+  /** A connection is given up after this many milliseconds without a byte; 30 s by default. */
   readonly stallAfter?: number;
-  /** Connections in a row that may bring nothing before it is an error; 6 by default, waiting 1, 2, 4, 8, 16 s between. */
+  /** So many connections in a row without progress are an error; 6 by default, with 1, 2, 4, 8 and 16 s between. */
   readonly attempts?: number;
   readonly signal?: AbortSignal;
 }
 
-/** A file on a server. Reads go over HTTP ranges and outlive dropped connections; they throw DownloadError. */
+/** A file on a server. Reads use HTTP ranges and survive dropped connections; they throw DownloadError. */
 export interface HttpSource extends ByteSource {
   readonly url: string;
-  /** Whether the server answers with the range it was asked for; if not, every read begins at byte 0. */
+  /** Whether the server sends the range it is asked for. If not, every read begins at byte 0. */
   readonly ranges: boolean;
-  /** What a changed file has otherwise: its strong ETag, or else its date. Null where the server shows neither. */
+  /** Strong ETag, or else date: it differs if the file has changed. Null if the server shows neither. */
   readonly version: string | null;
   /**
-   * Hands the bytes [start, end) to `take`, in order, over as many connections as it needs. A file that changes in
-   * between ends in DownloadError "changed" and is never spliced, unless `spliced`: the caller knows its hash.
+   * Hands the bytes [start, end) to `take`, in order, over as many connections as needed. If the file changes in between,
+   * it throws DownloadError "changed". Only with `spliced`, for callers that check a hash, it goes on instead.
    */
   stream(start: number, end: number, take: Take, signal?: AbortSignal, spliced?: boolean): Promise<void>;
 }
 
-/** Gets bytes, and where in the file the first of them lies. */
+/** Receives bytes, and the position of the first of them in the file. */
 export type Take = (bytes: Uint8Array<ArrayBuffer>, at: number) => void | Promise<void>;
 
-/** Enough for the first look at any file, and for the whole header of a text encoder. */
+/** First bytes that are fetched: enough to recognise any file, and for the whole header of a text encoder. */
 const headBytes = 1 << 16;
 
-/** A server without ranges sends everything before a read, too; more than this is no longer a look into a file. */
+/** The end of the farthest read from a server without ranges, which also sends everything before it. */
 const mostSkipped = 1 << 25;
 
 const longestBackoff = 16_000;
 
-/** What messages call the file: host and path, without the query, which may hold keys. */
+/** Names the file in messages: host and path, without the query, which may hold keys. */
 function placeName(url: URL): string {
   const place = `${url.host}${url.pathname}`;
   return place.length > 160 ? `${place.slice(0, 160)}…` : place;
@@ -129,21 +129,21 @@ function statusError(status: number, url: URL): DownloadError {
 const brokeOff = (url: URL, options?: ErrorOptions) =>
   new DownloadError('dropped', `The connection to ${url.host} broke off.`, options);
 
-/** Faults that another connection may not have. */
+/** Whether another connection may succeed. */
 function passes(error: unknown): boolean {
   return error instanceof DownloadError && ['dropped', 'stalled', 'unreachable', 'server'].includes(error.fault);
 }
 
-/** A response as far as it says which bytes follow. */
+/** A response, before its body is read. */
 interface Answer {
-  /** Where in the file the body begins. */
+  /** Position in the file of the body's first byte. */
   readonly from: number;
-  /** Bytes of the whole file, if the answer tells. */
+  /** Length of the whole file; null if the answer does not tell. */
   readonly size: number | null;
   readonly version: string | null;
   readonly partial: boolean;
   readonly type: string;
-  /** The body, piece by piece; throws DownloadError where it breaks off or stalls. */
+  /** The body, piece by piece; throws DownloadError if it breaks off or stalls. */
   readonly chunks: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Ends the connection before its body was begun. */
   cancel(): void;
@@ -151,20 +151,20 @@ interface Answer {
 
 function readVersion(headers: Headers): string | null {
   const etag = headers.get('etag');
-  // A weak one promises the same meaning, not the same bytes.
+  // A weak ETag promises the same meaning, not the same bytes.
   if (etag && !etag.startsWith('W/')) return `ETag ${etag}`;
   const date = headers.get('last-modified');
   return date && `Last-Modified ${date}`;
 }
 
-/** The number a header gives; null where it has none, or the server does not let pages read it. */
+/** Reads a number in a header; null if there is none, or the server does not let pages read the header. */
 function headerNumber(text: string | null | undefined): number | null {
   return text && /^\d+$/.test(text) ? Number(text) : null;
 }
 
 type Request = Required<Pick<HttpOptions, 'fetch' | 'clock' | 'stallAfter' | 'attempts'>>;
 
-/** `wanted`, unless it takes too long, which aborts `connection`. */
+/** Waits for `wanted`. If that takes too long, it aborts `connection` and throws DownloadError "stalled". */
 async function unlessStalled<T>(
   wanted: Promise<T>,
   { clock, stallAfter }: Request,
@@ -187,7 +187,7 @@ async function unlessStalled<T>(
   }
 }
 
-/** One GET of [start, end), or of the whole file if `end` is null. Throws DownloadError, or the signal's reason. */
+/** Sends one GET for [start, end), or for the whole file if `end` is null. Throws DownloadError, or the signal's reason. */
 async function ask(
   url: URL,
   start: number,
@@ -204,8 +204,8 @@ async function ask(
   signal?.throwIfAborted();
   const response = await unlessStalled(
     request.fetch(url, {
-      // Range is the one header a page may send without asking first (CORS preflight); If-Range, which the hub's
-      // storage does not allow, is not. Comparing each answer's version comes to the same.
+      // Pages may send Range without a CORS preflight, but not If-Range, which the hub's storage refuses. Comparing the
+      // version of each answer has the same effect.
       headers: end === null ? {} : { Range: `bytes=${start}-${end - 1}` },
       signal: either,
       credentials: 'omit',
@@ -247,7 +247,7 @@ async function ask(
         yield value as Uint8Array<ArrayBuffer>;
       }
     } finally {
-      // Left early or broken: nothing more is wanted of this connection.
+      // The reader left early or the body broke off: the connection is not needed any more.
       connection.abort();
       reader.cancel().catch(() => {});
     }
@@ -295,9 +295,124 @@ async function persistently<T>(
   }
 }
 
+/** The answer to a first request, with the first bytes of the file. */
+type FirstAnswer = Answer & { readonly head: Uint8Array<ArrayBuffer> };
+
+/** Asks for the file's first bytes. A server that cannot be reached at all is not asked again. */
+async function askFirst(url: URL, request: Request, signal: AbortSignal | undefined): Promise<FirstAnswer> {
+  const mayPass = (error: unknown) => passes(error) && (error as DownloadError).fault !== 'unreachable';
+  const step = async () => {
+    const answer = await ask(url, 0, headBytes, request, signal);
+    const head = new Uint8Array(headBytes);
+    let have = 0;
+    for await (const chunk of answer.chunks) {
+      const piece = chunk.subarray(0, headBytes - have);
+      head.set(piece, have);
+      have += piece.length;
+      if (have === headBytes) break;
+    }
+    if (have < Math.min(headBytes, answer.size ?? 0)) throw brokeOff(url);
+    return { ...answer, head: head.subarray(0, have) };
+  };
+  return persistently(step, () => 0, request, signal, mayPass).catch((error: unknown) => {
+    if (error instanceof DownloadError && error.fault === 'changed')
+      throw new DownloadError('not the file', `The file at ${placeName(url)} is empty; ${instead}.`);
+    throw error;
+  });
+}
+
+/** Throws DownloadError if a server sent a page or a pointer in place of a file. */
+function refusePages({ head, type }: FirstAnswer, place: string): void {
+  const kind = fileKind(head);
+  if (kind === 'web page' || kind === 'git-lfs pointer' || kind === 'empty')
+    throw new DownloadError('not the file', `What ${place} sends ${describeKind(kind)}; ${instead}.`);
+  if (kind !== 'safetensors' && /^text\/html\b/i.test(type))
+    throw new DownloadError('not the file', `What ${place} sends ${describeKind('web page')}; ${instead}.`);
+}
+
+/** Asks for the length of the whole file: pages may not always read Content-Range, but they may read Content-Length. */
+async function wholeSize(url: URL, first: FirstAnswer, request: Request, signal?: AbortSignal): Promise<number | null> {
+  if (first.size !== null) return first.size;
+  if (first.head.length < headBytes) return first.head.length;
+  if (!first.partial) return null;
+  const answer = await ask(url, 0, null, request, signal).catch(() => null);
+  answer?.cancel();
+  signal?.throwIfAborted();
+  return answer?.size ?? null;
+}
+
+/** A file on a server whose size is known. */
+class ServerFile implements HttpSource {
+  readonly name: string;
+  readonly url: string;
+  readonly size: number;
+  readonly ranges: boolean;
+  readonly version: string | null;
+  private readonly location: URL;
+  private readonly head: Uint8Array<ArrayBuffer>;
+  private readonly request: Request;
+
+  constructor(address: string, location: URL, size: number, first: FirstAnswer, request: Request) {
+    this.name = fileName(location);
+    this.url = address;
+    this.size = size;
+    this.ranges = first.partial;
+    this.version = first.version;
+    this.location = location;
+    this.head = first.head;
+    this.request = request;
+  }
+
+  async read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    signal?.throwIfAborted();
+    checkRange(this, start, end);
+    if (end <= this.head.length) return this.head.slice(start, end);
+    const { host } = this.location;
+    if (!this.ranges && end > mostSkipped)
+      throw new DownloadError(
+        'no ranges',
+        `${host} sends ${placeName(this.location)} only as a whole; download it first.`,
+      );
+    const bytes = new Uint8Array(end - start);
+    await this.stream(start, end, (chunk, at) => bytes.set(chunk, at - start), signal);
+    return bytes;
+  }
+
+  async stream(start: number, end: number, take: Take, signal?: AbortSignal, spliced = false): Promise<void> {
+    checkRange(this, start, end);
+    const { location, request, version } = this;
+    const changed = (why: string) =>
+      new DownloadError('changed', `The file at ${placeName(location)} ${why}; start again.`);
+    let at = start;
+    const step = async () => {
+      if (at === end) return;
+      if (at > start && version === null && !spliced)
+        throw changed('has neither ETag nor date to tell whether it is still the same after the connection broke off');
+      const answer = await ask(location, at, end, request, signal);
+      // A partial answer need not tell the size.
+      if ((answer.size ?? this.size) !== this.size || (!spliced && answer.version !== version)) {
+        answer.cancel();
+        throw changed('was changed while it was being read');
+      }
+      let position = answer.from;
+      for await (const chunk of answer.chunks) {
+        const bytes = chunk.subarray(Math.max(0, at - position), Math.max(0, end - position));
+        if (position > at) break;
+        position += chunk.length;
+        if (bytes.length === 0) continue;
+        await take(bytes, at);
+        at += bytes.length;
+        if (at === end) return;
+      }
+      throw brokeOff(location);
+    };
+    await persistently(step, () => at, request, signal);
+  }
+}
+
 /**
- * Looks at the file at `address`: its size, its first bytes, whether ranges work. `bytes` is what it should have, and
- * its size where the server does not tell. Web pages and Git LFS pointers are refused.
+ * Opens the file at `address`: finds out its size, its first bytes, and whether ranges work. `bytes` is the length that
+ * is expected, and the length that is assumed if the server does not tell. Web pages and Git LFS pointers are refused.
  * Throws DownloadError, and the signal's reason.
  */
 export async function openHttpSource(
@@ -318,108 +433,14 @@ export async function openHttpSource(
   };
   const { signal } = options;
   const place = placeName(url);
-  const name = fileName(url);
-
-  // The first look: nothing was reached yet, so a failure to reach it is final.
-  const firstLook = (error: unknown) => passes(error) && (error as DownloadError).fault !== 'unreachable';
-  const first = await persistently(
-    async () => {
-      const answer = await ask(url, 0, headBytes, request, signal);
-      const head = new Uint8Array(headBytes);
-      let have = 0;
-      for await (const chunk of answer.chunks) {
-        const piece = chunk.subarray(0, headBytes - have);
-        head.set(piece, have);
-        have += piece.length;
-        if (have === headBytes) break;
-      }
-      if (have < Math.min(headBytes, answer.size ?? 0)) throw brokeOff(url);
-      return { ...answer, head: head.subarray(0, have) };
-    },
-    () => 0,
-    request,
-    signal,
-    firstLook,
-  ).catch((error: unknown) => {
-    if (error instanceof DownloadError && error.fault === 'changed')
-      throw new DownloadError('not the file', `The file at ${place} is empty; ${instead}.`);
-    throw error;
-  });
-
-  const kind = fileKind(first.head);
-  if (kind === 'web page' || kind === 'git-lfs pointer' || kind === 'empty')
-    throw new DownloadError('not the file', `What ${place} sends ${describeKind(kind)}; ${instead}.`);
-  if (kind !== 'safetensors' && /^text\/html\b/i.test(first.type))
-    throw new DownloadError('not the file', `What ${place} sends ${describeKind('web page')}; ${instead}.`);
-
-  const size = first.size ?? (await wholeSize());
+  const first = await askFirst(url, request, signal);
+  refusePages(first, place);
+  const size = (await wholeSize(url, first, request, signal)) ?? options.bytes ?? null;
   if (size === null) throw new DownloadError('no length', `${url.host} does not say how long ${place} is; ${instead}.`);
   if (typeof options.bytes === 'number' && size !== options.bytes)
     throw new DownloadError(
       'wrong length',
       `The file at ${place} has ${size} bytes instead of ${options.bytes}, so it is another one; ${instead}.`,
     );
-
-  /** Content-Range is not readable everywhere; Content-Length of the whole file is. */
-  async function wholeSize(): Promise<number | null> {
-    if (first.head.length < headBytes) return first.head.length;
-    const answer = first.partial ? await ask(url as URL, 0, null, request, signal).catch(() => null) : null;
-    answer?.cancel();
-    signal?.throwIfAborted();
-    return answer?.size ?? options.bytes ?? null;
-  }
-
-  const version = first.version;
-  const source: HttpSource = {
-    name,
-    url: address,
-    size,
-    ranges: first.partial,
-    version,
-    async read(start, end, signal) {
-      signal?.throwIfAborted();
-      checkRange(source, start, end);
-      if (end <= first.head.length) return first.head.slice(start, end);
-      if (!source.ranges && end > mostSkipped)
-        throw new DownloadError('no ranges', `${url.host} sends ${place} only as a whole; download it first.`);
-      const bytes = new Uint8Array(end - start);
-      await source.stream(start, end, (chunk, at) => bytes.set(chunk, at - start), signal);
-      return bytes;
-    },
-    async stream(start, end, take, signal, spliced = false) {
-      checkRange(source, start, end);
-      let at = start;
-      const changed = (why: string) => new DownloadError('changed', `The file at ${place} ${why}; start again.`);
-      await persistently(
-        async () => {
-          if (at === end) return;
-          if (at > start && version === null && !spliced)
-            throw changed(
-              'has neither ETag nor date to tell whether it is still the same after the connection broke off',
-            );
-          const answer = await ask(url, at, end, request, signal);
-          // `size` may have been told by the whole file alone.
-          if ((answer.size ?? size) !== size || (!spliced && answer.version !== version)) {
-            answer.cancel();
-            throw changed('was changed while it was being read');
-          }
-          let position = answer.from;
-          for await (const chunk of answer.chunks) {
-            const bytes = chunk.subarray(Math.max(0, at - position), Math.max(0, end - position));
-            if (position > at) break;
-            position += chunk.length;
-            if (bytes.length === 0) continue;
-            await take(bytes, at);
-            at += bytes.length;
-            if (at === end) return;
-          }
-          throw brokeOff(url);
-        },
-        () => at,
-        request,
-        signal,
-      );
-    },
-  };
-  return source;
+  return new ServerFile(address, url, size, first, request);
 }
