@@ -17,7 +17,8 @@ import type { PromptOptions } from '../road/options.ts';
 import type { PreparedPrompt } from '../road/pipeline.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { ModelInfo } from '../worker/messages.ts';
-import { type Facts, sides } from './facts.ts';
+import type { Facts } from './facts.ts';
+import { sides } from './remembered.ts';
 import { encodedZ, loraUsage, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';
 import { shared, writeShared } from './shared.ts';
 

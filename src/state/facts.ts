@@ -5,7 +5,6 @@ import type { Embedding } from '../models/embeddingFile.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
-import type { PromptOptions } from '../road/options.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type {
   AdapterInfo,
@@ -18,26 +17,13 @@ import type {
   StoredModels,
 } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
+import type { Remembered, Side, Work } from './remembered.ts';
 
 /** What of road/pipeline.ts the page needs at once. */
 export type Road = Pick<typeof import('../road/pipeline.ts'), 'preparePrompt' | 'promptPasses' | 'promptEmbeds'>;
 
-export const sides = ['positive', 'negative'] as const;
-export type Side = (typeof sides)[number];
-
-export const themes = ['system', 'light', 'dark'] as const;
-export type Theme = (typeof themes)[number];
-
 /** Which of the encoder's states a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
-
-export type Prompts = Readonly<Record<Side, string>>;
-
-/** What can be replaced as a whole, by a link, a file or an earlier prompt. */
-export interface Work {
-  readonly prompts: Prompts;
-  readonly options: PromptOptions;
-}
 
 /** What was replaced, so that it can be taken back. */
 export interface Replacement {
@@ -45,20 +31,6 @@ export interface Replacement {
   readonly message: string;
   readonly before: Partial<Work>;
   readonly after: Partial<Work>;
-}
-
-export const weightSteps = [0.01, 0.05, 0.1] as const;
-export type WeightStep = (typeof weightSteps)[number];
-
-/** What survives a reload. */
-export interface Kept extends Work {
-  /** By how much a key changes a weight. */
-  readonly weightStep: WeightStep;
-  readonly theme: Theme;
-  /** Size of the synthetic encoder that the page starts with. */
-  readonly syntheticSize: 'full' | 'tiny';
-  /** The stored model that it starts with instead. */
-  readonly storedModel: { readonly model: string; readonly name: string } | null;
 }
 
 /** A download that was asked for on this visit, until it is whole or given up. */
@@ -117,7 +89,7 @@ export interface Notice {
   readonly message: string;
 }
 
-export interface Facts extends Kept {
+export interface Facts extends Remembered {
   readonly tokenizer:
     | { readonly phase: 'loading' }
     /** The road is loaded with it: nothing is read without it. */

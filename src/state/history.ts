@@ -1,5 +1,5 @@
-import type { Prompts } from './facts.ts';
 import type { Memory } from './memory.ts';
+import type { Prompts } from './remembered.ts';
 
 export interface PastPrompts {
   readonly prompts: Prompts;

@@ -1,7 +1,8 @@
 import type { LoraEffect } from '../models/loraFile.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
 import type { EncoderClient } from '../worker/client.ts';
-import type { Facts, OpenedLora, Side } from './facts.ts';
+import type { Facts, OpenedLora } from './facts.ts';
+import type { Side } from './remembered.ts';
 
 export interface LoraActions {
   /** Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. */

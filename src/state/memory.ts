@@ -1,5 +1,5 @@
-import { type Kept, themes, weightSteps } from './facts.ts';
 import { readOptions } from './readOptions.ts';
+import { type Remembered, themes, weightSteps } from './remembered.ts';
 
 /** Where what survives a reload is kept: localStorage, or anything like it. */
 export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
@@ -26,7 +26,7 @@ export function count(value: unknown): number | null {
 }
 
 /** What was kept; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
-export function recall(memory: Memory | null, first: Kept): Kept {
+export function recall(memory: Memory | null, first: Remembered): Remembered {
   let stored: Readonly<Record<string, unknown>> = {};
   try {
     stored = record(JSON.parse(memory?.getItem(key) ?? 'null'));
@@ -50,7 +50,7 @@ export function recall(memory: Memory | null, first: Kept): Kept {
   };
 }
 
-export function remember(memory: Memory | null, kept: Kept): void {
+export function remember(memory: Memory | null, kept: Remembered): void {
   const { prompts, options, weightStep, theme, syntheticSize, storedModel } = kept;
   try {
     memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize, storedModel }));

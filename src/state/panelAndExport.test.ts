@@ -6,8 +6,9 @@ import { ownMethod, type PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { exportedPasses, exportedTensors } from './exporting.ts';
-import type { EncodedPass, Facts, Side } from './facts.ts';
+import type { EncodedPass, Facts } from './facts.ts';
 import { methodNames } from './readOptions.ts';
+import type { Side } from './remembered.ts';
 import { keyOf, prepared, shownWeighted } from './selectors.ts';
 import { createClipscopeStore } from './store.ts';
 

@@ -17,7 +17,8 @@ import { batchRatios } from '../weighting/a1111.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { LoraUse, ModelInfo, ModelRequest } from '../worker/messages.ts';
-import { type Download, type EncodedPass, type Facts, type Road, requestName, type Side } from './facts.ts';
+import { type Download, type EncodedPass, type Facts, type Road, requestName } from './facts.ts';
+import type { Side } from './remembered.ts';
 
 /** Remembers the last result, as long as every argument is the same object as before. */
 export function memoised<A extends readonly unknown[], R>(derive: (...args: A) => R): (...args: A) => R {

@@ -1,7 +1,8 @@
 import { compress, decompress } from '../files/compression.ts';
-import { type Facts, type Side, type Stage, sides, type Work } from './facts.ts';
+import type { Facts, Stage } from './facts.ts';
 import { asTyped, count, record } from './memory.ts';
 import { readOptions } from './readOptions.ts';
+import { type Side, sides, type Work } from './remembered.ts';
 
 /** What a link or a saved file holds: everything that makes the page look as it does, but the weights. */
 export interface Shared {

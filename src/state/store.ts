@@ -9,23 +9,14 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { EncodedRows, EncoderClient } from '../worker/client.ts';
 import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type ExaminationActions, examinationActions } from './examinationActions.ts';
-import {
-  type EncodedPass,
-  type Facts,
-  type Kept,
-  requestName,
-  type Side,
-  type Task,
-  type Theme,
-  type WeightStep,
-  type Work,
-} from './facts.ts';
+import { type EncodedPass, type Facts, requestName, type Task } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { type LoraActions, loraActions } from './loraActions.ts';
 import { asTyped, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './modelActions.ts';
 import { readOpened } from './openFile.ts';
 import { readOptions } from './readOptions.ts';
+import type { Remembered, Side, Theme, WeightStep, Work } from './remembered.ts';
 import { editablePasses, keptModel, missingPasses, neededKeys, occasion, outputKey, shownChunk } from './selectors.ts';
 import { readLink, type Shared, SharedError } from './shared.ts';
 
@@ -77,7 +68,7 @@ export interface Surroundings {
 /** Bytes of outputs kept; one of the full-size encoder with all its states takes 6.7 MB. */
 const mostEncoded = 96e6;
 
-const firstVisit: Kept = {
+const firstVisit: Remembered = {
   prompts: {
     positive: 'a photo of a (red:1.3) car, [blurry] background',
     negative: 'low quality, (watermark:1.2)',

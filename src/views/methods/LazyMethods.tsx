@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import { usePart } from '../page/lazyPart.tsx';
+import type { OpenParts } from './openParts.ts';
 
 const parts = { bench: 'Compare methods', sweep: 'Weight sweep' } as const;
 type Part = keyof typeof parts;
-export type OpenParts = Readonly<Record<Part, boolean>>;
 
 const load = () => import('./Methods.tsx');
 

@@ -5,7 +5,7 @@ import { encodedCount } from '../../state/selectors.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { Bench } from './Bench.tsx';
-import type { OpenParts } from './LazyMethods.tsx';
+import type { OpenParts } from './openParts.ts';
 import './methods.css';
 import { WeightSweep } from './WeightSweep.tsx';
 

@@ -1,4 +1,4 @@
-import { type Theme, themes } from '../../state/facts.ts';
+import { type Theme, themes } from '../../state/remembered.ts';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
 import { Embeddings } from '../embeddings/Embeddings.tsx';

@@ -1,6 +1,6 @@
 import type { RefObject } from 'react';
 import type { Diagnostic } from '../../prompt/ast.ts';
-import type { PromptHandle } from './PromptField.tsx';
+import type { PromptHandle } from './promptHandle.ts';
 
 const most = 100;
 

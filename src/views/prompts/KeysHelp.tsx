@@ -1,4 +1,4 @@
-import { weightSteps } from '../../state/facts.ts';
+import { weightSteps } from '../../state/remembered.ts';
 import { useFacts } from '../page/useFacts.ts';
 
 const isMac = /^(Mac|iP)/.test(navigator.platform);

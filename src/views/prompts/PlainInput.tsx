@@ -2,7 +2,7 @@ import { type RefObject, useImperativeHandle } from 'react';
 import { parseInfotext } from '../../prompt/a1111/infotext.ts';
 import { applyEdits } from '../../prompt/edits.ts';
 import { useFacts } from '../page/useFacts.ts';
-import type { PromptInputProps } from './PromptField.tsx';
+import type { PromptInputProps } from './promptHandle.ts';
 
 /** The prompt in a text field: until the editor is loaded, and where it cannot be. */
 export function PlainInput({

@@ -1,32 +1,16 @@
-import { type ComponentType, type Ref, useEffect, useRef, useState } from 'react';
+import { type ComponentType, useEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
-import type { Edit, Range } from '../../prompt/ast.ts';
-import type { Side } from '../../state/facts.ts';
+import type { Side } from '../../state/remembered.ts';
 import { prepared } from '../../state/selectors.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { Diagnostics } from './Diagnostics.tsx';
 import { Networks } from './Networks.tsx';
 import { PlainInput } from './PlainInput.tsx';
-
-/** What can be done to a prompt's text from outside of its editor. */
-export interface PromptHandle {
-  focus(): void;
-  select(range: Range): void;
-  /** As one step that can be undone. */
-  apply(edits: readonly Edit[]): void;
-}
-
-export interface PromptInputProps {
-  readonly side: Side;
-  readonly labelId: string;
-  readonly descriptionId: string;
-  /** Where typing was going on before this input took the other's place. */
-  readonly start: { readonly selection: Range } | null;
-  readonly handle: Ref<PromptHandle>;
-}
+import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
+/** One of the two prompts, with its count of tokens, its networks and what there is to say about it. */
 export function PromptField({ side }: { side: Side }) {
   const ready = useFacts((s) => prepared(s, side));
   const isShown = useFacts((s) => s.side === side);

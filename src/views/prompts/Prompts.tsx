@@ -1,5 +1,5 @@
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
-import { type Side, sides } from '../../state/facts.ts';
+import { type Side, sides } from '../../state/remembered.ts';
 import { prepared } from '../../state/selectors.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { syntaxChoices } from './choices.ts';

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { RowEffects } from '../../../clip/maskEffects.ts';
-import { attentionMask, type MaskMode, maskModes } from '../../../clip/masks.ts';
+import { attentionMask, maskModes } from '../../../clip/masks.ts';
 import { type MaskTrial, maskLab } from '../../../state/maskLab.ts';
 import { encoderStatus, shownChunk, tokenLabels } from '../../../state/selectors.ts';
 import type { Tokenizer } from '../../../tokens/tokenizer.ts';
@@ -11,17 +11,7 @@ import { maskPixels, range } from '../../pictures/pixels.ts';
 import { masks } from '../../prompts/choices.ts';
 import { changesText, keysText, reachText } from './maskFindings.ts';
 import './maskLab.css';
-import { RowChanges } from './RowChanges.tsx';
-
-/** A mask, and the column of the table that shows what it does. */
-export interface LabColumn {
-  readonly id: MaskMode | 'masked';
-  readonly name: string;
-  /** What the rows are compared with. */
-  readonly against: string;
-  /** Undefined while it is not encoded, or no key is chosen. */
-  readonly effects: RowEffects | undefined;
-}
+import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
 /** What each mask does to the encoder's output, row by row, and what masking a token as a key does. */
 export function MaskLab() {

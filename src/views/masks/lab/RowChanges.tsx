@@ -1,10 +1,21 @@
 import { type KeyboardEvent, useRef, useState } from 'react';
+import type { RowEffects } from '../../../clip/maskEffects.ts';
+import type { MaskMode } from '../../../clip/masks.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
 import { arrowFocus } from '../../page/arrowFocus.ts';
 import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
-import type { LabColumn } from './MaskLab.tsx';
 import { largestChange, percent } from './maskFindings.ts';
+
+/** A column of the table: a mask, and what it does to each row. */
+export interface LabColumn {
+  readonly id: MaskMode | 'masked';
+  readonly name: string;
+  /** Names the output that the rows are compared with. */
+  readonly against: string;
+  /** Undefined while it is not encoded, or no key is chosen. */
+  readonly effects: RowEffects | undefined;
+}
 
 interface RowChangesProps {
   readonly columns: readonly LabColumn[];

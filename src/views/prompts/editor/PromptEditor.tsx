@@ -2,7 +2,7 @@ import { EditorSelection } from '@codemirror/state';
 import { use, useImperativeHandle, useLayoutEffect, useMemo, useRef } from 'react';
 import { StoreContext, useDark } from '../../page/useFacts.ts';
 import { weightScale } from '../../pictures/color.ts';
-import type { PromptInputProps } from '../PromptField.tsx';
+import type { PromptInputProps } from '../promptHandle.ts';
 import { createEditor, type PromptView } from './createEditor.ts';
 import './editor.css';
 import { editing } from './keys.ts';

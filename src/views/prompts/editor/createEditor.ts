@@ -3,7 +3,7 @@ import { EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
 import type { Diagnostic } from '../../../prompt/ast.ts';
-import type { Side } from '../../../state/facts.ts';
+import type { Side } from '../../../state/remembered.ts';
 import { prepared, shownChunk } from '../../../state/selectors.ts';
 import type { ClipscopeStore } from '../../../state/store.ts';
 import type { ColourScale } from '../../pictures/color.ts';

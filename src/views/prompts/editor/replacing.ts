@@ -1,6 +1,7 @@
 import { invertedEffects, isolateHistory } from '@codemirror/commands';
 import { Annotation, type EditorState, StateEffect, type Transaction, type TransactionSpec } from '@codemirror/state';
-import type { Replacement, Work } from '../../../state/facts.ts';
+import type { Replacement } from '../../../state/facts.ts';
+import type { Work } from '../../../state/remembered.ts';
 
 /** A change that the page asked for, and so needs not be told of. */
 export const fromPage = Annotation.define<true>();

@@ -1,0 +1,29 @@
+import type { PromptOptions } from '../road/options.ts';
+
+export const sides = ['positive', 'negative'] as const;
+export type Side = (typeof sides)[number];
+
+export const themes = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof themes)[number];
+
+export type Prompts = Readonly<Record<Side, string>>;
+
+/** The part of the page that a link, a file or an earlier prompt replaces as a whole. */
+export interface Work {
+  readonly prompts: Prompts;
+  readonly options: PromptOptions;
+}
+
+export const weightSteps = [0.01, 0.05, 0.1] as const;
+export type WeightStep = (typeof weightSteps)[number];
+
+/** The facts that survive a reload. */
+export interface Remembered extends Work {
+  /** The change of a weight by one key. */
+  readonly weightStep: WeightStep;
+  readonly theme: Theme;
+  /** Size of the synthetic encoder that the page starts with. */
+  readonly syntheticSize: 'full' | 'tiny';
+  /** The stored model that the page starts with instead of made-up weights; null where there is none. */
+  readonly storedModel: { readonly model: string; readonly name: string } | null;
+}
