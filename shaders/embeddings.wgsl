@@ -1,4 +1,4 @@
-// x⁰ = token embedding + position embedding.
+// Token embedding + position embedding (eq. 21 to 23, 46, 49 to 51, 54):
 //   hidden[b, i, :] = rows[b, i, :] + positions[i, :]
 // binding 0  rows      [B, L, d]  f32, gathered on the CPU side
 // binding 1  positions [L, d]     f32

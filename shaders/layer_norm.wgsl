@@ -1,4 +1,4 @@
-// LayerNorm over the last dimension, biased variance:
+// LayerNorm over the last dimension (eq. 24 to 26, 41, 43, 48, 58, 59), biased variance:
 //   y = (x − mean) / sqrt(var + ε) · weight + bias
 // binding 0  x      [M, D]  f32
 // binding 1  weight [D]     f32

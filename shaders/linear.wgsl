@@ -1,5 +1,6 @@
-// What every matmul kernel shares: a linear layer with what follows it, for the Q, K, V and output projections
-// (eq. 30, 31, 35, with the biases that they leave out) and the two layers of the MLP.
+// Every matmul kernel shares this: a linear layer with what follows it, for the Q, K, V and output projections (eq. 30, 31, 35,
+// with the biases that they leave out) and the two layers of the MLP (eq. 27, 36 to 39), and the residual sums (eq. 42 to 44,
+// 47).
 //   y = x Wᵀ + b                        EPILOGUE 0
 //   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u)
 //   y = residual + x Wᵀ + b             EPILOGUE 2
