@@ -90,7 +90,7 @@ test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the r
 test('lines: a token that is pointed at names its strongest keys', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(text);
-  await page.getByRole('tab', { name: 'Lines' }).click();
+  await page.getByRole('radio', { name: 'Lines' }).check();
   // A picture that is drawn anew forgets what was pointed at.
   await expect(status(page)).toContainText('Ready');
   await expect(page.locator('[data-stale]')).toHaveCount(0);

@@ -126,7 +126,7 @@ test('pictures are saved with what stands around them', async ({ page }) => {
     expect(png.readUInt32BE(16)).toBeGreaterThan(400);
     expect(png.readUInt32BE(20)).toBeGreaterThan(150);
   }
-  await page.getByRole('tab', { name: 'Lines' }).click();
+  await page.getByRole('radio', { name: 'Lines' }).check();
   const svg = (await download(page, 'Save Layer 1, head 1 as SVG', 'layer-1-head-1.svg')).toString();
   expect(svg).toContain('<svg xmlns');
   expect(svg).toContain('>photo</text>');

@@ -81,7 +81,6 @@ test('every picture and every control has a name', async ({ page }) => {
     'slider',
     'checkbox',
     'radio',
-    'tab',
     'textbox',
   ] as const) {
     const all = await page.getByRole(role).count();

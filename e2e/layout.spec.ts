@@ -12,7 +12,7 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ${'x'.repeat(200)} (unclosed`);
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await expect.poll(overflow).toBeLessThanOrEqual(0);
-    await page.getByRole('tab', { name: 'Lines' }).click();
+    await page.getByRole('radio', { name: 'Lines' }).check();
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
     await page.getByRole('button', { name: 'Keys' }).click();
     await page.getByRole('button', { name: 'Mask lab' }).click();
@@ -53,7 +53,7 @@ test('tapping what is below a readout does not move it away', async ({ page }) =
 
 test('the labels of the lines are at the ends of the lines, alike on both sides', async ({ page }) => {
   await openTiny(page);
-  await page.getByRole('tab', { name: 'Lines' }).click();
+  await page.getByRole('radio', { name: 'Lines' }).check();
   await expect(page.locator('.lines .labels')).toHaveCount(2);
   const [queries, keys] = await page.locator('.lines .labels').evaluateAll((lists) =>
     lists.map((list) => ({

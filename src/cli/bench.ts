@@ -5,6 +5,7 @@ import { encoderPass } from '../clip/masks.ts';
 import { expectedTensors } from '../clip/weights.ts';
 import { megabytes } from '../files/byteCount.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
+import { elementCount } from '../files/tensorFile.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { matmulKernels } from '../gpu/matmul.ts';
@@ -111,7 +112,7 @@ async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
 function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): void {
   const stored = [...expectedTensors(config)]
     .filter(([name]) => name.includes('.layers.'))
-    .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1) * weightBytes[dtype as WeightDtype], 0);
+    .reduce((sum, [, shape]) => sum + elementCount(shape) * weightBytes[dtype as WeightDtype], 0);
   const held = gpuBytes + activationBytes;
   console.log(
     `GPU memory, ${dtype}: ${megabytes(held)} (weights ${megabytes(gpuBytes)}, rows ${megabytes(activationBytes)}), ` +

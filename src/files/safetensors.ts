@@ -155,7 +155,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 }
 
 /** A tensor to be written, without its bytes. */
-export interface TensorSpec {
+export interface TensorEntry {
   readonly name: string;
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
@@ -165,7 +165,7 @@ export interface TensorSpec {
  * The bytes before the data (a multiple of 8), the order in which the tensors' bytes must follow (widest type first, so that
  * every tensor is aligned to its type, as Python's safetensors has it), and how many bytes the whole file has.
  */
-export function safetensorsHeader<T extends TensorSpec>(
+export function safetensorsHeader<T extends TensorEntry>(
   specs: readonly T[],
   metadata: Readonly<Record<string, string>> = {},
 ): { header: Uint8Array<ArrayBuffer>; order: T[]; bytes: number } {
@@ -189,7 +189,7 @@ export function safetensorsHeader<T extends TensorSpec>(
 
 /** A whole safetensors file in memory. `data` is row-major, little-endian. */
 export function writeSafetensors(
-  tensors: readonly (TensorSpec & { readonly data: ArrayBufferView })[],
+  tensors: readonly (TensorEntry & { readonly data: ArrayBufferView })[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const { header, order, bytes } = safetensorsHeader(tensors, metadata);

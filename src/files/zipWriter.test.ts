@@ -1,9 +1,10 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { crc32 } from './crc32.ts';
 import { memorySource } from './sources.ts';
 import { entryStart, readZipDirectory } from './zipDirectory.ts';
-import { crc32, writeZip } from './zipWriter.ts';
+import { writeZip } from './zipWriter.ts';
 
 const fail = (why: string): never => {
   throw new Error(why);

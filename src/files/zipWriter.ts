@@ -1,3 +1,5 @@
+import { crc32 } from './crc32.ts';
+
 /** A file of an archive. */
 export interface ZipFile {
   /** With `/` between folders. */
@@ -13,19 +15,6 @@ const utf8Flag = 0x800;
 /** 1 January 1980, the format's first day: the same files make the same archive. */
 const date = 0x21;
 const largest = 0xffffffff;
-
-let table: Uint32Array | undefined;
-
-/** CRC-32 of IEEE 802.3, as zip and PNG have it. */
-export function crc32(bytes: Uint8Array): number {
-  table ??= Uint32Array.from({ length: 256 }, (_, n) => {
-    for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-    return n;
-  });
-  let crc = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
 
 /** A zip archive (PKWARE's APPNOTE 4.3) of files as they are, not compressed. Throws RangeError from 4 GiB on. */
 export function writeZip(files: readonly ZipFile[]): Uint8Array<ArrayBuffer> {

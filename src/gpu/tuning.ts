@@ -1,7 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
+import { crc32 } from '../files/crc32.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
-import { crc32 } from '../files/zipWriter.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
 import {
   bindWhole,

@@ -4,7 +4,7 @@ import { toFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import type { ByteSource } from '../files/sources.ts';
-import { excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 
 /** A file without a usable LoRA; one sentence naming the file, what was expected and what is there. */
 export class LoraError extends Error {
@@ -254,8 +254,7 @@ export async function readLora(
 
   plain.sort((a, b) => a.layer - b.layer || order.indexOf(a.projection) - order.indexOf(b.projection));
   let values = 0;
-  for (const { tensors } of plain)
-    for (const [, { shape }] of tensors.values()) values += shape.reduce((a, b) => a * b, 1);
+  for (const { tensors } of plain) for (const [, { shape }] of tensors.values()) values += elementCount(shape);
   if (!(values <= mostValues)) fail(`has ${values} values for the text encoder; expected at most ${mostValues}`);
   const updates: LoraUpdate[] = [];
   for (const draft of plain) updates.push(await readUpdate(draft, config, fail, signal));

@@ -6,7 +6,7 @@ import { fileSource } from '../cli/fileSource.ts';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { expectedTensors, finalLayerNormBiasName, layerTensor, tokenEmbeddingName } from '../clip/weights.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
-import { SafetensorsError, type TensorSpec, writeSafetensors } from '../files/safetensors.ts';
+import { SafetensorsError, type TensorEntry, writeSafetensors } from '../files/safetensors.ts';
 import { type ByteSource, memorySource } from '../files/sources.ts';
 import { spySource, zeroSource } from '../files/testing/faultySources.ts';
 import { CheckpointError, openCheckpoint, wholeShape } from './openCheckpoint.ts';
@@ -17,7 +17,7 @@ import { checkpointBytes, torchCheckpointBytes, writeCheckpointFile } from './te
 const name = 'model.safetensors';
 
 /** The encoder's tensors in a file, without their data. */
-function specs(config: ClipTextConfig, layout: Layout = 'hf', dtype: WeightDtype = 'F16'): TensorSpec[] {
+function specs(config: ClipTextConfig, layout: Layout = 'hf', dtype: WeightDtype = 'F16'): TensorEntry[] {
   return [...expectedTensors(config)].flatMap(([tensor, shape]) => {
     const file = fileTensor(tensor, layout);
     return file.third ? [] : [{ name: file.name, dtype, shape: wholeShape(file, shape) }];
@@ -25,7 +25,7 @@ function specs(config: ClipTextConfig, layout: Layout = 'hf', dtype: WeightDtype
 }
 
 /** specs() of the full size, with one tensor's fields changed. */
-const changed = (tensor: string, change: Partial<TensorSpec>) =>
+const changed = (tensor: string, change: Partial<TensorEntry>) =>
   specs(clipVitL14).map((spec) => (spec.name === tensor ? { ...spec, ...change } : spec));
 
 const refusal = (source: ByteSource): Promise<Error> =>
@@ -71,7 +71,7 @@ test.each(Object.keys(layouts) as Layout[])('the full size is recognised in layo
 });
 
 test('the whole CLIP, ids of any type and other strangers do not matter', async () => {
-  const extra: TensorSpec[] = [
+  const extra: TensorEntry[] = [
     { name: 'text_model.embeddings.position_ids', dtype: 'F64', shape: [1, 77] },
     { name: 'text_projection.weight', dtype: 'F32', shape: [768, 768] },
     { name: 'logit_scale', dtype: 'F32', shape: [] },
@@ -101,7 +101,7 @@ test('types may differ from tensor to tensor', async () => {
 });
 
 const q = layerTensor(3, 'self_attn.q_proj.weight');
-test.each<[string, TensorSpec[], string]>([
+test.each<[string, TensorEntry[], string]>([
   [
     'one tensor missing',
     specs(clipVitL14, 'ldm').filter((spec) => !spec.name.endsWith(q)),

@@ -1,6 +1,7 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { expectedTensors, finalLayerNormBiasName, type WeightSource } from '../clip/weights.ts';
 import { fromFloat32, type WeightDtype } from '../files/dtypes.ts';
+import { elementCount } from '../files/tensorFile.ts';
 
 const globalSeed = 1;
 
@@ -63,7 +64,7 @@ export function syntheticWeights(
       const shape = shapeOf(tensor);
       const { std, mean } = distribution(tensor, shape);
       const seed = (fnv1a32(tensor) ^ globalSeed) >>> 0;
-      const count = shape.reduce((a, b) => a * b, 1);
+      const count = elementCount(shape);
       return fromFloat32(uniform(seed, count, std, mean), dtype);
     },
   };

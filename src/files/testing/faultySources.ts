@@ -1,4 +1,4 @@
-import { safetensorsHeader, type TensorSpec } from '../safetensors.ts';
+import { safetensorsHeader, type TensorEntry } from '../safetensors.ts';
 import type { ByteSource } from '../sources.ts';
 import { dtypeBytes, elementCount } from '../tensorFile.ts';
 
@@ -17,7 +17,7 @@ export function spySource(source: ByteSource): ByteSource & { readonly reads: (r
 }
 
 /** A safetensors file of any size whose data are all zeros and take no memory until they are read. */
-export function zeroSource(specs: readonly TensorSpec[], name = 'zeros.safetensors'): ByteSource {
+export function zeroSource(specs: readonly TensorEntry[], name = 'zeros.safetensors'): ByteSource {
   const { header } = safetensorsHeader(specs);
   const dataBytes = specs.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
   return {

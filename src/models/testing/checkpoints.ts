@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { ClipTextConfig } from '../../clip/config.ts';
 import { expectedTensors } from '../../clip/weights.ts';
 import { fromFloat32, type WeightDtype } from '../../files/dtypes.ts';
-import { safetensorsHeader, type TensorSpec } from '../../files/safetensors.ts';
+import { safetensorsHeader, type TensorEntry } from '../../files/safetensors.ts';
 import { dtypeBytes, elementCount } from '../../files/tensorFile.ts';
 import { torchBytes } from '../../files/testing/torch.ts';
 import { wholeShape } from '../openCheckpoint.ts';
@@ -18,7 +18,7 @@ export interface CheckpointOptions {
 }
 
 /** A tensor to be written, whose bytes are made when their turn comes. */
-interface DataSpec extends TensorSpec {
+interface DataSpec extends TensorEntry {
   data(): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 }
 

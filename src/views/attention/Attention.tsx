@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { attentionMask } from '../../clip/masks.ts';
 import {
   type EncodedChunk,
@@ -8,6 +8,7 @@ import {
   shownLayer,
   tokenLabels,
 } from '../../state/selectors.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
@@ -44,7 +45,13 @@ export function Attention() {
     <section className="panel" id="attention" aria-labelledby="attention-title">
       <header>
         <h2 id="attention-title">Attention</h2>
-        <Tabs view={view} onChange={setView} />
+        <Segmented
+          legend="Drawn as"
+          name="attention-view"
+          choices={views.map((name) => ({ value: name, label: name }))}
+          value={view}
+          onChange={setView}
+        />
       </header>
       <div className="attention-controls">
         <Slider
@@ -165,33 +172,6 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
           {hidden > 0 && `${hidden} of ${tokens.length} tokens hidden; probabilities are those over all keys.`}
         </p>
       </div>
-    </div>
-  );
-}
-
-function Tabs({ view, onChange }: { view: View; onChange(view: View): void }) {
-  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
-    event.preventDefault();
-    const other = views[1 - views.indexOf(view)];
-    onChange(other);
-    document.getElementById(`view-${other}`)?.focus();
-  };
-  return (
-    <div className="tabs" role="tablist" aria-label="Drawn as" onKeyDown={onKeyDown}>
-      {views.map((name) => (
-        <button
-          key={name}
-          id={`view-${name}`}
-          type="button"
-          role="tab"
-          aria-selected={name === view}
-          tabIndex={name === view ? 0 : -1}
-          onClick={() => onChange(name)}
-        >
-          {name}
-        </button>
-      ))}
     </div>
   );
 }

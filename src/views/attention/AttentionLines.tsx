@@ -1,16 +1,17 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from 'react';
+import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
 import { nothing, pointed, tokenOf, useMarks } from '../pictures/pointed.ts';
 import { SaveSvg } from '../pictures/SavePicture.tsx';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
 import { AttentionReadout } from './AttentionReadout.tsx';
-import { faintest, type ShownMap } from './attentionMaps.ts';
+import type { ShownMap } from './attentionMaps.ts';
+import { drawLines } from './drawLines.ts';
 
-/** One head as lines from queries to keys, opacity the probability; a token that is pointed at shows its lines alone. */
+/** One head as lines from queries to keys. The opacity is the probability; a token that is pointed at shows only its lines. */
 export function AttentionLines(props: ShownMap & { readonly title: string; readonly most: number }) {
   const { map, mask, L, shown, labels, title, most } = props;
-  const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const queries = useRef<HTMLOListElement>(null);
   const keys = useRef<HTMLOListElement>(null);
@@ -27,35 +28,12 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     if (!context || !canvas.current || width === 0) return;
     canvas.current.width = Math.round(width * devicePixelRatio);
     canvas.current.height = Math.round(height * devicePixelRatio);
-    const draw = () => {
-      const style = getComputedStyle(context.canvas);
-      const colours = { query: style.getPropertyValue('--accent'), key: style.getPropertyValue('--accent-2') };
-      const { query, key } = pointed.get();
-      const one = (query !== null && shown.includes(query)) || (key !== null && shown.includes(key));
-      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-      context.clearRect(0, 0, width, height);
-      context.lineWidth = shown.length > 32 ? 1.25 : 2;
-      shown.forEach((i, row) => {
-        shown.forEach((j, column) => {
-          if (mask[i * L + j] === 0) return;
-          const ofQuery = i === query;
-          const ofKey = j === key && !(query !== null && query === key);
-          const opacity = (map[i * L + j] / most) * (one && !ofQuery && !ofKey ? 0.08 : 1);
-          if (opacity < faintest) return;
-          context.globalAlpha = Math.min(opacity, 1);
-          context.strokeStyle = ofKey && !ofQuery ? colours.key : colours.query;
-          const [from, to] = [(row + 0.5) * rowHeight, (column + 0.5) * rowHeight];
-          context.beginPath();
-          context.moveTo(0, from);
-          context.bezierCurveTo(width * 0.4, from, width * 0.6, to, width, to);
-          context.stroke();
-        });
-      });
-    };
+    const draw = () =>
+      drawLines(context, { map, mask, L, shown, labels }, most, { width, height, rowHeight }, pointed.get());
     draw();
     return pointed.subscribe(draw);
-    // `dark` is not read, but the colours are.
-  }, [map, mask, L, shown, most, width, height, rowHeight, dark]);
+    // The colours that drawLines reads change with `dark`.
+  }, [map, mask, L, shown, labels, most, width, height, rowHeight, dark]);
 
   const point = (side: 'query' | 'key') => (event: PointerEvent) => {
     const index = tokenOf(event.target);
@@ -65,16 +43,15 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') return pointed.rest(null);
+    const move = moveOf(event);
+    if (!move) return;
+    event.preventDefault();
     const { query, key } = pointed.get();
     const side = query === null && key !== null ? 'key' : 'query';
     const index = shown.indexOf((side === 'query' ? query : key) ?? -1);
-    const to = { ArrowUp: index < 0 ? 0 : index - 1, ArrowDown: index + 1, ArrowLeft: index, ArrowRight: index }[
-      event.key
-    ];
-    if (to === undefined) return;
-    event.preventDefault();
-    const token = shown[Math.min(Math.max(to, 0), shown.length - 1)];
-    const toSide = event.key === 'ArrowLeft' ? 'query' : event.key === 'ArrowRight' ? 'key' : side;
+    // The first key press only shows the first token; the next ones move from it.
+    const token = shown[clampIndex(index < 0 ? 0 : index + move.rows, shown.length)];
+    const toSide = move.columns < 0 ? 'query' : move.columns > 0 ? 'key' : side;
     pointed.over(null);
     pointed.rest({ ...nothing, [toSide]: token });
   };
@@ -93,7 +70,6 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     <>
       <div
         className="lines"
-        ref={frame}
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a token
         tabIndex={0}

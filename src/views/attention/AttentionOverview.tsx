@@ -1,5 +1,14 @@
-import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  type PointerEvent,
+  type RefObject,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import type { ClipTextConfig } from '../../clip/config.ts';
+import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
 import type { ColourScale } from '../pictures/color.ts';
@@ -16,7 +25,7 @@ interface AttentionOverviewProps {
   readonly shown: readonly number[];
   readonly scale: ColourScale;
   readonly layer: number;
-  /** Null where the mean over heads is shown: then the whole row is marked. */
+  /** Null if the mean over heads is shown; then the whole row is marked. */
   readonly head: number | null;
   onSelect(selection: { layer: number; head: number }): void;
 }
@@ -39,52 +48,10 @@ export function AttentionOverview({
   const canvas = useRef<HTMLCanvasElement>(null);
   const [over, setOver] = useState<{ layer: number; head: number } | null>(null);
   const width = useWidth(frame);
-  const dark = useDark();
   const tile = Math.max(4, Math.min(largestTile, Math.floor((width - gap * (h - 1)) / h)));
   const pitch = tile + gap;
 
-  // [N·h] One small picture a head, stacked in one column.
-  const pixels = useRef<Uint8ClampedArray<ArrayBuffer> | undefined>(undefined);
-  const stack = useMemo(() => {
-    const n = shown.length;
-    if (n === 0) return null;
-    const picture = { values: attentions, matrices: N * h, stride: L, rows: shown, columns: shown, scale, mask };
-    pixels.current = heatmapPixels({ ...picture, into: pixels.current });
-    return new ImageData(pixels.current, n, N * h * n);
-  }, [attentions, mask, shown, scale, N, h, L]);
-
-  const masked = useRef<{ dark: boolean; colour: string } | null>(null);
-  const scratch = useRef<HTMLCanvasElement | null>(null);
-  useLayoutEffect(() => {
-    const target = canvas.current?.getContext('2d');
-    if (!target || !canvas.current || !stack || width === 0) return;
-    const n = stack.width;
-    scratch.current ??= document.createElement('canvas');
-    scratch.current.width = n;
-    scratch.current.height = stack.height;
-    scratch.current.getContext('2d')?.putImageData(stack, 0, 0);
-    const ratio = devicePixelRatio;
-    canvas.current.width = Math.round((h * pitch - gap) * ratio);
-    canvas.current.height = Math.round((N * pitch - gap) * ratio);
-    target.imageSmoothingEnabled = n > tile * ratio;
-    // Above half the size there is nothing to be gained by the better ones, which take three times as long.
-    target.imageSmoothingQuality = n > 2 * tile * ratio ? 'medium' : 'low';
-    // Asked for once a theme: to be answered it has the whole page's styles computed.
-    if (masked.current?.dark !== dark)
-      masked.current = { dark, colour: getComputedStyle(canvas.current).getPropertyValue('--masked') };
-    target.fillStyle = masked.current.colour;
-    for (let row = 0; row < N; row++)
-      for (let column = 0; column < h; column++) {
-        const box = [column * pitch, row * pitch, tile, tile].map((v) => Math.round(v * ratio)) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        target.fillRect(...box);
-        target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, ...box);
-      }
-  }, [stack, N, h, tile, pitch, width, dark]);
+  useOverviewPicture(canvas, { attentions, mask, shown, scale, N, h, L, tile, visible: width > 0 });
 
   const at = (event: PointerEvent) => {
     const box = canvas.current?.getBoundingClientRect();
@@ -94,13 +61,10 @@ export function AttentionOverview({
     return row >= 0 && row < N && column >= 0 && column < h ? { layer: row, head: column } : null;
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step) return;
+    const move = moveOf(event);
+    if (!move) return;
     event.preventDefault();
-    onSelect({
-      layer: Math.min(Math.max(layer + step[0], 0), N - 1),
-      head: Math.min(Math.max((head ?? 0) + step[1], 0), h - 1),
-    });
+    onSelect({ layer: clampIndex(layer + move.rows, N), head: clampIndex((head ?? 0) + move.columns, h) });
   };
   return (
     <div className="overview">
@@ -157,4 +121,60 @@ export function AttentionOverview({
       </div>
     </div>
   );
+}
+
+interface OverviewPicture extends Pick<AttentionOverviewProps, 'attentions' | 'mask' | 'shown' | 'scale'> {
+  readonly N: number;
+  readonly h: number;
+  readonly L: number;
+  /** Side of one head's picture in CSS pixels. */
+  readonly tile: number;
+  readonly visible: boolean;
+}
+
+/** Draws the pictures of all heads on `canvas`, layers as rows, heads as columns, `gap` pixels apart. */
+function useOverviewPicture(
+  canvas: RefObject<HTMLCanvasElement | null>,
+  { attentions, mask, shown, scale, N, h, L, tile, visible }: OverviewPicture,
+): void {
+  const dark = useDark();
+  const pixels = useRef<Uint8ClampedArray<ArrayBuffer> | undefined>(undefined);
+  // One picture of [N·h, n, n] pixels: the heads, one below the other.
+  const stack = useMemo(() => {
+    const n = shown.length;
+    if (n === 0) return null;
+    const picture = { values: attentions, matrices: N * h, stride: L, rows: shown, columns: shown, scale, mask };
+    pixels.current = heatmapPixels({ ...picture, into: pixels.current });
+    return new ImageData(pixels.current, n, N * h * n);
+  }, [attentions, mask, shown, scale, N, h, L]);
+
+  const masked = useRef<{ dark: boolean; colour: string } | null>(null);
+  const scratch = useRef<HTMLCanvasElement | null>(null);
+  useLayoutEffect(() => {
+    const target = canvas.current?.getContext('2d');
+    if (!target || !canvas.current || !stack || !visible) return;
+    const n = stack.width;
+    scratch.current ??= document.createElement('canvas');
+    scratch.current.width = n;
+    scratch.current.height = stack.height;
+    scratch.current.getContext('2d')?.putImageData(stack, 0, 0);
+    const ratio = devicePixelRatio;
+    const pitch = tile + gap;
+    canvas.current.width = Math.round((h * pitch - gap) * ratio);
+    canvas.current.height = Math.round((N * pitch - gap) * ratio);
+    target.imageSmoothingEnabled = n > tile * ratio;
+    // Better smoothing takes three times as long, and shows only if a picture is shrunk to less than half its size.
+    target.imageSmoothingQuality = n > 2 * tile * ratio ? 'medium' : 'low';
+    // The colour is read once a theme, because reading it computes the styles of the whole page.
+    if (masked.current?.dark !== dark)
+      masked.current = { dark, colour: getComputedStyle(canvas.current).getPropertyValue('--masked') };
+    target.fillStyle = masked.current.colour;
+    const side = Math.round(tile * ratio);
+    for (let row = 0; row < N; row++)
+      for (let column = 0; column < h; column++) {
+        const [x, y] = [Math.round(column * pitch * ratio), Math.round(row * pitch * ratio)];
+        target.fillRect(x, y, side, side);
+        target.drawImage(scratch.current, 0, (row * h + column) * n, n, n, x, y, side, side);
+      }
+  }, [canvas, stack, N, h, tile, visible, dark]);
 }

@@ -8,9 +8,9 @@ import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ColourScale, signedScale } from '../pictures/color.ts';
-import { type Cell, Heatmap } from '../pictures/Heatmap.tsx';
+import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
-import { type Pointed, usePointed } from '../pictures/pointed.ts';
+import { usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { weightings } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
@@ -144,8 +144,6 @@ function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePi
     () => heatmapPixels({ values, stride: d, rows: range(rows), columns: range(d), scale }),
     [values, d, rows, scale],
   );
-  const cellOf = ({ query, dimension }: Pointed): Cell => ({ row: query, column: dimension });
-  const pointedOf = (row: number, column: number): Pointed => ({ query: row, key: row, dimension: column });
   return (
     <figure>
       <figcaption>
@@ -160,8 +158,7 @@ function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePi
         columns={d}
         name={name}
         summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
-        cellOf={cellOf}
-        pointedOf={pointedOf}
+        {...stateCells}
         axes={{ rows: 'token', columns: 'dimension' }}
         labels={{ rows: labels }}
         legend={{ title: 'Value', scale }}

@@ -1,9 +1,11 @@
-import { type KeyboardEvent, memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
 import { tokenLabels } from '../../state/selectors.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
 import { brief } from '../page/numbers.ts';
+import { moveFocus } from '../page/roving.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
@@ -251,15 +253,13 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
     asked ? asked.method === method && asked.token === token : method === order[0].name && token === shown[0];
   return (
     <div className="token-values">
-      <fieldset className="segmented">
-        <legend>Each token’s</legend>
-        {(Object.keys(measures) as Measure[]).map((name) => (
-          <label key={name}>
-            <input type="radio" name="measure" checked={measure === name} onChange={() => setMeasure(name)} />
-            <span>{measures[name].name}</span>
-          </label>
-        ))}
-      </fieldset>
+      <Segmented
+        legend="Each token’s"
+        name="measure"
+        choices={(Object.keys(measures) as Measure[]).map((name) => ({ value: name, label: measures[name].name }))}
+        value={measure}
+        onChange={setMeasure}
+      />
       <p className="help">{help}</p>
       <div className="scrolling">
         <table
@@ -278,7 +278,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
               ))}
             </tr>
           </thead>
-          <tbody ref={body} {...pointsAtTokens} onKeyDown={moveAmongCells}>
+          <tbody ref={body} {...pointsAtTokens} onKeyDown={(event) => moveFocus(event, 'button', 'cells')}>
             {shown.map((token) => (
               <tr key={token} data-token={token}>
                 <th scope="row" title={String(token)}>
@@ -318,17 +318,6 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
       )}
     </div>
   );
-}
-
-/** The arrow keys, among the buttons of a table. */
-function moveAmongCells(event: KeyboardEvent<HTMLElement>): void {
-  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  if (!step || !(event.target instanceof HTMLButtonElement)) return;
-  event.preventDefault();
-  const rows = Array.from(event.currentTarget.querySelectorAll('tr'), (row) => [...row.querySelectorAll('button')]);
-  const row = rows.findIndex((buttons) => buttons.includes(event.target as HTMLButtonElement));
-  const column = rows[row].indexOf(event.target);
-  rows[row + step[0]]?.[column + step[1]]?.focus();
 }
 
 function measured(value: number): string {

@@ -4,7 +4,7 @@ import { reach } from '../embeddings/embeddingMaps.ts';
 import { brief, exact } from '../page/numbers.ts';
 import { useDark } from '../page/useFacts.ts';
 import { signedScale } from '../pictures/color.ts';
-import { Heatmap } from '../pictures/Heatmap.tsx';
+import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
 import { Legend } from '../pictures/Legend.tsx';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
@@ -53,8 +53,7 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
           columns={d}
           name={title}
           summary={`${title}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
-          cellOf={({ query, dimension }) => ({ row: query, column: dimension })}
-          pointedOf={(row, column) => ({ query: row, key: row, dimension: column })}
+          {...stateCells}
         />
         <Legend title="Value" scale={scale} />
         {largest === 0 && map.nonFiniteRows.length === 0 && (

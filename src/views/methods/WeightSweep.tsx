@@ -16,7 +16,7 @@ import type { MethodName } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
-import { pointed, tokenAt, tokenOf, useMarks } from '../pictures/pointed.ts';
+import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 import { weightings } from '../prompts/choices.ts';
 import { CurveChart } from './CurveChart.tsx';
 import { domainOf } from './curves.ts';
@@ -131,15 +131,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
   const own = text.fragments[plan.fragment];
   return (
     <>
-      <fieldset
-        className="spans"
-        ref={frame}
-        onPointerOver={(event) => {
-          const token = tokenOf(event.target);
-          pointed.over(token === null ? null : tokenAt(token));
-        }}
-        onPointerLeave={() => pointed.over(null)}
-      >
+      <fieldset className="spans" ref={frame} {...pointsAtTokens}>
         <legend>Text of one weight: choose which is swept</legend>
         {fragments.map((fragment) => (
           <label key={fragment}>

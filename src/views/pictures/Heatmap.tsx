@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useRef } from 'react';
+import { clampIndex, moveOf } from '../page/roving.ts';
 import { Legend } from './Legend.tsx';
 import type { PictureText } from './pictureFile.ts';
 import { nothing, type Pointed, pointed } from './pointed.ts';
@@ -22,19 +23,6 @@ interface HeatmapProps extends Omit<PictureText, 'title'> {
   /** What a cell stands for. */
   pointedOf(row: number, column: number): Pointed;
 }
-
-const steps: Record<string, readonly [row: number, column: number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-  Home: [0, Number.NEGATIVE_INFINITY],
-  End: [0, Number.POSITIVE_INFINITY],
-  PageUp: [Number.NEGATIVE_INFINITY, 0],
-  PageDown: [Number.POSITIVE_INFINITY, 0],
-};
-
-const clamp = (value: number, size: number) => Math.min(Math.max(value, 0), size - 1);
 
 /** A matrix, a cell a pixel, scaled by CSS. Points at cells by pointer, touch and keyboard (arrows; with Shift by 10). */
 export function Heatmap({
@@ -79,8 +67,8 @@ export function Heatmap({
   const onPointer = (event: PointerEvent<HTMLElement>) => {
     const box = canvas.current?.getBoundingClientRect();
     if (!box || box.width === 0) return;
-    const row = clamp(Math.floor(((event.clientY - box.top) / box.height) * rows), rows);
-    const column = clamp(Math.floor(((event.clientX - box.left) / box.width) * columns), columns);
+    const row = clampIndex(Math.floor(((event.clientY - box.top) / box.height) * rows), rows);
+    const column = clampIndex(Math.floor(((event.clientX - box.left) / box.width) * columns), columns);
     const at = pointedOf(row, column);
     pointed.over(at);
     if (event.type === 'pointerdown') pointed.rest(at);
@@ -90,19 +78,14 @@ export function Heatmap({
       pointed.rest(null);
       return;
     }
-    const step = steps[event.key];
-    if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
+    const move = moveOf(event);
+    if (!move) return;
     event.preventDefault();
     const { row, column } = cellOf(pointed.get());
-    const by = event.shiftKey ? 10 : 1;
-    const start = row === null || column === null;
+    // The first key press only shows the cell; the next ones move from it.
+    const { rows: down, columns: right } = row === null || column === null ? { rows: 0, columns: 0 } : move;
     pointed.over(null);
-    pointed.rest(
-      pointedOf(
-        clamp((row ?? 0) + (start ? 0 : step[0] * by), rows),
-        clamp((column ?? 0) + (start ? 0 : step[1] * by), columns),
-      ),
-    );
+    pointed.rest(pointedOf(clampIndex((row ?? 0) + down, rows), clampIndex((column ?? 0) + right, columns)));
   };
 
   const picture = (
@@ -145,3 +128,9 @@ export function tokenCells(rows: readonly number[], columns: readonly number[]) 
     pointedOf: (row: number, column: number): Pointed => ({ ...nothing, query: rows[row], key: columns[column] }),
   };
 }
+
+/** Cells of a picture of hidden states, whose rows are all tokens and whose columns are the dimensions. */
+export const stateCells = {
+  cellOf: ({ query, dimension }: Pointed): Cell => ({ row: query, column: dimension }),
+  pointedOf: (row: number, column: number): Pointed => ({ query: row, key: row, dimension: column }),
+};

@@ -5,6 +5,7 @@ import { type Side, sides } from '../../state/remembered.ts';
 import { usedEmbeddings } from '../../state/selectors.ts';
 import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
 import { brief } from '../page/numbers.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 
 /** Differences listed of one prompt. */
@@ -45,15 +46,13 @@ export function Convert({ onConverted }: { onConverted(): void }) {
   return (
     <div className="convert">
       <div className="row">
-        <fieldset className="segmented">
-          <legend>Convert to</legend>
-          {others.map((other) => (
-            <label key={other}>
-              <input type="radio" name={name} checked={to === other} onChange={() => setChosen(other)} />
-              <span>{programs[other]}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Segmented
+          legend="Convert to"
+          name={name}
+          choices={others.map((other) => ({ value: other, label: programs[other] }))}
+          value={to}
+          onChange={setChosen}
+        />
         <button type="button" className="primary small" onClick={convert}>
           Use this
         </button>

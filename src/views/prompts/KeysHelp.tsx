@@ -1,4 +1,5 @@
 import { weightSteps } from '../../state/remembered.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 
 const isMac = /^(Mac|iP)/.test(navigator.platform);
@@ -31,15 +32,13 @@ export function KeysHelp() {
           </div>
         ))}
       </dl>
-      <fieldset className="segmented">
-        <legend>Weight step</legend>
-        {weightSteps.map((step) => (
-          <label key={step}>
-            <input type="radio" name="weight-step" checked={weightStep === step} onChange={() => setWeightStep(step)} />
-            <span>{step}</span>
-          </label>
-        ))}
-      </fieldset>
+      <Segmented
+        legend="Weight step"
+        name="weight-step"
+        choices={weightSteps.map((step) => ({ value: step, label: step }))}
+        value={weightStep}
+        onChange={setWeightStep}
+      />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { type Side, sides } from '../../state/remembered.ts';
 import { prepared } from '../../state/selectors.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { syntaxChoices } from './choices.ts';
 import { Options } from './Options.tsx';
@@ -32,15 +33,13 @@ export function Prompts() {
             </option>
           ))}
         </select>
-        <fieldset className="segmented">
-          <legend>Pictures show</legend>
-          {sides.map((side) => (
-            <label key={side}>
-              <input type="radio" name="side" checked={shown === side} onChange={() => show({ side })} />
-              <span>{shortNames[side]}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Segmented
+          legend="Pictures show"
+          name="side"
+          choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
+          value={shown}
+          onChange={(side) => show({ side })}
+        />
       </header>
       <Replaced />
       <OtherLanguage />

@@ -2,8 +2,8 @@ import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'r
 import { prepared, shownChunk, tokenLabels } from '../../state/selectors.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { wordsOf } from '../../tokens/words.ts';
-import { arrowFocus } from '../page/arrowFocus.ts';
 import { brief } from '../page/numbers.ts';
+import { moveFocus } from '../page/roving.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
 import { Legend } from '../pictures/Legend.tsx';
@@ -62,7 +62,7 @@ export function TokenTable() {
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const index = tokenOf(event.target);
     if (event.key === 'Enter' && event.target instanceof HTMLTableRowElement && index !== null) showMerges(index);
-    else arrowFocus(event, 'tr');
+    else moveFocus(event, 'tr');
   };
 
   return (

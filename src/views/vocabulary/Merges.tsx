@@ -3,7 +3,8 @@ import { sourceText } from '../../prompt/sourceText.ts';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { wordsOf } from '../../tokens/words.ts';
-import { arrowFocus } from '../page/arrowFocus.ts';
+import { moveFocus } from '../page/roving.ts';
+import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 
 /** UTF-16 units of a word whose merges are shown. */
@@ -37,15 +38,14 @@ export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
         }}
       />
       {words.length > 1 && (
-        <fieldset className="segmented words">
-          <legend>{words.length} words</legend>
-          {words.map((ids, i) => (
-            <label key={i}>
-              <input type="radio" name="word" checked={word === ids} onChange={() => setChosen(i)} />
-              <span>{tokenizer.decode(ids).trim()}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Segmented
+          legend={`${words.length} words`}
+          name="word"
+          className="words"
+          choices={words.map((ids, i) => ({ value: i, label: tokenizer.decode(ids).trim() }))}
+          value={words.indexOf(word)}
+          onChange={setChosen}
+        />
       )}
       {word ? (
         <Player key={word.join(' ')} ids={word} tokenizer={tokenizer} />
@@ -136,7 +136,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
         ref={list}
         aria-label="Merges in the order of their ranks"
         start={0}
-        onKeyDown={(event) => arrowFocus(event, 'button')}
+        onKeyDown={(event) => moveFocus(event, 'button')}
       >
         {[undefined, ...steps].map((each, i) => (
           <li key={i}>

@@ -2,7 +2,7 @@ import { useDeferredValue, useMemo, useState } from 'react';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch.ts';
-import { arrowFocus } from '../page/arrowFocus.ts';
+import { moveFocus } from '../page/roving.ts';
 import { useFacts } from '../page/useFacts.ts';
 
 /** Entries listed at once. */
@@ -60,7 +60,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
               <th scope="col">Text</th>
             </tr>
           </thead>
-          <tbody onKeyDown={(event) => arrowFocus(event, 'button')}>
+          <tbody onKeyDown={(event) => moveFocus(event, 'button')}>
             {[...(listed ? known : []), ...found.ids].slice(0, most).map((id, i) => (
               <EntryRow key={`${i} ${id}`} id={id} isFirst={i === 0} tokenizer={tokenizer} />
             ))}

@@ -2,7 +2,7 @@ import { type KeyboardEvent, useRef, useState } from 'react';
 import type { RowEffects } from '../../../clip/maskEffects.ts';
 import type { MaskMode } from '../../../clip/masks.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
-import { arrowFocus } from '../../page/arrowFocus.ts';
+import { moveFocus } from '../../page/roving.ts';
 import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
 import { largestChange, percent } from './maskFindings.ts';
@@ -71,7 +71,7 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           ref={body}
           {...pointsAtTokens}
           {...focusedToken}
-          onKeyDown={(event: KeyboardEvent<HTMLElement>) => arrowFocus(event, 'th button')}
+          onKeyDown={(event: KeyboardEvent<HTMLElement>) => moveFocus(event, 'th button')}
         >
           {single.map((i) => (
             <tr key={i} data-token={i}>

@@ -1,5 +1,5 @@
 import { setDiagnostics } from '@codemirror/lint';
-import { EditorState } from '@codemirror/state';
+import { EditorState, type Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
 import type { Diagnostic } from '../../../prompt/ast.ts';
@@ -14,7 +14,7 @@ import { editing, keys } from './keys.ts';
 import { fromPage, replacing, restored, undoesReplacements } from './replacing.ts';
 import { chunkAtCaret, tokenAtCaret } from './tokenRanges.ts';
 
-/** Messages underlined at once; the list under the prompt has as many. */
+/** Messages that are underlined at once; the list under the prompt shows as many. */
 const mostDiagnostics = 100;
 
 export interface PromptView {
@@ -23,7 +23,7 @@ export interface PromptView {
   destroy(): void;
 }
 
-/** An editor of one of the store's prompts: what is typed goes to the store, and what the store knows of it comes back. */
+/** Creates an editor of one of the store's prompts. It tells the store of edits, and shows the store's facts about the text. */
 export function createEditor(
   store: ClipscopeStore,
   side: Side,
@@ -31,11 +31,11 @@ export function createEditor(
   attributes: Readonly<Record<string, string>>,
   firstScale: ColourScale,
 ): PromptView {
-  const { setPrompt, show, restore, takeInfotext, notePrompts } = store.getState();
+  const { setPrompt, show, restore } = store.getState();
   let scale = firstScale;
-  /** The text that the store is known to have. */
+  /** The store's text, as far as this editor knows. */
   let prompt = store.getState().prompts[side];
-  let told: EditorFacts | undefined;
+  let shownFacts: EditorFacts | undefined;
   let atCaret: Pointed | null = null;
 
   const isShown = () => store.getState().side === side;
@@ -53,16 +53,11 @@ export function createEditor(
         undoesReplacements,
         decorations,
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({
-          spellcheck: 'false',
-          autocorrect: 'off',
-          autocapitalize: 'off',
-          ...attributes,
-        }),
+        EditorView.contentAttributes.of({ ...plainText, ...attributes }),
         EditorView.updateListener.of(({ docChanged, selectionSet, transactions, state }) => {
           if (docChanged && !transactions.some((transaction) => transaction.annotation(fromPage))) {
             prompt = state.doc.toString();
-            const work = transactions.map(restored).find((found) => found !== null);
+            const work = transactions.map(restored).find((replaced) => replaced !== null);
             if (work) restore(work);
             else setPrompt(side, prompt);
             showThis();
@@ -70,35 +65,11 @@ export function createEditor(
           if (!docChanged && !selectionSet) return;
           followCaret();
           if (!isShown() || !view.hasFocus) return;
-          // Working in a chunk shows it.
+          // Moving the caret into a chunk shows that chunk.
           const chunk = chunkAtCaret(texts(), state.selection.main.head);
           if (chunk !== null && chunk !== store.getState().chunk) show({ chunk });
         }),
-        EditorView.domEventHandlers({
-          // Working in a prompt shows it; passing through with the Tab key does not.
-          pointerdown: showThis,
-          keydown: ({ key }) => {
-            if (/^(Arrow|Home|End|Page)/.test(key)) showThis();
-          },
-          focus: () => followCaret(),
-          blur: () => {
-            pointed.leave(atCaret);
-            notePrompts();
-          },
-          pointermove: ({ target }) => {
-            if (!isShown()) return;
-            const index = tokenOf(target);
-            pointed.over(index === null ? null : tokenAt(index));
-          },
-          pointerleave: () => pointed.over(null),
-          paste(event) {
-            const infotext = parseInfotext(event.clipboardData?.getData('text/plain') ?? '');
-            if (infotext) takeInfotext(infotext, 'Pasted');
-            return infotext !== null;
-          },
-          // The page opens files that are dropped; the editor would paste them as text.
-          drop: ({ dataTransfer }) => dataTransfer?.types.includes('Files') ?? false,
-        }),
+        pageEvents(store, { isShown, showThis, followCaret, leaveCaret: () => pointed.leave(atCaret) }),
       ],
     }),
   });
@@ -129,9 +100,9 @@ export function createEditor(
     const ready = prepared(state, side);
     const chunk = isShown() && ready ? Math.min(state.chunk, ready.chunks.length - 1) : null;
     const facts = { prepared: ready, syntax: state.options.syntax, chunk, scale };
-    const before = told;
+    const before = shownFacts;
     if (before && Object.entries(facts).every(([name, value]) => before[name as keyof EditorFacts] === value)) return;
-    told = facts;
+    shownFacts = facts;
     view.dispatch({ effects: setFacts.of(facts) });
     if (facts.prepared?.diagnostics !== before?.prepared?.diagnostics)
       view.dispatch(
@@ -169,4 +140,48 @@ function underlined({ code, start, end, severity, message, fix }: Diagnostic) {
     markClass: code === 'tokens-cut' ? 'about-cut' : undefined,
     actions: fix ? [{ name: fix.label, apply }] : [],
   };
+}
+
+/** Attributes that switch off a browser's changes to the text. */
+const plainText = { spellcheck: 'false', autocorrect: 'off', autocapitalize: 'off' };
+
+interface EditorActions {
+  /** Whether the pictures show this prompt. */
+  isShown(): boolean;
+  /** Makes the pictures show this prompt. */
+  showThis(): void;
+  /** Points at the token at the caret. */
+  followCaret(): void;
+  /** Points at that token no more. */
+  leaveCaret(): void;
+}
+
+/** Handles the events by which an editor and the rest of the page act on each other. */
+function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, leaveCaret }: EditorActions): Extension {
+  const { takeInfotext, notePrompts } = store.getState();
+  return EditorView.domEventHandlers({
+    // Working in a prompt shows it; passing through with the Tab key does not.
+    pointerdown: showThis,
+    keydown: ({ key }) => {
+      if (/^(Arrow|Home|End|Page)/.test(key)) showThis();
+    },
+    focus: followCaret,
+    blur: () => {
+      leaveCaret();
+      notePrompts();
+    },
+    pointermove: ({ target }) => {
+      if (!isShown()) return;
+      const index = tokenOf(target);
+      pointed.over(index === null ? null : tokenAt(index));
+    },
+    pointerleave: () => pointed.over(null),
+    paste(event) {
+      const infotext = parseInfotext(event.clipboardData?.getData('text/plain') ?? '');
+      if (infotext) takeInfotext(infotext, 'Pasted');
+      return infotext !== null;
+    },
+    // The page opens files that are dropped; the editor would paste them as text.
+    drop: ({ dataTransfer }) => dataTransfer?.types.includes('Files') ?? false,
+  });
 }

@@ -1,0 +1,24 @@
+interface SegmentedProps<T> {
+  readonly legend: string;
+  /** Name of the radio group, unlike any other on the page. */
+  readonly name: string;
+  readonly choices: readonly { readonly value: T; readonly label: string | number }[];
+  readonly value: T;
+  readonly className?: string;
+  onChange(value: T): void;
+}
+
+/** A radio group drawn as a row of joined buttons. */
+export function Segmented<T>({ legend, name, choices, value, className = '', onChange }: SegmentedProps<T>) {
+  return (
+    <fieldset className={`segmented ${className}`.trim()}>
+      <legend>{legend}</legend>
+      {choices.map((choice, i) => (
+        <label key={i}>
+          <input type="radio" name={name} checked={choice.value === value} onChange={() => onChange(choice.value)} />
+          <span>{choice.label}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
