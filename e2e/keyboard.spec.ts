@@ -73,16 +73,7 @@ test('every picture and every control has a name', async ({ page }) => {
   await prompt(page).fill('a red car');
   const unnamed = await page.getByRole('img', { name: /^$/ }).count();
   expect(unnamed).toBe(0);
-  for (const role of [
-    'img',
-    'application',
-    'button',
-    'combobox',
-    'slider',
-    'checkbox',
-    'radio',
-    'textbox',
-  ] as const) {
+  for (const role of ['img', 'application', 'button', 'combobox', 'slider', 'checkbox', 'radio', 'textbox'] as const) {
     const all = await page.getByRole(role).count();
     expect(all, role).toBeGreaterThan(0);
     expect(await page.getByRole(role, { name: /\S/ }).count(), role).toBe(all);

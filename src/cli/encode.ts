@@ -3,7 +3,6 @@ import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
-import { type MaskMode, maskModes } from '../clip/masks.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
@@ -16,7 +15,6 @@ import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
-import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../road/export/conditioningFile.ts';
 import {
@@ -29,19 +27,11 @@ import {
   exportPasses,
   prefixed,
 } from '../road/export/exportConditioning.ts';
-import { defaultOptions, ownMethod, type PromptOptions } from '../road/options.ts';
+import { type Bounds, defaultOptions, isWithin, optionValues, ownMethod, type PromptOptions } from '../road/options.ts';
 import { type PreparedPrompt, preparePrompt, type Role } from '../road/pipeline.ts';
-import { comfyUnits } from '../tokens/chunks/comfyChunks.ts';
-import { splitModes } from '../tokens/chunks/compelChunks.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
-import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
 import { distinct } from '../weighting/method.ts';
-import { type MethodName, methods } from '../weighting/methods.ts';
-import { tokenNormalisations } from '../weighting/normalise.ts';
 import { fileSource } from './fileSource.ts';
-
-const methodNames = Object.keys(methods) as MethodName[];
-const splits = ['cut', ...splitModes] as const;
 
 const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebGPU, without a browser.
 
@@ -49,20 +39,20 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
 
   --prompt TEXT       what to encode
   --model MODEL       synthetic (random weights, the default), synthetic-tiny, or a .safetensors file
-  --syntax SYNTAX     ${syntaxes.join(', ')} (default ${defaultOptions.syntax})
-  --weighting METHOD  ${methodNames.join(', ')}
+  --syntax SYNTAX     ${optionValues.syntax.join(', ')} (default ${defaultOptions.syntax})
+  --weighting METHOD  ${optionValues.weighting.join(', ')}
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})
-  --normalisation N   ${tokenNormalisations.join(', ')}: of the weights, for comfy and adv-* (default none)
+  --normalisation N   ${optionValues.normalisation.join(', ')}: of the weights, for comfy and adv-* (default none)
   --brackets AS       A1111: weights, or text as its emphasis mode "None" reads them (default weights)
   --square-factor F   A1111: 1/1.1, or 0.9 as the lecture has it, for [x] (default 1/1.1)
   --role ROLE         positive or negative: only a positive A1111 prompt is split at AND (default positive)
   --clip-skip K       as A1111 counts, from 1, which is none (default 1)
   --steps N --step N  A1111: sampling steps, and the one whose text is encoded (default 20 and 1)
   --comma-backtrack N A1111: tokens that may move to the next chunk with a comma (default 20)
-  --split MODE        Compel: ${splits.join(', ')} (default ${defaultOptions.split})
-  --comfy-unit UNIT   ComfyUI: ${comfyUnits.join(', ')} (default ${defaultOptions.comfyUnit})
-  --mask MODE         ${maskModes.join(', ')} (default ${defaultOptions.mask})
-  --tokenizer NAME    ${tokenizerFlavours.join(', ')} (default ${defaultOptions.tokenizer})
+  --split MODE        Compel: ${optionValues.split.join(', ')} (default ${defaultOptions.split})
+  --comfy-unit UNIT   ComfyUI: ${optionValues.comfyUnit.join(', ')} (default ${defaultOptions.comfyUnit})
+  --mask MODE         ${optionValues.mask.join(', ')} (default ${defaultOptions.mask})
+  --tokenizer NAME    ${optionValues.tokenizer.join(', ')} (default ${defaultOptions.tokenizer})
   --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
   --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
                       that it brings; again for another
@@ -85,9 +75,9 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
   return found;
 }
 
-function whole(option: string, value: string, least: number, most: number): number {
+function whole(option: string, value: string, { least, most }: Bounds): number {
   const number = Number(value);
-  if (Number.isInteger(number) && value.trim() !== '' && least <= number && number <= most) return number;
+  if (value.trim() !== '' && isWithin({ least, most }, number)) return number;
   throw new UsageError(`--${option} is a whole number from ${least} to ${most}, not "${value}".`);
 }
 
@@ -144,26 +134,30 @@ type Values = Readonly<Record<string, string | undefined>>;
 function readJob(values: Values): Job {
   const { prompt, negative = null } = values;
   if (prompt === undefined) throw new UsageError('There is no --prompt; see --help.');
-  const syntax = oneOf<Syntax>('syntax', String(values.syntax), syntaxes);
-  const steps = whole('steps', String(values.steps), 1, 150);
+  const syntax = oneOf('syntax', String(values.syntax), optionValues.syntax);
+  const steps = whole('steps', String(values.steps), optionValues.steps);
   return {
     prompt,
     negative,
     role: oneOf<Role>('role', String(values.role), ['positive', 'negative']),
     options: {
       syntax,
-      weighting: oneOf<MethodName>('weighting', values.weighting ?? ownMethod[syntax], methodNames),
-      mask: oneOf<MaskMode>('mask', String(values.mask), maskModes),
-      tokenizer: oneOf<TokenizerFlavour>('tokenizer', String(values.tokenizer), tokenizerFlavours),
-      normalisation: oneOf('normalisation', String(values.normalisation), tokenNormalisations),
-      squareFactor: oneOf('square-factor', String(values['square-factor']), ['1/1.1', '0.9']),
-      brackets: oneOf('brackets', String(values.brackets), ['weights', 'text']),
-      clipSkip: whole('clip-skip', String(values['clip-skip']), 1, clipVitL14.numHiddenLayers + 1),
+      weighting: oneOf('weighting', values.weighting ?? ownMethod[syntax], optionValues.weighting),
+      mask: oneOf('mask', String(values.mask), optionValues.mask),
+      tokenizer: oneOf('tokenizer', String(values.tokenizer), optionValues.tokenizer),
+      normalisation: oneOf('normalisation', String(values.normalisation), optionValues.normalisation),
+      squareFactor: oneOf('square-factor', String(values['square-factor']), optionValues.squareFactor),
+      brackets: oneOf('brackets', String(values.brackets), optionValues.brackets),
+      clipSkip: whole('clip-skip', String(values['clip-skip']), optionValues.clipSkip),
       steps,
-      step: whole('step', String(values.step), 1, steps),
-      commaPaddingBacktrack: whole('comma-backtrack', String(values['comma-backtrack']), 0, 74),
-      split: oneOf('split', String(values.split), splits),
-      comfyUnit: oneOf('comfy-unit', String(values['comfy-unit']), comfyUnits),
+      step: whole('step', String(values.step), { least: optionValues.step.least, most: steps }),
+      commaPaddingBacktrack: whole(
+        'comma-backtrack',
+        String(values['comma-backtrack']),
+        optionValues.commaPaddingBacktrack,
+      ),
+      split: oneOf('split', String(values.split), optionValues.split),
+      comfyUnit: oneOf('comfy-unit', String(values['comfy-unit']), optionValues.comfyUnit),
     },
   };
 }

@@ -1,10 +1,11 @@
-import type { MaskMode } from '../clip/masks.ts';
-import type { Syntax } from '../prompt/syntax.ts';
-import type { ComfyUnit } from '../tokens/chunks/comfyChunks.ts';
-import type { SplitMode } from '../tokens/chunks/compelChunks.ts';
-import type { TokenizerFlavour } from '../tokens/tokenizerFlavours.ts';
-import type { MethodName } from '../weighting/methods.ts';
-import type { TokenNormalisation } from '../weighting/normalise.ts';
+import { clipVitL14 } from '../clip/config.ts';
+import { type MaskMode, maskModes } from '../clip/masks.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { type ComfyUnit, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
+import { type SplitMode, splitModes } from '../tokens/chunks/compelChunks.ts';
+import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
+import { type MethodName, methods } from '../weighting/methods.ts';
+import { type TokenNormalisation, tokenNormalisations } from '../weighting/normalise.ts';
 import type { ClipSkip } from './clipSkip.ts';
 
 export interface PromptOptions {
@@ -45,6 +46,36 @@ export const defaultOptions: PromptOptions = {
   split: 'cut',
   comfyUnit: 'segments',
 };
+
+/** Smallest and largest value of a whole number. */
+export interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** The values that each option may have: a list, or bounds of a whole number. */
+export const optionValues = {
+  syntax: syntaxes,
+  tokenizer: tokenizerFlavours,
+  mask: maskModes,
+  weighting: Object.keys(methods) as MethodName[],
+  normalisation: tokenNormalisations,
+  brackets: ['weights', 'text'],
+  squareFactor: ['1/1.1', '0.9'],
+  clipSkip: { least: 1, most: clipVitL14.numHiddenLayers + 1 },
+  steps: { least: 1, most: 150 },
+  step: { least: 1, most: 150 },
+  commaPaddingBacktrack: { least: 0, most: 74 },
+  split: ['cut', ...splitModes],
+  comfyUnit: comfyUnits,
+} as const satisfies {
+  readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] | (PromptOptions[K] extends number ? Bounds : never);
+};
+
+/** Whether `value` is a whole number within the bounds. */
+export function isWithin({ least, most }: Bounds, value: unknown): boolean {
+  return Number.isInteger(value) && least <= Number(value) && Number(value) <= most;
+}
 
 /** How each program weighs. */
 export const ownMethod: Readonly<Record<Syntax, MethodName>> = {

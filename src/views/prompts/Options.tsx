@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 import { maskModes } from '../../clip/masks.ts';
-import { normalisedMethods, type PromptOptions } from '../../road/options.ts';
-import { isWithin, methodNames, optionValues } from '../../state/readOptions.ts';
+import { isWithin, normalisedMethods, optionValues, type PromptOptions } from '../../road/options.ts';
+import { methodNames } from '../../state/readOptions.ts';
 import { shownConfig } from '../../state/selectors.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
 import { tokenizerFlavours } from '../../tokens/tokenizerFlavours.ts';
