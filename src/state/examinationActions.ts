@@ -1,6 +1,7 @@
 import type { EncoderClient } from '../worker/client.ts';
 import type { FileRequest, LoadProgress } from '../worker/messages.ts';
 import type { Facts, Task } from './facts.ts';
+import { messageOf } from './notices.ts';
 
 export interface ExaminationActions {
   /** Looks a checkpoint over, in place of the one before. */
@@ -12,14 +13,16 @@ export interface ExaminationActions {
   closeExamination(): void;
 }
 
-interface Page {
+/** Looks checkpoints over as files, one thing at a time. */
+export function examinationActions({
+  client,
+  get,
+  set,
+}: {
   readonly client: Pick<EncoderClient, 'examine' | 'drift'> | null;
   get(): Pick<Facts, 'examined'>;
   set(facts: Pick<Facts, 'examined'>): void;
-}
-
-/** What can be done with checkpoints as files. One thing at a time. */
-export function examinationActions({ client, get, set }: Page): ExaminationActions {
+}): ExaminationActions {
   let abort = new AbortController();
 
   /** Ends without another `put` where something else took its place. */
@@ -36,8 +39,7 @@ export function examinationActions({ client, get, set }: Page): ExaminationActio
       const result = await start((progress) => putOwn({ phase: 'running', progress }), own.signal);
       putOwn({ phase: 'done', result });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      putOwn(own.signal.aborted ? null : { phase: 'failed', message });
+      putOwn(own.signal.aborted ? null : { phase: 'failed', message: messageOf(error) });
     }
   }
 

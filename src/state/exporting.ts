@@ -17,10 +17,14 @@ import type { PromptOptions } from '../road/options.ts';
 import type { PreparedPrompt } from '../road/pipeline.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { ModelInfo } from '../worker/messages.ts';
+import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { memoised } from './memoised.ts';
+import { loraUsage, prepared } from './reading.ts';
 import { sides } from './remembered.ts';
-import { encodedZ, loraUsage, memoised, prepared, shownConfig, tokenLabel } from './selectors.ts';
 import { shared, writeShared } from './shared.ts';
+import { shownConfig } from './shownSizes.ts';
+import { tokenLabel } from './tokenLabels.ts';
 
 const pairOf = memoised(
   (positive: PreparedPrompt, negative: PreparedPrompt, options: PromptOptions): ConditioningPair => ({

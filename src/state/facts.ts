@@ -19,9 +19,6 @@ import type {
 import type { PastPrompts } from './history.ts';
 import type { Remembered, Side, Work } from './remembered.ts';
 
-/** What of road/pipeline.ts the page needs at once. */
-export type Road = Pick<typeof import('../road/pipeline.ts'), 'preparePrompt' | 'promptPasses' | 'promptEmbeds'>;
-
 /** Which of the encoder's states a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
 
@@ -67,8 +64,8 @@ export interface EncodedPass {
   /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
-  /** When (selectors' `occasion`): to a later one it is something that was there already. */
-  readonly encodedFor: object;
+  /** The facts' `revision` that it was encoded for. */
+  readonly revision: number;
 }
 
 /** What takes a while. */
@@ -92,8 +89,8 @@ export interface Notice {
 export interface Facts extends Remembered {
   readonly tokenizer:
     | { readonly phase: 'loading' }
-    /** The road is loaded with it: nothing is read without it. */
-    | { readonly phase: 'ready'; readonly tokenizer: Tokenizer; readonly road: Road }
+    /** The road is loaded by then: see road.ts. */
+    | { readonly phase: 'ready'; readonly tokenizer: Tokenizer }
     | { readonly phase: 'failed'; readonly message: string };
   readonly adapter:
     | { readonly phase: 'starting' }
@@ -125,12 +122,21 @@ export interface Facts extends Remembered {
   readonly lost: string | null;
   /** By the name that prompts call them by: their files', without the ending. */
   readonly loras: ReadonlyMap<string, OpenedLora>;
-  /** Outputs of `model` by the LoRAs that were merged and the pass's key (selectors' outputKey), the oldest first. */
-  readonly encoded: ReadonlyMap<string, EncodedPass>;
+  /** Outputs of `model`, by the LoRAs that were merged (`lorasKey`), then by the pass (`keyOf`). */
+  readonly encoded: ReadonlyMap<string, ReadonlyMap<string, EncodedPass>>;
+  /** Counts the changes of the prompts, of the options and of what is on show. */
+  readonly revision: number;
   /** Bytes held on the GPU for `model`. */
   readonly gpuBytes: number;
-  /** The pass that is being encoded, when its rows up to EOS are there: the first `ready` are final. */
-  readonly started: (EncodedPass & { readonly key: string; readonly ready: number }) | null;
+  /** The pass that is being encoded, once its rows up to EOS are there: the first `ready` are final. */
+  readonly started:
+    | (EncodedPass & {
+        /** The keys of the LoRAs that are merged and of the pass, as in `encoded`. */
+        readonly loras: string;
+        readonly key: string;
+        readonly ready: number;
+      })
+    | null;
   /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
   readonly needed: ReadonlyMap<string, readonly EncoderPass[]>;
   /** The last encode that failed, by the keys of its passes. */

@@ -1,20 +1,14 @@
 import type { LoraEffect } from '../models/loraFile.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
-import type { EncoderClient } from '../worker/client.ts';
 import type { Facts, OpenedLora } from './facts.ts';
+import { messageOf } from './notices.ts';
+import type { Page } from './page.ts';
 import type { Side } from './remembered.ts';
 
 export interface LoraActions {
   /** Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. */
   addLora(file: File): Promise<void>;
   removeLora(name: string): void;
-}
-
-interface Page {
-  readonly client: EncoderClient | null;
-  get(): Facts;
-  set(facts: Partial<Facts>): void;
-  notify(message: string): void;
 }
 
 const loraName = (file: File) => file.name.replace(/\.[^.]*$/, '');
@@ -37,7 +31,7 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
       if (isCurrent()) put(name, { file, info, problem: null });
       else client.removeLora(info.lora);
     } catch (error) {
-      if (isCurrent()) failed(error instanceof Error ? error.message : String(error));
+      if (isCurrent()) failed(messageOf(error));
     }
   }
 
@@ -58,7 +52,7 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
       put(name, null);
       if (info) client?.removeLora(info.lora);
     },
-    /** Those that are open, for a model that was loaded just now. */
+    /** Reads the LoRAs that are open for a model that was loaded just now. */
     readLoras() {
       const unread = [...get().loras].map(([name, { file }]) => [name, { file, info: null, problem: null }] as const);
       if (unread.length > 0) set({ loras: new Map(unread) });

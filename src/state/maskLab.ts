@@ -3,8 +3,10 @@ import { type RowEffects, rowEffects, withKeyMasked } from '../clip/maskEffects.
 import { encoderPass, type MaskMode, maskModes } from '../clip/masks.ts';
 import type { PreparedChunk } from '../road/pipeline.ts';
 import { distinct } from '../weighting/method.ts';
+import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
-import { encodedZ, memoised, shownChunk } from './selectors.ts';
+import { memoised } from './memoised.ts';
+import { shownChunk } from './reading.ts';
 
 /** One mask, and what it does to the encoder's output. */
 export interface MaskTrial {

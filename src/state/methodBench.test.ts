@@ -5,6 +5,8 @@ import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
+import { encodedCount } from './encoded.ts';
+import { encoderStatus } from './encoderStatus.ts';
 import {
   comparisonOf,
   shownBench,
@@ -17,7 +19,6 @@ import {
   sweptWeights,
 } from './methodBench.ts';
 import { methodNames } from './readOptions.ts';
-import { encodedCount, encoderStatus } from './selectors.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
 let store: ClipscopeStore;

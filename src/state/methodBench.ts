@@ -13,10 +13,12 @@ import { convertPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/study/compareMethods.ts';
+import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { memoised } from './memoised.ts';
+import { prepared, shownChunk, usedEmbeddings } from './reading.ts';
 import { methodNames } from './readOptions.ts';
 import type { Side } from './remembered.ts';
-import { encodedZ, memoised, prepared, shownChunk, usedEmbeddings } from './selectors.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */
 export interface Reading {

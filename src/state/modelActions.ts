@@ -2,7 +2,10 @@ import { keptSource, type ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import type { ModelRequest } from '../worker/messages.ts';
-import type { Download, Facts, Keeping } from './facts.ts';
+import type { Download, Keeping } from './facts.ts';
+import { type LoadingActions, listModels } from './loading.ts';
+import { messageOf } from './notices.ts';
+import type { Page } from './page.ts';
 
 export interface ModelActions {
   /** Asks what is stored. */
@@ -26,19 +29,12 @@ export interface ModelActions {
   deleteModel(model: string): Promise<void>;
 }
 
-interface Page {
-  readonly client: EncoderClient | null;
-  /** StorageManager.persist, which only a page has. */
-  persist(): Promise<unknown>;
-  get(): Facts & { openModel(request: ModelRequest): Promise<void> };
-  set(facts: Partial<Facts>): void;
-  notify(message: string): void;
-}
-
 export const requestFor = ({ id, name }: StoredModel): ModelRequest => ({ kind: 'stored', model: id, name });
 
 /** What can be done with models that are downloaded and stored. */
-export function modelActions({ client, persist, get, set, notify }: Page): ModelActions {
+export function modelActions(page: Page, openModel: LoadingActions['openModel']): ModelActions {
+  const { client, persist, get, set, notify } = page;
+  const list = () => listModels(page);
   /** Downloads that run, by file. */
   const runs = new Map<string, { readonly abort: AbortController; readonly ended: Promise<void> }>();
 
@@ -52,15 +48,6 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
 
   function partOf(file: ModelFile): StoredModel | undefined {
     return get().stored?.models.find(({ complete, source }) => !complete && source === file.urls[0]);
-  }
-
-  async function list() {
-    if (!client) return;
-    try {
-      set({ stored: await client.models() });
-    } catch (error) {
-      notify(messageOf(error));
-    }
   }
 
   async function remove(model: string) {
@@ -109,7 +96,7 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
     }
     await list();
     drop(file.id);
-    void get().openModel(requestFor(model));
+    void openModel(requestFor(model));
   }
 
   return {
@@ -149,5 +136,3 @@ export function modelActions({ client, persist, get, set, notify }: Page): Model
     deleteModel: remove,
   };
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -5,11 +5,13 @@ import { syntaxes } from '../prompt/syntax.ts';
 import { ownMethod, type PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { shownWeighted } from './encoded.ts';
 import { exportedPasses, exportedTensors } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
+import { keyOf } from './passKeys.ts';
+import { prepared } from './reading.ts';
 import { methodNames } from './readOptions.ts';
 import type { Side } from './remembered.ts';
-import { keyOf, prepared, shownWeighted } from './selectors.ts';
 import { createClipscopeStore } from './store.ts';
 
 const L = 77;
@@ -66,9 +68,9 @@ function encodedFacts(positive: string, negative: string, changed: Partial<Promp
       hiddenStates: new Map(),
       attentions: new Float32Array(1),
     };
-    return [keyOf(pass), { output, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, encodedFor: {} }];
+    return [keyOf(pass), { output, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, revision: 0 }];
   });
-  return { ...facts, encoded: new Map(encoded) };
+  return { ...facts, encoded: new Map([['', new Map(encoded)]]) };
 }
 
 /** The rows of a chunk in the exported file. */

@@ -14,25 +14,13 @@ import type { Encoded, EncodeOptions, EncoderClient } from '../worker/client.ts'
 import { WorkerError } from '../worker/client.ts';
 import type { LoadProgress, LoraInfo, ModelInfo, ModelRequest, StoredModels } from '../worker/messages.ts';
 import { noModels } from '../worker/testing/noModels.ts';
+import { shownEncoded, shownWeighted } from './encoded.ts';
+import { encoderStatus } from './encoderStatus.ts';
 import type { Memory } from './memory.ts';
-import {
-  editedRows,
-  encoderBytes,
-  encoderStatus,
-  fileToKeep,
-  keptModel,
-  listedModels,
-  modelChoice,
-  modelChoices,
-  prepared,
-  shownChunk,
-  shownEncoded,
-  shownHead,
-  shownLayer,
-  shownWeighted,
-  usedEmbeddings,
-} from './selectors.ts';
+import { encoderBytes, fileToKeep, keptModel, listedModels, modelChoice, modelChoices } from './modelChoices.ts';
+import { editedRows, prepared, shownChunk, usedEmbeddings } from './reading.ts';
 import { shared, writeLink, writeShared } from './shared.ts';
+import { shownHead, shownLayer } from './shownSizes.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
@@ -762,7 +750,7 @@ describe('with an encoder', () => {
       await settled();
     }
     // 96 MB, of 6.4 MB and 14 times 20 kB each.
-    expect(store.getState().encoded.size).toBe(14);
+    expect(store.getState().encoded.get('')?.size).toBe(14);
     expect(status().phase).toBe('ready');
   });
 

@@ -1,13 +1,8 @@
 import { useMemo, useState } from 'react';
 import { attentionMask } from '../../clip/masks.ts';
-import {
-  type EncodedChunk,
-  shownConfig,
-  shownEncoded,
-  shownHead,
-  shownLayer,
-  tokenLabels,
-} from '../../state/selectors.ts';
+import { type EncodedChunk, shownEncoded } from '../../state/encoded.ts';
+import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';

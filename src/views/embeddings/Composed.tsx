@@ -1,4 +1,4 @@
-import type { WeightedEncoding } from '../../state/selectors.ts';
+import type { WeightedEncoding } from '../../state/encoded.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 

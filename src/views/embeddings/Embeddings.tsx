@@ -1,7 +1,9 @@
 import { Fragment, useMemo } from 'react';
 import type { ClipSkip } from '../../road/clipSkip.ts';
+import { shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
 import type { Stage } from '../../state/facts.ts';
-import { shownClipSkip, shownWeighted, tokenLabel, type WeightedEncoding } from '../../state/selectors.ts';
+import { shownClipSkip } from '../../state/shownSizes.ts';
+import { tokenLabel } from '../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { exact } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';

@@ -1,7 +1,8 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../../models/library/modelSources.ts';
+import { encoderStatus, modelName } from '../../state/encoderStatus.ts';
 import { type Facts, requestName } from '../../state/facts.ts';
-import { encoderStatus, modelChoice, modelChoices, modelName, shownRequest } from '../../state/selectors.ts';
+import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
 import { FileButton } from '../page/FileButton.tsx';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef } from 'react';
-import { downloadText, encoderBytes, fileToKeep, keptModel } from '../../state/selectors.ts';
+import { downloadText } from '../../state/downloadText.ts';
+import { encoderBytes, fileToKeep, keptModel } from '../../state/modelChoices.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 

@@ -1,7 +1,8 @@
 import type { LeftOut, Projection } from '../../models/loraFile.ts';
 import type { OpenedLora } from '../../state/facts.ts';
 import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
-import { loraUsage, shownConfig } from '../../state/selectors.ts';
+import { loraUsage } from '../../state/reading.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 

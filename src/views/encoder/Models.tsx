@@ -3,7 +3,7 @@ import { customFile, fileFrom, isKept, sd15TextEncoder } from '../../models/libr
 import type { StoredModel } from '../../models/library/storage.ts';
 import type { StoragePlace } from '../../models/library/storageFiles.ts';
 import { requestFor } from '../../state/modelActions.ts';
-import { fileToKeep, listedModels } from '../../state/selectors.ts';
+import { fileToKeep, listedModels } from '../../state/modelChoices.ts';
 import type { StoredModels } from '../../worker/messages.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';

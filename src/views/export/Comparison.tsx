@@ -3,7 +3,7 @@ import type { ConditioningComparison } from '../../road/export/compareConditioni
 import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
-import { tokenLabel } from '../../state/selectors.ts';
+import { tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import { brief, exact } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';

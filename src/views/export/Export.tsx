@@ -13,7 +13,7 @@ import {
   whyUnchecked,
   writeSession,
 } from '../../state/exporting.ts';
-import { tokenLabel } from '../../state/selectors.ts';
+import { tokenLabel } from '../../state/tokenLabels.ts';
 import { bytes } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';

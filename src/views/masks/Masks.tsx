@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { attentionMask, causalMask } from '../../clip/masks.ts';
-import { shownChunk, tokenLabels } from '../../state/selectors.ts';
+import { shownChunk } from '../../state/reading.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import { maskPixels, range } from '../pictures/pixels.ts';

@@ -1,6 +1,6 @@
 import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
-import { tokenLabels } from '../../state/selectors.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
 import { brief } from '../page/numbers.ts';

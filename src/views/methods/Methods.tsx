@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
+import { encodedCount } from '../../state/encoded.ts';
 import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
-import { encodedCount } from '../../state/selectors.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { Bench } from './Bench.tsx';

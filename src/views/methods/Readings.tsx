@@ -1,7 +1,7 @@
 import type { ReadingDifference } from '../../prompt/across/readings.ts';
 import { programs } from '../../prompt/syntax.ts';
 import { type Reading, shownReadings } from '../../state/methodBench.ts';
-import { prepared } from '../../state/selectors.ts';
+import { prepared } from '../../state/reading.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 

@@ -11,7 +11,8 @@ import {
   sweptWeights,
   typedSwept,
 } from '../../state/methodBench.ts';
-import { shownChunk, tokenLabels } from '../../state/selectors.ts';
+import { shownChunk } from '../../state/reading.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';

@@ -1,8 +1,8 @@
 import { useId, useMemo, useState } from 'react';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { ownMethod } from '../../road/options.ts';
+import { usedEmbeddings } from '../../state/reading.ts';
 import { type Side, sides } from '../../state/remembered.ts';
-import { usedEmbeddings } from '../../state/selectors.ts';
 import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
 import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';

@@ -2,7 +2,7 @@ import { useId, useState } from 'react';
 import { maskModes } from '../../clip/masks.ts';
 import { isWithin, normalisedMethods, optionValues, type PromptOptions } from '../../road/options.ts';
 import { methodNames } from '../../state/readOptions.ts';
-import { shownConfig } from '../../state/selectors.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
 import { tokenizerFlavours } from '../../tokens/tokenizerFlavours.ts';
 import { tokenNormalisations } from '../../weighting/normalise.ts';

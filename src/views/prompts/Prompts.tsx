@@ -1,6 +1,6 @@
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import { prepared } from '../../state/reading.ts';
 import { type Side, sides } from '../../state/remembered.ts';
-import { prepared } from '../../state/selectors.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { syntaxChoices } from './choices.ts';

@@ -4,7 +4,7 @@ import { useFacts } from '../page/useFacts.ts';
 export function Replaced() {
   const replaced = useFacts((s) => s.replaced);
   const restore = useFacts((s) => s.restore);
-  const keepReplaced = useFacts((s) => s.keepReplaced);
+  const acceptReplaced = useFacts((s) => s.acceptReplaced);
   return (
     <div className="replaced">
       <div role="status" aria-label="What was opened">
@@ -15,7 +15,7 @@ export function Replaced() {
               <button type="button" className="small" onClick={() => restore(replaced.before)}>
                 Take back
               </button>
-              <button type="button" className="quiet small" aria-label="Keep" onClick={keepReplaced}>
+              <button type="button" className="quiet small" aria-label="Keep" onClick={acceptReplaced}>
                 ✕
               </button>
             </span>

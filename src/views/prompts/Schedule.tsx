@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { prepared } from '../../state/selectors.ts';
+import { prepared } from '../../state/reading.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { differences, stretches } from './stretches.ts';

@@ -1,7 +1,7 @@
 import { clipVitL14 } from '../../clip/config.ts';
 import type { Embedding } from '../../models/embeddingFile.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
-import { shownConfig } from '../../state/selectors.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
 

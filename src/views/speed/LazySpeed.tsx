@@ -1,4 +1,5 @@
-import { editedRows, shownConfig } from '../../state/selectors.ts';
+import { editedRows } from '../../state/reading.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { usePart } from '../page/lazyPart.tsx';
 import { useFacts } from '../page/useFacts.ts';
 

@@ -1,6 +1,6 @@
 import { groupSteps, type ProfiledGroup, stage } from '../../gpu/profile.ts';
 import type { Facts } from '../../state/facts.ts';
-import { shownConfig } from '../../state/selectors.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import './speed.css';

@@ -1,6 +1,6 @@
 import { memo, useEffect, useMemo, useRef } from 'react';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../../road/pipeline.ts';
-import { tokenLabel } from '../../state/selectors.ts';
+import { tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken, TokenChunk } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { brief } from '../page/numbers.ts';

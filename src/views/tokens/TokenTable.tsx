@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
-import { prepared, shownChunk, tokenLabels } from '../../state/selectors.ts';
+import { prepared, shownChunk } from '../../state/reading.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import { brief } from '../page/numbers.ts';

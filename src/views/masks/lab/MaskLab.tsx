@@ -1,8 +1,10 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { RowEffects } from '../../../clip/maskEffects.ts';
 import { attentionMask, maskModes } from '../../../clip/masks.ts';
+import { encoderStatus } from '../../../state/encoderStatus.ts';
 import { type MaskTrial, maskLab } from '../../../state/maskLab.ts';
-import { encoderStatus, shownChunk, tokenLabels } from '../../../state/selectors.ts';
+import { shownChunk } from '../../../state/reading.ts';
+import { tokenLabels } from '../../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../../tokens/tokenizer.ts';
 import { useDark, useFacts } from '../../page/useFacts.ts';
 import { Waiting } from '../../page/Waiting.tsx';

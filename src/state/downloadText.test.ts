@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { customFile } from '../models/library/modelSources.ts';
+import { downloadText } from './downloadText.ts';
 import type { Download } from './facts.ts';
-import { downloadText } from './selectors.ts';
 
 const file = customFile('https://example.com/model.safetensors')!;
 const running = (progress: Download['progress']): Download => ({ file, phase: 'running', progress });

@@ -1,0 +1,147 @@
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
+import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/pipeline.ts';
+import { batchRatios } from '../weighting/a1111.ts';
+import type { ZOf } from '../weighting/method.ts';
+import { type MethodName, methods } from '../weighting/methods.ts';
+import type { ModelInfo } from '../worker/messages.ts';
+import type { EncodedPass, Facts } from './facts.ts';
+import { memoised } from './memoised.ts';
+import { keyOf, lorasKey } from './passKeys.ts';
+import { isEncoded, outputsOf, ownPasses, unweightedMethod } from './passPlan.ts';
+import { prepared, shownChunk, usedLoras } from './reading.ts';
+import { road } from './road.ts';
+import { shownClipSkip } from './shownSizes.ts';
+
+/** A chunk and its encoder output, which the pictures of attention and embeddings show. */
+export interface EncodedChunk extends PreparedChunk, EncodedPass {
+  readonly config: ClipTextConfig;
+  readonly prepared: PreparedPrompt;
+  /** How many rows are computed while the padding is not; null when all are. */
+  readonly ready: number | null;
+  /** [L, d] The rows that weights act on: clip skip is applied. */
+  readonly z: Float32Array;
+}
+
+const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip, model: ModelInfo): ZOf => {
+  const known = new Map<string, Float32Array>();
+  return (pass) => {
+    const key = keyOf(pass);
+    const z = known.get(key) ?? clipSkip(encoded.get(key)!.output, skip, model.config, model.finalLayerNorm);
+    known.set(key, z);
+    return z;
+  };
+});
+
+/** The outputs of these passes, clip skip applied; undefined while one of them is not encoded. */
+export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
+  if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;
+  return zOf(outputsOf(facts), shownClipSkip(facts), facts.model);
+}
+
+/** How many of these passes are encoded, with what clip skip reads. */
+export function encodedCount(facts: Facts, passes: readonly EncoderPass[]): number {
+  if (!facts.model) return 0;
+  const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), facts.model.config);
+  const outputs = outputsOf(facts);
+  return passes.filter((pass) => isEncoded(outputs, pass, hiddenStates)).length;
+}
+
+const encodedChunk = memoised(
+  (
+    shown: PreparedPrompt,
+    chunk: PreparedChunk,
+    encoded: ReadonlyMap<string, EncodedPass>,
+    skip: ClipSkip,
+    model: ModelInfo,
+    started: Facts['started'],
+  ): EncodedChunk | undefined => {
+    const whole = encoded.get(keyOf(chunk.pass));
+    const { config, finalLayerNorm } = model;
+    if (whole?.output.attentions)
+      return { ...chunk, ...whole, config, prepared: shown, ready: null, z: zOf(encoded, skip, model)(chunk.pass) };
+    if (!started?.output.attentions) return undefined;
+    const z = clipSkip(started.output, skip, config, finalLayerNorm);
+    return { ...chunk, ...started, config, prepared: shown, z };
+  },
+);
+
+/** The chunk on show, encoded; undefined while it is not. */
+export function shownEncoded(facts: Facts): EncodedChunk | undefined {
+  const shown = prepared(facts, facts.side);
+  const chunk = shownChunk(facts);
+  if (!shown || !chunk || !facts.model) return undefined;
+  const { started } = facts;
+  const isStarted = started?.key === keyOf(chunk.pass) && started.loras === lorasKey(usedLoras(facts));
+  return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), facts.model, isStarted ? started : null);
+}
+
+/** The chunk on show before and after weighting: rows of its conditioning, or of its text by itself. */
+export interface WeightedEncoding {
+  readonly encoded: EncodedChunk;
+  readonly method: MethodName;
+  readonly place: ConditioningPlace;
+  /** Whether the rows are those of the text by itself although its conditioning has others. */
+  readonly isAlone: boolean;
+  /** [L, d] The rows if every token weighed 1. */
+  readonly before: Float32Array;
+  /** [L, d] The rows as they are weighted; those of the conditioning are what the U-Net gets. */
+  readonly after: Float32Array;
+  /**
+   * A1111's "Original": the factor of the whole chunk, and over how many texts at once its mean is taken. Null for any other
+   * method, and for rows that are composed of several texts.
+   */
+  readonly meanRatio: { readonly ratio: number; readonly texts: number } | null;
+}
+
+/** Computes one of the prompt's conditionings, [77·n, d], as the road does. */
+const conditioningBy = () =>
+  memoised((conditioning: PreparedPrompt['conditionings'][number], z: ZOf, method: MethodName) => {
+    const [embeds] = road().promptEmbeds({ conditionings: [conditioning] }, z, method);
+    return embeds;
+  });
+const weighted = conditioningBy();
+const unweighted = conditioningBy();
+
+const weightedAlone = memoised((text: PreparedText, method: MethodName, z: ZOf) =>
+  methods[method].combine(text.weighted, z),
+);
+
+const weightedEncoding = memoised(
+  (encoded: EncodedChunk, method: MethodName, textAlone: boolean, z: ZOf): WeightedEncoding => {
+    const { prepared, text, index } = encoded;
+    const place = conditioningPlace(prepared, text, index);
+    const { conditioning, chunk, isComposed } = place;
+    const isAlone = isComposed && textAlone;
+    const rowsAt = (embeds: Float32Array, chunk: number) =>
+      embeds.subarray(chunk * encoded.z.length, (chunk + 1) * encoded.z.length);
+    const composed = prepared.conditionings[conditioning];
+    return {
+      encoded,
+      method,
+      place,
+      isAlone,
+      // Rows that are not composed are z itself, and stay the same array when only weights change.
+      before: isComposed && !isAlone ? rowsAt(unweighted(composed, z, unweightedMethod), chunk) : encoded.z,
+      after: isAlone
+        ? rowsAt(weightedAlone(prepared.texts[text], method, z), index)
+        : rowsAt(weighted(composed, z, method), chunk),
+      meanRatio: isComposed && !isAlone ? null : meanRatioOf(prepared.texts[text], index, method, z),
+    };
+  },
+);
+
+function meanRatioOf({ weighted }: PreparedText, chunk: number, method: MethodName, z: ZOf) {
+  if (method !== 'original') return null;
+  return { ratio: batchRatios(weighted, z)[chunk], texts: 1 + (weighted.batch?.length ?? 0) };
+}
+
+/** The chunk on show before and after weighting; undefined while not all that it takes is encoded. */
+export function shownWeighted(facts: Facts): WeightedEncoding | undefined {
+  const { options, side, textAlone } = facts;
+  const encoded = shownEncoded(facts);
+  const z = encoded && encodedZ(facts, ownPasses(facts, side));
+  return encoded && z && weightedEncoding(encoded, options.weighting, textAlone, z);
+}
