@@ -4,7 +4,7 @@ export async function compress(bytes: Uint8Array<ArrayBuffer>, format: Compressi
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 
-/** Unpacks bytes; null where they are damaged, or come to more than `longest`. */
+/** Unpacks bytes. Returns null if they are damaged, or longer than `longest` when unpacked. */
 export async function decompress(
   bytes: Uint8Array<ArrayBuffer>,
   format: CompressionFormat,

@@ -9,7 +9,7 @@ const bitsOf = (value: number) => {
 };
 const all = Uint16Array.from({ length: 65536 }, (_, i) => i);
 
-/** How many of the 65536 pass; a loop of expects would take seconds. */
+/** Counts which of the 65536 halves pass; a loop of expects would take seconds. */
 const failures = (holds: (half: number) => boolean) => Array.from(all.filter((half) => !holds(half))).slice(0, 5);
 
 test('halves have the values of the standard', () => {
@@ -51,7 +51,7 @@ test.each([
       const sign = half & 0x8000;
       const magnitude = half & 0x7fff;
       if (magnitude >= infinity) return false;
-      // Where the upper neighbour is infinity, rounding works as if the format went on for one more step.
+      // If the upper neighbour is infinity, rounding works as if the format went on for one more step.
       const low = Math.abs(value(half));
       const high = magnitude + 1 < infinity ? Math.abs(value(half + 1)) : low + (low - Math.abs(value(half - 1)));
       const tie = bitsOf((low + high) / 2);
@@ -91,7 +91,7 @@ test('NaN whose payload lies in the bits that are dropped stays NaN', () => {
   expect(bfloat16Bits(0xffffffff)).toBe(0xffff);
 });
 
-/** At an odd offset in memory. */
+/** Copies bytes to an odd offset in memory. */
 function shifted(bytes: Uint8Array) {
   const out = new Uint8Array(bytes.length + 1);
   out.set(bytes, 1);
@@ -116,7 +116,7 @@ test.each(['F32', 'F16', 'BF16'] as const)(
       for (let at = 0; at < 5; at++) {
         const values = Float32Array.of(1, 2, -3, largest, 5).with(at, bad);
         expect(firstNonFinite(fromFloat32(values, dtype), dtype)).toBe(at);
-        // In pairs, and where they do not begin at a multiple of 4.
+        // Halves are checked in pairs, and one by one if they do not begin at a multiple of 4.
         const paired = fromFloat32(Float32Array.of(...values, bad), dtype);
         expect(firstNonFinite(paired, dtype)).toBe(at);
         expect(firstNonFinite(shifted(paired), dtype)).toBe(at);

@@ -1,4 +1,4 @@
-/** What an encoder's weights may be stored as. */
+/** Types in which an encoder's weights may be stored. */
 export type WeightDtype = 'F32' | 'F16' | 'BF16';
 
 /** Bytes of one element. */
@@ -7,13 +7,13 @@ export const weightBytes = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record
 /** 2^-24, the step of the float16 subnormals. */
 const float16Step = 2 ** -24;
 
-/** Views `bytes` as float32; copies only where the offset is not a multiple of 4. */
+/** Views `bytes` as float32. Copies them only if the offset is not a multiple of 4. */
 export function float32View(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
 }
 
-/** Views `bytes` as 16-bit words; copies only where the offset is odd. */
+/** Views `bytes` as 16-bit words. Copies them only if the offset is odd. */
 export function uint16View(bytes: Uint8Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
   const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
@@ -31,7 +31,7 @@ export function float16ToNumber(half: number): number {
 
 let float16Table: Float32Array | undefined;
 
-/** All 65536 halves as float32: a table is several times faster than arithmetic for a million weights. */
+/** Returns all 65536 halves as float32: for a million weights, a table is several times faster than arithmetic. */
 function float16Values(): Float32Array {
   float16Table ??= Float32Array.from({ length: 65536 }, (_, half) => float16ToNumber(half));
   return float16Table;
@@ -86,7 +86,10 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
   return new Uint8Array(out.buffer);
 }
 
-/** What weights stored as `dtype` are read as: float64 as float32; undefined where they are no floats that can be read. */
+/**
+ * The type that weights stored as `dtype` are converted to (float64 to float32); undefined if they cannot be read as
+ * floats.
+ */
 export function readAs(dtype: string): WeightDtype | undefined {
   if (dtype === 'F64') return 'F32';
   return Object.hasOwn(weightBytes, dtype) ? (dtype as WeightDtype) : undefined;
@@ -101,7 +104,7 @@ export function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuf
 
 const exponents: Readonly<Record<WeightDtype, number>> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 };
 
-/** Index of the first element that is NaN or infinite (exponent all ones), or -1. */
+/** Returns the index of the first element that is NaN or infinite (exponent all ones), or -1. */
 export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): number {
   const exponent = exponents[dtype];
   if (dtype === 'F32') {
@@ -115,8 +118,8 @@ export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtyp
 }
 
 /**
- * Two at a time: what has all of the exponent's bits, and nothing else, carries into the bit above when its lowest one is
- * added. False where one is not finite, and where they do not lie in pairs.
+ * Checks two halves at a time: adding the lowest exponent bit to an exponent of all ones carries into the bit above.
+ * Returns false if a half is not finite, and if the bytes are not whole aligned pairs.
  */
 function allHalvesFinite(bytes: Uint8Array<ArrayBuffer>, exponent: number): boolean {
   if (bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;

@@ -1,4 +1,4 @@
-/** What a file is, from its first bytes: so that a wrong file is called by its name instead of "invalid". */
+/** The kind of a file, recognised by its first bytes, so that a message can name a wrong file's kind. */
 export type FileKind =
   | 'safetensors'
   | 'empty'
@@ -27,10 +27,10 @@ const starts: readonly [FileKind, readonly number[]][] = [
   ['compressed', [0x52, 0x61, 0x72, 0x21]],
 ];
 
-/** `head`: the file's first bytes, 64 are enough. */
+/** Recognises a file's kind. `head` holds its first bytes; 64 are enough. */
 export function fileKind(head: Uint8Array): FileKind {
   if (head.length === 0) return 'empty';
-  // First, because a header's length may begin like any of the others: 35615 is 1f 8b.
+  // This comes first, because a header's length may look like another kind's mark: 35615 is 1f 8b.
   if (head[8] === 0x7b && head.subarray(4, 8).every((byte) => byte === 0)) return 'safetensors';
   for (const [kind, magic] of starts) if (magic.every((byte, i) => head[i] === byte)) return kind;
   if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5) return 'pickle';
@@ -40,7 +40,7 @@ export function fileKind(head: Uint8Array): FileKind {
   return 'unknown';
 }
 
-/** "is …", for a file that should have been safetensors. */
+/** Completes the sentence about a file that should have been safetensors: "is …". */
 export function describeKind(kind: Exclude<FileKind, 'safetensors' | 'unknown'>): string {
   switch (kind) {
     case 'empty':

@@ -2,8 +2,8 @@ import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
 import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
 
 /**
- * A tensor of a small file as float32, row-major; float64 is rounded. `fail` is told of another type, and of a NaN or an
- * infinity and where it is.
+ * Reads a tensor of a small file as float32, row-major; float64 is rounded. Calls `fail` for another type, and for a
+ * NaN or an infinity, with its index.
  */
 export async function readFloats(
   name: string,

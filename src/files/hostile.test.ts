@@ -14,7 +14,10 @@ import { TorchFileError } from './torchFile.ts';
 
 const typed = [SafetensorsError, TorchFileError, CheckpointError, LoraError, EmbeddingError];
 
-/** What every way to use the file says. Whatever is in it, each ends in a typed error, or in tensors within the file. */
+/**
+ * Uses a file in every way; returns the errors. Whatever the file holds, it must end in a typed error or in tensors
+ * within it.
+ */
 async function treat(bytes: Uint8Array): Promise<Error[]> {
   const source = spySource(memorySource(bytes, 'x'));
   const errors: Error[] = [];
@@ -28,7 +31,7 @@ async function treat(bytes: Uint8Array): Promise<Error[]> {
   };
   await attempt(async () => {
     const file = await openTensorFile(source);
-    // The end of the file, the directory, and what opening reads besides.
+    // Opening reads the end of the file, the directory, and little besides.
     expect(source.reads.reduce((sum, [start, end]) => sum + end - start, 0)).toBeLessThan(3 * bytes.length + 1000);
     for (const { read, shape, dtype } of file.tensors.values())
       await attempt(async () => {
@@ -50,7 +53,7 @@ async function treat(bytes: Uint8Array): Promise<Error[]> {
 
 const tensor = (shape = [2], view = {}) => new TorchView('0', 'F32', shape, { count: 2, ...view });
 const eight = new Uint8Array(8);
-/** A file of one tensor "a", whose pickle or storage is wrong. */
+/** Makes a file of one tensor "a", whose pickle or storage is wrong. */
 const one = (value: unknown, storages: Record<string, Uint8Array> = { 0: eight }) =>
   archiveBytes(pickled(new Map([['a', value]])), storages);
 const raw = (pickle: Uint8Array) => zipBytes([{ name: 'archive/data.pkl', data: pickle }]);
@@ -60,7 +63,7 @@ const good = torchBytes([
   { name: 'b', dtype: 'F16', shape: [1, 3], data: new Uint8Array(6) },
 ]);
 
-/** `good` with a number at a place, counted from the end where negative. */
+/** Returns `good` with a number written at `at`, which counts from the end if negative. */
 function patched(bytes: Uint8Array, at: number, value: number, size: 1 | 2 | 4 | 8): Uint8Array {
   const out = new Uint8Array(bytes);
   const view = new DataView(out.buffer);
@@ -72,7 +75,7 @@ function patched(bytes: Uint8Array, at: number, value: number, size: 1 | 2 | 4 |
   return out;
 }
 
-/** Where the directory of an archive begins, by its last record. */
+/** Finds the start of an archive's directory in its last record. */
 const directory = (bytes: Uint8Array) =>
   new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 22 + 16, true);
 const wide = torchBytes([{ name: 'a', dtype: 'F32', shape: [2], data: eight }], { wide: true });
@@ -348,7 +351,7 @@ test.each<[string, Uint8Array, string]>([
   expect(more).toEqual([]);
 });
 
-/** Of a pickle in 16 MB: as much as is read. */
+/** The longest pickle that is read. */
 const mostBytes = 1 << 24;
 const tooMany = 'has a pickle of more than 1000000 steps, which no model needs';
 

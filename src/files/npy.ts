@@ -3,20 +3,20 @@ import { elementCount } from './tensorFile.ts';
 
 /** NumPy's array file: one little-endian array in C order. */
 export interface Npy {
-  /** Empty for a scalar. */
+  /** Dimensions; empty for a scalar. */
   readonly shape: readonly number[];
-  /** Row-major. float16 is widened to float32; booleans are 0 and 1. */
+  /** Elements, row-major. float16 is widened to float32; booleans are 0 and 1. */
   readonly data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
-/** Bytes that are not an array this reader knows. */
+/** The bytes are not an array that this reader knows. */
 export class NpyError extends Error {
   override name = 'NpyError';
 }
 
 const magic = '\x93NUMPY';
 
-/** Bytes of one element, and the elements of a buffer of their own. */
+/** Bytes of one element, and a function that views the bytes of a whole buffer as elements. */
 const dtypes: Readonly<Record<string, readonly [size: number, read: (bytes: Uint8Array<ArrayBuffer>) => Npy['data']]>> =
   {
     '<f4': [4, (bytes) => new Float32Array(bytes.buffer)],
@@ -29,8 +29,8 @@ const dtypes: Readonly<Record<string, readonly [size: number, read: (bytes: Uint
   };
 
 /**
- * Reads format version 1 or 2. Throws NpyError on anything else, on another element type, on Fortran order and where
- * the data is not as long as the shape says.
+ * Reads format version 1 or 2. Throws NpyError for anything else, another element type, Fortran order, or data of
+ * another length than the shape asks for.
  */
 export function readNpy(bytes: Uint8Array): Npy {
   const latin1 = (start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end));
@@ -70,7 +70,7 @@ export function readNpy(bytes: Uint8Array): Npy {
   return { shape, data: read(new Uint8Array(bytes.subarray(dataStart))) };
 }
 
-/** Format version 1: float32 or int64. Throws RangeError where `shape` does not hold `data`. */
+/** Writes format version 1, float32 or int64. Throws RangeError if `shape` does not hold `data`. */
 export function writeNpy(data: Float32Array | BigInt64Array, shape: readonly number[]): Uint8Array<ArrayBuffer> {
   if (elementCount(shape) !== data.length)
     throw new RangeError(`An array of shape (${shape.join(', ')}) cannot hold ${data.length} elements.`);

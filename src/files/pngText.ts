@@ -3,11 +3,11 @@ import type { ByteSource } from './sources.ts';
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** Bytes of one text chunk, and characters of one text unpacked; a longer one is left out. */
+/** Longest text chunk in bytes, and longest unpacked text in characters; longer ones are left out. */
 const longest = 1 << 20;
-/** Chunks looked at. Pictures are cut into pieces of 8 kB and up. */
+/** Chunks that are looked at. Programs cut pictures into chunks of 8 kB and more. */
 const mostChunks = 20_000;
-/** Bytes of a chunk around its data: length, type; then a checksum, which is not looked at. */
+/** Bytes before a chunk's data: its length and type. A checksum of 4 bytes follows the data; it is not checked. */
 const headSize = 8;
 const tailSize = 4;
 
@@ -16,9 +16,9 @@ export function isPng(head: Uint8Array): boolean {
 }
 
 /**
- * Texts of a PNG by keyword (chunks tEXt, zTXt, iTXt of the PNG specification, 11.3.3), such as A1111's `parameters`; of
- * several with one keyword, the first. Reads the heads of chunks and the text alone. Of a file that is broken, cut off or
- * no PNG, what could be read. Throws only what `source` throws: SourceError.
+ * Reads the texts of a PNG by keyword (chunks tEXt, zTXt and iTXt of the PNG specification, 11.3.3), such as A1111's
+ * `parameters`. The first text of a keyword counts. Only chunk heads and texts are read. A file that is broken or no
+ * PNG gives the texts that could be read. Throws only what `source` throws: SourceError.
  */
 export async function readPngText(source: ByteSource): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
@@ -40,7 +40,7 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
   return texts;
 }
 
-/** Null where a chunk is not as specified. */
+/** Returns null if the chunk is not as specified. */
 async function readChunk(
   type: string,
   data: Uint8Array<ArrayBuffer>,
@@ -54,7 +54,7 @@ async function readChunk(
     const unpacked = rest[0] === 0 ? await inflate(rest.subarray(1)) : null;
     return unpacked && { keyword, text: latin1(unpacked) };
   }
-  // Compressed or not, by which method, then a language and a translated keyword, each ended by a zero.
+  // Compression flag and method, then a language and a translated keyword, each ended by a zero.
   const languageEnd = rest.indexOf(0, 2);
   const translatedEnd = languageEnd < 0 ? -1 : rest.indexOf(0, languageEnd + 1);
   if (translatedEnd < 0) return null;
@@ -63,7 +63,7 @@ async function readChunk(
   return bytes && { keyword, text: new TextDecoder('utf-8').decode(bytes) };
 }
 
-/** zlib's format. */
+/** Unpacks zlib's format. */
 function inflate(packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
   return decompress(packed, 'deflate', longest);
 }

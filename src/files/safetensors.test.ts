@@ -7,7 +7,7 @@ import { spySource, zeroSource } from './testing/faultySources.ts';
 
 const encoded = (text: string) => new TextEncoder().encode(text);
 
-/** A file of this header, as given, and this many bytes of data. */
+/** Makes a file of this header, as given, and so many bytes of data. */
 function file(header: string | Uint8Array, dataBytes = 0, headerBytes?: bigint): Uint8Array {
   const json = typeof header === 'string' ? encoded(header) : header;
   const out = new Uint8Array(8 + json.length + dataBytes);
@@ -16,7 +16,7 @@ function file(header: string | Uint8Array, dataBytes = 0, headerBytes?: bigint):
   return out;
 }
 
-/** A file of one tensor "a"; undefined fields are left out. */
+/** Makes a file of one tensor "a"; undefined fields are left out. */
 const one = (fields: Record<string, unknown>, dataBytes = 8) =>
   file(JSON.stringify({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...fields } }), dataBytes);
 
@@ -405,7 +405,7 @@ test('a header that lies about its size costs no memory', async () => {
 });
 
 test('flipped, cut or added bytes end in a SafetensorsError or in tensors that lie within the file', async () => {
-  // Mostly in the header: a flip in the data changes nothing here.
+  // Most flips hit the header, since a flip in the data changes nothing here.
   const at = fc.oneof({ weight: 4, arbitrary: fc.nat(goodHeaderEnd - 1) }, fc.nat(good.length - 1));
   await fc.assert(
     fc.asyncProperty(
@@ -423,7 +423,7 @@ test('flipped, cut or added bytes end in a SafetensorsError or in tensors that l
         } catch (error) {
           expect(error).toBeInstanceOf(SafetensorsError);
         }
-        // memorySource refuses, with another error, what lies outside.
+        // memorySource throws another error for bytes outside the file.
         expect(source.reads.every(([start, end]) => start <= end && end <= source.size)).toBe(true);
       },
     ),

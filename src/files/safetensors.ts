@@ -10,7 +10,7 @@ import {
   type TensorFile,
 } from './tensorFile.ts';
 
-/** A file that is not safetensors, or not valid safetensors. The message is one sentence that names the file. */
+/** The file is not safetensors, or not valid. The message is one sentence that names the file. */
 export class SafetensorsError extends Error {
   override name = 'SafetensorsError';
 }
@@ -18,10 +18,13 @@ export class SafetensorsError extends Error {
 /** The format's own limit (safetensors, `MAX_HEADER_SIZE`). */
 const maxHeaderBytes = 100_000_000;
 
-/** {"name": {"shape": [ ]}}: nothing in a header nests deeper. */
+/** Objects and arrays nest no deeper in a header: {"name": {"shape": [ ]}}. */
 const maxDepth = 3;
 
-/** The first key that occurs twice in one object, or the depth that is too much. JSON.parse would keep the last silently. */
+/**
+ * Finds the first key that occurs twice in one object, or too deep a nesting; JSON.parse would silently keep the last
+ * key.
+ */
 function headerFault(json: string): string | undefined {
   const keys: Set<string>[] = [];
   let depth = 0;
@@ -50,7 +53,7 @@ function parseHeader(bytes: Uint8Array, fail: (why: string) => never): Record<st
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     const fault = headerFault(json);
     if (fault) fail(`has a header that ${fault}`);
-    // It begins with '{', so what parses is an object.
+    // The text begins with '{', so it parses to an object.
     return JSON.parse(json);
   } catch (error) {
     if (error instanceof TypeError) fail('has a header that is not UTF-8 text');
@@ -64,12 +67,12 @@ const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as num
 interface Entry {
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
-  /** Relative to the end of the header. */
+  /** Position relative to the end of the header. */
   readonly start: number;
   readonly end: number;
 }
 
-/** What the header says of one tensor, correct in itself; whether the file has those bytes is checkTiling's question. */
+/** Checks one tensor's entry by itself. checkTiling then checks that the file has its bytes. */
 function checkedEntry(name: string, value: unknown, fail: (why: string) => never): Entry {
   const tensor = `tensor ${excerpt(name)}`;
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
@@ -88,8 +91,8 @@ function checkedEntry(name: string, value: unknown, fail: (why: string) => never
 }
 
 /**
- * Tensors must tile the data, as the format demands: no overlap, no hole, nothing left over. Its other readers refuse
- * such files too; one that has them was cut, joined or made to smuggle something.
+ * Checks that the tensors tile the data, as the format demands: no overlap, no hole, nothing left over. The format's
+ * other readers refuse such files too: they were cut, joined, or made to smuggle something.
  */
 function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fail: (why: string) => never): void {
   let at = 0;
@@ -104,7 +107,7 @@ function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fai
   if (at < dataBytes) fail(`has ${dataBytes - at} bytes after its last tensor that belong to none`);
 }
 
-/** `__metadata__`: an object of texts, or null. */
+/** Checks `__metadata__`: an object of texts, or null. */
 function checkedMetadata(value: unknown, fail: (why: string) => never): Map<string, string> {
   if (typeof value !== 'object' || Array.isArray(value)) fail('has __metadata__ that is not an object');
   const entries = Object.entries((value ?? {}) as Record<string, unknown>);
@@ -115,7 +118,7 @@ function checkedMetadata(value: unknown, fail: (why: string) => never): Map<stri
 
 /**
  * Reads and checks the header of a safetensors file: u64 length, JSON `{name: {dtype, shape, data_offsets}}`, data.
- * Allocates no more than the header the file really has. Throws SafetensorsError.
+ * Allocates no more than the size of the header in the file. Throws SafetensorsError.
  */
 export async function openSafetensors(source: ByteSource, signal?: AbortSignal): Promise<TensorFile> {
   const fail: (why: string) => never = (why) => {
@@ -162,8 +165,9 @@ export interface TensorEntry {
 }
 
 /**
- * The bytes before the data (a multiple of 8), the order in which the tensors' bytes must follow (widest type first, so that
- * every tensor is aligned to its type, as Python's safetensors has it), and how many bytes the whole file has.
+ * Makes the header of a file. Returns its bytes (a multiple of 8), the order in which the tensors' bytes must follow
+ * it, and the length of the whole file. The widest types come first, as in Python's safetensors, so that every tensor
+ * is aligned.
  */
 export function safetensorsHeader<T extends TensorEntry>(
   specs: readonly T[],
@@ -187,7 +191,7 @@ export function safetensorsHeader<T extends TensorEntry>(
   return { header, order, bytes: header.length + at };
 }
 
-/** A whole safetensors file in memory. `data` is row-major, little-endian. */
+/** Writes a whole safetensors file in memory. `data` is row-major, little-endian. */
 export function writeSafetensors(
   tensors: readonly (TensorEntry & { readonly data: ArrayBufferView })[],
   metadata: Readonly<Record<string, string>> = {},

@@ -3,10 +3,10 @@ import { blobSource, SourceError } from './sources.ts';
 
 const size = 56 << 20;
 const bytes = new Uint8Array(size).map((_, i) => i % 251);
-/** toEqual takes minutes for so many. */
+/** Compares bytes; toEqual would take minutes for so many. */
 const isFrom = (got: Uint8Array, start: number) => Buffer.from(bytes.buffer, start, got.length).equals(got);
 
-/** A file that counts what is read of it. */
+/** Makes a file that counts its reads. */
 function countedFile() {
   const reads: [number, number][] = [];
   class Counted extends File {
@@ -38,7 +38,7 @@ test('what is asked for together and lies side by side is read in one piece, and
   for (const [i, [start, end]] of ranges.entries()) {
     expect(got[i].length).toBe(end - start);
     expect(isFrom(got[i], start)).toBe(true);
-    // Its own in memory too: what one does to it the others do not see.
+    // Each read has memory of its own: changing one must not change another.
     expect(got.filter(({ buffer }) => buffer === got[i].buffer)).toHaveLength(1);
   }
 });

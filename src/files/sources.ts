@@ -1,17 +1,17 @@
-/** Bytes that could not be read: the file is gone, was changed, or may not be opened. */
+/** Bytes could not be read: the file is gone, was changed, or may not be opened. */
 export class SourceError extends Error {
   override name = 'SourceError';
 }
 
-/** Something with bytes that can be read in pieces: a local file, a cached download, memory. */
+/** Bytes that can be read in pieces: a local file, a cached download, memory. */
 export interface ByteSource {
-  /** What messages call it: usually the file's name. */
+  /** Name for messages, usually the file's. */
   readonly name: string;
-  /** Bytes. */
+  /** Length in bytes. */
   readonly size: number;
   /**
-   * Exactly the bytes [start, end), 0 ≤ start ≤ end ≤ size; the caller owns them.
-   * Throws SourceError if they cannot all be had, RangeError if the source has no such bytes, and the signal's reason.
+   * Reads exactly the bytes [start, end), 0 ≤ start ≤ end ≤ size; the caller owns them.
+   * Throws SourceError if they cannot all be read, RangeError if the source has no such bytes, and the signal's reason.
    */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -22,9 +22,9 @@ export function checkRange(source: Pick<ByteSource, 'name' | 'size'>, start: num
     throw new RangeError(`"${source.name}" has ${source.size} bytes; ${start} to ${end} were asked for.`);
 }
 
-/** Bytes of one piece of a file that several reads share; what is larger is read alone. */
+/** Most bytes of one piece that several reads share; a larger read is made alone. */
 const largestPiece = 1 << 24;
-/** Bytes between two reads that are rather read too: torch files align their tensors. */
+/** Largest gap between two reads that is read along: torch files align their tensors. */
 const widestGap = 1 << 12;
 
 interface PendingRead {
@@ -33,7 +33,7 @@ interface PendingRead {
   readonly resolve: (bytes: Uint8Array<ArrayBuffer> | PromiseLike<Uint8Array<ArrayBuffer>>) => void;
 }
 
-/** Reads that lie next to each other, together. */
+/** Joins reads that lie next to each other. */
 function pieces(reads: readonly PendingRead[]): { start: number; end: number; reads: PendingRead[] }[] {
   const found: { start: number; end: number; reads: PendingRead[] }[] = [];
   for (const read of reads.toSorted((a, b) => a.start - b.start)) {
@@ -47,8 +47,8 @@ function pieces(reads: readonly PendingRead[]): { start: number; end: number; re
 }
 
 /**
- * A file the person opened. Only the slices that are read come into memory. Reads that are asked for together and lie next to
- * each other are made as one: each waits for another process, whatever its size.
+ * Makes a source of a file that the person opened. Only the slices that are read come into memory. Reads that are asked
+ * for together and lie next to each other are made as one, because each has to wait for another process.
  */
 export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'file'): ByteSource {
   let pending: PendingRead[] = [];

@@ -29,15 +29,15 @@ export interface Rows {
   readonly end: number;
 }
 
-/** A tensor that still lies in its file. */
+/** A tensor in its file, not yet read. */
 export interface StoredTensor {
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
-  /** The elements, or those of some rows: row-major, little-endian, as stored; the caller owns the bytes. */
+  /** Reads the elements, or some rows: row-major, little-endian, as stored. The caller owns the bytes. */
   read(signal?: AbortSignal, rows?: Rows): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** A file of named tensors, whatever its format; opening one reads its directory, never its data. */
+/** A file of named tensors, whatever its format. Opening one reads its directory, never its data. */
 export interface TensorFile {
   readonly source: ByteSource;
   readonly format: 'safetensors' | 'torch';
@@ -63,7 +63,7 @@ export function unravel(i: number, shape: readonly number[]): number[] {
   return index;
 }
 
-/** A name or value out of a file, as JSON, short enough for a message whatever the file holds. */
+/** Quotes a name or value from a file as JSON, cut to a length that fits a message. */
 export function excerpt(value: unknown): string {
   const longest = 100;
   if (typeof value === 'string') return JSON.stringify(value.length > longest ? `${value.slice(0, longest)}…` : value);
@@ -71,7 +71,10 @@ export function excerpt(value: unknown): string {
   return json.length > longest ? `${json.slice(0, longest)}…` : json;
 }
 
-/** Bytes of `rows` (all by default) of a dense tensor, relative to its first byte. Throws RangeError on rows it lacks. */
+/**
+ * Returns the byte range of `rows` (default: all) of a dense tensor, relative to its first byte. Throws RangeError if
+ * it lacks those rows.
+ */
 export function rowBytes(tensor: Pick<StoredTensor, 'dtype' | 'shape'>, rows?: Rows): { start: number; end: number } {
   const bytes = elementCount(tensor.shape) * dtypeBytes[tensor.dtype];
   if (!rows) return { start: 0, end: bytes };

@@ -11,7 +11,7 @@ import { openTorchFile, TorchFileError } from './torchFile.ts';
 const recorded = (name: string) => readFile(new URL(`recorded/torch/${name}`, import.meta.url));
 const open = (bytes: Uint8Array, name = 'model.ckpt') => openTorchFile(memorySource(bytes, name));
 
-/** Elements as numbers; null of a type that JavaScript has no array for. */
+/** Reads elements as numbers; null for a type that JavaScript has no array for. */
 async function numbers(tensor: StoredTensor): Promise<number[] | null> {
   const bytes = await tensor.read();
   switch (tensor.dtype) {

@@ -13,7 +13,9 @@ import {
 } from './tensorFile.ts';
 import { entryStart, readZipDirectory, type ZipEntry } from './zipDirectory.ts';
 
-/** A file that is not PyTorch's, is damaged, or wants to run something. The message is one sentence that names the file. */
+/**
+ * The file is not PyTorch's, is damaged, or tries to run something. The message is one sentence that names the file.
+ */
 export class TorchFileError extends Error {
   override name = 'TorchFileError';
 }
@@ -21,15 +23,15 @@ export class TorchFileError extends Error {
 /** Says what is wrong with the file, "is …", and throws. */
 type Fail = (why: string) => never;
 
-/** A checkpoint's pickle has 0.2 kB a tensor; the limit leaves room for whatever a trainer adds. */
+/** Longest pickle that is read. A checkpoint's has 0.2 kB a tensor; this leaves room for anything a trainer adds. */
 const longestPickle = 1 << 24;
 const mostTensors = 100_000;
 const longestName = 500;
 const mostDimensions = 8;
-/** Levels of dictionaries and modules. OpenAI's CLIP has six. */
+/** Deepest nesting of dictionaries and modules. OpenAI's CLIP has six levels. */
 const mostLevels = 32;
 
-/** Storage classes, below `torch.` or `torch.cuda.`. */
+/** Storage classes and their types, without `torch.` or `torch.cuda.`. */
 const storageTypes: ReadonlyMap<string, TensorDtype> = new Map([
   ['FloatStorage', 'F32'],
   ['HalfStorage', 'F16'],
@@ -45,7 +47,7 @@ const storageTypes: ReadonlyMap<string, TensorDtype> = new Map([
   ['storage.UntypedStorage', 'U8'],
 ]);
 
-/** `torch.…` of a tensor whose storage has no type. */
+/** Types as `torch.…` names them, for tensors whose storage has no type. */
 const torchDtypes: ReadonlyMap<string, TensorDtype> = new Map([
   ['torch.float8_e4m3fn', 'F8_E4M3'],
   ['torch.float8_e5m2', 'F8_E5M2'],
@@ -56,8 +58,8 @@ const torchDtypes: ReadonlyMap<string, TensorDtype> = new Map([
 ]);
 
 /**
- * Modules of Python that run things, write files or reach the network, and that no model needs. Nothing in a pickle is
- * run here; but a file that names them was made to harm those who open it with Python.
+ * Python modules that run things, write files or reach the network, and that no model needs. Nothing in a pickle is run
+ * here, but a file that names them was made to harm people who open it in Python.
  */
 const dangerousModules = new Set(
   (
@@ -85,11 +87,11 @@ const dangerousNames = new Set(
     ]),
 );
 
-/** Elements in an entry of the archive. */
+/** A file of elements in the archive. */
 class Storage {
   readonly entry: ZipEntry;
   readonly dtype: TensorDtype;
-  /** Elements. */
+  /** Number of elements. */
   readonly count: number;
   constructor(entry: ZipEntry, dtype: TensorDtype, count: number) {
     this.entry = entry;
@@ -107,7 +109,7 @@ interface View {
   readonly strides: readonly number[];
 }
 
-/** A class, so that what a pickle makes cannot pass for one. */
+/** A tensor in a pickle. It is a class so that nothing else in the pickle can pass for one. */
 class TorchTensor {
   readonly view: View;
   constructor(view: View) {
@@ -119,7 +121,9 @@ const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as num
 const areSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.length <= mostDimensions && value.every(isSize);
 
-/** Whether the elements lie in row-major order without holes; the stride of a single element does not matter. */
+/**
+ * Whether the elements lie in row-major order without holes. The stride of a dimension of one element does not matter.
+ */
 function isContiguous({ shape, strides }: View): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
@@ -129,10 +133,10 @@ function isContiguous({ shape, strides }: View): boolean {
   return true;
 }
 
-/** Elements from the first to the last of a tensor that has any. */
+/** Number of elements from the first to the last of a tensor that is not empty. */
 const spanOf = ({ shape, strides }: View) => 1 + shape.reduce((sum, size, i) => sum + (size - 1) * strides[i], 0);
 
-/** Elements of a view, out of the bytes it spans, in row-major order. */
+/** Copies the elements of a view, in row-major order, out of the bytes that it spans. */
 function gather(span: Uint8Array, { dtype, shape, strides }: View): Uint8Array<ArrayBuffer> {
   const size = dtypeBytes[dtype];
   const out = new Uint8Array(elementCount(shape) * size);
@@ -150,7 +154,7 @@ function gather(span: Uint8Array, { dtype, shape, strides }: View): Uint8Array<A
   return out;
 }
 
-/** What PyTorch's pickles mean: storages in the archive, and tensors as views of them. */
+/** Gives PyTorch's pickles their meaning: storages in the archive, and tensors as views of them. */
 function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail: Fail): PickleWorld {
   const tensor = (args: readonly unknown[], type?: unknown): TorchTensor => {
     const [storage, offset, shape, strides] = args;
@@ -203,7 +207,7 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
         case 'torch._utils._rebuild_parameter_with_state':
           return args[0];
         case 'torch._tensor._rebuild_from_type_v2': {
-          // (function, type, arguments, state): a tensor of a subclass.
+          // A tensor of a subclass; the arguments are function, type, arguments and state.
           const [callee, , inner] = args;
           if (
             callee instanceof PickledGlobal &&
@@ -225,19 +229,19 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
   };
 }
 
-/** A dictionary, or the state of an object. */
+/** Returns the items of a dictionary, or of an object's state. */
 function itemsOf(value: unknown): Map<unknown, unknown> | undefined {
   if (value instanceof Map) return value;
   return value instanceof PickledObject ? value.items : undefined;
 }
 
-/** Where a module keeps what it is made of; names go on below as if they were not there. */
+/** Attributes in which a module keeps its parts. They do not appear in the names of tensors. */
 const moduleParts = new Set(['_parameters', '_buffers', '_modules']);
 
-/** Tensors by their names, which below dictionaries and modules are joined by dots. */
+/** Collects tensors by name. Names of nested dictionaries and modules are joined by dots. */
 function namedTensors(root: ReadonlyMap<unknown, unknown>, fail: Fail): Map<string, View> {
   const found = new Map<string, View>();
-  // Each dictionary once, so that sharing and loops cost nothing.
+  // Each dictionary is visited once, so that sharing and loops cost nothing.
   const seen = new Set<unknown>();
   const walk = (items: ReadonlyMap<unknown, unknown>, prefix: string, level: number): void => {
     if (seen.has(items)) return;
@@ -264,7 +268,7 @@ function namedTensors(root: ReadonlyMap<unknown, unknown>, fail: Fail): Map<stri
   return found;
 }
 
-/** Texts and numbers beside the tensors: the step of a training, an embedding's name. */
+/** Collects texts and numbers beside the tensors, such as a training's step or an embedding's name. */
 function plainValues(root: ReadonlyMap<unknown, unknown>): Map<string, string> {
   const found = new Map<string, string>();
   for (const [key, value] of root)
@@ -279,9 +283,9 @@ async function readText(source: ByteSource, entry: ZipEntry, fail: Fail, signal?
 }
 
 /**
- * Reads the directory of a file that `torch.save` wrote (a zip archive with `data.pkl` and `data/0`, `data/1`, …), or
- * TorchScript. Of a dictionary with `state_dict` the tensors are those in it; else those in all dictionaries and modules,
- * under their names joined by dots. The pickle is read as data and runs nothing. Throws TorchFileError.
+ * Opens a file that `torch.save` wrote (a zip archive with `data.pkl` and `data/0`, `data/1`, …), or TorchScript. If
+ * its dictionary has a `state_dict`, only the tensors in it count. Names of nested dictionaries and modules are joined
+ * by dots. The pickle is read as data and runs nothing. Throws TorchFileError.
  */
 export async function openTorchFile(source: ByteSource, signal?: AbortSignal): Promise<TensorFile> {
   const fail: Fail = (why) => {

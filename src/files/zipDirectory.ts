@@ -4,11 +4,11 @@ import { excerpt } from './tensorFile.ts';
 /** One file in a zip archive. */
 export interface ZipEntry {
   readonly name: string;
-  /** 0 stored, 8 deflated. */
+  /** Compression: 0 stored, 8 deflated. */
   readonly method: number;
   /** Bytes in the archive. */
   readonly size: number;
-  /** Where its local header begins. */
+  /** Position of its local header. */
   readonly headerStart: number;
 }
 
@@ -21,7 +21,7 @@ const locatorBytes = 20;
 const end64Bytes = 56;
 const entryBytes = 46;
 const localBytes = 30;
-/** Directories that are read: 32 MB, which at 46 bytes and a name an entry is far more than any checkpoint has. */
+/** Longest directory that is read: 32 MB, far more than any checkpoint has. */
 const longestDirectory = 1 << 25;
 
 const endSignature = 0x06054b50;
@@ -30,7 +30,7 @@ const end64Signature = 0x06064b50;
 const entrySignature = 0x02014b50;
 const localSignature = 0x04034b50;
 
-/** Stands in a 32-bit field for a number that is in the zip64 one. */
+/** Value of a 32-bit field whose number is in the zip64 field. */
 const in64 = 0xffffffff;
 
 interface Directory {
@@ -41,7 +41,7 @@ interface Directory {
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** A u64 that a file can hold; anything larger becomes infinity, which no check lets through. */
+/** Reads a u64. A number too large for any file becomes infinity, which fails every check. */
 function size64(view: DataView, at: number): number {
   const size = Number(view.getBigUint64(at, true));
   return Number.isSafeInteger(size) ? size : Number.POSITIVE_INFINITY;
@@ -51,7 +51,7 @@ async function findDirectory(source: ByteSource, fail: Fail, signal?: AbortSigna
   const tailStart = Math.max(0, source.size - endBytes - longestComment);
   const tail = viewOf(await source.read(tailStart, source.size, signal));
   let end = tail.byteLength - endBytes;
-  // The comment after the record says its own length, and must end the file.
+  // The comment after the record states its own length, and must end the file.
   while (
     end >= 0 &&
     !(tail.getUint32(end, true) === endSignature && tail.getUint16(end + 20, true) === tail.byteLength - end - endBytes)
@@ -74,7 +74,10 @@ async function findDirectory(source: ByteSource, fail: Fail, signal?: AbortSigna
   return { count: size64(view, 32), bytes: size64(view, 40), start: size64(view, 48) };
 }
 
-/** The fields of an entry that may stand in its zip64 extra field [extra, extraEnd): size unpacked, size, place. */
+/**
+ * Reads the fields of an entry (unpacked size, size, position) that may be in its zip64 extra field at [extra,
+ * extraEnd).
+ */
 function wideFields(view: DataView, extra: number, extraEnd: number, fields: readonly number[]): number[] | undefined {
   if (!fields.includes(in64)) return [...fields];
   for (let at = extra; at + 4 <= extraEnd; ) {
@@ -97,8 +100,8 @@ function wideFields(view: DataView, extra: number, extraEnd: number, fields: rea
 }
 
 /**
- * The directory of a zip archive (PKWARE's APPNOTE 4.3, zip64 too) by name. Reads the end of the file alone. Every entry
- * lies within the file; where its bytes begin, entryStart finds out.
+ * Reads the directory of a zip archive (PKWARE's APPNOTE 4.3, with zip64), by name. Reads only the end of the file.
+ * Every entry lies within the file; entryStart finds out where its bytes begin.
  */
 export async function readZipDirectory(
   source: ByteSource,
@@ -138,7 +141,7 @@ export async function readZipDirectory(
   return entries;
 }
 
-/** Where an entry's bytes begin: its local header may be longer than the directory says. */
+/** Returns the position of an entry's first byte. Its local header may be longer than the directory says. */
 export async function entryStart(
   source: ByteSource,
   { name, method, size, headerStart }: ZipEntry,

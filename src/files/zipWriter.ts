@@ -2,7 +2,7 @@ import { crc32 } from './crc32.ts';
 
 /** A file of an archive. */
 export interface ZipFile {
-  /** With `/` between folders. */
+  /** Name, with `/` between folders. */
   readonly name: string;
   readonly data: Uint8Array;
 }
@@ -10,13 +10,13 @@ export interface ZipFile {
 const localBytes = 30;
 const entryBytes = 46;
 const endBytes = 22;
-/** Names are UTF-8. */
+/** Flag for names in UTF-8. */
 const utf8Flag = 0x800;
-/** 1 January 1980, the format's first day: the same files make the same archive. */
+/** 1 January 1980, the format's first day, so that equal files make equal archives. */
 const date = 0x21;
 const largest = 0xffffffff;
 
-/** A zip archive (PKWARE's APPNOTE 4.3) of files as they are, not compressed. Throws RangeError from 4 GiB on. */
+/** Writes a zip archive (PKWARE's APPNOTE 4.3) of files, not compressed. Throws RangeError if it would reach 4 GiB. */
 export function writeZip(files: readonly ZipFile[]): Uint8Array<ArrayBuffer> {
   const entries = files.map(({ name, data }) => ({ name: new TextEncoder().encode(name), data, crc: crc32(data) }));
   const namesBytes = entries.reduce((sum, { name }) => sum + name.length, 0);
@@ -34,7 +34,7 @@ export function writeZip(files: readonly ZipFile[]): Uint8Array<ArrayBuffer> {
     view.setUint32(entryAt, 0x02014b50, true);
     view.setUint16(entryAt + 4, 20, true);
     view.setUint32(entryAt + 42, at, true);
-    // From the version needed to the length of the name, both headers are alike.
+    // Both headers are alike from the version needed to the length of the name.
     for (const header of [at + 4, entryAt + 6]) {
       view.setUint16(header, 20, true);
       view.setUint16(header + 2, utf8Flag, true);

@@ -2,7 +2,7 @@ import { safetensorsHeader, type TensorEntry } from '../safetensors.ts';
 import type { ByteSource } from '../sources.ts';
 import { dtypeBytes, elementCount } from '../tensorFile.ts';
 
-/** `source`, and the ranges that were read of it. */
+/** Returns `source` with a list of the ranges that were read. */
 export function spySource(source: ByteSource): ByteSource & { readonly reads: (readonly [number, number])[] } {
   const reads: [number, number][] = [];
   return {
@@ -16,7 +16,7 @@ export function spySource(source: ByteSource): ByteSource & { readonly reads: (r
   };
 }
 
-/** A safetensors file of any size whose data are all zeros and take no memory until they are read. */
+/** Makes a safetensors file of any size whose data are all zeros and take no memory until they are read. */
 export function zeroSource(specs: readonly TensorEntry[], name = 'zeros.safetensors'): ByteSource {
   const { header } = safetensorsHeader(specs);
   const dataBytes = specs.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);

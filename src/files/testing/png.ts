@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 
 const encode = (text: string) => Buffer.from(text, 'latin1');
 
-/** One chunk; its checksum is left at zero. */
+/** Makes one chunk; its checksum is left at zero. */
 export function chunk(type: string, data: Uint8Array, length = data.length): Uint8Array {
   const size = Buffer.alloc(4);
   size.writeUInt32BE(length);
@@ -18,7 +18,7 @@ export function iTXt(keyword: string, text: string, packed: boolean): Uint8Array
   return chunk('iTXt', Buffer.concat([encode(`${keyword}\0${flags}en\0\0`), packed ? deflateSync(data) : data]));
 }
 
-/** A file with the head of a picture of 1 × 1, then these chunks. */
+/** Makes a file of the head of a 1 × 1 picture and these chunks. */
 export function png(...chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const head = chunk('IHDR', Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
   return new Uint8Array(Buffer.concat([encode('\x89PNG\r\n\x1a\n'), head, ...chunks, chunk('IEND', encode(''))]));

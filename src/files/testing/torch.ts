@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { dtypeBytes, elementCount, type TensorDtype } from '../tensorFile.ts';
 
-/** Bytes of a pickle, piece by piece, by the names of `pickletools`. */
+/** Bytes of single opcodes, by their names in `pickletools`. */
 export const op = {
   proto: Uint8Array.of(0x80, 2),
   stop: bytesOf('.'),
@@ -96,7 +96,7 @@ const storageNames: Partial<Record<TensorDtype, string>> = {
 
 const tupleOf = (values: readonly unknown[]) => joined(op.mark, ...values.map(pickled), op.tuple);
 
-/** Steps that make a value: null, booleans, numbers, texts, lists, Maps, tensors; bytes are steps already. */
+/** Pickles a value: null, a boolean, number, text, list, Map or tensor. Bytes are taken for opcodes already. */
 export function pickled(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (value === null) return op.none;
@@ -131,7 +131,9 @@ export interface ZipFile {
   readonly method?: number;
 }
 
-/** A zip archive of stored files, each beginning at a multiple of 64 bytes as PyTorch's; with `wide`, all in zip64's fields. */
+/**
+ * Makes a zip archive of stored files, each at a multiple of 64 bytes as PyTorch's; with `wide`, with zip64's fields.
+ */
 export function zipBytes(files: readonly ZipFile[], { wide = false } = {}): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -204,7 +206,7 @@ export function zipBytes(files: readonly ZipFile[], { wide = false } = {}): Uint
   return joined(...parts);
 }
 
-/** A torch.save archive of a pickle, as steps between PROTO and STOP, and its storages. */
+/** Makes a torch.save archive of a pickle (the opcodes between PROTO and STOP) and its storages. */
 export function archiveBytes(
   steps: Uint8Array,
   storages: Readonly<Record<string, Uint8Array>> = {},
@@ -228,7 +230,7 @@ export interface TorchSpec {
   readonly data: ArrayBufferView;
 }
 
-/** What `torch.save` writes of a dictionary of tensors, which `within` may nest in others. */
+/** Makes the file that `torch.save` writes for a dictionary of tensors, which `within` may nest in others. */
 export function torchBytes(
   tensors: readonly TorchSpec[],
   options: { readonly wide?: boolean; readonly within?: (state: Map<string, TorchView>) => unknown } = {},
