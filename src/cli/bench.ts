@@ -25,7 +25,7 @@ const cell = (value: number | string | null, width: number) =>
 const percent = (share: number | null) => (share === null ? null : `${(100 * share).toFixed(1)} %`);
 
 let prompts = 0;
-/** A prompt of 20 tokens that begins like none before it, so that nothing of it is there already. */
+/** Makes a prompt of 20 tokens that begins like no prompt before it, so that none of its rows is cached. */
 function newPrompt(): EncoderPass {
   prompts++;
   const ids = [prompts, ...Array.from({ length: 20 }, (_, i) => 320 + i)];
@@ -35,7 +35,7 @@ function newPrompt(): EncoderPass {
   );
 }
 
-/** The prompt with another last word, of one token. */
+/** Returns the prompt with another last word, of one token. */
 const editLastWord = (pass: EncoderPass): EncoderPass => ({
   ...pass,
   inputIds: pass.inputIds.with(20, bosTokenId - 1),
@@ -56,7 +56,10 @@ async function benchKernels({ device, support }: GpuDevice, runs: number): Promi
   }
 }
 
-/** Interleaved, so that what else the machine does falls on all alike; the first time compiles and does not count. */
+/**
+ * Measures the variants in turn, so that other work on the machine slows all of them alike. The first round compiles
+ * and does not count.
+ */
 async function times(runs: number, measure: () => AsyncGenerator<[name: string, milliseconds: number]>) {
   const found = new Map<string, number[]>();
   for (let run = 0; run <= runs; run++)
@@ -65,7 +68,7 @@ async function times(runs: number, measure: () => AsyncGenerator<[name: string, 
   return found;
 }
 
-/** Medians, of the ratios too: each is to the first of the same run. */
+/** Prints medians of the times, and of the ratios of each time to the first of its round. */
 function printRatios(title: string, found: ReadonlyMap<string, readonly number[]>): void {
   const [base] = found.values();
   console.log(`\n${title.padEnd(42)}${cell('ms', 10)}${cell('ratio', 10)}`);
@@ -100,7 +103,7 @@ async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
     });
     yield ['last word edited, rows up to EOS', toEos];
     yield ['last word edited, with the padding', whole.milliseconds];
-    // Weights do not reach the encoder: it gets the same pass again.
+    // Weights do not reach the encoder: it gets an equal pass again.
     const again = await encoder.encode([{ ...edited }], want);
     dispatches += again.dispatches;
     yield ['weights changed', again.milliseconds];
@@ -166,7 +169,7 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
   for (const encoder of encoders) encoder.destroy();
 }
 
-/** Exit code of `npm run bench`. */
+/** Returns the exit code of `npm run bench`. */
 export async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],

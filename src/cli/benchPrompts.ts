@@ -10,7 +10,7 @@ import { createTokenizer } from '../tokens/tokenizer.ts';
 const frame = 1000 / 60;
 const words = 'masterpiece, (best quality:1.2), a castle on a hill, [evening] light, ((blurry:0.8)), oil on canvas, ';
 
-/** Medians of reading and tokenising a prompt anew after each of 31 edits, as a share of a frame. */
+/** Prints the median time to read and tokenise a prompt after each of 31 edits, also as a share of a frame. */
 export async function main(): Promise<number> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   console.log('Reading and tokenising after an edit, ms (and share of a frame at 60 Hz)\n');

@@ -128,7 +128,7 @@ test('a negative prompt is encoded too, and both are completed to one length', a
   expectClose('negative_prompt_embeds', await read('negative_prompt_embeds'), negative, 1e-4);
   expect(tensors.get('attention_mask')).toMatchObject({ dtype: 'I64', shape: [1, 154] });
   const mask = new BigInt64Array((await tensors.get('attention_mask')!.read()).buffer);
-  // BOS, five tokens, EOS; then the empty prompt's own.
+  // Attention masks end after BOS, five tokens and EOS; those of the empty prompt after BOS and EOS.
   const ends = [7, 2].flatMap((end) => Array.from({ length: 77 }, (_, i) => BigInt(i < end)));
   expect(Array.from(mask)).toEqual(ends);
   expect(metadata.get('negative_prompt')).toBe(long);

@@ -66,7 +66,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
                       --prompts, the names begin with 0. and on
 `;
 
-/** Something the person can mend; the message is one sentence. */
+/** The person can correct the mistake; the message is one sentence. */
 class UsageError extends Error {}
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
@@ -81,7 +81,7 @@ function whole(option: string, value: string, { least, most }: Bounds): number {
   throw new UsageError(`--${option} is a whole number from ${least} to ${most}, not "${value}".`);
 }
 
-/** What is encoded, and how. */
+/** One prompt to encode, with its options. */
 interface Job {
   readonly prompt: string;
   readonly negative: string | null;
@@ -96,10 +96,10 @@ interface Output {
 
 interface Request {
   readonly jobs: readonly Job[];
-  /** Whether they came from a file: then names are numbered, however many there are. */
+  /** Whether the prompts came from a file: then names in the output are numbered, even if there is only one prompt. */
   readonly numbered: boolean;
   readonly model: string;
-  /** Files. */
+  /** Paths of files. */
   readonly embeddings: readonly string[];
   readonly loras: readonly string[];
   readonly adapter?: string;
@@ -108,7 +108,7 @@ interface Request {
 
 const text = { type: 'string' } as const;
 
-/** What may differ from one prompt of a file to the next. */
+/** Options that may differ from one prompt of a file to the next. */
 const jobOptions = {
   prompt: text,
   negative: text,
@@ -130,7 +130,7 @@ const jobOptions = {
 
 type Values = Readonly<Record<string, string | undefined>>;
 
-/** Throws UsageError. */
+/** Reads one prompt and its options. Throws UsageError. */
 function readJob(values: Values): Job {
   const { prompt, negative = null } = values;
   if (prompt === undefined) throw new UsageError('There is no --prompt; see --help.');
@@ -162,7 +162,10 @@ function readJob(values: Values): Job {
   };
 }
 
-/** The prompts of a file: JSON where it begins with [, else one a line, empty lines left out. Throws UsageError. */
+/**
+ * Reads the prompts of a file: JSON if it begins with [, otherwise one prompt a line, without empty lines. Throws
+ * UsageError.
+ */
 async function readPrompts(file: string, values: Values): Promise<Job[]> {
   const contents = await readFile(file, 'utf8').catch((error: Error) => {
     throw new UsageError(`"${file}" could not be read: ${error.message.split(',')[0]}.`);
@@ -197,7 +200,7 @@ async function readPrompts(file: string, values: Values): Promise<Job[]> {
   });
 }
 
-/** Throws UsageError where the file cannot hold them. */
+/** Throws UsageError if the format of the file cannot hold the jobs' tensors. */
 function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Output {
   const ending = extname(file).slice(1).toLowerCase();
   const format = conditioningFormats.find((one) => one === ending);
@@ -210,7 +213,7 @@ function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Outp
   return { file, format };
 }
 
-/** Throws UsageError; undefined where help was asked for. */
+/** Reads the command line; undefined if help was asked for. Throws UsageError. */
 async function readArguments(args: readonly string[]): Promise<Request | undefined> {
   let parsed: Readonly<Record<string, string | boolean | string[] | undefined>>;
   try {
@@ -255,13 +258,16 @@ async function openModel(model: string): Promise<WeightSource> {
   return openCheckpoint(fileSource(model));
 }
 
-/** What prompts can name. */
+/** Files that prompts can name. */
 interface Networks {
   readonly embeddings: readonly Embedding[];
   readonly loras: ReadonlyMap<string, Lora>;
 }
 
-/** Of two with one name the last counts. Throws EmbeddingError, LoraError, and what opening a file throws. */
+/**
+ * Opens the files. If two have one name, the last counts. Throws EmbeddingError, LoraError, and what opening a file
+ * throws.
+ */
 async function openNetworks(
   { embeddings, loras }: Pick<Request, 'embeddings' | 'loras'>,
   config: ClipTextConfig,
@@ -296,7 +302,7 @@ interface Encoded {
   readonly milliseconds: number;
 }
 
-/** Encodes a prompt and prints what it became. Throws UsageError. */
+/** Encodes a prompt and prints the result. Throws UsageError. */
 async function encodeJob(
   { prompt, negative, role, options }: Job,
   { tokenizer, encoder, model, networks }: Running,
@@ -311,7 +317,7 @@ async function encodeJob(
     negative: negative === null ? null : preparePrompt(negative, options, tokenizer, 'negative', embeddings),
     options,
   };
-  // As A1111 has it, the positive prompt's act on both, and a negative one's on none.
+  // In A1111 the LoRAs of the positive prompt act on both prompts, and those of the negative prompt on none.
   const named = role === 'positive' ? positive.loras : [];
   const loras = named.filter(({ name, multiplier }) => multiplier !== 0 && networks.loras.get(name)?.updates.length);
   const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
@@ -401,7 +407,7 @@ async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: R
   console.log(`Wrote ${out.file}.`);
 }
 
-/** Exit code of `npm run encode`. */
+/** Returns the exit code of `npm run encode`. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const request = await readArguments(args);

@@ -3,7 +3,10 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type ByteSource, checkRange, SourceError } from '../files/sources.ts';
 
-/** A file on disk, for Node. Opened for each read, so that nothing has to be closed. Throws SourceError if it is no file. */
+/**
+ * Makes a source of a file on disk, for Node. It opens the file for each read, so that nothing has to be closed. Throws
+ * SourceError if the file cannot be read.
+ */
 export function fileSource(path: string): ByteSource {
   const name = basename(path);
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -21,7 +24,7 @@ export function fileSource(path: string): ByteSource {
       });
       try {
         for (let at = 0; at < bytes.length; ) {
-          // In pieces, so that an abort is heard within a large tensor.
+          // The file is read in pieces, so that an abort is noticed within a large tensor.
           const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 1 << 26), start + at);
           signal?.throwIfAborted();
           if (bytesRead === 0) throw new SourceError(`"${path}" ended at byte ${start + at}; was it changed?`);

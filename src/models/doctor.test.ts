@@ -26,7 +26,7 @@ const open = (bytes: Uint8Array) => openTensorFile(memorySource(bytes, 'model.sa
 const file = async (layout: Layout, dtype: WeightDtype = 'F16', write = checkpointBytes) =>
   open(await write({ config: clipTiny, dtype, layout }));
 
-/** The synthetic encoder as a file's tensors, some of them replaced, left out (null) or added. */
+/** Returns the synthetic encoder as a file's tensors, with some replaced, left out (null) or added. */
 async function specs(changes: Readonly<Record<string, Partial<TorchSpec> | null>> = {}): Promise<TorchSpec[]> {
   const weights = syntheticWeights(clipTiny, { dtype: 'F16' });
   const all = new Map<string, TorchSpec>();
@@ -118,7 +118,7 @@ test('NaN and infinities are counted, the first named, and the statistics are of
   const report = tensors.find(({ name }) => name === q)!;
   expect(report).toMatchObject({ min: -3, max: 1, zeros: 0, nonFinite: 2 });
   expect(report.firstNonFinite).toEqual({ value: Number.NEGATIVE_INFINITY, index: [5, 7] });
-  // One of each value is left out.
+  // The first element of each value is left out.
   expect(report.mean).toBeCloseTo(-1, 12);
   expect(report.std).toBeCloseTo(2, 12);
 });
@@ -139,7 +139,7 @@ test.each<[string, Partial<TorchSpec>]>([
 
 test('position ids that merging has spoilt are named, with what they collapse onto', async () => {
   const values = Float32Array.from(idValues);
-  // Within half precision of 41, but truncated to 40, whose place is taken.
+  // In half precision near 41, but truncated to 40, which another position has.
   values[41] = 40.96875;
   values[5] = 5.25;
   values[76] = 80;
@@ -190,7 +190,7 @@ test('tensors come one at a time, with progress in bytes, and an abort is heard 
   expect(Math.max(...source.reads.map(([start, end]) => end - start))).toBe(largest);
 });
 
-/** `weights`, with every tensor's values changed. */
+/** Returns `weights` with `change` applied to every value. */
 const changed = (weights: WeightSource, change: (x: number, name: string) => number): WeightSource => ({
   ...weights,
   tensor: (name) => ({ ...weights.tensor(name), dtype: 'F32' }),

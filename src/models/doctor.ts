@@ -30,7 +30,7 @@ export interface TensorReport {
   readonly nonFinite: number;
   /** The first NaN or infinity and where it is. */
   readonly firstNonFinite?: { readonly value: number; readonly index: readonly number[] };
-  /** Hexadecimal SHA-256 of the bytes as stored; undefined where the platform has none (a page that is not secure). */
+  /** Hexadecimal SHA-256 of the bytes as stored; undefined on a page that is not secure, where there is no SHA-256. */
   readonly sha256?: string;
 }
 

@@ -9,7 +9,7 @@ import { type TorchSpec, torchBytes } from '../files/testing/torch.ts';
 import { EmbeddingError, openEmbeddings } from './embeddingFile.ts';
 
 const d = 768;
-/** Quarters, which every type holds. */
+/** Multiples of a quarter, which every type holds exactly. */
 const value = (i: number) => ((i % 37) - 18) / 4;
 const floats = (n: number) => Float32Array.from({ length: n * d }, (_, i) => value(i));
 
@@ -25,7 +25,7 @@ const spec = (name: string, shape: readonly number[], dtype: TensorDtype = 'F32'
 };
 const safetensors = (...specs: TorchSpec[]) => writeSafetensors(specs);
 
-/** What A1111 saves: one parameter, in PyTorch's ParameterDict until 1.12 and a dictionary since. */
+/** Makes A1111's file: one parameter, in PyTorch's ParameterDict until 1.12 and in a dictionary since. */
 const a1111 = (shape: readonly number[]) =>
   torchBytes([spec('*', shape)], {
     within: (state) =>
@@ -79,12 +79,12 @@ test('one that PyTorch saved as A1111 does', async () => {
   vectors
     .flatMap((vector) => [...vector])
     .forEach((x, i) => {
-      // Half precision.
+      // The tolerance is half precision's.
       expect(Math.abs(x - (i * step - 1)), `${i}`).toBeLessThan(2 ** -11);
     });
 });
 
-/** A1111's picture of an embedding. */
+/** Makes A1111's picture of an embedding. */
 const picture = (data: unknown) =>
   png(tEXt('sd-ti-embedding', Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)).toString('base64')));
 const rows = (n: number, width = d) => ({ TORCHTENSOR: Array.from({ length: n }, () => Array(width).fill(0.25)) });

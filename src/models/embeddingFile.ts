@@ -6,22 +6,25 @@ import { isPng, readPngText } from '../files/pngText.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 
-/** A file without usable textual inversions; one sentence naming the file, what was expected and what is there. */
+/**
+ * The file has no usable textual inversion. The message is one sentence that names the file, what was expected and what
+ * is there.
+ */
 export class EmbeddingError extends Error {
   override name = 'EmbeddingError';
 }
 
-/** A textual inversion: vectors that stand for a name in a prompt, in place of token embeddings. */
+/** A textual inversion: vectors that replace the token embeddings of a name in a prompt. */
 export interface Embedding {
-  /** What prompts call it: the file's name without its ending, or the name it has in a LoRA. */
+  /** Name in prompts: the file's name without its ending, or the name it has in a LoRA. */
   readonly name: string;
-  /** The token or name it was trained under, where the file says. */
+  /** The token or name it was trained under, if the file tells. */
   readonly trainedAs?: string;
-  /** One [d] for each token that it takes. */
+  /** One vector [d] for each token that it takes. */
   readonly vectors: readonly Float32Array[];
 }
 
-/** More than this no prompt can hold: A1111 has 75 tokens a chunk. */
+/** Limit of vectors. No prompt can hold more: A1111 has 75 tokens a chunk. */
 const mostVectors = 1024;
 const mostEmbeddings = 1000;
 const longestName = 500;
@@ -32,15 +35,15 @@ const otherWidths: Readonly<Record<number, string>> = {
 };
 
 export interface EmbeddingOptions {
-  /** The encoder's width; of several any will do, and refusals name the first. */
+  /** Width of the encoder. If there are several, any of them will do, and messages name the first. */
   readonly hiddenSize?: number | readonly number[];
   readonly signal?: AbortSignal;
 }
 
-/** What of a file is needed here. */
+/** The parts of a file that are needed here. */
 type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'>;
 
-/** The tensor of an embedding that lies in a file, by the names its trainer gave it. */
+/** An embedding's tensor in a file, under the name that its trainer gave it. */
 interface Found {
   readonly tensorName: string;
   readonly name: string;
@@ -53,7 +56,7 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
   const names = [...tensors.keys()];
   const name = source.name.replace(/\.[^.]*$/, '');
 
-  // A1111's, inside a LoRA: that of this encoder, of all that the LoRA brings.
+  // A1111's embeddings inside a LoRA: of all that the LoRA brings, the ones for this encoder.
   const bundled = new Map<string, Found>();
   for (const tensorName of names) {
     if (tensorName.length > longestName) continue;
@@ -70,7 +73,7 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
   if (params.length === 1) return [{ tensorName: params[0], name, trainedAs: metadata.get('name') }];
   for (const tensorName of ['clip_l', 'emb_params']) if (tensors.has(tensorName)) return [{ tensorName, name }];
   if (tensors.has('clip_g')) fail("has vectors for SDXL's second encoder only; expected clip_l, those for the first");
-  // Diffusers: the token is the tensor's name.
+  // In Diffusers' files the tensor's name is the token.
   if (names.length === 1) return [{ tensorName: names[0], name, trainedAs: names[0] }];
   return fail(
     names.length === 0
@@ -79,7 +82,7 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
   );
 }
 
-/** [n, d], or [d] for one vector. */
+/** Checks that a tensor is [n, d], or [d] for one vector. */
 function checkShape(
   name: string,
   { shape }: StoredTensor,
@@ -100,9 +103,9 @@ function checkShape(
 }
 
 /**
- * The textual inversions of a tensor file: A1111's (`string_to_param`), Diffusers' (`learned_embeds`, one tensor under the
- * token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l`, `clip_g`), and those bundled with a LoRA
- * (`bundle_emb.{name}.`), the only files with several. Throws EmbeddingError.
+ * Reads the textual inversions of a tensor file: A1111's (`string_to_param`), Diffusers' (`learned_embeds`, one tensor
+ * under the token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l` and `clip_g`), and those bundled with a
+ * LoRA (`bundle_emb.{name}.`). Only LoRAs have several. Throws EmbeddingError.
  */
 export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = {}): Promise<Embedding[]> {
   const { hiddenSize = clipVitL14.hiddenSize, signal } = options;
@@ -122,7 +125,7 @@ export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = 
   return embeddings;
 }
 
-/** The rows of a tensor that A1111 wrote as JSON; undefined where they are not rows of numbers, all as long. */
+/** Reads the rows of a tensor that A1111 wrote as JSON; undefined if they are not rows of numbers of one length. */
 function jsonRows(param: unknown): number[][] | undefined {
   const rows = (param as { TORCHTENSOR?: unknown } | null)?.TORCHTENSOR;
   if (!Array.isArray(rows) || rows.length === 0) return undefined;
@@ -131,7 +134,7 @@ function jsonRows(param: unknown): number[][] | undefined {
   return rows.every(isRow) ? rows : undefined;
 }
 
-/** A1111's picture of an embedding: its PNG text `sd-ti-embedding` is the file of old, as JSON in base64. */
+/** Reads A1111's picture of an embedding: its PNG text `sd-ti-embedding` is A1111's older file, as JSON in base64. */
 async function pngTensors(source: ByteSource): Promise<Tensors> {
   const fail: (why: string) => never = (why) => {
     throw new EmbeddingError(`"${source.name}" ${why}.`);
@@ -158,8 +161,8 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
 }
 
 /**
- * readEmbeddings of a safetensors or PyTorch file, or of A1111's pictures of embeddings. Throws SafetensorsError and
- * TorchFileError, too.
+ * Opens a safetensors or PyTorch file, or one of A1111's pictures of embeddings, and reads its embeddings as
+ * readEmbeddings does. Throws SafetensorsError and TorchFileError, too.
  */
 export async function openEmbeddings(source: ByteSource, options: EmbeddingOptions = {}): Promise<Embedding[]> {
   const { signal } = options;
@@ -168,12 +171,12 @@ export async function openEmbeddings(source: ByteSource, options: EmbeddingOptio
   return readEmbeddings(file, options);
 }
 
-/** Whether there are embeddings among the tensors of a LoRA, for this encoder or another. */
+/** Whether the tensors of a LoRA contain embeddings, for this encoder or another. */
 export function bringsEmbeddings(tensors: TensorFile['tensors']): boolean {
   return [...tensors.keys()].some((name) => name.length <= longestName && bundledName.test(name));
 }
 
-/** Whether these are the tensors of a textual inversion, of this encoder or another; a LoRA that brings some is a LoRA. */
+/** Whether a file is a textual inversion, for this encoder or another. A LoRA that brings some is a LoRA. */
 export function isEmbeddingFile(tensors: TensorFile['tensors']): boolean {
   const names = [...tensors.keys()];
   if (names.some((name) => name.startsWith('string_to_param.'))) return true;

@@ -24,7 +24,7 @@ const floats = (shape: readonly number[], value: (i: number) => number): Spec =>
   ),
 });
 
-/** What is found of an encoder of ones, some of its tensors replaced, left out (null) or added. */
+/** Returns the findings about an encoder of ones, with some of its tensors replaced, left out (null) or added. */
 async function found(changes: Readonly<Record<string, Spec | null>>) {
   const all = new Map<string, Spec>();
   for (const [name, shape] of expectedTensors(clipTiny))

@@ -2,15 +2,15 @@ import { expectedTensors } from '../clip/weights.ts';
 import { elementCount, excerpt, shapeText } from '../files/tensorFile.ts';
 import type { Examination, PositionIds } from './doctor.ts';
 
-/** `error`: cannot be used as it is; `warning`: can be, and may not do what is expected. */
+/** An `error` prevents the use of the checkpoint. A `warning` does not, but the result may not be the expected one. */
 export type Severity = 'error' | 'warning' | 'note';
 
-/** Something that an examination found. */
+/** One fact about a checkpoint that an examination brought up. */
 export interface Finding {
   readonly severity: Severity;
   /** One or two sentences. */
   readonly message: string;
-  /** What it is about, one by one: tensors, positions. */
+  /** The tensors or positions that the message is about. */
   readonly items: readonly string[];
 }
 
@@ -18,7 +18,7 @@ const severities: readonly Severity[] = ['error', 'warning', 'note'];
 
 const tensorCount = (n: number) => (n === 1 ? '1 tensor' : `${n} tensors`);
 
-/** What there is to say of a checkpoint, the worst first. */
+/** Lists the findings about a checkpoint, the worst first. */
 export function findings(examination: Examination): Finding[] {
   const { config, missing, misshapen, mistyped, extra, tensors, positionIds, notes } = examination;
   const found: Finding[] = [];

@@ -46,7 +46,7 @@ async function read(specs: readonly TorchSpec[], name = 'style.safetensors', tor
 
 const kohya = 'lora_te_text_model_encoder_layers_';
 const r = 4;
-/** A pair of matrices of fc1 in layer 1, whose names begin and end like this. */
+/** Returns a pair of matrices of fc1 in layer 1, with these beginnings and ends of their names. */
 const pair = (down: string, up: string, kernel: readonly number[] = []) => [
   spec(down, [r, d, ...kernel]),
   spec(up, [m, r, ...kernel], 'F32', 3),
@@ -143,7 +143,7 @@ test('a whole file, in the order of the encoder, in every type, with its alphas'
   );
   for (const { down, up, projection } of updates) {
     const [, , out, into] = modules.find(([, name]) => name === projection)!;
-    // The values are eighths, which every type holds.
+    // The values are eighths, which every type holds exactly.
     expect([down, up]).toEqual([values(r * into), values(out * r)]);
   }
   expect(leftOut).toEqual({ unet: 2, otherEncoders: 1, unsupported: [], unknown: ['note'] });
@@ -294,7 +294,7 @@ test('the norm without the product is that of the product', () => {
         down: Float32Array.from(down),
       };
       const norm = Math.hypot(...loraDelta(made, multiplier));
-      // The square cancels where the product is small beside its factors.
+      // The sum of squares cancels if the product is small beside its factors.
       const scale = Math.abs((multiplier * alpha) / rank) * Math.hypot(...up) * Math.hypot(...down);
       expect(Math.abs(loraNorm(made, multiplier) - norm)).toBeLessThanOrEqual(1e-6 * scale);
     }),

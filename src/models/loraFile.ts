@@ -6,7 +6,9 @@ import { openTensorFile } from '../files/openTensorFile.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 
-/** A file without a usable LoRA; one sentence naming the file, what was expected and what is there. */
+/**
+ * The file has no usable LoRA. The message is one sentence that names the file, what was expected and what is there.
+ */
 export class LoraError extends Error {
   override name = 'LoraError';
 }
@@ -23,7 +25,7 @@ const projections = {
 
 export type Projection = keyof typeof projections;
 
-/** What a LoRA adds to one weight: ΔW = multiplier · (alpha / r) · up · down. */
+/** A change that a LoRA adds to one weight: ΔW = multiplier · (alpha / r) · up · down. */
 export interface LoraUpdate {
   readonly layer: number;
   readonly projection: Projection;
@@ -33,25 +35,25 @@ export interface LoraUpdate {
   readonly down: Float32Array;
   /** [out, r] */
   readonly up: Float32Array;
-  /** r where the file has none. */
+  /** alpha; r if the file has none. */
   readonly alpha: number;
 }
 
-/** Tensors that were not used, counted by what they are for. */
+/** Tensors that were not used, by reason. */
 export interface LeftOut {
   readonly unet: number;
-  /** SDXL's OpenCLIP ViT-bigG, and others that come after the first. */
+  /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders that come after the first. */
   readonly otherEncoders: number;
-  /** Of this encoder, but of a kind that cannot be applied; their names. */
+  /** Names of tensors for this encoder, of a kind that cannot be applied. */
   readonly unsupported: readonly { readonly kind: string; readonly names: readonly string[] }[];
-  /** The rest, but for the textual inversions that it brings (embeddingFile.ts): their names. */
+  /** Names of the remaining tensors, without the textual inversions that the LoRA brings (embeddingFile.ts). */
   readonly unknown: readonly string[];
 }
 
 export interface Lora {
   /** The file's name without its ending. */
   readonly name: string;
-  /** By layer, then in the order of the encoder. Empty where the LoRA changes the U-Net alone. */
+  /** Updates by layer, then in the order of the encoder. Empty if the LoRA changes only the U-Net. */
   readonly updates: readonly LoraUpdate[];
   readonly leftOut: LeftOut;
 }
@@ -61,16 +63,16 @@ export function loraTarget({ layer, projection }: Pick<LoraUpdate, 'layer' | 'pr
   return layerTensor(layer, projections[projection]);
 }
 
-/** Float32 values of all updates together: 1 GB, where a LoRA of rank 128 has some 60 MB. */
+/** Most float32 values of all updates together: 1 GB. A LoRA of rank 128 has some 60 MB. */
 const mostValues = 1 << 28;
 
-/** Before the layer's own name. kohya writes `_` for every `.`. */
+/** Matches the start of a name, before the layer's own name. kohya writes `_` for every `.`. */
 const inEncoder =
   /^(?:lora_te1?_|lycoris_te1?_|lora_prior_te_|text_encoder\.|base_model\.model\.|te1?\.)?(?:text_encoder\.)?text_model[._](?:encoder[._])layers[._](\d+)[._]/;
 const inUnet = /^(lora_unet_|lycoris_unet_|unet\.|model\.diffusion_model\.|diffusion_model\.)/;
 const inOtherEncoder = /^(lora_te[23]_|lycoris_te[23]_|text_encoder_[23]\.|te[23]\.|lora_t5|text_encoders?\.t5)/;
 
-/** The layer's own name, and what comes after. */
+/** Matches the layer's own name, and captures the rest. */
 const inLayer = /^(?:(?:self_attn[._](?:to_)?(q|k|v|out)(?:_proj)?)|mlp[._](fc1|fc2))(?:_lora)?[._](.+)$/;
 
 const projectionOf: Readonly<Record<string, Projection>> = {
@@ -84,7 +86,7 @@ const projectionOf: Readonly<Record<string, Projection>> = {
 
 type Part = 'down' | 'up' | 'alpha';
 
-/** The part of an update by the end of its name: kohya, PEFT, Diffusers (three spellings), in that order. */
+/** Parts of an update by the end of a tensor's name: kohya's, PEFT's and Diffusers' three spellings, in that order. */
 const parts: readonly (readonly [RegExp, Part])[] = [
   [/^lora_down\.weight$/, 'down'],
   [/^lora_up\.weight$/, 'up'],
@@ -97,7 +99,7 @@ const parts: readonly (readonly [RegExp, Part])[] = [
   [/^alpha$/, 'alpha'],
 ];
 
-/** Other ways to write a change, by the end of a tensor's name. */
+/** Kinds of changes that cannot be applied, by the end of a tensor's name. */
 const otherKinds: readonly (readonly [RegExp, string])[] = [
   [/^(dora_scale|lora_magnitude_vector)/, 'DoRA'],
   [/^hada_/, 'LoHa'],
@@ -116,14 +118,14 @@ interface Draft {
   readonly others: Map<string, string[]>;
 }
 
-/** The list under `key`, which is made where there is none. */
+/** Returns the list under `key`; makes one if there is none. */
 function listOf(lists: Map<string, string[]>, key: string): string[] {
   const list = lists.get(key) ?? [];
   lists.set(key, list);
   return list;
 }
 
-/** [r, in] of [r, in], or of [r, in, 1, 1] as a convolution has it. */
+/** Returns [r, in] for a matrix [r, in], or for [r, in, 1, 1] in a convolution's shape. */
 function matrixShape(name: string, { shape }: StoredTensor, fail: (why: string) => never): [number, number] {
   const [rows, columns, ...kernel] = shape;
   if (shape.length < 2 || shape.length > 4 || kernel.some((size) => size !== 1) || rows < 1 || columns < 1)
@@ -174,7 +176,7 @@ async function readUpdate(
   };
 }
 
-/** Some trainers keep alpha as a whole number. */
+/** Reads alpha, which some trainers store as a whole number. */
 async function readScalar(
   name: string,
   tensor: StoredTensor,
@@ -190,9 +192,9 @@ async function readScalar(
 }
 
 /**
- * The text encoder's part of a LoRA in kohya's names (`lora_te_`, `lora_te1_`), PEFT's or Diffusers'. What else the file
- * holds is counted. Throws LoraError where nothing in it is a LoRA, where all of this encoder's part is of another kind
- * (DoRA, LoHa, …), and on what does not fit the encoder.
+ * Reads a LoRA's updates of the text encoder, in kohya's names (`lora_te_`, `lora_te1_`), PEFT's or Diffusers'. Other
+ * tensors are counted. Throws LoraError if nothing in the file is a LoRA, if all of this encoder's part is of another
+ * kind (DoRA, LoHa, …), and for updates that do not fit the encoder.
  */
 export async function readLora(
   file: TensorFile,
@@ -270,7 +272,9 @@ export async function readLora(
   };
 }
 
-/** readLora of a safetensors or PyTorch file. Throws SafetensorsError and TorchFileError, too. */
+/**
+ * Opens a safetensors or PyTorch file and reads it as readLora does. Throws SafetensorsError and TorchFileError, too.
+ */
 export async function openLora(
   source: ByteSource,
   options: { readonly config?: ClipTextConfig; readonly signal?: AbortSignal } = {},
@@ -280,12 +284,12 @@ export async function openLora(
 
 const loraNames = /^(lora|lycoris)_|[._]lora[._](A|B|down|up|mid|linear_layer|magnitude)|[._](hada|lokr)_|dora_scale/;
 
-/** Whether tensors are named as those of a LoRA are, of whatever kind and for whatever part of a model. */
+/** Whether tensors are named like a LoRA's, of any kind and for any part of a model. */
 export function hasLoraNames({ tensors }: Pick<TensorFile, 'tensors'>): boolean {
   return [...tensors.keys()].some((name) => loraNames.test(name));
 }
 
-/** ΔW = multiplier · (alpha / r) · up · down, [out, in], in float64: the judge of faster ways to add it. */
+/** Computes ΔW = multiplier · (alpha / r) · up · down, [out, in], in float64: the judge of faster ways to add it. */
 export function loraDelta({ rank, down, up, alpha }: LoraUpdate, multiplier: number): Float64Array {
   const scale = multiplier * (alpha / rank);
   const [out, into] = [up.length / rank, down.length / rank];
@@ -300,7 +304,7 @@ export function loraDelta({ rank, down, up, alpha }: LoraUpdate, multiplier: num
   return delta;
 }
 
-/** [rank, rank], A·Aᵀ of A [rank, n] with the given distances between rows and columns. */
+/** Computes A·Aᵀ [rank, rank] of A [rank, n], whose rows and columns are the given distances apart. */
 function gram(values: Float32Array, rank: number, rowStep: number, columnStep: number): Float64Array {
   const n = values.length / rank;
   const out = new Float64Array(rank * rank);
@@ -314,17 +318,17 @@ function gram(values: Float32Array, rank: number, rowStep: number, columnStep: n
   return out;
 }
 
-/** ‖ΔW‖, Frobenius: of ‖up·down‖² = Σ (upᵀup)∘(down·downᵀ), which needs no [out, in]. */
+/** Computes the Frobenius norm ‖ΔW‖ by ‖up·down‖² = Σ (upᵀup)∘(down·downᵀ), which needs no [out, in] matrix. */
 export function loraNorm({ rank, down, up, alpha }: LoraUpdate, multiplier: number): number {
   const ups = gram(up, rank, 1, rank);
   const downs = gram(down, rank, down.length / rank, 1);
   let sum = 0;
   for (let i = 0; i < ups.length; i++) sum += ups[i] * downs[i];
-  // Rounding can take a zero below it.
+  // Rounding can make a sum of zero negative.
   return Math.abs(multiplier * (alpha / rank)) * Math.sqrt(Math.max(0, sum));
 }
 
-/** How far a LoRA moves one weight. */
+/** The size of a LoRA's change of one weight. */
 export interface LoraEffect {
   readonly layer: number;
   readonly projection: Projection;
@@ -332,11 +336,11 @@ export interface LoraEffect {
   readonly delta: number;
   /** ‖W‖ */
   readonly weight: number;
-  /** ‖ΔW‖ / ‖W‖; infinite where W is zero. */
+  /** ‖ΔW‖ / ‖W‖; infinite if W is zero. */
   readonly relative: number;
 }
 
-/** ‖ΔW‖/‖W‖ of each weight that a LoRA changes, one weight in memory at a time. */
+/** Computes ‖ΔW‖/‖W‖ of each weight that a LoRA changes, with one weight in memory at a time. */
 export async function loraEffects(
   { updates }: Lora,
   weights: WeightSource,

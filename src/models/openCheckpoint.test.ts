@@ -24,7 +24,7 @@ function specs(config: ClipTextConfig, layout: Layout = 'hf', dtype: WeightDtype
   });
 }
 
-/** specs() of the full size, with one tensor's fields changed. */
+/** Returns specs() of the full size, with one tensor's fields changed. */
 const changed = (tensor: string, change: Partial<TensorEntry>) =>
   specs(clipVitL14).map((spec) => (spec.name === tensor ? { ...spec, ...change } : spec));
 
@@ -66,7 +66,7 @@ test.each(Object.keys(layouts) as Layout[])('the full size is recognised in layo
   const checkpoint = await openCheckpoint(source);
   expect(checkpoint.config).toBe(clipVitL14);
   expect(checkpoint.layout).toBe(layout);
-  // Opening reads the header alone: 0.25 GB of zeros stay unread.
+  // Opening reads only the header: 0.25 GB of zeros stay unread.
   expect(Math.max(...source.reads.map(([, end]) => end))).toBeLessThan(100_000);
 });
 

@@ -13,17 +13,19 @@ import type { ByteSource } from '../files/sources.ts';
 import { excerpt, type Rows, type StoredTensor, shapeText, type TensorFile, unravel } from '../files/tensorFile.ts';
 import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout } from './tensorNames.ts';
 
-/** A checkpoint that cannot be used; one sentence naming the file, what was expected and what is there. */
+/**
+ * The checkpoint cannot be used. The message is one sentence that names the file, what was expected and what is there.
+ */
 export class CheckpointError extends Error {
   override name = 'CheckpointError';
 }
 
-/** A text encoder in a file. `read` throws CheckpointError when a value is NaN or infinite. */
+/** A text encoder in a file. `read` throws CheckpointError for a value that is NaN or infinite. */
 export interface Checkpoint extends WeightSource {
   readonly layout: Layout;
 }
 
-/** Text encoders by their width d, to say whose it is that cannot be used. */
+/** Names of other text encoders by their width d, for messages about files that cannot be used. */
 const otherWidths: Readonly<Record<number, string>> = {
   512: 'CLIP ViT-B',
   1024: 'Stable Diffusion 2 (OpenCLIP ViT-H)',
@@ -31,14 +33,15 @@ const otherWidths: Readonly<Record<number, string>> = {
 };
 
 /**
- * Finds the text encoder in a safetensors or PyTorch file, by any of `layouts`, and checks every name, shape and dtype.
- * float64 is read as float32, rounded. Throws CheckpointError, or SafetensorsError or TorchFileError if the file is broken.
+ * Finds the text encoder in a safetensors or PyTorch file, in any of the `layouts`, and checks every name, shape and
+ * dtype. float64 is read as float32, rounded. Throws CheckpointError, or SafetensorsError or TorchFileError if the file
+ * is broken.
  */
 export async function openCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
   return textEncoder(await openTensorFile(source, signal));
 }
 
-/** The text encoder of an open tensor file. Throws CheckpointError. */
+/** Finds the text encoder in an open tensor file. Throws CheckpointError. */
 export function textEncoder({ source: { name: file }, tensors }: TensorFile): Checkpoint {
   const fail = (why: string): never => {
     throw new CheckpointError(`"${file}" ${why}.`);
@@ -98,7 +101,7 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
   };
 }
 
-/** One of the encoder's tensors, and where in the file it is; `dtype` is what it is read as. */
+/** One of the encoder's tensors, and its place in the file. `dtype` is the type it is converted to. */
 interface EncoderTensor {
   readonly file: FileTensor;
   readonly tensor: StoredTensor;
@@ -106,24 +109,27 @@ interface EncoderTensor {
   readonly dtype: WeightDtype;
 }
 
-/** Shape in the file of a tensor that is `shape` in the encoder: three times as high where q, k and v are joined. */
+/**
+ * Returns the shape in the file of a tensor that is `shape` in the encoder: three times as high if q, k and v are
+ * joined.
+ */
 export function wholeShape({ third }: FileTensor, shape: readonly number[]): readonly number[] {
   return third === undefined ? shape : [3 * shape[0], ...shape.slice(1)];
 }
 
-/** Rows in the file of a tensor that is `shape` in the encoder; all where undefined. */
+/** Returns the rows in the file of a tensor that is `shape` in the encoder; undefined for all. */
 export function rowsInFile({ third }: FileTensor, [rows]: readonly number[]): Rows | undefined {
   return third === undefined ? undefined : { start: third * rows, end: (third + 1) * rows };
 }
 
-/** The config whose width the tables of a layout's encoder have; `fail` is told of a width that is nobody's. */
+/** Returns the config that fits the width of the encoder's tables. Calls `fail` for a width that fits none. */
 export function encoderConfig(
   tensors: TensorFile['tensors'],
   layout: Layout,
   fail: (why: string) => never,
 ): ClipTextConfig {
   const stored = (name: string) => tensors.get(fileTensor(name, layout).name);
-  // The token table says it; the others stand in where that is missing, which is then the next complaint.
+  // The token table tells the width. If it is missing (which is reported next), the other tables do.
   const table = stored(tokenEmbeddingName) ?? stored(positionEmbeddingName) ?? stored(finalLayerNormWeightName);
   if (!table) return clipVitL14;
   const width = table.shape.at(-1) ?? 0;

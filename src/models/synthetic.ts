@@ -12,7 +12,10 @@ function fnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** [count] uniform float32 of mean `offset` and standard deviation `std`, a hash of seed + index: any element is made alone. */
+/**
+ * Returns [count] uniform float32 with mean `offset` and standard deviation `std`. Each element is a hash of seed +
+ * index, so any can be made alone.
+ */
 function uniform(seed: number, count: number, std: number, offset: number): Float32Array<ArrayBuffer> {
   const scale = Math.fround(Math.sqrt(3) * std);
   const centre = Math.fround(offset);
@@ -27,7 +30,10 @@ function uniform(seed: number, count: number, std: number, offset: number): Floa
   return out;
 }
 
-/** Standard deviation and mean of a tensor: wide enough that attention is far from uniform, narrow enough that nothing blows up. */
+/**
+ * Returns standard deviation and mean of a tensor: wide enough that attention is far from uniform, narrow enough that
+ * no value overflows.
+ */
 function distribution(name: string, shape: readonly number[]): { std: number; mean: number } {
   if (name.endsWith('token_embedding.weight')) return { std: 0.02, mean: 0 };
   if (name.endsWith('position_embedding.weight')) return { std: 0.01, mean: 0 };
@@ -39,8 +45,9 @@ function distribution(name: string, shape: readonly number[]): { std: number; me
 }
 
 /**
- * Made-up weights of the right shapes, the same on every machine to the bit: value i of a tensor is a hash of i + seed,
- * seed the tensor's hashed name. Means nothing; stands in for a checkpoint in tests and before one is opened.
+ * Makes weights of the right shapes, the same on every machine to the bit: value i of a tensor is a hash of i + seed,
+ * where seed is the hash of the tensor's name. They mean nothing; they stand in for a checkpoint in tests and before
+ * one is opened.
  */
 export function syntheticWeights(
   config: ClipTextConfig,

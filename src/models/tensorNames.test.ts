@@ -41,7 +41,7 @@ test.each<[Layout, string, string]>([
   expect(fileTensorName('text_model.final_layer_norm.bias', layout)).toBe(finalBias);
   const inFile = names.map((name) => fileTensorName(name, layout));
   expect(findLayout(new Set(inFile))).toBe(layout);
-  // One that has lost most of it, its token table too, is still recognised.
+  // A file that has lost most of the encoder, its token table too, is still recognised.
   expect(findLayout(new Set(inFile.slice(1, 4)))).toBe(layout);
 });
 

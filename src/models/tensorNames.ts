@@ -9,19 +9,19 @@ import {
 } from '../clip/weights.ts';
 import { excerpt } from '../files/tensorFile.ts';
 
-/** How a file names the text encoder's tensors: what stands before them, and whose names they are. */
+/** Layouts: the prefix of the text encoder's tensors in a file, and the library whose names follow it. */
 export const layouts = {
   /** Hugging Face `text_encoder/model.safetensors`, the full CLIP, ComfyUI's `clip_l`. */
   hf: { prefix: 'text_model.', names: 'transformers' },
-  /** transformers 5 in memory. */
+  /** Names that transformers 5 uses in memory. */
   'hf-bare': { prefix: '', names: 'transformers' },
-  /** Stable Diffusion 1 checkpoint of CompVis and A1111. */
+  /** CompVis' and A1111's checkpoints of Stable Diffusion 1. */
   ldm: { prefix: 'cond_stage_model.transformer.text_model.', names: 'transformers' },
-  /** The same from before transformers had `text_model`. */
+  /** Checkpoints from before transformers had `text_model`. */
   'ldm-bare': { prefix: 'cond_stage_model.transformer.', names: 'transformers' },
-  /** SDXL's first encoder, which is the same network. */
+  /** SDXL's first encoder, which is this network. */
   sdxl: { prefix: 'conditioner.embedders.0.transformer.text_model.', names: 'transformers' },
-  /** Stable Diffusion 3 and Flux in one file, whose first encoder it is, too. */
+  /** Stable Diffusion 3 and Flux in one file; their first encoder is this network, too. */
   sd3: { prefix: 'text_encoders.clip_l.transformer.text_model.', names: 'transformers' },
   /** OpenAI's `ViT-L-14.pt`, and OpenCLIP's models. */
   openclip: { prefix: '', names: 'openai' },
@@ -29,16 +29,16 @@ export const layouts = {
   'openclip-text': { prefix: 'text.', names: 'openai' },
   /** OpenCLIP's training checkpoints. */
   'openclip-module': { prefix: 'module.', names: 'openai' },
-  /** A checkpoint with OpenCLIP's names; usually Stable Diffusion 2, whose encoder is another. */
+  /** A checkpoint with OpenCLIP's names: usually Stable Diffusion 2, whose encoder is another. */
   'openclip-ldm': { prefix: 'cond_stage_model.model.', names: 'openai' },
 } as const satisfies Record<string, { prefix: string; names: 'transformers' | 'openai' }>;
 
 export type Layout = keyof typeof layouts;
 
-/** Where a file keeps one of the encoder's tensors. */
+/** The place of one of the encoder's tensors in a file. */
 export interface FileTensor {
   readonly name: string;
-  /** Which third of the rows, where the file joins q, k and v in one `in_proj` [3d, …]. */
+  /** The third of the rows that belongs to the tensor, if the file joins q, k and v in one `in_proj` [3d, …]. */
   readonly third?: 0 | 1 | 2;
 }
 
@@ -64,7 +64,7 @@ const resblockNames: Record<LayerTensorName, FileTensor> = {
   'mlp.fc2.bias': { name: 'mlp.c_proj.bias' },
 };
 
-/** The rest of OpenAI's names, by transformers' without `text_model.`. */
+/** The other names of OpenAI's model, by transformers' names without `text_model.`. */
 const openaiNames: Readonly<Record<string, string>> = {
   'embeddings.token_embedding.weight': 'token_embedding.weight',
   'embeddings.position_embedding.weight': 'positional_embedding',
@@ -72,7 +72,7 @@ const openaiNames: Readonly<Record<string, string>> = {
   'final_layer_norm.bias': 'ln_final.bias',
 };
 
-/** Hugging Face name of one of the encoder's tensors → where a file of this layout keeps it. */
+/** Hugging Face name of one of the encoder's tensors → its place in a file of this layout. */
 export function fileTensor(name: string, layout: Layout): FileTensor {
   const { prefix, names } = layouts[layout];
   const bare = name.slice(hfPrefix.length);
@@ -83,7 +83,7 @@ export function fileTensor(name: string, layout: Layout): FileTensor {
   return { name: `${prefix}transformer.resblocks.${inLayer[1]}.${part}`, third };
 }
 
-/** Hugging Face name of one of the encoder's tensors → what a file of this layout calls it. */
+/** Hugging Face name of one of the encoder's tensors → its name in a file of this layout. */
 export function fileTensorName(name: string, layout: Layout): string {
   return fileTensor(name, layout).name;
 }
@@ -97,12 +97,15 @@ const landmarks = [
   ...layerTensorNames.map((part) => layerTensor(0, part)),
 ];
 
-/** The layout that most of the encoder's tensors are found by, so that a damaged file is still recognised; undefined if none is. */
+/**
+ * Finds the layout that fits most of the encoder's tensors, so that a damaged file is still recognised; undefined if
+ * none fits.
+ */
 export function findLayout(names: { has(name: string): boolean }): Layout | undefined {
   let found: Layout | undefined;
   let most = 0;
   for (const layout of Object.keys(layouts) as Layout[]) {
-    // CLIP's image half has layers of the same names.
+    // The image half of CLIP has layers of these names, too.
     if (names.has(`${layouts[layout].prefix}embeddings.patch_embedding.weight`)) continue;
     const count = landmarks.filter((name) => names.has(fileTensorName(name, layout))).length;
     if (count > most) [found, most] = [layout, count];
@@ -112,7 +115,7 @@ export function findLayout(names: { has(name: string): boolean }): Layout | unde
 
 const openInstead = "open a Stable Diffusion 1 checkpoint or its text encoder's model.safetensors instead";
 
-/** What a file without a usable encoder is, by a name that only such files have. The first match counts. */
+/** Kinds of files without a usable encoder, by a name that only such files have. The first match counts. */
 const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
   [
     /^conditioner\.embedders\.\d+\.model\./,
@@ -139,13 +142,13 @@ const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
   ],
 ];
 
-/** "is …; open … instead", for a file in which findLayout finds nothing. */
+/** Completes the sentence about a file in which findLayout finds nothing: "is …; open … instead". */
 export function describeOtherFile(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): string {
   const names = [...tensors.keys()];
   for (const [name, what] of otherFiles) if (names.some((n) => name.test(n))) return what;
   if (names.length === 0) return 'has no tensors';
   const [{ shape }] = tensors.values();
-  // Diffusers' learned_embeds: the token's vectors [d] or [n, d] under the token's own name.
+  // In Diffusers' learned_embeds the token's vectors, [d] or [n, d], have the token as their name.
   if (names.length === 1 && shape.length <= 2 && [768, 1024, 1280].includes(shape.at(-1) ?? 0))
     return 'is a textual inversion, a few vectors but no model; open the checkpoint it was made for';
   return `has no CLIP text encoder among its tensors (${names.slice(0, 3).map(excerpt).join(', ')}${names.length > 3 ? ', …' : ''}); ${openInstead}`;

@@ -1,9 +1,8 @@
 import { toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
 
 /**
- * Gathers the rows of some ids from the token embedding [V, d] as stored → [ids.length, d]. Done here and not on the
- * GPU: the whole float32 table is larger than the default limit of a storage buffer. Throws RangeError on an id past
- * the table's end.
+ * Gathers rows of the token embedding [V, d], as stored, by id → [ids.length, d]. The GPU does not do it, because the
+ * whole float32 table exceeds the default limit of a storage buffer. Throws RangeError for an id past the table's end.
  */
 export function tokenRows(
   table: Uint8Array,

@@ -17,7 +17,7 @@ import { cacheFiles, memoryFiles, opfsFiles } from './storageFiles.ts';
 const sha256 = () => createHash('sha256');
 const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** An encoder's own file, a whole checkpoint with it, and the same of other values. */
+/** An encoder's own file, a whole checkpoint with that encoder, and a checkpoint with other values. */
 let encoder: Uint8Array<ArrayBuffer>;
 let checkpoint: Uint8Array<ArrayBuffer>;
 let otherCheckpoint: Uint8Array<ArrayBuffer>;
@@ -30,10 +30,10 @@ beforeAll(async () => {
     data: () => new Uint8Array(bytes).fill(value),
   });
   encoder = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' });
-  // In a checkpoint the encoder lies between other tensors, of which some come before it.
+  // In the checkpoint the encoder lies between other tensors; some come before it.
   const extra = [big('a.before', 3 << 19, 1), big('z.after', 3 << 19, 2)];
   checkpoint = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'ldm', extra });
-  // The last bit of every number, so that no part of one passes for the other.
+  // The last bit of every number differs, so that no part of one passes for the other.
   const dataStart = 8 + Number(new DataView(checkpoint.buffer).getBigUint64(0, true));
   otherCheckpoint = checkpoint.map((byte, i) => (i >= dataStart && i % 2 === 0 ? byte ^ 1 : byte));
 });
@@ -52,10 +52,10 @@ const storages: [string, () => ModelStorage][] = [
   ['memory', () => createModelStorage(memoryFiles())],
 ];
 
-/** Ten seconds of a fast clock, so that a busy machine is not taken for a stall. */
+/** Ten seconds of a fast clock, so that a busy machine is not taken for a stalled connection. */
 const patience = 1_000_000;
 
-/** A download into `storage`, with time running fast. */
+/** Downloads into `storage`, with time running fast. */
 async function get(
   storage: ModelStorage,
   url: string | string[],
@@ -70,7 +70,7 @@ async function fault(storage: ModelStorage, url: string | string[], options: Par
     () => Promise.reject(new Error('It was downloaded.')),
     (error: unknown) => error as DownloadError,
   );
-  // One sentence.
+  // The message must be one sentence.
   expect(error.message).toMatch(/^[^\n]+[^.]\.$/);
   return error;
 }
@@ -82,7 +82,7 @@ async function stored(storage: ModelStorage, id: string): Promise<Uint8Array> {
 
 const whole = (file: Uint8Array) => ({ bytes: file.length, sha256: hashOf(file) });
 
-/** That the stored file is a checkpoint of exactly the tensors the encoder of `from` has, to the bit. */
+/** Expects the stored file to be a checkpoint of exactly the encoder's tensors in `from`, to the bit. */
 async function expectEncoderOf(from: Uint8Array, storage: ModelStorage, id: string): Promise<void> {
   const [made, original] = await Promise.all([
     openCheckpoint(await storage.open(id)),
@@ -114,7 +114,7 @@ test.each(storages)('of a whole checkpoint only the encoder is fetched into %s',
   await expectEncoderOf(checkpoint, storage, model.id);
   expect(model.bytes).toBeLessThan(checkpoint.length - (3 << 20));
   expect(model.sha256).toBe(hashOf(await stored(storage, model.id)));
-  // The first look and the tensors; what lies around the encoder stays where it is.
+  // Only the first look and the encoder's tensors are fetched, not the tensors around them.
   expect(server.asked.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(model.bytes! + 300_000);
   expect(server.asked.length).toBeLessThan(6);
 });
@@ -243,7 +243,7 @@ test.each(storages)('a pause keeps the part in %s, and going on is byte for byte
   expect(await storage.list()).toEqual([model]);
 });
 
-/** The file changes after `requests` requests, and each later connection of the old drops. */
+/** Changes the file after `requests` requests, and drops each later connection to the old one. */
 const changing = (requests: number, versions: (n: number) => Fault) => (n: number) =>
   n < requests ? { ...versions(0), ...(n === requests - 1 && { dropAfter: 100_000 }) } : versions(n);
 

@@ -3,46 +3,49 @@ import { type ByteRange, coalesce, type DownloadPlan, encoderPlan, wholePlan } f
 import { DownloadError, type HttpOptions, type HttpSource, openHttpSource, systemClock } from './httpSource.ts';
 import type { ModelSink, StoredModel } from './storage.ts';
 
-/** A SHA-256 in the making: `sha256.create()` of @noble/hashes, `createHash('sha256')` of Node. */
+/** An unfinished SHA-256: `sha256.create()` of @noble/hashes, or `createHash('sha256')` of Node. */
 export interface Hasher {
   update(bytes: Uint8Array): unknown;
   digest(): Uint8Array;
 }
 
 export interface DownloadProgress {
-  /** Bytes that are here, of the file that is made. */
+  /** Bytes of the new file that are stored. */
   readonly done: number;
   readonly total: number;
-  /** True while what is stored is read again to be verified; `done` then counts from 0 once more. */
+  /** True while the stored bytes are read again to be verified; `done` then counts from 0 once more. */
   readonly verifying: boolean;
-  /** Over the last seconds; absent until there is enough to tell. */
+  /** Speed of the last seconds; absent until there is enough to tell. */
   readonly bytesPerSecond?: number;
 }
 
 export interface DownloadOptions extends HttpOptions {
-  /** Closed at the end, whatever the end. */
+  /** Sink that the model is written to; it is closed in the end, whether or not the download succeeds. */
   readonly into: ModelSink;
-  /** Aborting pauses: what has arrived stays in `into`'s part, and the next download from there goes on with it. */
+  /** Pauses the download when aborted: the bytes so far stay in `into`, and the next download resumes from them. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Of the file at the address. With a hash the whole file is kept; without, only the text encoder's tensors are. */
+  /**
+   * Facts about the file at the address. With a hash the whole file is kept, without one only the text encoder's
+   * tensors.
+   */
   readonly expected?: { readonly bytes?: number | null; readonly sha256?: string | null };
   readonly sha256: () => Hasher;
 }
 
-/** Unwanted bytes that are cheaper to receive than another request. */
+/** Length of a gap of unwanted bytes that is cheaper to receive than another request. */
 const cheapGap = 1 << 18;
 
-/** How often a file may change under a download, or a joined one have the wrong hash, before it is given up. */
+/** Restarts before a download is given up, after the file changed or a resumed file had the wrong hash. */
 const mostRestarts = 2;
 
-/** Bytes; little enough that an abort is heard and the thread's other messages get their turn. */
+/** Bytes hashed at once: few enough that an abort is noticed and the thread can answer other messages. */
 export const hashedAtOnce = 1 << 22;
 
 const speedWindow = 5000;
 const progressInterval = 100;
 
-/** At most every 0.1 s and at the end, with the speed of the last 5 s. */
+/** Limits reports to one every 0.1 s and one at the end, and adds the speed of the last 5 s. */
 export function progressReporter(
   report: DownloadOptions['onProgress'],
   now: () => number,
@@ -62,7 +65,7 @@ export function progressReporter(
   };
 }
 
-/** SHA-256 in hexadecimal of all of a source, a piece at a time. */
+/** Returns the hexadecimal SHA-256 of a whole source, read a piece at a time. */
 export async function hashSource(
   source: ByteSource,
   hasher: Hasher,
@@ -78,7 +81,7 @@ export async function hashSource(
   return Array.from(hasher.digest(), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Hands over the plan's bytes from `done` on. */
+/** Passes the plan's bytes from `done` on to `write`. */
 async function transfer(
   remote: HttpSource,
   plan: DownloadPlan,
@@ -140,7 +143,7 @@ async function downloadOne(address: string, options: DownloadOptions): Promise<S
         signal,
         sha256 !== null,
       );
-      // Read again from where it is stored, so that what is verified is what will be used.
+      // The bytes are read again from the storage, so that the verified bytes are the ones that will be used.
       const actual = await hashSource(
         await into.written(),
         options.sha256(),
@@ -159,16 +162,16 @@ async function downloadOne(address: string, options: DownloadOptions): Promise<S
       const fault = error instanceof DownloadError ? error.fault : null;
       if (fault !== 'changed' && !(fault === 'wrong hash' && joined)) throw error;
       if (restarts >= mostRestarts) throw error;
-      // What is here is of a file that no longer is.
+      // The stored bytes are of a file that no longer exists.
       if (fault === 'changed') await into.begin({ version: null, bytes: into.part?.bytes ?? 0 });
     }
   }
 }
 
 /**
- * Downloads a checkpoint's text encoder from the first of these addresses that has it, and stores it when, and only
- * when, it is whole: of the length and hash that are expected, or else a checkpoint whose header and length agree.
- * Throws DownloadError, StorageError, CheckpointError, SafetensorsError, or the signal's reason.
+ * Downloads a checkpoint's text encoder from the first address that has it. It is stored as complete only if it is
+ * whole: of the expected length and hash, or else a checkpoint whose header and length agree. Throws DownloadError,
+ * StorageError, CheckpointError, SafetensorsError, or the signal's reason.
  */
 export async function download(addresses: string | readonly string[], options: DownloadOptions): Promise<StoredModel> {
   const all = typeof addresses === 'string' ? [addresses] : addresses;

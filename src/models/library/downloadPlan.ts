@@ -10,12 +10,12 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** A file to be made of `header` and then those ranges of another file. */
+/** A file made of `header`, followed by ranges of another file. */
 export interface DownloadPlan {
   readonly header: Uint8Array<ArrayBuffer>;
-  /** Ascending, apart from each other. */
+  /** Ranges in ascending order that do not touch. */
   readonly ranges: readonly ByteRange[];
-  /** Of the file that is made. */
+  /** Length of the new file. */
   readonly bytes: number;
 }
 
@@ -23,7 +23,7 @@ export function wholePlan(size: number): DownloadPlan {
   return { header: new Uint8Array(0), ranges: [{ start: 0, end: size }], bytes: size };
 }
 
-/** Ascending ranges, with those joined that lie at most `gap` bytes apart. */
+/** Sorts ranges, and joins those that lie at most `gap` bytes apart. */
 export function coalesce(ranges: readonly ByteRange[], gap = 0): ByteRange[] {
   const joined: ByteRange[] = [];
   for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
@@ -36,14 +36,14 @@ export function coalesce(ranges: readonly ByteRange[], gap = 0): ByteRange[] {
 }
 
 /**
- * The text encoder of a safetensors checkpoint as a file of its own: its tensors by their names there, in the order they
- * lie there, so that it can be written as it arrives. Reads the header alone.
- * Throws CheckpointError or SafetensorsError if there is no encoder to be had, and what `source` throws.
+ * Plans to extract the text encoder of a safetensors checkpoint into a file of its own. Its tensors keep their names
+ * and their order, so that they can be written as they arrive. Reads only the header. Throws CheckpointError or
+ * SafetensorsError if there is no usable encoder, and what `source` throws.
  */
 export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Promise<DownloadPlan> {
   let asked: ByteRange | null = null;
   let opened = false;
-  // Where a tensor lies is what reading it asks for.
+  // A tensor's position is found out by reading it: the range that it asks for is noted.
   const noting: ByteSource = {
     name: source.name,
     size: source.size,
@@ -57,7 +57,7 @@ export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Pro
   const encoder = textEncoder(file);
   opened = true;
   const tensors: (ByteRange & { name: string; dtype: string; shape: readonly number[] })[] = [];
-  // OpenCLIP's q, k and v are one tensor.
+  // OpenCLIP joins q, k and v in one tensor, whose name therefore comes three times.
   const names = [...expectedTensors(encoder.config).keys()].map((name) => fileTensorName(name, encoder.layout));
   for (const name of new Set(names)) {
     const { dtype, shape, read } = file.tensors.get(name)!;

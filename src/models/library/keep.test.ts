@@ -73,7 +73,7 @@ test.each(places)('what is kept in %s is told of as it grows, hashed as stored, 
   expect(await storage.list()).toEqual([model]);
 });
 
-/** Fails, or does something, after this many tensors. */
+/** Calls `step` after so many tensors were read. */
 function after(count: number, encoder: WeightSource, step: () => void): WeightSource {
   let read = 0;
   return {

@@ -6,19 +6,19 @@ import type { ModelStorage, StoredModel } from './storage.ts';
 
 export interface KeepOptions {
   readonly into: ModelStorage;
-  /** See keptSource. What is stored under it already is not stored again. */
+  /** Source to store the model under; see keptSource. If a complete model is stored under it, that one is returned. */
   readonly source: string;
   readonly sha256: () => Hasher;
-  /** Aborting leaves nothing behind. */
+  /** Cancels when aborted, and leaves nothing behind. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
   readonly clock?: Clock;
 }
 
 /**
- * Stores an encoder as a safetensors file of its tensors alone, by their Hugging Face names, whatever the file it is read
- * from; the weights are to the bit the same. One tensor is in memory at a time.
- * Throws StorageError, the signal's reason, or what `encoder` throws; then nothing of it is stored.
+ * Stores an encoder as a safetensors file of only its tensors, by their Hugging Face names, whatever file it is read
+ * from. The weights stay the same to the bit. One tensor is in memory at a time. Throws StorageError, the signal's
+ * reason, or what `encoder` throws; then nothing of it is stored.
  */
 export async function keepEncoder(
   encoder: WeightSource,
@@ -42,7 +42,7 @@ export async function keepEncoder(
         report(sink.size, bytes);
       }
     }
-    // Read again from where it is stored, so that what is hashed is what will be used.
+    // The bytes are read again from the storage, so that the hashed bytes are the ones that will be used.
     const hash = await hashSource(await sink.written(), sha256(), (done) => report(done, bytes, true), signal);
     signal?.throwIfAborted();
     return await sink.commit({ sha256: hash, source });

@@ -1,17 +1,19 @@
 import { fileName } from './httpSource.ts';
 import type { StoredModel } from './storage.ts';
 
-/** A file that can be had from several addresses. Nothing is downloaded before the person asks for it. */
+/** A file with one or more addresses. Nothing is downloaded before the person asks for it. */
 export interface ModelFile {
-  /** Never changes; what a choice is remembered by. */
+  /** Id by which a choice is remembered; it never changes. */
   readonly id: string;
   readonly label: string;
-  /** Of the file at the addresses; null where only its text encoder is taken out of it, or where it is not known. */
+  /**
+   * Length of the file at the addresses; null if it is unknown, or if only the text encoder is extracted from the file.
+   */
   readonly bytes: number | null;
   readonly sha256: string | null;
-  /** Where `bytes` is null: about how much is downloaded, if that is known. */
+  /** Approximate length of the download, if `bytes` is null and this is known. */
   readonly about?: number;
-  /** To be tried in this order: the newest home of the model first. */
+  /** Addresses in the order in which they are tried, the newest home of the model first. */
   readonly urls: readonly string[];
 }
 
@@ -21,14 +23,14 @@ export interface ModelSource {
   readonly files: readonly ModelFile[];
 }
 
-/** Homes of Stable Diffusion 1.5 since its first one, runwayml, was closed in August 2024. The files are the same. */
+/** Homes of Stable Diffusion 1.5 since runwayml, its first one, was closed in August 2024. Their files are equal. */
 const sd15Homes = [
   'https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/',
   'https://huggingface.co/sd-legacy/stable-diffusion-v1-5/resolve/main/',
   'https://hf-mirror.com/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/',
 ] as const;
 
-/** Sizes and hashes as the hub's Git LFS has them. */
+/** SD 1.5's text encoder. Sizes and hashes are from the hub's Git LFS. */
 export const sd15TextEncoder: ModelSource = {
   name: 'SD 1.5 text encoder',
   licence: 'CreativeML OpenRAIL-M',
@@ -61,8 +63,8 @@ export const sd15TextEncoder: ModelSource = {
 };
 
 /**
- * A file at an address that the person gives. The hub's pages about files (`/blob/`) become the files (`/resolve/`);
- * null where the text is not an http or https address.
+ * Makes a file of an address that the person typed; null if the text is no http or https address. Addresses of the
+ * hub's pages about files (`/blob/`) become addresses of the files (`/resolve/`).
  */
 export function customFile(text: string): ModelFile | null {
   const trimmed = text.trim();
@@ -75,12 +77,15 @@ export function customFile(text: string): ModelFile | null {
   return { id: url.href, label: fileName(url), bytes: null, sha256: null, urls: [url.href] };
 }
 
-/** The file whose download left a part with this source, which is the first of its addresses; null for no address. */
+/**
+ * Finds the file of an unfinished download by its source, which is the first of the file's addresses; null if it has
+ * none.
+ */
 export function fileFrom(source: string): ModelFile | null {
   return sd15TextEncoder.files.find(({ urls }) => urls[0] === source) ?? customFile(source);
 }
 
-/** The stored model that is this file, from whichever of its addresses it came. */
+/** Finds the stored model of a file, whichever of its addresses it came from. */
 export function storedAs({ sha256, urls }: ModelFile, models: readonly StoredModel[]): StoredModel | undefined {
   return models.find(
     (model) => model.complete && ((sha256 !== null && model.sha256 === sha256) || urls.includes(model.source)),
@@ -88,8 +93,8 @@ export function storedAs({ sha256, urls }: ModelFile, models: readonly StoredMod
 }
 
 /**
- * What a copy of a file's encoder is stored under: the hash of its weights (weightsHash.ts), so that no encoder is kept
- * twice; where that is not known, the file.
+ * Returns the source under which a copy of a file's encoder is stored: the hash of its weights (weightsHash.ts), so
+ * that no encoder is stored twice, or the file's name, size and date if the hash is not known.
  */
 export function keptSource(
   { name, size, lastModified }: Pick<File, 'name' | 'size' | 'lastModified'>,
@@ -98,7 +103,7 @@ export function keptSource(
   return weights ? `weights:${weights}` : `file:${encodeURIComponent(name)}?bytes=${size}&modified=${lastModified}`;
 }
 
-/** Whether it was copied from a file, and not downloaded. */
+/** Whether the model was copied from a file instead of downloaded. */
 export function isKept({ source }: StoredModel): boolean {
   return /^(weights|file):/.test(source);
 }

@@ -15,7 +15,7 @@ const places: [string, () => StorageFiles][] = [
   ['memory', memoryFiles],
 ];
 
-/** Puts a complete model in. */
+/** Stores a complete model. */
 async function put(storage: ModelStorage, bytes: Uint8Array<ArrayBuffer>, of = model) {
   const sink = await storage.sink(of);
   await sink.begin({ version: 'v1', bytes: bytes.length });
@@ -160,7 +160,7 @@ test.each<WhenFull>(['throws', 'writes less', 'returns an error as a size'])(
     await sink.write(bytesOf(1000));
     const error = await rejection(sink.write(bytesOf(3000)));
     expect(error.fault).toBe('quota');
-    // Where the estimate has room that the disk has not, it is left out.
+    // The estimate is left out if it has room that the disk does not have.
     const numbers =
       whenFull === 'writes less'
         ? 'has room for 0.0 MB more (30.0 MB of 30.0 MB are used)'
@@ -226,12 +226,12 @@ test('what a crash leaves is a part, whatever it was writing', async () => {
     expect(found).toMatchObject({ id: 'model-a', complete: false, stored: 1000 });
     await expect(storage.open('model-a')).rejects.toThrow(StorageError);
   }
-  // The mark is whole, but not the file.
+  // The record is whole, but not the file.
   opfs.files.set('model-a.json', mark);
   opfs.files.set('model-a.bin', bytesOf(900));
   expect(await storage.list()).toMatchObject([{ complete: false, stored: 900, bytes: 1000 }]);
   await storage.delete('model-a');
-  // Bytes without any note are no part of anything.
+  // Bytes without any record are no part of anything.
   opfs.files.set('model-a.bin', bytesOf(77));
   expect(await storage.list()).toMatchObject([{ id: 'model-a', name: 'model-a', bytes: null, complete: false }]);
   const sink = await storage.sink({ ...model, source: '' });

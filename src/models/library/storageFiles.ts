@@ -1,27 +1,32 @@
 import { type ByteSource, blobSource, checkRange, SourceError } from '../../files/sources.ts';
 
-/** Where stored models lie: the browser's own file system, its cache of responses, or memory, which a reload empties. */
+/**
+ * Places that store models: the browser's own file system, its cache of responses, or memory, which a reload empties.
+ */
 export type StoragePlace = 'opfs' | 'cache' | 'memory';
 
-/** Named files that grow at their end. What is thrown is the platform's: `StorageError`s are made of it in storage.ts. */
+/**
+ * Named files that grow at their end. They throw errors of the platform, which storageErrors.ts turns into
+ * StorageErrors.
+ */
 export interface StorageFiles {
   readonly place: StoragePlace;
   names(): Promise<string[]>;
   /** Throws SourceError if there is no such file. */
   open(name: string): Promise<ByteSource>;
-  /** Opens or makes a file for writing, for one writer at a time. */
+  /** Opens a file for writing, or creates it. Only one writer may have it open. */
   append(name: string): Promise<StorageWriter>;
-  /** Nothing happens where there is no such file. */
+  /** Removes a file, if it exists. */
   remove(name: string): Promise<void>;
 }
 
 export interface StorageWriter {
-  /** Bytes that are there. */
+  /** Bytes of the file so far. */
   readonly size: number;
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Empties the file. */
   clear(): Promise<void>;
-  /** Everything written is safe afterwards. */
+  /** Ends the writing; all bytes are then safe from a crash. */
   close(): Promise<void>;
 }
 
@@ -43,7 +48,7 @@ export interface OpfsFile {
   }>;
 }
 
-/** Bytes after which a growing file is made safe: what a crash can cost. */
+/** Bytes after which a growing file is flushed: the most that a crash can cost. */
 const flushBytes = 1 << 25;
 
 const missing = (name: string) => new SourceError(`"${name}" is not stored.`);
@@ -73,7 +78,7 @@ export function opfsFiles(directory: OpfsDirectory): StorageFiles {
         },
         async write(bytes) {
           for (let done = 0; done < bytes.length; ) {
-            // A full disk is an error, or a shorter write; in Chromium 156 it is 2 ** 32 - 8 bytes "written".
+            // A full disk shows as an error or a shorter write, in Chromium 156 as 2 ** 32 - 8 bytes "written".
             const rest = bytes.subarray(done);
             const written = handle.write(rest, { at: size });
             if (!(written > 0 && written <= rest.length))
@@ -115,10 +120,13 @@ export interface ResponseCache {
   delete(url: string): Promise<boolean>;
 }
 
-/** A host that cannot exist (RFC 2606): these are names, never fetched. */
+/** A host that cannot exist (RFC 2606): the addresses below it are only names and are never fetched. */
 const cacheRoot = 'https://models.invalid/';
 
-/** Responses cannot grow, so a file is a row of them, each named by its bytes' range: `name/start-end`. */
+/**
+ * Stores files in a cache. Responses cannot grow, so a file is a row of them, each named by its range of bytes:
+ * `name/start-end`.
+ */
 export function cacheFiles(cache: ResponseCache, pieceBytes = 1 << 23): StorageFiles {
   interface Piece {
     readonly url: string;
@@ -134,7 +142,7 @@ export function cacheFiles(cache: ResponseCache, pieceBytes = 1 << 23): StorageF
     }
     return found;
   }
-  /** From byte 0 on without a hole; what follows one is lost. */
+  /** Returns a file's pieces from byte 0 on, up to the first hole. */
   async function pieces(name: string): Promise<Piece[]> {
     const row: Piece[] = [];
     const own = (await allPieces()).filter((piece) => piece.name === name);

@@ -2,14 +2,14 @@ import type { OpfsDirectory, ResponseCache } from '../library/storageFiles.ts';
 
 const quotaError = () => new DOMException('The quota has been exceeded.', 'QuotaExceededError');
 
-/** Bytes a browser allows, counted over everything that is stored; can be changed. */
+/** Bytes that a browser allows for everything it stores; a test may change them. */
 export interface Room {
   bytes: number;
 }
 
 export type WhenFull = 'throws' | 'writes less' | 'returns an error as a size';
 
-/** The origin's private file system, in memory, with its locks. What a full disk does differs by browser. */
+/** Makes an origin private file system in memory, with its locks. Browsers differ in what a full disk does. */
 export function fakeOpfs(
   room: Room = { bytes: Number.POSITIVE_INFINITY },
   whenFull: WhenFull = 'throws',

@@ -13,16 +13,18 @@ export interface CheckpointOptions {
   readonly config: ClipTextConfig;
   readonly dtype: WeightDtype;
   readonly layout: Layout;
-  /** Tensors beside the encoder's and those that such a file has anyway. */
+  /** Additional tensors, besides the encoder's and the layout's usual ones. */
   readonly extra?: readonly DataSpec[];
 }
 
-/** A tensor to be written, whose bytes are made when their turn comes. */
+/** A tensor to be written; its bytes are made when their turn comes. */
 interface DataSpec extends TensorEntry {
   data(): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** What else a real file of this layout holds, cut down to a few tensors; some of it sorts before the encoder, some after. */
+/**
+ * Returns the other tensors of a real file of this layout, cut down to a few; some sort before the encoder, some after.
+ */
 function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
   const { maxPositionEmbeddings: L, hiddenSize: d } = config;
   const tensor = (
@@ -42,7 +44,7 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
   });
   const positionIds = fileTensorName('text_model.embeddings.position_ids', layout);
   switch (layout) {
-    case 'hf': // transformers before 4.31
+    case 'hf': // Files from before transformers 4.31 have them.
       return [
         {
           name: positionIds,
@@ -64,7 +66,7 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
       ];
     default:
       return [
-        // Merging programs round the ids with everything else.
+        // Programs that merge checkpoints round the ids with everything else.
         tensor(positionIds, dtype, [1, L], (i) => i),
         tensor('alphas_cumprod', 'F32', [1000]),
         tensor('first_stage_model.decoder.conv_in.bias', dtype, [512]),
@@ -95,13 +97,13 @@ function specs(options: CheckpointOptions): DataSpec[] {
   return [...encoder, ...neighbours(options), ...(options.extra ?? [])];
 }
 
-/** The file's bytes in pieces, one tensor at a time. */
+/** Yields the file's bytes, one tensor at a time. */
 async function* pieces(order: readonly DataSpec[], header: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array> {
   yield header;
   for (const { data } of order) yield await data();
 }
 
-/** A safetensors checkpoint of synthetic weights, with its layout's usual other tensors. */
+/** Makes a safetensors checkpoint of synthetic weights, with its layout's usual other tensors. */
 export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
   const dataBytes = order.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
@@ -114,13 +116,13 @@ export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8
   return out;
 }
 
-/** The same, straight to a file: one tensor in memory at a time. */
+/** Writes such a checkpoint to a file, with one tensor in memory at a time. */
 export async function writeCheckpointFile(path: string, options: CheckpointOptions): Promise<void> {
   const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
   await writeFile(path, pieces(order, header));
 }
 
-/** The same as `torch.save` writes it, within `state_dict` as in a .ckpt. */
+/** Makes such a checkpoint as `torch.save` writes it, within `state_dict` as in a .ckpt. */
 export async function torchCheckpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
   const tensors = await Promise.all(specs(options).map(async (spec) => ({ ...spec, data: await spec.data() })));
   return torchBytes(tensors, {

@@ -2,10 +2,10 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../library/httpSource.ts';
 
-/** How one request is answered; all is well where nothing is said. */
+/** Faults in the answer to one request. Without any, the answer is correct. */
 export interface Fault {
   readonly status?: number;
-  /** Another file than the server's. */
+  /** Sends another file than the server's. */
   readonly body?: Uint8Array;
   readonly type?: string;
   /** Answers ranges with 200 and everything. */
@@ -16,12 +16,12 @@ export interface Fault {
   readonly stallAfter?: number;
   /** Milliseconds between two pieces of 16 kB, as over a slow network. */
   readonly delay?: number;
-  /** Null for none. */
+  /** The ETag to send; null for none. */
   readonly etag?: string | null;
   readonly lastModified?: string;
-  /** Leaves Content-Range and Content-Length out, as a page without leave sees it. */
+  /** Leaves out Content-Range and Content-Length, as for a page that may not read them. */
   readonly hidesLength?: boolean;
-  /** What Content-Range and Content-Length claim for the whole file. */
+  /** Length of the whole file that Content-Range and Content-Length claim. */
   readonly claims?: number;
   readonly redirect?: string;
 }
@@ -30,19 +30,19 @@ export interface Asked {
   readonly path: string;
   readonly range: string | null;
   readonly ifRange: string | null;
-  /** Bytes of the body that were handed to the connection. */
+  /** Bytes of the body that were given to the connection. */
   sent: number;
 }
 
 export interface FaultyServer {
   /** `http://127.0.0.1:…`, without a slash at the end. */
   readonly origin: string;
-  /** What was asked for, in order. */
+  /** The requests so far, in order. */
   readonly asked: Asked[];
   close(): Promise<void>;
 }
 
-/** Small enough that a body takes several, as over a network. */
+/** Bytes sent at once: so few that a body takes several pieces, as over a network. */
 const pieceBytes = 1 << 14;
 
 async function send(response: ServerResponse, body: Uint8Array, fault: Fault, asked: Asked): Promise<void> {
@@ -60,7 +60,9 @@ async function send(response: ServerResponse, body: Uint8Array, fault: Fault, as
   else response.end();
 }
 
-/** A server of one file, whatever the path, that errs as `fault` says for each request (counted from 0). */
+/**
+ * Starts a server of one file, whatever the path. For each request, counted from 0, `fault` says how the answer fails.
+ */
 export async function startFaultyServer(
   file: Uint8Array,
   fault: (request: number, path: string) => Fault = () => ({}),
@@ -77,7 +79,7 @@ export async function startFaultyServer(
     const size = how.claims ?? whole.length;
     const headers: Record<string, string | number> = {
       'content-type': how.type ?? 'application/octet-stream',
-      // As the hub has it: pages from elsewhere may read it all.
+      // Pages from elsewhere may read all of these, as on the hub.
       'access-control-allow-origin': '*',
       'access-control-expose-headers': '*',
     };
@@ -105,7 +107,7 @@ export async function startFaultyServer(
   };
 }
 
-/** Time that passes a hundred times as fast, and what was waited for. */
+/** Makes a clock a hundred times as fast, which lists the waits it was asked for. */
 export function fastClock(): Clock & { readonly waits: number[] } {
   const waits: number[] = [];
   return {
