@@ -19,7 +19,7 @@ type View = (typeof views)[number];
 
 const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Square root', log: 'Logarithmic' };
 
-/** Shows what each token attends to, of the chunk on show. */
+/** Shows what each token of the chunk on show attends to. */
 export function Attention() {
   const now = useFacts(shownEncoded);
   const encoded = useLast(now);
@@ -113,11 +113,12 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
   const { numAttentionHeads: h, numHiddenLayers: N, maxPositionEmbeddings: L } = config;
   const { tokens } = chunk;
   const { attentions } = output;
-  // The model may have changed under a picture that is still on show.
+  // While a new model's first output is missing, the picture on show is of the old one, which may have fewer layers or
+  // heads.
   const at = { layer: Math.min(layer, N - 1), head: Math.min(head, h - 1) };
   const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
   const mask = useMemo(() => attentionMask(pass), [pass]);
-  // By value, because a change of weights alone must not redraw 144 maps.
+  // Kinds are compared by value, because a change of weights alone must not redraw 144 maps.
   const kinds = tokens.map(({ kind }) => kind).join(' ');
   const shown = useMemo(
     () => shownTokens(kinds.split(' '), { bos, pad }, ready ?? undefined),
@@ -127,7 +128,7 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
     if (!attentions) return null;
     return mean ? meanMap(attentions, at.layer, h, L) : headMap(attentions, at.layer, at.head, h, L);
   }, [attentions, mean, at.layer, at.head, h, L]);
-  // With BOS on show every map has a probability of 1 under a causal mask: one scale for all of them.
+  // With BOS on show, every causal map has a probability of 1: one scale fits all of them.
   const most = useMemo(() => (bos || !map ? 1 : largest(map, L, shown, shown)), [bos, map, L, shown]);
   const mostOfAll = useMemo(
     () => (bos || !attentions ? 1 : largest(attentions, L, shown, shown)),

@@ -8,11 +8,11 @@ import { TokenLabels } from '../pictures/TokenLabels.tsx';
 import { AttentionReadout } from './AttentionReadout.tsx';
 import type { ShownMap } from './attentionMaps.ts';
 
-/** A cell's least height in CSS pixels at which its row can carry a label. */
+/** Smallest height of a cell, in CSS pixels, at which its row has room for a label. */
 const labelledCell = 12;
 const largestCell = 52;
 
-/** One head, enlarged: rows are queries, columns keys. */
+/** Draws one head enlarged: rows are queries, columns keys. */
 export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
   const { map, mask, L, shown, labels, title, scale } = props;
   const rowLabels = useRef<HTMLOListElement>(null);

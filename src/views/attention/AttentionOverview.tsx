@@ -33,7 +33,7 @@ interface AttentionOverviewProps {
 const gap = 3;
 const largestTile = 72;
 
-/** Every head of every layer on one canvas: a row a layer, a column a head. */
+/** Draws every head of every layer on one canvas: layers are rows, heads are columns. */
 export function AttentionOverview({
   attentions,
   mask,
@@ -139,7 +139,7 @@ function useOverviewPicture(
 ): void {
   const dark = useDark();
   const pixels = useRef<Uint8ClampedArray<ArrayBuffer> | undefined>(undefined);
-  // One picture of [N·h, n, n] pixels: the heads, one below the other.
+  // One picture of [N·h·n, n] pixels: the heads, one below the other.
   const stack = useMemo(() => {
     const n = shown.length;
     if (n === 0) return null;

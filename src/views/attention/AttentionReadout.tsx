@@ -2,7 +2,10 @@ import { exact } from '../page/numbers.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { entropy, type ShownMap, strongestKeys } from './attentionMaps.ts';
 
-/** Query, key and probability of the cell that is pointed at; of a query alone, the keys it attends to most. */
+/**
+ * Shows query, key and probability of the cell that is pointed at. For a query alone it shows the keys that it attends
+ * to most.
+ */
 export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
   const { query, key } = usePointed();
   const name = (token: number) => `${token} ${labels[token]}`;

@@ -14,7 +14,9 @@ export interface ShownMap {
 /** Lines fainter than this cannot be seen. */
 export const faintest = 0.01;
 
-/** Indices of the tokens on show, of tokens of these kinds: of the first `ready` where the others are not computed yet. */
+/**
+ * Returns the indices of the tokens on show, given the kind of each. Only the first `ready` tokens are computed yet.
+ */
 export function shownTokens(
   kinds: readonly string[],
   { bos, pad }: { readonly bos: boolean; readonly pad: boolean },
@@ -39,7 +41,7 @@ export function meanMap(attentions: Float32Array, layer: number, heads: number, 
   return mean;
 }
 
-/** Largest value in some rows and columns of `maps` [·, L, L]. */
+/** Returns the largest value in some rows and columns of `maps` [·, L, L]. */
 export function largest(maps: Float32Array, L: number, rows: readonly number[], columns: readonly number[]): number {
   let max = 0;
   for (let at = 0; at < maps.length; at += L * L)
@@ -47,7 +49,7 @@ export function largest(maps: Float32Array, L: number, rows: readonly number[], 
   return max;
 }
 
-/** Entropy of one row of probabilities in bits; 0 log 0 is 0. */
+/** Computes the entropy of one row of probabilities in bits; 0 log 0 is 0. */
 export function entropy(map: Float32Array, L: number, row: number): number {
   let bits = 0;
   for (let j = 0; j < L; j++) {
@@ -57,7 +59,7 @@ export function entropy(map: Float32Array, L: number, row: number): number {
   return bits;
 }
 
-/** The keys that a query attends to most, strongest first. */
+/** Returns the keys that a query attends to most, strongest first. */
 export function strongestKeys(map: Float32Array, L: number, row: number, count: number): number[] {
   return Array.from({ length: L }, (_, j) => j)
     .filter((j) => map[row * L + j] > 0)

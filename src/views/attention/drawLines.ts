@@ -1,7 +1,7 @@
 import type { Pointed } from '../pictures/pointed.ts';
 import { faintest, type ShownMap } from './attentionMaps.ts';
 
-/** How lines are drawn: sizes in CSS pixels. */
+/** Sizes of the drawing in CSS pixels. */
 export interface LinesLayout {
   readonly width: number;
   readonly height: number;

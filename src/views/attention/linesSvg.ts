@@ -14,7 +14,7 @@ const top = 64;
 const escaped = (text: string) =>
   text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd');
 
-/** One head as an SVG of lines from queries, left, to keys, right; opacity is the probability over `most`. */
+/** Draws one head as an SVG: lines from queries, left, to keys, right. The opacity is the probability over `most`. */
 export function linesSvg(
   { map, mask, L, shown, labels }: ShownMap,
   { title, most, colours }: { readonly title: string; readonly most: number; readonly colours: LineColours },

@@ -9,7 +9,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
 import './checkpoint.css';
 
-/** What was found in a checkpoint, and how far it is from another. */
+/** Shows the findings about a checkpoint, and its distance from another one. */
 export function Checkpoint({ examined: { request, task, other } }: { readonly examined: ExaminedCheckpoint }) {
   const name = requestName(request);
   if (task.phase !== 'done') return <Pending task={task} doing={`Examining ${name}`} />;
@@ -116,7 +116,7 @@ function Report({ name, examination }: { readonly name: string; readonly examina
 }
 
 const severityNames: Readonly<Record<Severity, string>> = { error: 'Error', warning: 'Warning', note: 'Note' };
-/** More than these are folded away. */
+/** Lists of more items than this are folded away. */
 const fewItems = 4;
 
 function FindingRow({ finding: { severity, message, items } }: { readonly finding: Finding }) {
@@ -144,10 +144,10 @@ function FindingRow({ finding: { severity, message, items } }: { readonly findin
   );
 }
 
-/** Without what all names begin with. */
+/** Removes the beginning that all names share. */
 const shortName = (name: string) => name.replace(/^text_model\./, '').replace(/^encoder\.layers\./, 'layers.');
 
-/** Short, however small. */
+/** Writes a number in few characters, however small it is. */
 const figure = (x: number) => (x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(2) : brief(x));
 
 const statistic = (title: string, help: string, of: (tensor: TensorReport) => number): Column<TensorReport> => ({
@@ -197,7 +197,7 @@ function CompareWith({ isRunning }: { readonly isRunning: boolean }) {
   );
 }
 
-/** Relative differences as shares, which may be tiny or infinite. */
+/** Writes a relative difference as a share, which may be tiny or infinite. */
 function percent(relative: number): string {
   if (relative === Number.POSITIVE_INFINITY) return '∞';
   return `${Number((100 * relative).toPrecision(3))} %`;

@@ -5,7 +5,7 @@ import { useFacts } from '../page/useFacts.ts';
 
 const load = () => import('./Checkpoint.tsx');
 
-/** What looks a checkpoint over; loaded when that is asked for. */
+/** Examines a checkpoint; its code is loaded when an examination is asked for. */
 export function LazyCheckpoint() {
   const examined = useFacts((s) => s.examined);
   const inUse = useFacts((s) => s.modelRequest);

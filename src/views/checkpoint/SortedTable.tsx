@@ -4,18 +4,18 @@ import { type Order, reordered, sorted } from './sorting.ts';
 export interface Column<T> {
   readonly title: string;
   readonly help?: string;
-  /** What rows are sorted by; a string is a name. */
+  /** Value that rows are sorted by; a string is a name. */
   value(row: T): number | string;
-  /** What is shown; the value where it is missing. */
+  /** Text of the cell; the value if there is none. */
   text?(row: T): string;
-  /** What is shown when pointed at. */
+  /** Tooltip of the cell. */
   details?(row: T): string | undefined;
 }
 
 interface Props<T> {
   readonly label: string;
   readonly rows: readonly T[];
-  /** The first names the row. */
+  /** Columns; the first one names the row. */
   readonly columns: readonly Column<T>[];
   keyOf(row: T): string;
 }
@@ -23,7 +23,7 @@ interface Props<T> {
 const direction = (order: Order<number> | null, by: number) =>
   order?.by === by ? (order.descending ? 'descending' : 'ascending') : undefined;
 
-/** A table that scrolls by itself and is sorted by a click on a column's head. */
+/** A table that scrolls on its own. A click on a column's head sorts it. */
 export function SortedTable<T>({ label, rows, columns, keyOf }: Props<T>) {
   const [order, setOrder] = useState<Order<number> | null>(null);
   const shown = useMemo(

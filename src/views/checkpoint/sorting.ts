@@ -3,7 +3,7 @@ export interface Order<K> {
   readonly descending: boolean;
 }
 
-/** A copy in order; rows that have no number (NaN) come last either way. */
+/** Returns a sorted copy. Rows without a number (NaN) come last in either direction. */
 export function sorted<T>(rows: readonly T[], value: (row: T) => number | string, descending: boolean): T[] {
   const sign = descending ? -1 : 1;
   const values = new Map(rows.map((row) => [row, value(row)]));
@@ -18,7 +18,7 @@ export function sorted<T>(rows: readonly T[], value: (row: T) => number | string
   });
 }
 
-/** What a click on a column's head makes of the order: numbers start with the largest. */
+/** Returns the order after a click on a column's head. Numbers start with the largest. */
 export function reordered<K>(order: Order<K> | null, by: K, isText: boolean): Order<K> {
   return order?.by === by ? { by, descending: !order.descending } : { by, descending: !isText };
 }

@@ -6,8 +6,8 @@ import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 
 /**
- * One button: downloads this file, or uses it where it is stored; none while it is being downloaded. `name` is what
- * the button calls it; without one, what stands beside it does.
+ * A button that downloads a file, or uses it if it is stored; nothing while it is being downloaded. Without `name`, the
+ * button relies on the file's name beside it.
  */
 export function GetModel({ file, name }: { readonly file: ModelFile; readonly name?: string }) {
   const stored = useFacts((s) => storedAs(file, s.stored?.models ?? []));
@@ -35,7 +35,7 @@ export function GetModel({ file, name }: { readonly file: ModelFile; readonly na
   );
 }
 
-/** What is being downloaded, and what could not be, until it is whole or given up. */
+/** Shows the downloads that are running and those that failed, until they are complete or given up. */
 export function Downloads({ onManage }: { onManage(): void }) {
   const downloads = useFacts((s) => s.downloads);
   if (downloads.size === 0) return null;

@@ -22,7 +22,7 @@ export function EncoderStatus() {
   );
 }
 
-/** Which weights are used, and what they run on. */
+/** Shows which weights are used, and the device that runs them. */
 export function Encoder() {
   const model = useFacts((s) => s.model);
   const request = useFacts(shownRequest);
@@ -90,7 +90,7 @@ export function Encoder() {
           </button>
         </div>
       )}
-      {/* Who chose nothing else after a cancelled load cannot choose the same again. */}
+      {/* After a cancelled load the select still shows that choice, and choosing it again would not be a change. */}
       {canLoad && (
         <button type="button" onClick={() => void openModel(request)}>
           Load
@@ -122,7 +122,10 @@ export function Encoder() {
   );
 }
 
-/** The same while an encode runs: a line more or less would move the page at every key. */
+/**
+ * Describes the encoder. It keeps its text while an encode runs, because a changing number of lines would move the page
+ * at every key.
+ */
 function detailsLine(facts: Facts): string {
   const { adapter, model, gpuBytes } = facts;
   if (adapter.phase !== 'ready') return '';
@@ -132,7 +135,7 @@ function detailsLine(facts: Facts): string {
   return parts.join(' · ');
 }
 
-/** Opens a file dropped anywhere on the page, whatever it is. */
+/** Opens a file of any kind that is dropped anywhere on the page. */
 export function DropTarget() {
   const openFile = useFacts((s) => s.openFile);
   const [isOver, setIsOver] = useState(false);

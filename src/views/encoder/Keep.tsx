@@ -4,7 +4,7 @@ import { encoderBytes, fileToKeep, keptModel } from '../../state/modelChoices.ts
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 
-/** One button: keeps the file in use in this browser. `isListed`: its name stands beside it. */
+/** A button that stores the file in use in this browser. With `isListed`, the file's name stands beside it. */
 export function KeepButton({ isListed }: { readonly isListed?: boolean }) {
   const file = useFacts(fileToKeep);
   const size = useFacts(encoderBytes);
@@ -24,7 +24,7 @@ export function KeepButton({ isListed }: { readonly isListed?: boolean }) {
   );
 }
 
-/** Whether the model in use is kept in this browser, and what can be done about it where it came from a file. */
+/** Says whether the model in use is stored in this browser. If it came from a file, offers to store it. */
 export function Keep({ onManage }: { onManage(): void }) {
   const canKeep = useFacts((s) => fileToKeep(s) !== null);
   const isUnderWay = useFacts((s) => s.keeping !== null);
@@ -36,7 +36,7 @@ export function Keep({ onManage }: { onManage(): void }) {
   const phase = isUnderWay ? 'under way' : canKeep ? 'offered' : 'kept';
   const before = useRef(phase);
   useEffect(() => {
-    // The button that was pressed is gone; what came of it stands here.
+    // The button that was pressed is gone, so the focus moves to the text that replaces it.
     if (before.current !== phase && before.current !== 'kept' && document.activeElement === document.body)
       part.current?.focus();
     before.current = phase;

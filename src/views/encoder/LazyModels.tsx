@@ -2,7 +2,7 @@ import { usePart } from '../page/lazyPart.tsx';
 
 const load = () => import('./Models.tsx');
 
-/** The manager of models, loaded when it is opened. */
+/** Manages the stored models; its code is loaded when it is opened. */
 export function LazyModels() {
   const { part, standIn } = usePart(true, load, null);
   return (

@@ -6,7 +6,7 @@ import { shownConfig } from '../../state/shownSizes.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 
-/** The LoRAs that are open: what of the encoder each changes, and by how much. */
+/** Lists the open LoRAs: which parts of the encoder each changes, and by how much. */
 export function Loras() {
   const loras = useFacts((s) => s.loras);
   if (loras.size === 0) return null;
@@ -73,7 +73,7 @@ const columns: Readonly<Record<Projection, string>> = {
   fc2: 'fc2',
 };
 
-/** A bar a layer, and all numbers as a table. */
+/** Shows the change of each layer as a bar, and all numbers in a table. */
 function Effects({ name, effects }: { readonly name: string; readonly effects: readonly LayerEffect[] }) {
   const largest = Math.max(...effects.map(({ relative }) => relative));
   const at = effects.findIndex(({ relative }) => relative === largest);
@@ -90,7 +90,7 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
       <p className="muted small">
         ‖ΔW‖ / ‖W‖ of each layer’s changed weights at × 1; the largest is {percent(largest)}, of layer {at + 1}.
       </p>
-      {/* Around it, as a table is never narrower than what is in it. */}
+      {/* A frame hides the table, because a table is never narrower than its contents. */}
       <div className="visually-hidden">
         <table>
           <caption>Change of each layer by {name}</caption>

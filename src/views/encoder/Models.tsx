@@ -11,11 +11,11 @@ import { GetModel } from './Downloads.tsx';
 import { KeepButton } from './Keep.tsx';
 import './models.css';
 
-/** What can be downloaded, and what is stored. */
+/** Lists the models that can be downloaded and those that are stored. */
 export function Models() {
   const listModels = useFacts((s) => s.listModels);
   useEffect(() => {
-    // Other tabs may have changed it.
+    // Other tabs may have changed the list.
     void listModels();
   }, [listModels]);
   return (
@@ -155,7 +155,7 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
   const openModel = useFacts((s) => s.openModel);
   const download = useFacts((s) => s.download);
   const deleteModel = useFacts((s) => s.deleteModel);
-  /** False after the answer was no. */
+  /** Whether the question is shown. Null before it was asked, false after the answer was no. */
   const [isAsking, setAsking] = useState<boolean | null>(null);
   const { id, name, complete, source } = model;
   const rest = complete ? null : fileFrom(source);

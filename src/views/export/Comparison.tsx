@@ -18,7 +18,7 @@ import './export.css';
 import { RowNorms } from '../pictures/RowNorms.tsx';
 import { useEncoded } from './useEncoded.ts';
 
-/** The opened file's conditioning minus that of the prompt. */
+/** Shows the conditioning in the opened file minus the prompt's. */
 export function Comparison() {
   const file = useFacts((s) => s.compared);
   const close = useFacts((s) => s.closeCompared);
@@ -62,7 +62,7 @@ export function Comparison() {
   );
 }
 
-/** What a file of this page says of itself. */
+/** Shows what the file's metadata says about its making. */
 function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: string }) {
   const prefix = /^\d+\./.exec(name)?.[0] ?? '';
   const isNegative = name.startsWith(`${prefix}negative_`);
@@ -102,9 +102,9 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
   );
 }
 
-/** Rows of a chunk. */
+/** Rows of one chunk. */
 const L = 77;
-/** Those listed at first. */
+/** Number of rows that are listed at first. */
 const firstRows = 16;
 
 function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {

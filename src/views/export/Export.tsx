@@ -41,7 +41,7 @@ const helps: Record<Format, string> = {
   json: 'Prompts, options, tokens, ids, weights and selection. Opens here again, as a saved prompt does.',
 };
 
-/** Chooses a format, says what it will hold, and saves it. */
+/** Lets the person choose a format, shows what the file will hold, and saves it. */
 export function Export() {
   const [format, setFormat] = useState<Format>('safetensors');
   const id = useId();
@@ -87,7 +87,7 @@ function SaveSession() {
   );
 }
 
-/** By what a file is saved: the check script and the snippet name it. */
+/** Name of the saved file, which the check script and the snippet use. */
 const nameOf = (format: Format) => `conditioning.${format}`;
 
 function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {

@@ -8,7 +8,10 @@ const load = async () => ({
   ...(await import('./Comparison.tsx')),
 });
 
-/** What takes the conditioning away, and compares it with one brought back; loaded and encoded when it is asked for. */
+/**
+ * Exports the conditioning, and compares it with a file. Its code is loaded, and its passes are encoded, when it is
+ * opened.
+ */
 export function LazyExport() {
   const compared = useFacts((s) => s.compared);
   const openFile = useFacts((s) => s.openFile);
@@ -16,7 +19,7 @@ export function LazyExport() {
   const [isOpen, setIsOpen] = useState(false);
   const isNeeded = isOpen || compared !== null;
   const { part, standIn } = usePart(isNeeded, load);
-  // A file may be dropped anywhere.
+  // A file may be dropped anywhere on the page.
   useEffect(() => {
     if (compared) section.current?.scrollIntoView();
   }, [compared]);

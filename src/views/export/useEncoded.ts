@@ -2,7 +2,10 @@ import { useEffect } from 'react';
 import { exportedCount, exportedPasses } from '../../state/exporting.ts';
 import { useFacts } from '../page/useFacts.ts';
 
-/** Has everything encoded that an export takes, while a component is there that says `by`; how much of it is. */
+/**
+ * Makes the page encode everything that an export needs while the component is mounted, under the name `by`. Returns
+ * the progress.
+ */
 export function useEncoded(by: string): { readonly done: number; readonly total: number } {
   const need = useFacts((s) => s.need);
   const passes = useFacts(exportedPasses);

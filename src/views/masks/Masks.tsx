@@ -10,7 +10,7 @@ import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import { LazyMaskLab } from './lab/LazyMaskLab.tsx';
 
-/** The causal mask, the PAD mask as every query sees it, and their product: what attention is allowed to see. */
+/** Shows the causal mask, the PAD mask as each query sees it, and their product, which is the mask of the attention. */
 export function Masks() {
   const pass = useFacts((s) => shownChunk(s)?.pass);
   const tokens = useFacts((s) => shownChunk(s)?.chunk.tokens);

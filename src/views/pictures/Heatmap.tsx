@@ -16,15 +16,17 @@ interface HeatmapProps extends Omit<PictureText, 'title'> {
   readonly rows: number;
   readonly columns: number;
   readonly name: string;
-  /** One sentence for those who do not see the picture. */
+  /** One sentence for people who cannot see the picture. */
   readonly summary: string;
-  /** The cell, row or column to mark for what is pointed at. */
+  /** Returns the cell, row or column to mark for the thing that is pointed at. */
   cellOf(pointed: Pointed): Cell;
-  /** What a cell stands for. */
+  /** Returns the thing that a cell stands for. */
   pointedOf(row: number, column: number): Pointed;
 }
 
-/** A matrix, a cell a pixel, scaled by CSS. Points at cells by pointer, touch and keyboard (arrows; with Shift by 10). */
+/**
+ * Draws a matrix, one pixel a cell, scaled by CSS. Pointer, touch and arrow keys (with Shift by 10) point at its cells.
+ */
 export function Heatmap({
   pixels,
   rows,
@@ -117,7 +119,7 @@ export function Heatmap({
   );
 }
 
-/** For pictures whose rows and columns are tokens. */
+/** Cells of a picture whose rows and columns are tokens. */
 export function tokenCells(rows: readonly number[], columns: readonly number[]) {
   const indexOf = (list: readonly number[], token: number | null) => {
     const at = token === null ? -1 : list.indexOf(token);

@@ -1,6 +1,6 @@
 import { type ColourScale, cssGradient } from './color.ts';
 
-/** The colours of a picture, drawn from its scale. */
+/** Draws a picture's colours from its scale. */
 export function Legend({ title, scale, masked = false }: { title: string; scale: ColourScale; masked?: boolean }) {
   return (
     <div className="legend">

@@ -3,21 +3,21 @@ import { range } from './pixels.ts';
 import { pointsAtTokens, useMarks } from './pointed.ts';
 
 interface RowNormsProps {
-  /** Of the caption, unlike any other on the page. */
+  /** Id of the caption, unlike any other on the page. */
   readonly id: string;
   readonly caption: string;
-  /** [L] each. */
+  /** Columns of [L] values. */
   readonly columns: readonly { readonly name: string; readonly values: ArrayLike<number> }[];
   /** [L] */
   readonly labels: readonly string[];
-  /** Rows that are shown at first, and what the button calls all of them and these. */
+  /** Rows that are shown at first, and the button's texts for showing all rows and only these. */
   readonly few: readonly number[];
   readonly more: string;
   readonly less: string;
   readonly format: (value: number) => string;
 }
 
-/** A number of each row as bars, on one scale. */
+/** Shows a number for each row as bars on one scale. */
 export function RowNorms({ id, caption, columns, labels, few, more, less, format }: RowNormsProps) {
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
@@ -72,7 +72,7 @@ function Bar({ value, most, format }: { value: number; most: number; format: (va
   );
 }
 
-/** All rows but PAD at first. */
+/** Shows all rows but PAD at first. */
 export function withoutPad(kinds: readonly string[]): Pick<RowNormsProps, 'few' | 'more' | 'less'> {
   const few = range(kinds.length).filter((row) => kinds[row] !== 'pad');
   return { few, more: `${kinds.length - few.length} PAD rows`, less: 'Without PAD' };

@@ -2,7 +2,7 @@ import type { RefObject } from 'react';
 import type { PictureText } from './pictureFile.ts';
 import { fileName, saveFile } from './saveFile.ts';
 
-/** Saves what is on a canvas, a cell a pixel, with its title, axes and legend. */
+/** Saves a canvas of one pixel a cell, with title, axes and legend. */
 export function SavePng({ canvas, text }: { canvas: RefObject<HTMLCanvasElement | null>; text: PictureText }) {
   const save = async () => {
     const { drawPicture } = await import('./pictureFile.ts');

@@ -9,7 +9,9 @@ interface TokenLabelsProps {
   readonly onPoint?: PointerEventHandler;
 }
 
-/** The tokens along an edge of a picture, which has a text of its own. */
+/**
+ * Writes the tokens along an edge of a picture. Screen readers skip them, because the picture has a text of its own.
+ */
 export function TokenLabels({ side, list, shown, labels, onPoint }: TokenLabelsProps) {
   return (
     <ol className={`labels ${side}`} ref={list} aria-hidden="true" onPointerOver={onPoint} onPointerDown={onPoint}>

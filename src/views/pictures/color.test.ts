@@ -69,7 +69,7 @@ test('the middle recedes into the page in either theme, and the ends stand out',
   expect(luma(cssColour(scales.signed, 0))).toBeGreaterThan(230);
   expect(luma(cssColour(scales.signedDark, 0))).toBeLessThan(50);
   expect(luma(cssColour(scales.signed, 3))).toBeLessThan(130);
-  // Weights lie behind dark text in the light theme, behind light text in the dark one.
+  // Weights are drawn behind dark text in the light theme, and behind light text in the dark one.
   for (const weight of [0, 0.5, 1, 2]) {
     expect(luma(cssColour(weightScale(false), weight))).toBeGreaterThan(145);
     expect(luma(cssColour(weightScale(true), weight))).toBeLessThan(105);

@@ -3,9 +3,9 @@ import { interpolateLab, piecewise } from 'd3-interpolate';
 import { scaleDiverging, scaleDivergingLog, scaleSequential, scaleSequentialLog, scaleSequentialSqrt } from 'd3-scale';
 import { interpolateViridis } from 'd3-scale-chromatic';
 
-/** From a number to a colour, and all that its legend needs. */
+/** Maps numbers to colours, and holds all that its legend needs. */
 export interface ColourScale {
-  /** Where a value lies along the scale, 0 to 1; values beyond the ends are drawn as the ends. NaN for NaN. */
+  /** Position of a value on the scale, from 0 to 1; NaN for NaN. Values beyond an end are drawn as that end. */
   position(value: number): number;
   /** [256, 4] RGBA along the scale. */
   readonly table: Uint8ClampedArray<ArrayBuffer>;
@@ -17,7 +17,7 @@ export interface ColourScale {
 export const probabilityKinds = ['linear', 'sqrt', 'log'] as const;
 export type ProbabilityKind = (typeof probabilityKinds)[number];
 
-/** Decades that the logarithmic scale covers below the first power of ten from the largest probability up. */
+/** Decades of the logarithmic scale, counted down from the power of ten at or above the largest probability. */
 const logDecades = 4;
 
 const identity = (t: number) => t;
@@ -37,13 +37,16 @@ function table(interpolate: (t: number) => string): Uint8ClampedArray<ArrayBuffe
 
 const viridis = table(interpolateViridis);
 
-/** Blue below, orange above (both told apart by every common kind of colour blindness); the middle recedes into the page. */
+/**
+ * Colours from blue below to orange above, which every common kind of colour blindness tells apart. The middle recedes
+ * into the page.
+ */
 const diverging = {
   light: table(piecewise(interpolateLab, ['#1f5fbf', '#86b1e8', '#f4f4f1', '#f0ab63', '#b85a00'])),
   dark: table(piecewise(interpolateLab, ['#8fc0ff', '#3c6fb5', '#22262d', '#a8611c', '#ffb566'])),
 };
 
-/** A background for text in either theme: its ends stay away from the text's own lightness. */
+/** Background colours for text: their ends keep away from the lightness of the text in either theme. */
 const tint = {
   light: table(piecewise(interpolateLab, ['#6a9fe8', '#adcaf2', '#f4f4f1', '#f4c792', '#e58e37'])),
   dark: table(piecewise(interpolateLab, ['#2a60ae', '#28476f', '#22262d', '#65401a', '#9c5309'])),
@@ -52,13 +55,13 @@ const tint = {
 const short = (value: number) =>
   value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : String(Number(value.toPrecision(3)));
 
-/** The ends, and those of `inner` that leave room for their labels. */
+/** Returns both ends, and those values of `inner` that leave room for the labels of the ends. */
 function withEnds(first: number, inner: readonly number[], last: number, position: (v: number) => number): number[] {
   const kept = inner.filter((v) => position(v) > 0.24 && position(v) < 0.78);
   return [first, ...kept, last];
 }
 
-/** Probabilities from 0 (logarithmic: from four decades down) to `max`. */
+/** Scale of probabilities from 0 (if logarithmic, from four decades down) to `max`. */
 export function probabilityScale(kind: ProbabilityKind, max: number): ColourScale {
   const top = max > 0 ? max : 1;
   if (kind === 'log') {
@@ -81,7 +84,7 @@ export function probabilityScale(kind: ProbabilityKind, max: number): ColourScal
   };
 }
 
-/** Signed values, symmetric about 0, to ±`reach`; `clamped` where some values lie beyond. */
+/** Scale of signed values, symmetric about 0, up to ±`reach`. With `clamped`, some values lie beyond its ends. */
 export function signedScale(reachAbs: number, dark: boolean, clamped = false): ColourScale {
   const reach = reachAbs > 0 ? reachAbs : 1;
   const scale = scaleDiverging<number>([-reach, 0, reach], identity).clamp(true);
@@ -94,12 +97,15 @@ export function signedScale(reachAbs: number, dark: boolean, clamped = false): C
   };
 }
 
-/** One colour for every value: what a mask lets through. */
+/** Scale of a single colour for every value, for masks. */
 export function flatScale(colour: string): ColourScale {
   return { position: (v) => (Number.isNaN(v) ? v : 1), table: table(() => colour), ticks: [], format: short };
 }
 
-/** Token weights from ½ to 2, logarithmic about 1: ×1.1 and ÷1.1 are equally far. Zero and below are drawn as the low end. */
+/**
+ * Scale of token weights from ½ to 2, logarithmic about 1: ×1.1 and ÷1.1 are equally far. Zero and below are drawn as
+ * the low end.
+ */
 export function weightScale(dark: boolean): ColourScale {
   const scale = scaleDivergingLog<number>([0.5, 1, 2], identity).clamp(true);
   return {
@@ -110,18 +116,18 @@ export function weightScale(dark: boolean): ColourScale {
   };
 }
 
-/** Index into `table` of a value. */
+/** Returns the index of a value into `table`. */
 export function tableIndex(scale: ColourScale, value: number): number {
   return Math.round(scale.position(value) * 255);
 }
 
-/** CSS colour of a value. */
+/** Returns the CSS colour of a value. */
 export function cssColour(scale: ColourScale, value: number): string {
   const at = tableIndex(scale, value) * 4;
   return `rgb(${scale.table[at]} ${scale.table[at + 1]} ${scale.table[at + 2]})`;
 }
 
-/** CSS gradient of the whole scale, for its legend. */
+/** Returns a CSS gradient of the whole scale, for its legend. */
 export function cssGradient(scale: ColourScale): string {
   const stops = Array.from({ length: 17 }, (_, i) => {
     const at = Math.round((i / 16) * 255) * 4;

@@ -1,20 +1,20 @@
 import type { ColourScale } from './color.ts';
 
-/** What stands around a picture that is saved. */
+/** Texts around a saved picture. */
 export interface PictureText {
   readonly title: string;
-  /** What rows and columns are. */
+  /** Names of the rows and columns. */
   readonly axes?: { readonly rows: string; readonly columns: string };
-  /** [rows], [columns] Written where there is room for them. */
+  /** Labels [rows] and [columns]; they are written only if there is room. */
   readonly labels?: { readonly rows?: readonly string[]; readonly columns?: readonly string[] };
   readonly legend?: { readonly title: string; readonly scale: ColourScale; readonly masked?: boolean };
 }
 
-/** A file's pixels. */
+/** Layout of a saved picture, in pixels. */
 export interface PictureLayout {
-  /** Pixels of a cell. */
+  /** Size of a cell. */
   readonly cell: { readonly width: number; readonly height: number };
-  /** Where the cells begin, and all that is around them. */
+  /** Position of the first cell, and the space around the cells. */
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -26,7 +26,7 @@ export interface PictureLayout {
 /** Width that the cells are scaled to, as nearly as whole pixels allow. */
 const target = 1500;
 const largestCell = 48;
-/** Height at which a label can be read, and that of rows which are only as high as their labels. */
+/** Smallest height of a readable label; rows that need no other height have it. */
 const labelled = 12;
 const labelledRow = 14;
 const margin = 24;
@@ -35,7 +35,7 @@ const axisRoom = 26;
 const labelRoom = 110;
 const legendHeight = 70;
 
-/** Whole pixels a cell: square where the matrix is, else rows as high as their labels. */
+/** Chooses whole pixels for a cell: square if the matrix is, otherwise rows as high as their labels. */
 export function pictureLayout(rows: number, columns: number, text: PictureText): PictureLayout {
   const scaled = Math.floor(target / columns);
   const width = Math.min(Math.max(scaled, 1), largestCell);
@@ -59,7 +59,9 @@ export function pictureLayout(rows: number, columns: number, text: PictureText):
 const sans = 'system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
 const mono = 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace';
 
-/** The picture on `canvas`, a cell a pixel, enlarged, with its title, axes, labels and legend, in the page's colours. */
+/**
+ * Enlarges the picture on `canvas`, one pixel a cell, and adds title, axes, labels and legend in the page's colours.
+ */
 export function drawPicture(canvas: HTMLCanvasElement, text: PictureText): HTMLCanvasElement {
   const { width: columns, height: rows } = canvas;
   const layout = pictureLayout(rows, columns, text);
@@ -149,7 +151,7 @@ function drawLegend(
   context.fillText('masked', at + 22, y + 8);
 }
 
-/** A colour of the style sheet as canvases and files take it: `light-dark()` is for elements alone. */
+/** Returns a colour of the style sheet in a form that canvases and files accept: they do not know `light-dark()`. */
 export function pageColour(name: string): string {
   const probe = document.createElement('i');
   probe.style.color = `var(${name})`;

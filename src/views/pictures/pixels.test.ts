@@ -60,7 +60,7 @@ test('several matrices, one below the other, under one mask', () => {
 });
 
 test('one matrix of a stack, some of its rows and columns, under one mask', () => {
-  // Two 3 × 3 matrices; of the second, rows 2 and 0 and columns 0 and 2.
+  // Two 3 × 3 matrices, of which rows 2 and 0 and columns 0 and 2 are drawn.
   const values = [...range(9).map(() => 1), ...range(9).map((i) => i / 8)];
   const mask = [1, 1, 0, 1, 1, 1, 1, 1, 1];
   const rgba = heatmapPixels({ values, stride: 3, offset: 9, rows: [2, 0], columns: [0, 2], scale, mask });

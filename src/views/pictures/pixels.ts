@@ -1,36 +1,39 @@
 import { type ColourScale, flatScale, tableIndex } from './color.ts';
 
-/** A matrix, or a part of one, to be drawn one pixel a cell. */
+/** A matrix, or a part of one, drawn with one pixel a cell. */
 export interface MatrixPicture {
   /** [·, stride] Row-major; cell (r, c) is values[offset + r · stride + c]. */
   readonly values: ArrayLike<number>;
   readonly stride: number;
   readonly offset?: number;
-  /** Which rows and columns to draw, in order. */
+  /** Rows and columns to draw, in order. */
   readonly rows: readonly number[];
   readonly columns: readonly number[];
   readonly scale: ColourScale;
-  /** How many square matrices [stride, stride], from `offset` on; one where absent. */
+  /** Number of square matrices [stride, stride], from `offset` on; one by default. */
   readonly matrices?: number;
-  /** What the picture may overwrite if it is as large: to have megabytes cleared takes a third of the time. */
+  /** Buffer to reuse if its size matches; clearing a new one takes a third of the time. */
   readonly into?: Uint8ClampedArray<ArrayBuffer>;
-  /** [·, stride] Of each matrix, without offset: 0 where a cell is masked. */
+  /** Mask of each matrix, without offset: [·, stride], 0 if a cell is masked. */
   readonly mask?: ArrayLike<number>;
 }
 
-/** What a value that is not a number is drawn as: it must never pass for one. */
+/** Colour of a value that is not a number, unlike any colour of a number. */
 const [notANumber] = pixelsOf(Uint8ClampedArray.of(255, 0, 255, 255));
 
-/** RGBA as a pixel a number, so that one is written at a time. */
+/** Views RGBA as one number a pixel, so that one write sets a pixel. */
 function pixelsOf(rgba: Uint8ClampedArray<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
 }
 
-/** Of a float32's 32 bits: sign, exponent and 8 of its fraction, a step of at most 0.4 % of the value: less than a colour's. */
+/**
+ * Bits of a float32 that choose its colour: sign, exponent and 8 bits of the fraction. Their step is at most 0.4 % of
+ * the value, less than a step of colour.
+ */
 const keptBits = 17;
 const droppedBits = 32 - keptBits;
 
-/** The bits of the values as float32. */
+/** Returns the bits of the values as float32. */
 function wordsOf(values: ArrayLike<number>): Uint32Array {
   const floats = values instanceof Float32Array ? values : Float32Array.from(values);
   return new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
@@ -38,18 +41,18 @@ function wordsOf(values: ArrayLike<number>): Uint32Array {
 
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);
-/** Colours that came up in the picture that is drawn; 0 where none did. */
+/** Colours that the picture used so far, by those bits; 0 if not used yet. */
 const known = new Uint32Array(2 ** keptBits);
 
-/** The value nearest to 0 that begins with these bits. */
+/** Returns the value nearest to 0 that begins with these bits. */
 function fromBits(bits: number): number {
   word[0] = bits << droppedBits;
   return float[0];
 }
 
 /**
- * [rows, columns, 4] RGBA; of `matrices` that lie one behind the other, [matrices · rows, columns, 4]. Masked cells are left
- * transparent: the hatch behind the picture shows through, so that they cannot be taken for small values.
+ * Draws a matrix: [rows, columns, 4] RGBA, or [matrices · rows, columns, 4] for `matrices` one after the other. Masked
+ * cells stay transparent, so that the hatching behind the picture shows and they cannot be taken for small values.
  */
 export function heatmapPixels({
   values,
@@ -66,8 +69,8 @@ export function heatmapPixels({
   const size = matrices * cells * 4;
   const rgba = into?.length === size ? into.fill(0) : new Uint8ClampedArray(size);
   const pixels = pixelsOf(rgba);
-  // Colours by the values' first bits, as far as they came up: a picture has many more cells than colours, and to ask the
-  // scale for each takes ten times as long.
+  // Colours are looked up by a value's first bits, because a picture has many more cells than colours, and asking the
+  // scale for each cell takes ten times as long.
   const words = wordsOf(values);
   known.fill(0);
   const colours = pixelsOf(scale.table);
@@ -79,11 +82,11 @@ export function heatmapPixels({
       const end = matrix * cells + run.end;
       for (let pixel = matrix * cells + run.to; pixel < end; pixel++) {
         const bits = words[pixel + shift] >>> droppedBits;
-        // No colour is 0: none of them is transparent.
+        // No colour is 0, since none of them is transparent.
         let colour = known[bits];
         if (colour === 0) {
           const value = fromBits(bits);
-          // What tells NaN from infinity may be among the bits that were dropped.
+          // NaN and infinity may differ only in the bits that were dropped.
           colour = colourOf(Number.isFinite(value) ? value : values[pixel + shift]);
           if (Number.isFinite(value)) known[bits] = colour;
         }
@@ -93,14 +96,14 @@ export function heatmapPixels({
   return rgba;
 }
 
-/** Cells side by side, both in a matrix, from `from` on, and in its picture, from `to` to `end`. */
+/** Cells side by side: in the matrix from `from` on, in its picture from `to` to `end`. */
 interface Run {
   readonly from: number;
   readonly to: number;
   end: number;
 }
 
-/** The cells that are not masked. */
+/** Yields the cells that are not masked. */
 function visibleRuns(
   rows: readonly number[],
   columns: readonly number[],
@@ -130,7 +133,7 @@ export function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-/** A mask [L, L]: what is visible in one colour, what is masked transparent. */
+/** Draws a mask [L, L]: visible cells in one colour, masked ones transparent. */
 export function maskPixels(mask: Uint8Array, L: number, dark: boolean): Uint8ClampedArray<ArrayBuffer> {
   const scale = flatScale(dark ? '#5b84d6' : '#4a78cf');
   return heatmapPixels({ values: mask, stride: L, rows: range(L), columns: range(L), scale, mask });

@@ -1,6 +1,6 @@
 import { type RefObject, useEffect, useRef, useSyncExternalStore } from 'react';
 
-/** What the person points at, in token indices from 0; the same everywhere on the page. */
+/** The tokens and dimension that the person points at, as indices from 0, for all pictures of the page. */
 export interface Pointed {
   readonly query: number | null;
   readonly key: number | null;
@@ -10,7 +10,7 @@ export interface Pointed {
 
 export const nothing: Pointed = { query: null, key: null, dimension: null };
 
-/** A token as such: as a query and as a key. */
+/** Points at a token, both as a query and as a key. */
 export function tokenAt(index: number): Pointed {
   return { query: index, key: index, dimension: null };
 }
@@ -23,20 +23,23 @@ function tell(): void {
   for (const listener of listeners) listener();
 }
 
-/** Outside the page's store, because it changes with every move of the pointer: nothing but marks and readouts follows. */
+/**
+ * Holds what is pointed at. It is not in the page's store, because it changes with every move of the pointer and only
+ * marks and readouts follow it.
+ */
 export const pointed = {
   get: (): Pointed => over ?? rest ?? nothing,
-  /** Under the pointer; null when it has left. */
+  /** Sets what is under the pointer; null when the pointer has left. */
   over(at: Pointed | null): void {
     over = at;
     tell();
   },
-  /** Where the caret or the keyboard is: what is pointed at when the pointer is elsewhere. */
+  /** Sets what the caret or the keyboard is at. It counts while the pointer is elsewhere. */
   rest(at: Pointed | null): void {
     rest = at;
     tell();
   },
-  /** Takes back a `rest` that nobody else has replaced: what a field does when it loses the focus. */
+  /** Withdraws a `rest` that nobody else has replaced since, for a field that loses the focus. */
   leave(at: Pointed | null): void {
     if (rest === at) pointed.rest(null);
   },
@@ -50,13 +53,13 @@ export function usePointed(): Pointed {
   return useSyncExternalStore(pointed.subscribe, pointed.get);
 }
 
-/** Index of the token that an element (or one around it) stands for. */
+/** Returns the index of the token that an element, or one around it, stands for. */
 export function tokenOf(target: EventTarget | null): number | null {
   const index = target instanceof Element ? target.closest<HTMLElement>('[data-token]')?.dataset.token : undefined;
   return index === undefined ? null : Number(index);
 }
 
-/** For an element around some with `data-token`: the one under the pointer is pointed at. */
+/** Handlers for an element that contains others with `data-token`: the one under the pointer is pointed at. */
 export const pointsAtTokens = {
   onPointerOver: ({ target }: { readonly target: EventTarget | null }) => {
     const index = tokenOf(target);
@@ -65,7 +68,7 @@ export const pointsAtTokens = {
   onPointerLeave: () => pointed.over(null),
 };
 
-/** The same for the one that has the focus. */
+/** Returns handlers by which the element with `data-token` that has the focus is pointed at. */
 export function useFocusedToken() {
   const focused = useRef<Pointed | null>(null);
   return {
@@ -79,8 +82,9 @@ export function useFocusedToken() {
 }
 
 /**
- * Marks the elements inside that stand for what is pointed at, without rendering: those with `data-token` (first index,
- * and `data-token-end` past the last) get `data-pointed="query"` or `"key"`. `only` limits them to one of the two.
+ * Marks the elements inside that stand for the tokens that are pointed at, without rendering. Elements have
+ * `data-token` (first index) and perhaps `data-token-end` (past the last); they get `data-pointed="query"` or `"key"`.
+ * `only` limits the marks to one of the two.
  */
 export function useMarks(container: RefObject<HTMLElement | null>, only?: 'query' | 'key'): void {
   useEffect(() => {

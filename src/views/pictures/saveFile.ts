@@ -8,7 +8,7 @@ export function saveFile(name: string, contents: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** A name for a file, of a title: "Layer 1, head 2" → "layer-1-head-2". */
+/** Makes a file name of a title: "Layer 1, head 2" → "layer-1-head-2". */
 export function fileName(title: string): string {
   return (
     title

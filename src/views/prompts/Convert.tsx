@@ -8,12 +8,12 @@ import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 
-/** Differences listed of one prompt. */
+/** Most differences that are listed for one prompt. */
 const most = 100;
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
-/** Both prompts in another program's language, and whether the tokens and weights are the same there. */
+/** Shows both prompts in another program's language, and whether tokens and weights stay the same. */
 export function Convert({ onConverted }: { onConverted(): void }) {
   const prompts = useFacts((s) => s.prompts);
   const options = useFacts((s) => s.options);
@@ -115,7 +115,7 @@ function Comparison({ conversion, from, to }: { conversion: Conversion; from: st
   );
 }
 
-/** `only` is the kind of row that is on this side alone. */
+/** Writes the weight on one side of a row. `only` is the kind of rows that are on this side alone. */
 function weightIn({ kind }: ConversionRow, only: 'missing' | 'added', weight: number | null): string {
   if ((kind === 'missing' || kind === 'added') && kind !== only) return 'not there';
   return weight === null ? 'splits' : brief(weight);

@@ -10,7 +10,7 @@ interface DiagnosticsProps {
   readonly prompt: RefObject<PromptHandle | null>;
 }
 
-/** What there is to say about a prompt, each with its place and, where there is one, its remedy. */
+/** Lists the messages about a prompt, each with its position and, if there is one, its fix. */
 export function Diagnostics({ id, diagnostics, prompt }: DiagnosticsProps) {
   return (
     <ul className="diagnostics" id={id}>

@@ -9,7 +9,7 @@ function when(at: number, now: number): string {
   return isToday ? time.format(at) : `${day.format(at)}, ${time.format(at)}`;
 }
 
-/** Prompts worked on before, to bring one back. */
+/** Lists earlier prompts, to bring one back. */
 export function History({ onChosen }: { onChosen(): void }) {
   const past = useFacts((s) => s.past);
   const replace = useFacts((s) => s.replace);

@@ -14,7 +14,7 @@ const keys: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['Tab'], 'Leave the prompt.'],
 ];
 
-/** The keys of the prompts' editors, and by how much they change a weight. */
+/** Lists the keys of the prompt editors, and lets the person choose the step of weights. */
 export function KeysHelp() {
   const weightStep = useFacts((s) => s.weightStep);
   const setWeightStep = useFacts((s) => s.setWeightStep);

@@ -15,7 +15,7 @@ const kinds: Readonly<Record<string, string>> = {
 
 const notLoaded = 'Not encoded, and not loaded here: the numbers are those of the model without it.';
 
-/** What a prompt names besides its text. */
+/** Lists the LoRAs and embeddings that a prompt names. */
 export function Networks({ side, networks }: { readonly side: Side; readonly networks: readonly NetworkNode[] }) {
   const used = useFacts(usedEmbeddings);
   const embeddings = useFacts((s) => s.embeddings);
@@ -43,7 +43,7 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
 }
 
 function embeddingState(name: string, used: Facts['embeddings'], all: Facts['embeddings']) {
-  // ComfyUI tries the name with its commas first; Compel's is diffusers' token.
+  // ComfyUI tries the name with its commas first; in Compel the name is diffusers' token.
   const bare = name.replace(/^,+|,+$/g, '');
   const isMeant = (embedding: Facts['embeddings'][number]) =>
     embedding.name === name || embedding.name === bare || diffusersToken(embedding) === name;

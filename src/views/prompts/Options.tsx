@@ -19,7 +19,9 @@ import {
   weightings,
 } from './choices.ts';
 
-/** What may differ between the programs that run this encoder. Each choice is explained beside the picture it changes. */
+/**
+ * Options in which the programs that run this encoder differ. Each choice is explained beside the picture it changes.
+ */
 export function Options() {
   const { syntax, weighting } = useFacts((s) => s.options);
   const isNormalised = normalisedMethods.includes(weighting);
@@ -76,7 +78,7 @@ interface ChooseProps<K extends NameOf<string>> {
   readonly name: K;
   readonly values: readonly PromptOptions[K][];
   readonly choices: Record<PromptOptions[K], Choice>;
-  /** The help that stands by a picture; without it the choice's own is the description. */
+  /** Id of the help beside a picture; without it, the choice's own help is the description. */
   readonly helpId?: string;
 }
 
@@ -111,7 +113,9 @@ interface CountProps {
   readonly title: string;
 }
 
-/** A whole number. What is typed counts when it is one that may be; else the last one does, and a text says so. */
+/**
+ * A field for a whole number. Valid input applies at once; otherwise the last valid value stays and a message says so.
+ */
 function Count({ label, name, most = optionValues[name].most, title }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
@@ -148,7 +152,7 @@ function Count({ label, name, most = optionValues[name].most, title }: CountProp
   );
 }
 
-/** What a choice is, for the panel that shows its effect. */
+/** Explains a choice, for the panel that shows its effect. */
 export function ChoiceHelp({ label, choice }: { label: string; choice: Choice }) {
   return (
     <p className="help" id={`${label.toLowerCase()}-help`}>

@@ -4,7 +4,7 @@ import { applyEdits } from '../../prompt/edits.ts';
 import { useFacts } from '../page/useFacts.ts';
 import type { PromptInputProps } from './promptHandle.ts';
 
-/** The prompt in a text field: until the editor is loaded, and where it cannot be. */
+/** The prompt in a text field, until the editor is loaded, or if it cannot be loaded. */
 export function PlainInput({
   side,
   labelId,

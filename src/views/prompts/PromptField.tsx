@@ -10,7 +10,7 @@ import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
-/** One of the two prompts, with its count of tokens, its networks and what there is to say about it. */
+/** One of the two prompts, with its count of tokens, its networks and the messages about it. */
 export function PromptField({ side }: { side: Side }) {
   const ready = useFacts((s) => prepared(s, side));
   const isShown = useFacts((s) => s.side === side);
@@ -28,7 +28,7 @@ export function PromptField({ side }: { side: Side }) {
     const begin = () => {
       isComposing = true;
     };
-    // A moment later, when what was composed has arrived.
+    // The end of a composition is handled a moment later, when its text has arrived.
     const end = () => {
       isComposing = false;
       setTimeout(() => change?.());
@@ -40,13 +40,13 @@ export function PromptField({ side }: { side: Side }) {
         change = () => {
           const selection = plain && { start: plain.selectionStart, end: plain.selectionEnd };
           const start = document.activeElement === plain && selection ? { selection } : null;
-          // At once, so that no key comes between.
+          // The editor replaces the field at once, so that no key press comes between.
           flushSync(() => setEditor({ Editor: PromptEditor, start }));
         };
         if (!isComposing && plain?.isConnected) change();
       },
       () => {
-        // The text field does for typing.
+        // The text field is good enough for typing.
       },
     );
     return () => {

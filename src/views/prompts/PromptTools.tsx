@@ -11,7 +11,7 @@ const Convert = lazy(() => import('./Convert.tsx').then(({ Convert }) => ({ defa
 const tools = { history: 'History', convert: 'Convert…', keys: 'Keys' } as const;
 type Tool = keyof typeof tools;
 
-/** What can be done with the prompts as a whole. One of the larger tools is open at a time. */
+/** Tools for the prompts as a whole. One of the larger ones is open at a time. */
 export function PromptTools() {
   const openFile = useFacts((s) => s.openFile);
   const [open, setOpen] = useState<Tool | null>(null);

@@ -55,7 +55,7 @@ export function Prompts() {
   );
 }
 
-/** Offers to read the prompts in another language where they look to be written in it. */
+/** Offers to switch to another language if the prompts look as if they were written in it. */
 function OtherLanguage() {
   const setOption = useFacts((s) => s.setOption);
   const looksLike = useFacts((s) => prepared(s, s.side)?.looksLike);

@@ -1,6 +1,6 @@
 import { useFacts } from '../page/useFacts.ts';
 
-/** What a link, a file or a paste put in place of the prompts, with a way back. */
+/** Says that a link, a file or a paste replaced the prompts, and offers to undo that. */
 export function Replaced() {
   const replaced = useFacts((s) => s.replaced);
   const restore = useFacts((s) => s.restore);

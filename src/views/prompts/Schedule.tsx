@@ -4,10 +4,10 @@ import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { differences, stretches } from './stretches.ts';
 
-/** Stretches listed of one part. */
+/** Most stretches that are listed for one part. */
 const most = 40;
 
-/** Which text is encoded at which sampling step, where that changes: of the prompt on show. */
+/** Lists which text of the prompt on show is encoded at which sampling steps, if that changes. */
 export function Schedule() {
   const texts = useFacts((s) => prepared(s, s.side)?.texts);
   const steps = useFacts((s) => s.options.steps);

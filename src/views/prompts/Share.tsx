@@ -5,16 +5,16 @@ import { saveFile } from '../pictures/saveFile.ts';
 
 type Outcome =
   | { readonly kind: 'copied' }
-  /** Where the clipboard is forbidden, the link is there to be copied by hand. */
+  /** The clipboard is forbidden: the link is shown, to be copied by hand. */
   | { readonly kind: 'shown'; readonly link: string }
   | { readonly kind: 'too-long'; readonly length: number };
 
-/** Copies a link with the prompts, options and selection in it; where that is too long, offers a file. */
+/** Copies a link that holds the prompts, options and selection. If it would be too long, offers a file. */
 export function Share() {
   const store = use(StoreContext);
   const prompts = useFacts((s) => s.prompts);
   const [last, setOutcome] = useState<(Outcome & { readonly of: object }) | null>(null);
-  // A link is of the prompts as they were.
+  // The link belongs to the prompts as they were when it was made.
   const outcome = last?.of === prompts ? last : null;
   if (!store) return null;
 

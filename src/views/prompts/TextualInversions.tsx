@@ -5,10 +5,10 @@ import { shownConfig } from '../../state/shownSizes.ts';
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
 
-/** Of A1111's prompts: one with more vectors breaks its chunk there. */
+/** Tokens of an A1111 chunk; an embedding with more vectors cannot be used there. */
 const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
 
-/** How a prompt names it. */
+/** Spelling of an embedding's name in each language. */
 const written: Readonly<Record<Syntax, (embedding: Embedding) => string>> = {
   a1111: ({ name }) => name,
   comfy: ({ name }) => `embedding:${name}`,
@@ -17,7 +17,7 @@ const written: Readonly<Record<Syntax, (embedding: Embedding) => string>> = {
 
 const count = (vectors: number) => (vectors === 1 ? '1 vector' : `${vectors} vectors`);
 
-/** The embeddings that prompts can name, in no other visit than this. */
+/** Lists the embeddings that prompts can name. They are forgotten when the page is closed. */
 export function TextualInversions() {
   const embeddings = useFacts((s) => s.embeddings);
   const syntax = useFacts((s) => s.options.syntax);

@@ -8,7 +8,7 @@ import type { TokenNormalisation } from '../../weighting/normalise.ts';
 
 export interface Choice {
   readonly name: string;
-  /** Who does this, and what it means. */
+  /** Says which program does this, and what it means. */
   readonly help: string;
 }
 

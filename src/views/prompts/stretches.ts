@@ -5,7 +5,7 @@ export interface Stretch {
   readonly text: string;
 }
 
-/** Steps in a row that encode the same. */
+/** Joins consecutive steps that encode equal texts. */
 export function stretches(
   entries: readonly { readonly endAtStep: number; readonly text: { readonly text: string } }[],
   steps: number,
@@ -21,10 +21,10 @@ export function stretches(
   return found;
 }
 
-/** Characters that texts may share at either end and still be shown whole. */
+/** Longest shared beginning or end of texts that is still shown. */
 const shared = 24;
 
-/** The texts without long beginnings and ends that all of them have, cut between words. */
+/** Shortens texts by the long beginnings and ends that they all share, cut between words. */
 export function differences(texts: readonly string[]): string[] {
   const [first, ...others] = texts.map((text) => text.trim());
   const all = [first, ...others];

@@ -8,7 +8,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { type ColourScale, cssColour } from '../pictures/color.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 
-/** Tokens listed as cut off. */
+/** Most tokens that are listed as cut off. */
 const mostCut = 200;
 
 interface TokenStripProps {
@@ -18,13 +18,13 @@ interface TokenStripProps {
   readonly scale: ColourScale;
 }
 
-/** All that is encoded, a line a chunk, to choose the one that the pictures show. */
+/** Shows all encoded tokens, a line for each chunk, and lets the person choose the chunk that the pictures show. */
 export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProps) {
   const show = useFacts((s) => s.show);
   const strip = useRef<HTMLFieldSetElement>(null);
   useMarks(strip);
   const { text: shownText, index: shownIndex } = shown;
-  // In sight within the strip; the page stays where it is.
+  // The chunk is scrolled into sight within the strip; the page stays in place.
   useEffect(() => {
     const frame = strip.current;
     const chunk = frame?.querySelector<HTMLElement>('[data-shown]');
@@ -76,7 +76,7 @@ const operators = {
   blend: '.blend() part, weight',
 } as const;
 
-/** What a text is a part of. */
+/** Says which part of the prompt a text is. */
 function TextHeading({ text: { operator, weight } }: { text: PreparedText }) {
   return operator ? (
     <p className="muted small">
@@ -92,7 +92,7 @@ interface StripTokensProps {
   readonly scale: ColourScale;
 }
 
-/** Not drawn anew for a chunk that reads and weighs the same: of a long prompt, an edit changes one or two. */
+/** Memoised by the chunk's tokens and weights: an edit of a long prompt changes only one or two chunks. */
 const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale }: StripTokensProps) {
   const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
   return (

@@ -135,7 +135,7 @@ export function TokenTable() {
 interface TokenRowProps {
   readonly token: PromptToken;
   readonly index: number;
-  /** Past the last token that the row stands for. */
+  /** Index past the last token that the row stands for. */
   readonly end: number;
   readonly label: string;
   readonly visible: boolean;

@@ -4,7 +4,7 @@ import { useFacts } from '../page/useFacts.ts';
 
 const load = () => import('./Vocabulary.tsx');
 
-/** The vocabulary's panel, loaded when it comes into sight. */
+/** The vocabulary's panel, loaded when it becomes visible. */
 export function LazyVocabulary() {
   const tokenizer = useFacts((s) => s.tokenizer);
   const section = useRef<HTMLElement>(null);

@@ -7,10 +7,10 @@ import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 
-/** UTF-16 units of a word whose merges are shown. */
+/** Longest word whose merges are shown, in UTF-16 units. */
 const longest = 60;
 
-/** Plays the merges that make a word's bytes its tokens, in the order of their ranks. */
+/** Plays the merges that turn a word's bytes into its tokens, in the order of their ranks. */
 export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
   const typed = useFacts((s) => s.word);
   const flavour = useFacts((s) => s.options.tokenizer);
@@ -68,13 +68,13 @@ function Player({ ids, tokenizer }: PlayerProps) {
   const step = at === 0 ? undefined : steps[at - 1];
   const next = steps[at];
   const symbols = step?.symbols ?? bytes;
-  // All but the 256 bytes, the same at the end of a word, BOS and EOS.
+  // The vocabulary without the 256 bytes, the 256 bytes at the end of a word, BOS and EOS.
   const mergeCount = tokenizer.vocabSize - 2 * 256 - 2;
   const name = (id: number) => tokenizer.entry(id);
   const isDone = at === steps.length;
 
   const list = useRef<HTMLOListElement>(null);
-  // The list alone scrolls, not the page.
+  // Only the list scrolls, not the page.
   useEffect(() => {
     const item = list.current?.children[at];
     if (!list.current || !(item instanceof HTMLElement)) return;

@@ -5,7 +5,7 @@ import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch
 import { moveFocus } from '../page/roving.ts';
 import { useFacts } from '../page/useFacts.ts';
 
-/** Entries listed at once. */
+/** Most entries that are listed at once. */
 const most = 100;
 
 /** Finds entries of the vocabulary by text, and the text of ids. */

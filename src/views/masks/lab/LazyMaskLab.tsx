@@ -3,7 +3,7 @@ import { usePart } from '../../page/lazyPart.tsx';
 
 const load = () => import('./MaskLab.tsx');
 
-/** The mask lab, loaded when it is opened: it has passes encoded that nothing else needs. */
+/** The mask lab, loaded when it is opened, because it encodes passes that nothing else needs. */
 export function LazyMaskLab() {
   const [isOpen, setIsOpen] = useState(false);
   const { part, standIn } = usePart(isOpen, load, <p className="muted unloaded">Loading the mask lab</p>);

@@ -15,7 +15,7 @@ import { changesText, keysText, reachText } from './maskFindings.ts';
 import './maskLab.css';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
-/** What each mask does to the encoder's output, row by row, and what masking a token as a key does. */
+/** Shows what each mask does to the encoder's output, row by row, and what masking a token as a key does. */
 export function MaskLab() {
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   return tokenizer ? <Lab tokenizer={tokenizer} /> : null;
@@ -98,7 +98,7 @@ interface TrialProps {
   readonly children: React.ReactNode;
 }
 
-/** A mask as a picture, and what is to be said of it. */
+/** Shows a mask as a picture, with text about it. */
 function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps) {
   const dark = useDark();
   const { L, pixels, cells, visible } = useMemo(() => {

@@ -7,13 +7,13 @@ import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
 import { largestChange, percent } from './maskFindings.ts';
 
-/** A column of the table: a mask, and what it does to each row. */
+/** A column of the table: a mask, and its effect on each row. */
 export interface LabColumn {
   readonly id: MaskMode | 'masked';
   readonly name: string;
-  /** Names the output that the rows are compared with. */
+  /** Name of the output that the rows are compared with. */
   readonly against: string;
-  /** Undefined while it is not encoded, or no key is chosen. */
+  /** Effects; undefined if the mask is not encoded yet, or no key is chosen. */
   readonly effects: RowEffects | undefined;
 }
 
@@ -21,14 +21,16 @@ interface RowChangesProps {
   readonly columns: readonly LabColumn[];
   readonly tokens: readonly PromptToken[];
   readonly labels: readonly string[];
-  /** Where the bars' scale ends. */
+  /** Largest value of the bars' scale. */
   readonly most: number;
-  /** Keys that are masked. */
+  /** Keys that are masked by hand. */
   readonly masked: readonly number[];
   onToggle(key: number): void;
 }
 
-/** The change of every row under every mask, a row a token; a token is a button that masks it as a key. */
+/**
+ * A table of each row's change under each mask. Its rows are tokens, each with a button that masks the token as a key.
+ */
 export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: RowChangesProps) {
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
@@ -119,7 +121,7 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
 
 interface ChangeProps {
   readonly column: LabColumn;
-  /** The rows that the cell stands for. */
+  /** The cell stands for the rows from `first` to `end` − 1. */
   readonly first: number;
   readonly end: number;
   readonly most: number;

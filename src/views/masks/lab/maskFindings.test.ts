@@ -26,7 +26,7 @@ test('nothing but 0 is written as 0', () => {
 });
 
 const names = ['BOS', '“a”', '“cat”', 'EOS', 'PAD', 'PAD'];
-/** Rows that go from 1 to these. */
+/** Returns the effects if rows of 1 change to these values. */
 const effects = (...rows: number[]) =>
   rowEffects(
     rows,
@@ -78,6 +78,6 @@ test('what masking keys can reach', () => {
   expect(reachText([2], false, all)).toMatch(/^Without a causal mask/);
   expect(reachText([4, 5], true, hf)).toBe('The mask on show hides these keys already.');
   expect(reachText([4], false, hf)).toBe('The mask on show hides this key already.');
-  // A hidden key reaches nothing: the next one counts.
+  // A key that is hidden already reaches nothing, so the next one counts.
   expect(reachText([4, 3], true, hf)).toMatch(/^Rows before 3 cannot change/);
 });

@@ -1,7 +1,7 @@
-/** What the mask lab says of its numbers. */
+/** Sentences of the mask lab about its numbers. */
 import type { RowEffects } from '../../../clip/maskEffects.ts';
 
-/** A share as a person reads it: 41 %. No change that is there is written as 0. */
+/** Writes a share in percent with few digits: 41 %. A change that is not zero is never written as 0. */
 export function percent(share: number): string {
   if (Number.isNaN(share)) return 'not a number';
   if (share === Number.POSITIVE_INFINITY) return '∞';
@@ -27,13 +27,13 @@ function runsOf(rows: readonly number[]): Run[] {
   return runs;
 }
 
-/** More runs than this are counted, not listed. */
+/** Most runs of rows that are listed; more are counted. */
 const mostRuns = 3;
 
 const listed = (parts: readonly string[]) =>
   parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 
-/** "row 5", "rows 0 to 2 and 7 to 76". */
+/** Names rows by number: "row 5", "rows 0 to 2 and 7 to 76". */
 function rowsText(rows: readonly number[]): string {
   const runs = runsOf(rows);
   if (runs.length > mostRuns) return `${rows.length} rows`;
@@ -41,7 +41,7 @@ function rowsText(rows: readonly number[]): string {
   return `${rows.length === 1 ? 'row' : 'rows'} ${listed(parts)}`;
 }
 
-/** The rows with what stands at their ends: "rows 0 to 6 (BOS to EOS)". */
+/** Names rows with their first and last token: "rows 0 to 6 (BOS to EOS)". */
 function namedRows(rows: readonly number[], names: readonly string[]): string {
   const [run, ...more] = runsOf(rows);
   if (more.length > 0) return rowsText(rows);
@@ -49,7 +49,7 @@ function namedRows(rows: readonly number[], names: readonly string[]): string {
   return `${rowsText(rows)} (${first === last ? first : `${first} to ${last}`})`;
 }
 
-/** Which rows change, and by how much. `names` [L]. */
+/** Says which rows change, and by how much. `names` [L] are the tokens. */
 export function changesText({ changed, largest, largestAt }: RowEffects, names: readonly string[]): string {
   if (largestAt === null) return 'No row changes.';
   const most = `up to ${percent(largest)} at row ${largestAt} (${names[largestAt]})`;
@@ -59,18 +59,18 @@ export function changesText({ changed, largest, largestAt }: RowEffects, names: 
   return text[0].toUpperCase() + text.slice(1);
 }
 
-/** The largest change of rows first to end − 1. NaN where one is. */
+/** Returns the largest change of rows first to end − 1; NaN if one of them is. */
 export function largestChange({ relative }: RowEffects, first: number, end: number): number {
   return Math.max(0, ...relative.subarray(first, end));
 }
 
-/** "Key 3 “red” masked"; more than `most` are counted. */
+/** Names masked keys: "Key 3 “red” masked". More than `most` are counted. */
 export function keysText(keys: readonly number[], names: readonly string[], most: number): string {
   if (keys.length > most) return `${keys.length} keys masked`;
   return `${keys.length === 1 ? 'Key' : 'Keys'} ${listed(keys.map((key) => `${key} ${names[key]}`))} masked`;
 }
 
-/** What can be known before anything is encoded; `keys` in any order, not empty. */
+/** Says what is known before anything is encoded. `keys` may be in any order, but not empty. */
 export function reachText(keys: readonly number[], causal: boolean, keyMask: Uint8Array): string {
   if (keys.every((key) => keyMask[key] === 0))
     return `The mask on show hides ${keys.length === 1 ? 'this key' : 'these keys'} already.`;

@@ -7,7 +7,7 @@ import { createEditor, type PromptView } from './createEditor.ts';
 import './editor.css';
 import { editing } from './keys.ts';
 
-/** The prompt in CodeMirror. Loaded apart from the page; until it is there, a text field stands in for it. */
+/** The prompt in CodeMirror. It is loaded apart from the page; a text field stands in until then. */
 export function PromptEditor({ side, labelId, descriptionId, start, handle }: PromptInputProps) {
   const store = use(StoreContext);
   const parent = useRef<HTMLDivElement>(null);
@@ -27,7 +27,7 @@ export function PromptEditor({ side, labelId, descriptionId, start, handle }: Pr
     };
   }, [store, side, labelId, descriptionId]);
   useLayoutEffect(() => editor.current?.setScale(scale), [scale]);
-  // Where the text field was in use, one goes on in the editor.
+  // If the text field was in use, typing goes on in the editor.
   useLayoutEffect(() => {
     if (!start || !editor.current) return;
     const { view } = editor.current;

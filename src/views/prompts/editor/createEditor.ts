@@ -152,7 +152,7 @@ interface EditorActions {
   showThis(): void;
   /** Points at the token at the caret. */
   followCaret(): void;
-  /** Points at that token no more. */
+  /** Stops pointing at that token. */
   leaveCaret(): void;
 }
 

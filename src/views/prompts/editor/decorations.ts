@@ -5,18 +5,18 @@ import { cssColour } from '../../pictures/color.ts';
 import { factsField, pointedField, setFacts } from './editorFacts.ts';
 import { bracketsBeside, syntaxMarks } from './syntaxMarks.ts';
 
-/** What can be seen has left what was marked. */
+/** Is sent when the visible text has left the marked range. */
 const looked = StateEffect.define<null>();
 
 const mark = (spec: Parameters<typeof Decoration.mark>[0], { start, end }: Range) =>
   Decoration.mark(spec).range(start, end);
 
-/** Characters marked before and after those that can be seen. */
+/** Characters that are marked before and after the visible ones. */
 const margin = 800;
 
 /**
- * About what can be seen. CodeMirror renders a wrapped line of up to 20,000 characters whole, and thousands of marks in
- * it would make typing slow.
+ * Returns roughly the visible range. CodeMirror renders a wrapped line of up to 20,000 characters whole, and thousands
+ * of marks in it would make typing slow.
  */
 function seen(view: EditorView): Range {
   const { scrollTop, clientHeight } = view.scrollDOM;
@@ -27,10 +27,10 @@ function seen(view: EditorView): Range {
   return { start: positionAt(scrollTop), end: positionAt(scrollTop + clientHeight) };
 }
 
-/** Tokens underlined and tinted by weight, and the syntax around them. */
+/** Underlines tokens, tints them by weight, and marks the syntax around them. */
 function marksWithin({ state, visibleRanges }: EditorView, within: Range): DecorationSet {
   const { prepared, ranges, chunk, scale } = state.field(factsField);
-  // Told of another text: the marks move with this one until the page has read it.
+  // The facts are about another text: the old marks move along with the edits until the page has read the new text.
   if (!prepared || !scale || prepared.source.length !== state.doc.length) return Decoration.none;
   const marks = visibleRanges.flatMap((visible) => {
     const from = Math.max(visible.from, within.start);
@@ -73,7 +73,7 @@ const syntax = ViewPlugin.fromClass(
       if ((viewportChanged && !docChanged) || effects.some((effect) => effect.is(setFacts) || effect.is(looked)))
         this.decorations = marksWithin(view, this.within);
     }
-    /** Marks what has come into sight since. */
+    /** Marks the text that has become visible. */
     look(view: EditorView): void {
       view.requestMeasure({
         key: this,
@@ -117,5 +117,5 @@ const brackets = EditorView.decorations.compute(['selection', factsField], (stat
     : Decoration.none;
 });
 
-/** Outermost first. */
+/** Decorations, the outermost first. */
 export const decorations: Extension = [factsField, pointedField, Prec.high(pointed), syntax, Prec.low(brackets)];

@@ -5,12 +5,12 @@ import type { PreparedPrompt } from '../../../road/pipeline.ts';
 import type { ColourScale } from '../../pictures/color.ts';
 import { type TokenRange, tokenRanges } from './tokenRanges.ts';
 
-/** What the page knows of the prompt in an editor. */
+/** The page's facts about the prompt in an editor. */
 export interface EditorFacts {
   /** Undefined until the tokenizer is loaded. */
   readonly prepared: PreparedPrompt | undefined;
   readonly syntax: Syntax;
-  /** Which of its chunks the pictures show, so that its tokens can be pointed at; null while they show another prompt. */
+  /** Index of the prompt's chunk on show, whose tokens can be pointed at; null if another prompt is on show. */
   readonly chunk: number | null;
   readonly scale: ColourScale;
 }
@@ -21,7 +21,7 @@ export interface KnownFacts extends Partial<EditorFacts> {
   readonly ranges: readonly TokenRange[];
 }
 
-/** Of the prompt as it was when the page last told: behind by no more than the change that is being told. */
+/** Facts about the prompt as it was when the page last sent some: at most one change behind the text. */
 export const factsField = StateField.define<KnownFacts>({
   create: () => ({ ranges: [] }),
   update(facts, { effects }) {
@@ -39,7 +39,7 @@ export const factsField = StateField.define<KnownFacts>({
   },
 });
 
-/** What the person points at, anywhere on the page, as far as it was typed here. */
+/** Ranges of this prompt that the person points at, anywhere on the page. */
 export interface PointedRanges {
   readonly query: Range | null;
   readonly key: Range | null;
@@ -50,7 +50,7 @@ export const setPointed = StateEffect.define<PointedRanges>();
 export const pointedField = StateField.define<PointedRanges>({
   create: () => ({ query: null, key: null }),
   update(pointed, { effects, docChanged }) {
-    // Tokens come anew after each change; until then, nothing is.
+    // After a change of the text the old ranges are wrong; new ones follow with the new tokens.
     let now = docChanged ? { query: null, key: null } : pointed;
     for (const effect of effects) if (effect.is(setPointed)) now = effect.value;
     return now;

@@ -8,7 +8,7 @@ import type { Change } from '../../../prompt/edits.ts';
 import { parsePrompt } from '../../../prompt/parsePrompt.ts';
 import { factsField } from './editorFacts.ts';
 
-/** Edits as one step that can be undone. */
+/** Makes a transaction of edits that is undone as one step. */
 export function editing({ edits, selection }: Pick<Change, 'edits'> & Partial<Change>): TransactionSpec {
   return {
     changes: edits.map(({ start, end, insert }) => ({ from: start, to: end, insert })),
@@ -19,7 +19,7 @@ export function editing({ edits, selection }: Pick<Change, 'edits'> & Partial<Ch
   };
 }
 
-/** Runs what changes the prompt at the selection; the key is used up even where there is nothing to change. */
+/** Makes a command that changes the prompt at the selection. It uses up the key even if nothing changes. */
 function command(
   change: (view: EditorView, selection: Range) => Change | null,
   say: (change: Change) => string,
@@ -52,7 +52,7 @@ function move(direction: -1 | 1): Command {
   );
 }
 
-/** Selects what the next message is about, from the first again after the last. */
+/** Selects the text of the next message; after the last one, of the first. */
 function nextDiagnostic(view: EditorView): boolean {
   const diagnostics: readonly Diagnostic[] = view.state.field(factsField).prepared?.diagnostics ?? [];
   if (diagnostics.length === 0) return false;
@@ -64,7 +64,7 @@ function nextDiagnostic(view: EditorView): boolean {
     effects: EditorView.announce.of(next.message),
     scrollIntoView: true,
   });
-  // And the message itself, in the list that describes the editor.
+  // The message itself is marked in the list that describes the editor.
   const list = document.getElementById(view.contentDOM.getAttribute('aria-describedby') ?? '')?.children ?? [];
   const at = diagnostics.indexOf(next);
   for (const [i, item] of [...list].entries()) item.toggleAttribute('data-current', i === at);
@@ -72,7 +72,7 @@ function nextDiagnostic(view: EditorView): boolean {
   return true;
 }
 
-/** Tab is not among them: it leaves the editor. */
+/** Key bindings of an editor. The Tab key is not bound, so that it leaves the editor. */
 export function keys(weightStep: () => number): Extension {
   const own: KeyBinding[] = [
     { key: 'Mod-ArrowUp', run: weigh(1, weightStep) },

@@ -3,10 +3,10 @@ import { Annotation, type EditorState, StateEffect, type Transaction, type Trans
 import type { Replacement } from '../../../state/facts.ts';
 import type { Work } from '../../../state/remembered.ts';
 
-/** A change that the page asked for, and so needs not be told of. */
+/** Marks a change that the page asked for; the store need not be told of it. */
 export const fromPage = Annotation.define<true>();
 
-/** Rides on the change of one prompt where more than that was replaced, so that one undo takes all of it back. */
+/** Is attached to a change of one prompt by which more was replaced, so that one undo restores everything. */
 const exchange = StateEffect.define<Pick<Replacement, 'before' | 'after'>>();
 
 export const undoesReplacements = invertedEffects.of(({ effects }) =>
@@ -15,7 +15,7 @@ export const undoesReplacements = invertedEffects.of(({ effects }) =>
   ),
 );
 
-/** Makes the text that of the page, in one step; null where it is. */
+/** Makes a transaction that replaces the text by the page's; null if they are equal. */
 export function replacing(state: EditorState, prompt: string, replaced: Replacement | null): TransactionSpec | null {
   const typed = state.doc.toString();
   if (typed === prompt) return null;
@@ -30,7 +30,7 @@ export function replacing(state: EditorState, prompt: string, replaced: Replacem
   };
 }
 
-/** What an undo or redo brings back besides this prompt; null where that is all. */
+/** Returns the work besides this prompt that an undo or redo restores; null if there is none. */
 export function restored({ effects }: Transaction): Partial<Work> | null {
   for (const effect of effects) if (effect.is(exchange)) return effect.value.after;
   return null;

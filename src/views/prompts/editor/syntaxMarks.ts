@@ -6,7 +6,7 @@ export interface SyntaxMark extends Range {
   readonly kind: 'bracket' | 'number' | 'keyword' | 'escape' | 'network' | 'comment';
 }
 
-/** What there is to highlight between two positions of a prompt. */
+/** Lists the marks between two positions of a prompt. */
 export function syntaxMarks(nodes: readonly Node[], from: number, to: number, marks: SyntaxMark[] = []): SyntaxMark[] {
   const add = (kind: SyntaxMark['kind'], range: Range | null) => {
     if (range && range.start < range.end) marks.push({ kind, start: range.start, end: range.end });
@@ -62,7 +62,7 @@ function childrenOf(node: Node): readonly (readonly Node[])[] {
   }
 }
 
-/** Where more was typed than the character it stands for. */
+/** Returns the characters that were typed with an escape before them. */
 function escapes({ starts, ends }: TextNode, from: number, to: number): Range[] {
   const found: Range[] = [];
   for (let i = firstAfter(ends, from); i < starts.length && starts[i] < to; i++)
@@ -70,7 +70,7 @@ function escapes({ starts, ends }: TextNode, from: number, to: number): Range[] 
   return found;
 }
 
-/** Opening and closing mark of the innermost brackets that have one beside the caret. */
+/** Returns the opening and closing mark of the innermost brackets of which one is beside the caret. */
 export function bracketsBeside(nodes: readonly Node[], caret: number): readonly [Range, Range] | null {
   for (const node of nodes) {
     if (node.end < caret || caret < node.start) continue;

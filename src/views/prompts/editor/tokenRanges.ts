@@ -2,23 +2,23 @@ import type { Range } from '../../../prompt/ast.ts';
 import type { PreparedText } from '../../../road/pipeline.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
 
-/** Where a token is among those that are encoded. */
+/** Position of a token among those that are encoded. */
 export interface TokenPlace {
-  /** Index into the prompt's chunks, and of the token in its row. */
+  /** Index of the chunk among the prompt's chunks; `token` is an index into the chunk's row. */
   readonly chunk: number;
   readonly token: number;
 }
 
-/** Where a token was typed, or all of a text that was cut off. */
+/** Range of the prompt that one token was typed as, or all text that was cut off. */
 export interface TokenRange extends Range {
-  /** Null for what was cut off. */
+  /** Null for text that was cut off. */
   readonly place: TokenPlace | null;
   readonly weight: number;
-  /** Whether it is the first of a chunk that goes on with the text of the one before. */
+  /** Whether the token is the first of a chunk that continues the text of the chunk before. */
   readonly startsChunk: boolean;
 }
 
-/** In order, without overlaps: where two tokens were typed as the same characters, the first has them. */
+/** Returns ranges in order, without overlaps. If two tokens were typed as the same characters, the first has them. */
 export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>[]): TokenRange[] {
   const ranges: TokenRange[] = [];
   let at = 0;
@@ -42,7 +42,7 @@ export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>
   return ranges;
 }
 
-/** Index of the first of some ascending numbers that is greater. */
+/** Returns the index of the first number in an ascending list that is greater than `at`. */
 export function firstAfter(ascending: readonly number[], at: number): number {
   let [low, high] = [0, ascending.length];
   while (low < high) {
@@ -53,14 +53,14 @@ export function firstAfter(ascending: readonly number[], at: number): number {
   return low;
 }
 
-/** The chunk that a caret position is in or after; null before the first token. */
+/** Returns the chunk that a caret position is in or after; null before the first token. */
 export function chunkAtCaret(texts: readonly Pick<PreparedText, 'chunks'>[], caret: number): number | null {
   const chunks = texts.flatMap(({ chunks }) => chunks);
   const at = chunks.findLastIndex(({ tokens }) => tokens.some(({ range }) => range && range.start <= caret));
   return at < 0 ? null : at;
 }
 
-/** The token at a caret position, or the one that ends there; null where there is none. */
+/** Returns the token at a caret position, or one that ends there; null if there is none. */
 export function tokenAtCaret(
   texts: readonly { readonly chunks: readonly { readonly tokens: readonly PromptToken[] }[] }[],
   caret: number,
