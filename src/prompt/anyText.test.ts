@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readA1111Prompt, stepA1111Prompt } from './a1111/a1111Prompt.ts';
-import { lintPrompt } from './across/lint.ts';
 import type { Diagnostic, Fragment, Range } from './ast.ts';
 import { parseComfy } from './comfy/comfyPrompt.ts';
 import { parseCompel } from './compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from './syntax.ts';
+import { lintOf } from './testing/lintOf.ts';
 
 const pieces = [
   ...'()[]{}<>:|,.+-"\'\\#=*/ \n\t0123456789abAB',
@@ -58,7 +58,7 @@ test.each(syntaxes)(
           const { fragments, diagnostics } = read[syntax](text);
           expectWithin(fragments, text);
           expectWithin(diagnostics, text);
-          expectWithin(lintPrompt(text, syntax), text);
+          expectWithin(lintOf(text, syntax), text);
         }
       }),
       { numRuns: 1000 },

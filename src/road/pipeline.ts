@@ -10,7 +10,7 @@ import { type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a11
 import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
 import { type PromptLora, promptLoras } from '../prompt/a1111/extraNetworks.ts';
 import { entryAtCall } from '../prompt/a1111/schedule.ts';
-import { guessSyntax, lintPrompt } from '../prompt/across/lint.ts';
+import { lintA1111, lintComfy, lintCompel } from '../prompt/across/lint.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
@@ -84,8 +84,6 @@ export interface PreparedPrompt {
   readonly chunks: readonly PreparedChunk[];
   /** One for each part of an A1111 AND, else one. */
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
-  /** Another language that it looks to be written in. */
-  readonly looksLike: Syntax | null;
   /** Those of the parser, of the linter and of this road, by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -104,7 +102,6 @@ export function preparePrompt(
     role,
     embeddings,
   });
-  const told = [...diagnostics, ...lintPrompt(prompt, options.syntax)];
   return {
     source: prompt,
     nodes,
@@ -116,8 +113,7 @@ export function preparePrompt(
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
     conditionings,
-    looksLike: guessSyntax(told)?.syntax ?? null,
-    diagnostics: [...told, ...texts.flatMap(cutDiagnostics)].sort((a, b) => a.start - b.start),
+    diagnostics: [...diagnostics, ...texts.flatMap(cutDiagnostics)].sort((a, b) => a.start - b.start),
   };
 }
 
@@ -143,7 +139,7 @@ export function normalised(prompt: WeightedPrompt, { weighting, normalisation }:
   return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
-type Prepared = Omit<PreparedPrompt, 'source' | 'loras' | 'chunks' | 'looksLike'>;
+type Prepared = Omit<PreparedPrompt, 'source' | 'loras' | 'chunks'>;
 
 interface Reading {
   readonly options: PromptOptions;
@@ -212,7 +208,7 @@ function prepareA1111(prompt: string, { options, tokenizer, role, embeddings }: 
     ],
     texts,
     conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
-    diagnostics: stepped.diagnostics,
+    diagnostics: [...stepped.diagnostics, ...lintA1111(read, stepped)],
   };
 }
 
@@ -273,7 +269,8 @@ function inactiveRanges(nodes: readonly Node[], current: readonly PromptStep[]):
 
 function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Reading): Prepared {
   const { mask, comfyUnit: unit, tokenizer: flavour } = options;
-  const { nodes, fragments, diagnostics } = parseComfy(prompt);
+  const parsed = parseComfy(prompt);
+  const { nodes, fragments, diagnostics } = parsed;
   const byName = new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
   const counts = new Map(embeddings.map(({ name, vectors }) => [name, vectors.length]));
   const tokens = comfyTokens(fragments, tokenizer, { unit, embeddings: counts }, flavour);
@@ -294,14 +291,15 @@ function prepareComfy(prompt: string, { options, tokenizer, embeddings }: Readin
     conditionings: [
       { weight: 1, composition: single(weighted, weightedPrompt(comfyTokens([], tokenizer).chunks, mask)) },
     ],
-    diagnostics: [...diagnostics, ...tokens.diagnostics],
+    diagnostics: [...diagnostics, ...lintComfy(parsed), ...tokens.diagnostics],
   };
 }
 
 function prepareCompel(prompt: string, { options, tokenizer, embeddings }: Reading): Prepared {
   const compelOptions = { ...compelPromptOptions(options), added: addedTokens(embeddings) };
-  const { nodes, parts, diagnostics } = parseCompel(prompt);
-  const found: Diagnostic[] = [...diagnostics];
+  const parsed = parseCompel(prompt);
+  const { nodes, parts, diagnostics } = parsed;
+  const found: Diagnostic[] = [...diagnostics, ...lintCompel(parsed)];
   const texts: PreparedText[] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
     const tokens = compelTokens(fragments, tokenizer, compelOptions, options.tokenizer);

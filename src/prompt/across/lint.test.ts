@@ -7,7 +7,8 @@ import { parseComfy } from '../comfy/comfyPrompt.ts';
 import { parseCompel } from '../compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from '../syntax.ts';
 import { applyFix } from '../testing/applyFix.ts';
-import { guessSyntax, lintPrompt } from './lint.ts';
+import { lintOf } from '../testing/lintOf.ts';
+import { guessSyntax } from './guessSyntax.ts';
 
 interface Reading {
   readonly fragments: readonly Fragment[];
@@ -43,7 +44,7 @@ function weighed(fragments: readonly Fragment[]): (readonly [string, number])[] 
 }
 
 function lintsOf(source: string, syntax: Syntax, code: string): Diagnostic[] {
-  return lintPrompt(source, syntax).filter((diagnostic) => diagnostic.code === code);
+  return lintOf(source, syntax).filter((diagnostic) => diagnostic.code === code);
 }
 
 const sentence = /^(?:(?!\. ).)+\.$/s;
@@ -143,6 +144,66 @@ describe('marks of another program', () => {
     );
   });
 
+  test('for Compel, BREAK is offered as .and() only where the parts read the same in quotes', () => {
+    const piece = fc.constantFrom(
+      ...[
+        'cat',
+        'red, car',
+        'e.g.',
+        'x-ray',
+        'a+',
+        '(b)',
+        '(a b)1.2',
+        'c++,',
+        'U.S.+',
+        '-x',
+        '= y',
+        '1.5',
+        ',',
+        '(a',
+        '+',
+      ],
+      ...[
+        'x.swap(y)',
+        '"a"',
+        'withLora(x, 0.5)',
+        'BREAK',
+        'BREAK',
+        'BREAK',
+        'BREAK,',
+        'BREAK+',
+        '()',
+        'AND',
+        '[a]',
+        '(a BREAK b)',
+        '\u3000',
+        'é',
+      ],
+    );
+    let offered = 0;
+    const prompt = fc.array(piece, { minLength: 3, maxLength: 7 }).map((pieces) => pieces.join(' '));
+    fc.assert(
+      fc.property(prompt, (source) => {
+        for (const told of lintsOf(source, 'compel', 'and-for-break')) {
+          offered++;
+          const typed = parseCompel(source).fragments.flatMap(({ text, weight }) =>
+            weighed([{ ...pause, kind: 'text', text, weight }]),
+          );
+          const parts = parseCompel(applyFix(source, told)).parts.map(({ content }) =>
+            weighed('fragments' in content ? content.fragments : []),
+          );
+          const outside = typed.filter(([word]) => word !== 'BREAK');
+          expect(parts.flat().map(([word, weight]) => `${word} ${weight}`)).toEqual(
+            outside.map(([word, weight]) => `${word} ${weight}`),
+          );
+          expect(parts.length).toBe(1 + typed.length - outside.length);
+        }
+      }),
+      { numRuns: 4000 },
+    );
+    expect(offered).toBeGreaterThan(0);
+  });
+
   test('a LoRA comes to the same tag', () => {
     for (const [source, fixed] of [
       ['a withLora(my-lora, 0.5), b', 'a <lora:my-lora:0.5>, b'],
@@ -183,7 +244,7 @@ describe('marks of another program', () => {
     ['a1111', '# note: cat++\na'],
     ['a1111', 'a [b:0.5], (c:1.5 ), at 16:9, d:9'],
   ] as const)('%s: nothing is said of %s', (syntax, source) => {
-    expect(lintPrompt(source, syntax)).toEqual([]);
+    expect(lintOf(source, syntax)).toEqual([]);
   });
 });
 
@@ -231,7 +292,7 @@ test.each<[Syntax, string, Syntax | null, string]>([
   ['comfy', 'a [b], <lora:x:1>', 'a1111', '[b]'],
   ['comfy', 'a (b)1.2', 'compel', '1.2'],
 ])('read as %s, %s looks like %s', (syntax, source, looksLike, mark) => {
-  const guess = guessSyntax([...read[syntax](source).diagnostics, ...lintPrompt(source, syntax)]);
+  const guess = guessSyntax([...read[syntax](source).diagnostics, ...lintOf(source, syntax)]);
   expect(guess?.syntax ?? null).toBe(looksLike);
   expect(source.slice(guess?.because.start ?? 0, guess?.because.end ?? 0)).toBe(mark);
 });
@@ -273,20 +334,20 @@ describe('someone tells, once, of', () => {
     ['a1111', '#1 cat', 'comment-line', '#1 cat', '1 cat'],
     ['comfy', '(a (b:2):3)', 'nested-absolute-weight', '2', null],
   ])('%s: %s', (syntax, source, code, mark, fixed) => {
-    const all = [...read[syntax](source).diagnostics, ...lintPrompt(source, syntax)];
+    const all = [...read[syntax](source).diagnostics, ...lintOf(source, syntax)];
     const told = all.filter(({ start, end }) => source.slice(start, end) === mark);
     expect(told.map((diagnostic) => diagnostic.code)).toEqual([code]);
     expect(told[0].message).toMatch(sentence);
     expect(told[0].fix ? applyFix(source, told[0]) : null).toBe(fixed);
     if (fixed !== null) {
-      const left = [...read[syntax](fixed).diagnostics, ...lintPrompt(fixed, syntax)];
+      const left = [...read[syntax](fixed).diagnostics, ...lintOf(fixed, syntax)];
       expect(left.map((diagnostic) => diagnostic.code)).not.toContain(code);
     }
   });
 });
 
 function expectSound(source: string, syntax: Syntax): void {
-  for (const { start, end, message, fix } of lintPrompt(source, syntax)) {
+  for (const { start, end, message, fix } of lintOf(source, syntax)) {
     expect(0 <= start && start < end && end <= source.length, `${start}–${end} of ${JSON.stringify(source)}`).toBe(
       true,
     );
@@ -303,6 +364,20 @@ const atoms =
   '( ) [ ] : | " \\ + - ++ -- . , # \n < > 1.2 .5 2 -1 cat a BREAK AND .and( .blend( .swap( .attend( .attend(+) withLora(x) embedding:x <lora:x:1> \ud800 \udc00 é \0 \v'
     .split(/ /)
     .concat(' ', ' ');
+
+test.each([
+  ['a cat AND b, wide 16:9', []],
+  ['a (cat)1.2 AND b:2', ['1.2']],
+])('a negative prompt is linted as one: %s', (source, marks) => {
+  const told = lintOf(source, 'a1111', 'negative');
+  expect(told.map(({ start, end }) => source.slice(start, end))).toEqual(marks);
+});
+
+test('the number after the last colon is text in a negative prompt alone', () => {
+  const marks = (role: 'positive' | 'negative') => lintOf('a red cat:1.2', 'a1111', role).map(({ code }) => code);
+  expect(marks('negative')).toEqual(['number-outside-brackets']);
+  expect(marks('positive')).toEqual([]);
+});
 
 test('lints lie in the prompt, whatever is typed', () => {
   const prompt = fc.array(fc.constantFrom(...atoms), { maxLength: 24 }).map((parts) => parts.join(''));
@@ -340,7 +415,7 @@ test('of a long prompt in no time', () => {
   ]) {
     const source = part.repeat(100_000 / part.length);
     for (const syntax of syntaxes) {
-      const all = lintPrompt(source, syntax);
+      const all = lintOf(source, syntax);
       expect(
         all.every(({ end }) => end <= source.length),
         `${syntax} ${JSON.stringify(part)}`,

@@ -71,7 +71,7 @@ export interface Composite extends Range {
   readonly call: Range;
 }
 
-export interface Reading {
+export interface CompelTree {
   /** What stands before and after a blend. */
   readonly loras: readonly Lora[];
   /** `.and()`, `.blend()`, or else the items of one prompt. */
@@ -123,7 +123,7 @@ export function isBlank(text: string): boolean {
  * The text as Compel's grammar reads it: the alternatives of each element in order, the first that fits, no way back.
  * Where `literal`, everything is one prompt.
  */
-export function readCompel(source: SourceText, literal = false): Reading {
+export function readCompel(source: SourceText, literal = false): CompelTree {
   if (isBlank(source.text)) return { loras: [], content: [emptyWord(0)], end: source.text.length };
   const reader = createReader(source);
   const and = literal ? null : reader.composite(0, 'and');

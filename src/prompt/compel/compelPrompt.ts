@@ -17,6 +17,7 @@ import {
   weightCount,
 } from './compelDiagnostics.ts';
 import {
+  type CompelTree,
   type Composite,
   deepestOf,
   type Item,
@@ -24,7 +25,6 @@ import {
   isNothing,
   type Lora,
   type Option,
-  type Reading,
   readCompel,
   type Swap,
   spaceAfterCommas,
@@ -67,6 +67,8 @@ export interface ParsedCompel extends ParsedPrompt {
   readonly parts: readonly { readonly content: CompelPrompt | CompelBlend; readonly weight: number }[];
   /** Collected, never applied by Compel itself. */
   readonly loras: readonly CompelLora[];
+  /** The grammar's tree, with `.and()` and `.blend()` even where they stop Compel with an error. */
+  readonly tree: CompelTree;
 }
 
 /**
@@ -88,6 +90,7 @@ export function parseCompel(source: string): ParsedCompel {
     reading = readCompel(text);
   }
   let conjunction = flatten(reading, source);
+  const tree = reading;
   const error = compositeError(reading, conjunction, text);
   if (error) {
     diagnostics.push(error);
@@ -113,10 +116,11 @@ export function parseCompel(source: string): ParsedCompel {
     diagnostics: diagnostics.sort((a, b) => a.start - b.start),
     parts,
     loras: conjunction.loras.map(({ name, weight, start, end }) => ({ name, weight, start, end })),
+    tree,
   };
 }
 
-function isPrompt(content: Reading['content']): content is readonly Item[] {
+function isPrompt(content: CompelTree['content']): content is readonly Item[] {
   return Array.isArray(content);
 }
 
@@ -133,7 +137,7 @@ interface Conjunction {
   readonly loras: readonly Lora[];
 }
 
-function flatten({ content, loras }: Reading, source: string): Conjunction {
+function flatten({ content, loras }: CompelTree, source: string): Conjunction {
   const found = [...loras];
   const parts = isPrompt(content) ? [{ items: content, start: 0, end: source.length }] : content.parts;
   return { prompts: parts.map((part) => promptOf(fuse(piecesOf(part.items, 1, found)), part)), loras: found };
@@ -251,7 +255,7 @@ function weightsOf({ operator, options }: Composite): {
 }
 
 /** Why the original stops while it parses `.and()` or `.blend()`. */
-function compositeError({ content, end }: Reading, { prompts }: Conjunction, text: SourceText): Diagnostic | null {
+function compositeError({ content, end }: CompelTree, { prompts }: Conjunction, text: SourceText): Diagnostic | null {
   if (isPrompt(content)) return null;
   const { weights, wrong } = weightsOf(content);
   if (wrong) return notANumber(content, wrong);
@@ -265,7 +269,7 @@ function compositeError({ content, end }: Reading, { prompts }: Conjunction, tex
   return rest ? textAfterBlend(rest) : null;
 }
 
-function partsOf({ content }: Reading, { prompts }: Conjunction): ParsedCompel['parts'] {
+function partsOf({ content }: CompelTree, { prompts }: Conjunction): ParsedCompel['parts'] {
   const range = prompts[0];
   const empty = [{ content: promptOf([emptyFragment(range.end)], range), weight: 1 }];
   if (!isPrompt(content) && content.operator === 'blend') {
@@ -294,7 +298,7 @@ function encodingErrors(prompts: readonly CompelPrompt[], length: number): Diagn
   ]);
 }
 
-function nodesOf({ content, loras }: Reading, fragments: readonly Fragment[], source: string): Node[] {
+function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[], source: string): Node[] {
   const sections = isPrompt(content) ? [content] : content.parts.map((part) => part.items);
   if (sections.some((items) => deepestOf(items) >= deepest)) return fragmentNodes(fragments);
   const outside = loras.map((lora) => networkNode(lora, source));

@@ -1,3 +1,4 @@
+import { guessSyntax } from '../../prompt/across/guessSyntax.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { prepared } from '../../state/reading.ts';
 import { type Side, sides } from '../../state/remembered.ts';
@@ -58,7 +59,8 @@ export function Prompts() {
 /** Offers to switch to another language if the prompts look as if they were written in it. */
 function OtherLanguage() {
   const setOption = useFacts((s) => s.setOption);
-  const looksLike = useFacts((s) => prepared(s, s.side)?.looksLike);
+  const diagnostics = useFacts((s) => prepared(s, s.side)?.diagnostics);
+  const looksLike = diagnostics && guessSyntax(diagnostics)?.syntax;
   return looksLike ? (
     <p className="other-language">
       <span>This looks written for {programs[looksLike]}.</span>

@@ -1,0 +1,36 @@
+import type { Diagnostic } from '../ast.ts';
+import { type Syntax, syntaxes } from '../syntax.ts';
+
+const marksOf: Readonly<Record<Syntax, readonly string[]>> = {
+  a1111: [
+    'a1111-weight',
+    'a1111-word',
+    'a1111-tag',
+    'a1111-comment',
+    'a1111-escape',
+    'and-for-break',
+    'square-brackets',
+  ],
+  compel: ['compel-weight', 'compel-operator', 'compel-lora'],
+  comfy: ['comfy-embedding'],
+};
+
+/** A language that a prompt looks to be written in, and the first mark that says so. */
+export interface SyntaxGuess {
+  readonly syntax: Syntax;
+  readonly because: Diagnostic;
+}
+
+/**
+ * Guesses the language of a prompt that was read in another one. `diagnostics` are its parser's and its linter's. Null if
+ * they name no mark of another language, or marks of several.
+ */
+export function guessSyntax(diagnostics: readonly Diagnostic[]): SyntaxGuess | null {
+  const guesses = syntaxes.flatMap((syntax) => {
+    const marks = diagnostics.filter(({ code }) => marksOf[syntax].includes(code));
+    // `A+` alone says little.
+    const isSaid = marks.some(({ code, severity }) => code !== 'compel-weight' || severity !== 'info');
+    return isSaid ? [{ syntax, because: marks[0] }] : [];
+  });
+  return guesses.length === 1 ? guesses[0] : null;
+}
