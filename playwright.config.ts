@@ -12,6 +12,6 @@ export default defineConfig({
     baseURL: 'http://localhost:4173',
     launchOptions: { executablePath: findChromium(), args: chromiumArgs },
   },
-  // A server that is there already may serve another build.
+  // A server that is already running may serve another build.
   webServer: { command: 'npx vite preview --strictPort', url: 'http://localhost:4173', reuseExistingServer: false },
 });

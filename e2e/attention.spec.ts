@@ -91,7 +91,7 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
   await openTiny(page);
   await prompt(page).fill(text);
   await page.getByRole('radio', { name: 'Lines' }).check();
-  // A picture that is drawn anew forgets what was pointed at.
+  // A picture that is drawn again forgets the point that was marked before.
   await expect(status(page)).toContainText('Ready');
   await expect(page.locator('[data-stale]')).toHaveCount(0);
   await page.locator('.lines .rows li').filter({ hasText: 'car' }).first().hover();

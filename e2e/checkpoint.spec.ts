@@ -35,7 +35,7 @@ test('what is typed while the padding is computed stops it', async ({ page }) =>
   await prompt(page).fill('a red car');
   await expect(status(page)).toContainText(/Ready: .*recomputed \d+ of 77 rows/);
   expect(await heard()).toEqual(['rows', 'AbortError', 'rows', 'encoded']);
-  // Three rows were there, and nobody waited for the others.
+  // Three rows were cached, and the others are not waited for.
   await expect(status(page)).toContainText('recomputed 74 of 77 rows');
 });
 
@@ -52,7 +52,7 @@ test('a full-size F16 checkpoint in the LDM layout loads, with progress, and enc
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
   await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('file');
 
-  // And back again, through the model select.
+  // The model select switches back again.
   await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
   await expect(page.getByRole('option', { name: 'v1-5-pruned.safetensors' })).toHaveCount(1);
@@ -63,7 +63,7 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await openTiny(page);
   await prompt(page).fill('a red car');
   const whole = Buffer.from(await checkpointBytes({ config: clipTiny, dtype: 'F32', layout: 'hf' }));
-  // It is told wherever the page is scrolled.
+  // The message is in sight wherever the page is scrolled.
   await page.locator('#speed').scrollIntoViewIfNeeded();
   await file(page).setInputFiles({
     name: 'cut.safetensors',

@@ -8,7 +8,7 @@ import { openTiny, status } from './page.ts';
 
 type Tensor = Parameters<typeof writeSafetensors>[0][number];
 
-/** The tiny encoder as a file, its tensors changed or left out (null), and others added. */
+/** Makes a file of the tiny encoder with some tensors changed, left out (null) or added. */
 async function checkpoint(
   name: string,
   change: (name: string, values: Float32Array<ArrayBuffer>) => Float32Array<ArrayBuffer> | null = (_, values) => values,
@@ -24,7 +24,7 @@ async function checkpoint(
   return { name, mimeType: 'application/octet-stream', buffer };
 }
 
-/** As in merged checkpoints, whose ids were averaged in low precision. */
+/** Position ids of merged checkpoints, where they were averaged in low precision. */
 const brokenIds: Tensor = {
   name: 'text_model.embeddings.position_ids',
   dtype: 'F32',

@@ -70,7 +70,7 @@ test('a remedy is one step that can be undone', async ({ page }) => {
 });
 
 test('messages are underlined where they are, and can be gone through and mended there', async ({ page }) => {
-  // Ready, so that nothing moves the text away from under the pointer.
+  // The page must be ready, so that nothing moves the text away from under the pointer.
   await openTiny(page);
   await prompt(page).fill('a (red:1,3) car) b');
   await expect(page.locator('.cm-lintRange')).not.toHaveCount(0);
@@ -143,7 +143,7 @@ test('typing in a prompt of 20,000 characters', async ({ page }) => {
   await prompt(page).fill(long);
   await expect(page.locator('#prompts .count').first()).toHaveText(/^(\d{4}) \/ \d{4} tokens$/);
   await page.keyboard.press('ControlOrMeta+End');
-  // The chunk one types in is on show. What lies out of sight is not marked, or there would be twenty thousand marks.
+  // The chunk with the caret is on show. Text out of sight has no marks, or there would be twenty thousand of them.
   await expect(page.getByRole('radio', { name: /^Chunk 101 / })).toBeChecked();
   expect(await page.locator('.cm-content span').count()).toBeLessThan(1000);
   await page.keyboard.type('a'.repeat(15));

@@ -11,7 +11,7 @@ const panel = (page: Page) => page.getByRole('region', { name: 'Export' });
 const comparison = (page: Page) => page.getByRole('region', { name: 'Comparison' });
 const d = 64;
 
-/** Clicks, and gives the bytes of what is downloaded. */
+/** Clicks a button, and returns the bytes of the download. */
 async function download(page: Page, name: string | RegExp, suggested: string) {
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name }).first().click();
@@ -66,7 +66,7 @@ test('what is exported is what the page shows, and comes back without a differen
   await prompt(page).fill('a cat BREAK a dog BREAK grass');
   await file.selectOption('prompt_embeds');
   await expect(comparison(page)).toContainText('has another shape, 154 × 64; the prompt here has 231 × 64.');
-  // It was no checkpoint.
+  // The file was no checkpoint, so the model is still in use.
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
   await comparison(page).getByRole('button', { name: 'Close' }).click();
   await expect(comparison(page)).toHaveCount(0);
@@ -122,7 +122,7 @@ test('pictures are saved with what stands around them', async ({ page }) => {
   ]) {
     const png = await download(page, button, name);
     expect(png.subarray(1, 4).toString()).toBe('PNG');
-    // Width and height.
+    // Width and height of the picture.
     expect(png.readUInt32BE(16)).toBeGreaterThan(400);
     expect(png.readUInt32BE(20)).toBeGreaterThan(150);
   }

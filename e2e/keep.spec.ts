@@ -29,7 +29,7 @@ test('a checkpoint from disk that is kept is there on the next visit, and can be
   await expect(page.getByRole('combobox', { name: 'Model', exact: true }).locator('option:checked')).toHaveText(
     'mine.safetensors',
   );
-  // What was encoded is still there: nothing was loaded again.
+  // The output of before is still shown: nothing was loaded again.
   await expect(status(page)).toContainText('Ready: mine.safetensors');
 
   await page.reload();
@@ -38,7 +38,7 @@ test('a checkpoint from disk that is kept is there on the next visit, and can be
   await openModels(page);
   await expect(stored(page).getByRole('listitem')).toHaveText(/^mine\.safetensors6\.5 MB · .* · from a fileIn use/);
 
-  // The same weights are not kept twice, whatever their file is called.
+  // Equal weights are not stored twice, whatever their file's name.
   await openFromDisk(page, 'again.safetensors');
   await expect(page.getByText('Kept in this browser', { exact: true })).toBeVisible();
   await expect(keep(page)).toHaveCount(0);

@@ -54,7 +54,7 @@ test('the focus is always visible', async ({ page }) => {
   for (let i = 0; i < 30; i++) {
     const marked = await page.evaluate(() => {
       const element = document.activeElement;
-      // Invisible inputs lie over the visible thing that is marked in their stead.
+      // Invisible inputs cover the visible element that is outlined in their place.
       const candidates = [element, element?.nextElementSibling, element?.parentElement];
       return candidates.some((candidate) => {
         if (!candidate) return false;

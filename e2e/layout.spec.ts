@@ -20,7 +20,7 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await page.getByRole('link', { name: 'Vocabulary' }).click();
     await expect(page.getByRole('searchbox')).toBeVisible();
     expect(await overflow()).toBeLessThanOrEqual(0);
-    // Nothing sticks out of its panel either.
+    // Nothing may stick out of its panel either.
     const sticking = await page.evaluate(() =>
       [...document.querySelectorAll('.panel')].flatMap((panel) => {
         const right = panel.getBoundingClientRect().right;

@@ -14,7 +14,7 @@ const tensor = (name: string, shape: readonly number[], data: Float32Array<Array
   data,
 });
 
-/** In kohya's names: Q of the first layer and fc1 of the second, of rank 2, and a tensor of the U-Net. */
+/** Makes a LoRA in kohya's names: Q of the first layer and fc1 of the second, of rank 2, and a tensor of the U-Net. */
 function kohyaLora(): Buffer {
   const layer = (part: string) => `lora_te_text_model_encoder_layers_${part}`;
   return Buffer.from(
@@ -29,7 +29,7 @@ function kohyaLora(): Buffer {
   );
 }
 
-/** One number of the embeddings after weighting, to six digits. */
+/** Reads one number of the embeddings after weighting, to six digits. */
 async function shownNumber(page: Page): Promise<string> {
   const picture = page.getByRole('application', { name: /^After weighting/ });
   await picture.focus();
@@ -75,7 +75,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   const merged = await shownNumber(page);
   expect(merged).not.toBe(before);
 
-  // Of other passes nothing is kept from before: what is encoded next is encoded with the weights of then.
+  // No earlier output is reused: the next prompt is encoded with the weights as they are now.
   await prompt(page).fill('the red car');
   await ready(page);
   await prompt(page).fill('the red car <lora:style:1>');
@@ -92,7 +92,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   await ready(page);
   expect(await shownNumber(page)).toBe(before);
 
-  // Read anew for another model, which has no such number in its cache.
+  // The LoRA is read again for another model, whose numbers are not cached.
   await page.getByRole('combobox', { name: 'Model' }).selectOption('full');
   await expect(list(page)).toContainText('expected [768, 768]');
   await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
@@ -110,7 +110,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   expect(await shownNumber(page)).toBe(before);
 });
 
-/** The conditioning of both prompts, as a file with every bit of it. */
+/** Exports the conditioning of both prompts, to the bit. */
 async function exported(page: Page): Promise<Buffer> {
   const panel = page.getByRole('region', { name: 'Export' });
   const open = panel.getByRole('button', { name: 'Save the conditioning' });
@@ -147,7 +147,7 @@ test('what is encoded after a LoRA was merged is to the bit what it is without',
   // A1111 encodes the negative prompt with the prompt's LoRAs, too.
   expect(negative).not.toEqual(originalNegative);
 
-  // No longer what the page has kept of it: the reload forgot that.
+  // A prompt whose output the page cannot have cached, since the reload emptied the cache.
   await prompt(page).fill('a blue boat');
   await ready(page);
   const [afterPrompt, afterNegative] = await embeds(await exported(page));

@@ -7,7 +7,7 @@ const rows = (page: Page) =>
   page.getByRole('table', { name: 'Change of each row under each mask' }).locator('tbody').getByRole('row');
 const token = (page: Page, name: string) => rows(page).getByRole('button', { name, exact: true });
 
-/** What a column says of the rows on show, PAD in one. */
+/** Reads a column's texts for the rows on show, in which PAD is one row. */
 const column = (page: Page, id: string) => page.locator(`.lab-table tbody [data-column="${id}"]`).allTextContents();
 
 async function openLab(page: Page, text: string): Promise<void> {
@@ -52,11 +52,11 @@ test('masking a token as a key changes rows from it on, and no row before it', a
   const trial = page.locator('.lab-trial').last();
   await expect(trial).toContainText('Rows before 2 cannot change');
   await expect(trial).toContainText('rows 0 to 1 (BOS to “a”) do not.');
-  // Hidden from every query, itself too.
+  // Key 2 is hidden from every query, query 2 included.
   expect((await pixel(trial.getByRole('img'), 2, 2))[3]).toBe(0);
   expect((await pixel(trial.getByRole('img'), 1, 2))[3]).toBe(255);
 
-  // Another one, by the keyboard.
+  // The keyboard chooses another token.
   await token(page, '2 red').press('ArrowDown');
   await expect(token(page, '3 car')).toBeFocused();
   await page.keyboard.press('Enter');

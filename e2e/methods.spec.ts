@@ -41,7 +41,7 @@ async function openSweep(page: Page): Promise<void> {
   await expect(atWeight(page)).toBeVisible();
 }
 
-/** The table of tokens: token → method → its value. */
+/** Reads the table of tokens: token → method → value. */
 async function valuesOf(page: Page): Promise<Record<string, Record<string, number>>> {
   const [head, ...rows] = await values(page).evaluate((table: HTMLTableElement) =>
     Array.from(table.rows, (row) => Array.from(row.cells, (cell) => cell.textContent.replaceAll('\u200b', ''))),
@@ -65,7 +65,7 @@ test('((cat:1.3)): the languages disagree on the weight, the methods on what it 
   expect(cat.ComfyUI).toBeGreaterThan(0);
   expect(cat.Compel).toBe(cat.ComfyUI);
   expect(cat['No norm']).not.toBe(cat.ComfyUI);
-  // Only "Original" (and ADV's) changes what nobody weighted.
+  // Only "Original" (and ADV's version of it) changes tokens without a weight.
   for (const token of [a, EOS]) {
     expect(token.Original).toBeGreaterThan(0);
     for (const name of ['No norm', 'ComfyUI', 'Compel']) expect(token[name]).toBe(0);
@@ -87,7 +87,8 @@ test('(a)0.5: Compel reads a weight where the others read text', async ({ page }
   await expect(reads(page, 'A1111')).toHaveText(['“a” 1.1 instead of 0.5; “0.5” as text', '(a:0.5) cat']);
   await expect.poll(async () => (await valuesOf(page)).a.Weight).toBe(0.5);
   const { a, cat } = await valuesOf(page);
-  // Down, Compel goes to the prompt without the word, ComfyUI towards the empty one; what follows feels only the first.
+  // With a lower weight, Compel goes to the prompt without the word, and ComfyUI towards the empty one. Later tokens
+  // feel only the first.
   expect(a.Compel).not.toBe(a.ComfyUI);
   expect(cat.Compel).toBeGreaterThan(0);
   expect(cat.ComfyUI).toBe(0);
@@ -118,7 +119,7 @@ test('methods are sorted by how far they stand apart; two show their difference'
   await expect(panel(page)).toContainText('to the last bit');
   await page.getByText('Norm ratio').last().click();
   await expect(page.getByRole('table', { name: 'Norm ratio of each token by each method' })).toBeVisible();
-  // With the keyboard, from value to value.
+  // The keyboard moves from value to value.
   await values(page).getByRole('row', { name: /^BOS/ }).getByRole('button').first().focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowRight');
@@ -145,7 +146,8 @@ test('a change of weights alone runs no pass', async ({ page }) => {
   const after = await red();
   for (const name of ['No norm', 'Original', 'ComfyUI', 'Compel']) expect(after[name]).toBeGreaterThan(before[name]);
   expect(await passes()).toBe(withBench);
-  // Closed, it asks for nothing. Below 1 those that scale, or move from the empty prompt, need no more than they had.
+  // A closed bench needs no passes. Below 1, methods that scale or move away from the empty prompt need no more than
+  // before.
   await page.getByRole('button', { name: 'Compare methods' }).click();
   for (const method of ['none', 'scale', 'original', 'comfy']) {
     await page.getByRole('combobox', { name: 'Weighting' }).selectOption(method);
@@ -183,7 +185,7 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   await expect(page.locator('.chart path.curve')).toHaveCount(10 + 10 + 2);
   await page.getByRole('checkbox', { name: 'Show Compel, REMOVE' }).uncheck();
   await expect(page.locator('.chart path.curve')).toHaveCount(9 + 9 + 2);
-  // By hand, in a picture.
+  // The weight is set by hand, in a picture.
   const picture = page.getByRole('img', { name: /^Norm by weight/ });
   const box = await picture.boundingBox();
   await picture.click({ position: { x: (box?.width ?? 0) - 35, y: 60 } });
@@ -199,7 +201,7 @@ test('where A1111 divides by a mean near 0 is marked and said', async ({ page })
   await type(page, `(${'a red car on the grass, '.repeat(10)}:1.2)`);
   await expect(panel(page)).toContainText('which is 0 at a weight of');
   await expect(panel(page)).toContainText('every row of the chunk grows more than tenfold');
-  // In each of the three pictures.
+  // The band is drawn in each of the three pictures.
   await expect(page.locator('.mean-band')).toHaveCount(3);
 });
 

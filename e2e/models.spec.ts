@@ -10,7 +10,7 @@ const stored = (page: Page) => page.getByRole('list', { name: 'Stored models' })
 const choice = (page: Page) => page.getByRole('combobox', { name: 'Model', exact: true });
 
 let server: FaultyServer | undefined;
-/** How requests are answered from here on. */
+/** The fault in the answers to requests from here on. */
 let fault: Fault = {};
 test.afterEach(async () => {
   await server?.close();
@@ -20,7 +20,7 @@ test.afterEach(async () => {
 /** Serves a file of the tiny encoder. */
 async function serve(file: Uint8Array): Promise<string> {
   fault = {};
-  // The first look at a file, which is small, goes well.
+  // The first request, for the first bytes of the file, succeeds.
   server = await startFaultyServer(file, (request) => (request === 0 ? { ...fault, stallAfter: undefined } : fault));
   return server.origin;
 }
@@ -75,7 +75,7 @@ test('a download shows its progress, is used when it is whole, and is there with
   await page.getByRole('button', { name: 'Go on' }).click();
   await expect(status(page)).toHaveText(/^Ready: model\.safetensors, recomputed \d+ of 77 rows, [\d.]+ ms$/);
   await expect(downloads(page)).toHaveCount(0);
-  // What had arrived was not fetched again (but for the first look and what was on its way).
+  // Bytes that had arrived are not fetched again, apart from the first bytes and those that were on their way.
   const after = server!.asked.reduce((sum, { sent }) => sum + sent, 0);
   expect(after - before).toBeLessThan(file.length - 900_000);
   await expect(stored(page)).toContainText('In use');

@@ -5,7 +5,7 @@ export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt'
 export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });
 export const tokenRows = (page: Page) => page.getByRole('table', { name: 'Tokens' }).locator('tbody').getByRole('row');
 
-/** Opens the page where the tiny model was chosen last: a software adapter runs it in milliseconds. */
+/** Opens the page with the tiny model, which a software adapter runs in milliseconds. */
 export async function openPage(page: Page): Promise<void> {
   await page.addInitScript(() => {
     localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny' });
@@ -15,7 +15,7 @@ export async function openPage(page: Page): Promise<void> {
   await expect(page.locator('.cm-content')).toHaveCount(2);
 }
 
-/** The same, once it is ready. */
+/** Opens the page with the tiny model, and waits until it is ready. */
 export async function openTiny(page: Page): Promise<void> {
   await openPage(page);
   await expect(status(page)).toHaveText(
@@ -23,7 +23,7 @@ export async function openTiny(page: Page): Promise<void> {
   );
 }
 
-/** Every text the status shows from now on. */
+/** Records every text that the status shows from now on. */
 export async function statusHistory(page: Page): Promise<() => Promise<string[]>> {
   await status(page).evaluate((element) => {
     const seen: string[] = [];
@@ -37,7 +37,7 @@ export async function statusHistory(page: Page): Promise<() => Promise<string[]>
   return () => page.evaluate(() => (window as unknown as { statusesSeen: string[] }).statusesSeen);
 }
 
-/** RGBA of one pixel of a canvas, in the canvas's own pixels. */
+/** Reads the RGBA of one pixel of a canvas, in the canvas's own pixels. */
 export function pixel(canvas: Locator, x: number, y: number): Promise<number[]> {
   return canvas.evaluate(
     (element, [x, y]) => {

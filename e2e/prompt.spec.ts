@@ -53,7 +53,7 @@ test('text, table and matrix mark the same token', async ({ page }) => {
     .hover({ position: { x: 5, y: 5 } });
   await expect(page.locator('tr[data-pointed]')).toContainText(['BOS']);
   await page.getByRole('heading', { name: 'Prompts' }).hover();
-  // With the pointer away, the caret at the end of the prompt is what counts.
+  // While the pointer is elsewhere, the caret at the end of the prompt points.
   await expect(page.locator('tr[data-pointed]')).toContainText(['car']);
   await prompt(page).press('Home');
   await expect(page.locator('tr[data-pointed]')).toContainText(['a</w>']);

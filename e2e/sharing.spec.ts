@@ -12,7 +12,7 @@ test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
 
 const opened = (page: Page) => page.getByRole('status', { name: 'What was opened' });
 
-/** Puts a text into the clipboard and pastes it where the focus is. */
+/** Puts a text into the clipboard and pastes it into the focused element. */
 async function paste(page: Page, text: string): Promise<void> {
   await page.evaluate((text) => navigator.clipboard.writeText(text), text);
   await page.keyboard.press('ControlOrMeta+V');
@@ -115,7 +115,7 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await expect(other.getByRole('radio', { name: 'Negative' })).toBeChecked();
   await expect(other.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
   await expect(opened(other)).toContainText('Opened from a link.');
-  // Nothing of it is sent, or stays in the address.
+  // The link's contents are not sent, and do not stay in the address.
   expect(requests.filter((url) => url.includes('share'))).toEqual([]);
   expect(new URL(other.url()).hash).toBe('');
 
@@ -163,7 +163,7 @@ for (const [what, hash] of [
 
 test('a link that would be too long becomes a file, which opens when it is dropped', async ({ page }) => {
   await openTiny(page);
-  // Text that hardly compresses.
+  // This text hardly compresses.
   const long = createHash('shake256', { outputLength: 9000 }).update('clipscope').digest('base64url');
   await prompt(page).fill(long);
   await page.getByRole('button', { name: 'Copy link' }).click();

@@ -14,7 +14,7 @@ test('a whole pass and an edit are timed, and what is encoded afterwards is righ
   };
   await openTiny(page);
   const blue = await encodeCar('blue');
-  // Nothing is known of it on a new visit.
+  // A new visit has no rows from before to reuse.
   await openTiny(page);
   await encodeCar('red');
   await panel(page).getByRole('button', { name: 'Time a whole pass' }).click();

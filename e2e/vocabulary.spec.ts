@@ -37,7 +37,7 @@ test('the merges of a word, step by step', async ({ page }) => {
   await page.getByRole('textbox', { name: 'Word' }).fill('banananana');
   await expect(symbols(page)).toHaveText(['ban', 'anan', 'ana</w>']);
   await expect(readout).toContainText('No merge is left: 3 tokens.');
-  // With the keyboard alone.
+  // The keyboard alone is enough.
   await page.getByRole('slider', { name: 'Merge' }).focus();
   await page.keyboard.press('Home');
   await expect(symbols(page)).toHaveText(['b', 'a', 'n', 'a', 'n', 'a', 'n', 'a', 'n', 'a</w>']);

@@ -21,7 +21,7 @@ test('without WebGPU: what is missing is said, and tokens, weights and masks wor
 });
 
 test('a browser with WebGPU but no adapter says so', async ({ page }) => {
-  // Workers have their own navigator: the page's is there, and finding an adapter fails in the worker.
+  // Workers have their own navigator, so the page has WebGPU and only the worker fails to find an adapter.
   await page.route('**/*worker*.js', (route) =>
     route.fulfill({
       contentType: 'text/javascript',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright';
 
-/** The Chromium to test with: CHROMIUM_PATH, the system's, or Playwright's own; undefined where there is none. */
+/** Finds the Chromium to test with: CHROMIUM_PATH, the system's, or Playwright's own; undefined if there is none. */
 export function findChromium() {
   const candidates = [
     process.env.CHROMIUM_PATH,
@@ -13,7 +13,7 @@ export function findChromium() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-/** Switches that give headless Chromium WebGPU on SwiftShader where there is no GPU, and keep it off the network. */
+/** Switches that give headless Chromium WebGPU on SwiftShader if there is no GPU, and keep it off the network. */
 export const chromiumArgs = [
   '--enable-unsafe-webgpu',
   '--disable-quic',

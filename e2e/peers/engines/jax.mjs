@@ -15,7 +15,7 @@ export async function load({ layers, weights }, backend) {
   const parameters = {};
   for (const [name, { data, shape }] of weights) parameters[name] = np.array(data).reshape([...shape]);
 
-  // An array is freed when a function takes it; `ref` keeps it for a next use.
+  // A function frees the arrays it takes; `ref` keeps one for a next use.
   const encode = jit((w, x) => {
     const ops = {
       layerNorm(x, name) {

@@ -8,7 +8,7 @@ export const prepare = tfliteModel;
 
 export async function load(bytes, accelerator, threads) {
   await loadLiteRt('/litert/', { threads: accelerator === 'wasm' });
-  // Half precision, the default on WebGPU, would not be the same work.
+  // Half precision, the default on WebGPU, would not be equal work.
   const model = await loadAndCompile(bytes, {
     accelerator,
     cpuOptions: { numThreads: threads },

@@ -12,7 +12,8 @@ function script(src) {
 }
 
 export async function load(model, backend, threads) {
-  // The published scripts, for the backend starts its threads from its own source text, which no bundler may have touched.
+  // The published scripts are used, because the backend starts its threads from its own source text, which no bundler
+  // may change.
   await script('/tfjs-core/tf-core.min.js');
   await script('/tfjs/tf-backend-wasm.min.js');
   const { tf } = window;
