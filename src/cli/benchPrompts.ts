@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { printPrompt } from '../prompt/across/translate.ts';
 import { syntaxes } from '../prompt/syntax.ts';
-import { defaultOptions, ownMethod } from '../road/options.ts';
+import { defaultOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
+import { ownMethod } from '../weighting/methods.ts';
 
 /** Milliseconds of a frame at 60 Hz. */
 const frame = 1000 / 60;

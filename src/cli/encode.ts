@@ -27,10 +27,11 @@ import {
   exportPasses,
   prefixed,
 } from '../road/export/exportConditioning.ts';
-import { type Bounds, defaultOptions, isWithin, optionValues, ownMethod, type PromptOptions } from '../road/options.ts';
+import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 import { type PreparedPrompt, preparePrompt, type Role } from '../road/pipeline.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct } from '../weighting/method.ts';
+import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
 import { fileSource } from './fileSource.ts';
 
 const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebGPU, without a browser.
@@ -42,7 +43,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --syntax SYNTAX     ${optionValues.syntax.join(', ')} (default ${defaultOptions.syntax})
   --weighting METHOD  ${optionValues.weighting.join(', ')}
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})
-  --normalisation N   ${optionValues.normalisation.join(', ')}: of the weights, for comfy and adv-* (default none)
+  --normalisation N   ${optionValues.normalisation.join(', ')}: of the weights, for
+                      ${methodNames.filter((name) => methods[name].normalises).join(', ')} (default ${defaultOptions.normalisation})
   --brackets AS       A1111: weights, or text as its emphasis mode "None" reads them (default weights)
   --square-factor F   A1111: 1/1.1, or 0.9 as the lecture has it, for [x] (default 1/1.1)
   --role ROLE         positive or negative: only a positive A1111 prompt is split at AND (default positive)
@@ -334,7 +336,7 @@ async function encodeJob(
   );
   if (!allFinite(tensors))
     throw new UsageError(
-      `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or use --weighting scale.`,
+      `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or weigh by another --weighting.`,
     );
   printTokens(positive);
   printLoras(named, networks);

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { compelMask } from '../weighting/compel.ts';
+import { applyMethod } from '../weighting/apply.ts';
+import { compelMask } from '../weighting/compelMask.ts';
+import type { Method } from '../weighting/method.ts';
 import { methods } from '../weighting/methods.ts';
 import { compose, compositionPasses, copyFirstEos } from './composition.ts';
 import { withPasses } from './testing/encodings.ts';
@@ -13,7 +15,7 @@ const read = (prompt: string) =>
   compelComposition(parseCompel(prompt), tokenizer, { ...compelPromptDefaults, truncate: false, split: 'BRUTAL' });
 const cats = (count: number) => Array(count).fill('cat').join(' ');
 
-function embedsOf(prompt: string, method = compelMask): Float32Array {
+function embedsOf(prompt: string, method: Method = compelMask): Float32Array {
   const composition = read(prompt);
   return withPasses(compositionPasses(method, composition), fakeZ, (z) => compose(method, composition, z));
 }
@@ -21,7 +23,7 @@ function embedsOf(prompt: string, method = compelMask): Float32Array {
 test('a prompt alone is what its method makes of it', () => {
   const prompt = 'a (red)1.3 car and (a dog)0.5';
   for (const method of Object.values(methods))
-    expect(embedsOf(prompt, method)).toEqual(method.combine(read(prompt).parts[0].blend.prompts[0], fakeZ));
+    expect(embedsOf(prompt, method)).toEqual(applyMethod(method, read(prompt).parts[0].blend.prompts[0], fakeZ));
 });
 
 describe('blend', () => {

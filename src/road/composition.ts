@@ -1,15 +1,8 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { padded } from '../weighting/compel.ts';
-import {
-  concatenate,
-  distinct,
-  type Method,
-  type WeightedChunk,
-  type WeightedPrompt,
-  weightedSum,
-  type ZOf,
-} from '../weighting/method.ts';
+import { applyMethod, methodPasses } from '../weighting/apply.ts';
+import { distinct, type Method, type WeightedChunk, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
+import { concatenate, moved, padded, weightedSum } from '../weighting/rows.ts';
 
 /** Prompts whose conditionings are added up; one prompt by a weight of 1 is itself. */
 export interface Blend {
@@ -34,7 +27,7 @@ export function compositionPasses(method: Method, { parts, empty }: Composition)
     ({ blend, weight }) => weight !== 1 || new Set(blend.prompts.map(({ chunks }) => chunks.length)).size > 1,
   );
   const prompts = [...parts.flatMap(({ blend }) => blend.prompts), ...(needsEmpty ? [empty] : [])];
-  return distinct(prompts.flatMap(method.passes));
+  return distinct(prompts.flatMap((prompt) => methodPasses(method, prompt)));
 }
 
 /**
@@ -45,8 +38,7 @@ export function compose(method: Method, { parts, empty }: Composition, zOf: ZOf)
   const conditionings = parts.map(({ blend, weight }) => {
     const blended = blendOf(method, blend, empty, zOf);
     if (weight === 1) return blended;
-    const e = padded([], blended.length, method.combine(empty, zOf));
-    return blended.map((value, i) => e[i] + (value - e[i]) * weight);
+    return moved(blended, padded([], blended.length, applyMethod(method, empty, zOf)), [weight]);
   });
   return Float32Array.from(concatenate(conditionings));
 }
@@ -57,13 +49,13 @@ function blendOf(
   empty: WeightedPrompt,
   zOf: ZOf,
 ): Float64Array {
-  const conditionings = prompts.map((prompt) => method.combine(prompt, zOf));
+  const conditionings = prompts.map((prompt) => applyMethod(method, prompt, zOf));
   const length = Math.max(...conditionings.map((z) => z.length));
   const total = normalise ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
   return weightedSum(
     conditionings.map((z, i) => ({
       factor: factors[i] / total,
-      z: z.length < length ? padded(z, length, method.combine(empty, zOf)) : z,
+      z: z.length < length ? padded(z, length, applyMethod(method, empty, zOf)) : z,
     })),
   );
 }

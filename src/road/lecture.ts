@@ -9,7 +9,7 @@ import { expectedTensors } from '../clip/weights.ts';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { normaliseLength } from '../tokens/promptTokens.ts';
-import { downweightFactor } from '../weighting/compel.ts';
+import { downweightFactor } from '../weighting/compelVersions.ts';
 import { scale } from '../weighting/scale.ts';
 import { promptEmbeds } from './pipeline.ts';
 
@@ -102,7 +102,7 @@ const aroundTheEncoder: readonly MappedRow[] = [
     equations: [20],
     title: 'Compel’s weights below 1',
     formula: math(words('(x)r, 0 < r < 1: '), 'λ = tan ( ( 1 − r ) π / 2 )'),
-    code: [{ file: 'src/weighting/compel.ts', exports: { downweightFactor } }],
+    code: [{ file: 'src/weighting/compelVersions.ts', exports: { downweightFactor } }],
     difference:
       'The mean of the whole prompt and of the prompt without x, which counts λ. In Compel (some phrase: 0.9) and [x] mean nothing, although the lecture has them.',
     shownIn: methods,

@@ -4,7 +4,7 @@ import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type ComfyUnit, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
 import { type SplitMode, splitModes } from '../tokens/chunks/compelChunks.ts';
 import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
-import { type MethodName, methods } from '../weighting/methods.ts';
+import { type MethodName, methodNames, ownMethod } from '../weighting/methods.ts';
 import { type TokenNormalisation, tokenNormalisations } from '../weighting/normalise.ts';
 import type { ClipSkip } from './clipSkip.ts';
 
@@ -35,7 +35,7 @@ export const defaultOptions: PromptOptions = {
   syntax: 'a1111',
   tokenizer: 'hf-slow-ftfy',
   mask: 'causal',
-  weighting: 'original',
+  weighting: ownMethod.a1111,
   normalisation: 'none',
   clipSkip: 1,
   brackets: 'weights',
@@ -58,7 +58,7 @@ export const optionValues = {
   syntax: syntaxes,
   tokenizer: tokenizerFlavours,
   mask: maskModes,
-  weighting: Object.keys(methods) as MethodName[],
+  weighting: methodNames,
   normalisation: tokenNormalisations,
   brackets: ['weights', 'text'],
   squareFactor: ['1/1.1', '0.9'],
@@ -76,19 +76,3 @@ export const optionValues = {
 export function isWithin({ least, most }: Bounds, value: unknown): boolean {
   return Number.isInteger(value) && least <= Number(value) && Number(value) <= most;
 }
-
-/** How each program weighs. */
-export const ownMethod: Readonly<Record<Syntax, MethodName>> = {
-  a1111: 'original',
-  compel: 'compel-mask',
-  comfy: 'comfy',
-};
-
-/** Those of ComfyUI's nodes, which ADV_CLIP_emb normalises weights for. */
-export const normalisedMethods: readonly MethodName[] = [
-  'comfy',
-  'adv-a1111',
-  'adv-compel',
-  'adv-comfy++',
-  'adv-down-weight',
-];

@@ -31,7 +31,7 @@ import { distinct, type WeightedPrompt, type ZOf } from '../weighting/method.ts'
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { normaliseTokens } from '../weighting/normalise.ts';
 import { type Composition, compose, compositionPasses } from './composition.ts';
-import { normalisedMethods, type PromptOptions } from './options.ts';
+import type { PromptOptions } from './options.ts';
 import {
   type CompelPromptOptions,
   compelPrompt,
@@ -136,7 +136,7 @@ export function promptEmbeds(
 
 /** As ADV_CLIP_emb does where the options ask for it. */
 export function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
-  return normalisedMethods.includes(weighting) ? normaliseTokens(prompt, normalisation) : prompt;
+  return methods[weighting].normalises ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
 type Prepared = Omit<PreparedPrompt, 'source' | 'loras' | 'chunks'>;

@@ -5,10 +5,12 @@ import { expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { padTokenId } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
-import { batchRatios, original } from '../weighting/a1111.ts';
+import { applyMethod } from '../weighting/apply.ts';
+import { meanChange } from '../weighting/means.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
 import type { MethodName } from '../weighting/methods.ts';
 import type { TokenNormalisation } from '../weighting/normalise.ts';
+import { original } from '../weighting/original.ts';
 import a1111Recorded from '../weighting/recorded/index_a1111.json';
 import a1111Rest from '../weighting/recorded/index_a1111_rest.json';
 import comfyRecorded from '../weighting/recorded/index_comfy.json';
@@ -84,7 +86,15 @@ describe('A1111, as recorded', () => {
     expectTokens(weighted, { tokens: record.tokens, weights: record.multipliers });
     const zOf = (await encoderOf(name))(record.clip_skip ?? 1);
     const ratios = record.ratio_original_mean_over_new_mean;
-    if (ratios) expectClose('ratios', batchRatios(weighted, zOf), ratios, 1e-8);
+    if (ratios) {
+      const means = original.means(weighted);
+      expectClose(
+        'ratios',
+        means.map((_, at) => meanChange(means, at, zOf)!.ratio),
+        ratios,
+        1e-8,
+      );
+    }
     expectRecorded(name, embedsOf(prepared, emphases[record.emphasis], zOf));
   });
 
@@ -93,10 +103,10 @@ describe('A1111, as recorded', () => {
     const texts = batch.prompts.map((prompt) => prepare(prompt, {}).texts[0].weighted);
     const embeds = texts.map((prompt) => {
       const others = texts.filter((other) => other !== prompt).map(({ chunks }) => chunks);
-      return original.combine({ ...prompt, batch: others }, zOf);
+      return applyMethod(original, { ...prompt, batch: others }, zOf);
     });
     expectRecorded('tiny_B_a1111_original_batch2', Float32Array.from(embeds.flatMap((rows) => [...rows])));
-    expect(embeds[0]).not.toEqual(original.combine(texts[0], zOf));
+    expect(embeds[0]).not.toEqual(applyMethod(original, texts[0], zOf));
   });
 
   test('the texts of a schedule are such a batch', async () => {

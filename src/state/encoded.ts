@@ -3,7 +3,8 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/pipeline.ts';
-import { batchRatios } from '../weighting/a1111.ts';
+import { applyMethod } from '../weighting/apply.ts';
+import { type MeanChange, meanChange } from '../weighting/means.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { ModelInfo } from '../worker/messages.ts';
@@ -89,11 +90,8 @@ export interface WeightedEncoding {
   readonly before: Float32Array;
   /** [L, d] The rows as they are weighted; those of the conditioning are what the U-Net gets. */
   readonly after: Float32Array;
-  /**
-   * A1111's "Original": the factor of the whole chunk, and over how many texts at once its mean is taken. Null for any other
-   * method, and for rows that are composed of several texts.
-   */
-  readonly meanRatio: { readonly ratio: number; readonly texts: number } | null;
+  /** The mean that the method restores in the chunk. Null for any other method, and for rows composed of several texts. */
+  readonly mean: MeanChange | null;
 }
 
 /** Computes one of the prompt's conditionings, [77·n, d], as the road does. */
@@ -106,7 +104,7 @@ const weighted = conditioningBy();
 const unweighted = conditioningBy();
 
 const weightedAlone = memoised((text: PreparedText, method: MethodName, z: ZOf) =>
-  methods[method].combine(text.weighted, z),
+  applyMethod(methods[method], text.weighted, z),
 );
 
 const weightedEncoding = memoised(
@@ -128,14 +126,13 @@ const weightedEncoding = memoised(
       after: isAlone
         ? rowsAt(weightedAlone(prepared.texts[text], method, z), index)
         : rowsAt(weighted(composed, z, method), chunk),
-      meanRatio: isComposed && !isAlone ? null : meanRatioOf(prepared.texts[text], index, method, z),
+      mean: isComposed && !isAlone ? null : restoredMean(prepared.texts[text], index, method, z),
     };
   },
 );
 
-function meanRatioOf({ weighted }: PreparedText, chunk: number, method: MethodName, z: ZOf) {
-  if (method !== 'original') return null;
-  return { ratio: batchRatios(weighted, z)[chunk], texts: 1 + (weighted.batch?.length ?? 0) };
+function restoredMean({ weighted }: PreparedText, chunk: number, method: MethodName, z: ZOf): MeanChange | null {
+  return meanChange(methods[method].means?.(weighted) ?? [], chunk, z);
 }
 
 /** The chunk on show before and after weighting; undefined while not all that it takes is encoded. */

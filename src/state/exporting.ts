@@ -16,6 +16,7 @@ import {
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedPrompt } from '../road/pipeline.ts';
 import type { ZOf } from '../weighting/method.ts';
+import { methodNames, methods } from '../weighting/methods.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
@@ -161,17 +162,24 @@ export function snippetWith(snippet: string, { embeddings, loras }: ExportedNetw
   return snippet.replace(/^image = pipe\(/m, (call) => [...lines, call].join('\n'));
 }
 
+const checkedLabels = methodNames.filter((name) => methods[name].isChecked).map((name) => methods[name].label);
+
+/** Lists names in a sentence: "a, b and c". */
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
+}
+
 /** Why `check.py` cannot recompute what is exported, in one sentence; null where it can. */
 export function whyUnchecked({ options, positive, negative }: ConditioningPair): string | null {
   const { weighting, mask } = options;
-  if (weighting !== 'none' && weighting !== 'scale' && weighting !== 'original' && weighting !== 'comfy')
-    return 'It recomputes Ignore, No norm, Original and ComfyUI, not the weighting chosen now.';
+  const { isChecked, label, means } = methods[weighting];
+  if (!isChecked) return `It recomputes ${listed(checkedLabels)}, not the weighting chosen now.`;
   if (mask === 'none') return 'It cannot recompute what is encoded without a mask.';
   const texts = [...positive.texts, ...(negative?.texts ?? [])];
   if (texts.some(({ operator }) => operator === 'and' || operator === 'blend'))
     return 'It does not recompute Compel’s .and() and .blend().';
-  if (weighting === 'original' && texts.some(({ weighted }) => weighted.batch?.length))
-    return 'It does not recompute “Original” where the texts of a schedule share a mean.';
+  if (means && texts.some(({ weighted }) => weighted.batch?.length))
+    return `It does not recompute “${label}” where the texts of a schedule share a mean.`;
   return null;
 }
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import { noModels } from '../worker/testing/noModels.ts';
@@ -18,7 +19,6 @@ import {
   sweepOf,
   sweptWeights,
 } from './methodBench.ts';
-import { methodNames } from './readOptions.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 
 let store: ClipscopeStore;

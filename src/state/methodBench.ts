@@ -12,12 +12,12 @@ import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
 import { convertPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
+import { methodNames } from '../weighting/methods.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/study/compareMethods.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { prepared, shownChunk, usedEmbeddings } from './reading.ts';
-import { methodNames } from './readOptions.ts';
 import type { Side } from './remembered.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */

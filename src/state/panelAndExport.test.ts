@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
 import { syntaxes } from '../prompt/syntax.ts';
-import { ownMethod, type PromptOptions } from '../road/options.ts';
+import type { PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { methodNames, ownMethod } from '../weighting/methods.ts';
 import { shownWeighted } from './encoded.ts';
 import { exportedPasses, exportedTensors } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
-import { methodNames } from './readOptions.ts';
 import type { Side } from './remembered.ts';
 import { createClipscopeStore } from './store.ts';
 

@@ -4,6 +4,7 @@ import { type ClipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { PreparedPrompt } from '../road/pipeline.ts';
 import { distinct } from '../weighting/method.ts';
 import type { MethodName } from '../weighting/methods.ts';
+import { none } from '../weighting/none.ts';
 import type { LoraUse } from '../worker/messages.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
@@ -30,7 +31,7 @@ export const planFacts = [
 export type PlanFacts = Pick<Facts, (typeof planFacts)[number]>;
 
 /** The method whose conditioning is the encoder's own numbers, composed: what the others are compared with. */
-export const unweightedMethod: MethodName = 'none';
+export const unweightedMethod: MethodName = none.name;
 
 const weightingPasses = () =>
   memoised((prepared: PreparedPrompt, method: MethodName) => {

@@ -1,7 +1,5 @@
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 
-export const methodNames = optionValues.weighting;
-
 function isValue(name: keyof PromptOptions, value: unknown): boolean {
   const values: readonly unknown[] | Bounds = optionValues[name];
   return 'least' in values ? isWithin(values, value) : values.includes(value);

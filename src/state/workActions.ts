@@ -1,5 +1,6 @@
 import { type Infotext, parameterNumber } from '../prompt/a1111/infotext.ts';
-import { ownMethod, type PromptOptions } from '../road/options.ts';
+import type { PromptOptions } from '../road/options.ts';
+import { ownMethod } from '../weighting/methods.ts';
 import type { Facts } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped } from './memory.ts';

@@ -5,9 +5,12 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
 import { comfyTokens } from '../tokens/chunks/comfyChunks.ts';
-import { a1111Original, meanRatio, sharedMeanRatio } from './a1111.ts';
-import { advA1111, advComfyPlusPlus, advCompel, advDownWeight } from './adv.ts';
-import { fromEmpty } from './comfy.ts';
+import { advA1111 } from './advA1111.ts';
+import { advComfyPlusPlus } from './advComfyPlusPlus.ts';
+import { advCompel } from './advCompel.ts';
+import { advDownWeight } from './advDownWeight.ts';
+import { applyMethod, methodPasses } from './apply.ts';
+import { comfy } from './comfy.ts';
 import type { WeightedPrompt } from './method.ts';
 
 function read(prompt: string): WeightedPrompt {
@@ -31,20 +34,21 @@ describe('what weighs less than 1', () => {
     const [{ pass }] = prompt.chunks;
     const expected = sum([0.2, fakeZ(pass)], [0.3, fakeZ(replaced(pass, 1))], [0.5, fakeZ(replaced(pass, 1, 3))]);
     for (const method of [advCompel, advComfyPlusPlus, advDownWeight])
-      expectClose('sum', method.combine(prompt, fakeZ), expected, 1e-6);
+      expectClose('sum', applyMethod(method, prompt, fakeZ), expected, 1e-6);
   });
 
   test('a negative weight takes more than all of what is without', () => {
     const prompt = read('a (cat:-0.5)');
     const [{ pass }] = prompt.chunks;
     const expected = sum([-0.5, fakeZ(pass)], [1.5, fakeZ(replaced(pass, 2))]);
-    expectClose('sum', advCompel.combine(prompt, fakeZ), expected, 1e-6);
+    expectClose('sum', applyMethod(advCompel, prompt, fakeZ), expected, 1e-6);
   });
 
   test('at 0 nothing of the whole prompt is encoded', () => {
     const prompt = read('a (cat:0)');
     const passes = [replaced(prompt.chunks[0].pass, 2)];
-    for (const method of [advCompel, advComfyPlusPlus, advDownWeight]) expect(method.passes(prompt)).toEqual(passes);
+    for (const method of [advCompel, advComfyPlusPlus, advDownWeight])
+      expect(methodPasses(method, prompt)).toEqual(passes);
   });
 
   test('next to a heavy word all others are light to down_weight', () => {
@@ -55,7 +59,7 @@ describe('what weighs less than 1', () => {
       [0.25, fakeZ(replaced(pass, 4, 5))],
       [0.5, fakeZ(replaced(pass, 1, 3, 4, 5))],
     );
-    expectClose('sum', advDownWeight.combine(prompt, fakeZ), expected, 1e-6);
+    expectClose('sum', applyMethod(advDownWeight, prompt, fakeZ), expected, 1e-6);
   });
 
   test('compel moves what weighs more from the empty prompt first, in every part of the sum', () => {
@@ -63,8 +67,12 @@ describe('what weighs less than 1', () => {
     const [chunk] = prompt.chunks;
     const perTokenWeights = chunk.perTokenWeights.with(4, 1);
     const moved = (...rows: number[]) =>
-      fromEmpty([{ ...chunk, pass: replaced(chunk.pass, ...rows), perTokenWeights }], prompt.empty, fakeZ);
-    expectClose('sum', advCompel.combine(prompt, fakeZ), sum([0.5, moved()], [0.5, moved(4)]), 1e-6);
+      applyMethod(
+        comfy,
+        { ...prompt, chunks: [{ ...chunk, pass: replaced(chunk.pass, ...rows), perTokenWeights }] },
+        fakeZ,
+      );
+    expectClose('sum', applyMethod(advCompel, prompt, fakeZ), sum([0.5, moved()], [0.5, moved(4)]), 1e-6);
   });
 });
 
@@ -78,7 +86,7 @@ describe('what weighs more than 1 in comfy++', () => {
       const word = wordIds[Math.floor(i / d)];
       return word === 2 || word === 3 ? value + 0.5 * (value - fakeZ(replaced(pass, ...rows(word)))[i]) : value;
     });
-    expectClose('sum', advComfyPlusPlus.combine(prompt, fakeZ), expected, 1e-6);
+    expectClose('sum', applyMethod(advComfyPlusPlus, prompt, fakeZ), expected, 1e-6);
   });
 
   test('a word in two chunks is taken out of both', () => {
@@ -86,11 +94,11 @@ describe('what weighs more than 1 in comfy++', () => {
     const prompt = read(`${cats(60)} (${word}:1.5)`);
     expect(prompt.chunks).toHaveLength(2);
     expect(prompt.chunks.every(({ wordIds }) => wordIds.includes(61))).toBe(true);
-    expect(advComfyPlusPlus.passes(prompt)).toHaveLength(4);
-    const embeds = advComfyPlusPlus.combine(prompt, fakeZ);
+    expect(methodPasses(advComfyPlusPlus, prompt)).toHaveLength(4);
+    const embeds = applyMethod(advComfyPlusPlus, prompt, fakeZ);
     const z = prompt.chunks.map(({ pass }) => fakeZ(pass));
     const at = (77 + 1) * d;
-    const without = fakeZ(advComfyPlusPlus.passes(prompt)[3]);
+    const without = fakeZ(methodPasses(advComfyPlusPlus, prompt)[3]);
     expectClose(
       'second chunk',
       embeds.slice(at, at + d),
@@ -102,20 +110,21 @@ describe('what weighs more than 1 in comfy++', () => {
 
 test('A1111 in ADV has one mean over all chunks', () => {
   const prompt = read(`(cat:1.5) ${cats(80)} (red:0.5)`);
-  const rows = prompt.chunks.map(({ pass, perTokenWeights }) => ({ z: fakeZ(pass), weights: perTokenWeights }));
-  const ratio = sharedMeanRatio(rows, d);
-  const embeds = advA1111.combine(prompt, fakeZ);
-  rows.forEach(({ z, weights }, i) => {
-    const part = embeds.slice(i * 77 * d, (i + 1) * 77 * d);
-    const own = meanRatio(z, weights, d);
-    expect(own).not.toBeCloseTo(ratio, 6);
-    expectClose(
-      `chunk ${i}`,
-      part,
-      a1111Original(z, weights, d).map((value) => (value * ratio) / own),
-      1e-5,
-    );
-  });
+  const z = prompt.chunks.flatMap(({ pass }) => [...fakeZ(pass)]);
+  const weights = prompt.chunks.flatMap(({ perTokenWeights }) => [...perTokenWeights]);
+  const weighted = z.map((value, i) => value * weights[Math.floor(i / d)]);
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  const ratio = total(z) / total(weighted);
+  const { chunks } = prompt;
+  const own = chunks.map((chunk) => applyMethod(advA1111, { ...prompt, chunks: [chunk] }, fakeZ));
+  const embeds = applyMethod(advA1111, prompt, fakeZ);
+  expectClose(
+    'rows',
+    embeds,
+    weighted.map((value) => value * ratio),
+    1e-5,
+  );
+  expect([...embeds]).not.toEqual(own.flatMap((rows) => [...rows]));
 });
 
 test('the vectors of a replaced token go with it', () => {
@@ -123,7 +132,7 @@ test('the vectors of a replaced token go with it', () => {
   const [cat, dog] = [Float32Array.of(1), Float32Array.of(2)];
   const vectorsIn = (vectors: ReadonlyMap<number, Float32Array>) => {
     const embedded = chunks.map((chunk) => ({ ...chunk, pass: { ...chunk.pass, vectors } }));
-    return advCompel.passes({ ...prompt, chunks: embedded }).map((pass) => pass.vectors);
+    return methodPasses(advCompel, { ...prompt, chunks: embedded }).map((pass) => pass.vectors);
   };
   const both = new Map([[1, cat]]).set(2, dog);
   expect(vectorsIn(both)).toEqual([both, new Map([[2, dog]])]);

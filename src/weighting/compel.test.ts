@@ -6,8 +6,12 @@ import { referenceZ } from '../road/testing/encodings.ts';
 import { d, fakeZ, fragmentsOf, tokenizer } from '../road/testing/prompts.ts';
 import { type CompelPromptOptions, compelPrompt, compelPromptDefaults } from '../road/weightedPrompt.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { compelMask, compelRemove, downweightFactor, padded } from './compel.ts';
+import { applyMethod } from './apply.ts';
+import { compelMask } from './compelMask.ts';
+import { compelRemove } from './compelRemove.ts';
+import { downweightFactor } from './compelVersions.ts';
 import type { Method, WeightedPrompt } from './method.ts';
+import { padded } from './rows.ts';
 
 function read(prompt: string, options: Partial<CompelPromptOptions> = {}): WeightedPrompt {
   return compelPrompt(parseCompel(prompt).fragments, tokenizer, { ...compelPromptDefaults, ...options });
@@ -29,7 +33,7 @@ test.each([
 });
 
 test('a phrase of half the weight, on the tiny encoder', async () => {
-  const embeds = compelMask.combine(read('a photo of a (cat)0.5 on grass'), (await referenceZ(clipTiny))(1));
+  const embeds = applyMethod(compelMask, read('a photo of a (cat)0.5 on grass'), (await referenceZ(clipTiny))(1));
   const { hiddenSize } = clipTiny;
   expectClose('row 5', embeds.slice(5 * hiddenSize, 5 * hiddenSize + 2), [0.841543, 0.015188], 1e-6);
   expectClose('row 7', embeds.slice(7 * hiddenSize, 7 * hiddenSize + 2), [0.139025, -0.347869], 1e-6);
@@ -61,7 +65,7 @@ test.each([
   });
   expect(prompt.chunks).toHaveLength(2);
   expect(prompt.downweighted.map(({ weight }) => weight)).toEqual([0.3, 0.75]);
-  const embeds = method.combine(prompt, fakeZ);
+  const embeds = applyMethod(method, prompt, fakeZ);
   expect(embeds).toHaveLength(2 * 77 * d);
   for (let row = 0; row < 154; row++)
     expectClose(`row ${row}`, embeds.slice(row * d, (row + 1) * d), byHand(prompt, which, row), 1e-5);
@@ -134,7 +138,7 @@ describe('removed', () => {
   test('a prompt of fewer chunks is completed with the empty one', () => {
     const prompt = read(`(${cats(10)})0.5 dog ${cats(70)}`, { truncate: false });
     expect([prompt.chunks.length, ids(prompt).length]).toEqual([2, 1]);
-    const embeds = compelRemove.combine(prompt, fakeZ);
+    const embeds = applyMethod(compelRemove, prompt, fakeZ);
     const [e, z] = [fakeZ(prompt.empty), fakeZ(prompt.chunks[1].pass)];
     expectClose(
       'second chunk',

@@ -8,15 +8,17 @@ import { withPasses } from '../road/testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
 import { comfyTokens, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
-import { concatenate, distinct, type WeightedPrompt } from './method.ts';
+import { applyMethod, methodPasses } from './apply.ts';
+import { distinct, type WeightedPrompt } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
 import { normaliseTokens, tokenNormalisations } from './normalise.ts';
+import { concatenate } from './rows.ts';
 
 const names = Object.keys(methods) as MethodName[];
 const reader = fc.constantFrom(...Object.values(readers));
 
 function combine(name: MethodName, prompt: WeightedPrompt): Float32Array {
-  return methods[name].combine(prompt, fakeZ);
+  return applyMethod(methods[name], prompt, fakeZ);
 }
 
 function bare({ chunks }: WeightedPrompt): number[] {
@@ -44,7 +46,7 @@ describe.each(names)('%s', (name) => {
         (fragments, read, normalisation) => {
           const prompt = normaliseTokens(read(fragments), normalisation);
           expect([...combine(name, prompt)]).toEqual(bare(prompt));
-          expect(methods[name].passes(prompt)).toEqual(distinct(prompt.chunks.map(({ pass }) => pass)));
+          expect(methodPasses(methods[name], prompt)).toEqual(distinct(prompt.chunks.map(({ pass }) => pass)));
         },
       ),
       { numRuns: 30 },
@@ -55,7 +57,9 @@ describe.each(names)('%s', (name) => {
     fc.assert(
       fc.property(fragmentsWith(someWeight), reader, (fragments, read) => {
         const prompt = read(fragments);
-        const embeds = withPasses(methods[name].passes(prompt), fakeZ, (z) => methods[name].combine(prompt, z));
+        const embeds = withPasses(methodPasses(methods[name], prompt), fakeZ, (z) =>
+          applyMethod(methods[name], prompt, z),
+        );
         expect(embeds.length).toBeGreaterThanOrEqual(prompt.chunks.length * 77 * d);
         expect(embeds.length % (77 * d)).toBe(0);
       }),
@@ -71,7 +75,7 @@ test('in a batch with other texts too, each pass that is asked for is read, and 
       fc.constantFrom(...names),
       ([own, ...others], name) => {
         const prompt = { ...readers.a1111(own), batch: others.map((fragments) => readers.a1111(fragments).chunks) };
-        withPasses(methods[name].passes(prompt), fakeZ, (z) => methods[name].combine(prompt, z));
+        withPasses(methodPasses(methods[name], prompt), fakeZ, (z) => applyMethod(methods[name], prompt, z));
       },
     ),
     { numRuns: 60 },
@@ -122,21 +126,21 @@ const counts: readonly (readonly [string, Partial<Record<MethodName, number>>])[
 
 test.each(counts)('passes of "%s"', (text, expected) => {
   const prompt = a1111(text);
-  const all = Object.fromEntries(names.map((name) => [name, methods[name].passes(prompt).length]));
+  const all = Object.fromEntries(names.map((name) => [name, methodPasses(methods[name], prompt).length]));
   expect(all).toEqual({ ...Object.fromEntries(names.map((name) => [name, 1])), ...expected });
 });
 
 test('a fragment masked in one chunk encodes no other chunk again', () => {
   const prompt = a1111('a (red:0.5) car BREAK a dog BREAK a (cat:1.2)');
   expect(prompt.chunks).toHaveLength(3);
-  expect(methods['compel-mask'].passes(prompt)).toHaveLength(3 + 1 + 1);
-  expect(methods['adv-compel'].passes(prompt)).toHaveLength(3 + 1 + 1);
-  expect(methods.comfy.passes(prompt)).toHaveLength(3 + 1);
+  expect(methodPasses(methods['compel-mask'], prompt)).toHaveLength(3 + 1 + 1);
+  expect(methodPasses(methods['adv-compel'], prompt)).toHaveLength(3 + 1 + 1);
+  expect(methodPasses(methods.comfy, prompt)).toHaveLength(3 + 1);
 });
 
 test('another weight on the same side of 1 needs no pass that was not there', () => {
   const keys = (name: MethodName, up: number, down: number) =>
-    methods[name].passes(a1111(`a (red:${up}) car and (a dog:${down})`)).map(passKey);
+    methodPasses(methods[name], a1111(`a (red:${up}) car and (a dog:${down})`)).map(passKey);
   const isUp = fc.integer({ min: 101, max: 300 }).map((hundredths) => hundredths / 100);
   const isDown = fc.integer({ min: 1, max: 99 }).map((hundredths) => hundredths / 100);
   fc.assert(
@@ -179,7 +183,8 @@ test.each<MethodName>(['scale', 'original', 'adv-a1111', 'comfy'])(
     fc.assert(
       fc.property(weight, weight, (first, second) => {
         const by = (weights: Record<number, number>, zOf = fakeZ) =>
-          methods[name].combine(
+          applyMethod(
+            methods[name],
             reweighted(prompt, (_, row) => weights[row] ?? 1),
             zOf,
           );
@@ -212,7 +217,7 @@ test('every method under every mask', () => {
   for (const mask of maskModes)
     for (const name of names) {
       const prompt = a1111('a (red:0.3) car, (sunset:1.4) BREAK (a dog:0.8)', mask);
-      for (const pass of methods[name].passes(prompt)) expect(pass.causal).toBe(mask !== 'none');
+      for (const pass of methodPasses(methods[name], prompt)) expect(pass.causal).toBe(mask !== 'none');
       expect(combine(name, prompt).every(Number.isFinite)).toBe(true);
     }
 });

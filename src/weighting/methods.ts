@@ -1,25 +1,39 @@
-import { original } from './a1111.ts';
-import { advA1111, advComfyPlusPlus, advCompel, advDownWeight } from './adv.ts';
+import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { advA1111 } from './advA1111.ts';
+import { advComfyPlusPlus } from './advComfyPlusPlus.ts';
+import { advCompel } from './advCompel.ts';
+import { advDownWeight } from './advDownWeight.ts';
 import { comfy } from './comfy.ts';
-import { compelMask, compelRemove } from './compel.ts';
+import { compelMask } from './compelMask.ts';
+import { compelRemove } from './compelRemove.ts';
 import type { Method } from './method.ts';
-import { scaled, unscaled } from './scale.ts';
+import { none } from './none.ts';
+import { original } from './original.ts';
+import { scale } from './scale.ts';
 
-/**
- * Every weighting method by name. `scale` is the lecture's eq. (14) and A1111's "No norm", `original` A1111's default,
- * `none` its "Ignore" and "None"; `comfy` is also ADV's.
- */
-export const methods = {
-  none: unscaled,
-  scale: scaled,
+/** Every weighting method, in the order of menus and tables: a new one is its file and a line here. */
+const all = [
+  none,
+  scale,
   original,
-  'compel-mask': compelMask,
-  'compel-remove': compelRemove,
+  compelMask,
+  compelRemove,
   comfy,
-  'adv-a1111': advA1111,
-  'adv-compel': advCompel,
-  'adv-comfy++': advComfyPlusPlus,
-  'adv-down-weight': advDownWeight,
-} as const satisfies Record<string, Method>;
+  advA1111,
+  advCompel,
+  advComfyPlusPlus,
+  advDownWeight,
+] as const;
 
-export type MethodName = keyof typeof methods;
+export type MethodName = (typeof all)[number]['name'];
+
+export const methodNames: readonly MethodName[] = all.map(({ name }) => name);
+
+export const methods = Object.fromEntries(all.map((method): [string, Method] => [method.name, method])) as Readonly<
+  Record<MethodName, Method>
+>;
+
+/** The method of each program. */
+export const ownMethod = Object.fromEntries(
+  syntaxes.map((syntax) => [syntax, methodNames.find((name) => methods[name].ownOf === syntax)]),
+) as Readonly<Record<Syntax, MethodName>>;

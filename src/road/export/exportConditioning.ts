@@ -2,9 +2,10 @@ import type { EncoderPass } from '../../clip/encoderPass.ts';
 import type { PromptLora } from '../../prompt/a1111/extraNetworks.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
-import { padded } from '../../weighting/compel.ts';
+import { applyMethod, methodPasses } from '../../weighting/apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
+import { padded } from '../../weighting/rows.ts';
 import type { Composition } from '../composition.ts';
 import type { PromptOptions } from '../options.ts';
 import { type PreparedPrompt, promptEmbeds, promptPasses, type Role } from '../pipeline.ts';
@@ -88,7 +89,7 @@ export function exportPasses(pair: ConditioningPair): EncoderPass[] {
   ];
   const counts = rowCounts(pair);
   const completed = options.syntax !== 'comfy' && new Set([...counts.positive, ...counts.negative]).size > 1;
-  return distinct([...passes, ...(completed ? methods[options.weighting].passes(emptyOf(pair)) : [])]);
+  return distinct([...passes, ...(completed ? methodPasses(methods[options.weighting], emptyOf(pair)) : [])]);
 }
 
 /**
@@ -107,7 +108,7 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   const lengths = new Set([...own.positive, ...own.negative].map(({ length }) => length));
   // ComfyUI repeats: of the empty prompt only the length is read.
   const filling =
-    syntax === 'comfy' || lengths.size === 1 ? new Float32Array(L * d) : methods[weighting].combine(empty, zOf);
+    syntax === 'comfy' || lengths.size === 1 ? new Float32Array(L * d) : applyMethod(methods[weighting], empty, zOf);
   const embeds = equalled(own, syntax, filling, d);
   const rowsOf = (prepared: PreparedPrompt | null) =>
     (prepared?.conditionings ?? []).map((_, i) => conditioningRows(prepared!, i));

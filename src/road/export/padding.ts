@@ -1,5 +1,5 @@
 import type { Syntax } from '../../prompt/syntax.ts';
-import { padded } from '../../weighting/compel.ts';
+import { padded } from '../../weighting/rows.ts';
 
 /**
  * Conditionings of one length, as the program makes them before it samples; each of `conditionings` and the result is

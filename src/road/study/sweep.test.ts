@@ -5,7 +5,8 @@ import { passKey } from '../../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../../clip/masks.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
 import { chunkTokens } from '../../tokens/chunks/a1111Chunks.ts';
-import { meanRatio } from '../../weighting/a1111.ts';
+import { applyMethod } from '../../weighting/apply.ts';
+import { rowSumsOf, sharedMeans } from '../../weighting/means.ts';
 import { maskedRows, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { compareMethods } from '../../weighting/study/compareMethods.ts';
@@ -54,7 +55,7 @@ describe('withSpanWeight', () => {
           const other = withSpanWeight(withSpanWeight(prompt, second, v), first, u);
           expect(one).toEqual(other);
           for (const name of names)
-            expect(methods[name].combine(one, fakeZ)).toEqual(methods[name].combine(other, fakeZ));
+            expect(applyMethod(methods[name], one, fakeZ)).toEqual(applyMethod(methods[name], other, fakeZ));
         },
       ),
       { numRuns: 20 },
@@ -252,9 +253,8 @@ describe('the mean of A1111', () => {
     const zOf = (await referenceZ(clipTiny))(1);
     const [{ means }] = sweep(redAt, [2], zOf, [1], ['adv-a1111']).methods;
     const root = means[0].meanRoot!;
-    const [{ pass, perTokenWeights }] = redAt(root + 1e-3).chunks;
-    const above = meanRatio(zOf(pass), perTokenWeights, clipTiny.hiddenSize);
-    const below = meanRatio(zOf(pass), perTokenWeights.with(2, root - 1e-3), clipTiny.hiddenSize);
+    const ratioAt = (weight: number) => sharedMeans(redAt(weight).chunks, rowSumsOf(zOf)).ratio;
+    const [above, below] = [ratioAt(root + 1e-3), ratioAt(root - 1e-3)];
     expect(above / below).toBeCloseTo(-1, 6);
   });
 });

@@ -1,18 +1,18 @@
 /** One span of a prompt at many weights: what each method makes of its rows. */
 import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
-import { batchMeans, type RowSumsOf, rowSumsOf, sharedMeanRows, sharedMeans } from '../../weighting/a1111.ts';
+import { methodSummands, type Summand } from '../../weighting/apply.ts';
+import { meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from '../../weighting/means.ts';
 import {
   type Downweighted,
   distinct,
-  isWeighted,
   maskedRows,
   type WeightedChunk,
   type WeightedPrompt,
   type ZOf,
 } from '../../weighting/method.ts';
-import type { MethodName } from '../../weighting/methods.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
+import { none } from '../../weighting/none.ts';
 import { benchPasses, clamped } from '../../weighting/study/compareMethods.ts';
-import { type Summand, summands } from '../../weighting/summands.ts';
 import { withoutKeys, withoutRows } from '../weightedPrompt.ts';
 
 /**
@@ -106,14 +106,14 @@ export function sweep(
   const L = prompts[0].empty.inputIds.length;
   const sumsOf = remembered(rowSumsOf(zOf));
   const products = rowProducts(rows, L, zOf);
-  const bare = products.sumsAt(summands('none', prompts[0], sumsOf));
+  const bare = products.sumsAt(methodSummands(none, prompts[0], sumsOf));
   const bareNorms = bare.map((sum, i) => Math.sqrt(products.product(sum, sum, i)));
   return {
     weights,
     unweightedNorm: mean(bareNorms),
     methods: names.map((name) => {
       const found = prompts.map((prompt) => {
-        const sums = products.sumsAt(summands(name, prompt, sumsOf));
+        const sums = products.sumsAt(methodSummands(methods[name], prompt, sumsOf));
         // Rounding can leave less than 0 of what cancels.
         const norms = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
         const cosines = sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (norms[i] * bareNorms[i])));
@@ -204,19 +204,23 @@ function meanRatiosOf(
   rows: readonly number[],
   sumsOf: RowSumsOf,
 ): MeanRatios[] {
-  if (name === 'adv-a1111') {
-    const ratios = Float64Array.from(prompts, ({ chunks }) => sharedMeans(chunks, sumsOf).ratio);
-    return [{ chunk: null, ratios, meanRoot: meanRoot((weight) => promptAt(weight).chunks, sumsOf) }];
-  }
-  if (name !== 'original') return [];
-  const means = prompts.map((prompt) => batchMeans(prompt, sumsOf));
-  const isRead = (chunk: number) => prompts.some((prompt) => sharedMeanRows(prompt)[chunk].some(isWeighted));
+  const { means: meansOf } = methods[name];
+  if (!meansOf) return [];
   const L = prompts[0].empty.inputIds.length;
-  return [...new Set(rows.map((row) => Math.floor(row / L)))].map((chunk) => ({
-    chunk,
-    ratios: Float64Array.from(means, (all) => all[chunk].ratio),
-    meanRoot: isRead(chunk) ? meanRoot((weight) => sharedMeanRows(promptAt(weight))[chunk], sumsOf) : null,
-  }));
+  const spanChunks = new Set(rows.map((row) => Math.floor(row / L)));
+  const all = prompts.map(meansOf);
+  return all[0].flatMap(({ at }, i): MeanRatios[] => {
+    if (at !== null && !spanChunks.has(at)) return [];
+    const chunks = all.map((means) => meanChunks(means[i]));
+    const isRead = chunks.some(({ length }) => length === all[0][i].chunks.length);
+    return [
+      {
+        chunk: at,
+        ratios: Float64Array.from(chunks, (read) => sharedMeans(read, sumsOf).ratio),
+        meanRoot: isRead ? meanRoot((weight) => meansOf(promptAt(weight))[i].chunks, sumsOf) : null,
+      },
+    ];
+  });
 }
 
 /**

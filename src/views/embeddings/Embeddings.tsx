@@ -74,8 +74,8 @@ interface Picture {
 function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   const dark = useDark();
-  const { encoded, method, meanRatio } = weighted;
-  const { config, chunk, output } = encoded;
+  const { encoded, method, mean } = weighted;
+  const { config, output } = encoded;
   const { hiddenSize: d } = config;
   const before = stage === 'last' ? weighted.before : output.hiddenStates.get(stage);
   const after = stage === 'last' ? weighted.after : undefined;
@@ -108,7 +108,7 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
         <StateReadout pictures={pictures} labels={labels} d={d} />
         {after && <Composed weighted={weighted} />}
         {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
-        {after && meanRatio && <MeanRatio z={before} weights={chunk.perTokenWeights} d={d} {...meanRatio} />}
+        {after && mean && <MeanRatio method={method} mean={mean} />}
         {stage !== 'last' && (
           <p className="help">
             Weights act on the last of the stages; those before it do not know of them

@@ -1,25 +1,15 @@
-import { useMemo } from 'react';
-import { scale as scaled } from '../../weighting/scale.ts';
+import type { MeanChange } from '../../weighting/means.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
 import { exact } from '../page/numbers.ts';
-import { meanOf } from './embeddingMaps.ts';
 
 interface MeanRatioProps {
-  /** [L, d] */
-  readonly z: Float32Array;
-  /** [L] */
-  readonly weights: Float64Array;
-  readonly d: number;
-  readonly ratio: number;
-  /** How many texts share the mean. */
-  readonly texts: number;
+  readonly method: MethodName;
+  readonly mean: MeanChange;
 }
 
-/** Shows what "Original" does to the whole chunk, in numbers. */
-export function MeanRatio({ z, weights, d, ratio, texts }: MeanRatioProps) {
-  const { before, after } = useMemo(
-    () => ({ before: meanOf(z), after: meanOf(scaled(z, weights, d)) }),
-    [z, weights, d],
-  );
+/** Shows the mean that a method restores, and what that does to every row, in numbers. */
+export function MeanRatio({ method, mean: { before, after, ratio, over } }: MeanRatioProps) {
+  const { label } = methods[method];
   const isOdd = !(ratio > 0.5 && ratio < 2);
   return (
     <div className="mean-ratio">
@@ -37,16 +27,11 @@ export function MeanRatio({ z, weights, d, ratio, texts }: MeanRatioProps) {
           <dd>× {exact(ratio)}</dd>
         </div>
       </dl>
-      {texts > 1 && (
-        <p className="help">
-          A1111 encodes the {texts} texts of the schedule together and takes one mean over all of them: the ratio is
-          theirs, not that of the two means above.
-        </p>
-      )}
+      <p className="help">Both means are taken over {over}.</p>
       {isOdd && (
         <p className="warning">
-          The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “Original” distorts the
-          whole prompt here, as A1111 does.
+          The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “{label}” distorts the
+          whole prompt here, as the original does.
         </p>
       )}
     </div>

@@ -1,7 +1,7 @@
 import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
-import type { MethodName } from '../../weighting/methods.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
 import { brief } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
@@ -10,7 +10,6 @@ import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
-import { weightings } from '../prompts/choices.ts';
 import { Difference } from './Difference.tsx';
 import { Readings } from './Readings.tsx';
 import { Why } from './Why.tsx';
@@ -153,7 +152,7 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         <tbody>
           {order.map(({ name, distance, nonFiniteRows }) => {
             const { totals, changedRows } = byName.get(name)!;
-            const { name: title, help } = weightings[name];
+            const { label: title, help } = methods[name];
             return (
               <tr key={name} data-own={name === own || undefined}>
                 <th scope="row" title={help}>
@@ -271,9 +270,9 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
               <th scope="col">Token</th>
               <th scope="col">Weight</th>
               {all.map(({ name }) => (
-                <th key={name} scope="col" title={weightings[name].help}>
+                <th key={name} scope="col" title={methods[name].help}>
                   {/* Room to break a long word. */}
-                  {weightings[name].name.replace('_', '_\u200b')}
+                  {methods[name].label.replace('_', '_\u200b')}
                 </th>
               ))}
             </tr>
@@ -295,7 +294,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
                         className="cell"
                         tabIndex={isTarget(method.name, token) ? 0 : -1}
                         aria-pressed={asked?.method === method.name && asked.token === token}
-                        title={`Why: ${weightings[method.name].name}, “${labels[token]}”`}
+                        title={`Why: ${methods[method.name].label}, “${labels[token]}”`}
                         onClick={() => onAsk({ method: method.name, token })}
                         onFocus={() => pointed.rest(tokenAt(token))}
                         onBlur={() => pointed.rest(null)}

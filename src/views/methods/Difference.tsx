@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import { methods } from '../../weighting/methods.ts';
 import { differenceMap, type MethodComparison } from '../../weighting/study/compareMethods.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import { brief, exact } from '../page/numbers.ts';
@@ -9,7 +10,6 @@ import { Legend } from '../pictures/Legend.tsx';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
-import { weightings } from '../prompts/choices.ts';
 
 interface DifferenceProps {
   readonly first: MethodComparison;
@@ -25,7 +25,7 @@ interface DifferenceProps {
 export function Difference({ first, second, d, from, labels, kinds }: DifferenceProps) {
   const dark = useDark();
   const rows = kinds.length;
-  const [a, b] = [weightings[first.name].name, weightings[second.name].name];
+  const [a, b] = [methods[first.name].label, methods[second.name].label];
   const map = useMemo(() => {
     const chunkOf = ({ conditioning }: MethodComparison) => conditioning.subarray(from * d, (from + rows) * d);
     return differenceMap(chunkOf(first), chunkOf(second), d);

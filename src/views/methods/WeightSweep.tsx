@@ -13,12 +13,11 @@ import {
 } from '../../state/methodBench.ts';
 import { shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
-import type { MethodName } from '../../weighting/methods.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
-import { weightings } from '../prompts/choices.ts';
 import { CurveChart } from './CurveChart.tsx';
 import { domainOf } from './curves.ts';
 import { lineOf } from './lines.ts';
@@ -202,7 +201,7 @@ function Sweeps({ ready, stale, weight, own, onWeight }: SweepsProps) {
         Of the rows of the swept text, averaged. The solid line is the slider, the dotted one the weight in the prompt;
         drag in a picture to move the slider. Numbers at the curves are those of the table.
       </p>
-      <MeanNotes methods={swept.methods} index={index} />
+      <MeanNotes swept={swept.methods} index={index} />
       <Values ready={ready} weight={weight} index={index} hidden={hidden} onToggle={toggle} />
     </div>
   );
@@ -214,12 +213,12 @@ function meansOf({ means }: MethodSweep, index: number): MeanRatios | undefined 
 }
 
 function chartsOf(
-  methods: readonly MethodSweep[],
+  swept: readonly MethodSweep[],
   unweightedNorm: number,
   hidden: ReadonlySet<MethodName>,
   index: number,
 ) {
-  const visible = methods.filter(({ name }) => !hidden.has(name));
+  const visible = swept.filter(({ name }) => !hidden.has(name));
   const restoring = visible.flatMap((method) => {
     const means = meansOf(method, index);
     return means ? [{ method, means }] : [];
@@ -264,10 +263,10 @@ function chartsOf(
 }
 
 /** Where the mean of w·z comes near 0, and what those who divide by it do there. */
-function MeanNotes({ methods, index }: { methods: readonly MethodSweep[]; index: number }) {
-  const found = methods.flatMap((method) => {
+function MeanNotes({ swept, index }: { swept: readonly MethodSweep[]; index: number }) {
+  const found = swept.flatMap((method) => {
     const means = meansOf(method, index);
-    return means ? [{ name: weightings[method.name].name, means }] : [];
+    return means ? [{ name: methods[method.name].label, means }] : [];
   });
   const roots = [...new Set(found.map(({ means }) => means.meanRoot))];
   return roots.map((root) => {
@@ -309,7 +308,7 @@ interface ValuesProps {
 
 /** The legend of the curves, with their values at the slider. */
 function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
-  const { methods } = sweepAt(ready, weight);
+  const { methods: swept } = sweepAt(ready, weight);
   return (
     <div className="scrolling">
       <table className="method-table numbers" aria-label={`Every method at a weight of ${signed(weight)}`}>
@@ -322,17 +321,17 @@ function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
           </tr>
         </thead>
         <tbody>
-          {methods.map((method) => {
+          {swept.map((method) => {
             const { name, norms, cosines } = method;
             const { number, colour, dash } = lineOf(name);
             const ratio = meansOf(method, index)?.ratios[0];
             return (
               <tr key={name}>
-                <th scope="row" title={weightings[name].help}>
+                <th scope="row" title={methods[name].help}>
                   <label className="line-name">
                     <input
                       type="checkbox"
-                      aria-label={`Show ${weightings[name].name}`}
+                      aria-label={`Show ${methods[name].label}`}
                       checked={!hidden.has(name)}
                       onChange={() => onToggle(name)}
                     />
@@ -340,7 +339,7 @@ function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
                     <svg width="30" height="8" aria-hidden="true">
                       <line className="curve" x2="30" y1="4" y2="4" style={{ stroke: colour }} strokeDasharray={dash} />
                     </svg>
-                    {weightings[name].name}
+                    {methods[name].label}
                   </label>
                 </th>
                 <td>{finite(norms[0], (value) => value.toPrecision(4))}</td>

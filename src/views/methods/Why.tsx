@@ -1,9 +1,8 @@
 import { useMemo } from 'react';
 import type { Bench } from '../../state/methodBench.ts';
-import type { MethodName } from '../../weighting/methods.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
 import { explainRow } from '../../weighting/study/explain.ts';
 import { brief, exact } from '../page/numbers.ts';
-import { weightings } from '../prompts/choices.ts';
 
 /** Tokens named of what a part goes without. */
 const mostNamed = 8;
@@ -26,7 +25,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyP
   );
   const L = labels.length;
   const from = Math.floor(row / L) * L;
-  const { name, help } = weightings[method];
+  const { label, help } = methods[method];
   const named = (rows: readonly number[]) => {
     const here = rows.filter((other) => from <= other && other < from + L).map((other) => labels[other - from]);
     const more = rows.length - Math.min(here.length, mostNamed);
@@ -39,7 +38,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyP
     <section className="why" aria-labelledby="why-title">
       <header>
         <h4 id="why-title" tabIndex={-1}>
-          Why: {name}, token {row - from} “{labels[row - from]}”
+          Why: {label}, token {row - from} “{labels[row - from]}”
         </h4>
         <button type="button" className="small" onClick={onClose}>
           Close

@@ -1,9 +1,9 @@
 import { useId, useMemo, useState } from 'react';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
-import { ownMethod } from '../../road/options.ts';
 import { usedEmbeddings } from '../../state/reading.ts';
 import { type Side, sides } from '../../state/remembered.ts';
 import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
+import { ownMethod } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';

@@ -1,10 +1,10 @@
 import { useId, useState } from 'react';
 import { maskModes } from '../../clip/masks.ts';
-import { isWithin, normalisedMethods, optionValues, type PromptOptions } from '../../road/options.ts';
-import { methodNames } from '../../state/readOptions.ts';
+import { isWithin, optionValues, type PromptOptions } from '../../road/options.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
 import { tokenizerFlavours } from '../../tokens/tokenizerFlavours.ts';
+import { methodNames, methods } from '../../weighting/methods.ts';
 import { tokenNormalisations } from '../../weighting/normalise.ts';
 import { useFacts } from '../page/useFacts.ts';
 import {
@@ -24,12 +24,11 @@ import {
  */
 export function Options() {
   const { syntax, weighting } = useFacts((s) => s.options);
-  const isNormalised = normalisedMethods.includes(weighting);
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   return (
     <div className="settings">
       <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} helpId="weighting-help" />
-      {isNormalised && (
+      {methods[weighting].normalises && (
         <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
       )}
       <Choose label="Mask" name="mask" values={maskModes} choices={masks} helpId="mask-help" />

@@ -3,7 +3,7 @@ import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptOptions } from '../../road/options.ts';
 import type { ComfyUnit } from '../../tokens/chunks/comfyChunks.ts';
 import type { TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
-import type { MethodName } from '../../weighting/methods.ts';
+import { type MethodName, methodNames, methods } from '../../weighting/methods.ts';
 import type { TokenNormalisation } from '../../weighting/normalise.ts';
 
 export interface Choice {
@@ -31,36 +31,9 @@ export const masks: Record<MaskMode, Choice> = {
   },
 };
 
-export const weightings: Record<MethodName, Choice> = {
-  none: { name: 'Ignore', help: 'A1111 “Ignore”: weights are read but not applied.' },
-  scale: { name: 'No norm', help: 'A1111 “No norm”, and equation 14: z′ = w·z.' },
-  original: {
-    name: 'Original',
-    help: 'A1111’s default: z′ = w·z, then scaled so that the mean over the chunk is as before.',
-  },
-  'compel-mask': {
-    name: 'Compel',
-    help: 'Compel’s default: up from the empty prompt, e + (z − e)·w; down towards the prompt with the words masked, by tan((1 − w)·π/2).',
-  },
-  'compel-remove': {
-    name: 'Compel, REMOVE',
-    help: 'Compel’s DownweightMode.REMOVE: down towards the prompt without the words, the rest moved up.',
-  },
-  comfy: { name: 'ComfyUI', help: 'ComfyUI, and ADV “comfy”: each row moves from the empty prompt’s, e + (z − e)·w.' },
-  'adv-a1111': { name: 'ADV A1111', help: 'ADV_CLIP_emb “A1111”: as Original, with one mean over all chunks.' },
-  'adv-compel': {
-    name: 'ADV compel',
-    help: 'ADV_CLIP_emb “compel”: up from the empty prompt; down by mixing in the prompt with the tokens replaced, level by level.',
-  },
-  'adv-comfy++': {
-    name: 'ADV comfy++',
-    help: 'ADV_CLIP_emb “comfy++”: down level by level; up by what a word adds over itself replaced.',
-  },
-  'adv-down-weight': {
-    name: 'ADV down_weight',
-    help: 'ADV_CLIP_emb “down_weight”: weights are divided by the largest, so that all are at most 1, then down level by level.',
-  },
-};
+export const weightings = Object.fromEntries(
+  methodNames.map((name): [string, Choice] => [name, { name: methods[name].label, help: methods[name].help }]),
+) as Record<MethodName, Choice>;
 
 export const syntaxChoices: Record<Syntax, Choice> = {
   a1111: {

@@ -15,6 +15,7 @@ import {
   tokenizer,
 } from '../../road/testing/prompts.ts';
 import { compelPrompt, compelPromptDefaults } from '../../road/weightedPrompt.ts';
+import { methodPasses } from '../apply.ts';
 import type { WeightedPrompt, ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { benchPasses, compareMethods, differenceMap, disagreement } from './compareMethods.ts';
@@ -47,7 +48,7 @@ test('any prompt is compared from its passes alone, and each of them is needed',
     fc.property(fragmentsWith(someWeight), reader, fc.subarray(names), (fragments, read, some) => {
       const prompt = read(fragments);
       const separately = new Set(
-        (['none', ...some] as const).flatMap((name) => methods[name].passes(prompt).map(passKey)),
+        (['none', ...some] as const).flatMap((name) => methodPasses(methods[name], prompt).map(passKey)),
       );
       const passes = benchPasses(prompt, some);
       expect(new Set(passes.map(passKey))).toEqual(separately);

@@ -1,12 +1,14 @@
 /** What each method makes of a prompt, against the same prompt without weights and against each other. */
 import type { EncoderPass } from '../../clip/encoderPass.ts';
-import { padded } from '../compel.ts';
+import { applyMethod, methodPasses } from '../apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
+import { none } from '../none.ts';
+import { padded } from '../rows.ts';
 
 /** Everything that the methods and the unweighted conditioning have to have encoded, once. */
 export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
-  return distinct((['none', ...names] as const).flatMap((name) => methods[name].passes(prompt)));
+  return distinct([none, ...names.map((name) => methods[name])].flatMap((method) => methodPasses(method, prompt)));
 }
 
 export interface MethodComparison {
@@ -48,10 +50,10 @@ export interface Comparison {
  * prompt, the others are completed with the empty prompt, as by A1111 and Compel. Asks for `benchPasses` alone.
  */
 export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Comparison {
-  const bare = methods.none.combine(prompt, zOf);
+  const bare = applyMethod(none, prompt, zOf);
   const L = prompt.empty.inputIds.length;
   const d = bare.length / (L * prompt.chunks.length);
-  const conditionings = names.map((name) => methods[name].combine(prompt, zOf));
+  const conditionings = names.map((name) => applyMethod(methods[name], prompt, zOf));
   const length = Math.max(bare.length, ...conditionings.map((z) => z.length));
   const completed = (z: Float32Array) =>
     z.length < length ? Float32Array.from(padded(z, length, zOf(prompt.empty))) : z;

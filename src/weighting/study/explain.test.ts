@@ -5,6 +5,7 @@ import { passKey } from '../../clip/encoderPass.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
 import { referenceZ } from '../../road/testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsWith, readers, someWeight } from '../../road/testing/prompts.ts';
+import { applyMethod, methodPasses } from '../apply.ts';
 import type { WeightedPrompt, ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { type Explanation, explainRow } from './explain.ts';
@@ -19,7 +20,7 @@ function value({ terms }: Explanation, symbol: string): number {
 
 /** Refuses what is not among the method's passes. */
 function passesOf(name: MethodName, prompt: WeightedPrompt): ZOf {
-  const asked = new Set(methods[name].passes(prompt).map(passKey));
+  const asked = new Set(methodPasses(methods[name], prompt).map(passKey));
   return (pass) => {
     if (!asked.has(passKey(pass))) expect.fail(`not among the passes: ${pass.inputIds}`);
     return fakeZ(pass);
@@ -34,7 +35,7 @@ describe.each(names)('%s', (name) => {
     fc.assert(
       fc.property(fragmentsWith(someWeight), reader, fc.nat(), (fragments, read, place) => {
         const prompt = read(fragments);
-        const embeds = methods[name].combine(prompt, fakeZ);
+        const embeds = applyMethod(methods[name], prompt, fakeZ);
         const row = place % (embeds.length / d);
         fc.pre(embeds.every(Number.isFinite));
         const explanation = explainRow(name, prompt, row, passesOf(name, prompt));
@@ -69,7 +70,7 @@ describe('the row again, from nothing but the terms and what the encoder gave', 
 
   test.each(rows)('row %i', (row) => {
     const explain = (name: MethodName) => explainRow(name, prompt, row, fakeZ);
-    const embeds = (name: MethodName) => at([...methods[name].combine(prompt, fakeZ)], row);
+    const embeds = (name: MethodName) => at([...applyMethod(methods[name], prompt, fakeZ)], row);
 
     const scale = explain('scale');
     expectClose(
@@ -161,11 +162,11 @@ test('ADV comfy++: what a heavy word does to its own row', () => {
   const prompt = a1111('a (cat:1.5)');
   const explanation = explainRow('adv-comfy++', prompt, 2, fakeZ);
   const word = value(explanation, '‖z − Eᵥ‖');
-  const row = methods['adv-comfy++'].combine(prompt, fakeZ).subarray(2 * d, 3 * d);
+  const row = applyMethod(methods['adv-comfy++'], prompt, fakeZ).subarray(2 * d, 3 * d);
   const z = fakeZ(prompt.chunks[0].pass).subarray(2 * d, 3 * d);
   expect(0.5 * word).toBeCloseTo(norm(row.map((x, i) => x - z[i])), 5);
   expect(explanation.filled).toBe('z′ = E₀ + 0.5 · (z − Eᵥ)');
-  expect(explainRow('adv-comfy++', prompt, 1, fakeZ).terms.map(({ symbol }) => symbol)).toEqual(['w', '‖z′‖']);
+  expect(explainRow('adv-comfy++', prompt, 1, fakeZ).terms.map(({ symbol }) => symbol)).toEqual(['w', '‖z‖', '‖z′‖']);
 });
 
 test('the numbers are in the formulas', () => {
@@ -207,7 +208,7 @@ test('means are those of the chunk, of its batch, or of all chunks', () => {
 test('rows that only the batch has, and rows that are not there', () => {
   const prompt = { ...a1111('a cat'), batch: [a1111('a BREAK a (dog:0.5)').chunks] };
   const { values } = explainRow('original', prompt, 80, passesOf('original', prompt));
-  expectClose('row', values, methods.original.combine(prompt, fakeZ).subarray(80 * d, 81 * d), 1e-6);
+  expectClose('row', values, applyMethod(methods.original, prompt, fakeZ).subarray(80 * d, 81 * d), 1e-6);
   expect(() => explainRow('scale', prompt, 80, fakeZ)).toThrow('no row 80 to explain: take one from 0 to 76.');
   expect(() => explainRow('original', prompt, 154, fakeZ)).toThrow(RangeError);
 });
@@ -217,7 +218,7 @@ test('on the tiny encoder', async () => {
   const prompt = a1111('a photo of a (cat:0.5) on (grass:1.3)');
   for (const name of names)
     for (const row of [0, 5, 7, 8, 76]) {
-      const embeds = methods[name].combine(prompt, zOf);
+      const embeds = applyMethod(methods[name], prompt, zOf);
       const { hiddenSize } = clipTiny;
       const { values } = explainRow(name, prompt, row, zOf);
       expectClose(name, values, embeds.subarray(row * hiddenSize, (row + 1) * hiddenSize), 1e-6);

@@ -1,0 +1,171 @@
+/** Everything that follows from a method's value: its passes, its conditioning, each row of it, and its rows as sums. */
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
+import {
+  distinct,
+  filler,
+  isWeighted,
+  type Method,
+  type RestoredMean,
+  type Version,
+  type WeightedChunk,
+  type WeightedPrompt,
+  type WordChange,
+  type ZOf,
+} from './method.ts';
+import { concatenate, moved, weightedSum } from './rows.ts';
+
+/** A method with a prompt in it. */
+export interface Weighing {
+  /** Each with all n chunks. */
+  readonly versions: readonly Version[];
+  readonly means: readonly RestoredMean[];
+  readonly wordChanges: readonly WordChange[];
+  readonly empty: EncoderPass;
+  /** The number of chunks of the conditioning. */
+  readonly n: number;
+}
+
+export function weighing(method: Method, prompt: WeightedPrompt): Weighing {
+  const versions = method.versions(prompt);
+  const n = Math.max(...versions.map(({ chunks }) => chunks.length));
+  return {
+    versions: versions.map((version) => ({
+      ...version,
+      chunks: Array.from({ length: n }, (_, at) => version.chunks[at] ?? filler(prompt)),
+    })),
+    means: method.means?.(prompt) ?? [],
+    wordChanges: method.wordChanges?.(prompt) ?? [],
+    empty: prompt.empty,
+    n,
+  };
+}
+
+/** Lists what has to be encoded for a method: not more, and nothing twice. */
+export function methodPasses(method: Method, prompt: WeightedPrompt): EncoderPass[] {
+  const { versions, means, wordChanges, empty } = weighing(method, prompt);
+  return distinct([
+    ...versions.flatMap((version) => [
+      ...version.chunks.map(({ pass }) => pass),
+      ...(version.chunks.some((chunk) => readsEmpty(version, chunk)) ? [empty] : []),
+    ]),
+    ...means.flatMap((mean) => meanChunks(mean).map(({ pass }) => pass)),
+    ...wordChanges.flatMap(({ chunk, without }) => [chunk.pass, without.pass]),
+  ]);
+}
+
+function readsEmpty({ base }: Version, chunk: WeightedChunk): boolean {
+  return base === 'empty' && isWeighted(chunk);
+}
+
+/** Computes the conditioning [L·n, d] in float64, from the outputs for `methodPasses` alone. */
+export function applyMethod(method: Method, prompt: WeightedPrompt, zOf: ZOf): Float32Array {
+  const made = weighing(method, prompt);
+  const L = prompt.empty.inputIds.length;
+  const chunks = meanRatios(made, rowSumsOf(zOf)).map((ratio, at) =>
+    weighedRows(made, { at, from: 0, to: L }, ratio, zOf),
+  );
+  return Float32Array.from(concatenate(chunks));
+}
+
+/** Rows of chunk `at` of a conditioning: from `from` up to `to`. */
+export interface RowRange {
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** [n] Takes the ratio that each chunk is multiplied by; undefined where the method restores no mean. */
+function meanRatios({ means, n }: Weighing, sumsOf: RowSumsOf): (number | undefined)[] {
+  const ratios = new Map(means.map((mean) => [mean, sharedMeans(meanChunks(mean), sumsOf).ratio]));
+  return Array.from({ length: n }, (_, at) => ratios.get(meanAt(means, at)!));
+}
+
+/** Computes some rows of a conditioning, [to − from, d]. */
+export function weighedRows(made: Weighing, range: RowRange, ratio: number | undefined, zOf: ZOf): Float64Array {
+  const { versions, wordChanges, empty } = made;
+  const rows = versions.map((version) => versionRows(version, range, empty, zOf));
+  const isWhole = versions.length === 1 && versions[0].share === 1;
+  const sum = isWhole ? rows[0] : weightedSum(rows.map((z, i) => ({ factor: versions[i].share, z })));
+  for (const change of wordChanges) if (change.at === range.at) addWordChange(sum, change, range, zOf);
+  return ratio === undefined ? sum : sum.map((value) => value * ratio);
+}
+
+/** Computes some rows of a version, [to − from, d], before they are multiplied by its share. */
+export function versionRows(version: Version, range: RowRange, empty: EncoderPass, zOf: ZOf): Float64Array {
+  const chunk = version.chunks[range.at];
+  const weights = chunk.perTokenWeights.subarray(range.from, range.to);
+  const isMoved = version.base === 'empty' && weights.some((weight) => weight !== 1);
+  return moved(outputRows(chunk.pass, range, zOf), isMoved ? outputRows(empty, range, zOf) : null, weights);
+}
+
+/** Takes some rows of a pass's output, [to − from, d]. */
+export function outputRows(pass: EncoderPass, { from, to }: RowRange, zOf: ZOf): Float32Array {
+  const z = zOf(pass);
+  const d = z.length / pass.inputIds.length;
+  return z.subarray(from * d, to * d);
+}
+
+/** Adds the change to the rows of its word in `sum` [to − from, d]. */
+function addWordChange(
+  sum: Float64Array,
+  { word, chunk, without, factors }: WordChange,
+  range: RowRange,
+  zOf: ZOf,
+): void {
+  const z = outputRows(chunk.pass, range, zOf);
+  const v = outputRows(without.pass, range, zOf);
+  const d = sum.length / (range.to - range.from);
+  for (let row = range.from; row < range.to; row++) {
+    if (chunk.wordIds[row] !== word) continue;
+    const start = (row - range.from) * d;
+    for (let i = start; i < start + d; i++) sum[i] += factors[row] * (z[i] - v[i]);
+  }
+}
+
+/** Row i of a conditioning is Σ factors[i] · z[i mod L] over its summands, z the output for `passes[⌊i / L⌋]`. */
+export interface Summand {
+  /** [n] */
+  readonly passes: readonly EncoderPass[];
+  /** [L·n] A factor of 0 needs no z. */
+  readonly factors: Float64Array;
+}
+
+/**
+ * Writes a method as a sum of encoder outputs, which comes to `applyMethod` up to rounding. Asks for row sums only where a
+ * mean is restored; the summands whose factors are not 0 need no pass but `methodPasses`.
+ */
+export function methodSummands(method: Method, prompt: WeightedPrompt, sumsOf: RowSumsOf): Summand[] {
+  const made = weighing(method, prompt);
+  const ratios = meanRatios(made, sumsOf).map((ratio) => ratio ?? 1);
+  const { empty } = made;
+  const moves = made.versions.flatMap((version): Summand[] => {
+    const { share, chunks } = version;
+    const own = times(chunks, (weight, at) => share * weight * ratios[at]);
+    if (!chunks.some((chunk) => readsEmpty(version, chunk))) return [own];
+    const rest = times(chunks, (weight, at) => share * (1 - weight) * ratios[at]);
+    return [own, { ...rest, passes: chunks.map(() => empty) }];
+  });
+  const [{ chunks }] = made.versions;
+  return [...moves, ...made.wordChanges.flatMap((change) => wordSummands(change, chunks))];
+}
+
+/** Multiplies each chunk by a factor made of a row's weight and the chunk's place. */
+function times(chunks: readonly WeightedChunk[], factorOf: (weight: number, at: number) => number): Summand {
+  return {
+    passes: chunks.map(({ pass }) => pass),
+    factors: concatenate(
+      chunks.map(({ perTokenWeights }, at) => perTokenWeights.map((weight) => factorOf(weight, at))),
+    ),
+  };
+}
+
+/** Writes a change as factor · z and −factor · v, at the rows of its word among those of all chunks. */
+function wordSummands({ word, chunk, at, without, factors }: WordChange, chunks: readonly WeightedChunk[]): Summand[] {
+  const own = factors.map((factor, row) => (chunk.wordIds[row] === word ? factor : 0));
+  const all = concatenate(chunks.map(({ perTokenWeights }, i) => (i === at ? own : perTokenWeights.map(() => 0))));
+  return [
+    { passes: chunks.map(() => chunk.pass), factors: all },
+    { passes: chunks.map(() => without.pass), factors: all.map((factor) => -factor) },
+  ];
+}

@@ -1,0 +1,32 @@
+import { filler, type Method, type WeightedChunk, type WeightedPrompt, wholePrompt } from './method.ts';
+
+/**
+ * A1111's "Original", its default (sd_emphasis.py of stable-diffusion-webui 1.10): rows times their weights, then the mean
+ * over each chunk restored. Chunk i of all texts of the batch shares one mean; texts of fewer chunks are completed with
+ * empty ones, this prompt's own too.
+ */
+export const original = {
+  name: 'original',
+  label: 'Original',
+  help: 'A1111’s default: z′ = w·z, then scaled so that the mean over the chunk is as before.',
+  source: 'stable-diffusion-webui 1.10, emphasis “Original”, its default',
+  formula: 'z″ = w · z · mean(z) / mean(z′)',
+  family: 'a1111',
+  ownOf: 'a1111',
+  normalises: false,
+  isChecked: true,
+  versions: (prompt) =>
+    wholePrompt(
+      'zero',
+      batchChunks(prompt).map(([own]) => own),
+    ),
+  means: (prompt) => batchChunks(prompt).map((chunks, at) => ({ at, chunks })),
+} as const satisfies Method;
+
+/** Lists chunk i of every text of the batch, the prompt's own first: [n][texts]. */
+function batchChunks(prompt: WeightedPrompt): WeightedChunk[][] {
+  const texts = [prompt.chunks, ...(prompt.batch ?? [])];
+  const completion = filler(prompt);
+  const n = Math.max(...texts.map((text) => text.length));
+  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? completion));
+}
