@@ -3,7 +3,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
 import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
-import { memorySource } from '../src/files/sources.ts';
+import { memorySource } from '../src/files/testing/memorySource.ts';
 import { torchBytes } from '../src/files/testing/torch.ts';
 import { openTiny, prompt, status, tokenRows } from './page.ts';
 

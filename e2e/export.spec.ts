@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { toFloat32 } from '../src/files/dtypes.ts';
 import { openSafetensors } from '../src/files/safetensors.ts';
-import { memorySource } from '../src/files/sources.ts';
+import { memorySource } from '../src/files/testing/memorySource.ts';
 import { negativePrompt, openTiny, prompt, status, tokenRows } from './page.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
-import { memorySource } from '../src/files/sources.ts';
+import { memorySource } from '../src/files/testing/memorySource.ts';
 import { negativePrompt, openTiny, prompt, status } from './page.ts';
 
 const { hiddenSize: d, intermediateSize: m } = clipTiny;

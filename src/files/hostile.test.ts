@@ -6,9 +6,9 @@ import { LoraError, readLora } from '../models/loraFile.ts';
 import { CheckpointError, textEncoder } from '../models/openCheckpoint.ts';
 import { openTensorFile } from './openTensorFile.ts';
 import { SafetensorsError, writeSafetensors } from './safetensors.ts';
-import { memorySource } from './sources.ts';
 import { dtypeBytes, elementCount } from './tensorFile.ts';
 import { spySource } from './testing/faultySources.ts';
+import { memorySource } from './testing/memorySource.ts';
 import { archiveBytes, bytesOf, joined, op, pickled, TorchView, torchBytes, zipBytes } from './testing/torch.ts';
 import { TorchFileError } from './torchFile.ts';
 

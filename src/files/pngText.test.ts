@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readPngText } from './pngText.ts';
-import { memorySource } from './sources.ts';
 import { spySource } from './testing/faultySources.ts';
+import { memorySource } from './testing/memorySource.ts';
 import { chunk, iTXt, png, tEXt, zTXt } from './testing/png.ts';
 
 const read = async (bytes: Uint8Array) => Object.fromEntries(await readPngText(memorySource(bytes)));

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openSafetensors, SafetensorsError, safetensorsHeader, writeSafetensors } from './safetensors.ts';
-import { blobSource, memorySource, SourceError } from './sources.ts';
+import { blobSource, SourceError } from './sources.ts';
 import { dtypeBytes, elementCount, type TensorDtype } from './tensorFile.ts';
 import { spySource, zeroSource } from './testing/faultySources.ts';
+import { memorySource } from './testing/memorySource.ts';
 
 const encoded = (text: string) => new TextEncoder().encode(text);
 

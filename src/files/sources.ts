@@ -96,16 +96,3 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
   };
   return source;
 }
-
-export function memorySource(bytes: Uint8Array, name = 'memory'): ByteSource {
-  const source: ByteSource = {
-    name,
-    size: bytes.length,
-    async read(start, end, signal) {
-      signal?.throwIfAborted();
-      checkRange(source, start, end);
-      return new Uint8Array(bytes.subarray(start, end));
-    },
-  };
-  return source;
-}

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { float16ToNumber, toFloat32, uint16View } from './dtypes.ts';
 import { openTensorFile } from './openTensorFile.ts';
-import { memorySource } from './sources.ts';
 import type { StoredTensor } from './tensorFile.ts';
 import { spySource } from './testing/faultySources.ts';
+import { memorySource } from './testing/memorySource.ts';
 import { archiveBytes, joined, op, pickled, TorchView, torchBytes, zipBytes } from './testing/torch.ts';
 import { openTorchFile, TorchFileError } from './torchFile.ts';
 

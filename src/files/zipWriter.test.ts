@@ -2,7 +2,7 @@ import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { crc32 } from './crc32.ts';
-import { memorySource } from './sources.ts';
+import { memorySource } from './testing/memorySource.ts';
 import { entryStart, readZipDirectory } from './zipDirectory.ts';
 import { writeZip } from './zipWriter.ts';
 

@@ -3,7 +3,8 @@ import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../cli
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
-import { type LoraUpdate, loraDelta } from '../models/loraFile.ts';
+import type { LoraUpdate } from '../models/loraFile.ts';
+import { loraDelta } from '../models/testing/loraDelta.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
 import { epilogues, kernels } from './kernels.ts';
 import { mergeGrid, stackUpdates } from './loraMerge.ts';

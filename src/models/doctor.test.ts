@@ -11,8 +11,8 @@ import {
 import { fromFloat32, toFloat32, type WeightDtype } from '../files/dtypes.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import { memorySource } from '../files/sources.ts';
 import { spySource, zeroSource } from '../files/testing/faultySources.ts';
+import { memorySource } from '../files/testing/memorySource.ts';
 import type { TorchSpec } from '../files/testing/torch.ts';
 import { drift, examine } from './doctor.ts';
 import { CheckpointError } from './openCheckpoint.ts';

@@ -4,8 +4,8 @@ import { expectedTensors, tokenEmbeddingName } from '../clip/weights.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import { memorySource } from '../files/sources.ts';
 import { elementCount, type TensorDtype } from '../files/tensorFile.ts';
+import { memorySource } from '../files/testing/memorySource.ts';
 import { examine } from './doctor.ts';
 import { findings } from './findings.ts';
 

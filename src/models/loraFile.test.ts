@@ -4,14 +4,13 @@ import { clipTiny } from '../clip/config.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import { memorySource } from '../files/sources.ts';
 import type { TensorDtype } from '../files/tensorFile.ts';
+import { memorySource } from '../files/testing/memorySource.ts';
 import { type TorchSpec, torchBytes } from '../files/testing/torch.ts';
 import {
   hasLoraNames,
   LoraError,
   type LoraUpdate,
-  loraDelta,
   loraEffects,
   loraNorm,
   loraTarget,
@@ -19,6 +18,7 @@ import {
   readLora,
 } from './loraFile.ts';
 import { syntheticWeights } from './synthetic.ts';
+import { loraDelta } from './testing/loraDelta.ts';
 
 const { hiddenSize: d, intermediateSize: m } = clipTiny;
 const value = (i: number) => (((i * 7) % 31) - 15) / 8;

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
 import { expectedTensors } from '../../clip/weights.ts';
 import { writeSafetensors } from '../../files/safetensors.ts';
-import { memorySource } from '../../files/sources.ts';
+import { memorySource } from '../../files/testing/memorySource.ts';
 import { openCheckpoint } from '../openCheckpoint.ts';
 import { fakeCache, fakeOpfs } from '../testing/browserStorage.ts';
 import { checkpointBytes } from '../testing/checkpoints.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
-import { memorySource } from '../../files/sources.ts';
 import { spySource } from '../../files/testing/faultySources.ts';
+import { memorySource } from '../../files/testing/memorySource.ts';
 import { openCheckpoint } from '../openCheckpoint.ts';
 import { syntheticWeights } from '../synthetic.ts';
 import type { Layout } from '../tensorNames.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { memorySource } from '../../files/sources.ts';
+import { memorySource } from '../../files/testing/memorySource.ts';
 import { defaultOptions } from '../options.ts';
 import { preparePrompt, promptEmbeds } from '../pipeline.ts';
 import { d, fakeZ, tokenizer } from '../testing/prompts.ts';

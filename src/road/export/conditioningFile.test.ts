@@ -2,7 +2,7 @@ import { deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { writeNpy } from '../../files/npy.ts';
 import { writeSafetensors } from '../../files/safetensors.ts';
-import { memorySource } from '../../files/sources.ts';
+import { memorySource } from '../../files/testing/memorySource.ts';
 import { writeZip } from '../../files/zipWriter.ts';
 import { defaultOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';

@@ -3,6 +3,7 @@ import { attentionMask } from '../../clip/masks.ts';
 import { type EncodedChunk, shownEncoded } from '../../state/encoded.ts';
 import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
+import { rough } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -164,7 +165,7 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
         )}
         <p className="help">
           {!bos &&
-            `In trained encoders BOS takes most of the attention (a sink). With it hidden, colours run up to the largest probability left, ${most.toPrecision(3)}. `}
+            `In trained encoders BOS takes most of the attention (a sink). With it hidden, colours run up to the largest probability left, ${rough(most)}. `}
           {hidden > 0 && `${hidden} of ${tokens.length} tokens hidden; probabilities are those over all keys.`}
         </p>
       </div>

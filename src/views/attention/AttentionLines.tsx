@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from 'react';
+import { rough } from '../page/numbers.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
@@ -88,7 +89,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
       <div className="under-picture">
         <SaveSvg title={title} svg={svg} />
       </div>
-      <p className="help">Opacity is the probability, from 0 to {most.toPrecision(3)}. Queries left, keys right.</p>
+      <p className="help">Opacity is the probability, from 0 to {rough(most)}. Queries left, keys right.</p>
     </>
   );
 }

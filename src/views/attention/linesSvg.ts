@@ -1,3 +1,4 @@
+import { rough } from '../page/numbers.ts';
 import { faintest, type ShownMap } from './attentionMaps.ts';
 
 export interface LineColours {
@@ -44,7 +45,7 @@ export function linesSvg(
     `<g fill="none" stroke="${escaped(colours.line)}" stroke-width="2">${lines.join('')}</g>`,
     texts(from - 8, 'end'),
     texts(to + 8, 'start'),
-    `<text x="24" y="${height - 18}" font-size="12">Opacity is the probability, from 0 to ${most.toPrecision(3)}.</text>`,
+    `<text x="24" y="${height - 18}" font-size="12">Opacity is the probability, from 0 to ${rough(most)}.</text>`,
     '</svg>',
   ].join('\n');
 }

@@ -4,7 +4,7 @@ import { type Finding, findings, type Severity } from '../../models/findings.ts'
 import { layouts } from '../../models/tensorNames.ts';
 import { type ExaminedCheckpoint, requestName, type Task } from '../../state/facts.ts';
 import { FileButton } from '../page/FileButton.tsx';
-import { brief, bytes } from '../page/numbers.ts';
+import { brief, bytes, percent, small } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
 import './checkpoint.css';
@@ -147,14 +147,11 @@ function FindingRow({ finding: { severity, message, items } }: { readonly findin
 /** Removes the beginning that all names share. */
 const shortName = (name: string) => name.replace(/^text_model\./, '').replace(/^encoder\.layers\./, 'layers.');
 
-/** Writes a number in few characters, however small it is. */
-const figure = (x: number) => (x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(2) : brief(x));
-
 const statistic = (title: string, help: string, of: (tensor: TensorReport) => number): Column<TensorReport> => ({
   title,
   help,
   value: of,
-  text: (tensor) => (Number.isFinite(of(tensor)) ? figure(of(tensor)) : '–'),
+  text: (tensor) => (Number.isFinite(of(tensor)) ? small(of(tensor)) : '–'),
   details: (tensor) => String(of(tensor)),
 });
 
@@ -197,12 +194,6 @@ function CompareWith({ isRunning }: { readonly isRunning: boolean }) {
   );
 }
 
-/** Writes a relative difference as a share, which may be tiny or infinite. */
-function percent(relative: number): string {
-  if (relative === Number.POSITIVE_INFINITY) return '∞';
-  return `${Number((100 * relative).toPrecision(3))} %`;
-}
-
 interface NamedDifference extends Difference {
   readonly name: string;
 }
@@ -218,9 +209,9 @@ const driftColumns: readonly Column<NamedDifference>[] = [
   {
     title: '‖A − B‖',
     value: ({ difference }) => difference,
-    text: ({ difference }) => figure(difference),
+    text: ({ difference }) => small(difference),
   },
-  { title: '‖A‖', value: ({ norm }) => norm, text: ({ norm }) => figure(norm) },
+  { title: '‖A‖', value: ({ norm }) => norm, text: ({ norm }) => small(norm) },
 ];
 
 function DriftReport({ from, to, drift }: { readonly from: string; readonly to: string; readonly drift: Drift }) {

@@ -5,7 +5,7 @@ import type { Stage } from '../../state/facts.ts';
 import { shownClipSkip } from '../../state/shownSizes.ts';
 import { tokenLabel } from '../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
-import { exact } from '../page/numbers.ts';
+import { exact, rough } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
@@ -151,7 +151,7 @@ function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePi
       <figcaption>
         <b>{name}</b>
         <span className="muted">
-          {rows} tokens × {d} dimensions, largest magnitude {largest.toPrecision(3)}
+          {rows} tokens × {d} dimensions, largest magnitude {rough(largest)}
         </span>
       </figcaption>
       <Heatmap
@@ -159,7 +159,7 @@ function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePi
         rows={rows}
         columns={d}
         name={name}
-        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
         {...stateCells}
         axes={{ rows: 'token', columns: 'dimension' }}
         labels={{ rows: labels }}

@@ -3,7 +3,7 @@ import type { OpenedLora } from '../../state/facts.ts';
 import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
 import { loraUsage } from '../../state/reading.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
-import { brief } from '../page/numbers.ts';
+import { brief, percent } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 
 /** Lists the open LoRAs: which parts of the encoder each changes, and by how much. */
@@ -61,8 +61,6 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
 
 const rankText = (ranks: readonly number[]) =>
   ranks.length === 0 ? '' : ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;
-
-const percent = (relative: number) => `${Number((relative * 100).toPrecision(3))} %`;
 
 const columns: Readonly<Record<Projection, string>> = {
   qProj: 'Q',

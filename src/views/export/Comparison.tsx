@@ -5,7 +5,7 @@ import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
 import { tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
-import { brief, exact } from '../page/numbers.ts';
+import { brief, exact, rough } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
@@ -156,7 +156,7 @@ function Difference({ comparison, stale }: { comparison: ConditioningComparison;
               rows={L}
               columns={d}
               name={title}
-              summary={`${title}: ${L} tokens as rows, ${d} dimensions as columns, differences up to ${largest.toPrecision(3)} in magnitude.`}
+              summary={`${title}: ${L} tokens as rows, ${d} dimensions as columns, differences up to ${rough(largest)} in magnitude.`}
               cellOf={({ query, dimension }) => ({ row: query, column: dimension })}
               pointedOf={(row, column): Pointed => ({ query: row, key: row, dimension: column })}
               axes={{ rows: 'token', columns: 'dimension' }}

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { methods } from '../../weighting/methods.ts';
 import { differenceMap, type MethodComparison } from '../../weighting/study/compareMethods.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
-import { brief, exact } from '../page/numbers.ts';
+import { brief, exact, rough } from '../page/numbers.ts';
 import { useDark } from '../page/useFacts.ts';
 import { signedScale } from '../pictures/color.ts';
 import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
@@ -44,7 +44,7 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
         <figcaption>
           <b>{title}</b>
           <span className="muted">
-            A − B: {rows} tokens × {d} dimensions, largest magnitude {largest.toPrecision(3)}
+            A − B: {rows} tokens × {d} dimensions, largest magnitude {rough(largest)}
           </span>
         </figcaption>
         <Heatmap
@@ -52,7 +52,7 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
           rows={rows}
           columns={d}
           name={title}
-          summary={`${title}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${largest.toPrecision(3)} in magnitude.`}
+          summary={`${title}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
           {...stateCells}
         />
         <Legend title="Value" scale={scale} />

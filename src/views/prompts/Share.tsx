@@ -1,5 +1,6 @@
 import { use, useState } from 'react';
 import { longestLink, shared, writeLink, writeShared } from '../../state/shared.ts';
+import { whole } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';
 
@@ -59,8 +60,8 @@ export function Share() {
         {outcome?.kind === 'too-long' && (
           <div className="notice">
             <span className="text">
-              The link would have {outcome.length.toLocaleString('en')} characters; many programs cut off more than{' '}
-              {longestLink.toLocaleString('en')}.
+              The link would have {whole(outcome.length)} characters; many programs cut off more than{' '}
+              {whole(longestLink)}.
             </span>
             <button type="button" className="small" onClick={save}>
               Save a file

@@ -3,6 +3,7 @@ import { sourceText } from '../../prompt/sourceText.ts';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { wordsOf } from '../../tokens/words.ts';
+import { whole } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -124,7 +125,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
         {step ? (
           <>
             <Pair left={name(step.left)} right={name(step.right)} /> → <SymbolText text={name(step.merged)} />: merge{' '}
-            {(step.rank + 1).toLocaleString('en')} of {mergeCount.toLocaleString('en')}.{' '}
+            {whole(step.rank + 1)} of {whole(mergeCount)}.{' '}
           </>
         ) : (
           `${bytes.length === 1 ? 'One byte' : `${bytes.length} bytes`} of UTF-8, one symbol each; the last says that the word ends. `
@@ -147,7 +148,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
               tabIndex={i === at ? 0 : -1}
               onClick={() => setAt(i)}
             >
-              <span className="rank">{each ? (each.rank + 1).toLocaleString('en') : 'bytes'}</span>
+              <span className="rank">{each ? whole(each.rank + 1) : 'bytes'}</span>
               {each ? (
                 <Pair left={name(each.left)} right={name(each.right)} />
               ) : (

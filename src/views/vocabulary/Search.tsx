@@ -2,6 +2,7 @@ import { useDeferredValue, useMemo, useState } from 'react';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch.ts';
+import { whole } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { useFacts } from '../page/useFacts.ts';
 
@@ -17,7 +18,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
   const found = useMemo(() => search(deferred, most), [search, deferred]);
   const known = listed?.filter((id) => id < tokenizer.vocabSize) ?? [];
   const unknown = listed?.filter((id) => id >= tokenizer.vocabSize) ?? [];
-  const count = found.total === 1 ? '1 entry' : `${found.total.toLocaleString('en')} entries`;
+  const count = found.total === 1 ? '1 entry' : `${whole(found.total)} entries`;
 
   return (
     <section aria-labelledby="search-title">

@@ -11,7 +11,7 @@ import { Waiting } from '../../page/Waiting.tsx';
 import { Heatmap, tokenCells } from '../../pictures/Heatmap.tsx';
 import { maskPixels, range } from '../../pictures/pixels.ts';
 import { masks } from '../../prompts/choices.ts';
-import { changesText, keysText, reachText } from './maskFindings.ts';
+import { changesText, keysText, reachText } from './maskTexts.ts';
 import './maskLab.css';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
 

@@ -5,7 +5,7 @@ import type { PromptToken } from '../../../tokens/promptTokens.ts';
 import { moveFocus } from '../../page/roving.ts';
 import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
-import { largestChange, percent } from './maskFindings.ts';
+import { largestChange, percent } from './maskTexts.ts';
 
 /** A column of the table: a mask, and its effect on each row. */
 export interface LabColumn {

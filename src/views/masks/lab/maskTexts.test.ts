@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rowEffects } from '../../../clip/maskEffects.ts';
-import { changesText, keysText, largestChange, percent, reachText } from './maskFindings.ts';
+import { changesText, keysText, largestChange, percent, reachText } from './maskTexts.ts';
 
 test.each([
   [0, '0 %'],
