@@ -56,7 +56,10 @@ export function Embeddings() {
   );
 }
 
-/** What the conditioning is made of: with clip skip an inner state, and the final LayerNorm all the same. */
+/**
+ * Names the state that the conditioning is made of. With clip skip it is an inner state, still followed by the final
+ * LayerNorm.
+ */
 function lastStage(skip: ClipSkip, layers: number): string {
   if (skip === 1) return 'Last hidden state (final LayerNorm)';
   const from = skip > layers ? 'Embeddings' : `After layer ${layers + 1 - skip}`;

@@ -17,7 +17,7 @@ import { Why } from './Why.tsx';
 /** Every method on the prompt on show. */
 export function Bench({ progress }: { progress: ReactNode }) {
   const now = useFacts(shownBench);
-  // What is typed shows at once; this may come a frame later.
+  // Typed text shows at once; the bench may follow a frame later.
   const bench = useLast(useDeferredValue(now));
   return (
     <>

@@ -21,7 +21,7 @@ interface CurveChartProps {
   readonly domain: readonly [low: number, high: number];
   /** Weights where curves go through infinity. */
   readonly breaks: readonly number[];
-  /** Where they come near it. */
+  /** Ranges of weights in which curves come near infinity. */
   readonly bands: readonly { readonly from: number; readonly to: number }[];
   /** The one under the slider, and the prompt's own. */
   readonly weight: number;

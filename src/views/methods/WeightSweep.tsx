@@ -23,7 +23,7 @@ import { domainOf } from './curves.ts';
 import { lineOf } from './lines.ts';
 
 interface WeightSweepProps {
-  /** Of the text on show; undefined where it is empty. */
+  /** Plan for the text on show; undefined if the text is empty. */
   readonly plan: SweepPlan | undefined;
   readonly progress: ReactNode;
   onChoose(fragment: number): void;
@@ -224,7 +224,7 @@ function chartsOf(
     return means ? [{ method, means }] : [];
   });
   const breaks = restoring.flatMap(({ means }) => means.meanRoot ?? []);
-  // Of those that share a mean one is enough.
+  // Methods that share a mean have one band.
   const bands = [...new Map(restoring.map(({ means }) => [means.meanRoot, means])).values()].flatMap(
     (means) => meanBand(means, sweptWeights) ?? [],
   );
@@ -262,7 +262,7 @@ function chartsOf(
   ] as const;
 }
 
-/** Where the mean of w·z comes near 0, and what those who divide by it do there. */
+/** Says where the mean of w·z comes near 0, and what the methods that divide by it do there. */
 function MeanNotes({ swept, index }: { swept: readonly MethodSweep[]; index: number }) {
   const found = swept.flatMap((method) => {
     const means = meansOf(method, index);

@@ -12,7 +12,7 @@ interface WhyProps {
   readonly bench: Bench;
   /** Among those of all chunks. */
   readonly row: number;
-  /** Of the chunk on show. */
+  /** Labels of the chunk on show. */
   readonly labels: readonly string[];
   onClose(): void;
 }

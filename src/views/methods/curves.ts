@@ -30,7 +30,9 @@ export function curvePath(
   return path;
 }
 
-/** Where a curve ends for its label: the last finite value, as a number of `y`'s range. Null where there is none. */
+/**
+ * Returns the last finite value of a curve, as a number of `y`'s range, where its label goes. Null if there is none.
+ */
 export function curveEnd(ys: ArrayLike<number>): number | null {
   for (let i = ys.length - 1; i >= 0; i--) if (Number.isFinite(ys[i])) return ys[i];
   return null;
@@ -72,8 +74,8 @@ export function sameCurves(all: readonly ArrayLike<number>[], tolerance: number)
 }
 
 /**
- * What a picture of curves covers: all finite values and what is in `always`, but of `wild` curves, which have no bounds, no
- * more than half as much again as of the others and of `always`.
+ * Returns the range that a picture of curves covers: all finite values and those in `always`. Of `wild` curves, which
+ * have no bounds, it covers at most half as much again as of the others and of `always`.
  */
 export function domainOf(
   tame: readonly ArrayLike<number>[],

@@ -1,6 +1,6 @@
 interface FileButtonProps {
   readonly text: string;
-  /** What is chosen, for screen readers. */
+  /** Name of the button for screen readers: what is chosen. */
   readonly label: string;
   /** Endings, as an input's `accept`; any file without it. */
   readonly accept?: string;
@@ -29,7 +29,7 @@ export function FileButton({ text, label, accept, title, isSmall, disabled, mult
         multiple={multiple}
         onChange={(event) => {
           const chosen = [...(event.target.files ?? [])];
-          // The same file can be chosen again, say after it was replaced on disk.
+          // Clearing the value lets the same file be chosen again, say after it was replaced on disk.
           event.target.value = '';
           for (const file of chosen) onChoose(file);
         }}

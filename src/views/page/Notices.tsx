@@ -1,6 +1,6 @@
 import { useFacts } from './useFacts.ts';
 
-/** What went wrong or is missing, one sentence each. */
+/** Shows what went wrong or is missing, one sentence each. */
 export function Notices() {
   const notices = useFacts((s) => s.notices);
   const dismiss = useFacts((s) => s.dismiss);

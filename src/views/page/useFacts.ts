@@ -5,7 +5,7 @@ import type { Actions, ClipscopeStore } from '../../state/store.ts';
 
 export const StoreContext = createContext<ClipscopeStore | null>(null);
 
-/** What `select` finds in the store; it must return the same object for the same facts. */
+/** Returns the facts that `select` finds in the store. It must return the same object for the same facts. */
 export function useFacts<T>(select: (state: Facts & Actions) => T): T {
   const store = use(StoreContext);
   if (!store) throw new Error('useFacts is used outside StoreContext.');
