@@ -90,7 +90,7 @@ async function benchEncodes(encoders: readonly GpuEncoder[], runs: number): Prom
 }
 
 async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
-  let dispatches = 0;
+  let rowsAgain = 0;
   const found = await times(runs, async function* () {
     const prompt = newPrompt();
     yield ['new prompt of 20 tokens', (await encoder.encode([prompt], want)).milliseconds];
@@ -105,11 +105,11 @@ async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
     yield ['last word edited, with the padding', whole.milliseconds];
     // Weights do not reach the encoder: it gets an equal pass again.
     const again = await encoder.encode([{ ...edited }], want);
-    dispatches += again.dispatches;
+    rowsAgain += again.rows;
     yield ['weights changed', again.milliseconds];
   });
   printRatios(`edits, ${encoder.dtype}`, found);
-  console.log(`Dispatches after a change of weights: ${dispatches}.`);
+  console.log(`Rows computed after a change of weights: ${rowsAgain}.`);
 }
 
 function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): void {

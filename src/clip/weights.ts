@@ -39,6 +39,11 @@ export const layerTensorNames = [
 
 export type LayerTensorName = (typeof layerTensorNames)[number];
 
+/** A part that has a weight and a bias: `mlp.fc1`. */
+export type LayerPart = {
+  [Name in LayerTensorName]: Name extends `${infer Part}.weight` ? Part : never;
+}[LayerTensorName];
+
 export const tokenEmbeddingName = 'text_model.embeddings.token_embedding.weight';
 export const positionEmbeddingName = 'text_model.embeddings.position_embedding.weight';
 export const finalLayerNormWeightName = 'text_model.final_layer_norm.weight';

@@ -15,6 +15,7 @@ import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
 import type { WeightDtype } from '../files/dtypes.ts';
+import { computeStage } from './flags.ts';
 
 /** Override constants of a pipeline, by their WGSL names. */
 export type Constants = Readonly<Record<string, number>>;
@@ -139,7 +140,7 @@ export function createPipelines(device: GPUDevice) {
       label: name,
       entries: kernel.bindings.map(([, access], binding) => ({
         binding,
-        visibility: 4, // GPUShaderStage.COMPUTE, which Node has no global for
+        visibility: computeStage,
         buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
       })),
     });

@@ -1,9 +1,9 @@
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
-import type { LoraUpdate, Projection } from '../models/loraFile.ts';
+import { elementCount } from '../files/tensorFile.ts';
+import { type LoraUpdate, loraTarget } from '../models/loraFile.ts';
+import { usage } from './flags.ts';
 import { dispatch, type Pipelines } from './kernels.ts';
-
-const storage = 0x80; // GPUBufferUsage, which Node has no global for: STORAGE, COPY_DST
-const copyTarget = 0x08;
+import { destroyWeights, findTensor, type Weight, type Weights } from './upload.ts';
 
 /** A LoRA's updates, and by how much they are added. */
 export interface WeightedLora {
@@ -11,20 +11,14 @@ export interface WeightedLora {
   readonly multiplier: number;
 }
 
-/** A weight of one layer on the GPU, as it is stored. */
-export interface Weight {
-  readonly buffer: GPUBuffer;
-  readonly dtype: WeightDtype;
-}
-
 type ScaledUpdate = Pick<LoraUpdate, 'rank' | 'up' | 'down' | 'alpha'> & { readonly multiplier: number };
 
-/** Rows of a weight that a thread has. */
+/** Rows of a weight that one thread computes. */
 const rowsOfThread = 8;
 
 /**
- * Updates of one and the same weight [N, K] one below the other, as lora_merge reads them: weight + upᵀ · down is the merged
- * one. At least one.
+ * Stacks the updates of one weight [N, K], at least one, as lora_merge reads them: the merged weight is weight + upᵀ · down.
+ * R is the sum of their ranks.
  */
 export function stackUpdates(updates: readonly ScaledUpdate[]): {
   /** [R, M], scaled; M is N rounded up to 8. */
@@ -54,85 +48,83 @@ export const mergeGrid = (N: number, K: number): [number, number, number] => [
   1,
 ];
 
-const qkv = 'self_attn.qkv_proj.weight';
-/** The matrix in which each projection's weight is kept, and the rows of it: Q, K and V are a third of one each. */
-const places: Readonly<Record<Projection, { readonly matrix: string; readonly part: number; readonly parts: number }>> =
-  {
-    qProj: { matrix: qkv, part: 0, parts: 3 },
-    kProj: { matrix: qkv, part: 1, parts: 3 },
-    vProj: { matrix: qkv, part: 2, parts: 3 },
-    outProj: { matrix: 'self_attn.out_proj.weight', part: 0, parts: 1 },
-    fc1: { matrix: 'mlp.fc1.weight', part: 0, parts: 1 },
-    fc2: { matrix: 'mlp.fc2.weight', part: 0, parts: 1 },
-  };
-
 /**
- * The matrices that LoRAs change, changed, by name: in buffers of their own, which the caller destroys, and in float32
- * whatever the originals are in. The originals are only read. Null where the GPU has no room.
+ * Merges LoRAs into the matrices that they change. Returns these matrices by name, in float32 and in buffers of their own, which
+ * the caller destroys; the originals are only read. Null where the GPU has no room for them.
  */
 export async function mergeLoras(
   device: GPUDevice,
   pipelines: Pipelines,
-  weights: ReadonlyMap<string, Weight>,
+  weights: Weights,
   loras: readonly WeightedLora[],
 ): Promise<Map<string, Weight> | null> {
-  /** By matrix, then by part of it. */
-  const changes = new Map<string, Map<number, ScaledUpdate[]>>();
-  for (const { updates, multiplier } of loras)
-    for (const update of updates) {
-      const { matrix, part } = places[update.projection];
-      const name = `layers.${update.layer}.${matrix}`;
-      const parts = changes.get(name) ?? new Map<number, ScaledUpdate[]>();
-      changes.set(name, parts.set(part, [...(parts.get(part) ?? []), { ...update, multiplier }]));
-    }
+  const changes = changesOf(weights, loras);
   const merges = await Promise.all(
-    [...changes].map(async ([name, changed]) => {
+    [...changes].map(async ([name, updates]) => {
       const weight = weights.get(name)!;
-      const { parts } = Object.values(places).find(({ matrix }) => name.endsWith(`.${matrix}`))!;
-      const [[{ down, rank }]] = changed.values();
-      const K = down.length / rank;
-      const pipeline = await pipelines('lora_merge', { K }, weight.dtype);
-      return { name, changed, weight, pipeline, K, parts, elements: weight.buffer.size / weightBytes[weight.dtype] };
+      const pipeline = await pipelines('lora_merge', { K: weight.shape[1] }, weight.dtype);
+      return { name, updates, weight, pipeline };
     }),
   );
 
   const merged = new Map<string, Weight>();
   const temporary: GPUBuffer[] = [];
   const upload = (data: Float32Array<ArrayBuffer>) => {
-    const buffer = device.createBuffer({ size: data.byteLength, usage: storage | copyTarget });
+    const buffer = device.createBuffer({ size: data.byteLength, usage: usage.storage | usage.copyTarget });
     temporary.push(buffer);
     device.queue.writeBuffer(buffer, 0, data);
     return { buffer };
   };
-  // Nothing is awaited until it is popped, so that no other scope comes between.
+  // Nothing is awaited until this scope is popped, so that no other scope comes between.
   device.pushErrorScope('out-of-memory');
   const encoder = device.createCommandEncoder({ label: 'lora_merge' });
   const pass = encoder.beginComputePass({ label: 'lora_merge' });
-  for (const { name, changed, weight, pipeline, K, parts, elements } of merges) {
-    const buffer = device.createBuffer({ label: `${name} with LoRAs`, size: elements * 4, usage: storage });
-    merged.set(name, { buffer, dtype: 'F32' });
-    const size = elements / parts;
+  for (const { name, updates, weight, pipeline } of merges) {
+    const buffer = device.createBuffer({
+      label: `${name} with LoRAs`,
+      size: elementCount(weight.shape) * 4,
+      usage: usage.storage | usage.copySource,
+    });
+    merged.set(name, { ...weight, buffer, dtype: 'F32' });
+    const [N, K] = [weight.shape[0] / weight.from.length, weight.shape[1]];
+    const partOf = (buffer: GPUBuffer, part: number, dtype: WeightDtype) => {
+      const size = N * K * weightBytes[dtype];
+      return { buffer, offset: part * size, size };
+    };
     // A part that nothing changes is copied, by an update of zeros.
-    const none = { rank: 1, alpha: 1, multiplier: 0, up: new Float32Array(size / K), down: new Float32Array(K) };
-    for (let part = 0; part < parts; part++) {
-      const partOf = ({ buffer, dtype }: Weight) => {
-        const bytes = size * weightBytes[dtype];
-        return { buffer, offset: part * bytes, size: bytes };
-      };
-      const { up, down } = stackUpdates(changed.get(part) ?? [none]);
-      const resources = [partOf(weight), upload(up), upload(down), partOf({ buffer, dtype: 'F32' })];
+    const zeros = { rank: 1, alpha: 1, multiplier: 0, up: new Float32Array(N), down: new Float32Array(K) };
+    for (let part = 0; part < weight.from.length; part++) {
+      const { up, down } = stackUpdates(updates.get(part) ?? [zeros]);
+      const resources = [
+        partOf(weight.buffer, part, weight.dtype),
+        upload(up),
+        upload(down),
+        partOf(buffer, part, 'F32'),
+      ];
       const bindGroup = device.createBindGroup({
         label: name,
         layout: pipeline.getBindGroupLayout(0),
         entries: resources.map((resource, binding) => ({ binding, resource })),
       });
-      dispatch(pass, { pipeline, bindGroup, grid: mergeGrid(size / K, K) });
+      dispatch(pass, { pipeline, bindGroup, grid: mergeGrid(N, K) });
     }
   }
   pass.end();
   device.queue.submit([encoder.finish()]);
   for (const buffer of temporary) buffer.destroy();
   if (!(await device.popErrorScope())) return merged;
-  for (const { buffer } of merged.values()) buffer.destroy();
+  destroyWeights(merged);
   return null;
+}
+
+/** Sorts the updates of all LoRAs by the matrix that they change, then by the part of it: Q, K and V are parts of one. */
+function changesOf(weights: Weights, loras: readonly WeightedLora[]): Map<string, Map<number, ScaledUpdate[]>> {
+  const changes = new Map<string, Map<number, ScaledUpdate[]>>();
+  for (const { updates, multiplier } of loras)
+    for (const update of updates) {
+      const { name, part } = findTensor(weights, loraTarget(update));
+      const parts = changes.get(name) ?? new Map<number, ScaledUpdate[]>();
+      changes.set(name, parts.set(part, [...(parts.get(part) ?? []), { ...update, multiplier }]));
+    }
+  return changes;
 }

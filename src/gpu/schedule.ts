@@ -1,20 +1,54 @@
 import type { ClipTextConfig } from '../clip/config.ts';
+import {
+  finalLayerNormBiasName,
+  finalLayerNormWeightName,
+  type LayerPart,
+  layerTensor,
+  positionEmbeddingName,
+} from '../clip/weights.ts';
+import { elementCount } from '../files/tensorFile.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
 import { type Constants, epilogues, type KernelDispatch, type KernelName } from './kernels.ts';
 import { chooseMatmul } from './matmul.ts';
 import type { KernelChoice } from './tuning.ts';
 
 /**
- * A named, shaped array of four-byte numbers on the GPU. Weights and inputs are filled from outside; the rest is written by
- * a step before it is read.
+ * Kinds of tensors. `role`: weights and inputs are filled from outside, activations are written by a step before they are
+ * read. `bySlot`: each of S passes has its own part, [S, …]. `byRow`: a step that computes some rows needs only these rows,
+ * [S, L, …] or [L, …].
  */
+const kinds = {
+  /** Weight of a linear layer [out, in]. Stays in the type that the file stores. */
+  matrix: { role: 'weight', bySlot: false, byRow: false },
+  /** Bias, or weight of a LayerNorm [n]. Float32. */
+  vector: { role: 'weight', bySlot: false, byRow: false },
+  /** Position embedding [L, d]. Float32. */
+  positions: { role: 'weight', bySlot: false, byRow: true },
+  /** Token embeddings [S, L, d]. */
+  tokenRows: { role: 'input', bySlot: true, byRow: true },
+  /** Attention mask [S, L, L]: 1 where query i sees key j. */
+  mask: { role: 'input', bySlot: true, byRow: false },
+  /** First row, the row after the last, first slot [3]. */
+  range: { role: 'input', bySlot: false, byRow: false },
+  /** A vector for each token [S, L, width]. */
+  rows: { role: 'activation', bySlot: true, byRow: true },
+  /** Queries, keys and values side by side [S, L, 3d]. */
+  qkv: { role: 'activation', bySlot: true, byRow: true },
+  /** Attention [S, h, L, L]. */
+  probabilities: { role: 'activation', bySlot: true, byRow: false },
+} as const;
+
+export type TensorKind = keyof typeof kinds;
+
+/** A named, shaped array of numbers on the GPU; four bytes each, except in a matrix. */
 export interface TensorSpec {
-  readonly shape: readonly number[];
+  readonly kind: TensorKind;
   readonly role: 'weight' | 'input' | 'activation';
-  /** What each pass has of its own: [S, …] of S slots. */
   readonly bySlot: boolean;
-  /** True where a step that does some rows needs only these rows of the tensor: [S, L, …] or [L, …]. */
   readonly byRow: boolean;
+  readonly shape: readonly number[];
+  /** Names of the model's tensors that a weight consists of, equally large, one below the other; empty for the rest. */
+  readonly from: readonly string[];
 }
 
 /** Rows (tokens) to compute: some of the pass in `slot`, or all of `passes` passes in the slots from there on. */
@@ -22,15 +56,16 @@ export interface RowRange {
   readonly slot: number;
   readonly passes: number;
   readonly first: number;
+  /** The row after the last. */
   readonly end: number;
 }
 
 export interface Step extends KernelDispatch {
-  /** What the step computes, in the model's own names: `layers.0.mlp.fc1`. */
+  /** The step's name, from the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
   /** Tensor names, in the order of the kernel's bindings. */
   readonly tensors: readonly string[];
-  /** Multiplications and additions, for GFLOP/s; of attention as if no key were masked. */
+  /** Multiplications and additions, for GFLOP/s; in attention as if no key were masked. */
   readonly flops: number;
 }
 
@@ -43,135 +78,196 @@ export interface Schedule {
   readonly steps: readonly Step[];
 }
 
+/** A schedule that is being written. */
+export interface Draft extends Schedule {
+  readonly config: ClipTextConfig;
+  readonly choice: KernelChoice;
+  readonly tensors: Map<string, TensorSpec>;
+  readonly steps: Step[];
+  /** Rows that each step computes, of all passes of the range. */
+  readonly rows: number;
+}
+
 /** Residual stream before layer i, i = 0 … N; transformers' `hidden_states[i]`. */
 export const hiddenName = (i: number) => `hiddenStates.${i}`;
 export const attentionsName = (layer: number) => `attentions.${layer}`;
 
 const plainKernels: KernelChoice = { kernel: 'matmul', support: { subgroups: false } };
 
-/**
- * The encoder, layer by layer in the order of `clip/reference.ts`, for the passes of all `slots`, or for a range of them.
- * Every kernel but attention does rows alone, so rows of a pass whose earlier rows are there from before need nothing else:
- * Q, K and V are kept for each layer and slot.
- * Seven dispatches a layer: LN₁, QKV, attention, output projection + residual, LN₂, fc₁ + QuickGELU, fc₂ + residual.
- */
-export function schedule(
+/** Returns a schedule without steps. Throws RangeError where some rows of several passes are asked for. */
+export function beginSchedule(
   config: ClipTextConfig,
   slots: number,
-  choice = plainKernels,
+  choice: KernelChoice = plainKernels,
   range: RowRange = { slot: 0, passes: slots, first: 0, end: config.maxPositionEmbeddings },
-): Schedule {
-  const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim, intermediateSize: m } = config;
+): Draft {
   const queries = range.end - range.first;
-  if (range.passes > 1 && queries !== L) throw new RangeError('Only of a single pass can some rows be computed.');
-  const rows = range.passes * queries;
-  const { attention = attentionKernels[0], layerNormLanes: lanes } = choice;
-  const tensors = new Map<string, TensorSpec>();
-  const steps: Step[] = [];
-  const tensor = (
-    name: string,
-    role: TensorSpec['role'],
-    shape: readonly number[],
-    { bySlot = false, byRow = false } = {},
-  ) => {
-    const known = tensors.get(name);
-    if (known && known.shape.join() !== shape.join())
-      throw new Error(`Tensor ${name} is both [${known.shape}] and [${shape}].`);
-    if (!known) tensors.set(name, { role, shape, bySlot, byRow });
-    return name;
-  };
-  /** [S, L, width] */
-  const rowsOf = (name: string, width: number, role: TensorSpec['role'] = 'activation') =>
-    tensor(name, role, [slots, L, width], { bySlot: true, byRow: true });
-  const step = (
-    kernel: KernelName,
-    label: string,
-    names: string[],
-    constants: Constants,
-    grid: Step['grid'],
-    flops: number,
-  ) => steps.push({ kernel, label, tensors: names, constants, grid, flops });
-
-  function layerNorm(label: string, x: string, y: string) {
-    const weights = [tensor(`${label}.weight`, 'weight', [d]), tensor(`${label}.bias`, 'weight', [d])];
-    const constants = { D: d, EPSILON: config.layerNormEps, ...(lanes && { WORKGROUP: lanes }) };
-    step('layer_norm', label, [x, ...weights, rowsOf(y, d)], constants, [rows, 1, 1], 8 * rows * d);
-  }
-
-  function linear(
-    label: string,
-    x: string,
-    inFeatures: number,
-    y: string,
-    outFeatures: number,
-    epilogue: keyof typeof epilogues,
-    residual?: string,
-  ) {
-    const weight = tensor(`${label}.weight`, 'weight', [outFeatures, inFeatures]);
-    const bias = tensor(`${label}.bias`, 'weight', [outFeatures]);
-    const { kernel, constants, grid } = chooseMatmul(choice, { M: rows, K: inFeatures, N: outFeatures });
-    step(
-      kernel,
-      label,
-      // The bias stands in for a residual that the epilogue does not read.
-      [x, weight, bias, residual ?? bias, rowsOf(y, outFeatures)],
-      { K: inFeatures, N: outFeatures, EPILOGUE: epilogues[epilogue], ...constants },
-      grid,
-      2 * rows * inFeatures * outFeatures,
-    );
-  }
-
-  step(
-    'embeddings',
-    'embeddings',
-    [
-      rowsOf('tokenRows', d, 'input'),
-      tensor('positionEmbedding', 'weight', [L, d], { byRow: true }),
-      rowsOf(hiddenName(0), d),
-    ],
-    {},
-    [Math.ceil((rows * d) / 4 / 64), 1, 1],
-    rows * d,
-  );
-  const mask = tensor('mask', 'input', [slots, L, L], { bySlot: true });
-  const rangeTensor = tensor('range', 'input', [3]);
-  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-    const name = (part: string) => `layers.${layer}.${part}`;
-    layerNorm(name('layer_norm1'), hiddenName(layer), 'normed');
-    const qkv = `qkv.${layer}`;
-    linear(name('self_attn.qkv_proj'), 'normed', d, qkv, 3 * d, 'bias');
-    const shape = { queries, heads: h, passes: range.passes };
-    const attending =
-      attentionDispatch(attention, shape, choice.support) ?? attentionDispatch('attention', shape, choice.support)!;
-    step(
-      attending.kernel,
-      name('self_attn.attention'),
-      [
-        qkv,
-        mask,
-        rangeTensor,
-        tensor(attentionsName(layer), 'activation', [slots, h, L, L], { bySlot: true }),
-        rowsOf('attended', d),
-      ],
-      { L, H: h, HEAD_DIM: headDim, ...attending.constants },
-      attending.grid,
-      4 * rows * L * d,
-    );
-    linear(name('self_attn.out_proj'), 'attended', d, 'afterAttention', d, 'residual', hiddenName(layer));
-    layerNorm(name('layer_norm2'), 'afterAttention', 'normed');
-    linear(name('mlp.fc1'), 'normed', d, 'inner', m, 'quickGelu');
-    linear(name('mlp.fc2'), 'inner', m, hiddenName(layer + 1), d, 'residual', 'afterAttention');
-  }
-  layerNorm('final_layer_norm', hiddenName(config.numHiddenLayers), 'lastHiddenState');
-  return { slots, range, tensors, steps };
+  if (range.passes > 1 && queries !== config.maxPositionEmbeddings)
+    throw new RangeError('Some rows can be computed of a single pass only; several passes are computed whole.');
+  return { config, slots, choice, range, rows: range.passes * queries, tensors: new Map(), steps: [] };
 }
 
-/** Every kernel of attention takes the range as an input, and looks at rows before it too. */
+/** Names a tensor, and adds it where it is new. */
+function tensor(draft: Draft, name: string, kind: TensorKind, shape: readonly number[], from: readonly string[] = []) {
+  const known = draft.tensors.get(name);
+  if (known && known.shape.join() !== shape.join())
+    throw new Error(`Tensor ${name} is both [${known.shape}] and [${shape}].`);
+  if (!known) draft.tensors.set(name, { kind, ...kinds[kind], shape, from });
+  return name;
+}
+
+/** Names a tensor [S, L, width]. */
+export const rowsOf = (draft: Draft, name: string, width: number, kind: TensorKind = 'rows') =>
+  tensor(draft, name, kind, [draft.slots, draft.config.maxPositionEmbeddings, width]);
+
+function addStep(
+  { steps }: Draft,
+  kernel: KernelName,
+  label: string,
+  tensors: readonly string[],
+  constants: Constants,
+  grid: Step['grid'],
+  flops: number,
+) {
+  steps.push({ kernel, label, tensors, constants, grid, flops });
+}
+
+/** X₀ = T + P. */
+export function embeddings(draft: Draft): void {
+  const { config, rows } = draft;
+  const { maxPositionEmbeddings: L, hiddenSize: d } = config;
+  const names = [
+    rowsOf(draft, 'tokenRows', d, 'tokenRows'),
+    tensor(draft, 'positionEmbedding', 'positions', [L, d], [positionEmbeddingName]),
+    rowsOf(draft, hiddenName(0), d),
+  ];
+  addStep(draft, 'embeddings', 'embeddings', names, {}, [Math.ceil((rows * d) / 4 / 64), 1, 1], rows * d);
+}
+
+function addLayerNorm(draft: Draft, label: string, from: { weight: string; bias: string }, x: string, y: string) {
+  const { config, choice, rows } = draft;
+  const { hiddenSize: d, layerNormEps } = config;
+  const weights = [
+    tensor(draft, `${label}.weight`, 'vector', [d], [from.weight]),
+    tensor(draft, `${label}.bias`, 'vector', [d], [from.bias]),
+  ];
+  const lanes = choice.layerNormLanes;
+  const constants = { D: d, EPSILON: layerNormEps, ...(lanes && { WORKGROUP: lanes }) };
+  addStep(draft, 'layer_norm', label, [x, ...weights, rowsOf(draft, y, d)], constants, [rows, 1, 1], 8 * rows * d);
+}
+
+/** Y = LayerNorm(X), with the weights of this part of a layer. */
+export function layerNorm(draft: Draft, layer: number, part: 'layer_norm1' | 'layer_norm2', x: string, y: string) {
+  const from = { weight: layerTensor(layer, `${part}.weight`), bias: layerTensor(layer, `${part}.bias`) };
+  addLayerNorm(draft, `layers.${layer}.${part}`, from, x, y);
+}
+
+/** Z = LayerNorm(X_N). */
+export function finalLayerNorm(draft: Draft): void {
+  const from = { weight: finalLayerNormWeightName, bias: finalLayerNormBiasName };
+  addLayerNorm(draft, 'final_layer_norm', from, hiddenName(draft.config.numHiddenLayers), 'lastHiddenState');
+}
+
+/** The linear layers as they are computed, and the model's linear layers that each consists of. */
+const linearParts = {
+  'self_attn.qkv_proj': ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'],
+  'self_attn.out_proj': ['self_attn.out_proj'],
+  'mlp.fc1': ['mlp.fc1'],
+  'mlp.fc2': ['mlp.fc2'],
+} as const satisfies Record<string, readonly LayerPart[]>;
+
+/** Y = X Wᵀ + b, followed by QuickGELU or preceded by a residual where the epilogue says so. X [S, L, in], Y [S, L, out]. */
+export function linear(
+  draft: Draft,
+  layer: number,
+  part: keyof typeof linearParts,
+  x: string,
+  y: string,
+  outFeatures: number,
+  epilogue: keyof typeof epilogues,
+  residual?: string,
+): void {
+  const { choice, rows, tensors } = draft;
+  const label = `layers.${layer}.${part}`;
+  const inFeatures = tensors.get(x)!.shape[2];
+  const from = (end: 'weight' | 'bias') => linearParts[part].map((name) => layerTensor(layer, `${name}.${end}`));
+  const weight = tensor(draft, `${label}.weight`, 'matrix', [outFeatures, inFeatures], from('weight'));
+  const bias = tensor(draft, `${label}.bias`, 'vector', [outFeatures], from('bias'));
+  const { kernel, constants, grid } = chooseMatmul(choice, { M: rows, K: inFeatures, N: outFeatures });
+  const out = rowsOf(draft, y, outFeatures, part === 'self_attn.qkv_proj' ? 'qkv' : 'rows');
+  addStep(
+    draft,
+    kernel,
+    label,
+    // The bias stands in for a residual that the epilogue does not read.
+    [x, weight, bias, residual ?? bias, out],
+    { K: inFeatures, N: outFeatures, EPILOGUE: epilogues[epilogue], ...constants },
+    grid,
+    2 * rows * inFeatures * outFeatures,
+  );
+}
+
+/** Probabilities [S, h, L, L], and the values that they weigh, heads side by side [S, L, d]. `qkv` [S, L, 3d]. */
+export function attention(draft: Draft, layer: number, qkv: string): void {
+  const { config, choice, range, rows, slots } = draft;
+  const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim } = config;
+  const names = [
+    qkv,
+    tensor(draft, 'mask', 'mask', [slots, L, L]),
+    tensor(draft, 'range', 'range', [3]),
+    tensor(draft, attentionsName(layer), 'probabilities', [slots, h, L, L]),
+    rowsOf(draft, 'attended', d),
+  ];
+  const shape = { queries: range.end - range.first, heads: h, passes: range.passes };
+  const { kernel, constants, grid } =
+    attentionDispatch(choice.attention ?? 'attention', shape, choice.support) ??
+    attentionDispatch('attention', shape, choice.support)!;
+  const sizes = { L, H: h, HEAD_DIM: headDim };
+  addStep(
+    draft,
+    kernel,
+    `layers.${layer}.self_attn.attention`,
+    names,
+    { ...sizes, ...constants },
+    grid,
+    4 * rows * L * d,
+  );
+}
+
+/**
+ * One encoder layer in seven steps: LN₁, QKV, attention, output projection + residual, LN₂, fc₁ + QuickGELU, fc₂ + residual.
+ * Each layer keeps its own Q, K and V, because rows that are computed later need those of earlier rows.
+ */
+export function encoderLayer(draft: Draft, layer: number): void {
+  const { hiddenSize: d, intermediateSize: m } = draft.config;
+  const [x, qkv] = [hiddenName(layer), `qkv.${layer}`];
+  layerNorm(draft, layer, 'layer_norm1', x, 'normed');
+  linear(draft, layer, 'self_attn.qkv_proj', 'normed', qkv, 3 * d, 'bias');
+  attention(draft, layer, qkv);
+  linear(draft, layer, 'self_attn.out_proj', 'attended', 'afterAttention', d, 'residual', x);
+  layerNorm(draft, layer, 'layer_norm2', 'afterAttention', 'normed');
+  linear(draft, layer, 'mlp.fc1', 'normed', 'inner', m, 'quickGelu');
+  linear(draft, layer, 'mlp.fc2', 'inner', hiddenName(layer + 1), d, 'residual', 'afterAttention');
+}
+
+/**
+ * The encoder, layer by layer in the order of `clip/reference.ts`, for the passes of all `slots`, or for a range of them.
+ * Every kernel except attention computes each row by itself, so a range needs nothing of the rows before it but Q, K and V.
+ */
+export function schedule(config: ClipTextConfig, slots: number, choice?: KernelChoice, range?: RowRange): Schedule {
+  const draft = beginSchedule(config, slots, choice, range);
+  embeddings(draft);
+  for (let layer = 0; layer < config.numHiddenLayers; layer++) encoderLayer(draft, layer);
+  finalLayerNorm(draft);
+  return draft;
+}
+
+/** Attention takes the range as an input and reads keys and values before it too. */
 export const isAttention = ({ kernel }: Pick<Step, 'kernel'>) => attentionKernels.some((name) => name === kernel);
 
 /**
- * Bytes that a step has to read and write, each once; `elementBytes` of a tensor's numbers as they are stored, `keys` that
- * its queries look at.
+ * Bytes that a step has to read and write, each once. `elementBytes` gives the bytes of one number of a tensor as it is stored,
+ * `keys` is the number of keys that the step's queries look at.
  */
 export function stepBytes(
   step: Step,
@@ -181,12 +277,12 @@ export function stepBytes(
 ): number {
   let sum = 0;
   for (const name of new Set(step.tensors)) {
-    const { shape, bySlot, byRow } = tensors.get(name)!;
+    const { kind, shape, bySlot, byRow } = tensors.get(name)!;
     const L = shape[shape.length - 2];
     const queries = range.end - range.first;
-    // Of Q the queries, of K and V the keys.
-    const rows = name.startsWith('qkv') && isAttention(step) ? (queries + 2 * keys) / 3 : queries;
-    const bytes = shape.reduce((a, b) => a * b, 1) * elementBytes(name);
+    // Attention reads Q for the queries, and K and V for the keys.
+    const rows = kind === 'qkv' && isAttention(step) ? (queries + 2 * keys) / 3 : queries;
+    const bytes = elementCount(shape) * elementBytes(name);
     sum += bytes * (bySlot ? range.passes / slots : 1) * (byRow || bySlot ? rows / L : 1);
   }
   return sum;

@@ -3,6 +3,7 @@ import { crc32 } from '../files/crc32.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { type AttentionKernel, attentionDispatch, attentionKernels } from './attention.ts';
+import { mapModeRead, usage } from './flags.ts';
 import {
   bindWhole,
   createPipelines,
@@ -61,7 +62,7 @@ const mostRepeats = 64;
 /** [output's floats] of each: what it leaves in `output`, which is cleared before, so that nothing in it is another's. */
 async function resultsOf(device: GPUDevice, works: readonly Work[], output: GPUBuffer): Promise<Float32Array[]> {
   const { size } = output;
-  const staging = device.createBuffer({ size: works.length * size, usage: 0x09 });
+  const staging = device.createBuffer({ size: works.length * size, usage: usage.copyTarget | usage.mapRead });
   const encoder = device.createCommandEncoder();
   for (const [i, work] of works.entries()) {
     encoder.clearBuffer(output);
@@ -71,7 +72,7 @@ async function resultsOf(device: GPUDevice, works: readonly Work[], output: GPUB
     encoder.copyBufferToBuffer(output, 0, staging, i * size, size);
   }
   device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(1);
+  await staging.mapAsync(mapModeRead);
   const results = staging.getMappedRange().slice(0);
   staging.destroy();
   return works.map((_, i) => new Float32Array(results, i * size, size / 4));
@@ -100,7 +101,10 @@ async function timeKernels<T>(
 ): Promise<Map<T, number>> {
   const pipelines = createPipelines(device);
   const buffers = data.map((values) => {
-    const buffer = device.createBuffer({ size: values.byteLength, usage: 0x8c });
+    const buffer = device.createBuffer({
+      size: values.byteLength,
+      usage: usage.storage | usage.copySource | usage.copyTarget,
+    });
     device.queue.writeBuffer(buffer, 0, values);
     return buffer;
   });

@@ -138,6 +138,8 @@ function fakeClient() {
       return promise;
     },
     examine: noModels.examine,
+    inspect: noModels.inspect,
+    weightRow: noModels.weightRow,
     drift: noModels.drift,
     profile(pass, rows) {
       const asked = { ...deferred<Profile>(), pass, rows };

@@ -1,4 +1,6 @@
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
@@ -63,6 +65,17 @@ export interface EncoderClient {
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
   /** Times each step of these rows of a pass, after the encode under way and with its LoRAs. */
   profile(pass: EncoderPass, rows: RowSpan): Promise<Profile>;
+  /**
+   * Reads back every tensor of one layer of a pass (see `layerTensorShapes`), after the encode under way. Without `loras` those
+   * of the encode before stay merged. Aborting ends it in an AbortError.
+   */
+  inspect(
+    pass: EncoderPass,
+    layer: number,
+    options?: { readonly loras?: readonly LoraUse[]; readonly signal?: AbortSignal },
+  ): Promise<LayerTensors>;
+  /** Reads back one row of a weight and its bias, as the encode before used them. */
+  weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
   examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
   /** How far the encoder of `to` has moved from that of `from`; likewise. */
@@ -201,6 +214,13 @@ export function createEncoderClient(
     },
     async profile(pass, rows) {
       return (await ask({ type: 'profile', id: nextId++, pass, rows }, 'profiled')).profile;
+    },
+    async inspect(pass, layer, { loras, signal } = {}) {
+      const message = { type: 'inspect', id: nextId++, pass, layer, loras } as const;
+      return (await follow(message, 'inspected', () => {}, signal)).tensors;
+    },
+    async weightRow(layer, part, row) {
+      return (await ask({ type: 'weightRow', id: nextId++, layer, part, row }, 'weightRow')).row;
     },
     async examine(model, onProgress, signal) {
       const message = { type: 'examine', id: nextId++, model } as const;

@@ -1,5 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
@@ -104,6 +106,23 @@ export type ToWorker =
   | { readonly type: 'removeLora'; readonly id: number; readonly lora: number }
   /** Times each step of a pass's rows `first` to `end`. */
   | { readonly type: 'profile'; readonly id: number; readonly pass: EncoderPass; readonly rows: RowSpan }
+  /** Reads back every tensor of one layer. */
+  | {
+      readonly type: 'inspect';
+      readonly id: number;
+      readonly pass: EncoderPass;
+      readonly layer: number;
+      /** Merged for it; without them those of the encode before stay. */
+      readonly loras?: readonly LoraUse[];
+    }
+  /** Reads back one row of a weight, with the LoRAs of the encode before. */
+  | {
+      readonly type: 'weightRow';
+      readonly id: number;
+      readonly layer: number;
+      readonly part: WeightRowPart;
+      readonly row: number;
+    }
   | { readonly type: 'models'; readonly id: number }
   | { readonly type: 'download'; readonly id: number; readonly file: ModelFile }
   /** Copies a file's encoder into the storage, under this source; told of and answered as a download is. */
@@ -139,6 +158,8 @@ export type FromWorker =
   | { readonly type: 'drifted'; readonly id: number; readonly drift: Drift }
   | { readonly type: 'loraAdded'; readonly id: number; readonly info: LoraInfo }
   | { readonly type: 'profiled'; readonly id: number; readonly profile: Profile }
+  | { readonly type: 'inspected'; readonly id: number; readonly tensors: LayerTensors }
+  | { readonly type: 'weightRow'; readonly id: number; readonly row: WeightRow }
   | { readonly type: 'models'; readonly id: number; readonly stored: StoredModels }
   | { readonly type: 'downloading'; readonly id: number; readonly progress: DownloadProgress }
   | { readonly type: 'downloaded'; readonly id: number; readonly model: StoredModel }

@@ -5,7 +5,8 @@ import type { WeightSource } from '../clip/weights.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { type ByteSource, blobSource } from '../files/sources.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder, type EncodeRun, type GpuEncoder } from '../gpu/encoder.ts';
+import type { EncodeRun } from '../gpu/encode.ts';
+import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { meanProfile, type Profile, type RowSpan } from '../gpu/profile.ts';
 import { type DoctorOptions, drift, examine } from '../models/doctor.ts';
 import { download } from '../models/library/download.ts';
@@ -251,6 +252,22 @@ async function profile(pass: EncoderPass, rows: RowSpan): Promise<Profile> {
   return meanProfile(profiles);
 }
 
+function loadedEncoder(): GpuEncoder {
+  if (!encoder) throw new Error('No encoder is loaded.');
+  return encoder;
+}
+
+async function inspect(
+  { id, pass, layer, loras: uses }: Extract<ToWorker, { type: 'inspect' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const tensors = await loadedEncoder().inspect(pass, layer, { loras: uses && heldLoras(uses), signal });
+  post(
+    { type: 'inspected', id, tensors },
+    [...tensors.values()].map(({ buffer }) => buffer as ArrayBuffer),
+  );
+}
+
 async function addLora(id: number, file: File): Promise<void> {
   const [on, from] = [encoder, weights];
   if (!on || !from) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
@@ -299,6 +316,12 @@ async function answer(message: ToWorker): Promise<void> {
     }
     case 'profile':
       return post({ type: 'profiled', id: message.id, profile: await profile(message.pass, message.rows) });
+    case 'inspect':
+      return cancellable(message.id, (signal) => inspect(message, signal));
+    case 'weightRow': {
+      const { layer, part, row } = message;
+      return post({ type: 'weightRow', id: message.id, row: await loadedEncoder().weightRow(layer, part, row) });
+    }
     case 'addLora':
       return addLora(message.id, message.file);
     case 'removeLora':

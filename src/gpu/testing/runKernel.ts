@@ -1,4 +1,5 @@
 import type { WeightDtype } from '../../files/dtypes.ts';
+import { mapModeRead, usage } from '../flags.ts';
 import { bindWhole, type Constants, dispatch, type KernelName, kernels, pipelinesOf } from '../kernels.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function runKernel(
   const pipeline = await pipelinesOf(device)(name, options.constants, options.dtype);
   const buffers = options.data.map((data) => {
     const size = typeof data === 'number' ? data * 4 : data.byteLength;
-    const buffer = device.createBuffer({ size, usage: 0x8c });
+    const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
     // What the kernel does not write must not pass for a result.
     device.queue.writeBuffer(buffer, 0, typeof data === 'number' ? new Float32Array(data).fill(Number.NaN) : data);
     return buffer;
@@ -29,14 +30,14 @@ export async function runKernel(
   pass.end();
   const outputs = kernels[name].bindings.flatMap(([output, access], i) => (access === 'write' ? [{ output, i }] : []));
   const staged = outputs.map(({ i }) => {
-    const staging = device.createBuffer({ size: buffers[i].size, usage: 0x09 });
+    const staging = device.createBuffer({ size: buffers[i].size, usage: usage.copyTarget | usage.mapRead });
     encoder.copyBufferToBuffer(buffers[i], 0, staging, 0, buffers[i].size);
     return staging;
   });
   device.queue.submit([encoder.finish()]);
   const results = new Map<string, Float32Array>();
   for (const [n, { output }] of outputs.entries()) {
-    await staged[n].mapAsync(1);
+    await staged[n].mapAsync(mapModeRead);
     results.set(output, new Float32Array(staged[n].getMappedRange().slice(0)));
   }
   for (const buffer of [...buffers, ...staged]) buffer.destroy();

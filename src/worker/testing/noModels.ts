@@ -13,11 +13,15 @@ export const noModels: Pick<
   | 'addLora'
   | 'removeLora'
   | 'profile'
+  | 'inspect'
+  | 'weightRow'
 > = {
   weightsHash: () => Promise.reject(new Error('There is nothing to hash.')),
   addLora: () => Promise.reject(new Error('There are no LoRAs.')),
   removeLora() {},
   profile: () => Promise.reject(new Error('There is nothing to time.')),
+  inspect: () => Promise.reject(new Error('There is nothing to inspect.')),
+  weightRow: () => Promise.reject(new Error('There are no weights.')),
   models: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
   download: () => Promise.reject(new Error('There is nothing to download from.')),
   keep: () => Promise.reject(new Error('There is nowhere to keep it.')),

@@ -1,0 +1,113 @@
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import { type Engine, makeRoom, maxSlots, place } from './engine.ts';
+import type { WeightedLora } from './loraMerge.ts';
+import { outputCopies, readOutputs } from './readback.ts';
+import type { RowRange } from './schedule.ts';
+import { isSamePass, type Placed, paddingStart, rowRanges } from './slots.ts';
+import { copyToStaging, dispatchAll, submit } from './submit.ts';
+
+export interface EncodeRun {
+  readonly outputs: readonly EncoderOutput[];
+  /** Rows (tokens) of all passes that were computed; the others were kept from an earlier encode. */
+  readonly rows: number;
+  /** Time from the call until the results are in memory. */
+  readonly milliseconds: number;
+}
+
+/** A run that is not over: the first ready[i] rows of outputs[i] are final, the others zeros. */
+export interface EncodeStart extends EncodeRun {
+  readonly ready: readonly number[];
+}
+
+export interface EncodeOptions {
+  /**
+   * Receives the rows up to EOS before the padding is computed, and is awaited. Not called where that gains nothing: there is
+   * no padding to compute, several new passes are computed together, or there is no causal mask, so that every row depends on
+   * the padding.
+   */
+  readonly onRows?: (start: EncodeStart) => void | Promise<void>;
+  /** Ends the encode between two submits with the signal's reason. Rows that `onRows` received are kept. */
+  readonly signal?: AbortSignal;
+  /**
+   * LoRAs to merge into the weights, and no others; without any, the outputs are to the bit those of the model. Nothing is
+   * merged anew where they are those of the encode before: the same updates in the same order. Rejects with GpuError, and
+   * leaves things as they were, where the GPU has no room for the merged weights.
+   */
+  readonly loras?: readonly WeightedLora[];
+  /** Number of submits in which the padding is computed after `onRows`: more than 1 lets a signal end it earlier. */
+  readonly paddingSubmits?: number;
+  /** Passes that will be edited too, the most important first. Their rows are kept, and room is made for them up to a bound. */
+  readonly alsoNeeded?: readonly EncoderPass[];
+}
+
+/** Computes `ranges`, and reads back the rows of the placed passes that are there then; the others are zeros. */
+async function compute(
+  engine: Engine,
+  ranges: readonly RowRange[],
+  placed: readonly Placed[],
+  want: EncoderWant,
+  { submits = 1, signal }: { readonly submits?: number; readonly signal?: AbortSignal } = {},
+) {
+  const { device, name, config, activations } = engine;
+  const works = (await Promise.all(ranges.map((range) => activations.dispatches(range)))).flat();
+  const perSubmit = Math.ceil(works.length / submits);
+  let at = 0;
+  for (; at + perSubmit < works.length; at += perSubmit) {
+    await submit(device, name, (encoder) => dispatchAll(encoder, works.slice(at, at + perSubmit)) as undefined);
+    await device.queue.onSubmittedWorkDone();
+    signal?.throwIfAborted();
+  }
+  const rowsOf = new Map(activations.slots.map(({ rows }, slot) => [slot, rows]));
+  for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) rowsOf.set(s, end);
+  const slots = placed.map(({ slot }) => ({ slot, ready: rowsOf.get(slot)! }));
+  const staging = await submit(device, name, (encoder) => {
+    dispatchAll(encoder, works.slice(at));
+    return copyToStaging(device, encoder, outputCopies(activations, config, want, slots));
+  });
+  try {
+    const outputs = readOutputs(new Float32Array(staging.getMappedRange()), config, want, slots);
+    for (const [slot, rows] of rowsOf) activations.slots[slot].rows = rows;
+    return {
+      outputs,
+      ready: slots.map(({ ready }) => ready),
+      rows: ranges.reduce((sum, { passes, first, end }) => sum + passes * (end - first), 0),
+    };
+  } finally {
+    staging.destroy();
+  }
+}
+
+/** Encodes passes with the LoRAs that are merged, in batches of as many as have room together. */
+export async function encodePasses(
+  engine: Engine,
+  passes: readonly EncoderPass[],
+  want: EncoderWant,
+  options: EncodeOptions,
+): Promise<EncodeRun> {
+  const { onRows, signal, paddingSubmits: submits } = options;
+  const L = engine.config.maxPositionEmbeddings;
+  // A prompt without words is quickly computed again: its rows are not worth keeping.
+  const alsoNeeded = (options.alsoNeeded ?? []).filter((pass) => paddingStart(pass) > 2);
+  const start = performance.now();
+  const outputs: EncoderOutput[] = [];
+  let rows = 0;
+  for (let from = 0; from < passes.length; from += maxSlots) {
+    signal?.throwIfAborted();
+    const batch = passes.slice(from, from + maxSlots);
+    const others = alsoNeeded.filter((other) => !batch.some((pass) => isSamePass(pass, other)));
+    await makeRoom(engine, batch.length, batch.length + others.length);
+    const placed = place(engine, batch, alsoNeeded);
+    // `onRows` receives all passes at once, so they have to be in one batch.
+    const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
+    let run = await compute(engine, now, placed, want);
+    rows += run.rows;
+    if (later.length > 0) {
+      await onRows?.({ ...run, milliseconds: performance.now() - start });
+      signal?.throwIfAborted();
+      run = await compute(engine, later, placed, want, { submits, signal });
+      rows += run.rows;
+    }
+    outputs.push(...run.outputs);
+  }
+  return { outputs, rows, milliseconds: performance.now() - start };
+}
