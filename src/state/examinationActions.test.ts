@@ -31,51 +31,58 @@ function page() {
       facts = changed;
     },
   });
-  return { actions, asked, examined: () => facts.examined };
+  /** Takes the one question that was asked since the last. */
+  const take = (name: string) => {
+    expect(asked.map((question) => question.name)).toEqual([name]);
+    return asked.shift()!;
+  };
+  return { actions, take, examined: () => facts.examined };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 const request = (name: string): FileRequest => ({ kind: 'stored', model: name, name });
 const result = { missing: [] };
 const [a, b] = [request('a'), request('b')];
 
 test('progress, then what was found; a comparison after that, which can be cancelled', async () => {
-  const { actions, asked, examined } = page();
-  void actions.examine(a);
+  const { actions, take, examined } = page();
+  const examination = actions.examine(a);
   expect(examined()).toEqual({ request: a, task: { phase: 'running', progress: null }, other: null });
   await actions.compareEncoders(b);
-  expect(asked).toHaveLength(1);
-  asked[0].progress({ done: 1, total: 2 });
+  const asked = take('examine');
+  asked.progress({ done: 1, total: 2 });
   expect(examined()?.task).toEqual({ phase: 'running', progress: { done: 1, total: 2 } });
-  asked[0].answer(result);
-  await settled();
+  asked.answer(result);
+  await examination;
   const done = { request: a, task: { phase: 'done', result }, other: null };
   expect(examined()).toEqual(done);
-  void actions.compareEncoders(b);
+  const cancelled = actions.compareEncoders(b);
   expect(examined()).toEqual({ ...done, other: { request: b, task: { phase: 'running', progress: null } } });
+  expect(take('drift').signal.aborted).toBe(false);
   actions.cancelExamination();
-  await settled();
+  await cancelled;
   expect(examined()).toEqual(done);
-  void actions.compareEncoders(b);
-  asked[2].fail(new Error('Of another size.'));
-  await settled();
-  expect(examined()?.other?.task).toEqual({ phase: 'failed', message: 'Of another size.' });
+  const failed = actions.compareEncoders(b);
+  take('drift').fail(new Error('Another size.'));
+  await failed;
+  expect(examined()?.other?.task).toEqual({ phase: 'failed', message: 'Another size.' });
 });
 
 test('another examination takes the place of one that runs; closed or cancelled, nothing is left', async () => {
-  const { actions, asked, examined } = page();
-  void actions.examine(a);
-  void actions.examine(b);
-  expect(asked[0].signal.aborted).toBe(true);
-  asked[0].progress({ done: 1, total: 2 });
-  await settled();
+  const { actions, take, examined } = page();
+  const replaced = actions.examine(a);
+  const first = take('examine');
+  const cancelled = actions.examine(b);
+  expect(first.signal.aborted).toBe(true);
+  first.progress({ done: 1, total: 2 });
+  await replaced;
   expect(examined()).toMatchObject({ request: b, task: { phase: 'running', progress: null } });
+  expect(take('examine').signal.aborted).toBe(false);
   actions.cancelExamination();
-  await settled();
+  await cancelled;
   expect(examined()).toBeNull();
-  void actions.examine(a);
+  const closed = actions.examine(a);
   actions.closeExamination();
-  await settled();
-  expect(asked[2].signal.aborted).toBe(true);
+  await closed;
+  expect(take('examine').signal.aborted).toBe(true);
   expect(examined()).toBeNull();
 });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { passKey } from '../clip/encoderPass.ts';
 import { writeNpy } from '../files/npy.ts';
@@ -7,10 +7,8 @@ import { writeConditioning } from '../road/export/conditioningFile.ts';
 import { exportConditioning } from '../road/export/exportConditioning.ts';
 import { defaultOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
-import { createTokenizer } from '../tokens/tokenizer.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { EncoderClient } from '../worker/client.ts';
-import { noModels } from '../worker/testing/noModels.ts';
 import {
   checkedFiles,
   exportedCount,
@@ -28,8 +26,8 @@ import {
 import type { OpenedLora } from './facts.ts';
 import { readShared } from './shared.ts';
 import { createClipscopeStore } from './store.ts';
+import { answeringEncoder, modelInfo, tokenized, tokenizer, when } from './testing/fakeEncoder.ts';
 
-const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 const width = clipTiny.hiddenSize;
 
 /** A number from each pass, the same in every row. */
@@ -39,28 +37,17 @@ const zOf: ZOf = (pass) => {
   return new Float32Array(77 * width).fill(hash / 64);
 };
 
+const model = {
+  ...modelInfo('tiny.safetensors', 'tiny'),
+  finalLayerNorm: { weight: new Float32Array(width), bias: new Float32Array(width) },
+};
 const client: EncoderClient = {
-  ...noModels,
-  start: async () => ({ description: 'a GPU', software: false }),
-  load: async () => ({
-    name: 'tiny.safetensors',
-    random: false,
-    config: clipTiny,
-    dtype: 'F32',
-    gpuBytes: 1,
-    finalLayerNorm: { weight: new Float32Array(width), bias: new Float32Array(width) },
-  }),
-  cancelLoad() {},
+  ...answeringEncoder(model, (pass, want) => ({
+    lastHiddenState: zOf(pass),
+    hiddenStates: new Map(want.hiddenStates.map((index) => [index, zOf(pass)])),
+    ...(want.attentions && { attentions: new Float32Array(1) }),
+  })),
   weightsHash: async () => 'abc',
-  encode: async (passes, want) => ({
-    outputs: passes.map((pass) => ({
-      lastHiddenState: zOf(pass),
-      hiddenStates: new Map(want.hiddenStates.map((index) => [index, zOf(pass)])),
-      ...(want.attentions && { attentions: new Float32Array(1) }),
-    })),
-    stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 },
-    gpuBytes: 1,
-  }),
 };
 
 function openStore() {
@@ -72,15 +59,15 @@ function openStore() {
 
 async function encodedStore() {
   const store = openStore();
-  await vi.waitFor(() => expect(exportedPasses(store.getState())).not.toHaveLength(0));
+  await tokenized(store);
   store.getState().need('export', exportedPasses(store.getState()));
-  await vi.waitFor(() => expect(exportedTensors(store.getState())).toBeDefined());
+  await when(store, (facts) => exportedTensors(facts) !== undefined && facts.weightsHash !== null);
   return store;
 }
 
 test('what is exported is encoded when it is needed, the negative prompt too', async () => {
   const store = openStore();
-  await vi.waitFor(() => expect(exportedCount(store.getState())).toBe(1));
+  await when(store, (facts) => exportedCount(facts) === 1);
   expect(exportedPasses(store.getState())).toHaveLength(4);
   expect(exportedTensors(store.getState())).toBeUndefined();
   expect(exportedShapes(store.getState())?.map(({ name, shape }) => [name, ...shape])).toEqual([
@@ -88,7 +75,7 @@ test('what is exported is encoded when it is needed, the negative prompt too', a
     ['negative_prompt_embeds', 1, 154, width],
   ]);
   store.getState().need('export', exportedPasses(store.getState()));
-  await vi.waitFor(() => expect(exportedCount(store.getState())).toBe(4));
+  await when(store, (facts) => exportedCount(facts) === 4);
   const tensors = exportedTensors(store.getState());
   const [positive, negative] = (['positive', 'negative'] as const).map((role) =>
     preparePrompt(store.getState().prompts[role], defaultOptions, tokenizer, role),
@@ -160,7 +147,7 @@ test.each([
   store
     .getState()
     .replace({ prompts: { positive: prompt, negative: 'fog' }, options: { ...defaultOptions, ...options } }, '');
-  await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
+  await tokenized(store);
   const reason = whyUnchecked(exportedPair(store.getState())!);
   if (why === null) expect(reason).toBeNull();
   else expect(reason).toContain(why);
@@ -180,14 +167,14 @@ describe('what the prompts name besides text', () => {
 
   async function namingStore(positive: string, negative: string) {
     const store = openStore();
-    await vi.waitFor(() => expect(store.getState().model).not.toBeNull());
+    await when(store, ({ model }) => model !== null);
     store.setState({
       embeddings: [{ name: 'moody', vectors: [new Float32Array(width), new Float32Array(width)] }],
       loras: new Map([lora('style.v2', 1), lora('other', 2)]),
     });
     store.getState().setPrompt('positive', positive);
     store.getState().setPrompt('negative', negative);
-    await vi.waitFor(() => expect(exportedPair(store.getState())).toBeDefined());
+    await tokenized(store);
     return store;
   }
 

@@ -1,27 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { maskModes } from '../clip/masks.ts';
 import { referenceEncoder } from '../clip/reference.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
-import { createTokenizer } from '../tokens/tokenizer.ts';
-import { noModels } from '../worker/testing/noModels.ts';
 import { maskLab } from './maskLab.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+import { allEncoded, answeringEncoder, modelInfo, tokenizer } from './testing/fakeEncoder.ts';
 
-const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 const run = await referenceEncoder(syntheticWeights(clipTiny));
 const L = clipTiny.maxPositionEmbeddings;
-/** When what was under way is done, the loading of the road with it. */
-const settled = async () => {
-  await import('../road/pipeline.ts');
-  await new Promise((resolve) => setImmediate(resolve));
-};
 const from = (row: number) => Array.from({ length: L - row }, (_, i) => row + i);
 
 let store: ClipscopeStore;
-/** What was encoded, a list a call. */
+/** The passes that were encoded, a list a call. */
 let asked: (readonly EncoderPass[])[];
 const lab = (...keys: number[]) => maskLab(store.getState(), keys)!;
 
@@ -32,46 +24,33 @@ async function encodeAll(...keys: number[]) {
     before = lab(...keys).encoded;
     counts.push(before);
     store.getState().need('masks', lab(...keys).next);
-    await settled();
+    await allEncoded(store);
   }
   return counts;
 }
 
 beforeEach(async () => {
   asked = [];
-  store = createClipscopeStore({
-    connect: () => ({
-      ...noModels,
-      start: async () => ({ description: 'float64', software: true }),
-      load: async () => ({
-        name: 'tiny',
-        random: true,
-        config: clipTiny,
-        dtype: 'F64',
-        gpuBytes: 0,
-        finalLayerNorm: { weight: new Float32Array(64).fill(1), bias: new Float32Array(64) },
-      }),
-      cancelLoad() {},
-      async encode(passes, want) {
-        asked.push(passes);
-        const outputs = passes.map((pass) => {
-          const { lastHiddenState, hiddenStates } = run(pass);
-          return {
-            lastHiddenState: Float32Array.from(lastHiddenState),
-            hiddenStates: new Map(want.hiddenStates.map((i) => [i, Float32Array.from(hiddenStates[i])])),
-            ...(want.attentions && { attentions: new Float32Array(1) }),
-          };
-        });
-        return { outputs, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, gpuBytes: 1 };
-      },
-    }),
-    loadTokenizer: async () => tokenizer,
-    memory: null,
-  });
+  const model = {
+    ...modelInfo('tiny', 'tiny'),
+    finalLayerNorm: { weight: new Float32Array(64).fill(1), bias: new Float32Array(64) },
+  };
+  const client = answeringEncoder(
+    model,
+    (pass, want) => {
+      const { lastHiddenState, hiddenStates } = run(pass);
+      return {
+        lastHiddenState: Float32Array.from(lastHiddenState),
+        hiddenStates: new Map(want.hiddenStates.map((i) => [i, Float32Array.from(hiddenStates[i])])),
+        ...(want.attentions && { attentions: new Float32Array(1) }),
+      };
+    },
+    { software: true, asked },
+  );
+  store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
   store.getState().setPrompt('positive', 'a red car');
   store.getState().setPrompt('negative', '');
-  await settled();
-  await settled();
+  await allEncoded(store);
 });
 
 test('the four masks come one by one; each changes the rows that it can', async () => {
@@ -102,7 +81,7 @@ test('masked keys change rows from the first of them on, and come before the oth
 
 test('masked keys are compared with the mask on show', async () => {
   store.getState().setOption('mask', 'hf');
-  await settled();
+  await allEncoded(store);
   await encodeAll(3, 76);
   expect(lab(3, 76).masked?.effects?.changed).toEqual(from(3));
   expect(lab(3, 76).modes.hf.effects?.changed).toEqual(from(5));
@@ -120,7 +99,7 @@ test('a key that the chunk has not masks nothing; the same facts give the same l
 
 test('clip skip is applied, and its state is asked for', async () => {
   store.getState().setOption('clipSkip', 2);
-  await settled();
+  await allEncoded(store);
   await encodeAll();
   const { hf, none } = lab().modes;
   expect(hf.effects?.changed).toEqual(from(5));

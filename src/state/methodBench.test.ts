@@ -4,10 +4,7 @@ import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
-import type { EncoderClient } from '../worker/client.ts';
-import { noModels } from '../worker/testing/noModels.ts';
 import { encodedCount } from './encoded.ts';
-import { encoderStatus } from './encoderStatus.ts';
 import {
   comparisonOf,
   shownBench,
@@ -20,53 +17,41 @@ import {
   sweptWeights,
 } from './methodBench.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+import { allEncoded, answeringEncoder, modelInfo } from './testing/fakeEncoder.ts';
 
 let store: ClipscopeStore;
-let encoded: EncoderPass[];
-const settled = async () => {
-  // As many turns as there are goes of passes.
-  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
-};
+/** The passes that were encoded, a list a call. */
+let asked: (readonly EncoderPass[])[];
+const encoded = () => asked.flat();
 const facts = () => store.getState();
 const plan = (fragment: number | null = null) => shownSweepPlan(facts(), fragment);
 
-beforeEach(async () => {
-  encoded = [];
-  const client: EncoderClient = {
-    ...noModels,
-    start: async () => ({ description: 'a GPU', software: false }),
-    load: async () => ({
-      name: 'synthetic-tiny',
-      random: true,
-      config: clipTiny,
-      dtype: 'F32',
-      gpuBytes: 1e6,
-      finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
-    }),
-    cancelLoad: () => {},
-    async encode(passes, want) {
-      encoded.push(...passes);
-      const outputs = passes.map((pass) => ({
-        lastHiddenState: fakeZ(pass),
-        hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
-        ...(want.attentions && { attentions: new Float32Array(1) }),
-      }));
-      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 }, gpuBytes: 1 };
-    },
+beforeEach(() => {
+  asked = [];
+  const model = {
+    ...modelInfo('synthetic-tiny', 'tiny'),
+    finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
   };
+  const client = answeringEncoder(
+    model,
+    (pass, want) => ({
+      lastHiddenState: fakeZ(pass),
+      hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
+      ...(want.attentions && { attentions: new Float32Array(1) }),
+    }),
+    { asked },
+  );
   store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
-  await settled();
 });
 
 async function type(prompt: string) {
   facts().setPrompt('positive', prompt);
-  await settled();
-  expect(encoderStatus(facts()).phase).toBe('ready');
+  await allEncoded(store);
 }
 async function need() {
   facts().need('methods', shownBenchPasses(facts()));
   facts().need('sweep', plan()?.passes ?? []);
-  await settled();
+  await allEncoded(store);
 }
 
 test('an embedding that another language takes for text is told, and named as it does', async () => {
@@ -110,24 +95,24 @@ describe('the bench', () => {
   test('a change of weights runs no pass, down and below 0 neither once the sweep has been', async () => {
     await type('a (red:1.3) car');
     await need();
-    const before = encoded.length;
-    expect(new Set(encoded.map(passKey)).size).toBe(before);
+    const before = encoded().length;
+    expect(new Set(encoded().map(passKey)).size).toBe(before);
     for (const weight of [1.9, 0.5, 0, -1, 3]) {
       await type(`a (red:${weight}) car`);
       await need();
       expect(shownBench(facts())?.text).toBe(shownText(facts()));
       expect(shownSweep(facts(), plan())).toBeDefined();
     }
-    expect(encoded).toHaveLength(before);
+    expect(encoded()).toHaveLength(before);
   });
 
   test('what is no longer needed is not encoded', async () => {
     await type('a (red:1.3) car');
     facts().need('methods', []);
-    const before = encoded.length;
+    const before = encoded().length;
     await type('a (blue:0.3) car');
     // The prompt's own: "Original" reads no other.
-    expect(encoded).toHaveLength(before + 1);
+    expect(encoded()).toHaveLength(before + 1);
     expect(encodedCount(facts(), shownBenchPasses(facts()))).toBe(1);
   });
 });

@@ -13,6 +13,7 @@ import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
 import type { Side } from './remembered.ts';
 import { createClipscopeStore } from './store.ts';
+import { tokenized } from './testing/fakeEncoder.ts';
 
 const L = 77;
 const long = `${'a cat on grass, '.repeat(40)}(and dogs:0.5)`;
@@ -38,9 +39,7 @@ const prompts: Readonly<Record<PromptOptions['syntax'], readonly string[]>> = {
 };
 
 const store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
-await new Promise<void>((resolve) => {
-  store.subscribe(({ tokenizer }) => tokenizer.phase === 'ready' && resolve());
-});
+await tokenized(store);
 
 /** Facts of a page on which everything that an export takes is encoded, to `fakeZ`. */
 function encodedFacts(positive: string, negative: string, changed: Partial<PromptOptions>): Facts {

@@ -1,0 +1,219 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { StoredModel } from '../models/library/storage.ts';
+import { WorkerError } from '../worker/client.ts';
+import type { ModelRequest } from '../worker/messages.ts';
+import { encoderStatus } from './encoderStatus.ts';
+import { modelChoice, modelChoices } from './modelChoices.ts';
+import { prepared, shownChunk } from './reading.ts';
+import { shownHead, shownLayer } from './shownSizes.ts';
+import type { ClipscopeStore } from './store.ts';
+import {
+  type FakeEncoder,
+  fakeMemory,
+  modelInfo,
+  noticesOf,
+  openPage,
+  readyPage,
+  tokenized,
+  when,
+} from './testing/fakeEncoder.ts';
+
+const full: ModelRequest = { kind: 'synthetic', size: 'full' };
+const tiny: ModelRequest = { kind: 'synthetic', size: 'tiny' };
+const fileRequest = (name: string): ModelRequest => ({ kind: 'file', file: new File([], name) });
+const gpu = { description: 'a GPU', software: false };
+const broken = () => new WorkerError('CheckpointError', '"broken.safetensors" is empty.');
+const cancelled = () => new WorkerError('AbortError', 'Cancelled.');
+
+describe('the first load', () => {
+  let fake: FakeEncoder;
+  let store: ClipscopeStore;
+  const status = () => encoderStatus(store.getState());
+  beforeEach(async () => {
+    ({ fake, store } = openPage());
+    await tokenized(store);
+  });
+
+  test('finds a GPU, loads the synthetic encoder, encodes the prompt, and says so', async () => {
+    expect(status()).toEqual({ phase: 'busy', text: 'Looking for a GPU' });
+    await fake.adapter.answer(gpu);
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(full);
+    load.progress({ done: 47, total: 100 });
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 45 %' });
+    await load.answer(modelInfo('synthetic', 'full'));
+    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights)' });
+    const encode = await fake.nextEncode();
+    expect(encode.passes).toEqual(prepared(store.getState(), 'positive')?.chunks.map(({ pass }) => pass));
+    expect(encode.want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });
+    await encode.answer(412.4);
+    expect(status()).toEqual({
+      phase: 'ready',
+      text: 'Ready: synthetic (random weights), recomputed 77 of 77 rows, 412 ms',
+    });
+  });
+
+  test('a model chosen before the GPU was found is not replaced by the default', async () => {
+    void store.getState().openModel(tiny);
+    await fake.adapter.answer(gpu);
+    expect((await fake.nextLoad()).request).toEqual(tiny);
+    expect(fake.loads.waiting).toBe(0);
+  });
+
+  test('no adapter: one sentence, and everything before the encoder works', async () => {
+    await fake.adapter.fail(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
+    expect(store.getState().adapter).toEqual({ phase: 'missing', message: 'No adapter was found.' });
+    expect(status().phase).toBe('idle');
+    expect(fake.loads.waiting).toBe(0);
+    expect(shownChunk(store.getState())?.chunk.tokens).toHaveLength(77);
+  });
+});
+
+describe('another model', () => {
+  let fake: FakeEncoder;
+  let store: ClipscopeStore;
+  let lose: (message: string) => void;
+  const facts = () => store.getState();
+  const status = () => encoderStatus(facts());
+  beforeEach(async () => {
+    ({ fake, store, lose } = await readyPage());
+  });
+
+  test('that fails to load leaves the old one, its outputs and a notice', async () => {
+    const before = facts();
+    void before.openModel(fileRequest('broken.safetensors'));
+    expect(status().text).toBe('Loading broken.safetensors');
+    await (await fake.nextLoad()).fail(broken());
+    const after = facts();
+    expect(after.model).toBe(before.model);
+    expect(after.encoded).toBe(before.encoded);
+    expect(after.prompts).toBe(before.prompts);
+    expect(noticesOf(store)).toEqual(['"broken.safetensors" is empty.']);
+    expect(status().phase).toBe('ready');
+    after.dismiss(after.notices[0].id);
+    expect(facts().notices).toEqual([]);
+  });
+
+  test('superseded by a load of the same one leaves the newer load’s progress', async () => {
+    void facts().openModel(full);
+    void facts().openModel(full);
+    const [older, newer] = [await fake.nextLoad(), await fake.nextLoad()];
+    newer.progress({ done: 1, total: 2 });
+    await older.fail(cancelled());
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 50 %' });
+  });
+
+  test('that fails twice is told once', async () => {
+    for (let i = 0; i < 2; i++) {
+      void facts().openModel(fileRequest('broken.safetensors'));
+      await (await fake.nextLoad()).fail(broken());
+    }
+    expect(noticesOf(store)).toEqual(['"broken.safetensors" is empty.']);
+  });
+
+  test('whose load is cancelled is not a failure', async () => {
+    void facts().openModel(fileRequest('big.safetensors'));
+    facts().cancelLoad();
+    expect(status()).toEqual({ phase: 'busy', text: 'Cancelling the load of big.safetensors' });
+    expect(fake.client.cancelLoad).toHaveBeenCalledOnce();
+    await (await fake.nextLoad()).fail(cancelled());
+    expect(facts().notices).toEqual([]);
+    expect(status().phase).toBe('ready');
+  });
+
+  test('of two, only the newer one’s progress shows', async () => {
+    void facts().openModel(fileRequest('one.safetensors'));
+    void facts().openModel(fileRequest('two.safetensors'));
+    const [older, newer] = [await fake.nextLoad(), await fake.nextLoad()];
+    older.progress({ done: 1, total: 2 });
+    await older.fail(cancelled());
+    expect(status().text).toBe('Loading two.safetensors');
+    newer.progress({ done: 1, total: 2 });
+    expect(status().text).toBe('Loading two.safetensors 50 %');
+  });
+
+  test('keeps layer and head within what it has; they come back with a larger one', async () => {
+    facts().show({ layer: 11, head: 7 });
+    await fake.load('synthetic-tiny', 'tiny', () => facts().openModel(tiny));
+    expect([shownLayer(facts()), shownHead(facts())]).toEqual([1, 3]);
+    await fake.load('synthetic', 'full', () => facts().openModel(full));
+    expect([shownLayer(facts()), shownHead(facts())]).toEqual([11, 7]);
+  });
+
+  test('ends the loss of the GPU, which is said and asks for nothing', async () => {
+    lose('The driver was reset.');
+    facts().setPrompt('positive', 'a dog');
+    expect(status()).toEqual({ phase: 'failed', text: 'The GPU went away: The driver was reset.' });
+    expect(fake.encodes.waiting).toBe(0);
+    await fake.load('synthetic', 'full', () => facts().openModel(full));
+    expect(status().phase).toBe('busy');
+    expect(fake.encodes.waiting).toBe(1);
+  });
+});
+
+describe('the next visit', () => {
+  const stored = { model: 'sd-1-5', name: 'SD 1.5 text encoder' };
+  async function visit(models: readonly Partial<StoredModel>[], unlisted?: Error) {
+    const memory = fakeMemory(JSON.stringify({ syntheticSize: 'tiny', storedModel: stored }));
+    const { fake, store } = openPage(memory);
+    if (unlisted) fake.client.models = () => Promise.reject(unlisted);
+    fake.stored.models = models.map((model) => ({ id: stored.model, complete: true, ...model }) as StoredModel);
+    expect(modelChoices(store.getState()).map(({ value }) => value)).toContain(modelChoice(store.getState()));
+    await fake.adapter.answer(gpu);
+    const remembered = () => JSON.parse(memory.getItem('clipscope')!).storedModel;
+    return { fake, store, remembered };
+  }
+
+  test('opens the stored model that was used last', async () => {
+    const { fake } = await visit([{}]);
+    expect((await fake.nextLoad()).request).toEqual({ kind: 'stored', ...stored });
+    expect(fake.downloads.waiting).toBe(0);
+  });
+
+  test.each([
+    ['gone', []],
+    ['only a part', [{ complete: false }]],
+  ] as const)('starts with made-up weights, and says so, where it is %s', async (_, models) => {
+    const { fake, store } = await visit(models);
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(tiny);
+    expect(noticesOf(store)).toEqual([
+      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.',
+    ]);
+    await load.answer(modelInfo('synthetic-tiny', 'tiny'));
+    expect(store.getState().storedModel).toBeNull();
+  });
+
+  test.each([
+    ['cannot be loaded', new WorkerError('GpuError', 'Out of memory.'), ['Out of memory.']],
+    ['is cancelled', cancelled(), []],
+  ])('starts with made-up weights where it %s, and remembers it', async (_, error, notices) => {
+    const { fake, store, remembered } = await visit([{}]);
+    await (await fake.nextLoad()).fail(error);
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(tiny);
+    await load.answer(modelInfo('synthetic-tiny', 'tiny'));
+    expect(noticesOf(store)).toEqual(notices);
+    expect(store.getState().storedModel).toEqual(stored);
+    // Chosen, they are what the next visit starts with.
+    await fake.load('synthetic', 'full', () => store.getState().openModel(full));
+    expect(remembered()).toBeNull();
+  });
+
+  test('remembers the stored model where the storage cannot be asked', async () => {
+    const { fake, store } = await visit([{}], new Error('The storage does not answer.'));
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(tiny);
+    await load.answer(modelInfo('synthetic-tiny', 'tiny'));
+    expect(store.getState().storedModel).toEqual(stored);
+  });
+
+  test('tells of a stored model that another tab deleted, and no longer offers it', async () => {
+    const { fake, store } = await visit([{}]);
+    const load = await fake.nextLoad();
+    fake.stored.models = [];
+    await load.fail(new WorkerError('StorageError', 'It was deleted.', 'missing'));
+    await when(store, (facts) => facts.stored?.models.length === 0);
+    expect(noticesOf(store)).toEqual(['It was deleted.']);
+  });
+});

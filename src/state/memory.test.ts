@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import type { Memory } from './memory.ts';
+import { createClipscopeStore } from './store.ts';
+import { fakeMemory, tokenizer } from './testing/fakeEncoder.ts';
+
+describe('memory', () => {
+  const start = (memory: Memory) =>
+    createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory }).getState();
+  const first = start(fakeMemory());
+
+  test.each([
+    '{"prompts',
+    '[]',
+    '7',
+    'null',
+    '{"prompts":{"positive":5},"options":{"mask":"sideways"},"theme":"pink","storedModel":{"model":1}}',
+  ])('%s is as good as nothing', (stored) => {
+    const { prompts, options, theme, syntheticSize, storedModel } = start(fakeMemory(stored));
+    expect({ prompts, options, theme, syntheticSize, storedModel }).toEqual({
+      prompts: first.prompts,
+      options: first.options,
+      theme: first.theme,
+      syntheticSize: first.syntheticSize,
+      storedModel: null,
+    });
+  });
+
+  test('storage that is forbidden or full is lived without', () => {
+    const throws = (message: string) => () => {
+      throw new Error(message);
+    };
+    const forbidden = { getItem: throws('forbidden'), setItem: throws('full'), removeItem: throws('forbidden') };
+    const store = createClipscopeStore({
+      connect: () => null,
+      loadTokenizer: async () => tokenizer,
+      memory: forbidden,
+    });
+    for (const prompt of ['a dog', 'a cat']) {
+      store.getState().setPrompt('positive', prompt);
+      store.getState().notePrompts();
+    }
+    expect(store.getState().past.map(({ prompts }) => prompts.positive)).toEqual(['a cat', 'a dog']);
+    store.getState().clearHistory();
+    expect(store.getState().past).toEqual([]);
+  });
+});

@@ -1,0 +1,92 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { defaultOptions } from '../road/options.ts';
+import { shared, writeLink } from './shared.ts';
+import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+import { fakeMemory, tokenizer } from './testing/fakeEncoder.ts';
+
+describe('what replaces the prompts', () => {
+  let store: ClipscopeStore;
+  const state = () => store.getState();
+  const infotext = {
+    prompt: 'a cat',
+    negativePrompt: 'fog',
+    parameters: new Map([
+      ['Steps', '30'],
+      ['Clip skip', '2'],
+    ]),
+  };
+  const mine = { positive: 'mine', negative: 'not mine' };
+  beforeEach(() => {
+    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: fakeMemory() });
+    state().setPrompt('positive', mine.positive);
+    state().setPrompt('negative', mine.negative);
+  });
+
+  test('infotext fills both prompts, says so, and can be taken back', () => {
+    state().takeInfotext(infotext, 'Pasted');
+    expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+    expect(state().options).toMatchObject({ steps: 30, step: 1, clipSkip: 2 });
+    expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
+    const { before, after } = state().replaced ?? { before: {}, after: {} };
+    state().setOption('mask', 'hf');
+    state().restore(before);
+    expect(state().prompts).toEqual(mine);
+    expect([state().options, state().replaced]).toEqual([defaultOptions, null]);
+    state().restore(after);
+    expect(state().options.clipSkip).toBe(2);
+  });
+
+  test('infotext without a clip skip has none, and is A1111’s', () => {
+    state().takeInfotext(infotext, 'Pasted');
+    state().setOption('syntax', 'comfy');
+    state().takeInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
+    expect(state().options).toMatchObject({ syntax: 'a1111', weighting: 'original', clipSkip: 1, steps: 30 });
+    expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
+  });
+
+  test('what was replaced is in the history', () => {
+    state().takeInfotext(infotext, 'Pasted');
+    expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
+    state().restore({ prompts: mine });
+    expect(state().past[0].prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+  });
+
+  test('prompts that nobody changed are not history', () => {
+    const fresh = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    fresh.getState().notePrompts();
+    expect(fresh.getState().past).toEqual([]);
+  });
+
+  test('a link brings prompts, options and selection', async () => {
+    state().setOption('weighting', 'none');
+    state().show({ side: 'negative', layer: 3, head: 5, stage: 2 });
+    const link = await writeLink(shared(state()));
+    const other = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    await other.getState().openLink(link);
+    const { prompts, options, side, layer, head, stage, replaced } = other.getState();
+    expect({ prompts, options, side, layer, head, stage }).toEqual({
+      prompts: mine,
+      options: state().options,
+      side: 'negative',
+      layer: 3,
+      head: 5,
+      stage: 2,
+    });
+    expect(replaced?.message).toBe('Opened from a link.');
+  });
+
+  test('a bad link is one notice, and changes nothing', async () => {
+    const before = state();
+    await before.openLink('#share=abc');
+    expect(state().notices.map(({ message }) => message)).toEqual([
+      'The link is damaged or cut off, so it was not opened.',
+    ]);
+    expect(state().prompts).toBe(before.prompts);
+    expect(state().replaced).toBeNull();
+  });
+
+  test('line ends become those of an editor', () => {
+    state().setPrompt('positive', 'a\r\nb\rc');
+    expect(state().prompts.positive).toBe('a\nb\nc');
+  });
+});
