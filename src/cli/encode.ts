@@ -28,7 +28,8 @@ import {
   prefixed,
 } from '../road/export/exportConditioning.ts';
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
-import { type PreparedPrompt, preparePrompt, type Role } from '../road/pipeline.ts';
+import { preparePrompt } from '../road/pipeline.ts';
+import type { PreparedPrompt, Role } from '../road/preparedPrompt.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';

@@ -1,18 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { applyMethod } from '../weighting/apply.ts';
 import { compelMask } from '../weighting/compelMask.ts';
 import type { Method } from '../weighting/method.ts';
 import { methods } from '../weighting/methods.ts';
 import { compose, compositionPasses, copyFirstEos } from './composition.ts';
+import { defaultOptions } from './options.ts';
+import { preparePrompt } from './pipeline.ts';
 import { withPasses } from './testing/encodings.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
-import { compelComposition, compelPromptDefaults } from './weightedPrompt.ts';
 
 const read = (prompt: string) =>
-  compelComposition(parseCompel(prompt), tokenizer, { ...compelPromptDefaults, truncate: false, split: 'BRUTAL' });
+  preparePrompt(prompt, { ...defaultOptions, syntax: 'compel', split: 'BRUTAL' }, tokenizer).conditionings[0]
+    .composition;
 const cats = (count: number) => Array(count).fill('cat').join(' ');
 
 function embedsOf(prompt: string, method: Method = compelMask): Float32Array {

@@ -1,4 +1,4 @@
-import type { PreparedPrompt } from './pipeline.ts';
+import type { PreparedPrompt } from './preparedPrompt.ts';
 
 /** A text of a prompt, and the factor by which its rows are added up. */
 export interface ComposedText {

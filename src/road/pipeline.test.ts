@@ -6,7 +6,8 @@ import { syntaxes } from '../prompt/syntax.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';
-import { preparePrompt, promptEmbeds, promptPasses, type Role } from './pipeline.ts';
+import { preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
+import type { Role } from './preparedPrompt.ts';
 import { withPasses } from './testing/encodings.ts';
 import { d, fakeZ } from './testing/prompts.ts';
 

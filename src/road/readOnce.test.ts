@@ -9,7 +9,8 @@ import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { defaultOptions } from './options.ts';
-import { preparePrompt, type Role } from './pipeline.ts';
+import { preparePrompt } from './pipeline.ts';
+import type { Role } from './preparedPrompt.ts';
 
 vi.mock('../prompt/a1111/a1111Prompt.ts', { spy: true });
 vi.mock('../prompt/a1111/emphasis.ts', { spy: true });

@@ -17,7 +17,8 @@ import comfyRecorded from '../weighting/recorded/index_comfy.json';
 import compelRecorded from '../weighting/recorded/index_compel.json';
 import compel221Recorded from '../weighting/recorded/index_compel221.json';
 import { defaultOptions, type PromptOptions } from './options.ts';
-import { type PreparedPrompt, preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
+import { preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
+import type { PreparedPrompt } from './preparedPrompt.ts';
 import { referenceZ, withPasses } from './testing/encodings.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));

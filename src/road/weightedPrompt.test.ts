@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { sourceText } from '../prompt/sourceText.ts';
-import { chunkTokens } from '../tokens/chunks/a1111Chunks.ts';
+import { chunkA1111 } from '../tokens/chunks/a1111Chunks.ts';
 import { a1111, fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
 import { compelPrompt, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';
 
@@ -29,7 +29,7 @@ test('a light fragment is masked, or removed, in its chunk', () => {
 });
 
 test('vectors stay with their tokens', () => {
-  const { chunks } = chunkTokens(parseA1111('a (red:0.5) car').fragments, tokenizer);
+  const { chunks } = chunkA1111(parseA1111('a (red:0.5) car').fragments, tokenizer);
   const [red, car] = [Float32Array.of(1), Float32Array.of(2)];
   const vectors = new Map([
     [2, red],

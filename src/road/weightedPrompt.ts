@@ -4,34 +4,26 @@ import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import type { Fragment } from '../prompt/ast.ts';
-import type { ParsedCompel } from '../prompt/compel/compelPrompt.ts';
 import {
-  type CompelTokenOptions,
-  type CompelTokens,
-  compelChunks,
-  compelTokenDefaults,
-  compelTokens,
+  type CompelChunkOptions,
+  type CompelChunks,
+  chunkCompel,
+  compelChunkDefaults,
+  packCompel,
 } from '../tokens/chunks/compelChunks.ts';
 import { bosTokenId, eosTokenId, padTokenId } from '../tokens/clipVocabulary.ts';
-import type { PromptToken, TokenChunk } from '../tokens/promptTokens.ts';
+import type { PromptEmbedding, PromptToken, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
-import type { TokenizerFlavour } from '../tokens/tokenizerFlavours.ts';
 import type { Downweighted, WeightedChunk, WeightedPrompt } from '../weighting/method.ts';
-import type { Composition } from './composition.ts';
-
-/** A chunk of any of the programs: ComfyUI's has word ids. */
-export interface SourceChunk extends TokenChunk {
-  /** [L] 0 for BOS, EOS and PAD; without them each fragment is a word. */
-  readonly wordIds?: Uint32Array;
-  /** Row → [d], the vectors of textual inversions. */
-  readonly vectors?: ReadonlyMap<number, Float32Array>;
-}
+import { methods } from '../weighting/methods.ts';
+import { normaliseTokens } from '../weighting/normalise.ts';
+import type { PromptOptions } from './options.ts';
 
 /**
  * A prompt as A1111 or ComfyUI chunks it. A fragment that weighs less than 1 is masked, or removed within its chunk, so
  * that Compel's methods can be tried on it too.
  */
-export function weightedPrompt(chunks: readonly SourceChunk[], mask: MaskMode): WeightedPrompt {
+export function weightedPrompt(chunks: readonly TokenChunk[], mask: MaskMode): WeightedPrompt {
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
   const empty = encoderPass(emptyIds(), mask);
   const light = new Map<number, number>();
@@ -72,13 +64,12 @@ function whenRead(
   };
 }
 
-export interface CompelPromptOptions extends CompelTokenOptions {
+export interface CompelPromptOptions extends CompelChunkOptions {
   /** `causal` is Compel's `padding_attention_mask_value` 1, the default, and `hf` is 0. */
   readonly mask: MaskMode;
-  readonly tokenizer?: TokenizerFlavour;
 }
 
-export const compelPromptDefaults: CompelPromptOptions = { ...compelTokenDefaults, mask: 'causal' };
+export const compelPromptDefaults: CompelPromptOptions = { ...compelChunkDefaults, mask: 'causal' };
 
 /**
  * A prompt as Compel 2.4 chunks it and takes it apart. The empty prompt and those with a fragment removed are encoded
@@ -89,16 +80,19 @@ export function compelPrompt(
   fragments: readonly Fragment[],
   tokenizer: Tokenizer,
   options: CompelPromptOptions = compelPromptDefaults,
+  embeddings: readonly PromptEmbedding[] = [],
 ): WeightedPrompt {
-  return weightedCompel(fragments, compelTokens(fragments, tokenizer, options, options.tokenizer), tokenizer, options);
+  const chunked = chunkCompel(fragments, tokenizer, embeddings, options);
+  return weightedCompel(fragments, chunked, tokenizer, options, embeddings);
 }
 
-/** The same of tokens that are there already: those of `fragments` by these options. */
+/** Takes apart a prompt that is chunked already; `chunked` are the chunks of `fragments` by these options. */
 export function weightedCompel(
   fragments: readonly Fragment[],
-  { chunks, cut, fragmentRanges }: CompelTokens,
+  { chunks, cut, fragmentRanges }: CompelChunks,
   tokenizer: Tokenizer,
   options: CompelPromptOptions,
+  embeddings: readonly PromptEmbedding[] = [],
 ): WeightedPrompt {
   const { mask, truncate } = options;
   const unmasked = mask === 'none' ? 'none' : 'causal';
@@ -118,7 +112,7 @@ export function weightedCompel(
             return truncate ? masked : withBoundaries(masked);
           }),
         () =>
-          compelChunks(tokensWithout(tokens, index), tokenizer, options).chunks.map((chunk) =>
+          packCompel(tokensWithout(tokens, index), tokenizer, embeddings, options).chunks.map((chunk) =>
             weightedChunk(chunk, unmasked),
           ),
       ),
@@ -135,24 +129,17 @@ function tokensWithout(tokens: readonly PromptToken[], index: number): PromptTok
   });
 }
 
-/** The parts of a Compel prompt, each swap as what it swaps away. */
-export function compelComposition(
-  { parts }: Pick<ParsedCompel, 'parts'>,
-  tokenizer: Tokenizer,
-  options: CompelPromptOptions = compelPromptDefaults,
-): Composition {
-  return {
-    parts: parts.map(({ content, weight }) => {
-      const blend = content.kind === 'blend' ? content : { prompts: [content], weights: [1], normalise: false };
-      const prompts = blend.prompts.map(({ fragments }) => compelPrompt(fragments, tokenizer, options));
-      return { blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight };
-    }),
-    empty: compelPrompt([], tokenizer, options),
-  };
+/** Normalises the weights as ADV_CLIP_emb does, if the options ask for it. */
+export function normalised(prompt: WeightedPrompt, { weighting, normalisation }: PromptOptions): WeightedPrompt {
+  return methods[weighting].normalises ? normaliseTokens(prompt, normalisation) : prompt;
+}
+
+export function compelPromptOptions({ mask, split, tokenizer: flavour }: PromptOptions): CompelPromptOptions {
+  return { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split, flavour };
 }
 
 function weightedChunk(
-  { tokens, inputIds, perTokenWeights, wordIds, vectors }: SourceChunk,
+  { tokens, inputIds, perTokenWeights, wordIds, vectors }: TokenChunk,
   mask: MaskMode,
 ): WeightedChunk {
   const eos = tokens.findIndex(({ kind }) => kind === 'eos');

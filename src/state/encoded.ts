@@ -2,7 +2,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
-import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/pipeline.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { applyMethod } from '../weighting/apply.ts';
 import { type MeanChange, meanChange } from '../weighting/means.ts';
 import type { ZOf } from '../weighting/method.ts';

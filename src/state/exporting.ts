@@ -14,7 +14,7 @@ import {
   promptEmbeddings,
 } from '../road/export/exportConditioning.ts';
 import type { PromptOptions } from '../road/options.ts';
-import type { PreparedPrompt } from '../road/pipeline.ts';
+import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { methodNames, methods } from '../weighting/methods.ts';
 import type { ModelInfo } from '../worker/messages.ts';

@@ -1,7 +1,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type RowEffects, rowEffects, withKeyMasked } from '../clip/maskEffects.ts';
 import { encoderPass, type MaskMode, maskModes } from '../clip/masks.ts';
-import type { PreparedChunk } from '../road/pipeline.ts';
+import type { PreparedChunk } from '../road/preparedPrompt.ts';
 import { distinct } from '../weighting/method.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';

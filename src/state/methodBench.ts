@@ -6,7 +6,8 @@ import { type ReadingDifference, readingDifferences } from '../prompt/across/rea
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
-import { type PreparedChunk, type PreparedPrompt, type PreparedText, preparePrompt } from '../road/pipeline.ts';
+import { preparePrompt } from '../road/pipeline.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
 import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
 import { convertPrompt } from '../tokens/convertPrompt.ts';

@@ -1,7 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import { type ClipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
-import type { PreparedPrompt } from '../road/pipeline.ts';
+import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { distinct } from '../weighting/method.ts';
 import type { MethodName } from '../weighting/methods.ts';
 import { none } from '../weighting/none.ts';

@@ -1,7 +1,7 @@
 import type { RowSpan } from '../gpu/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { PromptOptions } from '../road/options.ts';
-import type { PreparedChunk, PreparedPrompt } from '../road/pipeline.ts';
+import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { LoraUse } from '../worker/messages.ts';
 import type { Facts } from './facts.ts';

@@ -2,24 +2,20 @@
 import type { SourceText } from '../prompt/ast.ts';
 import { sliceSource, sourceText } from '../prompt/sourceText.ts';
 import { composeNfc, lowerCase } from './clean/textForms.ts';
-import { diffusersToken, type NamedEmbedding } from './diffusersToken.ts';
+import { diffusersToken } from './diffusersToken.ts';
+import type { PromptEmbedding, PromptToken } from './promptTokens.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 /** Token → its vectors, each [d]. */
 export type AddedTokens = ReadonlyMap<string, readonly Float32Array[]>;
 
-/** Of two with one token diffusers refuses the second. */
-export function addedTokens(
-  embeddings: readonly (NamedEmbedding & { readonly vectors: readonly Float32Array[] })[],
-): AddedTokens {
-  return new Map(embeddings.toReversed().map((one) => [diffusersToken(one), one.vectors]));
+/** The first of two embeddings with one token counts: diffusers refuses the second. */
+export function addedTokens(embeddings: readonly PromptEmbedding[]): AddedTokens {
+  return new Map(embeddings.toReversed().map((embedding) => [diffusersToken(embedding), embedding.vectors]));
 }
 
-/** A vector that stands for a token: which of an added token's, from 0. */
-export interface AddedVector {
-  readonly name: string;
-  readonly index: number;
-}
+/** Names a vector by its added token and its number among that token's, from 0. */
+type AddedVector = NonNullable<PromptToken['vector']>;
 
 export interface AddedPiece {
   readonly source: SourceText;

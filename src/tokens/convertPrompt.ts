@@ -9,10 +9,10 @@ import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { chunkLength } from './chunks/a1111Chunks.ts';
-import { fragmentTokens } from './promptTokens.ts';
+import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
-import { type NamedVectors, nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
+import { nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
 
 /** A token of either prompt, or a BREAK. */
 export interface ConversionRow {
@@ -61,7 +61,7 @@ export function convertPrompt(
   tokenizer: Tokenizer,
   flavour?: TokenizerFlavour,
   role: 'positive' | 'negative' = 'positive',
-  embeddings: readonly NamedVectors[] = [],
+  embeddings: readonly PromptEmbedding[] = [],
 ): Conversion {
   const { fragments, lost, loras } = read(source, from, role, to);
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
@@ -283,7 +283,7 @@ function textIn(
   pieces: readonly VectorPiece[],
   { text }: Fragment,
   to: Syntax,
-  names: ReadonlyMap<Float32Array, NamedVectors>,
+  names: ReadonlyMap<Float32Array, PromptEmbedding>,
 ): string {
   if (pieces.every(({ vectors, unknown }) => vectors.length === 0 && unknown === undefined)) return text;
   let written = '';
@@ -305,7 +305,7 @@ function textIn(
 
 type Label = Pick<Unit, 'text' | 'embedding'>;
 
-function labelOf({ name, vectors }: NamedVectors, index: number): Label {
+function labelOf({ name, vectors }: PromptEmbedding, index: number): Label {
   return { text: vectors.length === 1 ? name : `${name} ${index + 1}`, embedding: { name, isOpen: true } };
 }
 
@@ -452,7 +452,7 @@ function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
 /** What reasons are found in. */
 interface Reasons {
   readonly fragments: readonly Fragment[];
-  readonly embeddings: readonly NamedVectors[];
+  readonly embeddings: readonly PromptEmbedding[];
   readonly to: Syntax;
 }
 

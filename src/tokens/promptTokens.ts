@@ -1,4 +1,4 @@
-import type { Fragment, Range } from '../prompt/ast.ts';
+import type { Diagnostic, Fragment, Range } from '../prompt/ast.ts';
 import { bosTokenId, contextLength, eosTokenId, padTokenId } from './clipVocabulary.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
@@ -27,7 +27,40 @@ export interface TokenChunk {
   readonly inputIds: Uint32Array;
   /** [L] */
   readonly perTokenWeights: Float64Array;
+  /** [L] ComfyUI: counts units and embeddings through all chunks, from 1; 0 for BOS, EOS and PAD. */
+  readonly wordIds?: Uint32Array;
+  /** Row → [d]: vectors of textual inversions, which replace the token embeddings there. */
+  readonly vectors?: ReadonlyMap<number, Float32Array>;
 }
+
+/** A textual inversion: its names, and the vectors that stand for them, each [d]. */
+export interface PromptEmbedding {
+  /** Its file's name, without the ending. */
+  readonly name: string;
+  /** The name that is written in the file. */
+  readonly trainedAs?: string;
+  readonly vectors: readonly Float32Array[];
+}
+
+/** A prompt's fragments in chunks. */
+export interface ChunkedPrompt {
+  /** At least one. */
+  readonly chunks: readonly TokenChunk[];
+  /** Tokens past the last chunk: they have no effect. */
+  readonly cut: readonly PromptToken[];
+  /** Tokens as the program counts them, against `target`, a multiple of 75. */
+  readonly tokenCount: number;
+  readonly target: number;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** One for each program; all three take and give the same. */
+export type Chunker<Options, Chunked extends ChunkedPrompt = ChunkedPrompt> = (
+  fragments: readonly Fragment[],
+  tokenizer: Tokenizer,
+  embeddings?: readonly PromptEmbedding[],
+  options?: Options,
+) => Chunked;
 
 /**
  * Tokenises each fragment by itself and strings the tokens together: `red(car)` is two words. A BREAK gives none.
@@ -81,5 +114,30 @@ export function normaliseLength(
       perTokenWeights: Float64Array.from(row, (token) => token.weight),
     },
     cut: tokens.slice(L - 2),
+  };
+}
+
+/** Puts the vectors that the chunk's tokens name into their rows. `vectorsOf` gives those of a name. */
+export function withVectors(
+  chunk: TokenChunk,
+  vectorsOf: (name: string) => readonly Float32Array[] | undefined,
+): TokenChunk {
+  const vectors = new Map(
+    chunk.tokens.flatMap(({ vector }, row): [number, Float32Array][] =>
+      vector ? [[row, vectorsOf(vector.name)![vector.index]]] : [],
+    ),
+  );
+  return vectors.size > 0 ? { ...chunk, vectors } : chunk;
+}
+
+/** Counts the typed tokens, against what the chunks hold. */
+export function tokenCounts(
+  chunks: readonly TokenChunk[],
+  cut: readonly PromptToken[],
+): Pick<ChunkedPrompt, 'tokenCount' | 'target'> {
+  const typed = chunks.map(({ tokens }) => tokens.filter(({ kind }) => kind === 'text').length);
+  return {
+    tokenCount: typed.reduce((sum, count) => sum + count, cut.length),
+    target: chunks.length * (chunks[0].tokens.length - 2),
   };
 }

@@ -3,17 +3,12 @@ import type { SourceText } from '../prompt/ast.ts';
 import { sliceSource } from '../prompt/sourceText.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import { addedTokenCutter, addedTokens } from './addedTokens.ts';
-import { chunkLength, embeddingFinder } from './chunks/a1111Chunks.ts';
-import { comfyPieces } from './chunks/comfyChunks.ts';
-import { diffusersToken, type NamedEmbedding } from './diffusersToken.ts';
-import { fragmentTokens } from './promptTokens.ts';
+import { embeddingFinder, fittingEmbeddings } from './chunks/a1111Chunks.ts';
+import { comfyPieces, vectorsByName } from './chunks/comfyChunks.ts';
+import { diffusersToken } from './diffusersToken.ts';
+import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
-
-/** A textual inversion by its names, with its vectors, each [d]. */
-export interface NamedVectors extends NamedEmbedding {
-  readonly vectors: readonly Float32Array[];
-}
 
 /** Text, or what stands for vectors. */
 export interface VectorPiece {
@@ -28,7 +23,7 @@ export interface VectorPiece {
 export type VectorCutter = (source: SourceText) => VectorPiece[];
 
 export function vectorCutter(
-  embeddings: readonly NamedVectors[],
+  embeddings: readonly PromptEmbedding[],
   syntax: Syntax,
   tokenizer: Tokenizer,
   flavour?: TokenizerFlavour,
@@ -53,14 +48,13 @@ export function vectorCutter(
 }
 
 function a1111Cutter(
-  embeddings: readonly NamedVectors[],
+  embeddings: readonly PromptEmbedding[],
   tokenizer: Tokenizer,
   flavour: TokenizerFlavour | undefined,
 ): VectorCutter {
-  const fitting = embeddings.filter(({ vectors }) => vectors.length <= chunkLength);
+  const fitting = fittingEmbeddings(embeddings);
   if (fitting.length === 0) return (source) => [{ source, vectors: [] }];
-  const named = fitting.map(({ name, vectors }) => ({ name, vectors: vectors.length, rows: vectors }));
-  const find = embeddingFinder(named, tokenizer, flavour);
+  const find = embeddingFinder(fitting, tokenizer, flavour);
   return (source) => {
     const fragment = { kind: 'text', weight: 1, start: 0, end: 0, ...source } as const;
     const tokens = fragmentTokens([fragment], tokenizer, flavour);
@@ -76,7 +70,7 @@ function a1111Cutter(
       const start = Math.max(from, unitAt(source, first.start));
       const end = Math.max(start, unitAt(source, last.end));
       if (start > from) pieces.push({ source: sliceSource(source, from, start), vectors: [] });
-      pieces.push({ source: sliceSource(source, start, end), vectors: match.embedding.rows });
+      pieces.push({ source: sliceSource(source, start, end), vectors: match.embedding.vectors });
       from = end;
       place += match.length;
     }
@@ -92,11 +86,10 @@ function unitAt({ starts }: SourceText, typed: number): number {
   return at < 0 ? starts.length : at;
 }
 
-function comfyCutter(embeddings: readonly NamedVectors[]): VectorCutter {
-  const byName = new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
-  const counts = new Map(embeddings.map(({ name, vectors }) => [name, vectors.length]));
+function comfyCutter(embeddings: readonly PromptEmbedding[]): VectorCutter {
+  const byName = vectorsByName(embeddings);
   return (source) =>
-    comfyPieces(source, { unit: 'segments', embeddings: counts }).flatMap((piece): VectorPiece[] => {
+    comfyPieces(source, 'segments', byName).flatMap((piece): VectorPiece[] => {
       if (piece.embedding === null) return [{ source: piece.source, vectors: [] }];
       const { name, range } = piece.embedding;
       if (name === null) return [];
@@ -107,7 +100,7 @@ function comfyCutter(embeddings: readonly NamedVectors[]): VectorCutter {
 }
 
 /** What a prompt there calls it, if it can. */
-export function nameIn(embedding: NamedVectors, syntax: Syntax): string {
+export function nameIn(embedding: PromptEmbedding, syntax: Syntax): string {
   if (syntax === 'compel') return diffusersToken(embedding);
   return syntax === 'comfy' ? `embedding:${embedding.name}` : embedding.name;
 }

@@ -4,7 +4,7 @@ import { expectClose } from '../clip/testing/recorded.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
-import { comfyTokens } from '../tokens/chunks/comfyChunks.ts';
+import { chunkComfy } from '../tokens/chunks/comfyChunks.ts';
 import { advA1111 } from './advA1111.ts';
 import { advComfyPlusPlus } from './advComfyPlusPlus.ts';
 import { advCompel } from './advCompel.ts';
@@ -14,7 +14,7 @@ import { comfy } from './comfy.ts';
 import type { WeightedPrompt } from './method.ts';
 
 function read(prompt: string): WeightedPrompt {
-  return weightedPrompt(comfyTokens(parseComfy(prompt).fragments, tokenizer, { unit: 'words' }).chunks, 'causal');
+  return weightedPrompt(chunkComfy(parseComfy(prompt).fragments, tokenizer, [], { unit: 'words' }).chunks, 'causal');
 }
 
 /** The pass with `+</w>` at some rows. */

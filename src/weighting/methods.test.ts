@@ -7,7 +7,7 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { withPasses } from '../road/testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
-import { comfyTokens, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
+import { chunkComfy, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
 import { applyMethod, methodPasses } from './apply.ts';
 import { distinct, type WeightedPrompt } from './method.ts';
 import { type MethodName, methods } from './methods.ts';
@@ -224,7 +224,7 @@ test('every method under every mask', () => {
 
 describe('numbers at the edge, as ComfyUI reads them', () => {
   const read = (weight: string, unit = comfyUnits[0]) =>
-    weightedPrompt(comfyTokens(parseComfy(`a (cat:${weight}) sat`).fragments, tokenizer, { unit }).chunks, 'causal');
+    weightedPrompt(chunkComfy(parseComfy(`a (cat:${weight}) sat`).fragments, tokenizer, [], { unit }).chunks, 'causal');
   const row = 2;
 
   /** What is not finite: its rows. */

@@ -4,12 +4,12 @@ import { expectClose } from '../clip/testing/recorded.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { fragmentsWith, someWeight, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
-import { comfyTokens } from '../tokens/chunks/comfyChunks.ts';
+import { chunkComfy } from '../tokens/chunks/comfyChunks.ts';
 import type { WeightedPrompt } from './method.ts';
 import { normaliseTokens, type TokenNormalisation } from './normalise.ts';
 
 function read(prompt: string): WeightedPrompt {
-  return weightedPrompt(comfyTokens(parseComfy(prompt).fragments, tokenizer, { unit: 'segments' }).chunks, 'causal');
+  return weightedPrompt(chunkComfy(parseComfy(prompt).fragments, tokenizer, [], { unit: 'segments' }).chunks, 'causal');
 }
 
 function textWeights({ chunks }: WeightedPrompt): number[] {
@@ -43,7 +43,7 @@ test('Compel finds nothing to weigh down by itself', () => {
 test('the text of any prompt averages 1 after mean, and is as it was where it did before', () => {
   fc.assert(
     fc.property(fragmentsWith(someWeight), (fragments) => {
-      const prompt = weightedPrompt(comfyTokens(fragments, tokenizer).chunks, 'causal');
+      const prompt = weightedPrompt(chunkComfy(fragments, tokenizer).chunks, 'causal');
       const once = normaliseTokens(prompt, 'mean');
       const weights = textWeights(once);
       if (weights.length > 0) expect(weights.reduce((a, b) => a + b, 0) / weights.length).toBeCloseTo(1, 12);

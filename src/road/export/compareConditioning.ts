@@ -1,5 +1,5 @@
 import { differenceMap } from '../../weighting/study/compareMethods.ts';
-import type { Role } from '../pipeline.ts';
+import type { Role } from '../preparedPrompt.ts';
 import type { StoredConditioning } from './conditioningFile.ts';
 import type { ConditioningRow, ConditioningTensor } from './exportConditioning.ts';
 

@@ -8,7 +8,8 @@ import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
 import type { Composition } from '../composition.ts';
 import type { PromptOptions } from '../options.ts';
-import { type PreparedPrompt, promptEmbeds, promptPasses, type Role } from '../pipeline.ts';
+import { promptEmbeds, promptPasses } from '../pipeline.ts';
+import type { PreparedPrompt, Role } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
 
 /** Both prompts of a picture, and what they are encoded by. */

@@ -3,19 +3,12 @@ import type { Embedding } from '../../models/embeddingFile.ts';
 import type { Node, WeightedNode } from '../../prompt/ast.ts';
 import { sectionsOf } from '../../prompt/editing/brackets.ts';
 import { applyEdits } from '../../prompt/edits.ts';
-import { addedTokens } from '../../tokens/addedTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import type { WeightedPrompt } from '../../weighting/method.ts';
 import type { PromptOptions } from '../options.ts';
-import {
-  compelPromptOptions,
-  normalised,
-  type PreparedPrompt,
-  type PreparedText,
-  preparePrompt,
-  type Role,
-} from '../pipeline.ts';
-import { compelPrompt, weightedPrompt } from '../weightedPrompt.ts';
+import { preparePrompt } from '../pipeline.ts';
+import type { PreparedPrompt, PreparedText, Role } from '../preparedPrompt.ts';
+import { compelPrompt, compelPromptOptions, normalised, weightedPrompt } from '../weightedPrompt.ts';
 import { withSpanWeight } from './sweep.ts';
 
 /**
@@ -33,8 +26,7 @@ export function withFragmentWeight(
 ): WeightedPrompt {
   if (options.syntax === 'compel') {
     const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
-    const compelOptions = { ...compelPromptOptions(options), added: addedTokens(embeddings) };
-    return normalised(compelPrompt(fragments, tokenizer, compelOptions), options);
+    return normalised(compelPrompt(fragments, tokenizer, compelPromptOptions(options), embeddings), options);
   }
   const { batch } = text.weighted;
   const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };

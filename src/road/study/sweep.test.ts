@@ -4,7 +4,7 @@ import { clipTiny } from '../../clip/config.ts';
 import { passKey } from '../../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../../clip/masks.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
-import { chunkTokens } from '../../tokens/chunks/a1111Chunks.ts';
+import { chunkA1111 } from '../../tokens/chunks/a1111Chunks.ts';
 import { applyMethod } from '../../weighting/apply.ts';
 import { rowSumsOf, sharedMeans } from '../../weighting/means.ts';
 import { maskedRows, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
@@ -28,7 +28,7 @@ describe('withSpanWeight', () => {
       ['sunset on grass', weight],
       ['dog', 0.75],
     ]);
-  const read = (weight: number, mask: MaskMode) => weightedPrompt(chunkTokens(parts(weight), tokenizer).chunks, mask);
+  const read = (weight: number, mask: MaskMode) => weightedPrompt(chunkA1111(parts(weight), tokenizer).chunks, mask);
 
   test('is the prompt with that weight typed', () => {
     const weight = fc.constantFrom(-1, 0, 0.5, 0.999, 1, 1.5, 3);

@@ -5,8 +5,8 @@ import type { MaskMode } from '../../clip/masks.ts';
 import { parseA1111 } from '../../prompt/a1111/emphasis.ts';
 import type { Fragment } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
-import { chunkTokens } from '../../tokens/chunks/a1111Chunks.ts';
-import { comfyTokens } from '../../tokens/chunks/comfyChunks.ts';
+import { chunkA1111 } from '../../tokens/chunks/a1111Chunks.ts';
+import { chunkComfy } from '../../tokens/chunks/comfyChunks.ts';
 import { createTokenizer } from '../../tokens/tokenizer.ts';
 import type { WeightedPrompt, ZOf } from '../../weighting/method.ts';
 import { compelPrompt, compelPromptDefaults, weightedPrompt } from '../weightedPrompt.ts';
@@ -37,7 +37,7 @@ export function fragmentsOf(parts: readonly (readonly [string, number])[]): Frag
 }
 
 export function a1111(prompt: string, mask: MaskMode = 'causal'): WeightedPrompt {
-  return weightedPrompt(chunkTokens(parseA1111(prompt).fragments, tokenizer).chunks, mask);
+  return weightedPrompt(chunkA1111(parseA1111(prompt).fragments, tokenizer).chunks, mask);
 }
 
 const words = ['cat', 'dog', 'a', 'red', 'bicycle', 'sunset', 'apricots', 'on', 'grass', ',', 'oil painting'];
@@ -57,10 +57,10 @@ const splitOptions = { ...compelPromptDefaults, truncate: false };
 
 /** The fragments as each of the programs takes them. */
 export const readers: Readonly<Record<string, (fragments: readonly Fragment[]) => WeightedPrompt>> = {
-  a1111: (fragments) => weightedPrompt(chunkTokens(fragments, tokenizer).chunks, 'causal'),
-  'comfy, words': (fragments) => weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'words' }).chunks, 'hf'),
+  a1111: (fragments) => weightedPrompt(chunkA1111(fragments, tokenizer).chunks, 'causal'),
+  'comfy, words': (fragments) => weightedPrompt(chunkComfy(fragments, tokenizer, [], { unit: 'words' }).chunks, 'hf'),
   'comfy, segments': (fragments) =>
-    weightedPrompt(comfyTokens(fragments, tokenizer, { unit: 'segments' }).chunks, 'causal'),
+    weightedPrompt(chunkComfy(fragments, tokenizer, [], { unit: 'segments' }).chunks, 'causal'),
   'compel, cut': (fragments) => compelPrompt(fragments, tokenizer),
   'compel, split': (fragments) => compelPrompt(fragments, tokenizer, splitOptions),
 };

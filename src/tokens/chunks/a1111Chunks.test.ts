@@ -4,19 +4,34 @@ import { expect, test } from 'vitest';
 import { parseA1111 } from '../../prompt/a1111/emphasis.ts';
 import type { Fragment } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
+import type { PromptEmbedding, TokenChunk } from '../promptTokens.ts';
 import recorded from '../recorded/a1111_chunks.json';
 import { createTokenizer } from '../tokenizer.ts';
-import { chunkTokens, type Embedding, emptyChunk } from './a1111Chunks.ts';
+import { chunkA1111, emptyChunk } from './a1111Chunks.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 
-/** Those of the recording. */
-const embeddings: Embedding[] = [
-  { name: 'easynegative', vectors: 8 },
-  { name: 'sks dog', vectors: 3 },
-  { name: 'longone', vectors: 74 },
-  { name: 'hugeone', vectors: 80 },
+function embedding(name: string, count: number): PromptEmbedding {
+  return { name, vectors: Array.from({ length: count }, (_, index) => Float32Array.of(count, index)) };
+}
+
+/** The recording's. */
+const embeddings = [
+  embedding('easynegative', 8),
+  embedding('sks dog', 3),
+  embedding('longone', 74),
+  embedding('hugeone', 80),
 ];
+
+/** Where the vectors of an embedding begin in a chunk, before BOS is put in front, with its name and their number. */
+function fixesOf({ tokens, vectors }: TokenChunk): [number, string, number][] {
+  return tokens.flatMap(({ vector }, row): [number, string, number][] => {
+    if (!vector) return [];
+    const [count, index] = vectors!.get(row)!;
+    expect(index).toBe(vector.index);
+    return index === 0 ? [[row - 1, vector.name, count]] : [];
+  });
+}
 
 function whole(prompt: string): Fragment[] {
   return [{ kind: 'text', weight: 1, ...sourceText(prompt), start: 0, end: prompt.length }];
@@ -36,19 +51,16 @@ function runs(values: Iterable<number>): [number, number][] {
 test.each(recorded)('recorded: $prompt, backtrack $commaPaddingBacktrack', (row) => {
   const { prompt, commaPaddingBacktrack, emphasis, textualInversion } = row;
   const parsed = parseA1111(prompt);
-  const { chunks, tokenCount, target, fixes } = chunkTokens(emphasis ? parsed.fragments : whole(prompt), tokenizer, {
-    commaPaddingBacktrack,
-    embeddings: textualInversion ? embeddings : [],
-  });
+  const fragments = emphasis ? parsed.fragments : whole(prompt);
+  const known = textualInversion ? embeddings : [];
+  const { chunks, tokenCount, target } = chunkA1111(fragments, tokenizer, known, { commaPaddingBacktrack });
   // Where the original raises, the would-be number is text here.
   expect(parsed.diagnostics.some(({ severity }) => severity === 'error')).toBe('error' in row);
   if (!row.chunks) return;
-  const actual = chunks.map(({ inputIds, perTokenWeights }, chunk) => ({
-    tokens: runs(inputIds),
-    multipliers: runs(perTokenWeights),
-    fixes: fixes
-      .filter((fix) => fix.chunk === chunk)
-      .map(({ offset, embedding }) => [offset, ...Object.values(embedding)]),
+  const actual = chunks.map((chunk) => ({
+    tokens: runs(chunk.inputIds),
+    multipliers: runs(chunk.perTokenWeights),
+    fixes: fixesOf(chunk),
   }));
   expect({ tokenCount, target, chunks: actual }).toEqual({
     tokenCount: row.tokenCount,
@@ -57,8 +69,8 @@ test.each(recorded)('recorded: $prompt, backtrack $commaPaddingBacktrack', (row)
   });
 });
 
-function words(prompt: string, options?: Parameters<typeof chunkTokens>[2]): string[] {
-  return chunkTokens(parseA1111(prompt).fragments, tokenizer, options).chunks.map(({ tokens }) =>
+function words(prompt: string, options?: Parameters<typeof chunkA1111>[3]): string[] {
+  return chunkA1111(parseA1111(prompt).fragments, tokenizer, [], options).chunks.map(({ tokens }) =>
     tokens
       .filter(({ kind }) => kind === 'text')
       .map(({ text }) => text.replace('</w>', ''))
@@ -100,7 +112,7 @@ test('a BREAK ends a chunk, also an empty one', () => {
   expect(words('a BREAK')).toEqual(['a']);
   expect(words('BREAK BREAK')).toEqual(['', '']);
   expect(words('(a BREAK b)')).toEqual(['a break b']);
-  const { tokenCount, target } = chunkTokens(parseA1111('a BREAK b').fragments, tokenizer);
+  const { tokenCount, target } = chunkA1111(parseA1111('a BREAK b').fragments, tokenizer);
   expect([tokenCount, target]).toEqual([76, 150]);
 });
 
@@ -112,7 +124,7 @@ test('a comma is forgotten with its chunk', () => {
 
 test('each token keeps its range, fragment and weight through moves', () => {
   const prompt = `${repeated('cat', 60)}, (${repeated('dog', 16)}:1.5)`;
-  const [first, second] = chunkTokens(parseA1111(prompt).fragments, tokenizer).chunks;
+  const [first, second] = chunkA1111(parseA1111(prompt).fragments, tokenizer).chunks;
   expect(first.tokens[61]).toMatchObject({ text: ',</w>', weight: 1, fragment: 0, range: { start: 239, end: 240 } });
   expect(first.tokens[62]).toEqual({
     kind: 'eos',
@@ -136,16 +148,14 @@ test('each token keeps its range, fragment and weight through moves', () => {
 });
 
 test('embeddings are found by their tokens within a fragment, the longest first, of equal ones the first', () => {
-  const named = [
-    { name: 'sks', vectors: 1, file: 1 },
-    { name: 'sks dog', vectors: 2, file: 2 },
-    { name: 'SKS', vectors: 3, file: 3 },
-    { name: '', vectors: 4, file: 4 },
-  ];
-  const found = (prompt: string) =>
-    chunkTokens(parseA1111(prompt).fragments, tokenizer, { embeddings: named }).fixes.map(
-      ({ embedding, chunk, offset, range }) => [embedding.file, chunk, offset, prompt.slice(range.start, range.end)],
-    );
+  const named = [embedding('sks', 1), embedding('sks dog', 2), embedding('SKS', 3), embedding('', 4)];
+  const found = (prompt: string) => {
+    const chunked = chunkA1111(parseA1111(prompt).fragments, tokenizer, named);
+    const places = chunked.named.map(({ range: { start, end } }) => prompt.slice(start, end));
+    return chunked.chunks
+      .flatMap((chunk, i) => fixesOf(chunk).map(([offset, , count]) => [count, i, offset] as const))
+      .map((fix, i) => [...fix, places[i]]);
+  };
   expect(found('a sks dog, SKS')).toEqual([
     [2, 0, 1, 'sks dog'],
     [1, 0, 4, 'SKS'],
@@ -157,7 +167,7 @@ test('embeddings are found by their tokens within a fragment, the longest first,
 });
 
 test('vectors stand at id 0 with the weight and range of the name', () => {
-  const [{ tokens }] = chunkTokens(parseA1111('(a sks dog:1.5)').fragments, tokenizer, { embeddings }).chunks;
+  const [{ tokens }] = chunkA1111(parseA1111('(a sks dog:1.5)').fragments, tokenizer, embeddings).chunks;
   expect(tokens.slice(2, 6)).toMatchObject([
     ...Array.from({ length: 3 }, () => ({ kind: 'text', id: 0, text: '!', weight: 1.5, range: { start: 3, end: 10 } })),
     { kind: 'eos' },
@@ -166,14 +176,15 @@ test('vectors stand at id 0 with the weight and range of the name', () => {
 
 test('tokens that move leave their fix behind', () => {
   const prompt = `${repeated('cat', 60)}, dog easynegative ${repeated('house', 10)}`;
-  const { chunks, fixes } = chunkTokens(parseA1111(prompt).fragments, tokenizer, { embeddings });
-  expect(fixes).toMatchObject([{ chunk: 0, offset: 62 }]);
+  const { chunks, named } = chunkA1111(parseA1111(prompt).fragments, tokenizer, embeddings);
+  expect(chunks.map(fixesOf)).toEqual([[[62, 'easynegative', 8]], []]);
+  expect(named.map(({ range: { start, end } }) => prompt.slice(start, end))).toEqual(['easynegative']);
   expect(Array.from(chunks[1].inputIds.slice(2, 11))).toEqual([...Array(8).fill(0), 1212]);
   expect(chunks[0].inputIds[63]).toBe(49407);
 });
 
 test('more vectors than a chunk holds make it longer', () => {
-  const { chunks } = chunkTokens(parseA1111('hugeone b').fragments, tokenizer, { embeddings });
+  const { chunks } = chunkA1111(parseA1111('hugeone b').fragments, tokenizer, embeddings);
   expect(chunks.map(({ tokens }) => tokens.length)).toEqual([77, 83]);
 });
 
@@ -192,7 +203,9 @@ test('chunks hold every token in order, 75 at most', () => {
       fc.integer({ min: 0, max: 80 }),
       (prompt, backtrack) => {
         const { fragments } = parseA1111(prompt);
-        const { chunks, tokenCount, target } = chunkTokens(fragments, tokenizer, { commaPaddingBacktrack: backtrack });
+        const { chunks, tokenCount, target } = chunkA1111(fragments, tokenizer, [], {
+          commaPaddingBacktrack: backtrack,
+        });
         const placed = chunks.flatMap(({ tokens }) => tokens.filter(({ kind }) => kind === 'text'));
         const expected = fragments.flatMap((fragment, index) =>
           fragment.kind === 'break' ? [] : tokenizer.tokenize(fragment).map(({ id }) => [id, fragment.weight, index]),

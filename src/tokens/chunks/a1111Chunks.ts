@@ -1,67 +1,102 @@
-import type { Fragment, Range } from '../../prompt/ast.ts';
+import type { Range } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
 import { contextLength } from '../clipVocabulary.ts';
-import { fragmentTokens, normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
+import {
+  type ChunkedPrompt,
+  type Chunker,
+  fragmentTokens,
+  normaliseLength,
+  type PromptEmbedding,
+  type PromptToken,
+  type TokenChunk,
+  withVectors,
+} from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 
-/** A textual inversion embedding. */
-export interface Embedding {
-  /** What it is called in a prompt; its tokens are looked for. */
-  readonly name: string;
-  /** How many rows of the token embeddings it replaces. */
-  readonly vectors: number;
-}
-
-/** Where the vectors of an embedding go. */
-export interface EmbeddingFix<E extends Embedding = Embedding> {
-  readonly embedding: E;
-  readonly chunk: number;
-  /** Place in the chunk before BOS is put in front: the vectors replace rows `offset + 1` and on. */
-  readonly offset: number;
-  /** Where the name was typed. */
-  readonly range: Range;
-}
-
-export interface ChunkOptions<E extends Embedding = Embedding> {
+export interface A1111ChunkOptions {
   readonly flavour?: TokenizerFlavour;
   /** Tokens after the last comma that may move to the next chunk rather than be parted from the rest; 0 moves none. */
   readonly commaPaddingBacktrack?: number;
-  readonly embeddings?: readonly E[];
 }
 
-export interface Chunks<E extends Embedding = Embedding> {
-  readonly chunks: readonly TokenChunk[];
-  /** 75 for each chunk but the last, whether full or not, and what is in the last. */
-  readonly tokenCount: number;
-  /** The multiple of 75 that the count is shown against. */
-  readonly target: number;
-  readonly fixes: readonly EmbeddingFix<E>[];
+export interface A1111Chunks extends ChunkedPrompt {
+  /** Each textual inversion that the prompt names, and where. */
+  readonly named: readonly NamedPlace[];
+}
+
+export interface NamedPlace {
+  readonly name: string;
+  readonly range: Range;
+}
+
+/** Where the vectors of an embedding go. */
+interface Placement {
+  readonly embedding: PromptEmbedding;
+  readonly chunk: number;
+  /** The first row that they replace. */
+  readonly row: number;
 }
 
 /** Tokens of a chunk between BOS and EOS. */
 export const chunkLength = contextLength - 2;
+/** Leaves out embeddings of more vectors than a chunk holds, which stop A1111. */
+export function fittingEmbeddings(embeddings: readonly PromptEmbedding[]): readonly PromptEmbedding[] {
+  return embeddings.filter(({ vectors }) => vectors.length <= chunkLength);
+}
+
 /** `,</w>`: no other comma counts. */
 const commaTokenId = 267;
-/** `!`: what stands where vectors will. */
+/** `!` stands where vectors will. */
 const placeholderId = 0;
 
 /**
- * Any number of tokens in chunks of 77 ids, as `tokenize_line` of stable-diffusion-webui 1.10 packs them: a BREAK fragment
- * ends a chunk, a full one is parted at its last comma where that is near, and the names of embeddings become their
- * vectors. Two of its faults are kept: tokens that move after a comma leave their fixes in the old chunk, and an embedding
- * of more than 75 vectors makes a chunk longer than the encoder takes.
+ * Packs any number of tokens into chunks of 77 ids, as `tokenize_line` of stable-diffusion-webui 1.10 does: a BREAK fragment
+ * ends a chunk, a full chunk is parted at its last comma if that is near, and the names of embeddings become their vectors.
+ * Two faults of the original are kept: tokens that move after a comma leave their vectors behind in the old chunk, and an
+ * embedding of more than 75 vectors makes a chunk longer than the encoder takes.
  */
-export function chunkTokens<E extends Embedding = Embedding>(
-  fragments: readonly Fragment[],
-  tokenizer: Tokenizer,
-  { flavour, commaPaddingBacktrack = 20, embeddings = [] }: ChunkOptions<E> = {},
-): Chunks<E> {
+export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
+  fragments,
+  tokenizer,
+  embeddings = [],
+  { flavour, commaPaddingBacktrack = 20 } = {},
+) => {
   const findEmbedding = embeddingFinder(embeddings, tokenizer, flavour);
+  const packer = createPacker(tokenizer, commaPaddingBacktrack);
+  const named: NamedPlace[] = [];
+  fragments.forEach((fragment, index) => {
+    if (fragment.kind === 'break') {
+      packer.flush();
+      return;
+    }
+    const typed = fragmentTokens([fragment], tokenizer, flavour).map((token) => ({ ...token, fragment: index }));
+    for (let place = 0; place < typed.length; ) {
+      packer.makeRoom(typed[place]);
+      const match = findEmbedding(typed, place);
+      if (!match) {
+        packer.push(typed[place++]);
+        continue;
+      }
+      const { embedding, length } = match;
+      const range = { start: typed[place].range!.start, end: typed[place + length - 1].range!.end };
+      packer.place(embedding, { ...typed[place], id: placeholderId, text: tokenizer.entry(placeholderId), range });
+      named.push({ name: embedding.name, range });
+      place += length;
+    }
+  });
+  const { chunks, tokenCount } = packer.finish();
+  const target = Math.ceil(Math.max(tokenCount, 1) / chunkLength) * chunkLength;
+  return { chunks, cut: [], tokenCount, target, named, diagnostics: [] };
+};
+
+/** Collects tokens into chunks. */
+function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number) {
   const chunks: TokenChunk[] = [];
-  const fixes: EmbeddingFix<E>[] = [];
+  const placements: Placement[] = [];
   let tokens: PromptToken[] = [];
   let lastComma = -1;
+  /** 75 for each chunk but the last, whether full or not. */
   let tokenCount = 0;
 
   function flush(): void {
@@ -79,53 +114,71 @@ export function chunkTokens<E extends Embedding = Embedding>(
     }
     if (tokens.length === chunkLength) flush();
   }
-
-  fragments.forEach((fragment, index) => {
-    if (fragment.kind === 'break') {
-      flush();
-      return;
-    }
-    const typed = fragmentTokens([fragment], tokenizer, flavour).map((token) => ({ ...token, fragment: index }));
-    for (let place = 0; place < typed.length; ) {
-      makeRoom(typed[place]);
-      const match = findEmbedding(typed, place);
-      if (!match) {
-        tokens.push(typed[place++]);
-        continue;
-      }
-      const { embedding, length } = match;
-      if (tokens.length + embedding.vectors > chunkLength) flush();
-      const range = { start: typed[place].range!.start, end: typed[place + length - 1].range!.end };
-      fixes.push({ embedding, chunk: chunks.length, offset: tokens.length, range });
-      const vector = { ...typed[place], id: placeholderId, text: tokenizer.entry(placeholderId), range };
-      for (let i = 0; i < embedding.vectors; i++) tokens.push(vector);
-      place += length;
-    }
-  });
-  if (tokens.length > 0 || chunks.length === 0) {
-    tokenCount += tokens.length;
-    chunks.push(chunkOf(tokens, tokenizer));
+  function place(embedding: PromptEmbedding, placeholder: PromptToken): void {
+    const { length } = embedding.vectors;
+    if (tokens.length + length > chunkLength) flush();
+    placements.push({ embedding, chunk: chunks.length, row: tokens.length + 1 });
+    for (let i = 0; i < length; i++) tokens.push(placeholder);
   }
-  return { chunks, tokenCount, target: Math.ceil(Math.max(tokenCount, 1) / chunkLength) * chunkLength, fixes };
+  return {
+    flush,
+    makeRoom,
+    place,
+    push: (token: PromptToken) => {
+      tokens.push(token);
+    },
+    finish() {
+      if (tokens.length > 0 || chunks.length === 0) {
+        tokenCount += tokens.length;
+        chunks.push(chunkOf(tokens, tokenizer));
+      }
+      const placed = chunks.map((chunk, index) =>
+        withPlacements(
+          chunk,
+          placements.filter((one) => one.chunk === index),
+        ),
+      );
+      return { chunks: placed, tokenCount };
+    },
+  };
 }
 
-/** What completes a prompt in a batch with one of more chunks. */
+/** Names the vectors in their rows, whichever tokens stand there: where a comma moved tokens on, they are EOS and PAD. */
+function withPlacements(chunk: TokenChunk, placements: readonly Placement[]): TokenChunk {
+  if (placements.length === 0) return chunk;
+  const byName = new Map(placements.map(({ embedding: { name, vectors } }) => [name, vectors]));
+  const labels = new Map(
+    placements.flatMap(({ embedding: { name, vectors }, row }) =>
+      vectors.map((_, index) => [row + index, { name, index }] as const),
+    ),
+  );
+  const tokens = chunk.tokens.map((token, row) => (labels.has(row) ? { ...token, vector: labels.get(row) } : token));
+  return withVectors({ ...chunk, tokens }, (name) => byName.get(name));
+}
+
+/** The chunk that completes a prompt in a batch with longer ones. */
 export function emptyChunk(tokenizer: Tokenizer): TokenChunk {
   return chunkOf([], tokenizer);
 }
 
-/** As long as its content where that is too long. */
+/** Grows with content that is too long. */
 function chunkOf(content: readonly PromptToken[], tokenizer: Tokenizer): TokenChunk {
   return normaliseLength(content, tokenizer, Math.max(chunkLength, content.length) + 2).chunk;
 }
 
+interface EmbeddingMatch {
+  readonly embedding: PromptEmbedding;
+  /** Tokens of its name. */
+  readonly length: number;
+}
+
 /** Finds the longest name whose tokens stand at a place; of names with the same tokens the first. */
-export function embeddingFinder<E extends Embedding>(
-  embeddings: readonly E[],
+export function embeddingFinder(
+  embeddings: readonly PromptEmbedding[],
   tokenizer: Tokenizer,
   flavour: TokenizerFlavour | undefined,
-): (tokens: readonly PromptToken[], place: number) => { readonly embedding: E; readonly length: number } | undefined {
-  const byFirstId = new Map<number, { readonly ids: readonly number[]; readonly embedding: E }[]>();
+): (tokens: readonly PromptToken[], place: number) => EmbeddingMatch | undefined {
+  const byFirstId = new Map<number, { readonly ids: readonly number[]; readonly embedding: PromptEmbedding }[]>();
   for (const embedding of embeddings) {
     const ids = tokenizer.tokenize(sourceText(embedding.name), flavour).map(({ id }) => id);
     const sharing = byFirstId.get(ids[0]) ?? [];

@@ -5,13 +5,30 @@ import { parseComfy } from '../../prompt/comfy/comfyPrompt.ts';
 import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import recorded from '../recorded/comfy_tokens.json';
 import { createTokenizer } from '../tokenizer.ts';
-import { type ComfyTokenOptions, type ComfyUnit, comfyTokens, comfyUnits } from './comfyChunks.ts';
+import { type ComfyUnit, chunkComfy, comfyUnits } from './comfyChunks.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 
-function tokensOf(prompt: string, options?: ComfyTokenOptions) {
+interface Options {
+  readonly unit?: ComfyUnit;
+  /** Vectors in each file. */
+  readonly embeddings?: ReadonlyMap<string, number>;
+}
+
+/** Vectors of a file by their numbers, which tell them apart. */
+const vectors = (count: number) => Array.from({ length: count }, (_, index) => Float32Array.of(index));
+
+/** Chunks, each with its vectors' rows. */
+function tokensOf(prompt: string, { unit, embeddings = new Map() }: Options = {}) {
   const { fragments } = parseComfy(prompt);
-  return { fragments, ...comfyTokens(fragments, tokenizer, options) };
+  const files = Array.from(embeddings, ([name, count]) => ({ name, vectors: vectors(count) }));
+  const { chunks, diagnostics } = chunkComfy(fragments, tokenizer, files, { unit });
+  const rows = chunks.map((chunk) => {
+    const embedded = chunk.tokens.flatMap(({ vector }, row) => (vector ? [{ row, ...vector }] : []));
+    expect([...(chunk.vectors ?? [])]).toEqual(embedded.map(({ row, index }) => [row, Float32Array.of(index)]));
+    return { ...chunk, wordIds: chunk.wordIds!, embedded };
+  });
+  return { fragments, chunks: rows, diagnostics };
 }
 
 /** Id, weight and word id of each chunk up to its EOS, as recorded. */
@@ -161,14 +178,9 @@ test('embeddings have the weight of their brackets, move whole when short and ar
   ).toEqual([75, 5]);
 });
 
-test('inside a word, or without a folder of embeddings, their names are text', () => {
+test('inside a word a name is text', () => {
   for (const unit of comfyUnits)
     expect(tokensOf('xembedding:foo', { unit, embeddings }).chunks[0].embedded).toEqual([]);
-  expect(
-    tokensOf('embedding:foo')
-      .chunks[0].tokens.slice(1, 4)
-      .map(({ text }) => text),
-  ).toEqual(['embed', 'ding</w>', ':</w>']);
 });
 
 test('nothing is encoded as one chunk', () => {
@@ -197,8 +209,8 @@ test('every token is in a chunk, in order, with the id of its unit', () => {
     .array(fc.tuple(fc.constantFrom(...atoms), fc.integer({ min: 1, max: 30 })), { maxLength: 20 })
     .map((parts) => parts.map(([atom, times]) => atom.repeat(times)).join(''));
   fc.assert(
-    fc.property(prompts, fc.constantFrom(...comfyUnits), fc.boolean(), (prompt, unit, hasFolder) => {
-      const { chunks, fragments } = tokensOf(prompt, hasFolder ? { unit, embeddings } : { unit });
+    fc.property(prompts, fc.constantFrom(...comfyUnits), (prompt, unit) => {
+      const { chunks, fragments } = tokensOf(prompt, { unit, embeddings });
       let word = 0;
       let fragment = 0;
       for (const { tokens, inputIds, perTokenWeights, wordIds, embedded } of chunks) {

@@ -1,8 +1,16 @@
-import type { Diagnostic, Fragment, Range, SourceText } from '../../prompt/ast.ts';
+import type { Diagnostic, Range, SourceText } from '../../prompt/ast.ts';
 import { pythonSpace } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
 import { contextLength } from '../clipVocabulary.ts';
-import { normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
+import {
+  type Chunker,
+  normaliseLength,
+  type PromptEmbedding,
+  type PromptToken,
+  type TokenChunk,
+  tokenCounts,
+  withVectors,
+} from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 
@@ -10,91 +18,69 @@ import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 export const comfyUnits = ['segments', 'words'] as const;
 export type ComfyUnit = (typeof comfyUnits)[number];
 
-export interface ComfyTokenOptions {
-  readonly unit: ComfyUnit;
-  /** Vectors in each file that `embedding:name` can name; without it that is text. */
-  readonly embeddings?: ReadonlyMap<string, number>;
+export interface ComfyChunkOptions {
+  readonly unit?: ComfyUnit;
+  readonly flavour?: TokenizerFlavour;
 }
 
-export const comfyTokenDefaults: ComfyTokenOptions = { unit: 'segments' };
-
-/** A row of the encoder's input in which a vector stands for the token embedding, whose id is 0. */
-export interface EmbeddedRow {
-  readonly row: number;
-  readonly name: string;
-  /** Which of the file's vectors. */
-  readonly index: number;
-}
-
-export interface ComfyChunk extends TokenChunk {
-  /** [L] Counts units and embeddings through all chunks, from 1; 0 for BOS, EOS and PAD. */
-  readonly wordIds: Uint32Array;
-  readonly embedded: readonly EmbeddedRow[];
-}
-
-export interface ComfyTokens {
-  readonly chunks: readonly ComfyChunk[];
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-/** A token before it has a row, or a vector. */
-interface Unplaced {
-  readonly token: PromptToken;
-  readonly vector: Omit<EmbeddedRow, 'row'> | null;
-}
+/** The vectors of each file that `embedding:name` can name. */
+type VectorsByName = ReadonlyMap<string, readonly Float32Array[]>;
 
 const identifier = 'embedding:';
 const nonSpace = new RegExp(`[^${pythonSpace}]+`, 'g');
 /** Units of fewer tokens are not split between chunks. */
 const keptWhole = 8;
 
-/** The tokens of a prompt as ComfyUI chunks them, in rows of 77. */
-export function comfyTokens(
-  fragments: readonly Fragment[],
-  tokenizer: Tokenizer,
-  { unit, embeddings }: ComfyTokenOptions = comfyTokenDefaults,
-  flavour?: TokenizerFlavour,
-): ComfyTokens {
+/** Packs the tokens of a prompt as ComfyUI does, in rows of 77. */
+export const chunkComfy: Chunker<ComfyChunkOptions> = (
+  fragments,
+  tokenizer,
+  embeddings = [],
+  { unit = 'segments', flavour } = {},
+) => {
+  const byName = vectorsByName(embeddings);
   const diagnostics: Diagnostic[] = [];
-  const units: Unplaced[][] = [];
+  const units: PromptToken[][] = [];
   for (const [index, fragment] of fragments.entries()) {
-    const unplaced = (id: number, text: string, range: Range, vector: Unplaced['vector']): Unplaced => ({
-      token: { kind: 'text', id, text, weight: fragment.weight, range, fragment: index },
-      vector,
-    });
-    for (const { source, embedding } of comfyPieces(fragment, { unit, embeddings })) {
+    const placed = { kind: 'text', weight: fragment.weight, fragment: index } as const;
+    for (const { source, embedding } of comfyPieces(fragment, unit, byName)) {
       if (embedding === null) {
         const tokens = tokenizer.tokenize(source, flavour);
-        units.push(tokens.map(({ id, text, start, end }) => unplaced(id, text, { start, end }, null)));
+        units.push(tokens.map(({ id, text, start, end }) => ({ ...placed, id, text, range: { start, end } })));
         continue;
       }
       const { name, vectors, range } = embedding;
       if (name === null || vectors === undefined) diagnostics.push(unknownEmbedding(name, range, unit));
       else
         units.push(
-          Array.from({ length: vectors }, (_, i) => unplaced(0, tokenizer.entry(0), range, { name, index: i })),
+          vectors.map((_, i) => ({ ...placed, id: 0, text: tokenizer.entry(0), range, vector: { name, index: i } })),
         );
     }
   }
-  return { chunks: chunksOf(units, tokenizer), diagnostics };
+  const chunks = packComfy(units, tokenizer).map((chunk) => withVectors(chunk, (name) => byName.get(name)));
+  return { chunks, cut: [], ...tokenCounts(chunks, []), diagnostics };
+};
+
+export function vectorsByName(embeddings: readonly PromptEmbedding[]): VectorsByName {
+  return new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
 }
 
-/** What is tokenised at once, or `embedding:` with a name. */
+/** A text that is tokenised at once, or `embedding:` with a name. */
 export interface ComfyPiece {
   /** Empty of an embedding. */
   readonly source: SourceText;
   /** Null of text. `name` is null where none follows, `vectors` undefined where there is no such file. */
   readonly embedding: {
     readonly name: string | null;
-    readonly vectors: number | undefined;
+    readonly vectors: readonly Float32Array[] | undefined;
     readonly range: Range;
   } | null;
 }
 
 /** A text cut where ComfyUI cuts it, before it is tokenised. */
-export function comfyPieces(source: SourceText, { unit, embeddings }: ComfyTokenOptions): ComfyPiece[] {
+export function comfyPieces(source: SourceText, unit: ComfyUnit, embeddings: VectorsByName): ComfyPiece[] {
   return (unit === 'words' ? wordsOf(source) : segmentsOf(source)).flatMap((piece): ComfyPiece[] => {
-    if (!embeddings || !piece.text.startsWith(identifier)) return [{ source: piece, embedding: null }];
+    if (!piece.text.startsWith(identifier)) return [{ source: piece, embedding: null }];
     const { name, range, rest } = nameOf(piece, unit, embeddings);
     const vectors = name === null ? undefined : embeddings.get(name);
     const named = { source: sliceSource(piece, 0, 0), embedding: { name, vectors, range } };
@@ -102,10 +88,9 @@ export function comfyPieces(source: SourceText, { unit, embeddings }: ComfyToken
   });
 }
 
-function chunksOf(units: readonly (readonly Unplaced[])[], tokenizer: Tokenizer): ComfyChunk[] {
-  const length = contextLength;
-  const room = length - 2;
-  const chunks: { readonly tokens: Unplaced[]; readonly wordIds: number[] }[] = [{ tokens: [], wordIds: [] }];
+function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokenizer): TokenChunk[] {
+  const room = contextLength - 2;
+  const chunks: { readonly tokens: PromptToken[]; readonly wordIds: number[] }[] = [{ tokens: [], wordIds: [] }];
   for (const [index, unit] of units.entries()) {
     const isLarge = unit.length >= keptWhole;
     for (let from = 0; from < unit.length; ) {
@@ -120,16 +105,9 @@ function chunksOf(units: readonly (readonly Unplaced[])[], tokenizer: Tokenizer)
     }
   }
   return chunks.map(({ tokens, wordIds }) => {
-    const ids = new Uint32Array(length);
+    const ids = new Uint32Array(contextLength);
     ids.set(wordIds, 1);
-    return {
-      ...normaliseLength(
-        tokens.map(({ token }) => token),
-        tokenizer,
-      ).chunk,
-      wordIds: ids,
-      embedded: tokens.flatMap(({ vector }, i) => (vector ? { row: i + 1, ...vector } : [])),
-    };
+    return { ...normaliseLength(tokens, tokenizer).chunk, wordIds: ids };
   });
 }
 
@@ -156,7 +134,7 @@ function segmentsOf(source: SourceText): SourceText[] {
 function nameOf(
   piece: SourceText,
   unit: ComfyUnit,
-  embeddings: ReadonlyMap<string, number>,
+  embeddings: VectorsByName,
 ): { readonly name: string | null; readonly range: Range; readonly rest: SourceText } {
   const from = identifier.length;
   const words = Array.from(piece.text.slice(from).matchAll(nonSpace), ({ 0: word, index }) =>

@@ -6,13 +6,18 @@ import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import type { PromptToken } from '../promptTokens.ts';
 import recorded from '../recorded/compel_tokens.json';
 import { createTokenizer } from '../tokenizer.ts';
-import { type CompelTokenOptions, compelTokenDefaults, compelTokens, splitModes } from './compelChunks.ts';
+import { type CompelChunkOptions, chunkCompel, compelChunkDefaults, splitModes } from './compelChunks.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 
-function tokensOf(prompt: string, options: Partial<CompelTokenOptions> = {}) {
+interface Options extends Partial<CompelChunkOptions> {
+  readonly added?: ReadonlyMap<string, readonly Float32Array[]>;
+}
+
+function tokensOf(prompt: string, { added = new Map(), ...options }: Options = {}) {
   const { fragments } = parseCompel(prompt);
-  return { fragments, ...compelTokens(fragments, tokenizer, { ...compelTokenDefaults, ...options }) };
+  const embeddings = Array.from(added, ([name, vectors]) => ({ name, vectors }));
+  return { fragments, ...chunkCompel(fragments, tokenizer, embeddings, { ...compelChunkDefaults, ...options }) };
 }
 
 interface Recorded {
@@ -31,7 +36,10 @@ test.each(encoded)('recorded: $prompt', ({ prompt, prompts }) => {
     content.kind === 'blend' ? content.prompts : [content],
   );
   const rows = contents.map(({ fragments }) => {
-    const { chunks, fragmentRanges } = compelTokens(fragments, tokenizer, undefined, 'hf-v5');
+    const { chunks, fragmentRanges } = chunkCompel(fragments, tokenizer, [], {
+      ...compelChunkDefaults,
+      flavour: 'hf-v5',
+    });
     expect(chunks).toHaveLength(1);
     const [{ tokens, inputIds, perTokenWeights }] = chunks;
     const length = tokens.findIndex(({ kind }) => kind === 'eos') + 1;
@@ -48,7 +56,7 @@ test.each(encoded)('recorded: $prompt', ({ prompt, prompts }) => {
 const cats = (count: number) => Array(count).fill('cat').join(' ');
 
 /** Numbers of tokens in each chunk. */
-function lengths(prompt: string, split: CompelTokenOptions['split']): number[] {
+function lengths(prompt: string, split: CompelChunkOptions['split']): number[] {
   const { chunks, cut } = tokensOf(prompt, { truncate: false, split });
   expect(cut).toEqual([]);
   return chunks.map(({ tokens }) => tokens.filter(({ kind }) => kind === 'text').length);

@@ -1,7 +1,16 @@
 import type { Diagnostic, Fragment, Range } from '../../prompt/ast.ts';
-import { type AddedTokens, addedTokenCutter } from '../addedTokens.ts';
+import { type AddedTokens, addedTokenCutter, addedTokens } from '../addedTokens.ts';
 import { bosTokenId, contextLength, eosTokenId } from '../clipVocabulary.ts';
-import { normaliseLength, type PromptToken, type TokenChunk } from '../promptTokens.ts';
+import {
+  type ChunkedPrompt,
+  type Chunker,
+  normaliseLength,
+  type PromptEmbedding,
+  type PromptToken,
+  type TokenChunk,
+  tokenCounts,
+  withVectors,
+} from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 
@@ -9,60 +18,50 @@ import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 export const splitModes = ['SENTENCES', 'PHRASES', 'WORDS', 'BRUTAL'] as const;
 export type SplitMode = (typeof splitModes)[number];
 
-export interface CompelTokenOptions {
+export interface CompelChunkOptions {
   /** Whether what does not fit one chunk is cut off: yes with `Compel(…)`, no with `CompelForSD(…)`. */
   readonly truncate: boolean;
   readonly split: SplitMode;
-  /** Textual inversions that diffusers loaded and Compel has a manager for. */
-  readonly added?: AddedTokens;
-}
-
-/** A chunk in which vectors stand for token embeddings, whose ids are 0. */
-export interface CompelChunk extends TokenChunk {
-  /** Row → [d] */
-  readonly vectors?: ReadonlyMap<number, Float32Array>;
+  readonly flavour?: TokenizerFlavour;
 }
 
 /** Tokens of a chunk between BOS and EOS. */
 const room = contextLength - 2;
 
-export const compelTokenDefaults: CompelTokenOptions = { truncate: true, split: 'SENTENCES' };
+export const compelChunkDefaults: CompelChunkOptions = { truncate: true, split: 'SENTENCES' };
 
-export interface CompelTokens {
-  readonly chunks: readonly CompelChunk[];
-  readonly cut: readonly PromptToken[];
+export interface CompelChunks extends ChunkedPrompt {
   /**
    * Where each fragment is among the rows of all chunks, as Compel finds it to weigh it down, BOS and EOS between its tokens
    * included; null where it has no tokens or all are cut off.
    */
   readonly fragmentRanges: readonly (Range | null)[];
-  readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The tokens of a prompt as Compel 2.4 chunks them, in rows of 77. */
-export function compelTokens(
-  fragments: readonly Fragment[],
-  tokenizer: Tokenizer,
-  options: CompelTokenOptions = compelTokenDefaults,
-  flavour?: TokenizerFlavour,
-): CompelTokens {
-  const { truncate, added = noneAdded } = options;
+/** Packs the tokens of a prompt as Compel 2.4 does, in rows of 77. */
+export const chunkCompel: Chunker<CompelChunkOptions, CompelChunks> = (
+  fragments,
+  tokenizer,
+  embeddings = [],
+  options = compelChunkDefaults,
+) => {
+  const { truncate, flavour } = options;
+  const added = addedTokens(embeddings);
   const units = fragmentUnits(fragments, tokenizer, added, flavour);
-  const { chunks, cut } = compelChunks(units.flat(2), tokenizer, options);
+  const { chunks, cut } = packCompel(units.flat(2), tokenizer, embeddings, options);
   const rows = chunks.flatMap((chunk) => chunk.tokens);
   const idOf = addedIds(added, tokenizer);
   // Compel cuts each fragment off before it expands its added tokens, and all of them together again afterwards.
   const ids = units.map((all) => (truncate ? all.slice(0, room) : all).flat().map(idOf));
-  const found = findFragments(rows.map(idOf), ids, truncate);
+  const search = findFragments(rows.map(idOf), ids, truncate);
   return {
     chunks,
     cut,
-    fragmentRanges: found.ranges ?? actualRanges(rows, fragments.length),
-    diagnostics: found.ranges ? [] : [lostFragment(fragments[found.lost])],
+    ...tokenCounts(chunks, cut),
+    fragmentRanges: search.ranges ?? actualRanges(rows, fragments.length),
+    diagnostics: search.ranges ? [] : [lostFragment(fragments[search.lost])],
   };
-}
-
-const noneAdded: AddedTokens = new Map();
+};
 
 /** Tokens of each fragment, those of one vector each together where an added token stands. */
 function fragmentUnits(
@@ -96,29 +95,23 @@ function addedIds(added: AddedTokens, tokenizer: Tokenizer): (token: PromptToken
   return ({ id, vector }) => (vector ? first.get(vector.name)! + vector.index : id);
 }
 
-/** The same of tokens, wherever they are from. */
-export function compelChunks(
+/** Packs tokens that are there already, whether of a whole prompt or of a part of one. */
+export function packCompel(
   tokens: readonly PromptToken[],
   tokenizer: Tokenizer,
-  { truncate, split, added = noneAdded }: CompelTokenOptions,
-): Pick<CompelTokens, 'chunks' | 'cut'> {
-  const chunks: CompelChunk[] = [];
+  embeddings: readonly PromptEmbedding[],
+  { truncate, split }: CompelChunkOptions,
+): Pick<CompelChunks, 'chunks' | 'cut'> {
+  const added = addedTokens(embeddings);
+  const chunks: TokenChunk[] = [];
   let from = 0;
   do {
     const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
-    chunks.push(withVectors(normaliseLength(tokens.slice(from, from + length), tokenizer).chunk, added));
+    const { chunk } = normaliseLength(tokens.slice(from, from + length), tokenizer);
+    chunks.push(withVectors(chunk, (name) => added.get(name)));
     from = Math.min(from + length, tokens.length);
   } while (!truncate && from < tokens.length);
   return { chunks, cut: tokens.slice(from) };
-}
-
-function withVectors(chunk: TokenChunk, added: AddedTokens): CompelChunk {
-  const vectors = new Map(
-    chunk.tokens.flatMap(({ vector }, row): [number, Float32Array][] =>
-      vector ? [[row, added.get(vector.name)![vector.index]]] : [],
-    ),
-  );
-  return vectors.size > 0 ? { ...chunk, vectors } : chunk;
 }
 
 const endings: Record<SplitMode, (entry: string) => boolean> = {

@@ -1,5 +1,5 @@
 import { memo, useEffect, useMemo, useRef } from 'react';
-import type { PreparedChunk, PreparedPrompt, PreparedText } from '../../road/pipeline.ts';
+import type { PreparedChunk, PreparedPrompt, PreparedText } from '../../road/preparedPrompt.ts';
 import { tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken, TokenChunk } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';

@@ -1,7 +1,7 @@
 import { StateEffect, StateField } from '@codemirror/state';
 import type { Range } from '../../../prompt/ast.ts';
 import type { Syntax } from '../../../prompt/syntax.ts';
-import type { PreparedPrompt } from '../../../road/pipeline.ts';
+import type { PreparedPrompt } from '../../../road/preparedPrompt.ts';
 import type { ColourScale } from '../../pictures/color.ts';
 import { type TokenRange, tokenRanges } from './tokenRanges.ts';
 

@@ -1,5 +1,5 @@
 import type { Range } from '../../../prompt/ast.ts';
-import type { PreparedText } from '../../../road/pipeline.ts';
+import type { PreparedText } from '../../../road/preparedPrompt.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
 
 /** Position of a token among those that are encoded. */

@@ -1,0 +1,82 @@
+import { type A1111Prompt, type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
+import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
+import { entryAtCall } from '../prompt/a1111/schedule.ts';
+import { lintA1111 } from '../prompt/across/lint.ts';
+import type { Node, ParsedPrompt, Range } from '../prompt/ast.ts';
+import { type A1111Chunks, chunkA1111, emptyChunk, fittingEmbeddings } from '../tokens/chunks/a1111Chunks.ts';
+import type { WeightedPrompt } from '../weighting/method.ts';
+import { embeddingNode, type LanguageRoad, type PreparedText, type RoadInput, single } from './preparedPrompt.ts';
+import { normalised, weightedPrompt } from './weightedPrompt.ts';
+
+/** A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. */
+export const a1111Road: LanguageRoad = (prompt, input) => {
+  const { options, tokenizer, role } = input;
+  const read = readA1111Prompt(prompt, { role });
+  const stepped = stepA1111Prompt(read, {
+    steps: options.steps,
+    emphasis: options.brackets === 'weights',
+    ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
+  });
+  const chunksOf = stepChunker(input);
+  const current = stepped.parts.map((part) => entryAtCall(part.steps, options.step - 1));
+  const texts = stepped.parts.map(({ steps }, i): PreparedText => {
+    const { weighted, chunked } = chunksOf(current[i]);
+    const batch = steps.filter((step) => step !== current[i]).map((step) => chunksOf(step).weighted.chunks);
+    const { named: _, diagnostics: __, ...counts } = chunked;
+    return {
+      ...placeOf(read, i),
+      ...counts,
+      fragments: current[i].parsed.fragments,
+      weighted: normalised({ ...weighted, batch }, options),
+      steps,
+    };
+  });
+  const named = current.flatMap((step) => chunksOf(step).chunked.named);
+  const empty = weightedPrompt([emptyChunk(tokenizer)], options.mask);
+  return {
+    nodes: [...read.comments, ...read.networks, ...read.nodes, ...current.flatMap(({ parsed }) => parsed.nodes)],
+    inactive: inactiveRanges(read.nodes, current),
+    networks: [...read.networks, ...named.map(({ name, range }) => embeddingNode(name, range))],
+    texts,
+    conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
+    diagnostics: [...stepped.diagnostics, ...lintA1111(read, stepped)],
+  };
+};
+
+function placeOf({ parts }: A1111Prompt, index: number): Pick<PreparedText, 'start' | 'end' | 'operator' | 'weight'> {
+  const { start, end, weight } = parts[index];
+  return { start, end, weight, operator: parts.length > 1 ? 'AND' : null };
+}
+
+/** Chunks the text of a step. Steps with the same text share its parse, and so its chunks. */
+function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
+  const { mask, commaPaddingBacktrack, tokenizer: flavour } = options;
+  const fitting = fittingEmbeddings(embeddings);
+  const known = new Map<ParsedPrompt, { readonly chunked: A1111Chunks; readonly weighted: WeightedPrompt }>();
+  return ({ parsed }: PromptStep) => {
+    const before = known.get(parsed);
+    if (before) return before;
+    const chunked = chunkA1111(parsed.fragments, tokenizer, fitting, { flavour, commaPaddingBacktrack });
+    const step = { chunked, weighted: weightedPrompt(chunked.chunks, mask) };
+    known.set(parsed, step);
+    return step;
+  };
+}
+
+/** Finds what was typed in schedules and alternations and is not in the texts of this step. */
+function inactiveRanges(nodes: readonly Node[], current: readonly PromptStep[]): Range[] {
+  const changing = nodes
+    .flatMap((node) => (node.type === 'composite' ? node.parts.flatMap(({ children }) => children) : node))
+    .filter(({ type }) => type !== 'text');
+  if (changing.length === 0) return [];
+  const active = new Set(current.flatMap(({ text }) => text.starts));
+  const ranges: { start: number; end: number }[] = [];
+  for (const { start, end } of changing)
+    for (let at = start; at < end; at++) {
+      if (active.has(at)) continue;
+      const last = ranges.at(-1);
+      if (last?.end === at) last.end++;
+      else ranges.push({ start: at, end: at + 1 });
+    }
+  return ranges;
+}

@@ -1,0 +1,94 @@
+/** What the road makes of a prompt before anything is encoded. */
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import type { PromptStep } from '../prompt/a1111/a1111Prompt.ts';
+import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
+import type { Diagnostic, Fragment, NetworkNode, Node, Range } from '../prompt/ast.ts';
+import type { ChunkedPrompt, PromptEmbedding, TokenChunk } from '../tokens/promptTokens.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import type { WeightedPrompt } from '../weighting/method.ts';
+import type { Composition } from './composition.ts';
+import type { PromptOptions } from './options.ts';
+
+export type Role = 'positive' | 'negative';
+
+/** A text that is encoded by itself: a part of A1111's AND or of Compel's .and() or .blend(), else the whole prompt. */
+export interface PreparedText extends Range, Omit<ChunkedPrompt, 'diagnostics'> {
+  /** What combines it with the other texts; null if it is the only one. */
+  readonly operator: 'AND' | 'and' | 'blend' | null;
+  /** How much it counts among the other texts: A1111's guidance, Compel's weights. */
+  readonly weight: number;
+  readonly fragments: readonly Fragment[];
+  readonly weighted: WeightedPrompt;
+  /** A1111: the texts of a schedule, each with the last step (from 1) that it is for. Empty in the other languages. */
+  readonly steps: readonly PromptStep[];
+}
+
+/** One row of the encoder's input, and its place in the prompt. */
+export interface PreparedChunk {
+  readonly chunk: TokenChunk;
+  readonly pass: EncoderPass;
+  /** Index into the prompt's texts, and into that text's chunks. */
+  readonly text: number;
+  readonly index: number;
+}
+
+/** What a language's road gives; the rest of a prepared prompt follows from it. */
+export interface RoadPrompt {
+  /** Nodes to highlight. */
+  readonly nodes: readonly Node[];
+  /** Ranges that were typed and are not encoded at this step. */
+  readonly inactive: readonly Range[];
+  readonly networks: readonly NetworkNode[];
+  readonly texts: readonly PreparedText[];
+  /** One for each part of an A1111 AND, else one. */
+  readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
+  /** The parser's, the linter's and the chunker's. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** All that is known of a prompt before any weights are loaded; the diagnostics are sorted by place. */
+export interface PreparedPrompt extends RoadPrompt {
+  readonly source: string;
+  /** LoRAs that are to be merged into the text encoder, and by how much. */
+  readonly loras: readonly PromptLora[];
+  /** The chunks of all texts in a row. */
+  readonly chunks: readonly PreparedChunk[];
+}
+
+/** What a prompt is read with. */
+export interface RoadInput {
+  readonly options: PromptOptions;
+  readonly tokenizer: Tokenizer;
+  readonly role: Role;
+  /** Textual inversions that the prompt may name. */
+  readonly embeddings: readonly PromptEmbedding[];
+}
+
+/** The road of one language, from the prompt as typed to weighted chunks. */
+export type LanguageRoad = (prompt: string, input: RoadInput) => RoadPrompt;
+
+/** Composes a single prompt: nothing is blended or joined. */
+export function single(prompt: WeightedPrompt, empty: WeightedPrompt): Composition {
+  return { parts: [{ blend: { prompts: [prompt], factors: [1], normalise: false }, weight: 1 }], empty };
+}
+
+/** Collects the networks among nodes and inside of them. */
+export function networksOf(nodes: readonly Node[]): NetworkNode[] {
+  return nodes.flatMap((node): NetworkNode[] => {
+    switch (node.type) {
+      case 'network':
+        return [node];
+      case 'weighted':
+        return networksOf(node.children);
+      case 'composite':
+        return node.parts.flatMap(({ children }) => networksOf(children));
+      default:
+        return [];
+    }
+  });
+}
+
+/** A textual inversion's name in the prompt. */
+export function embeddingNode(name: string, { start, end }: Range): NetworkNode {
+  return { type: 'network', kind: 'embedding', name, args: [], start, end };
+}
