@@ -31,11 +31,9 @@ const want = { hiddenStates: [], attentions: true };
 const pass = (id: number) => encoderPass(Uint32Array.of(49406, id, 49407), 'causal');
 const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
 const encoded = (id: number): FromWorker => ({
-  type: 'encoded',
+  type: 'answer',
   id,
-  outputs: [{ lastHiddenState: Float32Array.of(id), hiddenStates: new Map() }],
-  stats,
-  gpuBytes: 7,
+  answer: { outputs: [{ lastHiddenState: Float32Array.of(id), hiddenStates: new Map() }], stats, gpuBytes: 7 },
 });
 const model: ModelInfo = {
   name: 'synthetic-tiny',
@@ -51,7 +49,7 @@ test('answers go to the request with their id, in whatever order they come', asy
   const adapter = client.start();
   const output = client.encode([pass(1)], want);
   answer(encoded(ids('encode')[0]));
-  answer({ type: 'started', id: ids('start')[0], adapter: { description: 'a GPU', software: false } });
+  answer({ type: 'answer', id: ids('start')[0], answer: { description: 'a GPU', software: false } });
   expect(await output).toMatchObject({ stats, gpuBytes: 7 });
   expect(await adapter).toEqual({ description: 'a GPU', software: false });
 });
@@ -59,9 +57,9 @@ test('answers go to the request with their id, in whatever order they come', asy
 test('the hash of the weights in use is asked for by itself, and may be none', async () => {
   const { client, answer, ids } = connected();
   const [first, second] = [client.weightsHash(), client.weightsHash()];
-  const [a, b] = ids('hash');
-  answer({ type: 'hashed', id: b, sha256: undefined });
-  answer({ type: 'hashed', id: a, sha256: 'ab' });
+  const [a, b] = ids('weightsHash');
+  answer({ type: 'answer', id: b, answer: undefined });
+  answer({ type: 'answer', id: a, answer: 'ab' });
   expect(await Promise.all([first, second])).toEqual(['ab', undefined]);
 });
 
@@ -71,8 +69,8 @@ test('rows that are told of first go to who asked, and an abort asks the worker 
   const onRows = vi.fn();
   const output = client.encode([pass(1)], want, { onRows, signal: abort.signal });
   const [id] = ids('encode');
-  expect(asked.at(-1)).toMatchObject({ type: 'encode', rowsFirst: true });
-  answer({ type: 'rows', id, outputs: [], ready: [4], stats });
+  expect(asked.at(-1)).toMatchObject({ type: 'encode', request: { rowsFirst: true } });
+  answer({ type: 'news', id, news: { outputs: [], ready: [4], stats } });
   expect(onRows).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ ready: [4], stats }));
   abort.abort();
   expect(asked.at(-1)).toEqual({ type: 'cancel', id });
@@ -92,11 +90,11 @@ test('a load reports its own progress and no other load’s', async () => {
   const progress = vi.fn();
   const load = client.load({ kind: 'synthetic', size: 'tiny' }, progress);
   const [id] = ids('load');
-  answer({ type: 'progress', id: id + 100, progress: { done: 9, total: 9 } });
-  answer({ type: 'progress', id, progress: { done: 1, total: 2 } });
-  answer({ type: 'loaded', id, model });
+  answer({ type: 'news', id: id + 100, news: { done: 9, total: 9 } });
+  answer({ type: 'news', id, news: { done: 1, total: 2 } });
+  answer({ type: 'answer', id, answer: model });
   expect(await load).toBe(model);
-  answer({ type: 'progress', id, progress: { done: 2, total: 2 } });
+  answer({ type: 'news', id, news: { done: 2, total: 2 } });
   expect(progress.mock.calls).toEqual([[{ done: 1, total: 2 }]]);
 });
 
@@ -114,7 +112,7 @@ test('a new load cancels the one in progress; a finished one needs no cancelling
   await expect(first).rejects.toMatchObject({ name: 'AbortError' });
   client.cancelLoad();
   expect(ids('cancel')).toEqual([one, two]);
-  answer({ type: 'loaded', id: two, model });
+  answer({ type: 'answer', id: two, answer: model });
   await second;
   client.cancelLoad();
   expect(ids('cancel')).toEqual([one, two]);
@@ -142,12 +140,12 @@ test('downloads run beside each other and beside loads, each with its own progre
   const load = client.load({ kind: 'synthetic', size: 'tiny' }, () => {});
   const [a, b] = ids('download');
   const progress = (done: number) => ({ done, total: 9, verifying: false });
-  answer({ type: 'downloading', id: b, progress: progress(2) });
-  answer({ type: 'downloading', id: a, progress: progress(1) });
-  answer({ type: 'downloaded', id: a, model: storedModel });
-  answer({ type: 'loaded', id: ids('load')[0], model });
+  answer({ type: 'news', id: b, news: progress(2) });
+  answer({ type: 'news', id: a, news: progress(1) });
+  answer({ type: 'answer', id: a, answer: storedModel });
+  answer({ type: 'answer', id: ids('load')[0], answer: model });
   expect(await first).toBe(storedModel);
-  answer({ type: 'downloading', id: a, progress: progress(3) });
+  answer({ type: 'news', id: a, news: progress(3) });
   expect(await load).toBe(model);
   answer({ type: 'failed', id: b, name: 'DownloadError', message: 'Not there.', fault: 'not found' });
   await expect(second).rejects.toMatchObject({ name: 'DownloadError', message: 'Not there.', fault: 'not found' });
@@ -164,7 +162,7 @@ test('aborting pauses a download, once, and only while it runs', async () => {
   expect(ids('cancel')).toEqual([a]);
   answer({ type: 'failed', id: a, name: 'AbortError', message: 'Paused.' });
   await expect(first).rejects.toMatchObject({ name: 'AbortError' });
-  answer({ type: 'downloaded', id: b, model: storedModel });
+  answer({ type: 'answer', id: b, answer: storedModel });
   await second;
   two.abort();
   expect(ids('cancel')).toEqual([a]);
@@ -180,12 +178,12 @@ test('a file is kept with progress, beside downloads, until that is aborted', as
   const kept = client.keep(opened, 'weights:ab', hear, abort.signal);
   const downloaded = client.download(file, hearOther, new AbortController().signal);
   const [id] = ids('keep');
-  expect(asked[0]).toEqual({ type: 'keep', id, file: opened, source: 'weights:ab' });
-  answer({ type: 'downloading', id, progress: { done: 1, total: 9, verifying: false } });
+  expect(asked[0]).toEqual({ type: 'keep', id, request: { file: opened, source: 'weights:ab' } });
+  answer({ type: 'news', id, news: { done: 1, total: 9, verifying: false } });
   abort.abort();
   expect(ids('cancel')).toEqual([id]);
   answer({ type: 'failed', id, name: 'StorageError', message: 'No room.', fault: 'quota' });
-  answer({ type: 'downloaded', id: ids('download')[0], model: storedModel });
+  answer({ type: 'answer', id: ids('download')[0], answer: storedModel });
   await expect(kept).rejects.toMatchObject({ message: 'No room.', fault: 'quota' });
   expect(await downloaded).toBe(storedModel);
   expect([hear.mock.calls.length, hearOther.mock.calls.length]).toEqual([1, 0]);
@@ -200,7 +198,7 @@ test('examinations run beside loads, each with its own progress, and end when ab
   const examined = client.examine(model, one, first.signal);
   const drifted = client.drift(model, { ...model, model: 'b' }, two, second.signal);
   const [a, b] = [...ids('examine'), ...ids('drift')];
-  answer({ type: 'examining', id: b, progress });
+  answer({ type: 'news', id: b, news: progress });
   expect([one.mock.calls, two.mock.calls]).toEqual([[], [[progress]]]);
   first.abort();
   expect(ids('cancel')).toEqual([a]);
@@ -208,7 +206,7 @@ test('examinations run beside loads, each with its own progress, and end when ab
   await expect(examined).rejects.toMatchObject({ name: 'AbortError' });
   const none = { difference: 0, norm: 1, relative: 0 };
   const drift = { tensors: new Map(), embeddings: none, layers: [], finalLayerNorm: none, whole: none };
-  answer({ type: 'drifted', id: b, drift });
+  answer({ type: 'answer', id: b, answer: drift });
   expect(await drifted).toBe(drift);
   second.abort();
   expect(ids('cancel')).toEqual([a]);
@@ -217,11 +215,11 @@ test('examinations run beside loads, each with its own progress, and end when ab
 test('what is stored is asked for, and answers a deletion', async () => {
   const { client, answer, asked, ids } = connected();
   const models = client.models();
-  answer({ type: 'models', id: ids('models')[0], stored });
+  answer({ type: 'answer', id: ids('models')[0], answer: stored });
   expect(await models).toBe(stored);
   const left = client.deleteModel('model');
-  expect(asked.at(-1)).toMatchObject({ type: 'deleteModel', model: 'model' });
-  answer({ type: 'models', id: ids('deleteModel')[0], stored: { ...stored, models: [] } });
+  expect(asked.at(-1)).toMatchObject({ type: 'deleteModel', request: { model: 'model' } });
+  answer({ type: 'answer', id: ids('deleteModel')[0], answer: { ...stored, models: [] } });
   expect((await left).models).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
@@ -8,7 +8,10 @@ import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type {
   AdapterInfo,
-  EncodeStats,
+  CallName,
+  Calls,
+  Encoded,
+  EncodedRows,
   FileRequest,
   FromWorker,
   LoadProgress,
@@ -20,7 +23,9 @@ import type {
   ToWorker,
 } from './messages.ts';
 
-/** An error that happened in the worker: `name` is the class it had there, `fault` what that class tells apart. */
+export type { Encoded, EncodedRows } from './messages.ts';
+
+/** An error that happened in the worker: `name` is the class it had there, `fault` the kind that the class tells apart. */
 export class WorkerError extends Error {
   readonly fault?: string;
   constructor(name: string, message: string, fault?: string) {
@@ -30,24 +35,12 @@ export class WorkerError extends Error {
   }
 }
 
-export interface Encoded {
-  readonly outputs: readonly EncoderOutput[];
-  readonly stats: EncodeStats;
-  /** Bytes held on the GPU by now. */
-  readonly gpuBytes: number;
-}
-
-/** The rows up to EOS: of each pass the first `ready` rows are final, the others zeros. */
-export interface EncodedRows extends Pick<Encoded, 'outputs' | 'stats'> {
-  readonly ready: readonly number[];
-}
-
 export interface EncodeOptions {
-  /** Merged into the weights for it, and no others; none where absent. */
+  /** LoRAs to merge into the weights, and no others; none where absent. */
   readonly loras?: readonly LoraUse[];
-  /** Hears of the rows up to EOS where the padding takes longer; what is encoded is the same. */
+  /** Receives the rows up to EOS where the padding takes longer; the result stays the same. */
   readonly onRows?: (rows: EncodedRows) => void;
-  /** Aborting spares what is not begun yet (AbortError). */
+  /** Ends the encode in an AbortError before its next submit. */
   readonly signal?: AbortSignal;
   /** Passes whose rows a later edit will want, the most important first. */
   readonly alsoNeeded?: readonly EncoderPass[];
@@ -59,9 +52,9 @@ export interface EncoderClient {
   /** Replaces the model when, and only when, the new one is whole. A load in progress is cancelled first. */
   load(model: ModelRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
   cancelLoad(): void;
-  /** Of the weights in use, as weightsHash.ts makes it, from where they were loaded; undefined on a page that is not secure. */
+  /** Hash of the weights in use, as weightsHash.ts makes it, read once more from their source; undefined on a page that is not secure. */
   weightsHash(): Promise<string | undefined>;
-  /** One after the other, in the order in which they are asked for. */
+  /** Encodes run one after the other, in the order in which they are asked for. */
   encode(passes: readonly EncoderPass[], want: EncoderWant, options?: EncodeOptions): Promise<Encoded>;
   /** Times each step of these rows of a pass, after the encode under way and with its LoRAs. */
   profile(pass: EncoderPass, rows: RowSpan): Promise<Profile>;
@@ -78,7 +71,7 @@ export interface EncoderClient {
   weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
   examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
-  /** How far the encoder of `to` has moved from that of `from`; likewise. */
+  /** Compares the encoder of `to` with that of `from`: how far each weight has moved. Aborting ends it likewise. */
   drift(
     from: FileRequest,
     to: FileRequest,
@@ -108,73 +101,38 @@ export interface EncoderClient {
     onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<StoredModel>;
-  /** Whole or in part; a loaded encoder does not need it any more. Resolves with what is left. */
+  /** Deletes a stored model, whole or in part; an encoder loaded from it stays. Resolves with the models that are left. */
   deleteModel(model: string): Promise<StoredModels>;
 }
 
-/** What is told of something under way, before its answer. */
-function isNews({ type }: FromWorker): boolean {
-  return type === 'progress' || type === 'rows' || type === 'examining' || type === 'downloading';
+type WorkerEnd = Pick<Worker, 'postMessage' | 'addEventListener'>;
+
+interface AskOptions<Name extends CallName> {
+  readonly onNews?: (news: Calls[Name]['news']) => void;
+  readonly signal?: AbortSignal;
 }
 
-type Settle = { resolve(message: FromWorker): void; reject(error: Error): void };
+/** A call that is not answered yet. */
+interface OpenCall {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+  onNews?(news: unknown): void;
+}
 
-/** The page's end of the thread boundary; `onLost` hears of a GPU that went away. */
-export function createEncoderClient(
-  worker: Pick<Worker, 'postMessage' | 'addEventListener'>,
-  onLost: (message: string) => void,
-): EncoderClient {
-  const open = new Map<number, Settle>();
+/** Returns a function that makes a call and resolves with its answer, or rejects with the WorkerError that it ended in. */
+function createAsk(worker: WorkerEnd, onLost: (message: string) => void) {
+  const open = new Map<number, OpenCall>();
   let nextId = 0;
-  /** Who hears of what is under way before it is answered, by id. */
-  const listeners = new Map<number, (news: FromWorker) => void>();
-  let load: AbortController | null = null;
   let stopped: WorkerError | null = null;
-
   const post = (message: ToWorker) => worker.postMessage(message);
-  function ask<T extends FromWorker['type']>(message: ToWorker, _type: T): Promise<Extract<FromWorker, { type: T }>> {
-    return new Promise((resolve, reject) => {
-      if (stopped) return reject(stopped);
-      open.set(message.id, { resolve: resolve as (message: FromWorker) => void, reject });
-      post(message);
-    });
-  }
-
-  /** Asks for what takes a while: `hear` gets what is told of it meanwhile, and the signal ends it. */
-  async function follow<T extends FromWorker['type']>(
-    message: ToWorker,
-    type: T,
-    hear: (news: FromWorker) => void,
-    signal?: AbortSignal,
-  ): Promise<Extract<FromWorker, { type: T }>> {
-    signal?.throwIfAborted();
-    const { id } = message;
-    const cancel = () => post({ type: 'cancel', id });
-    listeners.set(id, hear);
-    signal?.addEventListener('abort', cancel, { once: true });
-    try {
-      return await ask(message, type);
-    } finally {
-      listeners.delete(id);
-      signal?.removeEventListener('abort', cancel);
-    }
-  }
-
-  const examining = (onProgress: (progress: LoadProgress) => void) => (news: FromWorker) => {
-    if (news.type === 'examining') onProgress(news.progress);
-  };
-
-  const downloading = (onProgress: (progress: DownloadProgress) => void) => (news: FromWorker) => {
-    if (news.type === 'downloading') onProgress(news.progress);
-  };
 
   worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'lost') return onLost(data.message);
-    if (isNews(data)) return listeners.get(data.id)?.(data);
-    const settle = open.get(data.id);
+    const call = open.get(data.id);
+    if (data.type === 'news') return call?.onNews?.(data.news);
     open.delete(data.id);
-    if (data.type === 'failed') settle?.reject(new WorkerError(data.name, data.message, data.fault));
-    else settle?.resolve(data);
+    if (data.type === 'failed') call?.reject(new WorkerError(data.name, data.message, data.fault));
+    else call?.resolve(data.answer);
   });
   worker.addEventListener('error', (event) => {
     const { message } = event as ErrorEvent;
@@ -183,70 +141,65 @@ export function createEncoderClient(
     open.clear();
   });
 
+  return async <Name extends CallName>(
+    type: Name,
+    request: Calls[Name]['request'],
+    { onNews, signal }: AskOptions<Name> = {},
+  ): Promise<Calls[Name]['answer']> => {
+    signal?.throwIfAborted();
+    if (stopped) throw stopped;
+    const id = nextId++;
+    const cancel = () => post({ type: 'cancel', id });
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      return await new Promise<Calls[Name]['answer']>((resolve, reject) => {
+        open.set(id, { resolve: resolve as OpenCall['resolve'], reject, onNews: onNews as OpenCall['onNews'] });
+        post({ type, id, request } as ToWorker);
+      });
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  };
+}
+
+/** The page's end of the thread boundary; `onLost` hears of a GPU that went away. */
+export function createEncoderClient(worker: WorkerEnd, onLost: (message: string) => void): EncoderClient {
+  const ask = createAsk(worker, onLost);
+  let loading: AbortController | null = null;
   return {
-    async start() {
-      return (await ask({ type: 'start', id: nextId++ }, 'started')).adapter;
-    },
+    start: () => ask('start', {}),
     async load(model, onProgress) {
-      this.cancelLoad();
+      loading?.abort();
       const mine = new AbortController();
-      load = mine;
-      const hear = (news: FromWorker) => {
-        if (news.type === 'progress' && load === mine) onProgress(news.progress);
+      loading = mine;
+      const onNews = (progress: LoadProgress) => {
+        if (loading === mine) onProgress(progress);
       };
       try {
-        return (await follow({ type: 'load', id: nextId++, model }, 'loaded', hear, mine.signal)).model;
+        return await ask('load', { model }, { onNews, signal: mine.signal });
       } finally {
-        if (load === mine) load = null;
+        if (loading === mine) loading = null;
       }
     },
-    cancelLoad: () => load?.abort(),
-    async weightsHash() {
-      return (await ask({ type: 'hash', id: nextId++ }, 'hashed')).sha256;
-    },
+    cancelLoad: () => loading?.abort(),
+    weightsHash: () => ask('weightsHash', {}),
     encode(passes, want, { onRows, signal, loras = [], alsoNeeded = [] } = {}) {
-      const rowsFirst = onRows !== undefined;
-      const message = { type: 'encode', id: nextId++, passes, want, loras, rowsFirst, alsoNeeded } as const;
-      const hear = (news: FromWorker) => {
-        if (news.type === 'rows') onRows?.(news);
-      };
-      return follow(message, 'encoded', hear, signal);
+      const request = { passes, want, loras, rowsFirst: onRows !== undefined, alsoNeeded };
+      return ask('encode', request, { onNews: onRows, signal });
     },
-    async profile(pass, rows) {
-      return (await ask({ type: 'profile', id: nextId++, pass, rows }, 'profiled')).profile;
+    profile: (pass, rows) => ask('profile', { pass, rows }),
+    inspect: (pass, layer, { loras, signal } = {}) => ask('inspect', { pass, layer, loras }, { signal }),
+    weightRow: (layer, part, row) => ask('weightRow', { layer, part, row }),
+    examine: (model, onNews, signal) => ask('examine', { model }, { onNews, signal }),
+    drift: (from, to, onNews, signal) => ask('drift', { from, to }, { onNews, signal }),
+    addLora: (file) => ask('addLora', { file }),
+    removeLora(lora) {
+      // A worker that stopped holds no LoRAs any more, and the calls that need it say so.
+      ask('removeLora', { lora }).catch(() => {});
     },
-    async inspect(pass, layer, { loras, signal } = {}) {
-      const message = { type: 'inspect', id: nextId++, pass, layer, loras } as const;
-      return (await follow(message, 'inspected', () => {}, signal)).tensors;
-    },
-    async weightRow(layer, part, row) {
-      return (await ask({ type: 'weightRow', id: nextId++, layer, part, row }, 'weightRow')).row;
-    },
-    async examine(model, onProgress, signal) {
-      const message = { type: 'examine', id: nextId++, model } as const;
-      return (await follow(message, 'examined', examining(onProgress), signal)).examination;
-    },
-    async drift(from, to, onProgress, signal) {
-      const message = { type: 'drift', id: nextId++, from, to } as const;
-      return (await follow(message, 'drifted', examining(onProgress), signal)).drift;
-    },
-    async addLora(file) {
-      return (await ask({ type: 'addLora', id: nextId++, file }, 'loraAdded')).info;
-    },
-    removeLora: (lora) => post({ type: 'removeLora', id: nextId++, lora }),
-    async models() {
-      return (await ask({ type: 'models', id: nextId++ }, 'models')).stored;
-    },
-    async download(file, onProgress, signal) {
-      const message = { type: 'download', id: nextId++, file } as const;
-      return (await follow(message, 'downloaded', downloading(onProgress), signal)).model;
-    },
-    async keep(file, source, onProgress, signal) {
-      const message = { type: 'keep', id: nextId++, file, source } as const;
-      return (await follow(message, 'downloaded', downloading(onProgress), signal)).model;
-    },
-    async deleteModel(model) {
-      return (await ask({ type: 'deleteModel', id: nextId++, model }, 'models')).stored;
-    },
+    models: () => ask('models', {}),
+    download: (file, onNews, signal) => ask('download', { file }, { onNews, signal }),
+    keep: (file, source, onNews, signal) => ask('keep', { file, source }, { onNews, signal }),
+    deleteModel: (model) => ask('deleteModel', { model }),
   };
 }

@@ -1,0 +1,237 @@
+import type { EncoderOutput } from '../clip/encoderPass.ts';
+import type { WeightSource } from '../clip/weights.ts';
+import { blobSource } from '../files/sources.ts';
+import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
+import type { EncodeRun } from '../gpu/encode.ts';
+import type { createGpuEncoder, GpuEncoder } from '../gpu/encoder.ts';
+import { meanProfile, type Profile } from '../gpu/profile.ts';
+import { type Lora, loraEffects, openLora } from '../models/loraFile.ts';
+import { weightsHash } from '../models/weightsHash.ts';
+import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
+import type { EncodeStats, LoadProgress, LoraInfo, LoraUse, ModelInfo, ModelRequest } from './messages.ts';
+import { type Handlers, moving } from './serve.ts';
+import type { tuningOf } from './tunings.ts';
+
+/** Everything that the handlers need of the worker they run in. */
+export interface Surroundings extends Library {
+  /** `navigator.gpu` */
+  readonly gpu: GPU | undefined;
+  readonly createEncoder: typeof createGpuEncoder;
+  readonly tuningOf: typeof tuningOf;
+  /** Hears of a GPU that went away, with the driver's reason. */
+  readonly onLost: (message: string) => void;
+}
+
+/** The encoder in use, where its weights came from, and the LoRAs that were read for it. */
+interface Loaded {
+  readonly encoder: GpuEncoder;
+  readonly weights: WeightSource;
+  readonly loras: Map<number, Lora>;
+}
+
+/** The handlers' state: the device and the model on it. */
+interface Session {
+  readonly surroundings: Surroundings;
+  /** The device, or the search for it; undefined before the first call and after it was lost. */
+  finding?: Promise<GpuDevice>;
+  gpu?: GpuDevice;
+  loaded?: Loaded;
+  /** The newest load, which cancels the one before. */
+  loading?: AbortController;
+  /** What is compiled ahead for the encoder in use. */
+  compiling?: AbortController;
+  nextLora: number;
+}
+
+/** Finds the device once, and once more after it was lost. Rejects with WebGpuUnavailableError. */
+function device(session: Session): Promise<GpuDevice> {
+  session.finding ??= requestGpuDevice(session.surroundings.gpu).then(
+    (gpu) => {
+      session.gpu = gpu;
+      gpu.device.lost.then(({ message, reason }) => {
+        session.finding = undefined;
+        session.gpu = undefined;
+        session.loaded = undefined;
+        if (reason !== 'destroyed') session.surroundings.onLost(message || 'the graphics driver gave no reason');
+      });
+      return gpu;
+    },
+    (error: unknown) => {
+      session.finding = undefined;
+      throw error;
+    },
+  );
+  return session.finding;
+}
+
+/** Compiles what a later edit needs while nobody waits. Should it fail, the encode that needs it says so. */
+function compileAhead(session: Session): void {
+  session.compiling?.abort();
+  session.compiling = new AbortController();
+  session.loaded?.encoder.compile(session.compiling.signal).catch(() => {});
+}
+
+const heldBytes = ({ gpuBytes, mergedBytes, activationBytes }: GpuEncoder) => gpuBytes + mergedBytes + activationBytes;
+
+/** Messages of progress per load: as many as a bar of a second can show smoothly. */
+const progressMessages = 60;
+
+function progressTo(tell: (progress: LoadProgress) => void) {
+  let reported = 0;
+  return (done: number, total: number) => {
+    if (done < total && done - reported < total / progressMessages) return;
+    reported = done;
+    tell({ done, total });
+  };
+}
+
+/** Loads a model beside the one in use and replaces that at the end, so that a load that fails costs nothing. */
+async function load(
+  session: Session,
+  model: ModelRequest,
+  callSignal: AbortSignal,
+  tell: (progress: LoadProgress) => void,
+): Promise<ModelInfo> {
+  const { surroundings } = session;
+  session.loading?.abort();
+  const mine = new AbortController();
+  session.loading = mine;
+  session.compiling?.abort();
+  const signal = AbortSignal.any([callSignal, mine.signal]);
+  try {
+    const gpu = await device(session);
+    const weights = await openModel(surroundings, model, signal);
+    const tuning = await surroundings.tuningOf(gpu, weights.config);
+    const encoder = await surroundings.createEncoder(gpu.device, weights, {
+      signal,
+      choice: { ...tuning, support: gpu.support },
+      onProgress: progressTo(tell),
+    });
+    if (signal.aborted || session.gpu !== gpu) {
+      encoder.destroy();
+      signal.throwIfAborted();
+      throw new Error(`The GPU went away while "${weights.name}" was loaded; load it again.`);
+    }
+    session.loaded?.encoder.destroy();
+    session.loaded = { encoder, weights, loras: new Map() };
+    const { config, dtype, finalLayerNorm } = encoder;
+    return { name: weights.name, random: weights.random, config, dtype, gpuBytes: heldBytes(encoder), finalLayerNorm };
+  } finally {
+    if (session.loading === mine) {
+      session.loading = undefined;
+      compileAhead(session);
+    }
+  }
+}
+
+function inUse({ loaded }: Session): Loaded {
+  if (!loaded) throw new Error('No encoder is loaded.');
+  return loaded;
+}
+
+function heldLoras({ loras }: Loaded, uses: readonly LoraUse[]) {
+  return uses.map(({ lora, multiplier }) => {
+    const held = loras.get(lora);
+    if (!held) throw new Error('A LoRA that is to be merged was removed.');
+    return { updates: held.updates, multiplier };
+  });
+}
+
+const arraysOf = (outputs: readonly EncoderOutput[]) =>
+  outputs.flatMap(({ lastHiddenState, hiddenStates, attentions }) => [
+    lastHiddenState,
+    ...hiddenStates.values(),
+    ...(attentions ? [attentions] : []),
+  ]);
+
+/**
+ * Submits of a software adapter's padding, which takes as long as a second: a newer prompt waits for one of them. A GPU
+ * computes all the padding between two keystrokes.
+ */
+const softwarePaddingSubmits = 6;
+
+const encodeWith =
+  (session: Session): Handlers['encode'] =>
+  async ({ passes, want, loras, rowsFirst, alsoNeeded }, signal, tell) => {
+    const loaded = inUse(session);
+    const { encoder } = loaded;
+    const rowsTotal = passes.length * encoder.config.maxPositionEmbeddings;
+    const statsOf = ({ milliseconds, rows }: EncodeRun): EncodeStats => ({
+      milliseconds,
+      rowsComputed: rows,
+      rowsTotal,
+    });
+    const mergedBefore = encoder.mergedBytes;
+    const run = await encoder.encode(passes, want, {
+      signal,
+      loras: heldLoras(loaded, loras),
+      alsoNeeded,
+      paddingSubmits: session.gpu?.software ? softwarePaddingSubmits : 1,
+      ...(rowsFirst && {
+        onRows: (start) => {
+          const { outputs, ready } = start;
+          tell(moving({ outputs, ready, stats: statsOf(start) }, arraysOf(outputs)));
+        },
+      }),
+    });
+    // Merged weights are of another type, and need other pipelines.
+    if (encoder.mergedBytes !== mergedBefore && loaded === session.loaded) compileAhead(session);
+    const { outputs } = run;
+    return moving({ outputs, stats: statsOf(run), gpuBytes: heldBytes(encoder) }, arraysOf(outputs));
+  };
+
+/** Profiles of a pass are taken for this long, and at most so many. */
+const profiling = { milliseconds: 1000, most: 20 };
+
+const profileWith =
+  (session: Session): Handlers['profile'] =>
+  async ({ pass, rows }) => {
+    const { encoder } = inUse(session);
+    // The first profile wakes the GPU and is thrown away.
+    await encoder.profile(pass, rows);
+    const profiles: Profile[] = [];
+    const start = performance.now();
+    do profiles.push(await encoder.profile(pass, rows));
+    while (profiles.length < profiling.most && performance.now() - start < profiling.milliseconds);
+    return meanProfile(profiles);
+  };
+
+/** Reads a LoRA for the model in use. Rejects with AbortError where another model took its place meanwhile. */
+async function addLora(session: Session, file: File): Promise<LoraInfo> {
+  const { loaded } = session;
+  if (!loaded) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
+  const lora = await openLora(blobSource(file), { config: loaded.encoder.config });
+  const effects = await loraEffects(lora, loaded.weights, { multiplier: 1 });
+  if (session.loaded !== loaded) throw new DOMException('Another model took its place.', 'AbortError');
+  const id = session.nextLora++;
+  loaded.loras.set(id, lora);
+  const ranks = [...new Set(lora.updates.map(({ rank }) => rank))].sort((a, b) => a - b);
+  return { lora: id, ranks, effects, leftOut: lora.leftOut };
+}
+
+/** Makes the handlers of all calls, with a session of their own. */
+export function createHandlers(surroundings: Surroundings): Handlers {
+  const session: Session = { surroundings, nextLora: 0 };
+  return {
+    ...libraryHandlers(surroundings),
+    async start() {
+      const { description, software } = await device(session);
+      return { description, software };
+    },
+    load: ({ model }, signal, tell) => load(session, model, signal, tell),
+    weightsHash: async () => weightsHash(inUse(session).weights),
+    encode: encodeWith(session),
+    profile: profileWith(session),
+    async inspect({ pass, layer, loras }, signal) {
+      const loaded = inUse(session);
+      const options = { loras: loras && heldLoras(loaded, loras), signal };
+      const tensors = await loaded.encoder.inspect(pass, layer, options);
+      return moving(tensors, tensors.values());
+    },
+    weightRow: async ({ layer, part, row }) => inUse(session).encoder.weightRow(layer, part, row),
+    addLora: ({ file }) => addLora(session, file),
+    async removeLora({ lora }) {
+      session.loaded?.loras.delete(lora);
+    },
+  };
+}
