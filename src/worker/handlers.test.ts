@@ -1,0 +1,253 @@
+import { expect, test, vi } from 'vitest';
+import { clipTiny } from '../clip/config.ts';
+import type { EncoderOutput } from '../clip/encoderPass.ts';
+import { encoderPass } from '../clip/masks.ts';
+import { fromFloat32 } from '../files/dtypes.ts';
+import { writeSafetensors } from '../files/safetensors.ts';
+import type { EncodeOptions, EncodeRun } from '../gpu/encode.ts';
+import type { GpuEncoder } from '../gpu/encoder.ts';
+import { createHandlers, type Surroundings } from './handlers.ts';
+import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';
+import { serve } from './serve.ts';
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let settle = {} as Omit<Deferred<T>, 'promise'>;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...settle };
+}
+
+/** A list that a test takes from in order, waiting for what is not there yet. */
+function inbox<T>() {
+  const arrived: T[] = [];
+  const waiting: ((item: T) => void)[] = [];
+  return {
+    put(item: T) {
+      const next = waiting.shift();
+      if (next) next(item);
+      else arrived.push(item);
+    },
+    take: () => (arrived.length > 0 ? Promise.resolve(arrived.shift()!) : new Promise<T>((take) => waiting.push(take))),
+  };
+}
+
+const pass = encoderPass(Uint32Array.of(49406, 320, 49407), 'causal');
+const encodeRequest = { passes: [pass], want: { hiddenStates: [], attentions: false }, loras: [], alsoNeeded: [] };
+const output = (): EncoderOutput => ({ lastHiddenState: new Float32Array(4), hiddenStates: new Map() });
+const finished = (): EncodeRun => ({ outputs: [output()], rows: 3, milliseconds: 1 });
+
+interface FakeEncode extends Deferred<EncodeRun> {
+  readonly options: EncodeOptions;
+}
+
+/** An encoder whose encodes end when the test says so, or when they are cancelled. */
+function fakeEncoder() {
+  const encodes = inbox<FakeEncode>();
+  const destroy = vi.fn();
+  const encoder = {
+    config: clipTiny,
+    dtype: 'F32',
+    gpuBytes: 100,
+    mergedBytes: 10,
+    activationBytes: 1,
+    finalLayerNorm: { weight: new Float32Array(64), bias: new Float32Array(64) },
+    encode(_passes: unknown, _want: unknown, options: EncodeOptions) {
+      const encode = deferred<EncodeRun>();
+      options.signal?.addEventListener('abort', () => encode.reject(options.signal!.reason));
+      encodes.put({ options, ...encode });
+      return encode.promise;
+    },
+    compile: async () => {},
+    destroy,
+  };
+  return { encoder: encoder as unknown as GpuEncoder, encodes, destroy };
+}
+
+interface FakeLoad extends Deferred<GpuEncoder> {
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Handlers behind `serve` with a fake GPU: `ask` makes a call and gives its id and its answer. */
+function worker({ adapter = true } = {}) {
+  const loads = inbox<FakeLoad>();
+  const lost = deferred<{ message: string; reason: string }>();
+  const onLost = vi.fn();
+  const device = { lost: lost.promise, features: new Set() };
+  const requestAdapter = async () =>
+    adapter ? { info: { description: 'a fake' }, features: new Set(), requestDevice: async () => device } : null;
+  const surroundings = {
+    gpu: { requestAdapter },
+    quota: undefined,
+    storage: () => Promise.reject(new Error('There is no storage.')),
+    createEncoder(_device: unknown, _source: unknown, { signal, onProgress }: Record<string, unknown>) {
+      const load = deferred<GpuEncoder>();
+      (signal as AbortSignal).addEventListener('abort', () => load.reject((signal as AbortSignal).reason));
+      loads.put({ onProgress: onProgress as FakeLoad['onProgress'], ...load });
+      return load.promise;
+    },
+    tuningOf: async () => ({ kernel: 'matmul' }),
+    onLost,
+  } as unknown as Surroundings;
+  const posted: { message: FromWorker; transfer: Transferable[] }[] = [];
+  const answer = serve(createHandlers(surroundings), (message, transfer = []) => posted.push({ message, transfer }));
+  let nextId = 0;
+  function ask<Name extends CallName>(type: Name, request: Calls[Name]['request']) {
+    const id = nextId++;
+    const answered = answer({ type, id, request } as ToWorker).then(
+      () => posted.findLast(({ message }) => message.type !== 'lost' && message.id === id)!.message,
+    );
+    return { id, answered };
+  }
+  const cancel = (id: number) => answer({ type: 'cancel', id });
+  async function loadModel(fake = fakeEncoder()) {
+    const { answered } = ask('load', { model: { kind: 'synthetic', size: 'tiny' } });
+    (await loads.take()).resolve(fake.encoder);
+    await answered;
+    return fake;
+  }
+  return { ask, cancel, loads, loadModel, posted, lost, onLost };
+}
+
+const tiny = { model: { kind: 'synthetic', size: 'tiny' } } as const;
+
+test('without an adapter a call fails with the name and the sentence of the error', async () => {
+  const { ask } = worker({ adapter: false });
+  for (const call of [ask('start', {}), ask('load', tiny)])
+    expect(await call.answered).toMatchObject({
+      type: 'failed',
+      name: 'WebGpuUnavailableError',
+      message: expect.stringContaining('no graphics adapter'),
+    });
+});
+
+test('a load tells its progress, at most 60 times, and answers with the model', async () => {
+  const { ask, loads, posted } = worker();
+  const { id, answered } = ask('load', tiny);
+  const load = await loads.take();
+  for (let done = 1; done <= 1000; done++) load.onProgress(done, 1000);
+  load.resolve(fakeEncoder().encoder);
+  expect(await answered).toMatchObject({ type: 'answer', id, answer: { name: 'synthetic-tiny', gpuBytes: 111 } });
+  const news = posted.filter(({ message }) => message.type === 'news');
+  expect(news.length).toBeLessThanOrEqual(60);
+  expect(news.at(-1)!.message).toEqual({ type: 'news', id, news: { done: 1000, total: 1000 } });
+});
+
+test('a newer load ends the one before, and the model in use stays until the new one is whole', async () => {
+  const { ask, loads, loadModel } = worker();
+  const first = await loadModel();
+  const second = ask('load', tiny);
+  await loads.take();
+  const third = ask('load', tiny);
+  expect(await second.answered).toMatchObject({ type: 'failed', name: 'AbortError' });
+  expect(first.destroy).not.toHaveBeenCalled();
+  (await loads.take()).resolve(fakeEncoder().encoder);
+  expect(await third.answered).toMatchObject({ type: 'answer' });
+  expect(first.destroy).toHaveBeenCalledTimes(1);
+});
+
+test('a cancelled load ends in an AbortError, and the model before it is still used', async () => {
+  const { ask, cancel, loads, loadModel } = worker();
+  const { encodes } = await loadModel();
+  const { id, answered } = ask('load', tiny);
+  await loads.take();
+  await cancel(id);
+  expect(await answered).toMatchObject({ type: 'failed', name: 'AbortError' });
+  const encode = ask('encode', { ...encodeRequest, rowsFirst: false });
+  (await encodes.take()).resolve(finished());
+  expect(await encode.answered).toMatchObject({ type: 'answer', answer: { gpuBytes: 111 } });
+});
+
+test('an encode tells rows first where that is asked for, and moves its arrays', async () => {
+  const { ask, loadModel, posted } = worker();
+  const { encodes } = await loadModel();
+  const { id, answered } = ask('encode', { ...encodeRequest, rowsFirst: true });
+  const encode = await encodes.take();
+  const start = { ...finished(), ready: [2] };
+  encode.options.onRows!(start);
+  const run = finished();
+  encode.resolve(run);
+  const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
+  expect(await answered).toMatchObject({ answer: { outputs: run.outputs, stats } });
+  const [rows, answer] = posted.filter(({ message }) => message.type !== 'lost' && message.id === id);
+  expect(rows.message).toMatchObject({ type: 'news', news: { ready: [2], stats } });
+  expect(rows.transfer).toEqual([start.outputs[0].lastHiddenState.buffer]);
+  expect(answer.transfer[0]).toBe(run.outputs[0].lastHiddenState.buffer);
+});
+
+test('a cancelled encode ends in an AbortError; to cancel what is answered does nothing', async () => {
+  const { ask, cancel, loadModel } = worker();
+  const { encodes } = await loadModel();
+  const { id, answered } = ask('encode', { ...encodeRequest, rowsFirst: false });
+  expect((await encodes.take()).options.onRows).toBeUndefined();
+  await cancel(id);
+  expect(await answered).toMatchObject({ type: 'failed', name: 'AbortError' });
+  await cancel(id);
+});
+
+test('without a model an encode says so', async () => {
+  const { ask } = worker();
+  for (const call of [ask('encode', { ...encodeRequest, rowsFirst: false }), ask('weightsHash', {})])
+    expect(await call.answered).toMatchObject({ type: 'failed', message: 'No encoder is loaded.' });
+});
+
+/** A LoRA of rank 1 on a projection of the tiny model. */
+function loraFile(): File {
+  const name = 'lora_te_text_model_encoder_layers_0_self_attn_q_proj';
+  const row = fromFloat32(new Float32Array(64).fill(0.5), 'F32');
+  const bytes = writeSafetensors([
+    { name: `${name}.lora_down.weight`, dtype: 'F32', shape: [1, 64], data: row },
+    { name: `${name}.lora_up.weight`, dtype: 'F32', shape: [64, 1], data: row },
+  ]);
+  return new File([bytes as Uint8Array<ArrayBuffer>], 'style.safetensors');
+}
+
+test('a LoRA is held for the model in use: encodes name it until it is removed or another model is loaded', async () => {
+  const { ask, loadModel } = worker();
+  const early = await ask('addLora', { file: loraFile() }).answered;
+  expect(early).toMatchObject({ type: 'failed', message: expect.stringContaining('before a model is loaded') });
+  const addLora = async () => {
+    const added = await ask('addLora', { file: loraFile() }).answered;
+    expect(added).toMatchObject({ type: 'answer', answer: { ranks: [1] } });
+    return ((added as Extract<FromWorker, { type: 'answer' }>).answer as { lora: number }).lora;
+  };
+  const encodeWith = (lora: number) =>
+    ask('encode', { ...encodeRequest, rowsFirst: false, loras: [{ lora, multiplier: 0.5 }] });
+  const { encodes } = await loadModel();
+  const lora = await addLora();
+  const encode = encodeWith(lora);
+  const { options, resolve } = await encodes.take();
+  expect(options.loras).toMatchObject([{ multiplier: 0.5, updates: [{ layer: 0, projection: 'qProj', rank: 1 }] }]);
+  resolve(finished());
+  await encode.answered;
+  await ask('removeLora', { lora }).answered;
+  expect(await encodeWith(lora).answered).toMatchObject({
+    type: 'failed',
+    message: expect.stringContaining('removed'),
+  });
+  const second = await addLora();
+  await loadModel();
+  expect(await encodeWith(second).answered).toMatchObject({ type: 'failed' });
+});
+
+test('a lost GPU is told once; a load under way fails, and so does every encode until the next load', async () => {
+  const { ask, loads, loadModel, lost, onLost } = worker();
+  await loadModel();
+  const { answered } = ask('load', tiny);
+  const load = await loads.take();
+  lost.resolve({ message: 'The driver was reset.', reason: 'unknown' });
+  await lost.promise;
+  const { encoder, destroy } = fakeEncoder();
+  load.resolve(encoder);
+  expect(await answered).toMatchObject({ type: 'failed', message: expect.stringContaining('went away') });
+  expect(destroy).toHaveBeenCalledTimes(1);
+  expect(onLost.mock.calls).toEqual([['The driver was reset.']]);
+  const encode = await ask('encode', { ...encodeRequest, rowsFirst: false }).answered;
+  expect(encode).toMatchObject({ type: 'failed', message: 'No encoder is loaded.' });
+});
