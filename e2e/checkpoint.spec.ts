@@ -64,7 +64,7 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await prompt(page).fill('a red car');
   const whole = Buffer.from(await checkpointBytes({ config: clipTiny, dtype: 'F32', layout: 'hf' }));
   // The message is in sight wherever the page is scrolled.
-  await page.locator('#speed').scrollIntoViewIfNeeded();
+  await page.locator('#anatomy').scrollIntoViewIfNeeded();
   await file(page).setInputFiles({
     name: 'cut.safetensors',
     mimeType: 'application/octet-stream',

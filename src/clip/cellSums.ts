@@ -1,6 +1,6 @@
 /** The sum that made one cell of a matrix of the encoder, in float64, from the matrices and weights that went into it. */
 import type { ClipTextConfig } from './config.ts';
-import { at, type Formula, fraction, math, root, scalar, sub, sup } from './formula.ts';
+import { at, type Formula, fraction, math, root, sub, sup, tilde } from './formula.ts';
 import type { CellRule, TensorKey } from './stages.ts';
 
 /** Where a cell is: its head where every head has a matrix of its own, else 0. */
@@ -112,10 +112,10 @@ function softmaxCell(scores: ArrayLike<number>, { head, row, column }: CellPlace
   const terms = seen.map(({ score, index }) => ({ index, factors: [score], value: Math.exp(score - max) }));
   const exponential = own[column] === Number.NEGATIVE_INFINITY ? 0 : Math.exp(own[column] - max);
   return {
-    first: seen.length > 0 ? [{ name: math('max ( S̃ )'), value: max }] : [],
+    first: seen.length > 0 ? [{ name: math('max (', tilde('S'), ')'), value: max }] : [],
     terms,
     over: 'keys',
-    after: [{ name: sup('e', math(at(scalar('S̃'), 'i , j'), '− max')), value: exponential }],
+    after: [{ name: sup('e', math(at(tilde('S'), 'i , j'), '− max')), value: exponential }],
     total: exponential === 0 ? 0 : exponential / added(terms),
   };
 }

@@ -11,6 +11,7 @@ type MathTag =
   | 'msubsup'
   | 'mfrac'
   | 'msqrt'
+  | 'mover'
   | 'munder'
   | 'munderover'
   | 'mtable'
@@ -45,8 +46,8 @@ export function math(...parts: readonly Part[]): Formula {
 
 /** Words in a formula. */
 export const words = (text: string): Formula => ({ tag: 'mtext', children: text });
-/** A letter that is no matrix although it is a capital. */
-export const scalar = (letter: string): Formula => ({ tag: 'mi', children: letter });
+/** A letter with a tilde above it. */
+export const tilde = (letter: Part): Formula => node('mover', math(letter), leaf('~'));
 /** `base` with a part of its name below: the weight W of the queries. */
 export const sub = (base: Part, name: Part): Formula => node('msub', math(base), math(name));
 /** The entry of `base` at these indices. */
@@ -89,6 +90,8 @@ export function formulaText(formula: Formula): string {
       return exponents[second] ? `${first}${exponents[second]}` : `${first}^${held(second)}`;
     case 'msubsup':
       return `${first}_${second}^${third}`;
+    case 'mover':
+      return `${first}\u0303`;
     case 'mfrac':
       return `${held(first)} / ${held(second)}`;
     case 'msqrt':

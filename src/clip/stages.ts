@@ -5,7 +5,7 @@
  */
 import type { ClipTextConfig } from './config.ts';
 import type { EncoderPass } from './encoderPass.ts';
-import { at, cases, type Formula, fraction, math, root, scalar, sub, sum, sup, transpose, words } from './formula.ts';
+import { at, cases, type Formula, fraction, math, root, sub, sum, sup, tilde, transpose, words } from './formula.ts';
 import type { LayerTensorKey } from './layerTensors.ts';
 import type { LectureRow } from './lectureRow.ts';
 import { attentionMask } from './masks.ts';
@@ -285,11 +285,11 @@ const attentionOperations: readonly Operation[] = [
   },
   {
     tensor: 'masked_scores',
-    symbol: math('S̃'),
+    symbol: tilde('S'),
     title: 'Scores after the mask',
     equations: [33],
     formula: math(
-      at(scalar('S̃'), 'i , j'),
+      at(tilde('S'), 'i , j'),
       '=',
       cases(
         [at('S', 'i , j'), math(words('if'), at('M', 'i , j'), '= 1')],
@@ -297,7 +297,7 @@ const attentionOperations: readonly Operation[] = [
       ),
     ),
     cell: math(
-      at(scalar('S̃'), 'i , j'),
+      at(tilde('S'), 'i , j'),
       '=',
       cases(
         [at('S', 'i , j'), math(words('if'), at('M', 'i , j'), '= 1')],
@@ -316,11 +316,11 @@ const attentionOperations: readonly Operation[] = [
     symbol: math('A'),
     title: 'Softmax of each row',
     equations: [28, 29],
-    formula: math('A = softmax (', scalar('S̃'), ')'),
+    formula: math('A = softmax (', tilde('S'), ')'),
     cell: math(
       at('A', 'i , j'),
       '=',
-      fraction(sup('e', at(scalar('S̃'), 'i , j')), math(sum("j'"), sup('e', at(scalar('S̃'), "i , j'")))),
+      fraction(sup('e', at(tilde('S'), 'i , j')), math(sum("j'"), sup('e', at(tilde('S'), "i , j'")))),
     ),
     shape: ['h', 'L', 'L'],
     code: [{ file: reference, exports: { softmax } }],
@@ -334,7 +334,7 @@ const attentionOperations: readonly Operation[] = [
     symbol: math('A V'),
     title: 'Attention output',
     equations: [34],
-    formula: math('softmax (', scalar('S̃'), ') V'),
+    formula: math('softmax (', tilde('S'), ') V'),
     cell: math(at('( A V )', 'i , c'), '=', sum('j'), at('A', 'i , j'), '·', at('V', 'j , c')),
     shape: ['L', 'd'],
     code: [{ file: reference, exports: { attendedValues } }],

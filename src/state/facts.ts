@@ -1,4 +1,6 @@
+import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encoderPass.ts';
+import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
@@ -12,6 +14,7 @@ import type {
   FileRequest,
   LoadProgress,
   LoraInfo,
+  LoraUse,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -81,6 +84,20 @@ export interface ExaminedCheckpoint {
   readonly other: { readonly request: FileRequest; readonly task: Task<Drift> } | null;
 }
 
+/** The tensors that the anatomy panel wants: of one layer (see `layerTensorShapes`) of the chunk on show. */
+export interface Inspection {
+  readonly config: ClipTextConfig;
+  readonly pass: EncoderPass;
+  readonly loras: readonly LoraUse[];
+  readonly layer: number;
+}
+
+/** Tensors that were read back last, or are being read back. */
+export interface Inspected {
+  readonly inspection: Inspection;
+  readonly task: Task<LayerTensors>;
+}
+
 export interface Notice {
   readonly id: number;
   readonly message: string;
@@ -148,6 +165,8 @@ export interface Facts extends Remembered {
   readonly compared: ConditioningFile | null;
   /** The checkpoint looked over last. */
   readonly examined: ExaminedCheckpoint | null;
+  /** The tensors of one layer of `model` that were read back last. */
+  readonly inspected: Inspected | null;
   /** The encode that was timed last; of `model`. */
   readonly profiled: { readonly rows: RowSpan; readonly task: Task<Profile> } | null;
   /** Textual inversions opened on this visit, of whatever width; no two of one name. */

@@ -47,6 +47,7 @@ function justLoaded(model: ModelInfo, request: ModelRequest): Partial<Facts> {
     gpuBytes: model.gpuBytes,
     encodeFailure: null,
     profiled: null,
+    inspected: null,
     lost: null,
   };
 }

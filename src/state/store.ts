@@ -3,6 +3,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { defaultOptions } from '../road/options.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { EncoderClient } from '../worker/client.ts';
+import { type AnatomyActions, anatomyActions } from './anatomy.ts';
 import { encodeScheduler } from './encoding.ts';
 import { type ExaminationActions, examinationActions } from './examinationActions.ts';
 import type { Facts } from './facts.ts';
@@ -39,6 +40,7 @@ export type Actions = WorkActions &
   LoraActions &
   ExaminationActions &
   ProfilingActions &
+  AnatomyActions &
   NoticeActions;
 
 export type ClipscopeStore = StoreApi<Facts & Actions>;
@@ -93,6 +95,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null): Facts 
     compared: null,
     examined: null,
     profiled: null,
+    inspected: null,
     gpuBytes: 0,
     embeddings: [],
     past: recallPast(memory) ?? [],
@@ -161,6 +164,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     ...modelActions(page, loading.openModel),
     ...examinationActions(page),
     ...profilingActions(page),
+    ...anatomyActions(page),
     dismiss,
   };
   set(actions);

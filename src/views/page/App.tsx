@@ -1,4 +1,5 @@
 import { type Theme, themes } from '../../state/remembered.ts';
+import { LazyAnatomy } from '../anatomy/LazyAnatomy.tsx';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
 import { Embeddings } from '../embeddings/Embeddings.tsx';
@@ -7,7 +8,6 @@ import { LazyExport } from '../export/LazyExport.tsx';
 import { Masks } from '../masks/Masks.tsx';
 import { LazyMethods } from '../methods/LazyMethods.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
-import { LazySpeed } from '../speed/LazySpeed.tsx';
 import { TokenTable } from '../tokens/TokenTable.tsx';
 import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
 import { Notices } from './Notices.tsx';
@@ -49,13 +49,13 @@ function Header() {
       <nav aria-label="Panels">
         <a href="#tokens">Tokens</a>
         <a href="#attention">Attention</a>
+        <a href="#anatomy">Anatomy</a>
         <a href="#masks">Masks</a>
         <a href="#embeddings">Embeddings</a>
         <a href="#methods">Methods</a>
         <a href="#vocabulary">Vocabulary</a>
         <a href="#export">Export</a>
         <a href="#checkpoint">Checkpoint</a>
-        <a href="#speed">Speed</a>
       </nav>
       <div className="end">
         <EncoderStatus />
@@ -80,13 +80,13 @@ function Pictures() {
   return (
     <div className="column pictures">
       <Attention />
+      <LazyAnatomy />
       <Masks />
       <Embeddings />
       <LazyMethods />
       <LazyVocabulary />
       <LazyExport />
       <LazyCheckpoint />
-      <LazySpeed />
     </div>
   );
 }

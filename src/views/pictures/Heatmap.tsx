@@ -22,6 +22,8 @@ interface HeatmapProps extends Omit<PictureText, 'title'> {
   cellOf(pointed: Pointed): Cell;
   /** Returns the thing that a cell stands for. */
   pointedOf(row: number, column: number): Pointed;
+  /** Hears of a cell that was clicked, or on which Enter was pressed. */
+  onChoose?(row: number, column: number): void;
 }
 
 /**
@@ -35,6 +37,7 @@ export function Heatmap({
   summary,
   cellOf,
   pointedOf,
+  onChoose,
   axes,
   labels,
   legend,
@@ -73,17 +76,20 @@ export function Heatmap({
     const column = clampIndex(Math.floor(((event.clientX - box.left) / box.width) * columns), columns);
     const at = pointedOf(row, column);
     pointed.over(at);
-    if (event.type === 'pointerdown') pointed.rest(at);
+    if (event.type !== 'pointerdown') return;
+    pointed.rest(at);
+    onChoose?.(row, column);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') {
       pointed.rest(null);
       return;
     }
+    const { row, column } = cellOf(pointed.get());
+    if (event.key === 'Enter' && row !== null && column !== null) onChoose?.(row, column);
     const move = moveOf(event);
     if (!move) return;
     event.preventDefault();
-    const { row, column } = cellOf(pointed.get());
     // The first key press only shows the cell; the next ones move from it.
     const { rows: down, columns: right } = row === null || column === null ? { rows: 0, columns: 0 } : move;
     pointed.over(null);
@@ -97,7 +103,7 @@ export function Heatmap({
       role="application"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves the readout over the cells
       tabIndex={0}
-      aria-label={`${name}: arrow keys move over the cells`}
+      aria-label={`${name}: arrow keys move over the cells${onChoose ? ', Enter chooses one' : ''}`}
       onPointerMove={onPointer}
       onPointerDown={onPointer}
       onPointerLeave={() => pointed.over(null)}

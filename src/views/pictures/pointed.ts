@@ -6,6 +6,8 @@ export interface Pointed {
   readonly key: number | null;
   /** Index into the hidden size. */
   readonly dimension: number | null;
+  /** Column of the matrix that the anatomy shows. */
+  readonly column?: number;
 }
 
 export const nothing: Pointed = { query: null, key: null, dimension: null };

@@ -3,12 +3,12 @@ import type { Facts } from '../../state/facts.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
-import './speed.css';
+import './timing.css';
 
 type Profiled = NonNullable<Facts['profiled']>;
 
 /** Each stage of the encode that was timed: its share of the time, and its rates. */
-export function Speed({ profiled: { rows, task } }: { readonly profiled: Profiled }) {
+export function Timing({ profiled: { rows, task } }: { readonly profiled: Profiled }) {
   const length = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
   if (task.phase === 'running') return <p className="muted">Timing {rowsText(rows, length)}</p>;
   if (task.phase === 'failed')

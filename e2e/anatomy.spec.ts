@@ -1,0 +1,102 @@
+import { expect, type Page, test } from '@playwright/test';
+import { openTiny, prompt, status } from './page.ts';
+
+const panel = (page: Page) => page.locator('#anatomy');
+const equation = (page: Page, number: number) =>
+  panel(page).getByRole('button', { name: new RegExp(`^Equation ${number}:`) });
+const rows = (page: Page) => panel(page).getByRole('table', { name: 'Stages' }).locator('tbody').getByRole('row');
+
+async function openAnatomy(page: Page): Promise<void> {
+  await openTiny(page);
+  await prompt(page).fill('a red car');
+  await expect(status(page)).toContainText('Ready');
+  await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
+  await expect(panel(page).locator('.anatomy-total')).toBeVisible();
+}
+
+/** The number that the sum gives, and the one that was read back. */
+async function expectSumToAgree(page: Page): Promise<void> {
+  const number = async (id: string) => Number(await panel(page).getByTestId(id).textContent());
+  await expect(panel(page).locator('[data-stale]')).toHaveCount(0);
+  const [total, value] = [await number('cell-total'), await number('cell-value')];
+  expect(Number.isFinite(total)).toBe(true);
+  expect(Math.abs(total - value)).toBeLessThanOrEqual(2e-5 * (1 + Math.abs(value)));
+}
+
+test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ page }) => {
+  await openAnatomy(page);
+  await equation(page, 34).click();
+  await expect(panel(page).getByRole('heading', { name: 'Attention' })).toBeVisible();
+  await expect(panel(page).getByRole('radio', { name: 'Attention output, equation 34' })).toBeChecked();
+  await expect(panel(page).getByRole('img', { name: /^Attention output: 5 tokens as rows, 64 columns/ })).toBeVisible();
+  await panel(page)
+    .getByText(/^WGSL:/)
+    .click();
+  await expect(panel(page).getByRole('region', { name: /^WGSL of attention/ })).toContainText('fn main');
+
+  // Linear, softmax, LayerNorm, residual sum, QuickGELU, and the embeddings.
+  for (const number of [31, 29, 41, 44, 38, 51, 48, 35, 39]) {
+    await equation(page, number).click();
+    await expect(equation(page, number)).toHaveAttribute('aria-pressed', 'true');
+    await expect(panel(page).getByTestId('cell-total')).toBeVisible();
+    await panel(page).getByLabel('The sum behind the cell').getByRole('spinbutton').fill('3');
+    await panel(page).getByLabel('The sum behind the cell').getByRole('combobox').selectOption('3');
+    await expect(panel(page).getByTestId('cell-total')).toBeVisible();
+    await expectSumToAgree(page);
+  }
+  await equation(page, 55).click();
+  await expect(panel(page)).toContainText('The lecture writes j < i');
+  await expect(panel(page).getByRole('link', { name: 'Masks' })).toHaveAttribute('href', '#masks');
+});
+
+test('by keyboard alone: stage, matrix, cell', async ({ page }) => {
+  await openAnatomy(page);
+  await panel(page).getByRole('button', { name: 'Embeddings', exact: true }).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(panel(page).getByRole('heading', { name: 'Queries, keys, values' })).toBeVisible();
+  await panel(page).getByRole('radio', { name: 'Queries, equation 30–31' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(panel(page).getByRole('radio', { name: 'Keys, equation 30–31' })).toBeChecked();
+  await panel(page).getByRole('application', { name: /^Keys/ }).focus();
+  for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
+  const cell = panel(page).getByLabel('The sum behind the cell');
+  await expect(cell.getByRole('combobox')).toHaveValue('2');
+  await expect(cell.getByRole('spinbutton')).toHaveValue('1');
+  await expect(panel(page).getByTestId('cell-total')).toBeVisible();
+  await expectSumToAgree(page);
+});
+
+test('a whole pass and an edit are timed, and the encoder is right afterwards', async ({ page }) => {
+  await openTiny(page);
+  const encodeCar = async (color: string) => {
+    await prompt(page).fill(`a ${color} car`);
+    await expect(status(page)).toContainText('Ready');
+    return page.locator('#embeddings').textContent();
+  };
+  const blue = await encodeCar('blue');
+  // A new visit knows nothing of it.
+  await openTiny(page);
+  await encodeCar('red');
+  await panel(page).getByRole('button', { name: 'Time a whole pass' }).click();
+  await expect(panel(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
+  for (const name of ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'])
+    await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
+  const shares = await rows(page).locator('td.share').allTextContents();
+  const sum = shares.reduce((sum, text) => sum + Number.parseFloat(text), 0);
+  expect(Math.abs(sum - 100)).toBeLessThan(0.05 * shares.length + 1e-9);
+  await panel(page).getByRole('button', { name: 'Time an edit' }).click();
+  await expect(panel(page)).toContainText('Rows 3 to 4 of 77:');
+  expect(await encodeCar('blue')).toBe(blue);
+});
+
+test('without WebGPU there are formulas, diagram and code, and a sentence about the numbers', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
+  await page.goto('/');
+  await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
+  await equation(page, 37).click();
+  await expect(panel(page).getByRole('heading', { name: 'MLP, first half' })).toBeVisible();
+  await expect(panel(page)).toContainText('a matrix needs WebGPU to be computed');
+  await expect(panel(page).getByText(/^WGSL:/)).toBeVisible();
+});

@@ -1,0 +1,63 @@
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
+import type { LoraUse, ModelInfo } from '../worker/messages.ts';
+import type { Facts, Inspection, Task } from './facts.ts';
+import { memoised } from './memoised.ts';
+import { messageOf } from './notices.ts';
+import type { Page } from './page.ts';
+import { keyOf } from './passKeys.ts';
+import { outputsOf } from './passPlan.ts';
+import { shownChunk, usedLoras } from './reading.ts';
+
+export interface AnatomyActions {
+  /** Reads tensors back, in place of those before. Returns how to stop it, for when nobody looks any more. */
+  inspect(inspection: Inspection): () => void;
+  /** Reads one row of a weight of the layer inspected last. Rejects as the encoder does. */
+  weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
+}
+
+const inspectionOf = memoised(
+  ({ config }: ModelInfo, pass: EncoderPass, loras: readonly LoraUse[], layer: number): Inspection => ({
+    config,
+    pass,
+    loras,
+    layer,
+  }),
+);
+
+/**
+ * The tensors to read back for the pictures of this layer, the same object as long as they are the same; undefined while the
+ * chunk on show is not encoded, so that nothing keeps an encode waiting.
+ */
+export function wantedInspection(facts: Facts, layer: number): Inspection | undefined {
+  const chunk = shownChunk(facts);
+  if (!facts.model || facts.lost !== null || !chunk || !outputsOf(facts).get(keyOf(chunk.pass))?.output.attentions)
+    return undefined;
+  return inspectionOf(facts.model, chunk.pass, usedLoras(facts), layer);
+}
+
+/** Reads back tensors of one layer at a time. */
+export function anatomyActions({ client, get, set }: Pick<Page, 'client' | 'get' | 'set'>): AnatomyActions {
+  let current = new AbortController();
+  return {
+    inspect(inspection) {
+      current.abort();
+      const own = new AbortController();
+      current = own;
+      if (!client || get().inspected?.inspection === inspection) return () => own.abort();
+      const put = (task: Task<LayerTensors>) =>
+        current === own && !own.signal.aborted && set({ inspected: { inspection, task } });
+      const { pass, layer, loras } = inspection;
+      client.inspect(pass, layer, { loras, signal: own.signal }).then(
+        (result) => put({ phase: 'done', result }),
+        (error: unknown) => put({ phase: 'failed', message: messageOf(error) }),
+      );
+      return () => own.abort();
+    },
+    weightRow(layer, part, row) {
+      if (!client) return Promise.reject(new Error('There is no encoder whose weights could be read.'));
+      return client.weightRow(layer, part, row);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { useMemo, useState } from 'react';
+import { groupSteps, stage as stageName } from '../../gpu/profile.ts';
+import type { MappedRow } from '../../road/lecture.ts';
+import { shownConfig, shownLayer } from '../../state/shownSizes.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { Diagram } from './Diagram.tsx';
+import { Equations } from './Equations.tsx';
+import { rowOfTensor } from './equations.ts';
+import { RowDetail } from './RowDetail.tsx';
+import { StageDetail } from './StageDetail.tsx';
+import { Timing } from './Timing.tsx';
+import './anatomy.css';
+
+/** The encoder as a diagram, and the stage or equation that was chosen in it. */
+export function Anatomy() {
+  const [row, setRow] = useState<MappedRow>(() => rowOfTensor('probabilities'));
+  const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
+  const layer = useFacts(shownLayer);
+  const show = useFacts((s) => s.show);
+  const profiled = useFacts((s) => s.profiled);
+  const times = useMemo(
+    () =>
+      profiled?.task.phase === 'done'
+        ? new Map(groupSteps(profiled.task.result.steps, stageName).map((group) => [group.name, group]))
+        : null,
+    [profiled],
+  );
+  return (
+    <div className="anatomy">
+      <Equations shown={row} onChoose={setRow} />
+      <div className="anatomy-columns">
+        <Diagram
+          shown={row}
+          layers={layers}
+          layer={layer}
+          times={times}
+          onChoose={setRow}
+          onLayer={(layer) => show({ layer })}
+        />
+        {row.stage && row.operation ? (
+          <StageDetail
+            row={row}
+            stage={row.stage}
+            operation={row.operation}
+            time={times?.get(row.stage.key) ?? null}
+            onChoose={setRow}
+          />
+        ) : (
+          <RowDetail row={row} />
+        )}
+      </div>
+      {profiled && <Timing profiled={profiled} />}
+    </div>
+  );
+}

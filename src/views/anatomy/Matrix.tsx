@@ -1,0 +1,200 @@
+import { useMemo, useRef, useState } from 'react';
+import { attentionMask } from '../../clip/masks.ts';
+import type { Operation } from '../../clip/stages.ts';
+import { reach } from '../embeddings/embeddingMaps.ts';
+import { exact } from '../page/numbers.ts';
+import { useDark } from '../page/useFacts.ts';
+import { useWidth } from '../page/useWidth.ts';
+import { probabilityScale, signedScale } from '../pictures/color.ts';
+import { type Cell, Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import { heatmapPixels, range } from '../pictures/pixels.ts';
+import { nothing, type Pointed, useMarks, usePointed } from '../pictures/pointed.ts';
+import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import { TokenLabels } from '../pictures/TokenLabels.tsx';
+import { CellExplanation } from './CellExplanation.tsx';
+import { type MatrixProps, type MatrixView, matrixOf, numbersOf } from './tensorPicture.ts';
+
+/** CSS pixels of a row, and of the whole picture at most. */
+const rowHeight = 20;
+const mostHeight = 420;
+
+/** A matrix as a picture, with its range, its norms and the sum behind a cell. */
+export function Matrix(props: MatrixProps) {
+  const { inspection, matrices, labels, kinds, operation, isInput, head } = props;
+  const [withPad, setWithPad] = useState(false);
+  const [chosen, setChosen] = useState<{ readonly row: number; readonly column: number }>({ row: 1, column: 0 });
+  const view = useMemo(
+    () => matrixOf(isInput ? { tensor: 'hidden', shape: ['L', 'd'] } : operation, matrices, inspection, head),
+    [isInput, operation, matrices, inspection, head],
+  );
+  const numbers = useMemo(() => numbersOf(view), [view]);
+  const rows = useMemo(() => range(kinds.length).filter((row) => withPad || kinds[row] !== 'pad'), [kinds, withPad]);
+  const isSquare = operation.shape.length === 3;
+  const columns = useMemo(() => (isSquare ? rows : range(view.columns)), [isSquare, rows, view.columns]);
+  const cell = {
+    row: Math.min(chosen.row, view.rows - 1),
+    column: Math.min(chosen.column, view.columns - 1),
+  };
+  const name = isInput ? 'Residual stream before the stage' : operation.title;
+  return (
+    <>
+      <div className="anatomy-picture-head">
+        <p className="small">
+          Range {exact(numbers.least)} to {exact(numbers.most)}, mean {exact(numbers.mean)}
+        </p>
+        <label className="check small">
+          <input type="checkbox" checked={withPad} onChange={(event) => setWithPad(event.target.checked)} />
+          PAD rows
+        </label>
+      </div>
+      <Picture
+        {...{ view, rows, columns, labels, name, isSquare, inspection, operation }}
+        onChoose={(row, column) => setChosen({ row, column })}
+      />
+      <CellReadout {...{ view, labels, isSquare }} headDim={headDimOf(props)} />
+      <CellExplanation
+        {...{ inspection, matrices, operation, isInput, labels, view }}
+        head={head}
+        place={cell}
+        onChoose={setChosen}
+      />
+      <details className="anatomy-norms">
+        <summary>Norm of each row</summary>
+        <RowNorms
+          id="anatomy-norms-title"
+          caption={`${name}: norm of each row, ‖·‖₂`}
+          columns={[{ name: 'Norm', values: numbers.norms }]}
+          labels={labels}
+          {...withoutPad(kinds)}
+          format={(value) => value.toPrecision(4)}
+        />
+      </details>
+    </>
+  );
+}
+
+/** The width of a head where the columns are the heads side by side; null where they are not. */
+function headDimOf({ operation, inspection }: MatrixProps): number | null {
+  return ['q', 'k', 'v', 'attended'].includes(operation.tensor) ? inspection.config.headDim : null;
+}
+
+interface PictureProps extends Pick<MatrixProps, 'labels' | 'inspection' | 'operation'> {
+  readonly view: MatrixView;
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly name: string;
+  /** True where columns are tokens, too. */
+  readonly isSquare: boolean;
+  onChoose(row: number, column: number): void;
+}
+
+function Picture({ view, rows, columns, labels, name, isSquare, inspection, operation, onChoose }: PictureProps) {
+  const dark = useDark();
+  const rowLabels = useRef<HTMLOListElement>(null);
+  const columnLabels = useRef<HTMLOListElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  useMarks(rowLabels, 'query');
+  useMarks(columnLabels, 'key');
+  const scale = useMemo(() => scaleOf(view, operation, dark), [view, operation, dark]);
+  const mask = useMemo(
+    () => (isSquare && operation.tensor !== 'scores' ? attentionMask(inspection.pass) : undefined),
+    [isSquare, operation, inspection],
+  );
+  const pixels = useMemo(
+    () => heatmapPixels({ values: view.values, offset: view.offset, stride: view.columns, rows, columns, scale, mask }),
+    [view, rows, columns, scale, mask],
+  );
+  const cells = useMemo(() => (isSquare ? tokenCells(rows, columns) : wideCells(rows)), [isSquare, rows, columns]);
+  const height = Math.min(rows.length * rowHeight, mostHeight);
+  const dense = height / rows.length < 12 || (isSquare && width / columns.length < 12) || undefined;
+  return (
+    <div
+      ref={frame}
+      className={isSquare ? 'matrix anatomy-square' : 'matrix anatomy-wide'}
+      data-dense={dense}
+      data-averaged={width < columns.length || undefined}
+      style={
+        {
+          '--picture-height': `${height}px`,
+          ...(isSquare && { maxWidth: `calc(${columns.length * 40}px + var(--label-room))` }),
+        } as React.CSSProperties
+      }
+    >
+      <span className="axis">{isSquare ? 'key →, query ↓' : 'token ↓'}</span>
+      {isSquare ? (
+        <TokenLabels side="columns" list={columnLabels} shown={columns} labels={labels} />
+      ) : (
+        <span className="anatomy-columns-axis">
+          <span>column 0</span>
+          <span>{view.columns - 1}</span>
+        </span>
+      )}
+      <TokenLabels side="rows" list={rowLabels} shown={rows} labels={labels} />
+      <Heatmap
+        pixels={pixels}
+        rows={rows.length}
+        columns={columns.length}
+        name={name}
+        summary={`${name}: ${rows.length} tokens as rows, ${columns.length} ${isSquare ? 'keys' : 'columns'}.`}
+        axes={{ rows: isSquare ? 'query' : 'token', columns: isSquare ? 'key' : 'column' }}
+        labels={{ rows: rows.map((row) => labels[row]) }}
+        legend={{
+          title: operation.tensor === 'probabilities' ? 'Probability' : 'Value',
+          scale,
+          masked: mask !== undefined,
+        }}
+        onChoose={(row, column) => onChoose(rows[row], columns[column])}
+        {...cells}
+      />
+    </div>
+  );
+}
+
+/** Cells whose rows are tokens and whose columns are the matrix's own. */
+function wideCells(rows: readonly number[]) {
+  return {
+    cellOf: ({ query, column }: Pointed): Cell => {
+      const row = query === null ? -1 : rows.indexOf(query);
+      return { row: row < 0 ? null : row, column: column ?? null };
+    },
+    pointedOf: (row: number, column: number): Pointed => ({ ...nothing, query: rows[row], key: rows[row], column }),
+  };
+}
+
+/** Probabilities from 0 up; anything else about 0, to where all but the largest values reach. */
+function scaleOf({ values, offset, rows, columns }: MatrixView, { tensor }: Operation, dark: boolean) {
+  const own = Float32Array.from({ length: rows * columns }, (_, i) => {
+    const value = values[offset + i];
+    return Number.isFinite(value) ? value : 0;
+  });
+  if (tensor === 'probabilities')
+    return probabilityScale(
+      'sqrt',
+      own.reduce((a, b) => Math.max(a, b), 0),
+    );
+  const { reach: most, largest } = reach(own);
+  return signedScale(most || largest, dark, largest > most);
+}
+
+interface CellReadoutProps extends Pick<PictureProps, 'view' | 'labels' | 'isSquare'> {
+  readonly headDim: number | null;
+}
+
+/** The value that is pointed at. */
+function CellReadout({ view, labels, isSquare, headDim }: CellReadoutProps) {
+  const { query, key, column: own } = usePointed();
+  const column = isSquare ? key : (own ?? null);
+  if (query === null || column === null || column >= view.columns)
+    return <p className="readout muted">Point at a cell; click it, or press Enter, for the sum that made it.</p>;
+  const value = view.values[view.offset + query * view.columns + column];
+  return (
+    <p className="readout">
+      {isSquare ? 'Query' : 'Token'} <b className="query">{`${query} ${labels[query]}`}</b>,{' '}
+      {isSquare ? 'key ' : 'column '}
+      <b className={isSquare ? 'key' : undefined}>{isSquare ? `${column} ${labels[column]}` : column}</b>
+      {headDim !== null && ` (head ${Math.floor(column / headDim) + 1}, ${column % headDim})`}:{' '}
+      <b className="value">{value === Number.NEGATIVE_INFINITY ? '−∞' : exact(value)}</b>
+    </p>
+  );
+}

@@ -1,0 +1,42 @@
+import type { ReactNode } from 'react';
+import { equationRanges } from '../../clip/lectureRow.ts';
+import type { MappedRow } from '../../road/lecture.ts';
+import { MathFormula } from './MathFormula.tsx';
+
+/** An equation that is not one of the encoder's stages: its formula, its code, and where the page shows it. */
+export function RowDetail({ row }: { readonly row: MappedRow }) {
+  const { title, equations, formula, shownIn } = row;
+  return (
+    <section className="anatomy-detail" aria-labelledby="anatomy-stage">
+      <h3 id="anatomy-stage">{title}</h3>
+      <div className="anatomy-formula">
+        <MathFormula formula={formula} block />
+        <span className="anatomy-number">({equationRanges(equations)})</span>
+      </div>
+      <Difference row={row} />
+      <p>
+        On the page: <a href={`#${shownIn.panel}`}>{shownIn.title}</a>
+      </p>
+      <CodeNames row={row} />
+    </section>
+  );
+}
+
+/** How the lecture and the programs differ in an equation. */
+export function Difference({ row: { difference } }: { readonly row: Pick<MappedRow, 'difference'> }): ReactNode {
+  return difference && <p className="anatomy-difference">{difference}</p>;
+}
+
+/** The TypeScript that computes a row. */
+export function CodeNames({ row: { code } }: { readonly row: Pick<MappedRow, 'code'> }) {
+  return (
+    <p className="small">
+      In TypeScript:{' '}
+      {code.map(({ file, exports }) => (
+        <code key={file}>
+          {Object.keys(exports).join(', ')} · {file}
+        </code>
+      ))}
+    </p>
+  );
+}

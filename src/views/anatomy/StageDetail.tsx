@@ -1,0 +1,89 @@
+import { equationRanges } from '../../clip/lectureRow.ts';
+import type { Operation, Stage, TensorKey } from '../../clip/stages.ts';
+import type { ProfiledGroup } from '../../gpu/profile.ts';
+import type { MappedRow } from '../../road/lecture.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
+import { bytes } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { rowOfTensor } from './equations.ts';
+import { KernelCode } from './KernelCode.tsx';
+import { MathFormula } from './MathFormula.tsx';
+import { CodeNames, Difference } from './RowDetail.tsx';
+import { shapeText } from './shapes.ts';
+import { Tensor } from './Tensor.tsx';
+
+interface StageDetailProps {
+  readonly row: MappedRow;
+  readonly stage: Stage;
+  readonly operation: Operation;
+  readonly time: ProfiledGroup | null;
+  onChoose(row: MappedRow): void;
+}
+
+/** One stage: its equations, the matrix that is chosen among them, the sum behind a cell, and its code. */
+export function StageDetail({ row, stage, operation, time, onChoose }: StageDetailProps) {
+  return (
+    <section className="anatomy-detail" aria-labelledby="anatomy-stage">
+      <h3 id="anatomy-stage">{stage.title}</h3>
+      <p>{stage.help}</p>
+      <Formulas stage={stage} shown={operation.tensor} onChoose={(tensor) => onChoose(rowOfTensor(tensor))} />
+      <Difference row={row} />
+      <Tensor key={operation.tensor} stage={stage} operation={operation} />
+      {time && <Time time={time} />}
+      <CodeNames row={row} />
+      <KernelCode stage={stage} chosen={time?.kernel} />
+    </section>
+  );
+}
+
+interface FormulasProps {
+  readonly stage: Stage;
+  readonly shown: TensorKey;
+  onChoose(tensor: TensorKey): void;
+}
+
+/** The stage's equations; the one that is chosen has its matrix shown. */
+function Formulas({ stage, shown, onChoose }: FormulasProps) {
+  const config = useFacts(shownConfig);
+  return (
+    <fieldset className="anatomy-formulas">
+      <legend className="visually-hidden">Matrix</legend>
+      {stage.operations.map(({ tensor, title, formula, equations, shape }) => (
+        <label key={tensor} className="anatomy-formula">
+          <input
+            type="radio"
+            name="anatomy-matrix"
+            checked={tensor === shown}
+            aria-label={`${title}, equation ${equationRanges(equations)}`}
+            onChange={() => onChoose(tensor)}
+          />
+          <span className="anatomy-formula-title">
+            {title} <span className="muted">{shapeText(shape, config)}</span>
+          </span>
+          <MathFormula formula={formula} block />
+          <span className="anatomy-number">({equationRanges(equations)})</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** What was measured of a stage, in all layers. */
+function Time({
+  time: { milliseconds, share, gflopsPerSecond, gigabytesPerSecond, dispatches, bytes: size },
+}: {
+  readonly time: ProfiledGroup;
+}) {
+  const rates = [
+    gflopsPerSecond !== null && `${gflopsPerSecond.toPrecision(3)} GFLOP/s`,
+    gigabytesPerSecond !== null && `${gigabytesPerSecond.toPrecision(3)} GB/s`,
+  ].filter(Boolean);
+  return (
+    <p className="small">
+      {milliseconds === null
+        ? `${dispatches} dispatches, ${bytes(size)} read and written`
+        : `${milliseconds.toPrecision(3)} ms in ${dispatches} ${dispatches === 1 ? 'dispatch' : 'dispatches'}, ${(100 * share!).toFixed(1)} % of the time`}
+      {rates.map((rate) => ` · ${rate}`)}
+    </p>
+  );
+}

@@ -1,0 +1,96 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { Operation, Stage } from '../../clip/stages.ts';
+import { wantedInspection } from '../../state/anatomy.ts';
+import type { Facts, Inspected } from '../../state/facts.ts';
+import { shownChunk } from '../../state/reading.ts';
+import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
+import { tokenLabels } from '../../state/tokenLabels.ts';
+import { Segmented } from '../page/Segmented.tsx';
+import { Slider } from '../page/Slider.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { Matrix } from './Matrix.tsx';
+import { matricesOf } from './tensorPicture.ts';
+
+interface TensorProps {
+  readonly stage: Stage;
+  readonly operation: Operation;
+}
+
+/** The layer to read back for a stage: −1 before the layers, N after them. */
+function layerOf({ place }: Stage, facts: Facts): number {
+  if (place === 'before') return -1;
+  return place === 'layer' ? shownLayer(facts) : shownConfig(facts).numHiddenLayers;
+}
+
+/** Reads the tensors of the stage's layer back while it is on show; undefined while they, or the encode, are under way. */
+function useInspected(stage: Stage): Inspected | undefined {
+  const wanted = useFacts((s) => wantedInspection(s, layerOf(stage, s)));
+  const inspected = useFacts((s) => s.inspected);
+  const inspect = useFacts((s) => s.inspect);
+  useEffect(() => (wanted ? inspect(wanted) : undefined), [wanted, inspect]);
+  return wanted && inspected?.inspection === wanted ? inspected : undefined;
+}
+
+/** The matrix of an operation for the chunk on show, with the sum behind the cell that is chosen. */
+export function Tensor({ stage, operation }: TensorProps) {
+  const inspected = useInspected(stage);
+  const chunk = useFacts((s) => shownChunk(s)?.chunk);
+  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const adapter = useFacts((s) => s.adapter);
+  const config = useFacts(shownConfig);
+  const head = useFacts(shownHead);
+  const show = useFacts((s) => s.show);
+  const [isInput, setIsInput] = useState(false);
+  const now = useMemo(() => {
+    if (inspected?.task.phase !== 'done' || !chunk || !tokenizer) return undefined;
+    const { inspection, task } = inspected;
+    return {
+      inspection,
+      matrices: matricesOf(task.result, inspection),
+      labels: tokenLabels(chunk.tokens, tokenizer),
+      kinds: chunk.tokens.map(({ kind }) => kind),
+    };
+  }, [inspected, chunk, tokenizer]);
+  const shown = useLast(now);
+  const { rule, shape } = operation;
+  const hasInput = 'of' in rule && rule.of === 'hidden';
+
+  if (adapter.phase === 'missing')
+    return (
+      <p className="anatomy-difference">
+        {adapter.message} The diagram, the equations and the code are here all the same; a matrix needs WebGPU to be
+        computed.
+      </p>
+    );
+  if (inspected?.task.phase === 'failed')
+    return (
+      <div className="notice" data-severity="error" role="alert">
+        <span>{inspected.task.message}</span>
+      </div>
+    );
+  if (!shown) return <p className="muted anatomy-waiting">Reading the matrices of this layer back from the GPU</p>;
+  const isSameSize = shown.inspection.config === config;
+  return (
+    <div className="anatomy-tensor" aria-busy={!now} data-stale={!now || undefined}>
+      <div className="row">
+        {hasInput && (
+          <Segmented
+            legend="Rows"
+            name="anatomy-input"
+            choices={[
+              { value: false, label: 'after' },
+              { value: true, label: 'before (residual stream)' },
+            ]}
+            value={isInput}
+            onChange={setIsInput}
+          />
+        )}
+        {shape.length === 3 && (
+          <Slider label="Head" count={config.numAttentionHeads} value={head} onChange={(head) => show({ head })} />
+        )}
+      </div>
+      {isSameSize && <Matrix {...shown} operation={operation} isInput={hasInput && isInput} head={head} />}
+    </div>
+  );
+}
