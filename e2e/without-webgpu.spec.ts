@@ -19,17 +19,3 @@ test('without WebGPU: what is missing is said, and tokens, weights and masks wor
   await expect(page.locator('#attention')).toContainText('needs WebGPU');
   expect(failures).toEqual([]);
 });
-
-test('a browser with WebGPU but no adapter says so', async ({ page }) => {
-  // Workers have their own navigator, so the page has WebGPU and only the worker fails to find an adapter.
-  await page.route('**/*worker*.js', (route) =>
-    route.fulfill({
-      contentType: 'text/javascript',
-      body: `onmessage = ({ data }) => postMessage({ type: 'failed', id: data.id, name: 'WebGpuUnavailableError', message: 'No adapter was found.' });`,
-    }),
-  );
-  await page.goto('/');
-  await expect(page.getByRole('alert')).toContainText('No adapter was found.');
-  await expect(status(page)).toContainText('No WebGPU');
-  await expect(tokenRows(page)).not.toHaveCount(0);
-});

@@ -1,6 +1,6 @@
-// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for every adapter.
+// Masked softmax attention (eq. 32 to 34), for every adapter. Needs: heads.wgsl, which has the bindings.
 // grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is at most 64.
-// One invocation a query: its row of probabilities first holds the scores. Masked scores are never computed.
+// One invocation computes one query. Its row of probabilities first holds the scores; masked scores are never computed.
 override WORKGROUP: u32 = 32;
 
 @compute @workgroup_size(WORKGROUP)

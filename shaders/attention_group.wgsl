@@ -1,8 +1,8 @@
-// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for GPUs.
+// Masked softmax attention (eq. 32 to 34), for GPUs. Needs: heads.wgsl, which has the bindings.
 // grid: x over the queries of the range, four a workgroup, y over heads, z over the passes to do. HEAD_DIM is at most WORKGROUP.
-// A GPU has more invocations than queries: a workgroup does four. First an invocation does a key for all of them, then four
-// dimensions of one query for every PARTS-th key; each finds the largest score and the sum itself, which costs less than to
-// wait for it.
+// A workgroup computes four queries, because a GPU has more invocations than there are queries. First each invocation scores one
+// key for all four queries; then it sums four dimensions of one query over every PARTS-th key. Each invocation finds the largest
+// score and the sum by itself, which costs less than another barrier.
 override WORKGROUP: u32 = 128;
 
 var<workgroup> scores: array<vec4f, L>;

@@ -1,7 +1,7 @@
-// Masked softmax attention (eq. 32 to 34), after heads.wgsl, for adapters with subgroups.
+// Masked softmax attention (eq. 32 to 34), for adapters with subgroups. Needs: heads.wgsl, which has the bindings.
 // grid: x over the queries of the range, y over heads, z over the passes to do. HEAD_DIM is at most 64.
-// One invocation a query, and four keys at once: each of four lanes loads one of them, and gives it to the other three.
-// Keys that no query of a subgroup sees are passed over: each subgroup goes its own way.
+// One invocation computes one query, four keys at a time: each of four lanes loads one key and gives it to the other three.
+// Keys that no query of a subgroup sees are skipped, so subgroups may branch differently.
 /** A multiple of 4. */
 override WORKGROUP: u32 = 8;
 
@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     q[c] = qkv[at.q + c] * scale;
   }
   var largest = masked;
-  // Behind the last key that some query of the subgroup sees.
+  // One past the last key that some query of the subgroup sees, rounded up to four.
   var end = 0u;
   for (var j = 0u; j < L; j += 4) {
     let key = keys_from(j);
@@ -70,7 +70,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     if (!is_past) {
       put(row, key, p);
     }
-    // A key that came up before is counted once.
+    // A key that is repeated past the end counts once.
     let weight = select(p, vec4f(), vec4u(j, j + 1, j + 2, j + 3) > key);
     let counts = weight != vec4f();
     if (!subgroupAny(any(counts))) {

@@ -19,10 +19,10 @@ override L: u32;
 override H: u32;
 override HEAD_DIM: u32;
 
-/** The score of a masked key, or below all of them. */
+/** Score that stands for a masked key: lower than any other. */
 const masked = -3.4e38;
 
-/** Where a query of a head has what is its own; of keys and values, where the first one's are. */
+/** Indices of one query of one head in each binding; `k` and `v` are those of the first key and value. */
 struct Place {
   q: u32,
   k: u32,

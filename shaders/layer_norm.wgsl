@@ -6,7 +6,7 @@
 // binding 3  y      [M, D]  f32
 // grid: one workgroup a row. D is a multiple of 4.
 // The variance is taken in a second pass about the mean: E[x²] − E[x]² would lose most of float32's digits.
-// Sixteen lanes are few for a GPU, but on software adapters a barrier costs by the lane.
+// Sixteen lanes are few for a GPU, but on software adapters the price of a barrier grows with the lanes.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
@@ -21,7 +21,7 @@ var<workgroup> partial: array<f32, WORKGROUP>;
 fn row_sum(value: f32, lane: u32) -> f32 {
   partial[lane] = value;
   workgroupBarrier();
-  // Each lane adds all up, which costs less than to wait for the others again and again.
+  // Each lane adds up all of them, which costs less than the barriers of a tree of sums.
   var total = 0f;
   for (var i = 0u; i < WORKGROUP; i++) {
     total += partial[i];

@@ -2,7 +2,7 @@
 // with the biases that they leave out) and the two layers of the MLP (eq. 27, 36 to 39), and the residual sums (eq. 42 to 44,
 // 47).
 //   y = x Wᵀ + b                        EPILOGUE 0
-//   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u)
+//   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u) (eq. 27)
 //   y = residual + x Wᵀ + b             EPILOGUE 2
 // binding 0  x        [M, K]  f32
 // binding 1  weight   [N, K]  f32, f16 or bf16, as checkpoints store it
@@ -19,13 +19,13 @@ override K: u32;
 override N: u32;
 override EPILOGUE: u32 = 0;
 
-/** exp sees only negative arguments, so that it never overflows. */
+/** QuickGELU (eq. 27). The argument of exp is never positive, so it cannot overflow. */
 fn quick_gelu(u: vec4f) -> vec4f {
   let e = exp(-abs(1.702 * u));
   return u * select(e, vec4f(1), u >= vec4f()) / (1 + e);
 }
 
-/** Four outputs: columns 4 · column … 4 · column + 3 of a row; nothing where the row is past the end. */
+/** Stores four outputs, columns 4 · column … 4 · column + 3 of a row; nothing where the row is past the end. */
 fn store(row: u32, column: u32, product: vec4f) {
   let at = row * (N / 4) + column;
   if (at >= arrayLength(&y)) {
@@ -41,7 +41,7 @@ fn store(row: u32, column: u32, product: vec4f) {
   y[at] = value;
 }
 
-/** The 16 outputs of a row, from column 4 · column on. */
+/** Stores 16 outputs of a row, from column 4 · column on. */
 fn store_row(row: u32, column: u32, product: mat4x4f) {
   store(row, column, product[0]);
   store(row, column + 1, product[1]);

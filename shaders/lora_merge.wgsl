@@ -1,5 +1,5 @@
-// Adds low-rank updates to a linear layer's weight; the updates of several LoRAs stand one below the other, as one of all
-// their ranks R together.
+// Adds low-rank updates to a linear layer's weight. The updates of several LoRAs are stacked into one, whose rank R is the sum
+// of theirs. Needs: weights_f32.wgsl, weights_f16.wgsl or weights_bf16.wgsl.
 //   merged = weight + upᵀ · down
 // binding 0  weight  [N, K]  f32, f16 or bf16, as checkpoints store it
 // binding 1  up      [R, M]  f32, M: N rounded up to 8; multiplier · alpha / rank is in it
@@ -14,12 +14,12 @@
 
 override K: u32;
 
-/** Four rows of four elements: v, times each of u. */
+/** Outer product: row i is u[i] · v. */
 fn outer(u: vec4f, v: vec4f) -> mat4x4f {
   return mat4x4f(u.x * v, u.y * v, u.z * v, u.w * v);
 }
 
-/** Nothing where the row is past the end. */
+/** Stores four merged elements; nothing where the row is past the end. */
 fn store(row: u32, column: u32, update: vec4f) {
   let at = row * (K / 4) + column;
   if (at < arrayLength(&merged)) {

@@ -1,9 +1,9 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for a few rows on adapters with subgroups. K and N are
-// multiples of 4, M is anything.
+// Matrix product of a linear layer (eq. 30, 31, 35), for a few rows on adapters with subgroups. K and N are multiples of 4,
+// M is anything. Needs: linear.wgsl, which has the bindings.
 // grid: x over N / (8 · WORKGROUP) columns, y over M / ROWS rows.
-// Each lane does twice four columns of ROWS rows, so that the weights, which are most of what a few rows read, are read once.
-// Of the inputs each of four lanes loads a row, or two, and gives them to the other three. Sums run over k in the same order
-// as in the other kernels: a row comes out the same whichever of them does it.
+// Each lane computes ROWS × 8 outputs, two groups of four columns, and reads each weight once: with few rows most reads are
+// weights. Each of four lanes loads one or two rows of the inputs and gives them to the other three. Sums run over k in the
+// order of matmul.wgsl, so a row is the same to the bit.
 /** Rows of a lane: 1 to 8. */
 override ROWS: u32 = 8;
 /** A multiple of 4. */

@@ -1,10 +1,10 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for GPUs. K and N are multiples of 4, M is anything.
-// grid: x over M / (ROWS · GROUPS) rows, y over N / (4 · COLUMNS) columns: what runs next to each other shares weights.
-// Split-K: eight lanes share the sums of four columns of ROWS rows, and each takes every eighth block of four k. They read
-// whole cache lines, and there are eight times as many of them as would be to a tile of a lane's own: 77 rows are few for a
-// GPU. A lane's part lies in registers until the end, when the parts are added up in workgroup memory, in the same order for
-// every row: a row comes out the same whatever else is computed with it, but not to the bit as in the kernels that sum over k
-// in one go.
+// Matrix product of a linear layer (eq. 30, 31, 35), for GPUs. K and N are multiples of 4, M is anything.
+// Needs: linear.wgsl, which has the bindings.
+// grid: x over M / (ROWS · GROUPS) rows, y over N / (4 · COLUMNS) columns: neighbouring workgroups share weights.
+// Split-K: eight lanes share the sums of four columns of ROWS rows, and each takes every eighth block of four k. Together they
+// read whole cache lines. 77 rows are few for a GPU, and this way there are eight times as many lanes as with a tile for each.
+// The eight partial sums are added at the end, in workgroup memory and in the same order for every row: a row does not depend
+// on the rows computed with it, but differs in its last bits from the kernels that sum over k in one go.
 /** Rows of a lane: 1 to 8. */
 override ROWS: u32 = 8;
 /** Lane groups of a workgroup that differ in their columns, and in their rows. */
@@ -13,7 +13,7 @@ override GROUPS: u32 = 2;
 
 var<workgroup> parts: array<vec4f, ROWS * 8 * COLUMNS * GROUPS>;
 
-/** Where lane `lane` of a group keeps its part of a row: turned by the row, so that lanes that read do not share a bank. */
+/** Index of a lane's partial sum of a row. Rotated by the row, so that lanes that read at once use different memory banks. */
 fn part_at(row: u32, group: u32, lane: u32) -> u32 {
   return (row * COLUMNS * GROUPS + group) * 8 + (lane + row) % 8;
 }
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   var y6 = vec4f();
   var y7 = vec4f();
   for (var k = lane; k < blocks; k += 8) {
-    // Columns of w: the four weights, one of each column, that go with one k.
+    // w[i] holds the weights of the four columns for the i-th of these four k.
     let w = transpose(mat4x4f(weights4(weight[at0 + k]), weights4(weight[at1 + k]), weights4(weight[at2 + k]), weights4(weight[at3 + k])));
     {
       let v = x[x0 + k];

@@ -1,9 +1,9 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), after linear.wgsl, for adapters whose subgroups are all of eight lanes. K
-// is a multiple of 4, N of 16, M is anything.
-// grid: x over M / (8 · ROWS) rows, y over N / 16 columns: what runs next to each other shares weights.
-// One subgroup is a workgroup and holds 8 · ROWS × 16 outputs, or where M does not fill them all, 8 · (ROWS − 1) × 16: each
-// has its loop, without a branch in it. The lanes differ in their rows; each loads the weights of two of the columns, so
-// that eight cache lines are waited for at once and not one after the other, and gives them to the others.
+// Matrix product of a linear layer (eq. 30, 31, 35), for adapters whose subgroups all have eight lanes. K is a multiple of 4, N
+// of 16, M is anything. Needs: linear.wgsl, which has the bindings.
+// grid: x over M / (8 · ROWS) rows, y over N / 16 columns: neighbouring workgroups share weights.
+// A workgroup is one subgroup and holds 8 · ROWS × 16 outputs, or 8 · (ROWS − 1) × 16 where M does not fill all workgroups; each
+// case has its own loop without a branch. The lanes differ in their rows. Each loads the weights of two columns and gives them
+// to the others, so that eight cache lines are waited for at once.
 /** Rows of a lane, 1 to 5. */
 override ROWS: u32 = 5;
 
@@ -15,7 +15,7 @@ struct Columns {
   d: mat4x4f,
 }
 
-/** w0: of each lane's column among the first eight, w1: among the others. */
+/** Collects 16 columns from all lanes. w0 is this lane's column among the first eight, w1 among the last eight. */
 fn columns_of(w0: vec4f, w1: vec4f) -> Columns {
   return Columns(
     mat4x4f(subgroupBroadcast(w0, 0u), subgroupBroadcast(w0, 1u), subgroupBroadcast(w0, 2u), subgroupBroadcast(w0, 3u)),
@@ -38,7 +38,7 @@ fn main(
   let blocks = K / 4;
   let column = group.y * 4;
   let last = arrayLength(&y) / (N / 4) - 1;
-  // Of the groups so many have ROWS rows a lane; the others have one less.
+  // Number of workgroups with ROWS rows per lane; the rest have ROWS − 1.
   let full = last / 8 + 1 - groups.x * (ROWS - 1);
   let row = (group.x * ROWS - max(group.x, full) + full) * 8 + lane;
   // Rows past the end repeat the last one and are not stored.
