@@ -1,4 +1,4 @@
-// What every kernel of attention shares: masked softmax attention of every head (eq. 28, 29, 32 to 34), with its
+// Bindings and indices that the attention kernels share: masked softmax attention of every head (eq. 28, 29, 32 to 34), with its
 // probabilities:
 //   s[i, j] = q[i] · k[j] / √HEAD_DIM,   p[i, :] = softmax of s[i, j] over the j with mask[i, j] = 1, 0 elsewhere,
 //   o[i] = Σ_j p[i, j] v[j],             the heads side by side in o.

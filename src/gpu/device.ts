@@ -1,13 +1,13 @@
 import type { KernelSupport } from './kernels.ts';
 
-/** No WebGPU here; the message says what is missing and what to do. */
+/** There is no WebGPU here. The message says what is missing and what to do. */
 export class WebGpuUnavailableError extends Error {
   override name = 'WebGpuUnavailableError';
 }
 
 export interface GpuDevice {
   readonly device: GPUDevice;
-  /** Vendor, architecture and description as far as the browser tells them. */
+  /** Description, or else vendor and architecture, as far as the browser gives them. */
   readonly description: string;
   /** True where a CPU stands in for the GPU. */
   readonly software: boolean;

@@ -88,24 +88,24 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
-/** What the choice of a kernel depends on. */
+/** Features of a device that decide which kernels it can run. */
 export interface KernelSupport {
   /** Whether the device has the feature `subgroups`. */
   readonly subgroups: boolean;
-  /** Lanes of a subgroup where the adapter knows only one size, else undefined. */
+  /** Lanes of a subgroup; undefined where the adapter has several sizes. */
   readonly subgroupSize?: number;
 }
 
-/** How a kernel does something of some shape. */
+/** One dispatch of a kernel, for inputs of a certain shape. */
 export interface KernelDispatch<Name extends KernelName = KernelName> {
   readonly kernel: Name;
-  /** Of those that the kernel has, beyond the sizes of what it is given. */
+  /** The kernel's override constants. */
   readonly constants: Constants;
   /** Workgroups. */
   readonly grid: readonly [number, number, number];
 }
 
-/** What follows the product in a linear layer. */
+/** Values of EPILOGUE: the operation that follows the product in a linear layer. */
 export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
 
 const preludes = { F32: weightsF32, F16: weightsF16, BF16: weightsBf16 } as const satisfies Record<WeightDtype, string>;
@@ -135,7 +135,7 @@ export function createPipelines(device: GPUDevice) {
     const key = `${name} ${kernel.weights ? dtype : ''} ${JSON.stringify(constants)}`;
     const known = pipelines.get(key);
     if (known) return known;
-    // Not layout: 'auto', which leaves out bindings that a constant makes unused.
+    // An explicit layout, because 'auto' leaves out bindings that a constant makes unused.
     const layout = device.createBindGroupLayout({
       label: name,
       entries: kernel.bindings.map(([, access], binding) => ({
@@ -150,7 +150,7 @@ export function createPipelines(device: GPUDevice) {
       compute: { module: module(name, dtype), entryPoint: 'main', constants },
     });
     pipelines.set(key, made);
-    // What failed may not fail again.
+    // A compilation that failed once may succeed at the next attempt.
     made.catch(() => pipelines.delete(key));
     return made;
   };
@@ -158,16 +158,16 @@ export function createPipelines(device: GPUDevice) {
 
 export type Pipelines = ReturnType<typeof createPipelines>;
 
-const kept = new WeakMap<GPUDevice, Pipelines>();
+const pipelinesByDevice = new WeakMap<GPUDevice, Pipelines>();
 
-/** Pipelines that all encoders of a device share: of the next model of the same type nothing is compiled. */
+/** Pipelines that all encoders of a device share, so that a second model of the same type compiles nothing. */
 export function pipelinesOf(device: GPUDevice): Pipelines {
-  const pipelines = kept.get(device) ?? createPipelines(device);
-  kept.set(device, pipelines);
+  const pipelines = pipelinesByDevice.get(device) ?? createPipelines(device);
+  pipelinesByDevice.set(device, pipelines);
   return pipelines;
 }
 
-/** What one dispatch needs. */
+/** A dispatch that is ready to be recorded. */
 export interface Work {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;

@@ -1,8 +1,8 @@
 import type { KernelDispatch, KernelName, KernelSupport } from './kernels.ts';
 
 /**
- * The kernels that can do a linear layer, by families: within one a row comes out the same to the bit whichever kernel does
- * it, which rows that are kept from one encode to the next rely on. The first of a family does any shape on any adapter.
+ * Kernels for a linear layer, by families. All kernels of a family compute a row to the bit the same, which is why rows can be
+ * kept from one encode to the next. The first of a family takes any shape on any adapter.
  */
 export const matmulFamilies = {
   inOneGo: ['matmul', 'matmul_quad', 'matmul_subgroup', 'matmul_few'],
@@ -18,21 +18,21 @@ export interface MatmulShape {
   readonly N: number;
 }
 
-/** Rows that are few. After the edit of a word as many are to be done as it has tokens, and one. */
+/** The largest number of rows that counts as few. The edit of a word changes as many rows as it has tokens, and EOS. */
 const mostFew = 8;
 
-/** How `kernel` does a product of this shape, beyond K, N and EPILOGUE; undefined where the device or the shape does not suit it. */
+/** Grid and constants (except K, N and EPILOGUE) for a product of this shape; undefined where the kernel cannot compute it here. */
 export function matmulDispatch(
   kernel: MatmulKernel,
   { M, N }: MatmulShape,
   { subgroups, subgroupSize }: KernelSupport,
 ): KernelDispatch<MatmulKernel> | undefined {
-  // As few groups of lanes as their rows allow, and as even as can be, for rows past the end are computed too.
+  // The fewest workgroups that hold M rows, with rows spread evenly: rows past the end are computed too.
   const byLanes = (lanes: number, mostRows: number) => {
     const groups = Math.ceil(M / (mostRows * lanes));
     return { ROWS: Math.ceil(M / (groups * lanes)), grid: [groups, N / 16, 1] as const };
   };
-  // Of a lane: of few rows all. Three pipelines rather than eight, for each takes its time to compile.
+  // Rows per lane. Rounded up to 2, 4 or 8 so that at most three pipelines are compiled.
   const rows = M <= 2 ? 2 : M <= 4 ? 4 : 8;
   switch (kernel) {
     case 'matmul': {
@@ -47,7 +47,7 @@ export function matmulDispatch(
       if (!subgroups || N % 16 !== 0) return undefined;
       const lanes = Math.max(4, subgroupSize ?? 8);
       const { ROWS, grid } = byLanes(lanes, 14);
-      // Half as many pipelines for the price of a row: SwiftShader takes half a second for one.
+      // Even numbers of rows need half as many pipelines; SwiftShader takes half a second to compile one.
       const evenRows = ROWS > 4 ? 2 * Math.ceil(ROWS / 2) : ROWS;
       return { kernel, constants: { WORKGROUP: lanes, ROWS: evenRows }, grid };
     }
@@ -66,7 +66,7 @@ export function matmulDispatch(
       };
     }
     case 'matmul_split': {
-      // Many rows in larger workgroups, which read the weights less often.
+      // Larger workgroups read the weights less often, but need many rows.
       const [columns, groups] = M <= mostFew ? [4, 1] : [8, 2];
       return {
         kernel,
@@ -79,10 +79,10 @@ export function matmulDispatch(
   }
 }
 
-/** Which kernel does the linear layers; the plain one where it does not suit a layer. */
+/** The kernel for linear layers; the plain one replaces it where it cannot compute a layer. */
 export interface MatmulChoice {
   readonly kernel: MatmulKernel;
-  /** For eight rows or fewer, of the same family; without it the one that was made for them. */
+  /** Kernel of the same family for eight rows or fewer; without it the one that was made for them. */
   readonly few?: MatmulKernel;
   readonly support: KernelSupport;
 }

@@ -20,8 +20,8 @@ const isNative = (task: unknown) => Function.prototype.toString.call(task).inclu
 let pollsSeldom = false;
 
 /**
- * While work is under way Dawn asks by `setImmediate`, again and again, whether it is done. Where the work is done on the
- * same cores, that takes a third of two of them from it; so there this thread sleeps 0.1 ms before Dawn asks again.
+ * Makes Dawn poll less often. While work is under way it asks by `setImmediate`, again and again, whether the work is done. On a
+ * software adapter that takes a third of two cores from the work, so this thread sleeps 0.1 ms before each question.
  */
 function pollSeldom(): void {
   if (pollsSeldom) return;
@@ -34,8 +34,8 @@ function pollSeldom(): void {
   }, immediately) as typeof setImmediate;
 }
 
-// Dawn crashes when a GPU object is collected while devices of it live.
-const kept: GPU[] = [];
+// Keeps every GPU object alive: Dawn crashes when one is collected while its devices live.
+const aliveGpus: GPU[] = [];
 
 /**
  * Dawn for Node, as `navigator.gpu` would be. `adapter`: part of an adapter's name; without it the system's best, or a
@@ -53,6 +53,6 @@ export function nodeGpu(adapter?: string): GPU {
   // Timestamps are rounded to a tenth of a millisecond to guard a browser's users; a kernel on a GPU takes less.
   const exact = 'disable-dawn-features=timestamp_quantization';
   const gpu = create(adapter ? [exact, `adapter=${adapter}`] : [exact]);
-  kept.push(gpu);
+  aliveGpus.push(gpu);
   return gpu;
 }

@@ -13,11 +13,11 @@ export interface ProfiledStep {
   /** In the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
   readonly kernel: KernelName;
-  /** By the GPU's own clock; null where it has none to read. */
+  /** Time by the GPU's own clock; null where that cannot be read. */
   readonly milliseconds: number | null;
   /** Multiplications and additions. */
   readonly flops: number;
-  /** What has to be read and written, each once. */
+  /** Bytes that have to be read and written, each once. */
   readonly bytes: number;
 }
 
@@ -28,8 +28,8 @@ export interface Profile {
 }
 
 /**
- * Profiles of the same steps as one, by their mean times: browsers round the GPU's clock to a tenth of a millisecond, and
- * only a mean comes out right then. At least one.
+ * Averages profiles of the same steps, at least one. Browsers round the GPU's clock to a tenth of a millisecond; a mean of
+ * several is more exact.
  */
 export function meanProfile(profiles: readonly Profile[]): Profile {
   const [{ steps, noTimes }] = profiles;
@@ -40,8 +40,8 @@ export function meanProfile(profiles: readonly Profile[]): Profile {
 }
 
 /**
- * What the queries `first` to `end` of a pass look at: pairs of a query and a key, and keys up to the last that one of them
- * sees. What is masked is not computed.
+ * Counts what the queries `first` to `end` of a pass can see: pairs of a query and a key, and keys up to the last one that any
+ * of the queries sees. Masked pairs are not computed.
  */
 export function visibleKeys(
   pass: EncoderPass,
@@ -64,7 +64,7 @@ export interface ProfiledGroup {
   readonly kernel: KernelName;
   readonly dispatches: number;
   readonly milliseconds: number | null;
-  /** Of the time of all steps, 0 to 1. */
+  /** Share of the time of all steps, 0 to 1. */
   readonly share: number | null;
   readonly flops: number;
   readonly bytes: number;
@@ -72,7 +72,7 @@ export interface ProfiledGroup {
   readonly gigabytesPerSecond: number | null;
 }
 
-/** The part of the model that a step does, in whatever layer: `mlp.fc1`. */
+/** Name of a step without its layer: `mlp.fc1`. */
 export const stage = ({ label }: ProfiledStep): string => label.replace(/^layers\.\d+\./, '');
 
 /** Adds steps up by kernel, or by what else `nameOf` tells apart, in the order in which each comes first. */
@@ -82,12 +82,12 @@ export function groupSteps(
 ): ProfiledGroup[] {
   const groups = new Map<string, ProfiledStep[]>();
   for (const step of steps) groups.set(nameOf(step), [...(groups.get(nameOf(step)) ?? []), step]);
-  const time = (of: readonly ProfiledStep[]) =>
-    of.some(({ milliseconds }) => milliseconds === null)
+  const time = (timed: readonly ProfiledStep[]) =>
+    timed.some(({ milliseconds }) => milliseconds === null)
       ? null
-      : of.reduce((sum, { milliseconds }) => sum + milliseconds!, 0);
+      : timed.reduce((sum, { milliseconds }) => sum + milliseconds!, 0);
   const total = time(steps);
-  // A clock too coarse for a step says 0: no rate then.
+  // Without a rate where the clock is too coarse for the step and says 0.
   const rate = (amount: number, milliseconds: number | null) => (milliseconds ? amount / milliseconds / 1e6 : null);
   return [...groups].map(([name, members]) => {
     const milliseconds = time(members);

@@ -2,7 +2,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { RowRange } from './schedule.ts';
 
-/** What the GPU holds in one place of its buffers: the first `rows` rows of `pass`, at every stage of the encoder. */
+/** One place in the GPU's buffers. It holds the first `rows` rows of `pass`, at every stage of the encoder. */
 export interface Slot {
   pass: EncoderPass | undefined;
   rows: number;
@@ -10,7 +10,7 @@ export interface Slot {
   used: number;
 }
 
-/** A pass, where it is computed, and from which row on. */
+/** A pass with the slot in which it is computed, and the first row to compute. */
 export interface Placed {
   readonly pass: EncoderPass;
   readonly slot: number;
@@ -19,8 +19,8 @@ export interface Placed {
 }
 
 /**
- * The first row of `pass` that can differ from the same row of `before`: under a causal mask a row depends on nothing that
- * comes after it, without one on everything. L where nothing differs.
+ * Returns the first row of `pass` that can differ from the same row of `before`, or L where none can. Under a causal mask a row
+ * depends on itself and earlier rows only; without one it depends on all rows.
  */
 export function firstChangedRow(before: EncoderPass, pass: EncoderPass): number {
   if (before.causal !== pass.causal || before.inputIds.length !== pass.inputIds.length) return 0;
@@ -38,18 +38,20 @@ export function firstChangedRow(before: EncoderPass, pass: EncoderPass): number 
 export const isSamePass = (a: EncoderPass, b: EncoderPass) => firstChangedRow(a, b) === a.inputIds.length;
 
 /**
- * A slot for each pass, in their order: the slot that holds most of a pass goes to it, and where several hold as much (all
- * prompts begin alike) the one that was not used for longest. There are at least as many slots as passes. What holds another
- * pass that is `alsoNeeded` goes last, and of those what holds the first of them: a later edit of it finds its rows.
- * Of several passes to compute, those that keep less than half are taken for new: together they are done faster than each for
- * itself.
+ * Gives each pass a slot of its own; returns them in the order of the passes. There must be at least as many slots as passes.
+ * Slots are taken in this order:
+ * 1. Slots that hold nothing of `alsoNeeded`, then those that hold its less important passes: a later edit then finds its rows.
+ * 2. Slots that hold more rows of the pass.
+ * 3. Slots that were not used for longer; all prompts begin alike, so several often hold the same number of rows.
+ * Where several passes are to be computed, one that would keep less than half of its rows is computed whole, side by side with
+ * other new passes: together they take less time than one after the other.
  */
 export function placePasses(
   slots: readonly Slot[],
   passes: readonly EncoderPass[],
   alsoNeeded: readonly EncoderPass[] = [],
 ): Placed[] {
-  /** How much what each slot holds is needed; 0 where it is not. */
+  /** How much each slot's pass is needed later; 0 where it is not. */
   const needs = slots.map(({ pass: held }) => {
     const at = held ? alsoNeeded.findIndex((other) => isSamePass(held, other)) : -1;
     return at < 0 ? 0 : alsoNeeded.length - at;
@@ -72,8 +74,9 @@ export function placePasses(
     taken.add(slot);
   }
   if ([...placed.values()].filter(({ pass, first }) => first < pass.inputIds.length).length > 1)
-    for (const [p, one] of placed) if (one.first < one.pass.inputIds.length / 2) placed.set(p, { ...one, first: 0 });
-  // Passes that are new to their slots may as well take others, side by side, so that they are done together.
+    for (const [p, place] of placed)
+      if (place.first < place.pass.inputIds.length / 2) placed.set(p, { ...place, first: 0 });
+  // New passes gain nothing from their slots: they move to neighbouring ones, where one dispatch computes them together.
   const fresh = [...placed].filter(([, { first }]) => first === 0).sort(([a], [b]) => a - b);
   if (fresh.length > 1) {
     const own = new Set(fresh.map(([, { slot }]) => slot));
@@ -81,12 +84,12 @@ export function placePasses(
       .map((_, slot) => slot)
       .filter((slot) => own.has(slot) || (!taken.has(slot) && needs[slot] === 0));
     const sideBySide = free.findIndex((slot, i) => free[i + fresh.length - 1] === slot + fresh.length - 1);
-    for (const [i, [p, one]] of fresh.entries()) placed.set(p, { ...one, slot: free[Math.max(0, sideBySide) + i] });
+    for (const [i, [p, place]] of fresh.entries()) placed.set(p, { ...place, slot: free[Math.max(0, sideBySide) + i] });
   }
   return passes.map((_, p) => placed.get(p)!);
 }
 
-/** The row after the prompt's EOS: from there on there is only padding. */
+/** Returns the row after the prompt's EOS, where the padding begins; L where there is none. */
 export function paddingStart({ inputIds, vectors }: EncoderPass): number {
   let eos = inputIds.length;
   while (eos > 0 && inputIds[eos - 1] === eosTokenId && !vectors?.has(eos - 1)) eos--;
@@ -94,9 +97,9 @@ export function paddingStart({ inputIds, vectors }: EncoderPass): number {
 }
 
 /**
- * What to compute of placed passes of L rows: new passes side by side together and whole, and the others row range by row
- * range; if `split`, the rows up to EOS in `now` and the padding in `later`, which no earlier row depends on unless every
- * row depends on all.
+ * Lists the row ranges to compute of placed passes of L rows. Neighbouring new passes form one range, whole; every other pass
+ * has a range of its own. If `split`, `now` has its rows up to EOS and `later` its padding, but only under a causal mask, where
+ * no earlier row depends on the padding.
  */
 export function rowRanges(
   placed: readonly Placed[],

@@ -1,4 +1,4 @@
-import type { ClipTextConfig } from '../clip/config.ts';
+import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import { crc32 } from '../files/crc32.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
@@ -22,44 +22,46 @@ import {
   matmulKernels,
 } from './matmul.ts';
 
-/** Which kernels an encoder is made of, where there are several for one thing. */
+/** The kernels that an encoder uses where there are several for one purpose. */
 export interface KernelChoice extends MatmulChoice {
   readonly attention?: AttentionKernel;
   /** Lanes that do a row of LayerNorm. */
   readonly layerNormLanes?: number;
 }
 
-/** What was measured on an adapter for encoders of one width: plain data, to be stored as it is. */
+/** Result of a measurement on an adapter, for encoders of one width: plain data that can be stored as it is. */
 export interface KernelTuning extends Required<Omit<KernelChoice, 'support'>> {
   readonly adapter: string;
   readonly hiddenSize: number;
-  /** What it was chosen from, with checksums of source and dispatch: with a kernel more, less or other it is measured again. */
+  /** Kernels that were compared, with checksums of source and dispatch. Where the list has changed, a tuning is out of date. */
   readonly among: readonly string[];
 }
 
-/** What the choice of kernels depends on: a GpuDevice has it. */
+/** Properties of an adapter that decide which kernels are compared. */
 export interface TunedAdapter {
   readonly description: string;
-  /** True where a CPU stands in for the GPU: kernels for GPUs are then not worth the seconds that they take to compile. */
+  /** True where a CPU stands in for the GPU. Kernels for GPUs are left out then: they take seconds to compile. */
   readonly software: boolean;
   readonly support: KernelSupport;
 }
 
+/** Lanes per row that are compared: 16 suits software adapters, whose barriers cost by the lane, 64 fills a GPU's subgroups. */
 const layerNormLanes = [16, 64] as const;
-const headDim = 64;
-const tokens = 77;
+/** Shapes that are measured are those of the full-size encoder, whatever the width. */
+const { headDim, maxPositionEmbeddings: tokens } = clipVitL14;
+/** Rows after the edit of a word of one token: the token and EOS. */
 const fewRows = 2;
 
-/** One way to do what is timed. */
+/** One of several dispatches that compute the same. */
 interface Candidate<T> extends KernelDispatch {
   readonly name: T;
 }
 
-/** Milliseconds of work between two looks at the clock, which costs a part of a millisecond itself. */
+/** Least milliseconds of work to time at once: submitting it costs a part of a millisecond itself. */
 const worthTiming = 2;
 const mostRepeats = 64;
 
-/** [output's floats] of each: what it leaves in `output`, which is cleared before, so that nothing in it is another's. */
+/** Runs each dispatch and returns what it leaves in `output`, which is cleared before each. */
 async function resultsOf(device: GPUDevice, works: readonly Work[], output: GPUBuffer): Promise<Float32Array[]> {
   const { size } = output;
   const staging = device.createBuffer({ size: works.length * size, usage: usage.copyTarget | usage.mapRead });
@@ -78,7 +80,7 @@ async function resultsOf(device: GPUDevice, works: readonly Work[], output: GPUB
   return works.map((_, i) => new Float32Array(results, i * size, size / 4));
 }
 
-/** Whether `a` is `b` but for rounding, of the same length; never where one of them has a NaN. */
+/** True where `a` equals `b` except for rounding; false where either has a NaN. Both have the same length. */
 function isNear(a: Float32Array, b: Float32Array): boolean {
   let apart = 0;
   let largest = 0;
@@ -90,8 +92,8 @@ function isNear(a: Float32Array, b: Float32Array): boolean {
 }
 
 /**
- * Milliseconds of each candidate, fastest of `runs`, after one that does not count. `data`: what is bound, the result last.
- * The first candidate judges the others: one that this driver does not compile, or gets wrong, is left out.
+ * Returns the milliseconds of each candidate: the fastest of `runs`, after a warm-up. `data` is bound in order, the result last.
+ * The first candidate judges the others: one that this driver does not compile, or computes wrongly, is left out.
  */
 async function timeKernels<T>(
   device: GPUDevice,
@@ -137,7 +139,7 @@ async function timeKernels<T>(
     return performance.now() - start;
   }
   const times = new Map<T, number>();
-  // Interleaved, so that what else the machine does falls on all alike. All are repeated alike.
+  // Candidates take turns, so that other work on the machine disturbs all of them alike, and all are repeated as often.
   let repeats = 1;
   for (;;) {
     let shortest = Number.POSITIVE_INFINITY;
@@ -235,7 +237,7 @@ const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
     matmulDispatch(kernel, { M: 1, K: hiddenSize, N: hiddenSize }, support),
   );
 
-/** All that there is to measure, with a checksum of its source and of how it is dispatched. */
+/** Names all candidates, each with a checksum of its source and dispatch. */
 const named = (matmuls: readonly MatmulKernel[], adapter: TunedAdapter, hiddenSize: number) =>
   [
     ...[tokens, fewRows].flatMap((M) =>
