@@ -125,242 +125,260 @@ export function isBlank(text: string): boolean {
  */
 export function readCompel(source: SourceText, literal = false): CompelTree {
   if (isBlank(source.text)) return { loras: [], content: [emptyWord(0)], end: source.text.length };
-  const reader = createReader(source);
+  const reader = new Reader(source);
   const and = literal ? null : reader.composite(0, 'and');
   if (and) return { loras: [], content: and.value, end: and.end };
   const before = reader.loras(0);
   const blend = literal ? null : reader.composite(before.end, 'blend');
   const content = blend ?? reader.prompt(before.end);
   const after = reader.loras(content.end);
-  return { loras: [...before.value, ...after.value], content: content.value, end: reader.skip(after.end) };
+  return { loras: [...before.value, ...after.value], content: content.value, end: skip(source.text, after.end) };
 }
 
-interface Reader {
-  skip(at: number): number;
-  /** Items that may stand in brackets; `commas` says whether those and full stops may. */
-  body(at: number, commas: boolean): Match<readonly Item[]>;
-  prompt(at: number): Match<readonly Item[]>;
-  loras(at: number): Match<readonly Lora[]>;
-  composite(at: number, operator: Composite['operator']): Match<Composite> | null;
+/** Where the grammar's next element begins. */
+function skip(text: string, at: number): number {
+  let end = at;
+  while (skipped.has(text[end])) end++;
+  return end;
 }
 
-function createReader(source: SourceText): Reader {
-  const { text } = source;
-  const groups = new Map<number, Match<Group> | null>();
-  const quotes = new Map<number, Match<Group> | null>();
-  const swaps = new Map<number, Match<SwapArguments> | null>();
-  let lastWord: { readonly at: number; readonly match: Match<Word> | null } = { at: -1, match: null };
-  let readAhead = false;
+/** Where `mark` ends; −1 if something else comes next. */
+function literal(text: string, at: number, mark: string): number {
+  const start = skip(text, at);
+  return text.startsWith(mark, start) ? start + mark.length : -1;
+}
 
-  function range(from: number, to: number): Range {
-    return { start: source.starts[from], end: source.ends[to - 1] };
+/** Matches a sticky pattern at a place. */
+function regex(text: string, pattern: RegExp, at: number): Match<string> | null {
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  return match && { value: match[0], end: pattern.lastIndex };
+}
+
+/** Every match that `next` finds, one after the other. */
+function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> {
+  const value: T[] = [];
+  let end = at;
+  for (let match = next(end); match; match = next(end)) {
+    value.push(match.value);
+    end = match.end;
+  }
+  return { value, end };
+}
+
+/** Reads elements of the grammar at places of a text. What several alternatives try is read once and remembered by its place. */
+class Reader {
+  private readonly source: SourceText;
+  private readonly text: string;
+  private readonly groups = new Map<number, Match<Group> | null>();
+  private readonly quotes = new Map<number, Match<Group> | null>();
+  private readonly swaps = new Map<number, Match<SwapArguments> | null>();
+  private lastWord: { readonly at: number; readonly match: Match<Word> | null } = { at: -1, match: null };
+  private readAhead = false;
+
+  constructor(source: SourceText) {
+    this.source = source;
+    this.text = source.text;
   }
 
-  function skip(at: number): number {
-    let end = at;
-    while (skipped.has(text[end])) end++;
-    return end;
+  private range(from: number, to: number): Range {
+    return { start: this.source.starts[from], end: this.source.ends[to - 1] };
   }
 
-  /** Where `what` ends; −1 where something else comes next. */
-  function literal(at: number, what: string): number {
-    const start = skip(at);
-    return text.startsWith(what, start) ? start + what.length : -1;
+  private textMatch(from: number, to: number, isFree: boolean): Match<Word> {
+    return {
+      value: { type: 'word', ...this.range(from, to), text: sliceSource(this.source, from, to), free: isFree },
+      end: to,
+    };
   }
 
-  function regex(pattern: RegExp, at: number): Match<string> | null {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text);
-    return match && { value: match[0], end: pattern.lastIndex };
-  }
-
-  function textMatch(from: number, to: number, isFree: boolean): Match<Word> {
-    return { value: { type: 'word', ...range(from, to), text: sliceSource(source, from, to), free: isFree }, end: to };
-  }
-
-  function word(at: number): Match<Word> | null {
-    if (lastWord.at === at) return lastWord.match;
-    const start = skip(at);
+  private word(at: number): Match<Word> | null {
+    if (this.lastWord.at === at) return this.lastWord.match;
+    const start = skip(this.text, at);
     let end = start;
-    while (end < text.length) {
-      const unit = text[end];
-      if (unit === '\\' && syntactic.has(text[end + 1])) end += 2;
+    while (end < this.text.length) {
+      const unit = this.text[end];
+      if (unit === '\\' && syntactic.has(this.text[end + 1])) end += 2;
       else if (unit === '+' || unit === '-') {
-        const next = text[end + 1];
+        const next = this.text[end + 1];
         if (next === undefined || skipped.has(next) || syntactic.has(next)) break;
         end++;
       } else if (syntactic.has(unit) || asciiSpace.has(unit)) break;
       else end++;
     }
-    const match = end === start ? null : textMatch(start, end, false);
-    lastWord = { at, match };
+    const match = end === start ? null : this.textMatch(start, end, false);
+    this.lastWord = { at, match };
     return match;
   }
 
-  function number(at: number): Match<number> | null {
-    const start = skip(at);
-    const match = regex(real, start) ?? regex(integer, start);
+  private number(at: number): Match<number> | null {
+    const start = skip(this.text, at);
+    const match = regex(this.text, real, start) ?? regex(this.text, integer, start);
     return match && { value: pythonFloat(match.value)!, end: match.end };
   }
 
-  function signs(at: number): Match<number> | null {
-    const start = skip(at);
-    const sign = text[start];
+  private signs(at: number): Match<number> | null {
+    const start = skip(this.text, at);
+    const sign = this.text[start];
     if (sign !== '+' && sign !== '-') return null;
     let end = start;
-    while (text[end] === sign) end++;
+    while (this.text[end] === sign) end++;
     return { value: power(sign === '+' ? 1.1 : 0.9, end - start), end };
   }
 
   /** `(x)` with anything but a free word inside. */
-  function group(at: number): Match<Group> | null {
-    const open = skip(at);
-    if (text[open] !== '(') return null;
-    readBracketsFrom(open);
-    const known = groups.get(open);
+  private group(at: number): Match<Group> | null {
+    const open = skip(this.text, at);
+    if (this.text[open] !== '(') return null;
+    this.readBracketsFrom(open);
+    const known = this.groups.get(open);
     if (known !== undefined) return known;
-    const inside = body(open + 1, true);
-    const close = literal(inside.end, ')');
-    const match = close < 0 ? null : groupMatch(inside.value, range(open, open + 1), range(close - 1, close), close);
-    groups.set(open, match);
+    const inside = this.body(open + 1, true);
+    const close = literal(this.text, inside.end, ')');
+    const match =
+      close < 0 ? null : this.groupMatch(inside.value, this.range(open, open + 1), this.range(close - 1, close), close);
+    this.groups.set(open, match);
     return match;
   }
 
   /** Reads all brackets once, the last first, so that none needs those further in to be read from within itself. */
-  function readBracketsFrom(first: number): void {
-    if (readAhead) return;
-    readAhead = true;
-    for (let open = text.lastIndexOf('('); open > first; open = text.lastIndexOf('(', open - 1)) {
-      if (text[open - 1] === '\\') continue;
-      group(open);
+  private readBracketsFrom(first: number): void {
+    if (this.readAhead) return;
+    this.readAhead = true;
+    for (let open = this.text.lastIndexOf('('); open > first; open = this.text.lastIndexOf('(', open - 1)) {
+      if (this.text[open - 1] === '\\') continue;
+      this.group(open);
       let operator = open;
-      while (skipped.has(text[operator - 1])) operator--;
+      while (skipped.has(this.text[operator - 1])) operator--;
       operator -= '.swap'.length;
-      if (text.startsWith('.swap', operator)) swapArguments(operator);
+      if (this.text.startsWith('.swap', operator)) this.swapArguments(operator);
     }
   }
 
-  function groupMatch(children: readonly Item[], open: Range, close: Range, end: number): Match<Group> {
+  private groupMatch(children: readonly Item[], open: Range, close: Range, end: number): Match<Group> {
     const depth = 1 + deepestOf(children);
     const empty = isNothing(children);
     return { value: { type: 'group', start: open.start, end: close.end, children, open, close, empty, depth }, end };
   }
 
   /** `"x"` in one line, `\"` inside it standing for a quote. */
-  function quote(at: number): Match<Group> | null {
-    const open = skip(at);
-    if (text[open] !== '"') return null;
-    let match = quotes.get(open);
+  private quote(at: number): Match<Group> | null {
+    const open = skip(this.text, at);
+    if (this.text[open] !== '"') return null;
+    let match = this.quotes.get(open);
     if (match === undefined) {
-      match = quoteOf(open, (inside) => inside.body(0, true));
-      quotes.set(open, match);
+      match = this.quoteOf(open, (inside) => inside.body(0, true));
+      this.quotes.set(open, match);
     }
     return match;
   }
 
-  function quoteOf(open: number, read: (inside: Reader) => Match<readonly Item[]>): Match<Group> | null {
-    const match = text[open] === '"' ? regex(quoted, open) : null;
+  private quoteOf(open: number, read: (inside: Reader) => Match<readonly Item[]>): Match<Group> | null {
+    const match = this.text[open] === '"' ? regex(this.text, quoted, open) : null;
     if (!match) return null;
     const { end } = match;
-    const marks = [range(open, open + 1), range(end - 1, end)] as const;
-    const content = unquote(sliceSource(source, open + 1, end - 1));
+    const marks = [this.range(open, open + 1), this.range(end - 1, end)] as const;
+    const content = unquote(sliceSource(this.source, open + 1, end - 1));
     if (isBlank(content.text)) {
-      return groupMatch([emptyWord(marks[0].end)], ...marks, end);
+      return this.groupMatch([emptyWord(marks[0].end)], ...marks, end);
     }
-    const inside = createReader(content);
+    const inside = new Reader(content);
     const items = read(inside);
-    return inside.skip(items.end) < content.text.length ? null : groupMatch(items.value, ...marks, end);
+    return skip(content.text, items.end) < content.text.length ? null : this.groupMatch(items.value, ...marks, end);
   }
 
-  function target(at: number): Match<Word | Group> | null {
-    return quote(at) ?? group(at) ?? word(at);
+  private target(at: number): Match<Word | Group> | null {
+    return this.quote(at) ?? this.group(at) ?? this.word(at);
   }
 
-  function attention(at: number): Match<Weighted> | null {
-    const of = target(at);
+  private attention(at: number): Match<Weighted> | null {
+    const of = this.target(at);
     if (!of) return null;
-    const operator = literal(of.end, '.attend');
-    const inside = operator < 0 ? -1 : literal(operator, '(');
+    const operator = literal(this.text, of.end, '.attend');
+    const inside = operator < 0 ? -1 : literal(this.text, operator, '(');
     if (inside >= 0) {
-      const weight = signs(inside) ?? number(inside);
-      const close = weight ? literal(weight.end, ')') : -1;
-      if (weight && close >= 0) return weighted(of.value, 'attend', weight, range(skip(inside), weight.end), close);
+      const weight = this.signs(inside) ?? this.number(inside);
+      const close = weight ? literal(this.text, weight.end, ')') : -1;
+      if (weight && close >= 0)
+        return this.weighted(of.value, 'attend', weight, this.range(skip(this.text, inside), weight.end), close);
     }
-    if (skipped.has(text[of.end])) return null;
-    const sign = signs(of.end);
-    if (sign) return weighted(of.value, 'suffix-signs', sign, range(of.end, sign.end), sign.end);
-    const weight = of.value.type === 'group' ? number(of.end) : null;
-    return weight && weighted(of.value, 'suffix-number', weight, range(of.end, weight.end), weight.end);
+    if (skipped.has(this.text[of.end])) return null;
+    const sign = this.signs(of.end);
+    if (sign) return this.weighted(of.value, 'suffix-signs', sign, this.range(of.end, sign.end), sign.end);
+    const weight = of.value.type === 'group' ? this.number(of.end) : null;
+    return weight && this.weighted(of.value, 'suffix-number', weight, this.range(of.end, weight.end), weight.end);
   }
 
-  function weighted(
+  private weighted(
     of: Word | Group,
     form: Weighted['form'],
     { value }: Match<number>,
     typed: Range,
     end: number,
   ): Match<Weighted> {
-    const range = { start: of.start, end: source.ends[end - 1] };
+    const range = { start: of.start, end: this.source.ends[end - 1] };
     return {
       value: { type: 'weighted', ...range, target: of, form, value, number: typed, depth: 1 + depthOf(of) },
       end,
     };
   }
 
-  function swap(at: number): Match<Swap> | null {
-    const of = target(at);
+  private swap(at: number): Match<Swap> | null {
+    const of = this.target(at);
     if (!of) return null;
-    const operator = skip(of.end);
-    const rest = text.startsWith('.swap', operator) ? swapArguments(operator) : null;
+    const operator = skip(this.text, of.end);
+    const rest = this.text.startsWith('.swap', operator) ? this.swapArguments(operator) : null;
     if (!rest) return null;
-    const typed = { start: of.value.start, end: source.ends[rest.end - 1] };
+    const typed = { start: of.value.start, end: this.source.ends[rest.end - 1] };
     const depth = Math.max(rest.value.depth, 1 + depthOf(of.value));
     return { value: { type: 'swap', ...rest.value, ...typed, target: of.value, depth }, end: rest.end };
   }
 
-  function swapArguments(operator: number): Match<SwapArguments> | null {
-    readBracketsFrom(operator);
-    let match = swaps.get(operator);
+  private swapArguments(operator: number): Match<SwapArguments> | null {
+    this.readBracketsFrom(operator);
+    let match = this.swaps.get(operator);
     if (match === undefined) {
-      match = readSwapArguments(operator);
-      swaps.set(operator, match);
+      match = this.readSwapArguments(operator);
+      this.swaps.set(operator, match);
     }
     return match;
   }
 
-  function readSwapArguments(operator: number): Match<SwapArguments> | null {
-    const open = literal(operator + '.swap'.length, '(');
+  private readSwapArguments(operator: number): Match<SwapArguments> | null {
+    const open = literal(this.text, operator + '.swap'.length, '(');
     if (open < 0) return null;
-    const inside = body(open, false);
-    const comma = literal(inside.end, ',');
-    const given = comma < 0 ? null : options(comma);
-    const close = literal(given ? given.end : inside.end, ')');
+    const inside = this.body(open, false);
+    const comma = literal(this.text, inside.end, ',');
+    const given = comma < 0 ? null : this.options(comma);
+    const close = literal(this.text, given ? given.end : inside.end, ')');
     if (close < 0) return null;
     const value: SwapArguments = {
       edited: inside.value,
       editedRange:
-        inside.end > open ? range(open, inside.end) : { start: source.ends[open - 1], end: source.ends[open - 1] },
-      operator: range(operator, operator + '.swap'.length),
+        inside.end > open
+          ? this.range(open, inside.end)
+          : { start: this.source.ends[open - 1], end: this.source.ends[open - 1] },
+      operator: this.range(operator, operator + '.swap'.length),
       options: given?.value ?? [],
       depth: 1 + deepestOf(inside.value),
     };
     return { value, end: close };
   }
 
-  function lora(at: number): Match<Lora> | null {
-    const start = skip(at);
-    const trigger = ['useLora', 'withLora'].find((name) => text.startsWith(name, start));
-    const open = trigger ? literal(start + trigger.length, '(') : -1;
-    const name = open < 0 ? null : regex(keyword, skip(open));
+  private lora(at: number): Match<Lora> | null {
+    const start = skip(this.text, at);
+    const trigger = ['useLora', 'withLora'].find((name) => this.text.startsWith(name, start));
+    const open = trigger ? literal(this.text, start + trigger.length, '(') : -1;
+    const name = open < 0 ? null : regex(this.text, keyword, skip(this.text, open));
     if (!trigger || !name) return null;
-    const comma = literal(name.end, ',');
-    const weight = comma < 0 ? null : number(comma);
-    const close = literal(weight ? weight.end : name.end, ')');
+    const comma = literal(this.text, name.end, ',');
+    const weight = comma < 0 ? null : this.number(comma);
+    const close = literal(this.text, weight ? weight.end : name.end, ')');
     if (close < 0) return null;
-    const typed = weight && range(skip(comma), weight.end);
+    const typed = weight && this.range(skip(this.text, comma), weight.end);
     const value: Lora = {
       type: 'lora',
-      ...range(start, close),
+      ...this.range(start, close),
       trigger,
       name: name.value,
       weight: weight ? weight.value : 1,
@@ -369,108 +387,102 @@ function createReader(source: SourceText): Reader {
     return { value, end: close };
   }
 
-  function punctuation(at: number): Match<Word> | null {
-    const start = skip(at);
-    return text[start] === ',' || text[start] === '.' ? textMatch(start, start + 1, false) : null;
+  private punctuation(at: number): Match<Word> | null {
+    const start = skip(this.text, at);
+    return this.text[start] === ',' || this.text[start] === '.' ? this.textMatch(start, start + 1, false) : null;
   }
 
-  function freeWord(at: number): Match<Word> | null {
-    const match = regex(free, at);
-    return match && textMatch(at, match.end, true);
+  private freeWord(at: number): Match<Word> | null {
+    const match = regex(this.text, free, at);
+    return match && this.textMatch(at, match.end, true);
   }
 
-  /** Every match `next` finds, one after the other. */
-  function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> {
-    const value: T[] = [];
-    let end = at;
-    for (let match = next(end); match; match = next(end)) {
-      value.push(match.value);
-      end = match.end;
-    }
-    return { value, end };
-  }
-
-  function body(at: number, commas: boolean): Match<readonly Item[]> {
+  body(at: number, commas: boolean): Match<readonly Item[]> {
     return many<Item>(
       at,
-      (p) => lora(p) ?? attention(p) ?? swap(p) ?? group(p) ?? quote(p) ?? word(p) ?? (commas ? punctuation(p) : null),
+      (p) =>
+        this.lora(p) ??
+        this.attention(p) ??
+        this.swap(p) ??
+        this.group(p) ??
+        this.quote(p) ??
+        this.word(p) ??
+        (commas ? this.punctuation(p) : null),
     );
   }
 
-  function prompt(at: number): Match<readonly Item[]> {
+  prompt(at: number): Match<readonly Item[]> {
     const next = (p: number): Match<Item> | null =>
-      swap(p) ?? lora(p) ?? attention(p) ?? quote(p) ?? group(p) ?? freeWord(p);
+      this.swap(p) ?? this.lora(p) ?? this.attention(p) ?? this.quote(p) ?? this.group(p) ?? this.freeWord(p);
     const value: Item[] = [];
     let end = at;
     for (;;) {
-      const match = next(end) ?? regex(white, end);
+      const match = next(end) ?? regex(this.text, white, end);
       if (!match) return { value, end };
       if (typeof match.value !== 'string') value.push(match.value);
       end = match.end;
     }
   }
 
-  function loras(at: number): Match<readonly Lora[]> {
-    return many(at, lora);
+  loras(at: number): Match<readonly Lora[]> {
+    return many(at, (place) => this.lora(place));
   }
 
-  function option(at: number): Match<Option> | null {
-    const start = skip(at);
-    const key = regex(keyword, start);
-    const equals = key ? literal(key.end, '=') : -1;
-    const value = equals < 0 ? null : (number(equals) ?? regex(keyword, skip(equals)));
-    const weight = value ? null : number(start);
+  private option(at: number): Match<Option> | null {
+    const start = skip(this.text, at);
+    const key = regex(this.text, keyword, start);
+    const equals = key ? literal(this.text, key.end, '=') : -1;
+    const value = equals < 0 ? null : (this.number(equals) ?? regex(this.text, keyword, skip(this.text, equals)));
+    const weight = value ? null : this.number(start);
     const end = value?.end ?? weight?.end ?? key?.end;
     if (end === undefined) return null;
     const name = weight ? pythonNumber(weight.value) : key!.value;
-    return { value: { ...range(start, end), key: name, value: value ? value.value : null }, end };
+    return { value: { ...this.range(start, end), key: name, value: value ? value.value : null }, end };
   }
 
-  function options(at: number): Match<readonly Option[]> {
+  private options(at: number): Match<readonly Option[]> {
     let first = true;
     return many(at, (p) => {
-      const start = first ? p : literal(p, ',');
+      const start = first ? p : literal(this.text, p, ',');
       first = false;
-      return start < 0 ? null : option(start);
+      return start < 0 ? null : this.option(start);
     });
   }
 
-  function composite(at: number, operator: Composite['operator']): Match<Composite> | null {
-    const start = skip(at);
-    let end = literal(start, '(');
+  composite(at: number, operator: Composite['operator']): Match<Composite> | null {
+    const start = skip(this.text, at);
+    let end = literal(this.text, start, '(');
     if (end < 0) return null;
     const parts: Composite['parts'][number][] = [];
     for (;;) {
-      const part = target(end) ?? quoteOf(skip(end), (inside) => inside.prompt(0));
+      const part = this.target(end) ?? this.quoteOf(skip(this.text, end), (inside) => inside.prompt(0));
       if (!part) return null;
       parts.push({ start: part.value.start, end: part.value.end, items: [part.value] });
-      const comma = literal(part.end, ',');
+      const comma = literal(this.text, part.end, ',');
       if (comma < 0) {
         end = part.end;
         break;
       }
       end = comma;
     }
-    const close = literal(end, ')');
+    const close = literal(this.text, end, ')');
     if (close < 0) return null;
     const names = operator === 'and' ? ['.and', '.add'] : ['.blend'];
-    const name = names.find((candidate) => literal(close, candidate) >= 0);
-    const open = name ? literal(literal(close, name), '(') : -1;
+    const name = names.find((candidate) => literal(this.text, close, candidate) >= 0);
+    const open = name ? literal(this.text, literal(this.text, close, name), '(') : -1;
     if (open < 0) return null;
-    const given = options(open);
-    const last = literal(given.end, ')');
+    const given = this.options(open);
+    const last = literal(this.text, given.end, ')');
     if (last < 0) return null;
     const value: Composite = {
-      ...range(start, last),
+      ...this.range(start, last),
       operator,
       parts,
       options: given.value,
-      call: range(skip(close), last),
+      call: this.range(skip(this.text, close), last),
     };
     return { value, end: last };
   }
-
-  return { skip, body, prompt, loras, composite };
 }
 
 function emptyWord(at: number): Word {
