@@ -42,19 +42,19 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   const diagnostics: Diagnostic[] = [];
   const units: PromptToken[][] = [];
   for (const [index, fragment] of fragments.entries()) {
-    const placed = { kind: 'text', weight: fragment.weight, fragment: index } as const;
+    const tokenOf = (id: number, text: string, range: Range, vector?: PromptToken['vector']): PromptToken =>
+      vector
+        ? { kind: 'text', id, text, weight: fragment.weight, range, fragment: index, vector }
+        : { kind: 'text', id, text, weight: fragment.weight, range, fragment: index };
     for (const { source, embedding } of comfyPieces(fragment, unit, byName)) {
       if (embedding === null) {
         const tokens = tokenizer.tokenize(source, flavour);
-        units.push(tokens.map(({ id, text, start, end }) => ({ ...placed, id, text, range: { start, end } })));
+        units.push(tokens.map(({ id, text, start, end }) => tokenOf(id, text, { start, end })));
         continue;
       }
       const { name, vectors, range } = embedding;
       if (name === null || vectors === undefined) diagnostics.push(unknownEmbedding(name, range, unit));
-      else
-        units.push(
-          vectors.map((_, i) => ({ ...placed, id: 0, text: tokenizer.entry(0), range, vector: { name, index: i } })),
-        );
+      else units.push(vectors.map((_, i) => tokenOf(0, tokenizer.entry(0), range, { name, index: i })));
     }
   }
   const chunks = packComfy(units, tokenizer).map((chunk) => withVectors(chunk, (name) => byName.get(name)));
