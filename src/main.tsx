@@ -8,7 +8,7 @@ import './views/prompts/prompts.css';
 import { StoreContext } from './views/page/useFacts.ts';
 
 const store = startClipscope();
-// Before anything is painted in it, and before pictures that take colours from the style sheet are drawn anew.
+// The theme is applied before the first paint, and before pictures that take colours from the style sheet are drawn anew.
 const applyTheme = ({ theme }: { readonly theme: string }) => {
   document.documentElement.dataset.theme = theme;
 };

@@ -15,6 +15,7 @@ import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
+import type { Side } from '../prompt/side.ts';
 import { clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../road/export/conditioningFile.ts';
 import {
@@ -29,7 +30,7 @@ import {
 } from '../road/export/exportConditioning.ts';
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
-import type { PreparedPrompt, Role } from '../road/preparedPrompt.ts';
+import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
@@ -88,7 +89,7 @@ function whole(option: string, value: string, { least, most }: Bounds): number {
 interface Job {
   readonly prompt: string;
   readonly negative: string | null;
-  readonly role: Role;
+  readonly role: Side;
   readonly options: PromptOptions;
 }
 
@@ -142,7 +143,7 @@ function readJob(values: Values): Job {
   return {
     prompt,
     negative,
-    role: oneOf<Role>('role', String(values.role), ['positive', 'negative']),
+    role: oneOf<Side>('role', String(values.role), ['positive', 'negative']),
     options: {
       syntax,
       weighting: oneOf('weighting', values.weighting ?? ownMethod[syntax], optionValues.weighting),

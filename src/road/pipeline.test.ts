@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { maskModes } from '../clip/masks.ts';
+import type { Side } from '../prompt/side.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
-import type { Role } from './preparedPrompt.ts';
 import { withPasses } from './testing/encodings.ts';
 import { d, fakeZ } from './testing/prompts.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
-const prepare = (prompt: string, options: Partial<PromptOptions> = {}, role: Role = 'positive') =>
+const prepare = (prompt: string, options: Partial<PromptOptions> = {}, role: Side = 'positive') =>
   preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, role);
 const words = ({ chunks }: ReturnType<typeof prepare>) =>
   chunks.map(({ chunk }) => chunk.tokens.filter(({ kind }) => kind === 'text').map(({ text }) => text.slice(0, -4)));

@@ -12,6 +12,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { promptLoras } from '../prompt/a1111/extraNetworks.ts';
 import { byPlace } from '../prompt/diagnostics.ts';
+import type { Side } from '../prompt/side.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { PromptEmbedding } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -22,7 +23,7 @@ import { comfyRoad } from './comfyRoad.ts';
 import { compelRoad } from './compelRoad.ts';
 import { compose, compositionPasses } from './composition.ts';
 import type { PromptOptions } from './options.ts';
-import type { LanguageRoad, PreparedPrompt, Role } from './preparedPrompt.ts';
+import type { LanguageRoad, PreparedPrompt } from './preparedPrompt.ts';
 
 const roads: Readonly<Record<Syntax, LanguageRoad>> = { a1111: a1111Road, compel: compelRoad, comfy: comfyRoad };
 
@@ -31,7 +32,7 @@ export function preparePrompt(
   prompt: string,
   options: PromptOptions,
   tokenizer: Tokenizer,
-  role: Role = 'positive',
+  role: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
   const read = roads[options.syntax](prompt, { options, tokenizer, role, embeddings });

@@ -1,15 +1,15 @@
 /** What the road makes of a prompt before anything is encoded. */
+
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { PromptStep } from '../prompt/a1111/a1111Prompt.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, Range } from '../prompt/ast.ts';
+import type { Side } from '../prompt/side.ts';
 import type { ChunkedPrompt, PromptEmbedding, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
 import type { Composition } from './composition.ts';
 import type { PromptOptions } from './options.ts';
-
-export type Role = 'positive' | 'negative';
 
 /** A text that is encoded by itself: a part of A1111's AND or of Compel's .and() or .blend(), else the whole prompt. */
 export interface PreparedText extends Range, Omit<ChunkedPrompt, 'diagnostics'> {
@@ -59,7 +59,7 @@ export interface PreparedPrompt extends RoadPrompt {
 export interface RoadInput {
   readonly options: PromptOptions;
   readonly tokenizer: Tokenizer;
-  readonly role: Role;
+  readonly role: Side;
   /** Textual inversions that the prompt may name. */
   readonly embeddings: readonly PromptEmbedding[];
 }

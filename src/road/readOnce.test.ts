@@ -6,11 +6,11 @@ import { guessSyntax } from '../prompt/across/guessSyntax.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { readCompel } from '../prompt/compel/compelGrammar.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
+import type { Side } from '../prompt/side.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { defaultOptions } from './options.ts';
 import { preparePrompt } from './pipeline.ts';
-import type { Role } from './preparedPrompt.ts';
 
 vi.mock('../prompt/a1111/a1111Prompt.ts', { spy: true });
 vi.mock('../prompt/a1111/emphasis.ts', { spy: true });
@@ -33,7 +33,7 @@ beforeEach(() => {
 });
 
 // biome-ignore format: one prompt, one line
-test.each<[Syntax, Role, string, Record<string, number>]>([
+test.each<[Syntax, Side, string, Record<string, number>]>([
   ['a1111', 'positive', 'a (cat:1.2), b++ # note', { readA1111Prompt: 1, parseA1111: 1 }],
   ['a1111', 'negative', 'a (cat:1.2) AND b:2', { readA1111Prompt: 1, parseA1111: 1 }],
   ['a1111', 'positive', 'a [cat:dog:0.5], (b)1.2', { readA1111Prompt: 1, parseA1111: 2 }],

@@ -1,6 +1,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { Network, PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
+import { sides } from '../prompt/side.ts';
 import { compareConditioning } from '../road/export/compareConditioning.ts';
 import type { StoredConditioning } from '../road/export/conditioningFile.ts';
 import {
@@ -22,7 +23,7 @@ import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { loraUsage, prepared } from './reading.ts';
-import { sides } from './remembered.ts';
+
 import { shared, writeShared } from './shared.ts';
 import { shownConfig } from './shownSizes.ts';
 import { tokenLabel } from './tokenLabels.ts';
@@ -45,18 +46,18 @@ const passesOf = memoised(exportPasses);
 const shapesOf = memoised(exportShapes);
 const nothing: readonly EncoderPass[] = [];
 
-/** What has to be encoded for it. */
+/** The passes that an export has to have encoded. */
 export function exportedPasses(facts: Facts): readonly EncoderPass[] {
   const pair = exportedPair(facts);
   return pair ? passesOf(pair) : nothing;
 }
 
-/** How many of those are. */
+/** How many of the passes of an export are encoded. */
 export function exportedCount(facts: Facts): number {
   return exportedPasses(facts).filter((pass) => encodedZ(facts, [pass])).length;
 }
 
-/** What an exported file will hold. */
+/** Names, types and shapes of the arrays that an exported file will hold. */
 export function exportedShapes(facts: Facts) {
   const pair = exportedPair(facts);
   return pair && shapesOf(pair, shownConfig(facts).hiddenSize);
@@ -64,7 +65,7 @@ export function exportedShapes(facts: Facts) {
 
 const tensorsOf = memoised((pair: ConditioningPair, z: ZOf) => exportConditioning(pair, z));
 
-/** Undefined while not all of it is encoded. */
+/** The arrays of an exported file; undefined while not all of it is encoded. */
 export function exportedTensors(facts: Facts): readonly ConditioningTensor[] | undefined {
   const pair = exportedPair(facts);
   const z = pair && encodedZ(facts, passesOf(pair));
@@ -83,14 +84,14 @@ const metadataOf = memoised(
     exportMetadata(pair, { name, random, sha256, loras }),
 );
 
-/** Undefined while there is no model, and until its hash is known. */
+/** The metadata of an exported file; undefined while there is no model, and until its hash is known. */
 export function exportedMetadata(facts: Facts): Readonly<Record<string, string>> | undefined {
   const pair = exportedPair(facts);
   const { model, weightsHash } = facts;
   return pair && model && weightsHash !== null ? metadataOf(pair, model, weightsHash, mergedLoras(facts)) : undefined;
 }
 
-/** What the numbers have in them besides the model and the text. */
+/** Textual inversions and LoRAs that went into the numbers. */
 export interface ExportedNetworks {
   readonly embeddings: readonly PromptEmbedding[];
   readonly loras: readonly LoadedLora[];
@@ -127,7 +128,7 @@ const networksOf = memoised(
   },
 );
 
-/** Of both prompts; undefined until the tokenizer is loaded. */
+/** The networks of both prompts; undefined until the tokenizer is loaded. */
 export function exportedNetworks(facts: Facts): ExportedNetworks | undefined {
   const pair = exportedPair(facts);
   return pair && networksOf(pair, mergedLoras(facts), facts.loras);
@@ -137,8 +138,8 @@ export function exportedNetworks(facts: Facts): ExportedNetworks | undefined {
 const literal = (text: string) => JSON.stringify(text);
 
 /**
- * The snippet, with what has to be loaded before the pipeline is called: of a LoRA the U-Net's part, as the encoder's part is in
- * the numbers already. So is all of a textual inversion.
+ * Adds to the snippet what has to be loaded before the pipeline is called: the U-Net's part of each LoRA. The encoder's part is in
+ * the numbers already, and so is all of a textual inversion.
  */
 export function snippetWith(snippet: string, { embeddings, loras }: ExportedNetworks): string {
   const lines: string[] = [];
@@ -183,7 +184,7 @@ export function whyUnchecked({ options, positive, negative }: ConditioningPair):
   return null;
 }
 
-/** What files `check.py` has to be given besides, in one sentence; null where none. */
+/** Names the files that `check.py` has to be given besides, in one sentence; null where there are none. */
 export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | null {
   const given = [
     ...loras.map(({ file }) => `--lora ${file}`),
@@ -196,7 +197,7 @@ const compared = memoised((stored: StoredConditioning, own: readonly Conditionin
   compareConditioning(stored, own),
 );
 
-/** The one of the opened file at an index, minus the one here; undefined while that is not encoded. */
+/** A conditioning of the opened file minus that of the page; undefined while the page's is not encoded. */
 export function shownComparison(facts: Facts, index: number) {
   const stored = facts.compared?.conditionings[index];
   const own = exportedTensors(facts);

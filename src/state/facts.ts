@@ -6,6 +6,7 @@ import type { Drift, Examination } from '../models/doctor.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
+import type { Side } from '../prompt/side.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type {
@@ -20,14 +21,14 @@ import type {
   StoredModels,
 } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
-import type { Remembered, Side, Work } from './remembered.ts';
+import type { Remembered, Work } from './remembered.ts';
 
-/** Which of the encoder's states a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
+/** The encoder state that a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
 
-/** What was replaced, so that it can be taken back. */
+/** A replacement of prompts or options, which can be taken back. */
 export interface Replacement {
-  /** One sentence: what came from where. */
+  /** The sentence that says what came from where. */
   readonly message: string;
   readonly before: Partial<Work>;
   readonly after: Partial<Work>;
@@ -38,40 +39,40 @@ export interface Download {
   readonly file: ModelFile;
   readonly phase: 'running' | 'paused' | 'failed';
   readonly progress: DownloadProgress | null;
-  /** Why it failed, in one sentence. */
+  /** The sentence that says why it failed. */
   readonly message?: string;
-  /** Of the error, as the worker told. */
+  /** The error's fault, as the worker reports it. */
   readonly fault?: string;
 }
 
 /** The copying of an opened file's encoder into the browser, until it is done or given up. */
 export interface Keeping {
   readonly file: File;
-  /** See keptSource. */
+  /** The name under which it is stored: see keptSource. */
   readonly source: string;
   readonly progress: DownloadProgress | null;
-  /** Why it ended, in one sentence, and of the error, as the worker told. */
+  /** The sentence that says why it ended, and the error's fault, as the worker reports it. */
   readonly failure: { readonly message: string; readonly fault?: string } | null;
 }
 
-/** A LoRA that was opened, which every model has read anew. */
+/** A LoRA that was opened; it is read anew for every model. */
 export interface OpenedLora {
   readonly file: File;
-  /** Null while it is read for the model in use, and where it cannot be used with it. */
+  /** The LoRA as the model in use reads it; null while it is read, and where it cannot be used with that model. */
   readonly info: LoraInfo | null;
-  /** Why it cannot, in one sentence. */
+  /** The sentence that says why it cannot be used. */
   readonly problem: string | null;
 }
 
 export interface EncodedPass {
-  /** With attentions and all hidden states where a picture showed it; else what the weighting reads. */
+  /** The states: all of them with attentions where a picture showed the pass, else those that the weighting reads. */
   readonly output: EncoderOutput;
   readonly stats: EncodeStats;
   /** The facts' `revision` that it was encoded for. */
   readonly revision: number;
 }
 
-/** What takes a while. */
+/** Work that takes a while. */
 export type Task<T> =
   | { readonly phase: 'running'; readonly progress: LoadProgress | null }
   | { readonly phase: 'done'; readonly result: T }
@@ -120,24 +121,24 @@ export interface Facts extends Remembered {
    * weights, on a page that is not secure, and where the file is gone by then.
    */
   readonly weightsHash: string | null | undefined;
-  /** What `model` was loaded from. */
+  /** The request that `model` was loaded by. */
   readonly modelRequest: ModelRequest | null;
   readonly loading: {
     readonly request: ModelRequest;
     readonly progress: LoadProgress | null;
-    /** It ends as soon as what is under way is done. */
+    /** Whether it was cancelled: it ends as soon as the step under way is done. */
     readonly isCancelled: boolean;
   } | null;
   /** The checkpoint opened last, so that one can come back to it. */
   readonly file: File | null;
-  /** Null until the worker told. */
+  /** Models in the browser's storage; null until the worker has listed them. */
   readonly stored: StoredModels | null;
-  /** By the id of what is downloaded. */
+  /** Downloads, by the file's id. */
   readonly downloads: ReadonlyMap<string, Download>;
   readonly keeping: Keeping | null;
-  /** Why the GPU went away, until a model is loaded again. */
+  /** The reason why the GPU went away, until a model is loaded again; else null. */
   readonly lost: string | null;
-  /** By the name that prompts call them by: their files', without the ending. */
+  /** LoRAs, by the name that prompts call them: their file's, without the ending. */
   readonly loras: ReadonlyMap<string, OpenedLora>;
   /** Outputs of `model`, by the LoRAs that were merged (`lorasKey`), then by the pass (`keyOf`). */
   readonly encoded: ReadonlyMap<string, ReadonlyMap<string, EncodedPass>>;
@@ -154,7 +155,7 @@ export interface Facts extends Remembered {
         readonly ready: number;
       })
     | null;
-  /** What the pictures need encoded beyond the prompt's own conditioning, by who needs it: last hidden states alone. */
+  /** Passes that pictures need beyond the prompt's own conditioning, by who needs them: their last hidden states alone. */
   readonly needed: ReadonlyMap<string, readonly EncoderPass[]>;
   /** The last encode that failed, by the keys of its passes. */
   readonly encodeFailure: { readonly keys: string; readonly message: string } | null;
@@ -173,11 +174,11 @@ export interface Facts extends Remembered {
   readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
-  /** Which prompt the pictures show. */
+  /** The prompt that the pictures show. */
   readonly side: Side;
-  /** Which of its chunks, from 0. May exceed what there is: see `shownChunk`. */
+  /** Index of its chunk on show. It may exceed what there is: see `shownChunk`. */
   readonly chunk: number;
-  /** From 0. May exceed what the model has: see `selectHead`. */
+  /** Indices of the layer and the head on show. They may exceed what the model has: see `shownLayer`, `shownHead`. */
   readonly layer: number;
   readonly head: number;
   readonly stage: Stage;
@@ -187,7 +188,7 @@ export interface Facts extends Remembered {
   readonly word: string;
 }
 
-/** What messages call a model before it is loaded. */
+/** The name of a model in messages, before it is loaded. */
 export function requestName(request: ModelRequest): string {
   if (request.kind === 'file') return request.file.name;
   if (request.kind === 'stored') return request.name;

@@ -15,7 +15,7 @@ const mostText = 200_000;
 const size = ({ positive, negative }: Prompts) => positive.length + negative.length;
 const same = (a: Prompts, b: Prompts) => a.positive === b.positive && a.negative === b.negative;
 
-/** The newest first; equal prompts once; no more than is worth keeping. Empty ones are not. */
+/** Adds prompts to the history, the newest first: equal ones once, empty ones not, and no more than `most`. */
 export function withPrompts(past: readonly PastPrompts[], prompts: Prompts, at: number): readonly PastPrompts[] {
   if (size(prompts) === 0 || size(prompts) > mostText) return past;
   const { positive, negative } = prompts;
@@ -27,7 +27,7 @@ export function withPrompts(past: readonly PastPrompts[], prompts: Prompts, at: 
   });
 }
 
-/** What was remembered; what is foreign is left out. Null where nothing can be remembered. */
+/** Reads the prompts that were remembered, without foreign entries; null where nothing can be remembered. */
 export function recallPast(memory: Memory | null): readonly PastPrompts[] | null {
   if (!memory) return null;
   let stored: unknown;
@@ -49,7 +49,7 @@ function isPast(entry: unknown): entry is PastPrompts {
   return typeof at === 'number' && typeof prompts?.positive === 'string' && typeof prompts.negative === 'string';
 }
 
-/** An empty past leaves no trace. */
+/** Writes the history; an empty one leaves no trace. */
 export function rememberPast(memory: Memory | null, past: readonly PastPrompts[]): void {
   try {
     if (past.length === 0) memory?.removeItem(key);

@@ -1,9 +1,9 @@
 import type { LoraEffect } from '../models/loraFile.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
+import type { Side } from '../prompt/side.ts';
 import type { Facts, OpenedLora } from './facts.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
-import type { Side } from './remembered.ts';
 
 export interface LoraActions {
   /** Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. */
@@ -13,7 +13,7 @@ export interface LoraActions {
 
 const loraName = (file: File) => file.name.replace(/\.[^.]*$/, '');
 
-/** What can be done with LoRAs, and what has to be when there is another model. */
+/** Opens and removes LoRAs, and reads them anew for another model. */
 export function loraActions({ client, get, set, notify }: Page): LoraActions & { readLoras(): void } {
   function put(name: string, lora: OpenedLora | null) {
     const loras = new Map(get().loras);
@@ -64,14 +64,14 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
 
 /** How far a LoRA moves one layer. */
 export interface LayerEffect {
-  /** From 0. */
+  /** Index of the layer, from 0. */
   readonly layer: number;
   /** ‖ΔW‖/‖W‖ over the weights that it changes there; 0 where there are none. */
   readonly relative: number;
   readonly weights: readonly LoraEffect[];
 }
 
-/** Of each layer. */
+/** Sums up the effects on each layer, [layers]. */
 export function layerEffects(effects: readonly LoraEffect[], layers: number): LayerEffect[] {
   const norm = (values: readonly number[]) => Math.hypot(...values);
   return Array.from({ length: layers }, (_, layer) => {
@@ -81,7 +81,7 @@ export function layerEffects(effects: readonly LoraEffect[], layers: number): La
   });
 }
 
-/** What becomes of a network that a prompt names, in few words. */
+/** Says in few words what becomes of a network that a prompt names. */
 export function networkState(
   { kind, name }: NetworkNode,
   side: Side,

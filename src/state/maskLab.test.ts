@@ -103,6 +103,6 @@ test('clip skip is applied, and its state is asked for', async () => {
   await encodeAll();
   const { hf, none } = lab().modes;
   expect(hf.effects?.changed).toEqual(from(5));
-  // What is shown is the first layer's, where the last row sees every key either way.
+  // The state is the first layer's, in which the last row sees every key either way.
   expect(none.effects?.changed).toEqual(from(0).slice(0, -1));
 });

@@ -11,19 +11,19 @@ import { shownChunk } from './reading.ts';
 /** One mask, and what it does to the encoder's output. */
 export interface MaskTrial {
   readonly pass: EncoderPass;
-  /** Undefined while it, or what it is compared with, is not encoded. */
+  /** The change of each row; undefined while the pass, or the one it is compared with, is not encoded. */
   readonly effects: RowEffects | undefined;
 }
 
 /** The chunk on show under other masks. */
 export interface MaskLab {
-  /** Against `causal`. */
+  /** Each mask compared with `causal`. */
   readonly modes: Readonly<Record<MaskMode, MaskTrial>>;
   /** The pass on show with some keys masked, against that pass; null where no key is chosen. */
   readonly masked: MaskTrial | null;
-  /** The largest finite change of all: where a shared scale ends. */
+  /** The largest finite change of all, at which a shared scale ends. */
   readonly most: number;
-  /** Passes that are encoded, and that it takes. */
+  /** How many passes are encoded, out of `total`. */
   readonly encoded: number;
   readonly total: number;
   /**
@@ -66,7 +66,7 @@ const compared = memoised((passes: LabPasses, shown: Z, masked: Z, ...ofModes: Z
   const found = [...Object.values(modes), ...(ofMasked ? [ofMasked] : [])].flatMap(({ effects }) =>
     effects ? [...effects.relative].filter(Number.isFinite) : [],
   );
-  // What was chosen last comes first.
+  // The keys were chosen last, so they come first.
   const order = distinct([passes.shown, ...(passes.masked ? [passes.masked] : []), ...Object.values(passes.modes)]);
   const there = new Map<EncoderPass, Z>([
     ...maskModes.map((mode) => [passes.modes[mode], zOf[mode]] as const),

@@ -1,7 +1,7 @@
 import { readOptions } from './readOptions.ts';
 import { type Remembered, themes, weightSteps } from './remembered.ts';
 
-/** Where what survives a reload is kept: localStorage, or anything like it. */
+/** The storage of what survives a reload: localStorage, or anything like it. */
 export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const key = 'clipscope';
@@ -10,22 +10,22 @@ function oneOf<T>(values: readonly T[], value: unknown, otherwise: T): T {
   return values.includes(value as T) ? (value as T) : otherwise;
 }
 
-/** The value as an object: without properties where it is none. */
+/** The value if it is an object; else an object without properties. */
 export function record(value: unknown): Readonly<Record<string, unknown>> {
   return (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
 }
 
-/** With line ends as an editor writes them. */
+/** Makes line ends what an editor writes. */
 export function asTyped(text: string): string {
   return text.replace(/\r\n?/g, '\n');
 }
 
-/** A whole number from 1 up; null for anything else. */
+/** The value if it is a whole number from 1 up; else null. */
 export function count(value: unknown): number | null {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : null;
 }
 
-/** What was kept; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
+/** Reads what was remembered; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
 export function recall(memory: Memory | null, first: Remembered): Remembered {
   let stored: Readonly<Record<string, unknown>> = {};
   try {
@@ -50,8 +50,9 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
   };
 }
 
-export function remember(memory: Memory | null, kept: Remembered): void {
-  const { prompts, options, weightStep, theme, syntheticSize, storedModel } = kept;
+/** Writes what is to survive a reload. */
+export function remember(memory: Memory | null, facts: Remembered): void {
+  const { prompts, options, weightStep, theme, syntheticSize, storedModel } = facts;
   try {
     memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize, storedModel }));
   } catch {

@@ -1,8 +1,9 @@
-/** What the page shows of all weighting methods at once: the bench and the sweep of the text on show. */
+/** All weighting methods at once, on the text on show: the bench and the sweep. */
 
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/across/readings.ts';
+import type { Side } from '../prompt/side.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -19,13 +20,12 @@ import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { prepared, shownChunk, usedEmbeddings } from './reading.ts';
-import type { Side } from './remembered.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */
 export interface Reading {
   readonly syntax: Syntax;
   readonly differences: readonly ReadingDifference[];
-  /** Null of the language it is written in. */
+  /** The prompt as it is typed in this language; null for the language that it is written in. */
   readonly converted: { readonly text: string; readonly isSame: boolean } | null;
 }
 
@@ -54,14 +54,14 @@ const readingsOf = memoised(
   },
 );
 
-/** What one reading takes for text and the other for an embedding, or for another one: null for what is none. */
+/** Stretches that one reading takes for text and the other for an embedding, or for another one; a weight of null stands for an embedding. */
 function embeddingDifferences(shown: PreparedPrompt, there: PreparedPrompt): ReadingDifference[] {
   const { source } = shown;
   const [own, others] = [placesOf(shown), placesOf(there)];
   const found: { start: number; end: number; here: number | null; there: number | null }[] = [];
   for (let at = 0; at < source.length; at++) {
     const [a, b] = [own[at], others[at]];
-    // Where either does not encode it the weights have told.
+    // The comparison of weights has reported what either does not encode.
     if (!a || !b || a.vector === b.vector) continue;
     const [weightHere, weightThere] = [a.vector ? null : a.weight, b.vector ? null : b.weight];
     const last = found.at(-1);
@@ -77,7 +77,7 @@ interface Place {
   readonly vector: Float32Array | null;
 }
 
-/** [source.length] Of each unit that was typed; nothing where it is not encoded. */
+/** The place of each UTF-16 unit that was typed, [source.length]; undefined where it is not encoded. */
 function placesOf({ source, texts }: PreparedPrompt): (Place | undefined)[] {
   const places: (Place | undefined)[] = Array(source.length).fill(undefined);
   for (const { chunks } of texts)
@@ -103,14 +103,14 @@ export function shownText(facts: Facts): PreparedText | undefined {
 
 const passesOfBench = memoised(({ weighted }: PreparedText) => benchPasses(weighted, methodNames));
 
-/** What the bench has to have encoded. */
+/** The passes that the bench has to have encoded. */
 export function shownBenchPasses(facts: Facts): readonly EncoderPass[] {
   const text = shownText(facts);
   return text ? passesOfBench(text) : none;
 }
 const none: readonly EncoderPass[] = [];
 
-/** All that the bench is made of. */
+/** Everything that the bench is computed from. */
 export interface Bench {
   readonly chunk: PreparedChunk;
   /** The text that the chunk is part of: what the methods weigh. */
@@ -146,7 +146,7 @@ export const comparisonOf = memoised((text: PreparedText, zOf: ZOf) => {
 /** [81] From −1 to 3. */
 export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);
 
-/** What is swept, and what that takes. */
+/** The fragment that is swept, and the passes that its sweep takes. */
 export interface SweepPlan {
   /** Index into the text's fragments. */
   readonly fragment: number;
@@ -179,7 +179,7 @@ const planOf = memoised(
   },
 );
 
-/** The same for texts that differ in the weight of the fragment alone. */
+/** Makes a plan; it is the same object for texts that differ in the weight of the fragment alone. */
 function keyOfText({ fragments, weighted: { chunks, batch = [] } }: PreparedText, fragment: number) {
   const typed = fragments.map(({ kind, text, weight }, i) => [kind, text, i === fragment ? null : weight]);
   const others = batch.map((text) => text.map(({ pass, perTokenWeights }) => `${passKey(pass)} ${perTokenWeights}`));
@@ -206,7 +206,7 @@ export function sweepable(weight: number): number {
   return weight >= first ? Math.min(weight, last) : first;
 }
 
-/** What is swept where nothing was chosen: the first fragment that weighs other than 1, else the first with tokens. */
+/** Finds the fragment to sweep where nobody chose one: the first that weighs other than 1, else the first with tokens. */
 function firstFragment({ chunks }: PreparedText): number | null {
   const tokens = chunks.flatMap((chunk) => chunk.tokens.filter(({ fragment }) => fragment !== null));
   return (tokens.find(({ weight }) => weight !== 1) ?? tokens[0])?.fragment ?? null;
@@ -237,12 +237,12 @@ export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySwee
   return zOf && readySweep(plan, zOf);
 }
 
-/** All methods at all weights. Takes some frames. */
+/** All methods at all weights; computing it takes some frames. */
 export const sweepOf = memoised(
   ({ plan, zOf }: ReadySweep): Sweep => sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames),
 );
 
-/** The same at one weight: one of those, or that of the prompt. */
+/** All methods at one weight: one of `sweptWeights`, or that of the prompt. */
 export const sweepAt = memoised(
   ({ plan, zOf }: ReadySweep, weight: number): Sweep => sweep(plan.promptAt, plan.rows, zOf, [weight], methodNames),
 );

@@ -6,21 +6,21 @@ import { type Infotext, parseInfotext } from '../prompt/a1111/infotext.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import { readSharedFile, type Shared, SharedError } from './shared.ts';
 
-/** What a file holds: a picture made by A1111, a saved prompt, conditionings, textual inversions, a LoRA, or else weights. */
+/** The contents of a file: a picture made by A1111, a saved prompt, conditionings, textual inversions, a LoRA, or else weights. */
 export type Opened =
   | { readonly kind: 'infotext'; readonly infotext: Infotext }
   | { readonly kind: 'shared'; readonly shared: Shared }
   | { readonly kind: 'conditioning'; readonly file: ConditioningFile }
   | { readonly kind: 'embeddings'; readonly embeddings: readonly Embedding[] }
-  /** With the textual inversions that it brings, and why those cannot be used, in one sentence. */
+  /** A LoRA may bring textual inversions; `problem` says in one sentence why they cannot be used. */
   | { readonly kind: 'lora'; readonly embeddings: readonly Embedding[]; readonly problem: string | null }
   | { readonly kind: 'checkpoint' };
 
 const headSize = 16;
-/** Of the encoders that can be loaded, so that an embedding can be opened before its model. */
+/** Widths of the encoders that can be loaded, so that an embedding can be opened before its model. */
 const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize];
 
-/** Throws SharedError, ConditioningFileError, EmbeddingError, or SourceError where the file cannot be read. */
+/** Finds out what a file is and reads it. Throws SharedError, ConditioningFileError, EmbeddingError, or SourceError where the file cannot be read. */
 export async function readOpened(file: File): Promise<Opened> {
   const source = blobSource(file);
   const head = await source.read(0, Math.min(source.size, headSize));
@@ -40,7 +40,7 @@ export async function readOpened(file: File): Promise<Opened> {
   const conditioning = await openConditioning(source);
   if (conditioning) return { kind: 'conditioning', file: conditioning };
   const { openTensorFile } = await import('../files/openTensorFile.ts');
-  // What is wrong with the file is told by what opens it for good.
+  // The code that opens the file for good says what is wrong with it.
   const tensors = await openTensorFile(source).catch(() => null);
   if (!tensors) return { kind: 'checkpoint' };
   const [{ hasLoraNames }, { bringsEmbeddings, EmbeddingError, isEmbeddingFile, readEmbeddings }] = await Promise.all([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
+import type { Side } from '../prompt/side.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
@@ -11,7 +12,7 @@ import { exportedPasses, exportedTensors } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
-import type { Side } from './remembered.ts';
+
 import { createClipscopeStore } from './store.ts';
 import { tokenized } from './testing/fakeEncoder.ts';
 

@@ -1,5 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { Side } from '../prompt/side.ts';
 import { type ClipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { distinct } from '../weighting/method.ts';
@@ -10,7 +11,7 @@ import type { EncodedPass, Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { keyOf, lorasKey } from './passKeys.ts';
 import { prepared, type ReadingFacts, shownChunk, usedLoras } from './reading.ts';
-import type { Side } from './remembered.ts';
+
 import { road } from './road.ts';
 import { shownClipSkip, shownConfig } from './shownSizes.ts';
 
@@ -72,7 +73,7 @@ export function isEncoded(
   return output !== undefined && hiddenStates.every((index) => output.hiddenStates.has(index));
 }
 
-/** What is still to be encoded, in one call of the encoder. */
+/** Passes that are still to be encoded, in one call of the encoder. */
 export interface MissingPasses {
   readonly passes: readonly EncoderPass[];
   readonly want: EncoderWant;
@@ -91,7 +92,7 @@ function mostPasses({ adapter }: Pick<Facts, 'adapter'>): number {
   return adapter.phase === 'ready' && adapter.info.software ? 1 : 8;
 }
 
-/** The chunk on show, with all its states; when that is there, what else the weighting reads. Null where all is there. */
+/** Finds the next passes to encode: the chunk on show with all its states, then what else the weighting reads. Null when all are encoded. */
 export function missingPasses(facts: PlanFacts): MissingPasses | null {
   const chunk = shownChunk(facts);
   if (!chunk) return null;

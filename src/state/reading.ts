@@ -1,5 +1,6 @@
 import type { RowSpan } from '../gpu/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
+import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -7,7 +8,7 @@ import type { LoraUse } from '../worker/messages.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { keyOf } from './passKeys.ts';
-import type { Side } from './remembered.ts';
+
 import { road } from './road.ts';
 import { shownConfig } from './shownSizes.ts';
 

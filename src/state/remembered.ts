@@ -1,7 +1,5 @@
+import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';
-
-export const sides = ['positive', 'negative'] as const;
-export type Side = (typeof sides)[number];
 
 export const themes = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof themes)[number];

@@ -1,10 +1,11 @@
 import { compress, decompress } from '../files/compression.ts';
+import { type Side, sides } from '../prompt/side.ts';
 import type { Facts, Stage } from './facts.ts';
 import { asTyped, count, record } from './memory.ts';
 import { readOptions } from './readOptions.ts';
-import { type Side, sides, type Work } from './remembered.ts';
+import type { Work } from './remembered.ts';
 
-/** What a link or a saved file holds: everything that makes the page look as it does, but the weights. */
+/** The contents of a link or a saved file: everything that makes the page look as it does, but the weights. */
 export interface Shared {
   readonly work: Work;
   readonly selection: {
@@ -21,29 +22,30 @@ export class SharedError extends Error {
   override name = 'SharedError';
 }
 
-/** Which form it is written in. A reader knows those up to its own. */
+/** The version of the format. A reader knows the versions up to its own. */
 const version = 1;
 const linkStart = '#share=';
-/** Characters; many programs cut off links that are longer. */
+/** The most characters of a link: many programs cut off longer ones. */
 export const longestLink = 8_000;
-/** Bytes of what a link unpacks to, or a file holds. */
+/** The most bytes that a link unpacks to, or a file holds. */
 const longest = 1 << 20;
 
 export function isSharedLink(hash: string): boolean {
   return hash.startsWith(linkStart);
 }
 
+/** Picks what a link or a file holds out of the facts. */
 export function shared({ prompts, options, side, chunk, layer, head, stage }: Facts): Shared {
   return { work: { prompts, options }, selection: { side, chunk, layer, head, stage } };
 }
 
-/** JSON, the same in links and in files. */
+/** Writes JSON, which is the same in links and in files. */
 export function writeShared({ work, selection }: Shared, indent?: number): string {
   const { prompts, options } = work;
   return JSON.stringify({ clipscope: version, prompts, options, selection }, null, indent);
 }
 
-/** Throws SharedError where a field that is known is not as it should be; fields that are not known are passed over. */
+/** Reads that JSON; fields that are not known are passed over. Throws SharedError where one that is known is not as it should be. */
 export function readShared(json: string): Shared {
   let stored: unknown;
   try {
@@ -77,14 +79,14 @@ export function readShared(json: string): Shared {
   };
 }
 
-/** `#share=…`: the JSON, deflated, in base64url. */
+/** Writes a link, `#share=…`: the JSON, deflated, in base64url. */
 export async function writeLink(contents: Shared): Promise<string> {
   const packed = await compress(new TextEncoder().encode(writeShared(contents)), 'deflate-raw');
   const binary = Array.from(packed, (byte) => String.fromCharCode(byte)).join('');
   return linkStart + btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
-/** Throws SharedError. */
+/** Reads a link. Throws SharedError. */
 export async function readLink(hash: string): Promise<Shared> {
   let packed: Uint8Array<ArrayBuffer>;
   try {
@@ -98,7 +100,7 @@ export async function readLink(hash: string): Promise<Shared> {
   return readShared(new TextDecoder().decode(bytes));
 }
 
-/** Throws SharedError. */
+/** Reads a saved prompt. Throws SharedError. */
 export async function readSharedFile(file: Blob): Promise<Shared> {
   if (file.size > longest) throw new SharedError('is too large for a saved prompt');
   return readShared(await file.text());

@@ -20,7 +20,7 @@ import type { Remembered, Theme, WeightStep } from './remembered.ts';
 import { loadRoad } from './road.ts';
 import { type WorkActions, workActions } from './workActions.ts';
 
-/** What a person chooses to see. */
+/** The facts that a person chooses to see. */
 type Selection = Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'textAlone' | 'word'>;
 
 interface ShowActions {
@@ -32,6 +32,7 @@ interface ShowActions {
   loadTokenizer(): Promise<void>;
 }
 
+/** Everything that can be done to the facts. */
 export type Actions = WorkActions &
   ShowActions &
   OpenedActions &
@@ -145,7 +146,7 @@ const rememberedFacts = [
   'storedModel',
 ] as const satisfies readonly (keyof Remembered)[];
 
-/** The page's facts and what can be done to them. Finds a GPU, loads the tokenizer and a model, and encodes by itself. */
+/** Makes the page's facts and the actions on them. The store finds a GPU, loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore({ connect, loadTokenizer, memory, persist }: Surroundings): ClipscopeStore {
   const client = connect((message) => store.setState({ lost: message }));
   const store = createStore<Facts & Actions>(() => firstFacts(client, memory) as Facts & Actions);

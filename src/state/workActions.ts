@@ -1,4 +1,5 @@
 import { type Infotext, parameterNumber } from '../prompt/a1111/infotext.ts';
+import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { ownMethod } from '../weighting/methods.ts';
 import type { Facts } from './facts.ts';
@@ -7,7 +8,7 @@ import { asTyped } from './memory.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 import { readOptions } from './readOptions.ts';
-import type { Side, Work } from './remembered.ts';
+import type { Work } from './remembered.ts';
 import { readLink, type Shared } from './shared.ts';
 
 export interface WorkActions {

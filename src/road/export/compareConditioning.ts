@@ -1,5 +1,5 @@
+import type { Side } from '../../prompt/side.ts';
 import { differenceMap } from '../../weighting/study/compareMethods.ts';
-import type { Role } from '../preparedPrompt.ts';
 import type { StoredConditioning } from './conditioningFile.ts';
 import type { ConditioningRow, ConditioningTensor } from './exportConditioning.ts';
 
@@ -23,7 +23,7 @@ export interface ConditioningComparison {
 }
 
 /** Whose it is, by what the file calls it. */
-function conditioningRole(name: string): Role {
+function conditioningRole(name: string): Side {
   return /(^|\.)negative_/.test(name) ? 'negative' : 'positive';
 }
 

@@ -1,5 +1,6 @@
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import type { PromptLora } from '../../prompt/a1111/extraNetworks.ts';
+import type { Side } from '../../prompt/side.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { applyMethod, methodPasses } from '../../weighting/apply.ts';
@@ -9,7 +10,7 @@ import { padded } from '../../weighting/rows.ts';
 import type { Composition } from '../composition.ts';
 import type { PromptOptions } from '../options.ts';
 import { promptEmbeds, promptPasses } from '../pipeline.ts';
-import type { PreparedPrompt, Role } from '../preparedPrompt.ts';
+import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
 
 /** Both prompts of a picture, and what they are encoded by. */
@@ -150,7 +151,7 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   ];
 }
 
-function tensorName(role: Role, what: string, part: number, parts: number): string {
+function tensorName(role: Side, what: string, part: number, parts: number): string {
   return `${role === 'negative' ? 'negative_' : ''}${what}${parts > 1 ? `.${part}` : ''}`;
 }
 
@@ -221,7 +222,7 @@ function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number
 const json = (value: unknown) => JSON.stringify(value);
 
 /** What the numbers of `role` were made from, as texts; lists are JSON, [n][77] where they are of tokens. */
-function promptMetadata(prepared: PreparedPrompt, role: Role): Record<string, string> {
+function promptMetadata(prepared: PreparedPrompt, role: Side): Record<string, string> {
   const { source, texts, chunks, conditionings } = prepared;
   const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
   const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
@@ -266,7 +267,7 @@ export function exportMetadata(pair: ConditioningPair, model: ConditioningModel)
 export function storedNetworks(
   metadata: ReadonlyMap<string, string>,
   prefix: string,
-  role: Role,
+  role: Side,
 ): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly PromptLora[] } {
   const listed = <K extends string>(key: string, number: K) => {
     let list: unknown;

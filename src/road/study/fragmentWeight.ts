@@ -1,13 +1,15 @@
 /** One fragment of a text at another weight. */
+
 import type { Embedding } from '../../models/embeddingFile.ts';
 import type { Node, WeightedNode } from '../../prompt/ast.ts';
 import { sectionsOf } from '../../prompt/editing/brackets.ts';
 import { applyEdits } from '../../prompt/edits.ts';
+import type { Side } from '../../prompt/side.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import type { WeightedPrompt } from '../../weighting/method.ts';
 import type { PromptOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
-import type { PreparedPrompt, PreparedText, Role } from '../preparedPrompt.ts';
+import type { PreparedPrompt, PreparedText } from '../preparedPrompt.ts';
 import { compelPrompt, compelPromptOptions, normalised, weightedPrompt } from '../weightedPrompt.ts';
 import { withSpanWeight } from './sweep.ts';
 
@@ -51,7 +53,7 @@ export function typedWithWeight(
   weight: number,
   options: PromptOptions,
   tokenizer: Tokenizer,
-  role: Role = 'positive',
+  role: Side = 'positive',
 ): string | null {
   const { source, nodes, texts } = prepared;
   const { start, end, weight: own } = texts[text].fragments[fragment];

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import { attentionMask } from '../../clip/masks.ts';
 import { type EncodedChunk, shownEncoded } from '../../state/encoded.ts';
 import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
-import { tokenLabels } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { rough } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
@@ -109,7 +109,7 @@ interface MapsProps {
 
 function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsProps) {
   const show = useFacts((s) => s.show);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const { config, chunk, pass, output, ready } = encoded;
   const { numAttentionHeads: h, numHiddenLayers: N, maxPositionEmbeddings: L } = config;
   const { tokens } = chunk;

@@ -3,7 +3,7 @@ import type { ClipSkip } from '../../road/clipSkip.ts';
 import { shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
 import type { Stage } from '../../state/facts.ts';
 import { shownClipSkip } from '../../state/shownSizes.ts';
-import { tokenLabel } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { exact, rough } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
@@ -75,7 +75,7 @@ interface Picture {
 }
 
 function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const dark = useDark();
   const { encoded, method, mean } = weighted;
   const { config, output } = encoded;

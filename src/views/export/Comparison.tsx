@@ -3,7 +3,7 @@ import type { ConditioningComparison } from '../../road/export/compareConditioni
 import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
-import { tokenLabel } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import { brief, exact, rough } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
@@ -109,7 +109,7 @@ const firstRows = 16;
 
 function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {
   const { difference, d, rows, largest, at, mean, tokens } = comparison;
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const dark = useDark();
   const [chunk, setChunk] = useState<number | null>(null);
   const chunks = rows / L;

@@ -13,7 +13,7 @@ import {
   whyUnchecked,
   writeSession,
 } from '../../state/exporting.ts';
-import { tokenLabel } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { bytes } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';
@@ -95,7 +95,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
   const shapes = useFacts(exportedShapes);
   const tensors = useFacts(exportedTensors);
   const metadata = useFacts(exportedMetadata);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const hasModel = useFacts((s) => s.model !== null);
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const finite = tensors ? allFinite(tensors) : true;

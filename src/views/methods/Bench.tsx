@@ -1,6 +1,6 @@
 import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
-import { tokenLabels } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
 import { brief } from '../page/numbers.ts';
@@ -45,7 +45,7 @@ interface Asked {
 const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
   const { chunk, text, zOf } = bench;
   const { comparison, order } = comparisonOf(text, zOf);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const own = useFacts((s) => s.options.weighting);
   const [pair, setPair] = useState<readonly [MethodName | null, MethodName | null]>([null, null]);
   const [asked, setAsked] = useState<Asked | null>(null);

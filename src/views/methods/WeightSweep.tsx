@@ -12,7 +12,7 @@ import {
   typedSwept,
 } from '../../state/methodBench.ts';
 import { shownChunk } from '../../state/reading.ts';
-import { tokenLabels } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -121,7 +121,7 @@ function Write({ plan, weight, swept, onWritten }: WriteProps) {
 function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number): void }) {
   const chunk = useFacts(shownChunk);
   const text = useFacts(shownText);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const frame = useRef<HTMLFieldSetElement>(null);
   useMarks(frame);
   if (!chunk || !text || !tokenizer) return null;

@@ -1,7 +1,7 @@
 interface SliderProps {
   readonly label: string;
   readonly count: number;
-  /** From 0; shown from 1. */
+  /** The value, from 0; it is shown from 1. */
   readonly value: number;
   readonly disabled?: boolean;
   onChange(value: number): void;

@@ -1,6 +1,6 @@
 import { useFacts } from './useFacts.ts';
 
-/** In place of a picture that needs the encoder. */
+/** Stands in place of a picture that needs the encoder, and says what it waits for. */
 export function Waiting() {
   const adapter = useFacts((s) => s.adapter.phase);
   const hasModel = useFacts((s) => s.model !== null);

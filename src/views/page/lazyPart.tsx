@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect, useState } from 'react';
 
 /**
- * A part of the page that is loaded when it is needed. `load` has to be the same function every time. Until the part is
+ * Loads a part of the page when it is needed. `load` has to be the same function every time. Until the part is
  * there `standIn` is what to show in its place: `loading`, or that it failed, with a way to try again.
  */
 export function usePart<P>(

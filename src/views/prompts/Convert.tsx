@@ -1,7 +1,9 @@
 import { useId, useMemo, useState } from 'react';
+import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { usedEmbeddings } from '../../state/reading.ts';
-import { type Side, sides } from '../../state/remembered.ts';
+import { tokenizerOf } from '../../state/tokenLabels.ts';
+
 import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
@@ -17,7 +19,7 @@ const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative pr
 export function Convert({ onConverted }: { onConverted(): void }) {
   const prompts = useFacts((s) => s.prompts);
   const options = useFacts((s) => s.options);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   const embeddings = useFacts(usedEmbeddings);
   const replace = useFacts((s) => s.replace);
   const { syntax } = options;

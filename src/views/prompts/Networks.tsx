@@ -1,8 +1,9 @@
 import type { NetworkNode } from '../../prompt/ast.ts';
+import type { Side } from '../../prompt/side.ts';
 import type { Facts } from '../../state/facts.ts';
 import { networkState } from '../../state/loraActions.ts';
 import { loraUsage, usedEmbeddings } from '../../state/reading.ts';
-import type { Side } from '../../state/remembered.ts';
+
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
 

@@ -1,7 +1,8 @@
 import { type ComponentType, useEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
+import type { Side } from '../../prompt/side.ts';
 import { prepared } from '../../state/reading.ts';
-import type { Side } from '../../state/remembered.ts';
+
 import { useFacts } from '../page/useFacts.ts';
 import { Diagnostics } from './Diagnostics.tsx';
 import { Networks } from './Networks.tsx';

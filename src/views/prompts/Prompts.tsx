@@ -1,7 +1,8 @@
 import { guessSyntax } from '../../prompt/across/guessSyntax.ts';
+import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { prepared } from '../../state/reading.ts';
-import { type Side, sides } from '../../state/remembered.ts';
+
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { syntaxChoices } from './choices.ts';

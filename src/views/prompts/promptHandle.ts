@@ -1,6 +1,6 @@
 import type { Ref } from 'react';
 import type { Edit, Range } from '../../prompt/ast.ts';
-import type { Side } from '../../state/remembered.ts';
+import type { Side } from '../../prompt/side.ts';
 
 /** Actions on a prompt's text from outside of its editor. */
 export interface PromptHandle {

@@ -4,7 +4,7 @@ import { attentionMask, maskModes } from '../../../clip/masks.ts';
 import { encoderStatus } from '../../../state/encoderStatus.ts';
 import { type MaskTrial, maskLab } from '../../../state/maskLab.ts';
 import { shownChunk } from '../../../state/reading.ts';
-import { tokenLabels } from '../../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabels } from '../../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../../tokens/tokenizer.ts';
 import { useDark, useFacts } from '../../page/useFacts.ts';
 import { Waiting } from '../../page/Waiting.tsx';
@@ -17,7 +17,7 @@ import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
 /** Shows what each mask does to the encoder's output, row by row, and what masking a token as a key does. */
 export function MaskLab() {
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
+  const tokenizer = useFacts(tokenizerOf);
   return tokenizer ? <Lab tokenizer={tokenizer} /> : null;
 }
 

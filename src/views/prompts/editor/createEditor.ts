@@ -3,8 +3,9 @@ import { EditorState, type Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
 import type { Diagnostic } from '../../../prompt/ast.ts';
+import type { Side } from '../../../prompt/side.ts';
 import { prepared, shownChunk } from '../../../state/reading.ts';
-import type { Side } from '../../../state/remembered.ts';
+
 import type { ClipscopeStore } from '../../../state/store.ts';
 import type { ColourScale } from '../../pictures/color.ts';
 import { nothing, type Pointed, pointed, tokenAt, tokenOf } from '../../pictures/pointed.ts';

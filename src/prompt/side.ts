@@ -1,0 +1,3 @@
+/** The two prompts of a picture. */
+export const sides = ['positive', 'negative'] as const;
+export type Side = (typeof sides)[number];
