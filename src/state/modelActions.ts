@@ -1,9 +1,9 @@
-import { keptSource, type ModelFile } from '../models/library/modelSources.ts';
+import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type { EncoderClient } from '../worker/client.ts';
-import type { ModelRequest } from '../worker/messages.ts';
-import type { Download, Keeping } from './facts.ts';
+import type { Download } from './facts.ts';
 import { type LoadingActions, listModels } from './loading.ts';
+import { requestFor } from './modelChoices.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 
@@ -18,20 +18,11 @@ export interface ModelActions {
   pauseDownload(file: string): void;
   /** Gives the download up and deletes what has arrived. */
   cancelDownload(file: string): Promise<void>;
-  /**
-   * Copies the encoder of the file in use into the browser, where the next visit finds it; the model in use stays, now as
-   * the stored one. Called in answer to a click, as `download` is.
-   */
-  keepFile(): Promise<void>;
-  /** Gives the copying up, or dismisses that it failed. */
-  cancelKeep(): void;
   /** A model in use stays in use until the page is closed. */
   deleteModel(model: string): Promise<void>;
 }
 
-export const requestFor = ({ id, name }: StoredModel): ModelRequest => ({ kind: 'stored', model: id, name });
-
-/** What can be done with models that are downloaded and stored. */
+/** Downloads models, lists and deletes those that are stored. */
 export function modelActions(page: Page, openModel: LoadingActions['openModel']): ModelActions {
   const { client, persist, get, set, notify } = page;
   const list = () => listModels(page);
@@ -57,26 +48,6 @@ export function modelActions(page: Page, openModel: LoadingActions['openModel'])
       if (get().storedModel?.model === model) set({ storedModel: null });
     } catch (error) {
       notify(messageOf(error));
-    }
-  }
-
-  let keepRun: AbortController | null = null;
-  async function keep(client: EncoderClient, request: ModelRequest & { kind: 'file' }, signal: AbortSignal) {
-    const { file } = request;
-    const source = keptSource(file, get().weightsHash ?? undefined);
-    const keeping: Keeping = { file, source, progress: null, failure: null };
-    set({ keeping });
-    try {
-      const kept = await client.keep(file, source, (progress) => set({ keeping: { ...keeping, progress } }), signal);
-      await list();
-      set({ keeping: null });
-      // Another may have been chosen meanwhile.
-      if (get().modelRequest === request)
-        set({ modelRequest: requestFor(kept), file: null, storedModel: { model: kept.id, name: kept.name } });
-    } catch (error) {
-      const { message, fault } = error as { message: string; fault?: string };
-      await list();
-      set({ keeping: signal.aborted ? null : { ...keeping, failure: { message, fault } } });
     }
   }
 
@@ -120,18 +91,6 @@ export function modelActions(page: Page, openModel: LoadingActions['openModel'])
       drop(id);
       const part = partOf(download.file);
       if (part) await remove(part.id);
-    },
-    async keepFile() {
-      const { modelRequest, weightsHash } = get();
-      if (!client || keepRun || modelRequest?.kind !== 'file' || weightsHash === null) return;
-      persist().catch(() => {});
-      keepRun = new AbortController();
-      await keep(client, modelRequest, keepRun.signal);
-      keepRun = null;
-    },
-    cancelKeep() {
-      if (keepRun) keepRun.abort();
-      else set({ keeping: null });
     },
     deleteModel: remove,
   };

@@ -7,6 +7,9 @@ import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type Facts, requestName } from './facts.ts';
 import { memoised } from './memoised.ts';
 
+/** The request that loads a stored model. */
+export const requestFor = ({ id, name }: StoredModel): ModelRequest => ({ kind: 'stored', model: id, name });
+
 /** A model that a person can choose to encode with. */
 export interface ModelChoice {
   readonly value: string;

@@ -7,6 +7,7 @@ import { type AnatomyActions, anatomyActions } from './anatomy.ts';
 import { encodeScheduler } from './encoding.ts';
 import { type ExaminationActions, examinationActions } from './examinationActions.ts';
 import type { Facts } from './facts.ts';
+import { type KeepingActions, keepingActions } from './fileKeeping.ts';
 import { recallPast } from './history.ts';
 import { type LoadingActions, modelLoading } from './loading.ts';
 import { type LoraActions, loraActions } from './loraActions.ts';
@@ -38,6 +39,7 @@ export type Actions = WorkActions &
   OpenedActions &
   LoadingActions &
   ModelActions &
+  KeepingActions &
   LoraActions &
   ExaminationActions &
   ProfilingActions &
@@ -163,6 +165,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     ...openedActions(page, { ...work, ...loading, ...loras }),
     ...showActions(page, loadTokenizer),
     ...modelActions(page, loading.openModel),
+    ...keepingActions(page),
     ...examinationActions(page),
     ...profilingActions(page),
     ...anatomyActions(page),

@@ -1,7 +1,7 @@
 import { type ModelFile, storedAs } from '../../models/library/modelSources.ts';
 import { downloadText } from '../../state/downloadText.ts';
 import type { Download } from '../../state/facts.ts';
-import { requestFor } from '../../state/modelActions.ts';
+import { requestFor } from '../../state/modelChoices.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 
