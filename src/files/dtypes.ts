@@ -86,17 +86,71 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
   return new Uint8Array(out.buffer);
 }
 
+/** The types that weights can be read from, for messages. */
+export const readableDtypes = 'F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or F4';
+
+/** The types of 8 and 4 bits, which all are exact in float16. */
+const smallDtypes = ['F8_E4M3', 'F8_E5M2', 'F4'];
+
+/** Whether `dtype` has so few bits that files keep factors beside such weights. */
+export const isSmall = (dtype: string) => smallDtypes.includes(dtype);
+
 /**
- * The type that weights stored as `dtype` are converted to (float64 to float32); undefined if they cannot be read as
- * floats.
+ * The type that weights stored as `dtype` are converted to (float64 to float32, types of 8 and 4 bits to float16); undefined
+ * if they cannot be read as floats.
  */
 export function readAs(dtype: string): WeightDtype | undefined {
   if (dtype === 'F64') return 'F32';
+  if (isSmall(dtype)) return 'F16';
   return Object.hasOwn(weightBytes, dtype) ? (dtype as WeightDtype) : undefined;
 }
 
+/** Elements stored as `dtype` → elements of the type that readAs gives; only float64 is rounded. May be `bytes` itself. */
+export function toReadable(bytes: Uint8Array<ArrayBuffer>, dtype: string): Uint8Array<ArrayBuffer> {
+  switch (dtype) {
+    case 'F64':
+      return fromFloat64(bytes);
+    case 'F8_E4M3':
+      return new Uint8Array(Uint16Array.from(bytes, e4m3ToFloat16).buffer);
+    case 'F8_E5M2':
+      // Its bits are the upper half of float16's.
+      return new Uint8Array(Uint16Array.from(bytes, (byte) => byte << 8).buffer);
+    case 'F4': {
+      const halves = new Uint16Array(bytes.length * 2);
+      for (const [i, byte] of bytes.entries()) {
+        halves[2 * i] = e2m1Float16[byte & 15];
+        halves[2 * i + 1] = e2m1Float16[byte >> 4];
+      }
+      return new Uint8Array(halves.buffer);
+    }
+    default:
+      return bytes;
+  }
+}
+
+/**
+ * E4M3 as the OCP 8-bit specification has it (sign, 4 bits of exponent with bias 7, 3 of fraction; no infinities, NaN where
+ * all other bits are set) → binary16 bits.
+ */
+function e4m3ToFloat16(byte: number): number {
+  const sign = (byte & 0x80) << 8;
+  const magnitude = byte & 0x7f;
+  if (magnitude === 0x7f) return sign | 0x7e00;
+  // A subnormal is that many steps of 2^-9, and normal in float16.
+  if (magnitude < 8) return magnitude === 0 ? sign : sign | float16Bits(float32Bits(magnitude * 2 ** -9));
+  return sign | ((magnitude << 7) + (8 << 10));
+}
+
+/** E2M1 of the OCP microscaling specification → binary16 bits. Of two in a byte the first has the lower four bits. */
+const e2m1Float16 = [0, 0.5, 1, 1.5, 2, 3, 4, 6].flatMap((value) => float16Bits(float32Bits(value)));
+e2m1Float16.push(...e2m1Float16.map((half) => half | 0x8000));
+
+function float32Bits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0];
+}
+
 /** float64 as stored → float32 as stored, rounded to nearest even; too large becomes infinity. */
-export function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const doubles = new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3);
   return new Uint8Array(Float32Array.from(doubles).buffer);

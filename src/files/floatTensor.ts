@@ -1,4 +1,4 @@
-import { firstNonFinite, fromFloat64, readAs, toFloat32 } from './dtypes.ts';
+import { firstNonFinite, readAs, readableDtypes, toFloat32, toReadable } from './dtypes.ts';
 import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
 
 /**
@@ -12,9 +12,9 @@ export async function readFloats(
   signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
   const dtype = readAs(tensor.dtype);
-  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
+  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${tensor.dtype}; expected ${readableDtypes}`);
   const bytes = await tensor.read(signal);
-  const values = toFloat32(tensor.dtype === 'F64' ? fromFloat64(bytes) : bytes, dtype);
+  const values = toFloat32(toReadable(bytes, tensor.dtype), dtype);
   const bad = firstNonFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');
   if (bad >= 0)
     fail(

@@ -6,7 +6,7 @@ import { LoraError, readLora } from '../models/loraFile.ts';
 import { CheckpointError, textEncoder } from '../models/openCheckpoint.ts';
 import { openTensorFile } from './openTensorFile.ts';
 import { SafetensorsError, writeSafetensors } from './safetensors.ts';
-import { dtypeBytes, elementCount } from './tensorFile.ts';
+import { dtypeBytes, elementCount, type TensorDtype } from './tensorFile.ts';
 import { spySource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { archiveBytes, bytesOf, joined, op, pickled, TorchView, torchBytes, zipBytes } from './testing/torch.ts';
@@ -36,7 +36,7 @@ async function treat(bytes: Uint8Array): Promise<Error[]> {
     for (const { read, shape, dtype } of file.tensors.values())
       await attempt(async () => {
         const { length } = await read();
-        expect(length).toBe(elementCount(shape) * dtypeBytes[dtype]);
+        expect(length).toBe(elementCount(shape) * dtypeBytes[dtype as TensorDtype]);
         expect(length).toBeLessThanOrEqual(bytes.length);
       });
     await attempt(() => textEncoder(file));
@@ -240,7 +240,6 @@ test.each<[string, Uint8Array, string]>([
     steps(bytesOf('I1\n.')),
     'has a pickle with the opcode 0x49, which PyTorch does not write',
   ],
-  ['a list', steps(op.emptyList, op.stop), 'holds no dictionary of tensors'],
   ['a tensor', archiveBytes(pickled(tensor()), { 0: eight }), 'holds no dictionary of tensors'],
   ['an id from elsewhere', one(joined(op.none, op.persistentId)), 'refers to something that is not a storage'],
   ['a storage of a number', one(storage(float, 0, 2)), 'refers to something that is not a storage'],
@@ -251,11 +250,6 @@ test.each<[string, Uint8Array, string]>([
     'refers to something that is not a storage',
   ],
   ['a storage of another class', one(storage(op.text('x'), '0', 2)), 'refers to something that is not a storage'],
-  [
-    'a storage of an unknown type',
-    one(storage(op.global('torch', 'QInt8Storage'), '0', 2)),
-    'has a storage of the unknown type "torch.QInt8Storage"',
-  ],
   ['a storage that is not there', one(tensor(), {}), 'lacks the storage "0": it is cut off or damaged'],
   [
     'a storage in another folder',
@@ -317,7 +311,7 @@ test.each<[string, Uint8Array, string]>([
   [
     'a tensor of no type',
     one(call('torch._utils', '_rebuild_tensor_v3', storage(float, '0', 2), op.int(0), pair, single)),
-    'has a tensor of an unknown type',
+    'has a tensor of no type',
   ],
   [
     'a name twice, once in a dictionary',

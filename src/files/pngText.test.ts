@@ -49,7 +49,7 @@ test.each([
   ['iTXt without its languages', png(chunk('iTXt', new Uint8Array([65, 0, 0, 0, 66])))],
   ['a chunk longer than the file', png(chunk('tEXt', new Uint8Array([65, 0, 66]), 0xffffffff))],
   ['a text that unpacks to 100 MB', png(zTXt('a', 'x'.repeat(100_000_000)))],
-  ['a text chunk of 2 MB', png(tEXt('a', 'x'.repeat(2_000_000)))],
+  ['a text chunk of 17 MB', png(tEXt('a', 'x'.repeat(17_000_000)))],
 ])('%s gives no text', async (_, bytes) => expect(await read(bytes)).toEqual({}));
 
 test('what stands before the damage is read', async () => {

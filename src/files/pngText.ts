@@ -3,8 +3,13 @@ import type { ByteSource } from './sources.ts';
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** Longest text chunk in bytes, and longest unpacked text in characters; longer ones are left out. */
-const longest = 1 << 20;
+/**
+ * Limit for all texts of a picture together, in bytes, packed and unpacked: the card of an embedding of 75 vectors has 2 MB.
+ * Texts beyond it are left out.
+ */
+const mostBytes = 1 << 24;
+/** Longest text, in bytes, that one compressed chunk may unpack to. */
+const mostUnpacked = 1 << 22;
 /** Chunks that are looked at. Programs cut pictures into chunks of 8 kB and more. */
 const mostChunks = 20_000;
 /** Bytes before a chunk's data: its length and type. A checksum of 4 bytes follows the data; it is not checked. */
@@ -24,6 +29,7 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
   const texts = new Map<string, string>();
   if (source.size < signature.length || !isPng(await source.read(0, signature.length))) return texts;
   let at = signature.length;
+  let room = mostBytes;
   for (let chunks = 0; chunks < mostChunks && at + headSize + tailSize <= source.size; chunks++) {
     const head = await source.read(at, at + headSize);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
@@ -31,8 +37,10 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
     const start = at + headSize;
     const end = start + length;
     if (type === 'IEND' || end + tailSize > source.size) break;
-    if (/^(tEXt|zTXt|iTXt)$/.test(type) && length <= longest) {
+    if (/^(tEXt|zTXt|iTXt)$/.test(type) && length <= room) {
       const text = await readChunk(type, await source.read(start, end));
+      // A text that could not be unpacked may have cost as much as is allowed.
+      room -= Math.max(length, text?.text.length ?? (type === 'tEXt' ? 0 : mostUnpacked));
       if (text && !texts.has(text.keyword)) texts.set(text.keyword, text.text);
     }
     at = end + tailSize;
@@ -40,7 +48,7 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
   return texts;
 }
 
-/** Returns null if the chunk is not as specified. */
+/** Returns null if the chunk is not as specified, or unpacks to more than `mostUnpacked` bytes. */
 async function readChunk(
   type: string,
   data: Uint8Array<ArrayBuffer>,
@@ -51,7 +59,7 @@ async function readChunk(
   const rest = data.subarray(keywordEnd + 1);
   if (type === 'tEXt') return { keyword, text: latin1(rest) };
   if (type === 'zTXt') {
-    const unpacked = rest[0] === 0 ? await inflate(rest.subarray(1)) : null;
+    const unpacked = rest[0] === 0 ? await decompress(rest.subarray(1), 'deflate', mostUnpacked) : null;
     return unpacked && { keyword, text: latin1(unpacked) };
   }
   // Compression flag and method, then a language and a translated keyword, each ended by a zero.
@@ -59,17 +67,12 @@ async function readChunk(
   const translatedEnd = languageEnd < 0 ? -1 : rest.indexOf(0, languageEnd + 1);
   if (translatedEnd < 0) return null;
   const packed = rest.subarray(translatedEnd + 1);
-  const bytes = rest[0] === 0 ? packed : rest[1] === 0 ? await inflate(packed) : null;
+  const bytes = rest[0] === 0 ? packed : rest[1] === 0 ? await decompress(packed, 'deflate', mostUnpacked) : null;
   return bytes && { keyword, text: new TextDecoder('utf-8').decode(bytes) };
 }
 
-/** Unpacks zlib's format. */
-function inflate(packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
-  return decompress(packed, 'deflate', longest);
-}
-
 function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += 4096) pieces.push(String.fromCharCode(...bytes.subarray(at, at + 4096)));
+  return pieces.join('');
 }

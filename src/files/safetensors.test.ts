@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openSafetensors, SafetensorsError, safetensorsHeader, writeSafetensors } from './safetensors.ts';
 import { blobSource, SourceError } from './sources.ts';
-import { dtypeBytes, elementCount, type TensorDtype } from './tensorFile.ts';
+import { dtypeBytes, type TensorDtype } from './tensorFile.ts';
 import { spySource, zeroSource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';
 
@@ -227,25 +227,21 @@ test.each<[string, Uint8Array, string]>([
     `is cut off: its header ends at byte ${goodHeaderEnd}, but the file has only 50 bytes`,
   ],
   ['half the data', good.slice(0, -20), 'is cut off: its tensors take 42 bytes, but only 22 are there'],
-  [
-    'a 10 GB header',
-    file('{"a":1}', 0, 10_000_000_000n),
-    'claims a header of 10000000000 bytes, more than the 100000000 that safetensors allows',
-  ],
+  ['a 10 GB header', file('{"a":1}', 0, 10_000_000_000n), 'claims a header of 10000000000 bytes, which no model needs'],
   [
     'a header of 2⁶⁴ − 1',
     file('{"a":1}', 0, 2n ** 64n - 1n),
-    'claims a header of 18446744073709551615 bytes, more than the 100000000 that safetensors allows',
+    'claims a header of 18446744073709551615 bytes, which no model needs',
   ],
   [
     'a header just past the limit',
-    file('{"a":1}', 0, 100_000_001n),
-    'claims a header of 100000001 bytes, more than the 100000000 that safetensors allows',
+    file('{"a":1}', 0, 16_777_217n),
+    'claims a header of 16777217 bytes, which no model needs',
   ],
   [
     'a header at the limit, not there',
-    file('{"a":1}', 0, 100_000_000n),
-    'is cut off: its header ends at byte 100000008, but the file has only 15 bytes',
+    file('{"a":1}', 0, 16_777_216n),
+    'is cut off: its header ends at byte 16777224, but the file has only 15 bytes',
   ],
   ['an empty header', file('{}', 0, 0n), 'is not a safetensors file'],
   ['a header that is no object', file('["a"]'), 'is not a safetensors file'],
@@ -304,7 +300,11 @@ test.each<[string, Uint8Array, string]>([
     'has a hole of 2 bytes before tensor "b"',
   ],
   ['a hole at the start', one({ data_offsets: [4, 12] }, 12), 'has a hole of 4 bytes before tensor "a"'],
-  ['trailing bytes', one({}, 11), 'has 3 bytes after its last tensor that belong to none'],
+  [
+    'trailing bytes',
+    one({}, 11),
+    'has 3 bytes after its last tensor that belong to none: ComfyUI passes over them, A1111 and diffusers refuse the file',
+  ],
   [
     'offsets past the end',
     one({ shape: [2 ** 40], data_offsets: [0, 2 ** 42] }),
@@ -354,12 +354,7 @@ test.each<[string, Uint8Array, string]>([
   ],
   ['a negative size', one({ shape: [-2, -1] }), 'gives tensor "a" the shape [-2,-1], which is not a list of sizes'],
   ['a nested shape', one({ shape: [2, 'x'] }), 'gives tensor "a" the shape [2,"x"], which is not a list of sizes'],
-  ['an unknown type', one({ dtype: 'F12' }), 'stores tensor "a" as "F12", which is not a known type'],
-  [
-    'a type every object has',
-    one({ dtype: 'constructor' }),
-    'stores tensor "a" as "constructor", which is not a known type',
-  ],
+  ['a type that is a sentence', one({ dtype: 'F 12' }), 'stores tensor "a" as "F 12", which is not a type'],
   ['no dtype', one({ dtype: undefined }), 'describes tensor "a" without a dtype, a shape and data_offsets'],
   ['no shape', one({ shape: undefined }), 'describes tensor "a" without a dtype, a shape and data_offsets'],
   ['no offsets', one({ data_offsets: undefined }), 'describes tensor "a" without a dtype, a shape and data_offsets'],
@@ -419,8 +414,7 @@ test('flipped, cut or added bytes end in a SafetensorsError or in tensors that l
         const source = spySource(memorySource(new Uint8Array([...body, ...(cut === null ? [] : tail)])));
         try {
           const { tensors } = await openSafetensors(source);
-          for (const { read, shape, dtype } of tensors.values())
-            expect((await read()).length).toBe(elementCount(shape) * dtypeBytes[dtype]);
+          for (const { read, bytes } of tensors.values()) expect((await read()).length).toBe(bytes);
         } catch (error) {
           expect(error).toBeInstanceOf(SafetensorsError);
         }

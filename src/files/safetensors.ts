@@ -15,8 +15,21 @@ export class SafetensorsError extends Error {
   override name = 'SafetensorsError';
 }
 
-/** The format's own limit (safetensors, `MAX_HEADER_SIZE`). */
-const maxHeaderBytes = 100_000_000;
+/** A file that is whole but for bytes after its last tensor: some programs load it, others refuse it. */
+export class TrailingBytesError extends SafetensorsError {}
+
+export interface OpenOptions {
+  /** Passes over bytes after the last tensor, as ComfyUI does, instead of throwing TrailingBytesError. */
+  readonly passTrailingBytes?: boolean;
+}
+
+/**
+ * The format allows 100 MB, which would take a gigabyte to read. A model of a thousand tensors has 100 kB; trainers add their
+ * notes and pictures of some MB.
+ */
+const longestHeader = 1 << 24;
+/** Colons, commas and brackets: a tensor has about 14. Bounds what JSON.parse makes of the header. */
+const mostMarks = 2_000_000;
 
 /** Objects and arrays nest no deeper in a header: {"name": {"shape": [ ]}}. */
 const maxDepth = 3;
@@ -28,6 +41,7 @@ const maxDepth = 3;
 function headerFault(json: string): string | undefined {
   const keys: Set<string>[] = [];
   let depth = 0;
+  let marks = 0;
   let text = '';
   for (let i = 0; i < json.length; i++) {
     const c = json[i];
@@ -35,7 +49,11 @@ function headerFault(json: string): string | undefined {
       const start = i;
       for (i++; i < json.length && json[i] !== '"'; i++) if (json[i] === '\\') i++;
       text = json.slice(start, i + 1);
-    } else if (c === ':') {
+      continue;
+    }
+    if ((c === ':' || c === ',' || c === '{' || c === '[') && ++marks > mostMarks)
+      return 'describes more than any model has';
+    if (c === ':') {
       // Two spellings of one key ("a" and "\u0061") are the same key.
       const key = text.includes('\\') ? JSON.parse(text) : text.slice(1, -1);
       if (keys[depth]?.has(key)) return `names ${excerpt(key)} twice`;
@@ -65,7 +83,10 @@ function parseHeader(bytes: Uint8Array, fail: (why: string) => never): Record<st
 const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
 interface Entry {
-  readonly dtype: TensorDtype;
+  /** Bytes of the data. */
+  readonly bytes: number;
+  /** A TensorDtype, or a type that came later. */
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** Position relative to the end of the header. */
   readonly start: number;
@@ -78,23 +99,23 @@ function checkedEntry(name: string, value: unknown, fail: (why: string) => never
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !Array.isArray(shape) || !Array.isArray(offsets))
     fail(`describes ${tensor} without a dtype, a shape and data_offsets`);
-  if (!Object.hasOwn(dtypeBytes, dtype)) fail(`stores ${tensor} as ${excerpt(dtype)}, which is not a known type`);
+  if (!/^\w{1,32}$/.test(dtype)) fail(`stores ${tensor} as ${excerpt(dtype)}, which is not a type`);
   if (!shape.every(isSize)) fail(`gives ${tensor} the shape ${excerpt(shape)}, which is not a list of sizes`);
   const [start, end] = offsets;
   if (offsets.length !== 2 || !isSize(start) || !isSize(end) || end < start)
     fail(`gives ${tensor} the data_offsets ${excerpt(offsets)}, which are not a start and an end`);
-  const type = dtype as TensorDtype;
-  const expected = elementCount(shape) * dtypeBytes[type];
-  if (expected !== end - start)
-    fail(`gives ${tensor} ${end - start} bytes, but ${type} ${excerpt(shape)} takes ${expected}`);
-  return { dtype: type, shape, start, end };
+  const bytes = end - start;
+  // How many bytes an unknown type takes is not known here: its tensor is as long as the file says.
+  const expected = Object.hasOwn(dtypeBytes, dtype) ? elementCount(shape) * dtypeBytes[dtype as TensorDtype] : bytes;
+  if (expected !== bytes) fail(`gives ${tensor} ${bytes} bytes, but ${dtype} ${excerpt(shape)} takes ${expected}`);
+  return { dtype, shape, start, end, bytes };
 }
 
 /**
- * Checks that the tensors tile the data, as the format demands: no overlap, no hole, nothing left over. The format's
- * other readers refuse such files too: they were cut, joined, or made to smuggle something.
+ * Checks that the tensors tile the data, as the format demands: no overlap, no hole. The format's other readers refuse such
+ * files too: they were cut, joined, or made to smuggle something. Returns the number of bytes after the last tensor.
  */
-function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fail: (why: string) => never): void {
+function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fail: (why: string) => never): number {
   let at = 0;
   let previous = '';
   for (const [name, { start, end }] of entries.toSorted(([, a], [, b]) => a.start - b.start || a.end - b.end)) {
@@ -104,7 +125,7 @@ function checkTiling(entries: readonly [string, Entry][], dataBytes: number, fai
     previous = name;
   }
   if (at > dataBytes) fail(`is cut off: its tensors take ${at} bytes, but only ${dataBytes} are there`);
-  if (at < dataBytes) fail(`has ${dataBytes - at} bytes after its last tensor that belong to none`);
+  return dataBytes - at;
 }
 
 /** Checks `__metadata__`: an object of texts, or null. */
@@ -118,9 +139,13 @@ function checkedMetadata(value: unknown, fail: (why: string) => never): Map<stri
 
 /**
  * Reads and checks the header of a safetensors file: u64 length, JSON `{name: {dtype, shape, data_offsets}}`, data.
- * Allocates no more than the size of the header in the file. Throws SafetensorsError.
+ * Allocates no more than the size of the header in the file. Throws SafetensorsError, TrailingBytesError.
  */
-export async function openSafetensors(source: ByteSource, signal?: AbortSignal): Promise<TensorFile> {
+export async function openSafetensors(
+  source: ByteSource,
+  signal?: AbortSignal,
+  { passTrailingBytes = false }: OpenOptions = {},
+): Promise<TensorFile> {
   const fail: (why: string) => never = (why) => {
     throw new SafetensorsError(`"${source.name}" ${why}.`);
   };
@@ -130,8 +155,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
   if (head.length < 8) fail(`is not a safetensors file: it has only ${head.length} bytes`);
   const headerBytes = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
   if (headerBytes < 2n || (head.length > 8 && head[8] !== 0x7b)) fail('is not a safetensors file');
-  if (headerBytes > maxHeaderBytes)
-    fail(`claims a header of ${headerBytes} bytes, more than the ${maxHeaderBytes} that safetensors allows`);
+  if (headerBytes > longestHeader) fail(`claims a header of ${headerBytes} bytes, which no model needs`);
   const dataStart = 8 + Number(headerBytes);
   if (dataStart > source.size)
     fail(`is cut off: its header ends at byte ${dataStart}, but the file has only ${source.size} bytes`);
@@ -142,19 +166,24 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
   for (const [name, value] of Object.entries(header))
     if (name === '__metadata__') metadata = checkedMetadata(value, fail);
     else entries.push([name, checkedEntry(name, value, fail)]);
-  checkTiling(entries, source.size - dataStart, fail);
+  const trailingBytes = checkTiling(entries, source.size - dataStart, fail);
+  if (trailingBytes > 0 && !passTrailingBytes)
+    throw new TrailingBytesError(
+      `"${source.name}" has ${trailingBytes} ${trailingBytes === 1 ? 'byte' : 'bytes'} after its last tensor that belong to none: ComfyUI passes over them, A1111 and diffusers refuse the file.`,
+    );
 
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of entries)
     tensors.set(name, {
       dtype: entry.dtype,
       shape: entry.shape,
+      bytes: entry.bytes,
       read(signal, rows) {
         const { start, end } = rowBytes(entry, rows);
         return source.read(dataStart + entry.start + start, dataStart + entry.start + end, signal);
       },
     });
-  return { source, format: 'safetensors', metadata, tensors };
+  return { source, format: 'safetensors', metadata, tensors, ...(trailingBytes > 0 && { trailingBytes }) };
 }
 
 /** A tensor to be written, without its bytes. */

@@ -1,7 +1,10 @@
 import type { ByteSource } from './sources.ts';
 
-/** Bytes of one element, by safetensors' dtype names. */
+/** Bytes of one element, by safetensors' dtype names. Two elements of F4 share a byte, four of F6 three. */
 export const dtypeBytes = {
+  F4: 0.5,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -31,8 +34,11 @@ export interface Rows {
 
 /** A tensor in its file, not yet read. */
 export interface StoredTensor {
-  readonly dtype: TensorDtype;
+  /** A TensorDtype, or a name that only the file's writer knows: such a tensor stands in nobody's way until it is read. */
+  readonly dtype: string;
   readonly shape: readonly number[];
+  /** Bytes of all elements, as stored. */
+  readonly bytes: number;
   /** Reads the elements, or some rows: row-major, little-endian, as stored. The caller owns the bytes. */
   read(signal?: AbortSignal, rows?: Rows): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -41,6 +47,8 @@ export interface StoredTensor {
 export interface TensorFile {
   readonly source: ByteSource;
   readonly format: 'safetensors' | 'torch';
+  /** Bytes after the last tensor that were passed over because the caller said so. */
+  readonly trailingBytes?: number;
   readonly metadata: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
@@ -75,12 +83,14 @@ export function excerpt(value: unknown): string {
  * Returns the byte range of `rows` (default: all) of a dense tensor, relative to its first byte. Throws RangeError if
  * it lacks those rows.
  */
-export function rowBytes(tensor: Pick<StoredTensor, 'dtype' | 'shape'>, rows?: Rows): { start: number; end: number } {
-  const bytes = elementCount(tensor.shape) * dtypeBytes[tensor.dtype];
+export function rowBytes(
+  { bytes, shape }: Pick<StoredTensor, 'bytes' | 'shape'>,
+  rows?: Rows,
+): { start: number; end: number } {
   if (!rows) return { start: 0, end: bytes };
-  const count = tensor.shape[0] ?? 0;
+  const count = shape[0] ?? 0;
   if (!(rows.start >= 0 && rows.start <= rows.end && rows.end <= count))
     throw new RangeError(`Rows ${rows.start} to ${rows.end} were asked for of a tensor of ${count} rows.`);
-  const perRow = elementCount(tensor.shape.slice(1)) * dtypeBytes[tensor.dtype];
+  const perRow = count === 0 ? 0 : bytes / count;
   return { start: rows.start * perRow, end: rows.end * perRow };
 }

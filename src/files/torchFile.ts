@@ -90,20 +90,30 @@ const dangerousNames = new Set(
 /** A file of elements in the archive. */
 class Storage {
   readonly entry: ZipEntry;
-  readonly dtype: TensorDtype;
-  /** Number of elements. */
-  readonly count: number;
-  constructor(entry: ZipEntry, dtype: TensorDtype, count: number) {
+  /** A TensorDtype, or PyTorch's name for a type that is not known here. */
+  readonly dtype: string;
+  constructor(entry: ZipEntry, dtype: string) {
     this.entry = entry;
     this.dtype = dtype;
-    this.count = count;
   }
+}
+
+/** Bytes of an element; undefined of a type that is not known. */
+function elementBytes(dtype: string): number | undefined {
+  return Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype as TensorDtype] : undefined;
+}
+
+/** Makes a name for messages of a type that is not known. */
+function typeName({ name }: PickledGlobal): string {
+  return name.replace(/[^\w.]/g, '').slice(0, 60);
 }
 
 /** A view of a storage: element [i, j, …] is at offset + i·strides[0] + j·strides[1] + …, all in elements. */
 interface View {
   readonly storage: Storage;
-  readonly dtype: TensorDtype;
+  readonly dtype: string;
+  /** Bytes of an element; 0 of a type that is not known, whose elements are never read. */
+  readonly size: number;
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -137,8 +147,7 @@ function isContiguous({ shape, strides }: View): boolean {
 const spanOf = ({ shape, strides }: View) => 1 + shape.reduce((sum, size, i) => sum + (size - 1) * strides[i], 0);
 
 /** Copies the elements of a view, in row-major order, out of the bytes that it spans. */
-function gather(span: Uint8Array, { dtype, shape, strides }: View): Uint8Array<ArrayBuffer> {
-  const size = dtypeBytes[dtype];
+function gather(span: Uint8Array, { size, shape, strides }: View): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(elementCount(shape) * size);
   const index = shape.map(() => 0);
   let from = 0;
@@ -163,11 +172,13 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
       shape.length !== strides.length
     )
       return fail('has a tensor without a storage, a place, a shape and strides');
-    const dtype = type === undefined ? storage.dtype : type instanceof PickledGlobal && torchDtypes.get(type.name);
-    if (!dtype) return fail('has a tensor of an unknown type');
-    const view: View = { storage, dtype, offset, shape: [...shape], strides: [...strides] };
+    if (type !== undefined && !(type instanceof PickledGlobal)) return fail('has a tensor of no type');
+    const dtype = type === undefined ? storage.dtype : (torchDtypes.get(type.name) ?? typeName(type));
+    const size = elementBytes(dtype);
+    const view: View = { storage, dtype, size: size ?? 0, offset, shape: [...shape], strides: [...strides] };
+    if (size === undefined) return new TorchTensor(view);
     const elements = elementCount(shape);
-    const room = Math.floor((storage.count * dtypeBytes[storage.dtype]) / dtypeBytes[dtype]);
+    const room = Math.floor(storage.entry.size / size);
     if (elements > 0 && !(offset + spanOf(view) <= room))
       fail(`has a tensor of shape ${shapeText(shape)} that reaches past the end of its storage of ${room} elements`);
     // Repeated elements would let a small file ask for any amount of memory.
@@ -179,15 +190,15 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
       const [kind, type, key, , count] = Array.isArray(id) ? id : [];
       if (kind !== 'storage' || !(type instanceof PickledGlobal) || typeof key !== 'string' || !isSize(count))
         return fail('refers to something that is not a storage');
-      const dtype = storageTypes.get(type.name.replace(/^torch\.(cuda\.)?/, ''));
-      if (!dtype) return fail(`has a storage of the unknown type ${excerpt(type.name)}`);
+      const dtype = storageTypes.get(type.name.replace(/^torch\.(cuda\.)?/, '')) ?? typeName(type);
       const entry = entries.get(`${folder}data/${key}`);
       if (!entry) return fail(`lacks the storage ${excerpt(key)}: it is cut off or damaged`);
-      if (entry.size !== count * dtypeBytes[dtype])
+      const size = elementBytes(dtype);
+      if (size !== undefined && entry.size !== count * size)
         fail(
           `gives storage ${excerpt(key)} ${entry.size} bytes, but ${count} elements of ${dtype} take another number`,
         );
-      return new Storage(entry, dtype, count);
+      return new Storage(entry, dtype);
     },
     global(name) {
       const module = name.slice(0, Math.max(0, name.indexOf('.')));
@@ -229,34 +240,39 @@ function torchWorld(entries: ReadonlyMap<string, ZipEntry>, folder: string, fail
   };
 }
 
-/** Returns the items of a dictionary, or of an object's state. */
-function itemsOf(value: unknown): Map<unknown, unknown> | undefined {
+/** Returns the items of a dictionary, of an object's state, or of a list by their places. */
+function itemsOf(value: unknown): Iterable<readonly [unknown, unknown]> | undefined {
   if (value instanceof Map) return value;
+  if (Array.isArray(value)) return value.entries();
   return value instanceof PickledObject ? value.items : undefined;
 }
 
 /** Attributes in which a module keeps its parts. They do not appear in the names of tensors. */
 const moduleParts = new Set(['_parameters', '_buffers', '_modules']);
 
-/** Collects tensors by name. Names of nested dictionaries and modules are joined by dots. */
-function namedTensors(root: ReadonlyMap<unknown, unknown>, fail: Fail): Map<string, View> {
+/** Keys of a trainer's own state beside the model: an optimizer alone has twice as many tensors. */
+const training = /^(optimi[sz]er.*|lr_schedulers|callbacks|loops)$/;
+
+/** Collects tensors by name. Names of nested dictionaries, lists and modules are joined by dots, without `state_dict.`. */
+function namedTensors(root: unknown, fail: Fail): Map<string, View> {
   const found = new Map<string, View>();
   // Each dictionary is visited once, so that sharing and loops cost nothing.
   const seen = new Set<unknown>();
-  const walk = (items: ReadonlyMap<unknown, unknown>, prefix: string, level: number): void => {
-    if (seen.has(items)) return;
-    seen.add(items);
+  const walk = (container: unknown, prefix: string, level: number): void => {
+    if (seen.has(container)) return;
+    seen.add(container);
     if (level > mostLevels) fail('has dictionaries nested too deeply');
-    for (const [key, value] of items) {
-      const inner = itemsOf(value);
-      if ((typeof key !== 'string' && typeof key !== 'number') || !(inner || value instanceof TorchTensor)) continue;
-      if (inner && moduleParts.has(String(key))) {
-        walk(inner, prefix, level + 1);
+    for (const [key, value] of itemsOf(container) ?? []) {
+      if (typeof key !== 'string' && typeof key !== 'number') continue;
+      const isContainer = itemsOf(value) !== undefined;
+      if (!(isContainer || value instanceof TorchTensor) || training.test(String(key))) continue;
+      if (isContainer && (moduleParts.has(String(key)) || (level === 0 && key === 'state_dict'))) {
+        walk(value, prefix, level + 1);
         continue;
       }
       const name = `${prefix}${key}`;
       if (name.length > longestName) fail(`has a tensor whose name is longer than ${longestName} letters`);
-      if (inner) walk(inner, `${name}.`, level + 1);
+      if (isContainer) walk(value, `${name}.`, level + 1);
       else if (value instanceof TorchTensor) {
         if (found.has(name)) fail(`names ${excerpt(name)} twice`);
         if (found.size === mostTensors) fail(`has more than ${mostTensors} tensors`);
@@ -269,9 +285,9 @@ function namedTensors(root: ReadonlyMap<unknown, unknown>, fail: Fail): Map<stri
 }
 
 /** Collects texts and numbers beside the tensors, such as a training's step or an embedding's name. */
-function plainValues(root: ReadonlyMap<unknown, unknown>): Map<string, string> {
+function plainValues(root: unknown): Map<string, string> {
   const found = new Map<string, string>();
-  for (const [key, value] of root)
+  for (const [key, value] of itemsOf(root) ?? [])
     if (typeof key === 'string' && ['string', 'number', 'boolean'].includes(typeof value))
       found.set(key, String(value));
   return found;
@@ -283,9 +299,9 @@ async function readText(source: ByteSource, entry: ZipEntry, fail: Fail, signal?
 }
 
 /**
- * Opens a file that `torch.save` wrote (a zip archive with `data.pkl` and `data/0`, `data/1`, …), or TorchScript. If
- * its dictionary has a `state_dict`, only the tensors in it count. Names of nested dictionaries and modules are joined
- * by dots. The pickle is read as data and runs nothing. Throws TorchFileError.
+ * Reads the directory of a file that `torch.save` wrote (a zip archive with `data.pkl` and `data/0`, `data/1`, …), or
+ * TorchScript. The tensors are those in all dictionaries, lists and modules but a trainer's own, under their names joined by
+ * dots, without `state_dict.`. The pickle is read as data and runs nothing. Throws TorchFileError.
  */
 export async function openTorchFile(source: ByteSource, signal?: AbortSignal): Promise<TensorFile> {
   const fail: Fail = (why) => {
@@ -310,14 +326,13 @@ export async function openTorchFile(source: ByteSource, signal?: AbortSignal): P
 
   const start = await entryStart(source, pickle, fail, signal);
   const bytes = await source.read(start, start + pickle.size, signal);
-  const root = itemsOf(readPickle(bytes, torchWorld(entries, folder, fail), fail));
-  if (!root) return fail('holds no dictionary of tensors');
-  const state = itemsOf(root.get('state_dict'));
+  const root = readPickle(bytes, torchWorld(entries, folder, fail), fail);
+  if (!itemsOf(root)) return fail('holds no dictionary of tensors');
 
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, view] of namedTensors(state ?? root, fail)) {
-    const { storage, dtype, offset, shape } = view;
-    const size = dtypeBytes[dtype];
+  for (const [name, view] of namedTensors(root, fail)) {
+    const { storage, dtype, offset, shape, size } = view;
+    const bytes = elementCount(shape) * size;
     const read = async (start: number, end: number, signal?: AbortSignal) => {
       const at = (await entryStart(source, storage.entry, fail, signal)) + offset * size;
       return source.read(at + start, at + end, signal);
@@ -326,8 +341,10 @@ export async function openTorchFile(source: ByteSource, signal?: AbortSignal): P
     tensors.set(name, {
       dtype,
       shape,
+      bytes,
       async read(signal, rows) {
-        const { start, end } = rowBytes(view, rows);
+        if (size === 0) fail(`stores tensor ${excerpt(name)} as ${dtype}, which cannot be read`);
+        const { start, end } = rowBytes({ bytes, shape }, rows);
         if (contiguous || start === end) return read(start, end, signal);
         const whole = gather(await read(0, spanOf(view) * size, signal), view);
         return start === 0 && end === whole.length ? whole : whole.slice(start, end);

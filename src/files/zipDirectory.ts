@@ -21,8 +21,9 @@ const locatorBytes = 20;
 const end64Bytes = 56;
 const entryBytes = 46;
 const localBytes = 30;
-/** Longest directory that is read: 32 MB, far more than any checkpoint has. */
-const longestDirectory = 1 << 25;
+/** Directories that are read: 16 MB, which at 46 bytes and a name an entry is far more than any checkpoint has. */
+const longestDirectory = 1 << 24;
+const mostEntries = 200_000;
 
 const endSignature = 0x06054b50;
 const locatorSignature = 0x07064b50;
@@ -112,6 +113,9 @@ export async function readZipDirectory(
   if (start + bytes > source.size) fail('is a zip archive whose directory is not where it says: it is damaged');
   if (bytes > longestDirectory) fail(`is a zip archive with a directory of ${bytes} bytes, which no checkpoint needs`);
   const view = viewOf(await source.read(start, start + bytes, signal));
+  // A directory that claims more than it has room for is told of where it ends.
+  if (Math.min(count, bytes / entryBytes) > mostEntries)
+    fail(`is a zip archive of more than ${mostEntries} files, which no checkpoint needs`);
   const entries = new Map<string, ZipEntry>();
   const text = new TextDecoder();
   let at = 0;

@@ -1,17 +1,16 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import { expectedTensors, type WeightSource } from '../clip/weights.ts';
-import { fromFloat64, readAs, toFloat32 } from '../files/dtypes.ts';
+import { readAs, toFloat32, toReadable } from '../files/dtypes.ts';
 import {
   dtypeBytes,
   elementCount,
   type StoredTensor,
   shapeText,
-  type TensorDtype,
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
-import { CheckpointError, encoderConfig, rowsInFile, wholeShape } from './openCheckpoint.ts';
-import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, layouts } from './tensorNames.ts';
+import { CheckpointError, encoderConfig, rowsInFile } from './openCheckpoint.ts';
+import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, wholeShape } from './tensorNames.ts';
 import { hex, sha256 } from './weightsHash.ts';
 
 /** One of the encoder's tensors in the file. The statistics cover its finite elements, in float64. */
@@ -19,7 +18,7 @@ export interface TensorReport {
   /** Hugging Face's name. */
   readonly name: string;
   readonly fileName: string;
-  readonly dtype: TensorDtype;
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly min: number;
   readonly max: number;
@@ -37,7 +36,7 @@ export interface TensorReport {
 /** The position ids that some files carry. The encoder here does not read them: it always uses 0 to 76. */
 export interface PositionIds {
   readonly fileName: string;
-  readonly dtype: TensorDtype;
+  readonly dtype: string;
   /** Ids that differ from their position. If they are no integers, A1111 and diffusers truncate them; ComfyUI rounds. */
   readonly wrong: readonly {
     readonly position: number;
@@ -53,7 +52,7 @@ export interface Examination {
   readonly layout: Layout;
   readonly config: ClipTextConfig;
   /** All tensors of the file, the encoder's and others, counted by type. */
-  readonly dtypes: ReadonlyMap<TensorDtype, { readonly tensors: number; readonly bytes: number }>;
+  readonly dtypes: ReadonlyMap<string, { readonly tensors: number; readonly bytes: number }>;
   /** Tensors that the encoder needs and the file lacks, by the names they would have in this file. */
   readonly missing: readonly string[];
   /** Tensors under the encoder's prefix that the encoder does not use. */
@@ -64,7 +63,7 @@ export interface Examination {
     readonly expected: readonly number[];
   }[];
   /** Tensors of a type that cannot be read as weights. */
-  readonly mistyped: readonly { readonly fileName: string; readonly dtype: TensorDtype }[];
+  readonly mistyped: readonly { readonly fileName: string; readonly dtype: string }[];
   /** The tensors that can be read, in the order of expectedTensors. */
   readonly tensors: readonly TensorReport[];
   readonly positionIds?: PositionIds;
@@ -117,14 +116,12 @@ function statistics(values: Float32Array): Statistics {
   return { min, max, mean, std: Math.sqrt(squares / count), zeros, nonFinite, first };
 }
 
-/** Reads elements as numbers; undefined for float8 and complex types. */
-function numbers(bytes: Uint8Array<ArrayBuffer>, dtype: TensorDtype): number[] | undefined {
+/** Reads elements as numbers; undefined for complex types and those that are not known. */
+function numbers(bytes: Uint8Array<ArrayBuffer>, dtype: string): number[] | undefined {
   const { buffer } = bytes.slice();
+  const readable = dtype === 'F64' ? undefined : readAs(dtype);
+  if (readable) return Array.from(toFloat32(toReadable(bytes, dtype), readable));
   switch (dtype) {
-    case 'F32':
-    case 'F16':
-    case 'BF16':
-      return Array.from(toFloat32(bytes, dtype));
     case 'F64':
       return Array.from(new Float64Array(buffer));
     case 'I64':
@@ -149,7 +146,7 @@ function numbers(bytes: Uint8Array<ArrayBuffer>, dtype: TensorDtype): number[] |
   }
 }
 
-function examineIds(fileName: string, dtype: TensorDtype, values: readonly number[]): PositionIds {
+function examineIds(fileName: string, dtype: string, values: readonly number[]): PositionIds {
   const wrong: PositionIds['wrong'][number][] = [];
   const collapsed: PositionIds['collapsed'][number][] = [];
   const users = new Map<number, number>();
@@ -165,10 +162,10 @@ function examineIds(fileName: string, dtype: TensorDtype, values: readonly numbe
 
 /** Counts the tensors of a file and their bytes, by type. */
 function countDtypes(file: TensorFile): Examination['dtypes'] {
-  const dtypes = new Map<TensorDtype, { tensors: number; bytes: number }>();
-  for (const { dtype, shape } of file.tensors.values()) {
+  const dtypes = new Map<string, { tensors: number; bytes: number }>();
+  for (const { dtype, bytes } of file.tensors.values()) {
     const sum = dtypes.get(dtype) ?? { tensors: 0, bytes: 0 };
-    dtypes.set(dtype, { tensors: sum.tensors + 1, bytes: sum.bytes + elementCount(shape) * dtypeBytes[dtype] });
+    dtypes.set(dtype, { tensors: sum.tensors + 1, bytes: sum.bytes + bytes });
   }
   return dtypes;
 }
@@ -232,7 +229,7 @@ async function reportTensors(
   sound: readonly SoundTensor[],
   { signal, onProgress }: DoctorOptions,
 ): Promise<{ tensors: TensorReport[]; digests: Uint8Array<ArrayBuffer>[] }> {
-  const total = sound.reduce((sum, { tensor, shape }) => sum + elementCount(shape) * dtypeBytes[tensor.dtype], 0);
+  const total = sound.reduce((sum, { tensor, inFile }) => sum + tensor.bytes / (inFile.third === undefined ? 1 : 3), 0);
   const tensors: TensorReport[] = [];
   const digests: Uint8Array<ArrayBuffer>[] = [];
   let done = 0;
@@ -242,7 +239,7 @@ async function reportTensors(
     signal?.throwIfAborted();
     const digest = await sha256(bytes);
     if (digest) digests.push(digest);
-    const values = toFloat32(dtype === 'F64' ? fromFloat64(bytes) : bytes, readAs(dtype)!);
+    const values = toFloat32(toReadable(bytes, dtype), readAs(dtype)!);
     const { first, ...numbers } = statistics(values);
     tensors.push({
       name,
@@ -277,19 +274,22 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
 
   const expected = [...expectedTensors(config).keys()];
   const used = new Set([idsName, ...expected.map((name) => fileTensor(name, layout).name)]);
-  const { prefix, names } = layouts[layout];
+  const { prefix, names } = layout;
   const extra = [...file.tensors.keys()].filter(
     (name) => name.startsWith(prefix) && !used.has(name) && !/^(module\.)?(visual|vision_model)\./.test(name),
   );
   const { tensors, digests } = await reportTensors(sorted.sound, options);
   const complete = digests.length === expected.length;
   const whole = complete ? await sha256(new Uint8Array(await new Blob(digests).arrayBuffer())) : undefined;
-  const notes =
-    names === 'openai'
-      ? [
-          "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.",
-        ]
-      : [];
+  const notes: string[] = [];
+  if (names === 'openai')
+    notes.push(
+      "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.",
+    );
+  if (file.trailingBytes)
+    notes.push(
+      `${file.trailingBytes} bytes after the last tensor belong to none and are passed over. ComfyUI does so too; A1111 and diffusers refuse the file.`,
+    );
   return {
     layout,
     config,

@@ -176,7 +176,11 @@ test.each<[string, Uint8Array, string]>([
     safetensors(spec('x', [1, 1, d])),
     'has tensor "x" of shape [1, 1, 768]; expected one or more vectors of 768',
   ],
-  ['integers', safetensors(spec('x', [d], 'I64')), 'stores tensor "x" as I64; expected F32, F16, BF16 or F64'],
+  [
+    'integers',
+    safetensors(spec('x', [d], 'I64')),
+    'stores tensor "x" as I64; expected F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or F4',
+  ],
   [
     'NaN',
     safetensors({ name: 'emb_params', dtype: 'F32', shape: [2, d], data: nan }),

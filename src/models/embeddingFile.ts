@@ -152,6 +152,7 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
     const tensor: StoredTensor = {
       dtype: 'F32',
       shape: [rows.length, rows[0].length],
+      bytes: 4 * rows.length * rows[0].length,
       read: async () => fromFloat32(Float32Array.from(rows.flat()), 'F32'),
     };
     return [`string_to_param.${token}`, tensor] as const;

@@ -241,7 +241,7 @@ test.each<[string, TorchSpec[], string]>([
   [
     'eight-bit matrices',
     [{ name: down, dtype: 'U8', shape: [r, d], data: new Uint8Array(r * d) }, spec(up, [m, r])],
-    `stores tensor "${down}" as U8; expected F32, F16, BF16 or F64`,
+    `stores tensor "${down}" as U8; expected F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or F4`,
   ],
   [
     'a text encoder',

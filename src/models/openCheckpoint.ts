@@ -1,4 +1,4 @@
-import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
+import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
 import {
   expectedTensors,
   finalLayerNormWeightName,
@@ -7,11 +7,38 @@ import {
   tokenEmbeddingName,
   type WeightSource,
 } from '../clip/weights.ts';
-import { firstNonFinite, fromFloat64, readAs, toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
+import {
+  firstNonFinite,
+  isSmall,
+  readAs,
+  readableDtypes,
+  toFloat32,
+  toReadable,
+  type WeightDtype,
+  weightBytes,
+} from '../files/dtypes.ts';
+import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
+import type { OpenOptions } from '../files/safetensors.ts';
 import type { ByteSource } from '../files/sources.ts';
-import { excerpt, type Rows, type StoredTensor, shapeText, type TensorFile, unravel } from '../files/tensorFile.ts';
-import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout } from './tensorNames.ts';
+import {
+  elementCount,
+  excerpt,
+  type Rows,
+  type StoredTensor,
+  shapeText,
+  type TensorFile,
+  unravel,
+} from '../files/tensorFile.ts';
+import {
+  describeOtherFile,
+  type FileTensor,
+  fileTensor,
+  findLayout,
+  type Layout,
+  usableConfigs,
+  wholeShape,
+} from './tensorNames.ts';
 
 /**
  * The checkpoint cannot be used. The message is one sentence that names the file, what was expected and what is there.
@@ -33,12 +60,16 @@ const otherWidths: Readonly<Record<number, string>> = {
 };
 
 /**
- * Finds the text encoder in a safetensors or PyTorch file, in any of the `layouts`, and checks every name, shape and
- * dtype. float64 is read as float32, rounded. Throws CheckpointError, or SafetensorsError or TorchFileError if the file
- * is broken.
+ * Finds the text encoder in a safetensors or PyTorch file (findLayout), and checks every name, shape and dtype. float64 is
+ * read as float32, rounded, types of 8 and 4 bits as float16, exactly, or as float32 where the file has a factor for them.
+ * Throws CheckpointError, or SafetensorsError or TorchFileError if the file is broken.
  */
-export async function openCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
-  return textEncoder(await openTensorFile(source, signal));
+export async function openCheckpoint(
+  source: ByteSource,
+  signal?: AbortSignal,
+  options?: OpenOptions,
+): Promise<Checkpoint> {
+  return textEncoder(await openTensorFile(source, signal, options));
 }
 
 /** Finds the text encoder in an open tensor file. Throws CheckpointError. */
@@ -65,8 +96,9 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     if (shapeText(tensor.shape) !== shapeText(whole))
       fail(`has tensor "${file.name}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(whole)}`);
     const dtype = readAs(tensor.dtype);
-    if (dtype) found.set(name, { file, tensor, shape, dtype });
-    else fail(`stores tensor "${file.name}" as ${tensor.dtype}; expected F32, F16, BF16 or F64`);
+    const factor = factorOf(tensors, file.name, fail);
+    if (dtype) found.set(name, { file, tensor, shape, dtype: factor ? 'F32' : dtype, factor });
+    else fail(`stores tensor "${file.name}" as ${tensor.dtype}; expected ${readableDtypes}`);
   }
   const get = (name: string) => {
     const entry = found.get(name);
@@ -84,10 +116,10 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
       return { dtype, shape };
     },
     async read(name, signal) {
-      const { file, dtype, tensor, shape } = get(name);
+      const { file, dtype, tensor, shape, factor } = get(name);
       const rows = rowsInFile(file, shape);
-      const stored = await tensor.read(signal, rows);
-      const bytes = tensor.dtype === 'F64' ? fromFloat64(stored) : stored;
+      const readable = toReadable(await tensor.read(signal, rows), tensor.dtype);
+      const bytes = factor ? await times(readable, readAs(tensor.dtype)!, factor, fail, signal) : readable;
       const bad = firstNonFinite(bytes, dtype);
       if (bad >= 0) {
         const size = weightBytes[dtype];
@@ -107,14 +139,48 @@ interface EncoderTensor {
   readonly tensor: StoredTensor;
   readonly shape: readonly number[];
   readonly dtype: WeightDtype;
+  readonly factor?: Factor;
 }
 
-/**
- * Returns the shape in the file of a tensor that is `shape` in the encoder: three times as high if q, k and v are
- * joined.
- */
-export function wholeShape({ third }: FileTensor, shape: readonly number[]): readonly number[] {
-  return third === undefined ? shape : [3 * shape[0], ...shape.slice(1)];
+/** One number, by which weights of few bits are multiplied. */
+interface Factor {
+  readonly name: string;
+  readonly tensor: StoredTensor;
+}
+
+/** Endings for what ComfyUI's files of 8-bit weights keep beside `….weight`: its factor, in two spellings. */
+const factorEndings = ['scale_weight', 'weight_scale'];
+
+/** The factor of a weight of 8 or 4 bits, where the file has one. Fails where there are several, as of blocks or rows. */
+function factorOf(
+  tensors: TensorFile['tensors'],
+  weightName: string,
+  fail: (why: string) => never,
+): Factor | undefined {
+  if (!isSmall(tensors.get(weightName)!.dtype)) return undefined;
+  for (const ending of factorEndings) {
+    const name = weightName.replace(/weight$/, ending);
+    const tensor = tensors.get(name);
+    if (!tensor) continue;
+    if (elementCount(tensor.shape) !== 1)
+      fail(
+        `stores tensor "${weightName}" with factors of shape ${shapeText(tensor.shape.slice(0, 8))}; expected one factor for the whole tensor`,
+      );
+    return { name, tensor };
+  }
+  return undefined;
+}
+
+/** Weights as float32, each multiplied and rounded once. */
+async function times(
+  bytes: Uint8Array<ArrayBuffer>,
+  dtype: WeightDtype,
+  { name, tensor }: Factor,
+  fail: (why: string) => never,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [factor] = await readFloats(name, tensor, fail, signal);
+  return new Uint8Array(toFloat32(bytes, dtype).map((value) => value * factor).buffer);
 }
 
 /** Returns the rows in the file of a tensor that is `shape` in the encoder; undefined for all. */
@@ -133,7 +199,7 @@ export function encoderConfig(
   const table = stored(tokenEmbeddingName) ?? stored(positionEmbeddingName) ?? stored(finalLayerNormWeightName);
   if (!table) return clipVitL14;
   const width = table.shape.at(-1) ?? 0;
-  const config = [clipVitL14, clipTiny].find(({ hiddenSize }) => hiddenSize === width);
+  const config = usableConfigs.find(({ hiddenSize }) => hiddenSize === width);
   const whose = otherWidths[width] ? `, that of ${otherWidths[width]}` : '';
   return (
     config ??

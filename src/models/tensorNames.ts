@@ -1,4 +1,6 @@
+import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import {
+  expectedTensors,
   finalLayerNormBiasName,
   finalLayerNormWeightName,
   type LayerTensorName,
@@ -7,33 +9,15 @@ import {
   positionEmbeddingName,
   tokenEmbeddingName,
 } from '../clip/weights.ts';
-import { excerpt } from '../files/tensorFile.ts';
+import { excerpt, shapeText } from '../files/tensorFile.ts';
+import { vocabSize } from '../tokens/clipVocabulary.ts';
 
-/** Layouts: the prefix of the text encoder's tensors in a file, and the library whose names follow it. */
-export const layouts = {
-  /** Hugging Face `text_encoder/model.safetensors`, the full CLIP, ComfyUI's `clip_l`. */
-  hf: { prefix: 'text_model.', names: 'transformers' },
-  /** Names that transformers 5 uses in memory. */
-  'hf-bare': { prefix: '', names: 'transformers' },
-  /** CompVis' and A1111's checkpoints of Stable Diffusion 1. */
-  ldm: { prefix: 'cond_stage_model.transformer.text_model.', names: 'transformers' },
-  /** Checkpoints from before transformers had `text_model`. */
-  'ldm-bare': { prefix: 'cond_stage_model.transformer.', names: 'transformers' },
-  /** SDXL's first encoder, which is this network. */
-  sdxl: { prefix: 'conditioner.embedders.0.transformer.text_model.', names: 'transformers' },
-  /** Stable Diffusion 3 and Flux in one file; their first encoder is this network, too. */
-  sd3: { prefix: 'text_encoders.clip_l.transformer.text_model.', names: 'transformers' },
-  /** OpenAI's `ViT-L-14.pt`, and OpenCLIP's models. */
-  openclip: { prefix: '', names: 'openai' },
-  /** OpenCLIP's models with a text tower of their own. */
-  'openclip-text': { prefix: 'text.', names: 'openai' },
-  /** OpenCLIP's training checkpoints. */
-  'openclip-module': { prefix: 'module.', names: 'openai' },
-  /** A checkpoint with OpenCLIP's names: usually Stable Diffusion 2, whose encoder is another. */
-  'openclip-ldm': { prefix: 'cond_stage_model.model.', names: 'openai' },
-} as const satisfies Record<string, { prefix: string; names: 'transformers' | 'openai' }>;
-
-export type Layout = keyof typeof layouts;
+/** How a file names the text encoder's tensors: what stands before them, and whose names they are. */
+export interface Layout {
+  /** Empty, or ends in a dot: `cond_stage_model.transformer.text_model.`. */
+  readonly prefix: string;
+  readonly names: 'transformers' | 'openai';
+}
 
 /** The place of one of the encoder's tensors in a file. */
 export interface FileTensor {
@@ -42,7 +26,7 @@ export interface FileTensor {
   readonly third?: 0 | 1 | 2;
 }
 
-const hfPrefix = layouts.hf.prefix;
+const hfPrefix = 'text_model.';
 
 /** Names below `transformer.resblocks.{i}.`, in OpenAI's model and OpenCLIP. */
 const resblockNames: Record<LayerTensorName, FileTensor> = {
@@ -72,9 +56,8 @@ const openaiNames: Readonly<Record<string, string>> = {
   'final_layer_norm.bias': 'ln_final.bias',
 };
 
-/** Hugging Face name of one of the encoder's tensors → its place in a file of this layout. */
-export function fileTensor(name: string, layout: Layout): FileTensor {
-  const { prefix, names } = layouts[layout];
+/** Hugging Face name of one of the encoder's tensors → where a file of this layout keeps it. */
+export function fileTensor(name: string, { prefix, names }: Layout): FileTensor {
   const bare = name.slice(hfPrefix.length);
   if (names === 'transformers') return { name: prefix + bare };
   const inLayer = /^encoder\.layers\.(\d+)\.(.+)$/.exec(bare);
@@ -88,50 +71,117 @@ export function fileTensorName(name: string, layout: Layout): string {
   return fileTensor(name, layout).name;
 }
 
-/** Tensors that every CLIP text encoder has, whatever its size. */
-const landmarks = [
-  tokenEmbeddingName,
-  positionEmbeddingName,
-  finalLayerNormWeightName,
-  finalLayerNormBiasName,
-  ...layerTensorNames.map((part) => layerTensor(0, part)),
+/** Shape in the file of a tensor that is `shape` in the encoder: three times as high where q, k and v are joined. */
+export function wholeShape({ third }: FileTensor, shape: readonly number[]): readonly number[] {
+  return third === undefined ? shape : [3 * shape[0], ...shape.slice(1)];
+}
+
+/** Encoders that can be used. */
+export const usableConfigs: readonly ClipTextConfig[] = [clipVitL14, clipTiny];
+
+/** A tensor that every CLIP text encoder has, whatever its size: what its name in a file ends in. */
+interface Landmark {
+  readonly names: Layout['names'];
+  readonly ending: string;
+  /** Its shapes in the encoders that can be used. */
+  readonly shapes: readonly string[];
+  /** Whether no other network than CLIP has a tensor of this name. */
+  readonly isEvidence: boolean;
+}
+
+/** In BART, T5 and others, too. */
+const commonNames = /self_attn|final_layer_norm|ln_final/;
+
+const landmarks: readonly Landmark[] = (['transformers', 'openai'] as const).flatMap((names) => {
+  const bare: Layout = { prefix: '', names };
+  const all = [
+    tokenEmbeddingName,
+    positionEmbeddingName,
+    finalLayerNormWeightName,
+    finalLayerNormBiasName,
+    ...layerTensorNames.map((part) => layerTensor(0, part)),
+  ].map((name): Landmark => {
+    const file = fileTensor(name, bare);
+    return {
+      names,
+      ending: file.name,
+      shapes: usableConfigs.map((config) => shapeText(wholeShape(file, expectedTensors(config).get(name)!))),
+      isEvidence: !commonNames.test(file.name),
+    };
+  });
+  return [...new Map(all.map((landmark) => [landmark.ending, landmark])).values()];
+});
+
+/** Names for the halves of CLIP, and of other models, that are no text encoder and have layers of the same names. */
+const otherTower = /(^|\.)(visual|vision(_\w+)?|image_(encoder|model)|audio(_\w+)?)\.(?!.*\btext)/;
+/** Tensors below a tower's prefix that only one that sees has. */
+const visionTensors = [
+  'embeddings.patch_embedding.weight',
+  'embeddings.class_embedding',
+  'class_embedding',
+  'conv1.weight',
 ];
 
+/** Longer names are nobody's. */
+const longestName = 500;
+
+interface Candidate {
+  readonly layout: Layout;
+  count: number;
+  /** Landmarks of the shape that they have in an encoder that can be used. */
+  fitting: number;
+  isEvident: boolean;
+}
+
 /**
- * Finds the layout that fits most of the encoder's tensors, so that a damaged file is still recognised; undefined if
- * none fits.
+ * The layout of the text encoder among a file's tensors, whatever stands before their names. Of several encoders it is the
+ * one whose shapes are those of an encoder that can be used, then the most complete, then the one of the shortest names: a
+ * damaged encoder is still recognised, and so is one of another size where there is no other. Undefined if there is none.
  */
-export function findLayout(names: { has(name: string): boolean }): Layout | undefined {
-  let found: Layout | undefined;
-  let most = 0;
-  for (const layout of Object.keys(layouts) as Layout[]) {
-    // The image half of CLIP has layers of these names, too.
-    if (names.has(`${layouts[layout].prefix}embeddings.patch_embedding.weight`)) continue;
-    const count = landmarks.filter((name) => names.has(fileTensorName(name, layout))).length;
-    if (count > most) [found, most] = [layout, count];
+export function findLayout(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): Layout | undefined {
+  const candidates = new Map<string, Candidate>();
+  for (const [name, { shape }] of tensors) {
+    if (name.length > longestName) continue;
+    for (const { names, ending, shapes, isEvidence } of landmarks) {
+      if (!name.endsWith(ending)) continue;
+      const prefix = name.slice(0, -ending.length);
+      if (prefix !== '' && !prefix.endsWith('.')) continue;
+      // OpenAI's `token_embedding.weight` ends transformers' `embeddings.token_embedding.weight`.
+      if (names === 'openai' && prefix.endsWith('embeddings.')) continue;
+      const key = `${names} ${prefix}`;
+      const candidate = candidates.get(key) ?? { layout: { prefix, names }, count: 0, fitting: 0, isEvident: false };
+      candidates.set(key, candidate);
+      candidate.count++;
+      if (shape.length <= 2 && shapes.includes(shapeText(shape))) candidate.fitting++;
+      candidate.isEvident ||= isEvidence;
+    }
   }
-  return found;
+  const [best] = [...candidates.values()]
+    .filter(({ layout: { prefix }, isEvident }) => isEvident && !isOtherTower(prefix, tensors))
+    .sort((a, b) => b.fitting - a.fitting || b.count - a.count || a.layout.prefix.length - b.layout.prefix.length);
+  return best?.layout;
+}
+
+function isOtherTower(prefix: string, tensors: { has(name: string): boolean }): boolean {
+  return otherTower.test(prefix) || visionTensors.some((name) => tensors.has(prefix + name));
 }
 
 const openInstead = "open a Stable Diffusion 1 checkpoint or its text encoder's model.safetensors instead";
 
-/** Kinds of files without a usable encoder, by a name that only such files have. The first match counts. */
+/** Tensors named as those of a LoRA are, of whatever kind and for whatever part of a model. */
+export const loraNames =
+  /^(lora|lycoris)_|[._]lora([._](A|B|down|up|mid|linear_layer|magnitude|embedding)|\.(down|up)\.)|[._](hada|lokr|oft|glora|boft)_|dora_scale|\.(diff|diff_b|on_input|set_weight|w_norm|b_norm)$|\.ia3_l/;
+
+/** What a file without a usable encoder is, by a name that only such files have. The first match counts. */
 const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
-  [
-    /^conditioner\.embedders\.\d+\.model\./,
-    `has only SDXL's second text encoder, OpenCLIP ViT-bigG, as its refiner does; ${openInstead}`,
-  ],
-  [
-    /^(lora|lycoris)_|[._]lora[._]|\.(hada|lokr)_w/i,
-    'is a LoRA, which changes a model but is none; open the checkpoint it was made for',
-  ],
+  [loraNames, 'is a LoRA, which changes a model but is none; open the checkpoint it was made for'],
   [
     /^(string_to_param|emb_params$|clip_[lg]$|bundle_emb\.)/,
     'is a textual inversion, a few vectors but no model; open the checkpoint it was made for',
   ],
   [/^control_model\.|^controlnet_|^input_hint_block\./, `is a ControlNet; ${openInstead}`],
   [/(^|\.)encoder\.block\.\d+\.layer\.0\.SelfAttention\./, `has a T5 text encoder and no CLIP; ${openInstead}`],
-  [/^(vision_model|visual)\.|^embeddings\.patch_embedding\./, `has only CLIP's image half; ${openInstead}`],
+  [/(^|\.)(vision_model|visual)\.|(^|\.)embeddings\.patch_embedding\./, `has only CLIP's image half; ${openInstead}`],
   [
     /^model\.diffusion_model\.|^(down_blocks|up_blocks|mid_block|input_blocks|(single_)?transformer_blocks|(double|single|joint)_blocks)\./,
     `has a diffusion model (U-Net) without its text encoder; ${openInstead}`,
@@ -145,11 +195,17 @@ const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
 /** Completes the sentence about a file in which findLayout finds nothing: "is …; open … instead". */
 export function describeOtherFile(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): string {
   const names = [...tensors.keys()];
+  const table = names.find(
+    (name) => tensors.get(name)!.shape.length === 2 && tensors.get(name)!.shape[0] === vocabSize,
+  );
+  if (table && !loraNames.test(table))
+    return `has a table of CLIP's ${vocabSize} tokens, ${excerpt(table)}, but its text encoder has names that are not known here; ${openInstead}`;
   for (const [name, what] of otherFiles) if (names.some((n) => name.test(n))) return what;
   if (names.length === 0) return 'has no tensors';
   const [{ shape }] = tensors.values();
   // In Diffusers' learned_embeds the token's vectors, [d] or [n, d], have the token as their name.
   if (names.length === 1 && shape.length <= 2 && [768, 1024, 1280].includes(shape.at(-1) ?? 0))
     return 'is a textual inversion, a few vectors but no model; open the checkpoint it was made for';
-  return `has no CLIP text encoder among its tensors (${names.slice(0, 3).map(excerpt).join(', ')}${names.length > 3 ? ', …' : ''}); ${openInstead}`;
+  const listed = `${names.slice(0, 3).map(excerpt).join(', ')}${names.length > 3 ? ', …' : ''}`;
+  return `has no tensors that are named as those of a CLIP text encoder are (it has ${listed}); ${openInstead}`;
 }

@@ -6,9 +6,8 @@ import type { WeightDtype } from '../../files/dtypes.ts';
 import { SourceError } from '../../files/sources.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
 import { openCheckpoint } from '../openCheckpoint.ts';
-import type { Layout } from '../tensorNames.ts';
 import { fakeCache, fakeOpfs } from '../testing/browserStorage.ts';
-import { checkpointBytes, torchCheckpointBytes } from '../testing/checkpoints.ts';
+import { checkpointBytes, type LayoutName, torchCheckpointBytes } from '../testing/checkpoints.ts';
 import { weightsHash } from '../weightsHash.ts';
 import type { DownloadProgress } from './download.ts';
 import { type KeepOptions, keepEncoder } from './keep.ts';
@@ -29,7 +28,7 @@ const keep = (encoder: WeightSource, into: ModelStorage, options: Partial<KeepOp
 
 const big = { name: 'model.diffusion_model.big', dtype: 'F16' as const, shape: [4e6], data: () => new Uint8Array(8e6) };
 
-async function opened(layout: Layout, dtype: WeightDtype = 'F16', isTorch = false) {
+async function opened(layout: LayoutName, dtype: WeightDtype = 'F16', isTorch = false) {
   const options = { config: clipTiny, dtype, layout, ...(layout === 'ldm' && { extra: [big] }) };
   const bytes = await (isTorch ? torchCheckpointBytes(options) : checkpointBytes(options));
   return openCheckpoint(memorySource(bytes, 'model.ckpt'));

@@ -5,15 +5,40 @@ import { fromFloat32, type WeightDtype } from '../../files/dtypes.ts';
 import { safetensorsHeader, type TensorEntry } from '../../files/safetensors.ts';
 import { dtypeBytes, elementCount } from '../../files/tensorFile.ts';
 import { torchBytes } from '../../files/testing/torch.ts';
-import { wholeShape } from '../openCheckpoint.ts';
 import { syntheticWeights } from '../synthetic.ts';
-import { fileTensor, fileTensorName, type Layout } from '../tensorNames.ts';
+import { fileTensor, fileTensorName, type Layout, wholeShape } from '../tensorNames.ts';
+
+/** Layouts of real files. */
+export const layouts = {
+  /** Hugging Face `text_encoder/model.safetensors`, the full CLIP, ComfyUI's `clip_l`. */
+  hf: { prefix: 'text_model.', names: 'transformers' },
+  /** transformers 5 in memory. */
+  'hf-bare': { prefix: '', names: 'transformers' },
+  /** Stable Diffusion 1 checkpoint of CompVis and A1111. */
+  ldm: { prefix: 'cond_stage_model.transformer.text_model.', names: 'transformers' },
+  /** The same from before transformers had `text_model`. */
+  'ldm-bare': { prefix: 'cond_stage_model.transformer.', names: 'transformers' },
+  /** SDXL's first encoder, which is the same network. */
+  sdxl: { prefix: 'conditioner.embedders.0.transformer.text_model.', names: 'transformers' },
+  /** Stable Diffusion 3 and Flux in one file, whose first encoder it is, too. */
+  sd3: { prefix: 'text_encoders.clip_l.transformer.text_model.', names: 'transformers' },
+  /** OpenAI's `ViT-L-14.pt`, and OpenCLIP's models. */
+  openclip: { prefix: '', names: 'openai' },
+  /** OpenCLIP's models with a text tower of their own. */
+  'openclip-text': { prefix: 'text.', names: 'openai' },
+  /** OpenCLIP's training checkpoints. */
+  'openclip-module': { prefix: 'module.', names: 'openai' },
+  /** A checkpoint with OpenCLIP's names; usually Stable Diffusion 2, whose encoder is another. */
+  'openclip-ldm': { prefix: 'cond_stage_model.model.', names: 'openai' },
+} as const satisfies Record<string, Layout>;
+
+export type LayoutName = keyof typeof layouts;
 
 export interface CheckpointOptions {
   readonly config: ClipTextConfig;
   readonly dtype: WeightDtype;
-  readonly layout: Layout;
-  /** Additional tensors, besides the encoder's and the layout's usual ones. */
+  readonly layout: LayoutName | Layout;
+  /** Tensors beside the encoder's and those that such a file has anyway. */
   readonly extra?: readonly DataSpec[];
 }
 
@@ -26,6 +51,7 @@ interface DataSpec extends TensorEntry {
  * Returns the other tensors of a real file of this layout, cut down to a few; some sort before the encoder, some after.
  */
 function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
+  if (typeof layout === 'object') return [];
   const { maxPositionEmbeddings: L, hiddenSize: d } = config;
   const tensor = (
     name: string,
@@ -42,7 +68,7 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
         type,
       ),
   });
-  const positionIds = fileTensorName('text_model.embeddings.position_ids', layout);
+  const positionIds = fileTensorName('text_model.embeddings.position_ids', layouts[layout]);
   switch (layout) {
     case 'hf': // Files from before transformers 4.31 have them.
       return [
@@ -81,7 +107,7 @@ function specs(options: CheckpointOptions): DataSpec[] {
   const weights = syntheticWeights(options.config, { dtype: options.dtype });
   const encoder: DataSpec[] = [];
   for (const [name, shape] of expectedTensors(options.config)) {
-    const file = fileTensor(name, options.layout);
+    const file = fileTensor(name, typeof options.layout === 'object' ? options.layout : layouts[options.layout]);
     if (file.third) continue;
     encoder.push({
       name: file.name,

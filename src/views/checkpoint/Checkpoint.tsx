@@ -1,7 +1,6 @@
 import { elementCount, shapeText } from '../../files/tensorFile.ts';
 import type { Difference, Drift, Examination, TensorReport } from '../../models/doctor.ts';
 import { type Finding, findings, type Severity } from '../../models/findings.ts';
-import { layouts } from '../../models/tensorNames.ts';
 import { type ExaminedCheckpoint, requestName, type Task } from '../../state/facts.ts';
 import { FileButton } from '../page/FileButton.tsx';
 import { brief, bytes, percent, small } from '../page/numbers.ts';
@@ -54,7 +53,7 @@ function Report({ name, examination }: { readonly name: string; readonly examina
   const { layout, config, dtypes, sha256, tensors } = examination;
   const found = findings(examination);
   const isSound = found.every(({ severity }) => severity === 'note');
-  const { prefix } = layouts[layout];
+  const { prefix } = layout;
   return (
     <>
       <dl className="facts">
