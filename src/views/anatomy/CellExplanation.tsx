@@ -6,6 +6,7 @@ import type { WeightRow } from '../../gpu/inspect.ts';
 import { messageOf } from '../../state/notices.ts';
 import { exact } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { rowOfTensor } from './equations.ts';
 import { MathFormula } from './MathFormula.tsx';
 import type { MatrixProps, MatrixView } from './tensorPicture.ts';
 
@@ -20,7 +21,10 @@ interface CellExplanationProps extends Omit<MatrixProps, 'kinds'> {
   onChoose(place: Place): void;
 }
 
-const number = (value: number) => (value === Number.NEGATIVE_INFINITY ? '−∞' : exact(value));
+const number = (value: number) => {
+  if (value === Number.NEGATIVE_INFINITY) return '−∞';
+  return Number.isInteger(value) ? String(value) : exact(value);
+};
 
 /** The weights of one column of the matrix, read back when they are needed; null where the rule reads none. */
 function useWeightRow(
@@ -162,7 +166,7 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
           <thead>
             <tr>
               <th scope="col">{rule.kind === 'add' ? 'Summand' : over === 'keys' ? 'Key' : 'k'}</th>
-              <th scope="col">{rule.kind === 'softmax' ? 'Score' : rule.kind === 'add' ? '' : 'Product'}</th>
+              <th scope="col">{rule.kind === 'softmax' ? 'Score' : rule.kind === 'add' ? 'Matrix' : 'Product'}</th>
               <th scope="col">Value</th>
             </tr>
           </thead>
@@ -170,7 +174,9 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
             {largest.map((term) => (
               <tr key={term.index}>
                 <th scope="row">{name(term)}</th>
-                <td>{rule.kind === 'add' ? '' : term.factors.map(exact).join(' × ')}</td>
+                <td>
+                  {rule.kind === 'add' ? rowOfTensor(rule.of[term.index]).title : term.factors.map(exact).join(' × ')}
+                </td>
                 <td>
                   <span
                     className="anatomy-term"

@@ -96,7 +96,7 @@ function BoxButton({ box, shown, time, onChoose }: BoxButtonProps) {
       type="button"
       className={isSum ? 'anatomy-box anatomy-sum' : 'anatomy-box'}
       aria-pressed={isShown}
-      aria-label={share === null ? label : `${label}, ${(100 * share).toFixed(1)} % of the time`}
+      aria-label={isSum ? `+, ${label.toLowerCase()}` : undefined}
       title={isSum ? label : undefined}
       tabIndex={isShown || (shown.operation === undefined && isFirst) ? 0 : -1}
       onClick={() => onChoose(rowOfTensor(tensors[0]))}

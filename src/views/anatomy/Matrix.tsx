@@ -121,7 +121,15 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
         } as React.CSSProperties
       }
     >
-      <span className="axis">{isSquare ? 'key →, query ↓' : 'token ↓'}</span>
+      <span className="axis">
+        {isSquare ? 'key →' : 'token ↓'}
+        {isSquare && (
+          <>
+            <br />
+            query ↓
+          </>
+        )}
+      </span>
       {isSquare ? (
         <TokenLabels side="columns" list={columnLabels} shown={columns} labels={labels} />
       ) : (

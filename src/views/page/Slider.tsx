@@ -24,10 +24,10 @@ export function Slider({ label, count, value, disabled, onChange }: SliderProps)
         aria-valuetext={`${value + 1} of ${count}`}
         onChange={(event) => onChange(event.target.valueAsNumber - 1)}
       />
-      <output htmlFor={id} aria-live="off" role="presentation">
+      <span className="slider-value" aria-hidden="true">
         {value + 1}
         <span className="muted"> / {count}</span>
-      </output>
+      </span>
     </div>
   );
 }
