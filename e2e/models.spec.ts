@@ -69,7 +69,7 @@ test('a download shows its progress, is used when it is whole, and is there with
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
 
   await page.getByRole('button', { name: 'Pause' }).click();
-  await expect(downloads(page)).toContainText('Paused. What has arrived is kept.');
+  await expect(downloads(page)).toContainText('Paused. The part that is downloaded is kept.');
   const before = server!.asked.reduce((sum, { sent }) => sum + sent, 0);
   fault = {};
   await page.getByRole('button', { name: 'Go on' }).click();

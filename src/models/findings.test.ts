@@ -64,7 +64,7 @@ test('errors come first, each with the names it is about', async () => {
     },
     {
       severity: 'error',
-      message: 'NaN or infinity in 1 tensor: what the encoder makes of a prompt is NaN, too.',
+      message: 'NaN or infinity in 1 tensor: the encoder’s output will be NaN, too.',
       items: [`${tokenEmbeddingName}: 1 of 3162112 elements, the first NaN at [1, 1]`],
     },
     {

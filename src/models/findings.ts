@@ -46,7 +46,7 @@ export function findings(examination: Examination): Finding[] {
   if (broken.length > 0)
     add(
       'error',
-      `NaN or infinity in ${tensorCount(broken.length)}: what the encoder makes of a prompt is NaN, too.`,
+      `NaN or infinity in ${tensorCount(broken.length)}: the encoder’s output will be NaN, too.`,
       broken.map(({ fileName, nonFinite, firstNonFinite, shape }) => {
         const first = firstNonFinite && `, the first ${firstNonFinite.value} at ${shapeText(firstNonFinite.index)}`;
         return `${fileName}: ${nonFinite} of ${elementCount(shape)} elements${first ?? ''}`;

@@ -286,7 +286,7 @@ async function persistently<T>(
         if (fault !== 'dropped' && fault !== 'stalled') throw error;
         throw new DownloadError(
           fault,
-          `${message.slice(0, -1)}, ${failures} times in a row; what has arrived is kept, so go on later, ${instead}.`,
+          `${message.slice(0, -1)}, ${failures} times in a row; the part that is downloaded is kept, so go on later, ${instead}.`,
           { cause: error },
         );
       }

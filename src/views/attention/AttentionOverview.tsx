@@ -90,7 +90,11 @@ export function AttentionOverview({
           }}
           onKeyDown={onKeyDown}
         >
-          <canvas ref={canvas} role="img" aria-label={`${N * h} attention maps, a row a layer, a column a head.`} />
+          <canvas
+            ref={canvas}
+            role="img"
+            aria-label={`${N * h} attention maps: one row for each layer, one column for each head.`}
+          />
           <div
             className="tile-mark"
             style={{

@@ -83,9 +83,7 @@ function Report({ name, examination }: { readonly name: string; readonly examina
           </dd>
         </div>
         <div>
-          <dt title="Of the SHA-256 of the encoder's tensors, so that it is the same in a file of another layout">
-            SHA-256
-          </dt>
+          <dt title="A hash of the encoder's tensors. It is the same in a file of another layout.">SHA-256</dt>
           <dd>
             {sha256 ? (
               <code>{sha256}</code>
@@ -171,7 +169,7 @@ const tensorColumns: readonly Column<TensorReport>[] = [
   { title: 'NaN, ∞', help: 'Elements that are no finite numbers', value: ({ nonFinite }) => nonFinite },
   {
     title: 'SHA-256',
-    help: 'Of its bytes as stored; the first eight digits',
+    help: 'SHA-256 of its bytes as stored; the first eight digits',
     value: ({ sha256 }) => sha256 ?? '–',
     text: ({ sha256 }) => sha256?.slice(0, 8) ?? '–',
     details: ({ sha256 }) => sha256,

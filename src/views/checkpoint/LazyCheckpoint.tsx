@@ -41,9 +41,9 @@ export function LazyCheckpoint() {
       </header>
       {!examined ? (
         <p className="help">
-          Looks over the text encoder of a checkpoint, whole or damaged: missing and extra tensors, shapes and types,
-          NaN and infinity, broken position ids, statistics and a hash; and how far a second one has moved from it,
-          layer by layer. Nothing leaves this machine, and the model in use stays.
+          Examines the text encoder of a checkpoint, which may be damaged: missing and extra tensors, shapes and types,
+          NaN and infinity, broken position ids, statistics and a hash. It also compares a second encoder with it, layer
+          by layer. Nothing leaves this machine, and the model in use stays.
         </p>
       ) : part ? (
         <part.Checkpoint examined={examined} />

@@ -77,7 +77,7 @@ function DownloadRow({ download, onManage }: { readonly download: Download; onMa
           <button
             type="button"
             className="small"
-            title={hasPart ? 'What has arrived is deleted.' : undefined}
+            title={hasPart ? 'Deletes the part that is downloaded.' : undefined}
             onClick={() => void cancel(file.id)}
           >
             {phase === 'failed' && !hasPart ? 'Dismiss' : 'Cancel'}
@@ -93,9 +93,11 @@ function DownloadRow({ download, onManage }: { readonly download: Download; onMa
         </div>
       )}
       {phase === 'running' && (
-        <p className="muted small">It is used as soon as it is whole; until then the model in use stays.</p>
+        <p className="muted small">
+          The page uses it when the download is complete; until then the model in use stays.
+        </p>
       )}
-      {phase === 'paused' && <p className="muted small">Paused. What has arrived is kept.</p>}
+      {phase === 'paused' && <p className="muted small">Paused. The part that is downloaded is kept.</p>}
     </li>
   );
 }

@@ -70,7 +70,7 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
   const of = (key: string) => metadata.get(prefix + key);
   const prompt = of(`${role}prompt`);
   if (prompt === undefined)
-    return <p className="help">It was not made by this page, and says nothing of its prompt or model.</p>;
+    return <p className="help">This page did not make the file, so its prompt and model are not known.</p>;
   const weighting = of('weighting') ?? '';
   const { embeddings, loras } = storedNetworks(metadata, prefix, isNegative ? 'negative' : 'positive');
   const facts = [

@@ -35,7 +35,7 @@ const formatNames: Record<Format, string> = {
 
 const helps: Record<Format, string> = {
   safetensors: 'For diffusers and PyTorch. Prompts, options, ids and weights are in its metadata.',
-  npz: 'For NumPy: numpy.load. What safetensors has as metadata is in metadata.json.',
+  npz: 'For NumPy: numpy.load. Prompts, options, ids and weights are in its metadata.json.',
   npy: 'One array and nothing else. The parts of an AND are stacked.',
   csv: 'A line a token: its id, weight and norm, then its values.',
   json: 'Prompts, options, tokens, ids, weights and selection. Opens here again, as a saved prompt does.',
@@ -139,8 +139,8 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
       </table>
       {!finite && (
         <p className="warning">
-          By these weights the method divides by zero or multiplies by infinity, and not all numbers are finite: there
-          is nothing to save until you change them.
+          With these weights the method divides by zero or multiplies by infinity, so some numbers are not finite.
+          Change the weights to save the file.
         </p>
       )}
       <div className="row">

@@ -32,8 +32,8 @@ export function TextualInversions() {
       </ul>
       <p className="help">
         {syntax === 'compel' &&
-          'Compel takes them over from diffusers, whose name for each is the one in its file, or else the file’s own. '}
-        They are forgotten when the page is reloaded, and links do not hold them.
+          'Compel calls each by diffusers’ name: the name in the file, or else the file’s own name. '}
+        They are forgotten when the page is reloaded, and links do not contain them.
       </p>
     </div>
   );

@@ -23,7 +23,7 @@ export const masks: Record<MaskMode, Choice> = {
   },
   lecture: {
     name: 'Causal × MaskPAD',
-    help: 'As textbooks write it: every id 49407 is hidden. PAD is EOS, so the prompt’s own EOS goes too.',
+    help: 'The textbook mask: every id 49407 is hidden. PAD is EOS, so the prompt’s own EOS goes too.',
   },
   none: {
     name: 'No mask',
@@ -53,13 +53,13 @@ export const syntaxChoices: Record<Syntax, Choice> = {
 export const normalisations: Record<TokenNormalisation, Choice> = {
   none: { name: 'None', help: 'Weights as they are typed.' },
   mean: { name: 'Mean', help: 'ADV_CLIP_emb: all weights are shifted so that those of the text average 1.' },
-  length: { name: 'Length', help: 'ADV_CLIP_emb: what a word weighs is divided among its tokens.' },
+  length: { name: 'Length', help: 'ADV_CLIP_emb: a word’s weight is divided among its tokens.' },
   'length+mean': { name: 'Length + mean', help: 'ADV_CLIP_emb: one after the other.' },
 };
 
 export const squareFactors: Record<PromptOptions['squareFactor'], Choice> = {
   '1/1.1': { name: '÷ 1.1', help: 'What A1111 does: [x] weighs 1/1.1 = 0.909.' },
-  '0.9': { name: '× 0.9', help: 'What the lecture says.' },
+  '0.9': { name: '× 0.9', help: 'The lecture’s value.' },
 };
 
 export const bracketChoices: Record<PromptOptions['brackets'], Choice> = {

@@ -54,8 +54,8 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
   return (
     <div className="mask-lab">
       <p className="help">
-        How far each row of the encoder’s output moves, ‖Δz‖ / ‖z‖. The masks are compared with “{masks.causal.name}”,
-        which Stable Diffusion 1.5 runs; a masked key with the mask on show.
+        The change of each row of the encoder’s output, ‖Δz‖ / ‖z‖. Masks are compared with “{masks.causal.name}”, which
+        Stable Diffusion 1.5 uses; a masked key is compared with the mask on show.
       </p>
       <div className="lab-trials">
         {maskModes.map((id) => (
