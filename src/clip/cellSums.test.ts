@@ -51,7 +51,7 @@ test.each(operations)('a cell of $operation.tensor is the sum that is shown for 
   }
 });
 
-/** As the encoder reads it back: of a LayerNorm one number and its β. */
+/** Gives a row of a weight as the encoder reads it back: for a LayerNorm one number and its β. */
 function weightRow(part: string, row: number) {
   const prefix = part === 'final_layer_norm' ? 'text_model' : 'text_model.encoder.layers.0';
   const weight = weights.get(`${prefix}.${part}.weight`)!;

@@ -3,7 +3,7 @@ import type { ClipTextConfig } from './config.ts';
 import { at, type Formula, fraction, math, root, sub, sup, tilde } from './formula.ts';
 import type { CellRule, TensorKey } from './stages.ts';
 
-/** Where a cell is: its head where every head has a matrix of its own, else 0. */
+/** A cell's place: its head where every head has a matrix of its own, else 0. */
 export interface CellPlace {
   readonly head: number;
   readonly row: number;
@@ -18,7 +18,7 @@ export interface CellInputs {
   /** [L, L], 1 where query i sees key j. */
   readonly mask: Uint8Array;
   tensor(key: TensorKey): ArrayLike<number>;
-  /** Of a linear layer the cell's row of W [in] and its bias; of a LayerNorm its γ and β. Null where the rule reads none. */
+  /** The cell's row of W [in] and its bias in a linear layer, its γ and β in a LayerNorm. Null where the rule reads none. */
   readonly weight: { readonly weight: ArrayLike<number>; readonly bias: number } | null;
 }
 

@@ -217,7 +217,7 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
   );
 }
 
-/** What is done with the number under a sum. */
+/** Words for the number under a sum. */
 const words: Readonly<Partial<Record<CellRule['kind'], string>>> = {
   linear: 'plus the bias',
   scores: 'times',

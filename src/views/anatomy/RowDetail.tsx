@@ -22,7 +22,7 @@ export function RowDetail({ row }: { readonly row: MappedRow }) {
   );
 }
 
-/** How the lecture and the programs differ in an equation. */
+/** Says how the lecture and the programs differ in an equation. */
 export function Difference({ row: { difference } }: { readonly row: Pick<MappedRow, 'difference'> }): ReactNode {
   return difference && <p className="anatomy-difference">{difference}</p>;
 }

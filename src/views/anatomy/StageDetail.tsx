@@ -68,7 +68,7 @@ function Formulas({ stage, shown, onChoose }: FormulasProps) {
   );
 }
 
-/** What was measured of a stage, in all layers. */
+/** The time and rates of a stage, in all layers. */
 function Time({
   time: { milliseconds, share, gflopsPerSecond, gigabytesPerSecond, dispatches, bytes: size },
 }: {
