@@ -93,7 +93,6 @@ test('the number at the end of a lone part is its weight', () => {
 });
 
 test('comments and brackets can be left alone', () => {
-  expect(fragments('C# code', { role: 'positive', comments: false })).toEqual([[[20, ['C# code 1']]]]);
   expect(fragments('(a) BREAK [b|c]', positive, { steps: 2, emphasis: false })).toEqual([
     [
       [1, ['(a) BREAK b 1']],
@@ -115,8 +114,6 @@ test('hires passes and old scheduling reach the schedule', () => {
   const ends = (options: StepOptions) =>
     stepped('[a:b:1.5]', positive, options).parts[0].steps.map(({ endAtStep }) => endAtStep);
   expect(ends({ steps: 20 })).toEqual([20]);
-  expect(ends({ steps: 20, hiresSteps: 10 })).toEqual([5, 10]);
-  expect(ends({ steps: 20, useOldScheduling: true })).toEqual([1, 20]);
 });
 
 test('fragments and nodes of a step have the ranges of the prompt', () => {
@@ -202,7 +199,6 @@ test('numbers are held against the steps of the first pass', () => {
   const codes = (options: StepOptions) => stepped('[a:b:10]', positive, options).diagnostics.map(({ code }) => code);
   expect(codes({ steps: 20 })).toEqual([]);
   expect(codes({ steps: 10 })).toEqual(['never-switches']);
-  expect(codes({ steps: 10, hiresSteps: 10 })).toEqual([]);
 });
 
 // biome-ignore format: a list of words

@@ -20,8 +20,6 @@ import {
 export interface ReadingOptions {
   /** Only a positive prompt is split at AND. */
   readonly role: 'positive' | 'negative';
-  /** A1111's setting `enable_prompt_comments`. */
-  readonly comments?: boolean;
 }
 
 export interface ScheduledPart extends PromptPart {
@@ -61,12 +59,8 @@ export interface SteppedPrompt {
 }
 
 /** Never throws. */
-export function readA1111Prompt(
-  prompt: string,
-  { role, comments: removesComments = true }: ReadingOptions,
-): A1111Prompt {
-  const source = sourceText(prompt);
-  const commented = removesComments ? removeComments(source) : { text: source, comments: [], diagnostics: [] };
+export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111Prompt {
+  const commented = removeComments(sourceText(prompt));
   const tagged = removeNetworks(commented.text);
   const split = role === 'positive' ? splitParts(tagged.text) : { parts: [wholePart(tagged.text)], diagnostics: [] };
   const parts = split.parts.map((part) => ({ ...part, schedule: parseSchedule(part.text) }));
@@ -97,7 +91,7 @@ export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, opt
   };
   diagnostics.forEach(tell);
   const stepped = parts.map(({ schedule }) => {
-    if (options.hiresSteps === undefined) scheduleDiagnostics(schedule, options).forEach(tell);
+    scheduleDiagnostics(schedule, options).forEach(tell);
     const reading = { end: lastPlace(schedule.source), squareFactor: options.squareFactor };
     const changing = schedule.nodes.filter(({ type }) => type !== 'text');
     const read = new Map<SourceText, ParsedPrompt>();

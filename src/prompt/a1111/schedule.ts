@@ -26,10 +26,6 @@ export interface ScheduleTree {
 export interface ScheduleOptions {
   /** Sampling steps of the first pass. */
   readonly steps: number;
-  /** Steps of the hires pass, where that is the pass in question. */
-  readonly hiresSteps?: number;
-  /** A1111's setting of this name: as before 1.6, when numbers below 1 were shares and both passes were alike. */
-  readonly useOldScheduling?: boolean;
 }
 
 export interface ScheduledText {
@@ -84,6 +80,7 @@ interface Item extends Range {
   readonly depth: number;
 }
 
+/** Why the original cannot read a prompt. */
 interface Failure {
   readonly at: number;
   readonly cause: 'bar' | 'number' | 'backslash' | 'unclosed';
@@ -400,7 +397,7 @@ function buildNodes(source: SourceText, items: readonly Item[]): ScheduleNode[] 
  * schedule or alternation names, though they may read the same.
  */
 export function resolveSchedule(tree: ScheduleTree, options: ScheduleOptions): ScheduledText[] {
-  const steps = passSteps(options);
+  const { steps } = options;
   const ends = new Set([steps]);
   let alternates = false;
   walk(tree.nodes, (node) => {
@@ -438,19 +435,9 @@ export function entryAtCall<T extends { readonly endAtStep: number }>(entries: r
   return entries.find(({ endAtStep }) => call <= endAtStep) ?? entries[entries.length - 1];
 }
 
-function passSteps({ steps, hiresSteps, useOldScheduling }: ScheduleOptions): number {
-  return hiresSteps === undefined || useOldScheduling ? steps : hiresSteps;
-}
-
 /** The last step, counted from 1, with the text before: none if less than 1, all if the number of steps. */
-function lastStepBefore({ number: typed }: Scheduled, options: ScheduleOptions): number {
-  const steps = passSteps(options);
-  const hires = options.hiresSteps !== undefined && !options.useOldScheduling;
-  const value = Number(typed);
-  let step: number;
-  if (options.useOldScheduling) step = value < 1 ? value * steps : value;
-  else if (typed.includes('.')) step = (value - (hires ? 1 : 0)) * steps;
-  else step = value - (hires ? options.steps : 0);
+function lastStepBefore({ number: typed }: Scheduled, { steps }: ScheduleOptions): number {
+  const step = typed.includes('.') ? Number(typed) * steps : Number(typed);
   return Math.min(steps, Math.trunc(step));
 }
 
@@ -467,6 +454,7 @@ function nodesAtStep(tree: ScheduleTree, step: number, options: ScheduleOptions)
   return chosen;
 }
 
+/** Visits schedules and alternations, outer ones before inner ones. */
 function walk(nodes: readonly ScheduleNode[], visit: (node: Scheduled | Alternate) => void): void {
   for (const node of nodes) {
     if (node.type === 'text') continue;
@@ -480,7 +468,7 @@ export function scheduleDiagnostics(tree: ScheduleTree, options: ScheduleOptions
   const diagnostics: Diagnostic[] = [];
   walk(tree.nodes, (node) => {
     if (node.type !== 'scheduled') return;
-    const last = lastStepBefore(node, { ...options, hiresSteps: undefined });
+    const last = lastStepBefore(node, options);
     const share = node.number.includes('.');
     const { start, end } = node.when;
     if (!Number.isFinite(Number(node.number))) {
