@@ -27,7 +27,7 @@ const cells = ({ equations, title, formula, code, stage, shownIn }: MappedRow): 
 export function lectureMap(): string {
   const head = ['eq.', 'what', 'formula', 'in TypeScript', 'in `shaders`', 'on the page'];
   const table = [head, head.map(() => '---'), ...lecture.map(cells)].map((row) => `| ${row.join(' | ')} |`);
-  // The same is said once, of all equations that it is about.
+  // A difference that is true of several equations is said once.
   const differences = new Map<string, number[]>();
   for (const { equations, difference } of lecture)
     if (difference) differences.set(difference, [...new Set([...(differences.get(difference) ?? []), ...equations])]);

@@ -41,7 +41,7 @@ export interface CellSum {
   readonly first: readonly Quantity[];
   /** Numbers that are added up, in their order; none where nothing is. */
   readonly terms: readonly Term[];
-  /** What the index of a term counts. */
+  /** The thing that the index of a term counts. */
   readonly over: 'columns' | 'keys';
   /** Numbers that turn the sum into the cell. */
   readonly after: readonly Quantity[];

@@ -81,7 +81,7 @@ export function formulaText(formula: Formula): string {
   if (typeof children === 'string') return children;
   const texts = children.map(formulaText);
   const [first, second, third] = texts;
-  /** What a fraction or a root holds, in brackets where it is more than one thing. */
+  /** Puts the parts of a fraction or a root in brackets where they are more than one thing. */
   const held = (text: string) => (/\s/.test(text) && !/^[([|].*[)\]|]$/.test(text) ? `(${text})` : text);
   switch (tag) {
     case 'msub':

@@ -105,7 +105,7 @@ export interface Stage {
   readonly title: string;
   /** A sentence on what it is for. */
   readonly help: string;
-  /** Where it runs: before the layers, once in each, or after them. */
+  /** Its place: before the layers, once in each, or after them. */
   readonly place: 'before' | 'layer' | 'after';
   /** Files of `shaders`, without ending, the kernel last; a star stands for its variants. */
   readonly shaders: readonly string[];

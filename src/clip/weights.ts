@@ -2,11 +2,11 @@ import type { WeightDtype } from '../files/dtypes.ts';
 import type { ClipTextConfig } from './config.ts';
 
 /**
- * Where an encoder's tensors come from, one at a time, so that a 4 GB checkpoint never has to be in memory whole.
+ * Gives an encoder's tensors, one at a time, so that a 4 GB checkpoint never has to be in memory whole.
  * Tensors go by their Hugging Face names (`text_model.encoder.layers.0.self_attn.q_proj.weight`) whatever the file calls them.
  */
 export interface WeightSource {
-  /** What the page shows: a file name, "synthetic". */
+  /** The name that the page shows: a file name, "synthetic". */
   readonly name: string;
   /** True where the weights are made up and mean nothing. */
   readonly random: boolean;

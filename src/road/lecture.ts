@@ -13,7 +13,7 @@ import { downweightFactor } from '../weighting/compelVersions.ts';
 import { scale } from '../weighting/scale.ts';
 import { promptEmbeds } from './pipeline.ts';
 
-/** Where the page shows an equation: the id of the panel, and its title. */
+/** The panel that shows an equation: its id on the page, and its title. */
 export interface ShownIn {
   readonly panel: string;
   readonly title: string;

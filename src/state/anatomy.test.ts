@@ -49,7 +49,7 @@ test('the newest request alone is shown, and the one before it is stopped', asyn
   asked[0].resolve(new Map());
   await settled();
   expect(shown()).toEqual({ inspection: second, task: { phase: 'done', result: tensors } });
-  // What is there is not read again.
+  // Tensors that are there are not read again.
   inspect(second);
   expect(asked).toHaveLength(2);
 });

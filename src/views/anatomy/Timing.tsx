@@ -85,7 +85,7 @@ function rowsText({ first, end }: Profiled['rows'], length: number, isStart = fa
   return `${isStart ? 'Rows' : 'rows'} ${first} to ${end - 1} of ${length}`;
 }
 
-/** Of the time, and where there is none, of the arithmetic. */
+/** A group's share of the time, or of the arithmetic where no time was measured. */
 const shareOf = (whole: ProfiledGroup) => (group: ProfiledGroup) => group.share ?? group.flops / whole.flops;
 
 const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));

@@ -47,7 +47,7 @@ export interface MatrixProps {
 /** One matrix of a tensor: all of it, or one head's. */
 export interface MatrixView {
   readonly values: ArrayLike<number>;
-  /** Where the matrix begins in `values`. */
+  /** Index in `values` at which the matrix begins. */
   readonly offset: number;
   readonly rows: number;
   readonly columns: number;
