@@ -43,3 +43,7 @@ export function typedRange(source: SourceText, from: number, to: number): Range 
   if (to <= from) return undefined;
   return { start: source.starts[from], end: source.ends[to - 1] };
 }
+
+export function isWithin(inner: Range, outer: Range): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}

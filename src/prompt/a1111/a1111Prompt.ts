@@ -4,7 +4,8 @@
  */
 
 import type { CommentNode, Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText, TextNode } from '../ast.ts';
-import { sourceText } from '../sourceText.ts';
+import { byPlace } from '../diagnostics.ts';
+import { isWithin, sourceText } from '../sourceText.ts';
 import { type PromptPart, splitParts } from './andParts.ts';
 import { removeComments } from './comments.ts';
 import { parseA1111 } from './emphasis.ts';
@@ -108,14 +109,6 @@ export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, opt
     return { steps };
   });
   return { parts: stepped, diagnostics: [...told.values()].sort(byPlace) };
-}
-
-function byPlace(a: Range, b: Range): number {
-  return a.start - b.start;
-}
-
-function isWithin(inner: Range, outer: Range): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
 }
 
 function wholePart(text: SourceText): PromptPart {

@@ -41,7 +41,3 @@ export function plainBrackets(source: string, { nodes, range: { start, end } }: 
   }
   return found.sort((a, b) => a.start - b.start);
 }
-
-export function isWithin(inner: Range, outer: Range): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
-}

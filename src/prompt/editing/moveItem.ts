@@ -1,8 +1,9 @@
 import type { ParsedPrompt, Range } from '../ast.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
+import { isWithin } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
-import { isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
 
 /**

@@ -1,8 +1,9 @@
 import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
+import { isWithin } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
-import { isSchedule, isWithin, plainBrackets, type Section, sectionsOf } from './brackets.ts';
+import { isSchedule, plainBrackets, type Section, sectionsOf } from './brackets.ts';
 import { outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
 
 /**
