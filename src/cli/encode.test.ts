@@ -78,6 +78,7 @@ const flags: Readonly<Record<keyof PromptOptions, string>> = {
   step: 'step',
   commaPaddingBacktrack: 'comma-backtrack',
   split: 'split',
+  clsTokens: 'cls-tokens',
   comfyUnit: 'comfy-unit',
 };
 

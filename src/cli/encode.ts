@@ -54,6 +54,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --steps N --step N  A1111: sampling steps, and the one whose text is encoded (default 20 and 1)
   --comma-backtrack N A1111: tokens that may move to the next chunk with a comma (default 20)
   --split MODE        Compel: ${optionValues.split.join(', ')} (default ${defaultOptions.split})
+  --cls-tokens MODE   Compel: ${optionValues.clsTokens.join(', ')}, for the first EOS rows of
+                      split prompts (default ${defaultOptions.clsTokens})
   --comfy-unit UNIT   ComfyUI: ${optionValues.comfyUnit.join(', ')} (default ${defaultOptions.comfyUnit})
   --mask MODE         ${optionValues.mask.join(', ')} (default ${defaultOptions.mask})
   --tokenizer NAME    ${optionValues.tokenizer.join(', ')} (default ${defaultOptions.tokenizer})
@@ -127,6 +129,7 @@ const jobOptions = {
   step: { ...text, default: '1' },
   'comma-backtrack': { ...text, default: String(defaultOptions.commaPaddingBacktrack) },
   split: { ...text, default: defaultOptions.split },
+  'cls-tokens': { ...text, default: defaultOptions.clsTokens },
   'comfy-unit': { ...text, default: defaultOptions.comfyUnit },
   mask: { ...text, default: defaultOptions.mask },
   tokenizer: { ...text, default: defaultOptions.tokenizer },
@@ -161,6 +164,7 @@ function readJob(values: Values): Job {
         optionValues.commaPaddingBacktrack,
       ),
       split: oneOf('split', String(values.split), optionValues.split),
+      clsTokens: oneOf('cls-tokens', String(values['cls-tokens']), optionValues.clsTokens),
       comfyUnit: oneOf('comfy-unit', String(values['comfy-unit']), optionValues.comfyUnit),
     },
   };

@@ -37,7 +37,7 @@ export const compelRoad: LanguageRoad = (prompt, { options, tokenizer, embedding
     inactive: [],
     networks: [...networksOf(nodes), ...texts.flatMap(addedNodes)],
     texts,
-    conditionings: [{ weight: 1, composition: { parts: compositionParts, empty } }],
+    conditionings: [{ weight: 1, composition: { parts: compositionParts, empty, clsTokens: options.clsTokens } }],
     diagnostics,
   };
 };

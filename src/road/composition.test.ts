@@ -5,19 +5,19 @@ import { applyMethod } from '../weighting/apply.ts';
 import { compelMask } from '../weighting/compelMask.ts';
 import type { Method } from '../weighting/method.ts';
 import { methods } from '../weighting/methods.ts';
-import { compose, compositionPasses, copyFirstEos } from './composition.ts';
+import { type ClsMode, compose, compositionPasses } from './composition.ts';
 import { defaultOptions } from './options.ts';
 import { preparePrompt } from './pipeline.ts';
 import { withPasses } from './testing/encodings.ts';
 import { d, fakeZ, tokenizer } from './testing/prompts.ts';
 
-const read = (prompt: string) =>
-  preparePrompt(prompt, { ...defaultOptions, syntax: 'compel', split: 'BRUTAL' }, tokenizer).conditionings[0]
+const read = (prompt: string, clsTokens: ClsMode = 'own') =>
+  preparePrompt(prompt, { ...defaultOptions, syntax: 'compel', split: 'BRUTAL', clsTokens }, tokenizer).conditionings[0]
     .composition;
 const cats = (count: number) => Array(count).fill('cat').join(' ');
 
-function embedsOf(prompt: string, method: Method = compelMask): Float32Array {
-  const composition = read(prompt);
+function embedsOf(prompt: string, method: Method = compelMask, clsTokens: ClsMode = 'own'): Float32Array {
+  const composition = read(prompt, clsTokens);
   return withPasses(compositionPasses(method, composition), fakeZ, (z) => compose(method, composition, z));
 }
 
@@ -77,14 +77,32 @@ describe('and', () => {
   });
 });
 
-test('the first EOS of the first chunk stands in all', () => {
-  const { chunks } = read(cats(100)).parts[0].blend.prompts[0];
-  const embeds = embedsOf(cats(100));
-  const row = (from: Float32Array, at: number) => [...from.slice(at * d, (at + 1) * d)];
-  const copied = copyFirstEos(chunks, embeds);
-  const eos = 77 + chunks[1].pass.inputIds.indexOf(eosTokenId);
-  expect(eos).toBe(77 + 26);
-  expect(row(copied, eos)).toEqual(row(embeds, 76));
-  copied.set(embeds.subarray(eos * d, (eos + 1) * d), eos * d);
-  expect(copied).toEqual(embeds);
+describe.each(['COPY_FIRST_CLS_TOKEN', 'MERGE_CLS_TOKENS'] as const)('%s', (mode) => {
+  test.each(Object.values(methods))('first EOS rows of all chunks are one row, by $name', (method) => {
+    const prompt = `(cat)1.3 ${cats(76)} (dog)0.5 ${cats(80)}`;
+    const { chunks } = read(prompt).parts[0].blend.prompts[0];
+    expect(chunks).toHaveLength(3);
+    const eos = chunks.map(({ pass }, i) => i * 77 + pass.inputIds.indexOf(eosTokenId));
+    expect(eos).toEqual([76, 153, 154 + 9]);
+    const [own, shared] = [embedsOf(prompt, method), embedsOf(prompt, method, mode)];
+    const row = (from: Float32Array, at: number) => [...from.slice(at * d, (at + 1) * d)];
+    const mean = row(own, eos[0]).map((_, c) => eos.reduce((sum, at) => sum + own[at * d + c], 0) / 3);
+    const expected = mode === 'COPY_FIRST_CLS_TOKEN' ? row(own, eos[0]) : mean;
+    for (const at of eos) expectClose(`row ${at}`, row(shared, at), expected, 1e-5);
+    for (const at of eos) shared.set(own.subarray(at * d, (at + 1) * d), at * d);
+    expect(shared).toEqual(own);
+  });
+
+  test('one chunk keeps its row, and each text of a blend its own', () => {
+    expect(embedsOf('a (red)1.3 car', compelMask, mode)).toEqual(embedsOf('a (red)1.3 car'));
+    const [a, b] = [embedsOf(cats(100), compelMask, mode), embedsOf('a dog')];
+    const empty = [...b, ...embedsOf('')];
+    const blended = embedsOf(`("${cats(100)}", "a dog").blend(1, 1)`, compelMask, mode);
+    expectClose(
+      'blend',
+      blended,
+      a.map((value, i) => (value + empty[i]) / 2),
+      1e-6,
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { applyMethod, methodPasses } from '../weighting/apply.ts';
-import { distinct, type Method, type WeightedChunk, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
+import { applyMethod, methodPasses, weighing } from '../weighting/apply.ts';
+import { distinct, type Method, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
 import { concatenate, moved, padded, weightedSum } from '../weighting/rows.ts';
 
 /** Prompts whose conditionings are added up; one prompt by a weight of 1 is itself. */
@@ -13,12 +13,21 @@ export interface Blend {
   readonly normalise: boolean;
 }
 
+/**
+ * The row at the first EOS of each chunk of a long prompt, after weighting: its own; in Compel 2.3 and later on demand a
+ * copy of the first chunk's (COPY_FIRST_CLS_TOKEN), or the mean over the chunks (MERGE_CLS_TOKENS).
+ */
+export const clsModes = ['own', 'COPY_FIRST_CLS_TOKEN', 'MERGE_CLS_TOKENS'] as const;
+export type ClsMode = (typeof clsModes)[number];
+
 /** What Compel makes of several prompts: blends, joined along the tokens. */
 export interface Composition {
   /** The conditioning of a part moves from that of the empty prompt by its weight: e + (c − e) w. */
   readonly parts: readonly { readonly blend: Blend; readonly weight: number }[];
   /** The prompt ''. */
   readonly empty: WeightedPrompt;
+  /** Missing where the program has no such choice: `own`. */
+  readonly clsTokens?: ClsMode;
 }
 
 /** What the method has to have encoded; the empty prompt only for weights and for blends of unequal length. */
@@ -34,9 +43,10 @@ export function compositionPasses(method: Method, { parts, empty }: Composition)
  * Compel's `.blend()` (as 2.2.1 computes it; 2.3 and 2.4 raise an error) and `.and()`, by any method. In a blend
  * Σ cᵢ fᵢ shorter conditionings are completed with that of the empty prompt, as it is to the length of a part.
  */
-export function compose(method: Method, { parts, empty }: Composition, zOf: ZOf): Float32Array {
+export function compose(method: Method, composition: Composition, zOf: ZOf): Float32Array {
+  const { parts, empty } = composition;
   const conditionings = parts.map(({ blend, weight }) => {
-    const blended = blendOf(method, blend, empty, zOf);
+    const blended = blendOf(method, blend, composition, zOf);
     if (weight === 1) return blended;
     return moved(blended, padded([], blended.length, applyMethod(method, empty, zOf)), [weight]);
   });
@@ -46,10 +56,12 @@ export function compose(method: Method, { parts, empty }: Composition, zOf: ZOf)
 function blendOf(
   method: Method,
   { prompts, factors, normalise }: Blend,
-  empty: WeightedPrompt,
+  { empty, clsTokens = 'own' }: Composition,
   zOf: ZOf,
 ): Float64Array {
-  const conditionings = prompts.map((prompt) => applyMethod(method, prompt, zOf));
+  const conditionings = prompts.map((prompt) =>
+    withClsRows(method, prompt, clsTokens, applyMethod(method, prompt, zOf)),
+  );
   const length = Math.max(...conditionings.map((z) => z.length));
   const total = normalise ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
   return weightedSum(
@@ -60,15 +72,18 @@ function blendOf(
   );
 }
 
-/**
- * Compel's COPY_FIRST_CLS_TOKEN: the first EOS row of the first chunk takes the place of that of every other chunk.
- * `embeds` [L·n, d] → the same.
- */
-export function copyFirstEos(chunks: readonly WeightedChunk[], embeds: Float32Array): Float32Array {
-  const out = embeds.slice();
-  const L = chunks[0].pass.inputIds.length;
-  const d = embeds.length / (L * chunks.length);
-  const eosAt = chunks.map(({ pass }, i) => (i * L + pass.inputIds.indexOf(eosTokenId)) * d);
-  for (const at of eosAt) out.set(embeds.subarray(eosAt[0], eosAt[0] + d), at);
-  return out;
+/** Shares the rows at the first EOS of a prompt's chunks among them, in `embeds` [L·n, d] itself. */
+function withClsRows(method: Method, prompt: WeightedPrompt, mode: ClsMode, embeds: Float32Array): Float32Array {
+  const { chunks, empty } = prompt;
+  if (mode === 'own' || chunks.length === 1) return embeds;
+  const L = empty.inputIds.length;
+  const d = embeds.length / (L * weighing(method, prompt).n);
+  const rows = chunks.map(({ pass }, i) => {
+    const start = (i * L + pass.inputIds.indexOf(eosTokenId)) * d;
+    return embeds.subarray(start, start + d);
+  });
+  const factor = 1 / rows.length;
+  const shared = mode === 'MERGE_CLS_TOKENS' ? weightedSum(rows.map((z) => ({ factor, z }))) : rows[0].slice();
+  for (const row of rows) row.set(shared);
+  return embeds;
 }

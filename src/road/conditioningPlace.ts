@@ -17,6 +17,8 @@ export interface ConditioningPlace {
   readonly texts: readonly ComposedText[];
   /** Compel's weight of an `.and()` part, e + (c − e) · weight with e the empty prompt's rows; else 1. */
   readonly weight: number;
+  /** Whether the chunks of a text share the row at their first EOS, as Compel is told to by COPY_FIRST_CLS_TOKEN. */
+  readonly sharesEos: boolean;
   /** Whether the rows are others than those of the text by itself. */
   readonly isComposed: boolean;
 }
@@ -36,8 +38,10 @@ export function conditioningPlace(
       if (text < nextText) {
         const total = normalise ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
         const composed = factors.map((factor, i) => ({ text: firstText + i, factor: factor / total }));
-        const isComposed = composed.length > 1 || composed[0].factor !== 1 || weight !== 1;
-        return { conditioning, chunk: firstChunk + index, texts: composed, weight, isComposed };
+        const { clsTokens = 'own' } = composition;
+        const sharesEos = clsTokens !== 'own' && blend.prompts.some(({ chunks }) => chunks.length > 1);
+        const isComposed = composed.length > 1 || composed[0].factor !== 1 || weight !== 1 || sharesEos;
+        return { conditioning, chunk: firstChunk + index, texts: composed, weight, sharesEos, isComposed };
       }
       firstText = nextText;
       firstChunk += Math.max(...blend.prompts.map(({ chunks }) => chunks.length));

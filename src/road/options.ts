@@ -7,6 +7,7 @@ import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFla
 import { type MethodName, methodNames, ownMethod } from '../weighting/methods.ts';
 import { type TokenNormalisation, tokenNormalisations } from '../weighting/normalise.ts';
 import type { ClipSkip } from './clipSkip.ts';
+import { type ClsMode, clsModes } from './composition.ts';
 
 export interface PromptOptions {
   readonly syntax: Syntax;
@@ -27,6 +28,8 @@ export interface PromptOptions {
   readonly commaPaddingBacktrack: number;
   /** Compel: where a long prompt is split; `cut` keeps one chunk, as `Compel(…)` does by default. */
   readonly split: SplitMode | 'cut';
+  /** Compel: the rows at the first EOS of the chunks of a long prompt. */
+  readonly clsTokens: ClsMode;
   readonly comfyUnit: ComfyUnit;
 }
 
@@ -44,6 +47,7 @@ export const defaultOptions: PromptOptions = {
   step: 1,
   commaPaddingBacktrack: 20,
   split: 'cut',
+  clsTokens: 'own',
   comfyUnit: 'segments',
 };
 
@@ -67,6 +71,7 @@ export const optionValues = {
   step: { least: 1, most: 150 },
   commaPaddingBacktrack: { least: 0, most: 74 },
   split: ['cut', ...splitModes],
+  clsTokens: clsModes,
   comfyUnit: comfyUnits,
 } as const satisfies {
   readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] | (PromptOptions[K] extends number ? Bounds : never);

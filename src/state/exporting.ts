@@ -179,6 +179,9 @@ export function whyUnchecked({ options, positive, negative }: ConditioningPair):
   const texts = [...positive.texts, ...(negative?.texts ?? [])];
   if (texts.some(({ operator }) => operator === 'and' || operator === 'blend'))
     return 'It does not recompute Compel’s .and() and .blend().';
+  const isShared = options.syntax === 'compel' && options.clsTokens !== 'own';
+  if (isShared && texts.some(({ chunks }) => chunks.length > 1))
+    return 'It does not recompute EOS rows that chunks share.';
   if (means && texts.some(({ weighted }) => weighted.batch?.length))
     return `It does not recompute “${label}” where the texts of a schedule share a mean.`;
   return null;

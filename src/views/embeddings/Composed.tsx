@@ -34,11 +34,12 @@ export function RowsChoice({ weighted: { encoded, place, isAlone } }: { weighted
 /** Says how the rows of a composed conditioning come about, or that the rows on show are not yet composed. */
 export function Composed({ weighted }: { weighted: WeightedEncoding }) {
   const { encoded, place, isAlone } = weighted;
-  const { texts, weight, isComposed } = place;
+  const { texts, weight, sharesEos, isComposed } = place;
   if (!isComposed) return null;
   const sum = texts.map(({ text, factor }) => `${brief(factor)} · ${textName(encoded, text)}`).join(' + ');
   const blended = texts.length > 1 || texts[0].factor !== 1;
   const how = [
+    ...(sharesEos ? ['the chunks of a text with one row at their first EOS'] : []),
     ...(blended ? [`c = ${sum}`] : []),
     ...(weight === 1
       ? []

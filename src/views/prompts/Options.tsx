@@ -10,6 +10,7 @@ import { useFacts } from '../page/useFacts.ts';
 import {
   bracketChoices,
   type Choice,
+  clsChoices,
   comfyUnitChoices,
   masks,
   normalisations,
@@ -62,7 +63,12 @@ export function Options() {
           />
         </>
       )}
-      {syntax === 'compel' && <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />}
+      {syntax === 'compel' && (
+        <>
+          <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />
+          <Choose label="EOS of chunks" name="clsTokens" values={optionValues.clsTokens} choices={clsChoices} />
+        </>
+      )}
       {syntax === 'comfy' && (
         <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
       )}

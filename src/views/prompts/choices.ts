@@ -75,6 +75,15 @@ export const splits: Record<PromptOptions['split'], Choice> = {
   BRUTAL: { name: 'Anywhere', help: 'After 75 tokens, whatever they are.' },
 };
 
+export const clsChoices: Record<PromptOptions['clsTokens'], Choice> = {
+  own: { name: 'Each its own', help: 'Compel’s default: each chunk of a split prompt keeps the row at its own EOS.' },
+  COPY_FIRST_CLS_TOKEN: {
+    name: 'The first’s',
+    help: 'Compel 2.3: the first EOS row of the first chunk stands in all chunks.',
+  },
+  MERGE_CLS_TOKENS: { name: 'Their mean', help: 'Compel 2.3: the mean of the first EOS rows stands in all chunks.' },
+};
+
 export const comfyUnitChoices: Record<ComfyUnit, Choice> = {
   segments: { name: 'By segment', help: 'Since December 2024: text of one weight at once.' },
   words: { name: 'By word', help: 'Before December 2024: every word by itself.' },
