@@ -19,6 +19,12 @@ override K: u32;
 override N: u32;
 override EPILOGUE: u32 = 0;
 
+/** Weights of four columns for four k: blocks `at`, `at + stride`, … of the weight, as columns of a matrix. */
+fn columns4(at: u32, stride: u32) -> mat4x4f {
+  return mat4x4f(
+    weights4(weight[at]), weights4(weight[at + stride]), weights4(weight[at + 2 * stride]), weights4(weight[at + 3 * stride]));
+}
+
 /** QuickGELU (eq. 27). The argument of exp is never positive, so it cannot overflow. */
 fn quick_gelu(u: vec4f) -> vec4f {
   let e = exp(-abs(1.702 * u));

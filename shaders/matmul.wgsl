@@ -28,9 +28,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let x6 = min(row + 6, last) * blocks;
   let x7 = min(row + 7, last) * blocks;
   let w0 = column * 4 * blocks;
-  let w1 = w0 + blocks;
-  let w2 = w1 + blocks;
-  let w3 = w2 + blocks;
   var y0 = vec4f();
   var y1 = vec4f();
   var y2 = vec4f();
@@ -40,7 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var y6 = vec4f();
   var y7 = vec4f();
   for (var k = 0u; k < blocks; k++) {
-    let w = mat4x4f(weights4(weight[w0 + k]), weights4(weight[w1 + k]), weights4(weight[w2 + k]), weights4(weight[w3 + k]));
+    let w = columns4(w0 + k, blocks);
     y0 += x[x0 + k] * w;
     if (ROWS > 1) {
       y1 += x[x1 + k] * w;

@@ -43,10 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     if (ROWS > 4) {
       v4 = x[x4 + k];
     }
-    let at = left + k;
-    let a = mat4x4f(weights4(weight[at]), weights4(weight[at + blocks]), weights4(weight[at + 2 * blocks]), weights4(weight[at + 3 * blocks]));
-    let next = right + k;
-    let b = mat4x4f(weights4(weight[next]), weights4(weight[next + blocks]), weights4(weight[next + 2 * blocks]), weights4(weight[next + 3 * blocks]));
+    let a = columns4(left + k, blocks);
+    let b = columns4(right + k, blocks);
     {
       let v = quadBroadcast(v0, 0u);
       y0 += v * a;

@@ -27,9 +27,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   let last = arrayLength(&y) / (N / 4) - 1;
   // Columns and rows past the end repeat the last one and are not stored.
   let at0 = min(column, N / 4 - 1) * 4 * blocks;
-  let at1 = at0 + blocks;
-  let at2 = at1 + blocks;
-  let at3 = at2 + blocks;
   let x0 = min(row, last) * blocks;
   let x1 = min(row + 1, last) * blocks;
   let x2 = min(row + 2, last) * blocks;
@@ -48,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   var y7 = vec4f();
   for (var k = lane; k < blocks; k += 8) {
     // w[i] holds the weights of the four columns for the i-th of these four k.
-    let w = transpose(mat4x4f(weights4(weight[at0 + k]), weights4(weight[at1 + k]), weights4(weight[at2 + k]), weights4(weight[at3 + k])));
+    let w = transpose(columns4(at0 + k, blocks));
     {
       let v = x[x0 + k];
       y0 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y0))));
