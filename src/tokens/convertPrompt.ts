@@ -8,6 +8,7 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
+import { commonPlaces } from './align.ts';
 import { chunkLength } from './chunks/a1111Chunks.ts';
 import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -339,9 +340,6 @@ function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels 
 /** Of an embedding that is not open: only ComfyUI knows such. */
 const unknownId = -2;
 
-/** Differences more than this many tokens apart are not looked into. */
-const mostEdits = 1000;
-
 function align(source: readonly Unit[], converted: readonly Unit[]): ConversionRow[] {
   const isSame = (a: number, b: number) => source[a].id === converted[b].id;
   let first = 0;
@@ -355,7 +353,7 @@ function align(source: readonly Unit[], converted: readonly Unit[]): ConversionR
   const both = (a: number, b: number) => rows.push(pairRow(source[a], converted[b]));
   for (let i = 0; i < first; i++) both(i, i);
   let [a, b] = [first, first];
-  for (const [nextA, nextB] of commonUnits(source.slice(first, endA), converted.slice(first, endB))) {
+  for (const [nextA, nextB] of commonPlaces(source.slice(first, endA), converted.slice(first, endB))) {
     for (; a < first + nextA; a++) rows.push(missingRow(source[a]));
     for (; b < first + nextB; b++) rows.push(addedRow(converted[b]));
     both(a++, b++);
@@ -364,44 +362,6 @@ function align(source: readonly Unit[], converted: readonly Unit[]): ConversionR
   for (; b < endB; b++) rows.push(addedRow(converted[b]));
   for (; a < source.length; a++, b++) both(a, b);
   return rows;
-}
-
-/** Places of a longest common subsequence (E. Myers, An O(ND) difference algorithm, 1986). */
-function commonUnits(source: readonly Unit[], converted: readonly Unit[]): [number, number][] {
-  const [n, m] = [source.length, converted.length];
-  if (n === 0 || m === 0) return [];
-  const most = Math.min(n + m, mostEdits);
-  /** [2·most + 2] How far in the source each diagonal a − b has come, by diagonal + most. */
-  const reached = new Int32Array(2 * most + 3);
-  const trace: Int32Array[] = [];
-  for (let edits = 0; edits <= most; edits++) {
-    trace.push(reached.slice());
-    for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
-      const at = diagonal + most + 1;
-      const isDown = diagonal === -edits || (diagonal !== edits && reached[at - 1] < reached[at + 1]);
-      let a = isDown ? reached[at + 1] : reached[at - 1] + 1;
-      while (a < n && a - diagonal < m && source[a].id === converted[a - diagonal].id) a++;
-      reached[at] = a;
-      if (a >= n && a - diagonal >= m) return backtrack(trace, n, m, most);
-    }
-  }
-  return [];
-}
-
-function backtrack(trace: readonly Int32Array[], n: number, m: number, most: number): [number, number][] {
-  const pairs: [number, number][] = [];
-  let [a, b] = [n, m];
-  for (let edits = trace.length - 1; edits >= 0; edits--) {
-    const reached = trace[edits];
-    const diagonal = a - b;
-    const at = diagonal + most + 1;
-    const isDown = diagonal === -edits || (diagonal !== edits && reached[at - 1] < reached[at + 1]);
-    const fromA = edits === 0 ? 0 : isDown ? reached[at + 1] : reached[at - 1];
-    const fromB = edits === 0 ? 0 : fromA - (isDown ? diagonal + 1 : diagonal - 1);
-    while (a > fromA && b > fromB) pairs.push([--a, --b]);
-    [a, b] = [fromA, fromB];
-  }
-  return pairs.reverse();
 }
 
 function pairRow(source: Unit, converted: Unit): ConversionRow {
