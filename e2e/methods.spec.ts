@@ -18,8 +18,8 @@ async function countPasses(page: Page): Promise<() => Promise<number>> {
     const counted = { passes: 0 };
     Object.assign(window, { counted });
     const { postMessage } = Worker.prototype;
-    Worker.prototype.postMessage = function (this: Worker, message: { type?: string; passes?: unknown[] }) {
-      if (message.type === 'encode') counted.passes += message.passes?.length ?? 0;
+    Worker.prototype.postMessage = function (this: Worker, message: { type: string; request: { passes: unknown[] } }) {
+      if (message.type === 'encode') counted.passes += message.request.passes.length;
       postMessage.call(this, message);
     } as typeof postMessage;
   });
