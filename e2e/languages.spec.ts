@@ -25,7 +25,7 @@ test('the same text weighs otherwise in another language', async ({ page }) => {
 test('a long prompt is encoded chunk by chunk, with the boundaries in the editor', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(`${'cat '.repeat(70)}, ${'dog '.repeat(20)} BREAK grass`);
-  await expect(page.locator('#prompts .count').first()).toHaveText('151 / 225 tokens');
+  await expect(page.locator('#prompts .count').first()).toHaveText('92 tokens in 3 chunks (A1111 shows 151/225)');
   const chunks = page.getByRole('group', { name: 'Chunk on show' }).getByRole('radio');
   await expect(chunks).toHaveCount(3);
   // The caret is at the end.

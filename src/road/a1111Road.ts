@@ -5,7 +5,14 @@ import { lintA1111 } from '../prompt/across/lint.ts';
 import type { Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import { type A1111Chunks, chunkA1111, emptyChunk, fittingEmbeddings } from '../tokens/chunks/a1111Chunks.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
-import { embeddingNode, type LanguageRoad, type PreparedText, type RoadInput, single } from './preparedPrompt.ts';
+import {
+  embeddingNode,
+  type LanguageRoad,
+  type PreparedText,
+  type RoadInput,
+  type RoadPrompt,
+  single,
+} from './preparedPrompt.ts';
 import { normalised, weightedPrompt } from './weightedPrompt.ts';
 
 /** A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. */
@@ -19,7 +26,7 @@ export const a1111Road: LanguageRoad = (prompt, input) => {
   });
   const chunksOf = stepChunker(input);
   const current = stepped.parts.map((part) => entryAtCall(part.steps, options.step - 1));
-  const texts = stepped.parts.map(({ steps }, i): PreparedText => {
+  const texts = stepped.parts.map(({ steps }, i): RoadPrompt['texts'][number] => {
     const { weighted, chunked } = chunksOf(current[i]);
     const batch = steps.filter((step) => step !== current[i]).map((step) => chunksOf(step).weighted.chunks);
     const { named: _, diagnostics: __, ...counts } = chunked;

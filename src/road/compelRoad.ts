@@ -3,7 +3,7 @@ import type { Diagnostic, NetworkNode, Range } from '../prompt/ast.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { info } from '../prompt/diagnostics.ts';
 import { chunkCompel } from '../tokens/chunks/compelChunks.ts';
-import { embeddingNode, type LanguageRoad, networksOf, type PreparedText } from './preparedPrompt.ts';
+import { embeddingNode, type LanguageRoad, networksOf, type PreparedText, type RoadPrompt } from './preparedPrompt.ts';
 import { compelPrompt, compelPromptOptions, normalised, weightedCompel } from './weightedPrompt.ts';
 
 /** Compel: the parts of .and() and .blend(), each chunked and weighted by itself, then composed. */
@@ -12,7 +12,7 @@ export const compelRoad: LanguageRoad = (prompt, { options, tokenizer, embedding
   const parsed = parseCompel(prompt);
   const { nodes, parts } = parsed;
   const diagnostics: Diagnostic[] = [...parsed.diagnostics, ...lintCompel(parsed)];
-  const texts: PreparedText[] = [];
+  const texts: RoadPrompt['texts'][number][] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
     const chunked = chunkCompel(fragments, tokenizer, embeddings, compelOptions);
     const weighted = normalised(weightedCompel(fragments, chunked, tokenizer, compelOptions, embeddings), options);
@@ -43,7 +43,7 @@ export const compelRoad: LanguageRoad = (prompt, { options, tokenizer, embedding
 };
 
 /** Finds the textual inversions that have rows, at each place where one was typed. */
-function addedNodes({ chunks }: PreparedText): NetworkNode[] {
+function addedNodes({ chunks }: Pick<PreparedText, 'chunks'>): NetworkNode[] {
   const byPlace = new Map<number, NetworkNode>();
   for (const { vector, range } of chunks.flatMap(({ tokens }) => tokens))
     if (vector && range) byPlace.set(range.start, embeddingNode(vector.name, range));

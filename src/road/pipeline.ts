@@ -16,6 +16,7 @@ import type { Side } from '../prompt/side.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { PromptEmbedding } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { appliedWeights } from '../weighting/apply.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { a1111Road } from './a1111Road.ts';
@@ -24,6 +25,7 @@ import { compelRoad } from './compelRoad.ts';
 import { compose, compositionPasses } from './composition.ts';
 import type { PromptOptions } from './options.ts';
 import type { LanguageRoad, PreparedPrompt } from './preparedPrompt.ts';
+import { unappliedWeights } from './unappliedWeights.ts';
 
 const roads: Readonly<Record<Syntax, LanguageRoad>> = { a1111: a1111Road, compel: compelRoad, comfy: comfyRoad };
 
@@ -36,14 +38,19 @@ export function preparePrompt(
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
   const read = roads[options.syntax](prompt, { options, tokenizer, role, embeddings });
+  const texts = read.texts.map((text) => ({
+    ...text,
+    applied: appliedWeights(text.weighted, methods[options.weighting]),
+  }));
   return {
     ...read,
     source: prompt,
+    texts,
     loras: promptLoras(read.networks),
     chunks: read.texts.flatMap(({ chunks, weighted }, text) =>
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
-    diagnostics: read.diagnostics.toSorted(byPlace),
+    diagnostics: [...read.diagnostics, ...unappliedWeights(texts, options)].sort(byPlace),
   };
 }
 

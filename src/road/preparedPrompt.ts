@@ -21,6 +21,11 @@ export interface PreparedText extends Range, Omit<ChunkedPrompt, 'diagnostics'> 
   readonly weighted: WeightedPrompt;
   /** A1111: the texts of a schedule, each with the last step (from 1) that it is for. Empty in the other languages. */
   readonly steps: readonly PromptStep[];
+  /**
+   * [chunks][L] The weights that the method applies: those typed, normalised where the options say so, and 1 throughout where
+   * it applies none.
+   */
+  readonly applied: readonly Float64Array[];
 }
 
 /** One row of the encoder's input, and its place in the prompt. */
@@ -39,7 +44,7 @@ export interface RoadPrompt {
   /** Ranges that were typed and are not encoded at this step. */
   readonly inactive: readonly Range[];
   readonly networks: readonly NetworkNode[];
-  readonly texts: readonly PreparedText[];
+  readonly texts: readonly Omit<PreparedText, 'applied'>[];
   /** One for each part of an A1111 AND, else one. */
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
   /** The parser's, the linter's and the chunker's. */
@@ -49,6 +54,7 @@ export interface RoadPrompt {
 /** All that is known of a prompt before any weights are loaded; the diagnostics are sorted by place. */
 export interface PreparedPrompt extends RoadPrompt {
   readonly source: string;
+  readonly texts: readonly PreparedText[];
   /** LoRAs that are to be merged into the text encoder, and by how much. */
   readonly loras: readonly PromptLora[];
   /** The chunks of all texts in a row. */

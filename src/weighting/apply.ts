@@ -7,6 +7,7 @@ import {
   isWeighted,
   type Method,
   type RestoredMean,
+  unweighted,
   type Version,
   type WeightedChunk,
   type WeightedPrompt,
@@ -39,6 +40,32 @@ export function weighing(method: Method, prompt: WeightedPrompt): Weighing {
     empty: prompt.empty,
     n,
   };
+}
+
+/** A prompt of two words, of which the first weighs 2: what a method makes of it tells whether it applies weights. */
+const weightedWord: WeightedPrompt = (() => {
+  const pass: EncoderPass = { inputIds: new Uint32Array(4), causal: true, keyMask: new Uint8Array(4).fill(1) };
+  const chunk = { pass, perTokenWeights: Float64Array.of(1, 2, 1, 1), wordIds: Uint32Array.of(0, 1, 2, 0) };
+  return { chunks: [chunk], empty: pass, downweighted: [] };
+})();
+
+/** Says whether a method leaves every row of a prompt as the encoder gives it. */
+export function leavesRows(method: Method, prompt: WeightedPrompt): boolean {
+  const { versions, means, wordChanges } = weighing(method, prompt);
+  const isPlain = versions.length === 1 && versions[0].share === 1 && !versions[0].chunks.some(isWeighted);
+  return isPlain && wordChanges.length === 0 && !means.some(({ chunks }) => chunks.some(isWeighted));
+}
+
+/** Says whether a method does anything with weights at all. */
+export function appliesWeights(method: Method): boolean {
+  return !leavesRows(method, weightedWord);
+}
+
+/** [chunks][L] Gives the weights of a prompt that a method applies: 1 throughout where it leaves every row as it is. */
+export function appliedWeights(prompt: WeightedPrompt, method: Method): readonly Float64Array[] {
+  const { chunks } = prompt;
+  const applied = chunks.some(isWeighted) && leavesRows(method, prompt) ? chunks.map(unweighted) : chunks;
+  return applied.map(({ perTokenWeights }) => perTokenWeights);
 }
 
 /** Lists what has to be encoded for a method: not more, and nothing twice. */

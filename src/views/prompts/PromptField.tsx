@@ -1,6 +1,7 @@
 import { type ComponentType, useEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { Side } from '../../prompt/side.ts';
+import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
 
 import { useFacts } from '../page/useFacts.ts';
@@ -14,6 +15,7 @@ const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative pr
 /** One of the two prompts, with its count of tokens, its networks and the messages about it. */
 export function PromptField({ side }: { side: Side }) {
   const ready = useFacts((s) => prepared(s, side));
+  const syntax = useFacts((s) => s.options.syntax);
   const isShown = useFacts((s) => s.side === side);
   const handle = useRef<PromptHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -57,7 +59,7 @@ export function PromptField({ side }: { side: Side }) {
     };
   }, []);
 
-  const longest = ready?.texts.reduce((a, b) => (b.tokenCount > a.tokenCount ? b : a));
+  const count = ready && tokenCount(ready);
   const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
 
   return (
@@ -68,9 +70,9 @@ export function PromptField({ side }: { side: Side }) {
         <span className="label" id={ids.labelId} onClick={() => handle.current?.focus()}>
           {names[side]}
         </span>
-        {longest && (
-          <span className="count" data-over={longest.tokenCount > longest.target || undefined}>
-            {longest.tokenCount} / {longest.target} tokens
+        {count && (
+          <span className="count" data-over={count.cut > 0 || undefined}>
+            {countText(count, syntax)}
           </span>
         )}
       </div>

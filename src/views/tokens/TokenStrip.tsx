@@ -60,7 +60,13 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
                   {words}/{chunk.tokens.length - 2}
                 </span>
               </span>
-              <StripTokens chunk={chunk} isShown={isShown} tokenizer={tokenizer} scale={scale} />
+              <StripTokens
+                chunk={chunk}
+                applied={texts[text].applied[index]}
+                isShown={isShown}
+                tokenizer={tokenizer}
+                scale={scale}
+              />
             </label>
             {isLast && <CutTokens cut={texts[text].cut} tokenizer={tokenizer} />}
           </div>
@@ -87,13 +93,15 @@ function TextHeading({ text: { operator, weight } }: { text: PreparedText }) {
 
 interface StripTokensProps {
   readonly chunk: TokenChunk;
+  /** [L] The weights that the method applies. */
+  readonly applied: Float64Array;
   readonly isShown: boolean;
   readonly tokenizer: Tokenizer;
   readonly scale: ColourScale;
 }
 
 /** Memoised by the chunk's tokens and weights: an edit of a long prompt changes only one or two chunks. */
-const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale }: StripTokensProps) {
+const StripTokens = memo(function StripTokens({ chunk, applied, isShown, tokenizer, scale }: StripTokensProps) {
   const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
   return (
     <span className="strip-tokens">
@@ -103,8 +111,8 @@ const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale
             key={i}
             className={token.text.endsWith('</w>') ? 'strip-token' : 'strip-token part'}
             data-token={isShown ? i : undefined}
-            title={`${token.text}, id ${token.id}, weight ${token.weight}`}
-            style={token.weight === 1 ? undefined : { backgroundColor: cssColour(scale, token.weight) }}
+            title={`${token.text}, ${token.vector ? '' : `id ${token.id}, `}${weightText(token.weight, applied[i])}`}
+            style={applied[i] === 1 ? undefined : { backgroundColor: cssColour(scale, applied[i]) }}
           >
             {labels[i]}
           </span>
@@ -114,12 +122,17 @@ const StripTokens = memo(function StripTokens({ chunk, isShown, tokenizer, scale
   );
 }, looksSame);
 
+function weightText(typed: number, applied: number): string {
+  return typed === applied ? `weight ${typed}` : `weight ${typed}, applied as ${applied}`;
+}
+
 function looksSame(a: StripTokensProps, b: StripTokensProps): boolean {
   const isEqual = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.prototype.every.call(x, (v, i) => v === y[i]);
   return (
     a.isShown === b.isShown &&
     a.tokenizer === b.tokenizer &&
     a.scale === b.scale &&
+    isEqual(a.applied, b.applied) &&
     (a.chunk === b.chunk ||
       (a.chunk.inputIds.length === b.chunk.inputIds.length &&
         isEqual(a.chunk.inputIds, b.chunk.inputIds) &&

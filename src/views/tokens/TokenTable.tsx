@@ -46,6 +46,7 @@ export function TokenTable() {
 
   const { tokens } = shownRow.chunk;
   const { keyMask } = shownRow.pass;
+  const applied = shown.texts[shownRow.text].applied[shownRow.index];
   const labels = tokenLabels(tokens, tokenizer.tokenizer);
   const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
@@ -105,6 +106,7 @@ export function TokenTable() {
                 index={i}
                 end={isRun && !expanded ? tokens.length : i + 1}
                 label={labels[i]}
+                applied={applied[i]}
                 visible={keyMask[i] === 1}
                 scale={scale}
                 onChoose={() => showMerges(i)}
@@ -138,19 +140,21 @@ interface TokenRowProps {
   /** Index past the last token that the row stands for. */
   readonly end: number;
   readonly label: string;
+  /** The weight that the method applies. */
+  readonly applied: number;
   readonly visible: boolean;
   readonly scale: ColourScale;
   onChoose(): void;
   readonly children: ReactNode;
 }
 
-function TokenRow({ token, index, end, label, visible, scale, onChoose, children }: TokenRowProps) {
+function TokenRow({ token, index, end, label, applied, visible, scale, onChoose, children }: TokenRowProps) {
   const { kind, id, text, weight, vector } = token;
   const isWordEnd = text.endsWith('</w>');
   return (
     <tr data-kind={kind} data-token={index} data-token-end={end} tabIndex={index === 0 ? 0 : -1}>
       <td className="number muted">{end > index + 1 ? `${index}–${end - 1}` : index}</td>
-      <td className="number">{id}</td>
+      <td className="number">{vector ? '–' : id}</td>
       <td className="text" title={text}>
         {vector ? (
           <b title="A vector of a textual inversion stands here in place of a token embedding.">{label}</b>
@@ -172,8 +176,8 @@ function TokenRow({ token, index, end, label, visible, scale, onChoose, children
         )}
       </td>
       <td className="number weight" title={String(weight)}>
-        <span className="chip" style={weight === 1 ? undefined : { backgroundColor: cssColour(scale, weight) }}>
-          {brief(weight)}
+        <span className="chip" style={applied === 1 ? undefined : { backgroundColor: cssColour(scale, applied) }}>
+          {applied === weight ? brief(weight) : `${brief(weight)} → ${brief(applied)}`}
         </span>
       </td>
       <td className="number bit" data-bit={visible ? 1 : 0}>

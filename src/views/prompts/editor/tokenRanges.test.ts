@@ -21,6 +21,7 @@ const typed = (start: number, end: number, weight = 1): PromptToken => ({
 
 const text = (chunks: readonly (readonly PromptToken[])[], cut: readonly PromptToken[] = []) => ({
   chunks: chunks.map((tokens) => ({ tokens, inputIds: new Uint32Array(), perTokenWeights: new Float64Array() })),
+  applied: chunks.map((tokens) => Float64Array.from(tokens, ({ weight }) => weight)),
   cut,
 });
 

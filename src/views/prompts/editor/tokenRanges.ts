@@ -13,13 +13,14 @@ export interface TokenPlace {
 export interface TokenRange extends Range {
   /** Null for text that was cut off. */
   readonly place: TokenPlace | null;
+  /** The weight that the method applies. */
   readonly weight: number;
   /** Whether the token is the first of a chunk that continues the text of the chunk before. */
   readonly startsChunk: boolean;
 }
 
 /** Returns ranges in order, without overlaps. If two tokens were typed as the same characters, the first has them. */
-export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>[]): TokenRange[] {
+export function tokenRanges(texts: readonly Pick<PreparedText, 'applied' | 'chunks' | 'cut'>[]): TokenRange[] {
   const ranges: TokenRange[] = [];
   let at = 0;
   let chunk = 0;
@@ -28,11 +29,11 @@ export function tokenRanges(texts: readonly Pick<PreparedText, 'chunks' | 'cut'>
     ranges.push({ start: Math.max(at, range.start), end: range.end, place, weight, startsChunk });
     at = range.end;
   };
-  for (const { chunks, cut } of texts) {
+  for (const { applied, chunks, cut } of texts) {
     for (const [index, { tokens }] of chunks.entries()) {
       const before = ranges.length;
-      tokens.forEach(({ range, weight }, token) => {
-        add(range, { chunk, token }, weight, index > 0 && ranges.length === before);
+      tokens.forEach(({ range }, token) => {
+        add(range, { chunk, token }, applied[index][token], index > 0 && ranges.length === before);
       });
       chunk++;
     }
