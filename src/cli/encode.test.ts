@@ -11,10 +11,10 @@ import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { openSafetensors, writeSafetensors } from '../files/safetensors.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
 import { testAdapters } from '../gpu/testing/adapters.ts';
-import { loraTarget, openLora } from '../models/loraFile.ts';
+import { loraDelta } from '../models/loraDelta.ts';
+import { openLora } from '../models/loraFile.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { writeCheckpointFile } from '../models/testing/checkpoints.ts';
-import { loraDelta } from '../models/testing/loraDelta.ts';
 import { openConditioning } from '../road/export/conditioningFile.ts';
 import { defaultOptions, type PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds } from '../road/pipeline.ts';
@@ -203,7 +203,7 @@ describe('textual inversions and LoRAs', () => {
       ...source,
       async read(name, signal) {
         const sums = Float64Array.from(toFloat32(await source.read(name, signal), 'F32'));
-        for (const update of updates.filter((update) => loraTarget(update) === name))
+        for (const update of updates.filter((update) => update.target === name))
           for (const [i, delta] of loraDelta(update, multiplier).entries()) sums[i] += delta;
         return fromFloat32(Float32Array.from(sums), 'F32');
       },

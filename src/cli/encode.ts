@@ -5,11 +5,14 @@ import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
+import { excerpt } from '../files/tensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { tuneKernels } from '../gpu/tuning.ts';
 import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
+import { unchangedText } from '../models/leftOut.ts';
+import { loraNamed } from '../models/loraAliases.ts';
 import { type Lora, readLora } from '../models/loraFile.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
@@ -290,6 +293,11 @@ async function openNetworks(
       console.log(
         `warning: ${names.length} tensors of "${path}" are of ${kind}, which cannot be merged: they are left out.`,
       );
+    const { unknown } = lora.leftOut;
+    if (unknown.length > 0)
+      console.log(
+        `warning: ${unknown.length} tensors of "${path}" have names that are not known here, such as ${excerpt(unknown[0])}: they are left out.`,
+      );
     merged.set(lora.name, lora);
     if (bringsEmbeddings(file.tensors)) opened.push(...(await readEmbeddings(file, { hiddenSize })));
   }
@@ -327,13 +335,18 @@ async function encodeJob(
   };
   // In A1111 the LoRAs of the positive prompt act on both prompts, and those of the negative prompt on none.
   const named = role === 'positive' ? positive.loras : [];
-  const loras = named.filter(({ name, multiplier }) => multiplier !== 0 && networks.loras.get(name)?.updates.length);
+  const merged = named.flatMap(({ name, multiplier }) => {
+    const lora = loraNamed(networks.loras, ({ alias }) => alias, name);
+    return lora && multiplier !== 0 && lora.updates.length > 0 ? [{ lora, multiplier }] : [];
+  });
   const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
   const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
   const { outputs, milliseconds } = await encoder.encode(
     passes,
     { hiddenStates, attentions: false },
-    { loras: loras.map(({ name, multiplier }) => ({ updates: networks.loras.get(name)!.updates, multiplier })) },
+    {
+      loras: merged.map(({ lora: { updates }, multiplier }) => ({ updates, multiplier })),
+    },
   );
   const byKey = new Map(passes.map((pass, i) => [passKey(pass), outputs[i]]));
   const outputOf = (pass: EncoderPass) => byKey.get(passKey(pass))!;
@@ -355,7 +368,13 @@ async function encodeJob(
   for (const [i, { pass }] of positive.chunks.entries()) lastHiddenState.set(outputOf(pass).lastHiddenState, i * L * d);
   return {
     tensors: [...tensors, { name: 'last_hidden_state', dtype: 'F32', shape: [n, L, d], data: lastHiddenState }],
-    metadata: { ...exportMetadata(pair, { ...model, loras }), role },
+    metadata: {
+      ...exportMetadata(pair, {
+        ...model,
+        loras: merged.map(({ lora: { name }, multiplier }) => ({ name, multiplier })),
+      }),
+      role,
+    },
     milliseconds,
   };
 }
@@ -376,9 +395,9 @@ function printTokens({ chunks, texts, diagnostics }: PreparedPrompt): void {
 
 function printLoras(named: readonly PromptLora[], { loras }: Networks): void {
   for (const { name, multiplier } of named) {
-    const lora = loras.get(name);
+    const lora = loraNamed(loras, ({ alias }) => alias, name);
     if (!lora) console.log(`warning: The LoRA “${name}” is not merged: give its file by --lora.`);
-    else if (lora.updates.length === 0) console.log(`LoRA ${name}: changes the U-Net alone`);
+    else if (lora.updates.length === 0) console.log(`LoRA ${name}: ${unchangedText(lora.leftOut)}`);
     else console.log(`LoRA ${name}: merged × ${multiplier}`);
   }
 }

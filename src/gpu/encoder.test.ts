@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
@@ -5,15 +6,15 @@ import { encoderPass, type MaskMode, maskModes } from '../clip/masks.ts';
 import index from '../clip/recorded/index.json';
 import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
-import type { WeightSource } from '../clip/weights.ts';
+import { type LayerTensorName, layerTensor, tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
-import { type LoraUpdate, loraTarget, type Projection } from '../models/loraFile.ts';
+import { type LoraUpdate, loraDelta } from '../models/loraDelta.ts';
+import { openLora } from '../models/loraFile.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
-import { loraDelta } from '../models/testing/loraDelta.ts';
 import { attentionKernels } from './attention.ts';
 import { requestGpuDevice } from './device.ts';
 import type { EncodeStart } from './encode.ts';
@@ -60,16 +61,24 @@ const viaSafetensors = async (config: ClipTextConfig, dtype: WeightDtype): Promi
 const waves = (n: number, seed: number, range: number) =>
   Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898 + seed * 78.233) * range);
 
+const projections = {
+  qProj: 'self_attn.q_proj.weight',
+  kProj: 'self_attn.k_proj.weight',
+  vProj: 'self_attn.v_proj.weight',
+  outProj: 'self_attn.out_proj.weight',
+  fc1: 'mlp.fc1.weight',
+  fc2: 'mlp.fc2.weight',
+} as const satisfies Record<string, LayerTensorName>;
+type Projection = keyof typeof projections;
+
 function tinyUpdate(layer: number, projection: Projection, rank: number, seed: number): LoraUpdate {
   const { hiddenSize: d, intermediateSize: m } = clipTiny;
   const [out, into] = projection === 'fc1' ? [m, d] : projection === 'fc2' ? [d, m] : [d, d];
   return {
-    layer,
-    projection,
-    rank,
-    down: waves(rank * into, seed, 0.2),
-    up: waves(out * rank, seed + 1, 0.2),
-    alpha: rank / 2,
+    target: layerTensor(layer, projections[projection]),
+    scale: 0.5,
+    change: { kind: 'LoRA', rank, down: waves(rank * into, seed, 0.2), up: waves(out * rank, seed + 1, 0.2) },
+    magnitude: null,
   };
 }
 
@@ -81,8 +90,8 @@ function mergedSource(source: WeightSource, loras: readonly WeightedLora[]): Wei
     async read(name, signal) {
       const sums = Float64Array.from(toFloat32(await source.read(name, signal), source.tensor(name).dtype));
       for (const { updates, multiplier } of loras)
-        for (const update of updates.filter((update) => loraTarget(update) === name))
-          for (const [i, delta] of loraDelta(update, multiplier).entries()) sums[i] += delta;
+        for (const update of updates.filter((update) => update.target === name))
+          for (const [i, delta] of loraDelta(update, multiplier, sums).entries()) sums[i] += delta;
       return fromFloat32(Float32Array.from(sums), 'F32');
     },
   };
@@ -537,6 +546,51 @@ describe.each(testAdapters)('on %s', (adapter) => {
       encoder.destroy();
     },
   );
+
+  test.each([
+    ...['loha', 'lokr', 'dora_columns', 'ia3', 'peft_dora', 'comfy_extract'].map((name) => [`loras/${name}`] as const),
+    ['reports/dora'] as const,
+  ])('%s, which is not of low rank, is merged as float64 merges it, and leaves no trace', async (name) => {
+    const path = new URL(`../models/recorded/${name}.safetensors`, import.meta.url);
+    const { updates } = await openLora(memorySource(new Uint8Array(readFileSync(path)), name), { config: clipTiny });
+    const source = await viaSafetensors(clipTiny, 'F16');
+    const encoder = await createGpuEncoder(await testDevice(adapter), source);
+    const pass = passOf(1, 'causal');
+    const encode = (loras?: readonly WeightedLora[]) => encoder.encode([pass], everything(clipTiny), { loras });
+    const { outputs: before } = await encode();
+    const plain = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc1', 2, 31)], multiplier: -0.5 };
+    // The order counts: DoRA and IA³ begin with what is merged by then.
+    for (const loras of [[{ updates, multiplier: 0.6 }], [plain, { updates, multiplier: -0.7 }]]) {
+      const { outputs } = await encode(loras);
+      const reference = await referenceEncoder(mergedSource(source, loras));
+      expectStages(name, clipTiny, outputs[0], reference(pass));
+      expect(outputs[0].lastHiddenState).not.toEqual(before[0].lastHiddenState);
+    }
+    expect((await encode()).outputs).toEqual(before);
+    expect(encoder.mergedBytes).toBe(0);
+    encoder.destroy();
+  });
+
+  test('a LoRA of the token embedding changes the rows of the tokens that are there', async () => {
+    const [V, d] = [clipTiny.vocabSize, clipTiny.hiddenSize];
+    const lowRank = { kind: 'LoRA', rank: 2, up: waves(V * 2, 5, 0.3), down: waves(2 * d, 6, 0.3) } as const;
+    const changes = [lowRank, { kind: 'difference', values: waves(V * d, 7, 0.1) }] as const;
+    const source = syntheticWeights(clipTiny);
+    const encoder = await createGpuEncoder(await testDevice(adapter), source);
+    const pass = passOf(1, 'causal');
+    const before = await encoder.encode([pass], everything(clipTiny));
+    for (const change of changes) {
+      const loras = [
+        { updates: [{ target: tokenEmbeddingName, scale: 0.5, change, magnitude: null }], multiplier: 0.8 },
+      ];
+      const { outputs } = await encoder.encode([pass], everything(clipTiny), { loras });
+      const reference = await referenceEncoder(mergedSource(source, loras));
+      expectStages(change.kind, clipTiny, outputs[0], reference(pass));
+      expect(outputs[0].lastHiddenState).not.toEqual(before.outputs[0].lastHiddenState);
+    }
+    expect((await encoder.encode([pass], everything(clipTiny))).outputs).toEqual(before.outputs);
+    encoder.destroy();
+  });
 
   test.each([0, 1])('LoRAs that the GPU has no room for leave everything as it was (%i)', async (after) => {
     const device = await testDevice(adapter);

@@ -1,11 +1,11 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
-import type { WeightDtype } from '../files/dtypes.ts';
-import { tokenRows } from '../models/tokenTable.ts';
+import { toFloat32, type WeightDtype } from '../files/dtypes.ts';
+import { addToRows, tokenRows } from '../models/tokenTable.ts';
 import { type Activations, createActivations, destroyBuffers, writeInputs } from './activations.ts';
 import { type Pipelines, pipelinesOf } from './kernels.ts';
-import { mergeLoras, type WeightedLora } from './loraMerge.ts';
+import { mergeLoras, type ReadTensor, type WeightedLora } from './loraMerge.ts';
 import { type Placed, placePasses } from './slots.ts';
 import { GpuError } from './submit.ts';
 import type { KernelChoice } from './tuning.ts';
@@ -26,6 +26,8 @@ export interface Engine {
   readonly name: string;
   /** [V, d] as stored. */
   readonly tokenTable: { readonly bytes: Uint8Array; readonly dtype: WeightDtype };
+  /** Reads a tensor anew: LoRAs of some kinds need the weight that they change. */
+  readonly readTensor: ReadTensor;
   /** The weights as they were loaded. */
   readonly original: Weights;
   /** The LoRAs that are merged now, and the weights that they changed. */
@@ -66,6 +68,7 @@ export async function createEngine(
     choice,
     name: source.name,
     tokenTable: { bytes: tokenTable, dtype: source.tensor(tokenEmbeddingName).dtype },
+    readTensor: async (name: string) => toFloat32(await source.read(name), source.tensor(name).dtype),
     original: weights,
     loras: [],
     merged: new Map(),
@@ -111,9 +114,12 @@ export async function makeRoom(engine: Engine, passes: number, wished: number): 
   destroyBuffers(before);
 }
 
-/** Gathers the token embeddings of a pass [L, d], with its textual-inversion vectors in their places. */
-export function tokenRowsOf({ tokenTable, config }: Engine, pass: EncoderPass): Float32Array<ArrayBuffer> {
+/** Gathers the token embeddings of a pass [L, d] as LoRAs change them, with its textual-inversion vectors in their places. */
+export function tokenRowsOf({ tokenTable, config, loras }: Engine, pass: EncoderPass): Float32Array<ArrayBuffer> {
   const rows = tokenRows(tokenTable.bytes, tokenTable.dtype, pass.inputIds, config.hiddenSize);
+  for (const { updates, multiplier } of loras)
+    for (const update of updates)
+      if (update.target === tokenEmbeddingName) addToRows(rows, pass.inputIds, config.hiddenSize, update, multiplier);
   for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * config.hiddenSize);
   return rows;
 }
@@ -144,7 +150,7 @@ export async function useLoras(engine: Engine, wanted: readonly WeightedLora[]):
   const isMerged = (lora: WeightedLora, i: number) =>
     lora.updates === engine.loras[i].updates && lora.multiplier === engine.loras[i].multiplier;
   if (loras.length === engine.loras.length && loras.every(isMerged)) return;
-  const merged = await mergeLoras(device, pipelines, original, loras);
+  const merged = await mergeLoras(device, pipelines, original, loras, engine.readTensor);
   if (!merged) throw new GpuError(`The GPU has not enough memory to merge LoRAs into "${engine.name}".`);
   const bound: Weights = new Map([...original, ...merged]);
   let activations: Activations;

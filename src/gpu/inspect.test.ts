@@ -17,10 +17,10 @@ import {
 import { toFloat32, type WeightDtype } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
+import { loraDelta } from '../models/loraDelta.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
-import { loraDelta } from '../models/testing/loraDelta.ts';
 import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { tuneKernels } from './tuning.ts';
@@ -30,12 +30,15 @@ const other = encoderPass(Uint32Array.from(index.ids[2]), 'causal');
 const lora = {
   updates: [
     {
-      layer: 1,
-      projection: 'kProj' as const,
-      rank: 2,
-      alpha: 2,
-      up: Float32Array.from({ length: 2 * 64 }, (_, i) => Math.sin(i) / 4),
-      down: Float32Array.from({ length: 2 * 64 }, (_, i) => Math.cos(i) / 4),
+      target: 'text_model.encoder.layers.1.self_attn.k_proj.weight',
+      scale: 1,
+      change: {
+        kind: 'LoRA' as const,
+        rank: 2,
+        up: Float32Array.from({ length: 2 * 64 }, (_, i) => Math.sin(i) / 4),
+        down: Float32Array.from({ length: 2 * 64 }, (_, i) => Math.cos(i) / 4),
+      },
+      magnitude: null,
     },
   ],
   multiplier: 0.5,

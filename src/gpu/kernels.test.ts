@@ -3,8 +3,7 @@ import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../cli
 import { expectClose } from '../clip/testing/recorded.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
-import type { LoraUpdate } from '../models/loraFile.ts';
-import { loraDelta } from '../models/testing/loraDelta.ts';
+import { loraDelta } from '../models/loraDelta.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
 import { epilogues, kernels } from './kernels.ts';
 import { mergeGrid, stackUpdates } from './loraMerge.ts';
@@ -150,12 +149,15 @@ describe.each(testAdapters)('on %s', (adapter) => {
   test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', async (dtype, N, K, ranks) => {
     const weight = fromFloat32(numbers(N * K, 13, 1 / Math.sqrt(K)), dtype);
     const updates = ranks.map((rank, i) => ({
-      layer: 0,
-      projection: 'fc1' as const,
-      rank,
-      down: numbers(rank * K, 14 + i, 1 / Math.sqrt(K)),
-      up: numbers(N * rank, 20 + i),
-      alpha: 0.5 + i,
+      target: 'weight',
+      scale: (0.5 + i) / rank,
+      change: {
+        kind: 'LoRA' as const,
+        rank,
+        down: numbers(rank * K, 14 + i, 1 / Math.sqrt(K)),
+        up: numbers(N * rank, 20 + i),
+      },
+      magnitude: null,
       multiplier: [0.8, -1.5, 1][i],
     }));
     const { up, down } = stackUpdates(updates);
@@ -166,7 +168,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       grid: mergeGrid(N, K),
     });
     let expected: Float64Array = wide(toFloat32(weight, dtype));
-    for (const update of updates) expected = add(expected, loraDelta(update as LoraUpdate, update.multiplier));
+    for (const update of updates) expected = add(expected, loraDelta(update, update.multiplier));
     expectClose('merged', out.get('merged')!, expected, 2e-7, 2e-7);
   });
 

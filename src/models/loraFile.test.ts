@@ -7,18 +7,9 @@ import { writeSafetensors } from '../files/safetensors.ts';
 import type { TensorDtype } from '../files/tensorFile.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
 import { type TorchSpec, torchBytes } from '../files/testing/torch.ts';
-import {
-  hasLoraNames,
-  LoraError,
-  type LoraUpdate,
-  loraEffects,
-  loraNorm,
-  loraTarget,
-  type Projection,
-  readLora,
-} from './loraFile.ts';
+import { type LoraUpdate, loraDelta, loraNorm } from './loraDelta.ts';
+import { hasLoraNames, LoraError, loraEffects, readLora } from './loraFile.ts';
 import { syntheticWeights } from './synthetic.ts';
-import { loraDelta } from './testing/loraDelta.ts';
 
 const { hiddenSize: d, intermediateSize: m } = clipTiny;
 const value = (i: number) => (((i * 7) % 31) - 15) / 8;
@@ -75,9 +66,14 @@ test.each<[string, TorchSpec[]]>([
   for (const torch of [false, true]) {
     const { name, updates, leftOut } = await read(specs, 'style.safetensors', torch);
     expect(name).toBe('style');
-    expect(leftOut).toEqual({ unet: 0, otherEncoders: 0, unsupported: [], unknown: [] });
+    expect(leftOut).toEqual({ unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] });
     expect(updates).toEqual([
-      { layer: 1, projection: 'fc1', rank: r, alpha: r, down: values(r * d), up: values(m * r, 3) },
+      {
+        target: 'text_model.encoder.layers.1.mlp.fc1.weight',
+        scale: 1,
+        change: { kind: 'LoRA', rank: r, down: values(r * d), up: values(m * r, 3) },
+        magnitude: null,
+      },
     ]);
   }
 });
@@ -106,16 +102,18 @@ test('the oldest spelling of Diffusers', async () => {
     spec(`${attention}${part}_lora.down.weight`, [2, d]),
     spec(`${attention}${part}_lora.up.weight`, [d, 2]),
   ]);
-  expect((await read(specs)).updates.map(({ projection }) => projection)).toEqual(['qProj', 'outProj']);
+  expect((await read(specs)).updates.map(({ target }) => target)).toEqual(
+    ['q', 'out'].map((part) => `text_model.encoder.layers.0.self_attn.${part}_proj.weight`),
+  );
 });
 
-const modules: readonly (readonly [string, Projection, number, number])[] = [
-  ['self_attn_q_proj', 'qProj', d, d],
-  ['self_attn_k_proj', 'kProj', d, d],
-  ['self_attn_v_proj', 'vProj', d, d],
-  ['self_attn_out_proj', 'outProj', d, d],
-  ['mlp_fc1', 'fc1', m, d],
-  ['mlp_fc2', 'fc2', d, m],
+const modules: readonly (readonly [string, string, number, number])[] = [
+  ['self_attn_q_proj', 'self_attn.q_proj', d, d],
+  ['self_attn_k_proj', 'self_attn.k_proj', d, d],
+  ['self_attn_v_proj', 'self_attn.v_proj', d, d],
+  ['self_attn_out_proj', 'self_attn.out_proj', d, d],
+  ['mlp_fc1', 'mlp.fc1', m, d],
+  ['mlp_fc2', 'mlp.fc2', d, m],
 ];
 
 test('a whole file, in the order of the encoder, in every type, with its alphas', async () => {
@@ -138,15 +136,17 @@ test('a whole file, in the order of the encoder, in every type, with its alphas'
     spec('bundle_emb.a.clip_l', [1, 8]),
     number('note', 1),
   ]);
-  expect(updates.map(({ layer, projection, alpha }) => [layer, projection, alpha])).toEqual(
-    [0, 1].flatMap((layer) => modules.map(([, projection], i) => [layer, projection, 5.5 - i])),
+  expect(updates.map(({ target, scale }) => [target, scale])).toEqual(
+    [0, 1].flatMap((layer) =>
+      modules.map(([, module], i) => [`text_model.encoder.layers.${layer}.${module}.weight`, (5.5 - i) / r]),
+    ),
   );
-  for (const { down, up, projection } of updates) {
-    const [, , out, into] = modules.find(([, name]) => name === projection)!;
+  for (const { change, target } of updates) {
+    const [, , out, into] = modules.find(([, module]) => target.endsWith(`.${module}.weight`))!;
     // The values are eighths, which every type holds exactly.
-    expect([down, up]).toEqual([values(r * into), values(out * r)]);
+    expect(change).toEqual({ kind: 'LoRA', rank: r, down: values(r * into), up: values(out * r) });
   }
-  expect(leftOut).toEqual({ unet: 2, otherEncoders: 1, unsupported: [], unknown: ['note'] });
+  expect(leftOut).toEqual({ unet: 2, otherEncoders: 1, unused: 0, unsupported: [], unknown: ['note'] });
 });
 
 test('a LoRA of the U-Net alone changes nothing here', async () => {
@@ -165,40 +165,63 @@ test('alpha may be a whole number', async () => {
       { name: `${kohya}1_mlp_fc1.alpha`, dtype: 'I64', shape: [], data: BigInt64Array.of(16n) },
     ])
   ).updates;
-  expect(update.alpha).toBe(16);
+  expect(update.scale).toBe(16 / r);
 });
 
-test('of two kinds in one file the plain one is used and the other named', async () => {
+test('of two kinds in one file the one that can be applied is used and the other named', async () => {
   const { updates, leftOut } = await read([
     ...pair(`${kohya}1_mlp_fc1.lora_down.weight`, `${kohya}1_mlp_fc1.lora_up.weight`),
-    ...[spec(`${kohya}0_mlp_fc1.lora_down.weight`, [r, d]), spec(`${kohya}0_mlp_fc1.lora_up.weight`, [m, r])],
-    spec(`${kohya}0_mlp_fc1.dora_scale`, [1, d]),
+    ...[spec(`${kohya}0_mlp_fc1.oft_blocks`, [r, d, d]), spec(`${kohya}0_mlp_fc1.alpha`, [])],
   ]);
-  expect(updates.map(({ layer }) => layer)).toEqual([1]);
+  expect(updates.map(({ target }) => target)).toEqual(['text_model.encoder.layers.1.mlp.fc1.weight']);
   const [{ kind, names }] = leftOut.unsupported;
-  expect(kind).toBe('DoRA');
-  expect(names.toSorted()).toEqual(
-    ['dora_scale', 'lora_down.weight', 'lora_up.weight'].map((part) => `${kohya}0_mlp_fc1.${part}`),
-  );
+  expect(kind).toBe('OFT');
+  expect(names.toSorted()).toEqual(['alpha', 'oft_blocks'].map((part) => `${kohya}0_mlp_fc1.${part}`));
 });
 
 const down = `${kohya}0_mlp_fc1.lora_down.weight`;
 const up = `${kohya}0_mlp_fc1.lora_up.weight`;
 test.each<[string, TorchSpec[], string]>([
   [
-    'DoRA',
-    [spec(down, [r, d]), spec(up, [m, r]), spec(`${kohya}0_mlp_fc1.dora_scale`, [1, d])],
-    'changes the text encoder by DoRA, which cannot be applied yet; expected a plain LoRA',
+    'OFT and GLoRA',
+    [spec(`${kohya}0_mlp_fc1.oft_blocks`, [r, d, d]), spec(`${kohya}0_mlp_fc2.a1.weight`, [2, 2])],
+    'changes the text encoder by OFT and GLoRA, which cannot be applied',
   ],
   [
-    "PEFT's DoRA",
-    [...pair(`${peft}lora_A.weight`, `${peft}lora_B.weight`), spec(`${peft}lora_magnitude_vector.weight`, [m])],
-    'changes the text encoder by DoRA, which cannot be applied yet; expected a plain LoRA',
+    'half a Kronecker product',
+    [spec(`${kohya}0_mlp_fc2.lokr_w1`, [2, 2])],
+    `has "${kohya}0_mlp_fc2.lokr_w1" without the other matrix of its Kronecker product`,
   ],
   [
-    'LoHa and LoKr',
-    [spec(`${kohya}0_mlp_fc1.hada_w1_a`, [m, 2]), spec(`${kohya}0_mlp_fc2.lokr_w1`, [2, 2])],
-    'changes the text encoder by LoHa and LoKr, which cannot be applied yet; expected a plain LoRA',
+    'a Kronecker product of another size',
+    [spec(`${kohya}0_mlp_fc2.lokr_w1`, [2, 2]), spec(`${kohya}0_mlp_fc2.lokr_w2`, [2, 2])],
+    `changes a matrix [4, 4] at "${kohya}0_mlp_fc2.lokr_w1"; expected [${d}, ${m}], as Stable Diffusion 1's encoder has it`,
+  ],
+  [
+    'half a LoHa',
+    [spec(`${kohya}0_mlp_fc1.hada_w1_a`, [m, 2])],
+    `has "${kohya}0_mlp_fc1.hada_w1_a" without the other matrix of its pair`,
+  ],
+  [
+    'a difference of another size',
+    [spec(`${kohya}0_mlp_fc1.diff_b`, [d])],
+    `has tensor "${kohya}0_mlp_fc1.diff_b" of shape [${d}]; expected ${m} numbers, as Stable Diffusion 1's encoder has them`,
+  ],
+  [
+    'a rank that no matrix has',
+    [spec(down, [4097, d]), spec(up, [m, 4097])],
+    `has "${down}" of rank 4097; expected at most 4096`,
+  ],
+  [
+    'one module under two prefixes',
+    [
+      ...[spec(down, [r, d]), spec(up, [m, r])],
+      ...pair(`${peft}lora_A.weight`, `${peft}lora_B.weight`).map((one) => ({
+        ...one,
+        name: one.name.replace('.1.', '.0.'),
+      })),
+    ],
+    'changes "text_model.encoder.layers.0.mlp.fc1" twice, under two prefixes',
   ],
   ['half a pair', [spec(up, [m, r])], `has "${up}" without the other matrix of its pair`],
   [
@@ -246,7 +269,7 @@ test.each<[string, TorchSpec[], string]>([
   [
     'a text encoder',
     [spec('text_model.encoder.layers.0.mlp.fc1.weight', [m, d])],
-    "is not a LoRA: none of its 1 tensors is one's",
+    'is not a LoRA: none of its 1 tensors is named like one\'s, such as "text_model.encoder.layers.0.mlp.fc1.weight"',
   ],
   ['nothing', [], 'has no tensors'],
 ])('%s is refused in one sentence', async (_, specs, why) => {
@@ -255,20 +278,17 @@ test.each<[string, TorchSpec[], string]>([
   expect(error.message).toBe(`"style.safetensors" ${why}.`);
 });
 
-test('ΔW is (alpha / r) times the product', () => {
-  const update: LoraUpdate = {
-    layer: 0,
-    projection: 'fc1',
+test('ΔW is the scale times the product', () => {
+  const change = {
+    kind: 'LoRA',
     rank: 2,
-    alpha: 6,
     down: Float32Array.of(1, 2, 3, 4, 5, 6),
     up: Float32Array.of(1, 0, 0, 1, 1, -1, 2, 2),
-  };
-  // 0.5 · 6/2 = 1.5
+  } as const;
+  const update: LoraUpdate = { target: 'w', scale: 3, change, magnitude: null };
   const product = [1, 2, 3, 4, 5, 6, -3, -3, -3, 10, 14, 18];
   expect(Array.from(loraDelta(update, 0.5))).toEqual(product.map((x) => 1.5 * x));
   expect(loraNorm(update, -0.5)).toBeCloseTo(1.5 * Math.hypot(...product), 12);
-  expect(loraTarget(update)).toBe('text_model.encoder.layers.0.mlp.fc1.weight');
 });
 
 test('the norm without the product is that of the product', () => {
@@ -286,12 +306,10 @@ test('the norm without the product is that of the product', () => {
   fc.assert(
     fc.property(update, finite, ({ rank, alpha, up, down }, multiplier) => {
       const made: LoraUpdate = {
-        layer: 0,
-        projection: 'qProj',
-        rank,
-        alpha,
-        up: Float32Array.from(up),
-        down: Float32Array.from(down),
+        target: 'w',
+        scale: alpha / rank,
+        change: { kind: 'LoRA', rank, up: Float32Array.from(up), down: Float32Array.from(down) },
+        magnitude: null,
       };
       const norm = Math.hypot(...loraDelta(made, multiplier));
       // The sum of squares cancels if the product is small beside its factors.
@@ -317,10 +335,10 @@ test('effects are relative to the weights that are changed', async () => {
     [1, 2],
     [2, 2],
   ]);
-  for (const [i, { layer, projection, delta, weight, relative }] of effects.entries()) {
+  for (const [i, { target, delta, weight, relative }] of effects.entries()) {
     const update = lora.updates[i];
-    expect({ layer, projection }).toEqual({ layer: update.layer, projection: update.projection });
-    const w = toFloat32(await weights.read(loraTarget(update)), 'F16');
+    expect(target).toBe(update.target);
+    const w = toFloat32(await weights.read(target), 'F16');
     expect(weight).toBeCloseTo(Math.hypot(...w), 9);
     expect(delta).toBeCloseTo(Math.hypot(...loraDelta(update, 0.25)), 9);
     expect(relative).toBe(delta / weight);

@@ -1,10 +1,25 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
-import { expectedTensors, type LayerTensorName, layerTensor, type WeightSource } from '../clip/weights.ts';
+import { expectedTensors, tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
 import { toFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import type { LeftOut } from './leftOut.ts';
+import {
+  type Axis,
+  type Factors,
+  type LoraChange,
+  type LoraUpdate,
+  loraNorm,
+  type Magnitude,
+  type Matrix,
+  norm,
+  product,
+} from './loraDelta.ts';
+import { type Part, partOf, readLoraName, unsupportedKind } from './loraNames.ts';
+import { type PeftConfig, peftConfig } from './peftConfig.ts';
+import { loraNames } from './tensorNames.ts';
 
 /**
  * The file has no usable LoRA. The message is one sentence that names the file, what was expected and what is there.
@@ -13,263 +28,400 @@ export class LoraError extends Error {
   override name = 'LoraError';
 }
 
-/** The linear layers that a LoRA can change, and their weights' names. */
-const projections = {
-  qProj: 'self_attn.q_proj.weight',
-  kProj: 'self_attn.k_proj.weight',
-  vProj: 'self_attn.v_proj.weight',
-  outProj: 'self_attn.out_proj.weight',
-  fc1: 'mlp.fc1.weight',
-  fc2: 'mlp.fc2.weight',
-} as const satisfies Record<string, LayerTensorName>;
-
-export type Projection = keyof typeof projections;
-
-/** A change that a LoRA adds to one weight: ΔW = multiplier · (alpha / r) · up · down. */
-export interface LoraUpdate {
-  readonly layer: number;
-  readonly projection: Projection;
-  /** r */
-  readonly rank: number;
-  /** [r, in] */
-  readonly down: Float32Array;
-  /** [out, r] */
-  readonly up: Float32Array;
-  /** alpha; r if the file has none. */
-  readonly alpha: number;
-}
-
-/** Tensors that were not used, by reason. */
-export interface LeftOut {
-  readonly unet: number;
-  /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders that come after the first. */
-  readonly otherEncoders: number;
-  /** Names of tensors for this encoder, of a kind that cannot be applied. */
-  readonly unsupported: readonly { readonly kind: string; readonly names: readonly string[] }[];
-  /** Names of the remaining tensors, without the textual inversions that the LoRA brings (embeddingFile.ts). */
-  readonly unknown: readonly string[];
-}
-
 export interface Lora {
   /** The file's name without its ending. */
   readonly name: string;
-  /** Updates by layer, then in the order of the encoder. Empty if the LoRA changes only the U-Net. */
+  /** Another name that prompts call it by in A1111, from the file's `ss_output_name`. */
+  readonly alias?: string;
+  /** Updates in the order of the encoder. Empty if the LoRA changes nothing of it that is known. */
   readonly updates: readonly LoraUpdate[];
   readonly leftOut: LeftOut;
 }
 
-/** Hugging Face name of the weight that an update changes. */
-export function loraTarget({ layer, projection }: Pick<LoraUpdate, 'layer' | 'projection'>): string {
-  return layerTensor(layer, projections[projection]);
-}
-
 /** Most float32 values of all updates together: 1 GB. A LoRA of rank 128 has some 60 MB. */
 const mostValues = 1 << 28;
+/** Higher ranks are no LoRA's: a matrix of the encoder has a rank of 768. */
+const highestRank = 4096;
 
-/** Matches the start of a name, before the layer's own name. kohya writes `_` for every `.`. */
-const inEncoder =
-  /^(?:lora_te1?_|lycoris_te1?_|lora_prior_te_|text_encoder\.|base_model\.model\.|te1?\.)?(?:text_encoder\.)?text_model[._](?:encoder[._])layers[._](\d+)[._]/;
-const inUnet = /^(lora_unet_|lycoris_unet_|unet\.|model\.diffusion_model\.|diffusion_model\.)/;
-const inOtherEncoder = /^(lora_te[23]_|lycoris_te[23]_|text_encoder_[23]\.|te[23]\.|lora_t5|text_encoders?\.t5)/;
+type Fail = (why: string) => never;
 
-/** Matches the layer's own name, and captures the rest. */
-const inLayer = /^(?:(?:self_attn[._](?:to_)?(q|k|v|out)(?:_proj)?)|mlp[._](fc1|fc2))(?:_lora)?[._](.+)$/;
+/** A tensor of the file by its name. */
+interface Named {
+  readonly name: string;
+  readonly tensor: StoredTensor;
+}
 
-const projectionOf: Readonly<Record<string, Projection>> = {
-  q: 'qProj',
-  k: 'kProj',
-  v: 'vProj',
-  out: 'outProj',
-  fc1: 'fc1',
-  fc2: 'fc2',
-};
-
-type Part = 'down' | 'up' | 'alpha';
-
-/** Parts of an update by the end of a tensor's name: kohya's, PEFT's and Diffusers' three spellings, in that order. */
-const parts: readonly (readonly [RegExp, Part])[] = [
-  [/^lora_down\.weight$/, 'down'],
-  [/^lora_up\.weight$/, 'up'],
-  [/^lora_A\.(default\.)?weight$/, 'down'],
-  [/^lora_B\.(default\.)?weight$/, 'up'],
-  [/^(lora_linear_layer|lora)\.down\.weight$/, 'down'],
-  [/^(lora_linear_layer|lora)\.up\.weight$/, 'up'],
-  [/^down\.weight$/, 'down'],
-  [/^up\.weight$/, 'up'],
-  [/^alpha$/, 'alpha'],
-];
-
-/** Kinds of changes that cannot be applied, by the end of a tensor's name. */
-const otherKinds: readonly (readonly [RegExp, string])[] = [
-  [/^(dora_scale|lora_magnitude_vector)/, 'DoRA'],
-  [/^hada_/, 'LoHa'],
-  [/^lokr_/, 'LoKr'],
-  [/^(lora_mid|lora_conv)/, 'LoCon with a core (Tucker)'],
-  [/^oft_/, 'OFT'],
-  [/^(a1|a2|b1|b2)\./, 'GLoRA'],
-  [/^on_input$/, 'IA³'],
-  [/^diff(_b)?$/, 'whole differences'],
-];
-
+/** The tensors for one module of the encoder. */
 interface Draft {
-  readonly layer: number;
-  readonly projection: Projection;
-  readonly tensors: Map<Part, readonly [name: string, tensor: StoredTensor]>;
-  readonly others: Map<string, string[]>;
+  readonly prefix: string;
+  readonly module: string;
+  readonly parts: Map<Part, Named>;
+  /** Names of tensors by the kind that cannot be applied. */
+  readonly unsupported: Map<string, string[]>;
+  /** Names of tensors that no kind is known to have. */
+  readonly unknown: string[];
+}
+
+/** What the change of a module is read with. */
+interface Reading {
+  readonly config: ClipTextConfig;
+  readonly peft: PeftConfig | null;
+  readonly fail: Fail;
+  readonly signal?: AbortSignal;
 }
 
 /** Returns the list under `key`; makes one if there is none. */
-function listOf(lists: Map<string, string[]>, key: string): string[] {
+function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
   const list = lists.get(key) ?? [];
   lists.set(key, list);
   return list;
 }
 
 /** Returns [r, in] for a matrix [r, in], or for [r, in, 1, 1] in a convolution's shape. */
-function matrixShape(name: string, { shape }: StoredTensor, fail: (why: string) => never): [number, number] {
+function matrixShape({ name, tensor: { shape } }: Named, fail: Fail): [number, number] {
   const [rows, columns, ...kernel] = shape;
   if (shape.length < 2 || shape.length > 4 || kernel.some((size) => size !== 1) || rows < 1 || columns < 1)
     fail(`has tensor ${excerpt(name)} of shape ${shapeText(shape.slice(0, 8))}, which is not a matrix`);
   return [rows, columns];
 }
 
-async function readUpdate(
-  { layer, projection, tensors }: Draft,
-  config: ClipTextConfig,
-  fail: (why: string) => never,
-  signal?: AbortSignal,
-): Promise<LoraUpdate> {
-  const [downName, downTensor] = tensors.get('down') ?? [];
-  const [upName, upTensor] = tensors.get('up') ?? [];
-  if (!downName || !downTensor || !upName || !upTensor) {
-    const [[present]] = tensors.values();
-    return fail(`has ${excerpt(present)} without the other matrix of its pair`);
-  }
-  if (layer >= config.numHiddenLayers)
-    fail(`changes layer ${layer} of the text encoder; Stable Diffusion 1's has ${config.numHiddenLayers}`);
-  const [rank, columns] = matrixShape(downName, downTensor, fail);
-  const [rows, upRank] = matrixShape(upName, upTensor, fail);
-  const [out, into] = expectedTensors(config).get(loraTarget({ layer, projection }))!;
+async function readMatrix(named: Named, { fail, signal }: Reading): Promise<Matrix> {
+  const [rows, columns] = matrixShape(named, fail);
+  return { rows, columns, values: await readFloats(named.name, named.tensor, fail, signal) };
+}
+
+/** Reads one number. Some trainers keep alpha as a whole number. */
+async function readScalar({ name, tensor }: Named, { fail, signal }: Reading): Promise<number> {
+  if (tensor.shape.some((size) => size !== 1))
+    fail(`has tensor ${excerpt(name)} of shape ${shapeText(tensor.shape.slice(0, 8))}; expected one number`);
+  const { dtype } = tensor;
+  if (dtype !== 'I64' && dtype !== 'I32' && dtype !== 'BOOL' && dtype !== 'U8')
+    return (await readFloats(name, tensor, fail, signal))[0];
+  const { buffer } = await tensor.read(signal);
+  if (dtype === 'I64') return Number(new BigInt64Array(buffer)[0]);
+  return dtype === 'I32' ? new Int32Array(buffer)[0] : new Uint8Array(buffer)[0];
+}
+
+/** Checks that `named` multiplies `by` and makes a matrix of this shape. */
+function checkProduct(
+  named: Named,
+  [rows, columns]: readonly [number, number],
+  [out, into]: readonly number[],
+  fail: Fail,
+): void {
   if (columns !== into || rows !== out)
     fail(
-      `changes a matrix [${rows}, ${columns}] at ${excerpt(downName)}; expected [${out}, ${into}], as Stable Diffusion 1's encoder has it`,
+      `changes a matrix [${rows}, ${columns}] at ${excerpt(named.name)}; expected [${out}, ${into}], as Stable Diffusion 1's encoder has it`,
     );
-  if (rank !== upRank)
-    fail(`has ${excerpt(downName)} of rank ${rank} and ${excerpt(upName)} of rank ${upRank}; expected the same`);
+}
 
-  const [alphaName, alphaTensor] = tensors.get('alpha') ?? [];
-  let alpha = rank;
-  if (alphaName && alphaTensor) {
-    if (alphaTensor.shape.some((size) => size !== 1))
-      fail(
-        `has tensor ${excerpt(alphaName)} of shape ${shapeText(alphaTensor.shape.slice(0, 8))}; expected one number`,
-      );
-    [alpha] = await readScalar(alphaName, alphaTensor, fail, signal);
-  }
+/** Reads two matrices whose product has `shape`; all products have it where it is null. */
+async function readFactors(
+  left: Named | undefined,
+  right: Named | undefined,
+  shape: readonly number[] | null,
+  reading: Reading,
+): Promise<Factors> {
+  const { fail } = reading;
+  if (!left || !right) return fail(`has ${excerpt((left ?? right)!.name)} without the other matrix of its pair`);
+  const [rank, columns] = matrixShape(right, fail);
+  const [rows, leftRank] = matrixShape(left, fail);
+  if (shape) checkProduct(right, [rows, columns], shape, fail);
+  if (rank !== leftRank)
+    fail(`has ${excerpt(right.name)} of rank ${rank} and ${excerpt(left.name)} of rank ${leftRank}; expected the same`);
+  if (rank > highestRank) fail(`has ${excerpt(right.name)} of rank ${rank}; expected at most ${highestRank}`);
+  return { left: await readMatrix(left, reading), right: await readMatrix(right, reading) };
+}
+
+function transposed({ rows, columns, values }: Matrix): Matrix {
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column];
+  return { rows: columns, columns: rows, values: out };
+}
+
+const lowRank = ({ left, right }: Factors): LoraChange => ({
+  kind: 'LoRA',
+  rank: left.columns,
+  up: left.values,
+  down: right.values,
+});
+
+/** A change, and the rank that its alpha is divided by; null of a kind that has no rank, whose scale is 1. */
+interface RankedChange {
+  readonly change: LoraChange;
+  readonly rank: number | null;
+}
+
+/** Reads LoKr's left or right matrix, which may be a product itself. */
+async function kroneckerPart(
+  [whole, a, b]: readonly (Named | undefined)[],
+  reading: Reading,
+): Promise<{ readonly matrix: Matrix; readonly rank: number | null } | null> {
+  if (whole) return { matrix: await readMatrix(whole, reading), rank: null };
+  if (!a && !b) return null;
+  const factors = await readFactors(a, b, null, reading);
+  const { left, right } = factors;
   return {
-    layer,
-    projection,
-    rank,
-    down: await readFloats(downName, downTensor, fail, signal),
-    up: await readFloats(upName, upTensor, fail, signal),
-    alpha,
+    matrix: { rows: left.rows, columns: right.columns, values: Float32Array.from(product(factors)) },
+    rank: left.columns,
   };
 }
 
-/** Reads alpha, which some trainers store as a whole number. */
-async function readScalar(
-  name: string,
-  tensor: StoredTensor,
-  fail: (why: string) => never,
-  signal?: AbortSignal,
-): Promise<[number]> {
-  if (tensor.dtype !== 'I64' && tensor.dtype !== 'I32') {
-    const [value] = await readFloats(name, tensor, fail, signal);
-    return [value];
+/** Reads the change of a module's weight. Null if there is none. */
+async function readChange({ parts }: Draft, shape: readonly number[], reading: Reading): Promise<RankedChange | null> {
+  const { fail, signal } = reading;
+  const part = (name: Part) => parts.get(name);
+  if (part('down') || part('up')) {
+    const factors = await readFactors(part('up'), part('down'), shape, reading);
+    return { change: lowRank(factors), rank: factors.left.columns };
   }
-  const { buffer } = await tensor.read(signal);
-  return [tensor.dtype === 'I64' ? Number(new BigInt64Array(buffer)[0]) : new Int32Array(buffer)[0]];
+  if (part('embeddingDown') || part('embeddingUp')) {
+    // PEFT keeps both as they act on one-hot columns: A is [r, V], B [d, r].
+    const { left, right } = await readFactors(part('embeddingUp'), part('embeddingDown'), shape.toReversed(), reading);
+    return { change: lowRank({ left: transposed(right), right: transposed(left) }), rank: left.columns };
+  }
+  if (part('loha1a') || part('loha2a')) {
+    const first = await readFactors(part('loha1a'), part('loha1b'), shape, reading);
+    const second = await readFactors(part('loha2a'), part('loha2b'), shape, reading);
+    return { change: { kind: 'LoHa', first, second }, rank: first.left.columns };
+  }
+  const left = await kroneckerPart([part('lokr1'), part('lokr1a'), part('lokr1b')], reading);
+  const right = await kroneckerPart([part('lokr2'), part('lokr2a'), part('lokr2b')], reading);
+  if (left || right) {
+    const [{ name }] = parts.values();
+    if (!left || !right) return fail(`has ${excerpt(name)} without the other matrix of its Kronecker product`);
+    const [rows, columns] = [left.matrix.rows * right.matrix.rows, left.matrix.columns * right.matrix.columns];
+    checkProduct({ name, tensor: parts.values().next().value!.tensor }, [rows, columns], shape, fail);
+    return { change: { kind: 'LoKr', left: left.matrix, right: right.matrix }, rank: right.rank ?? left.rank };
+  }
+  const [ia3, onInput] = [part('ia3'), part('onInput')];
+  if (ia3 && onInput) {
+    const along: Axis = (await readScalar(onInput, reading)) ? 'columns' : 'rows';
+    const factors = await readFloats(ia3.name, ia3.tensor, fail, signal);
+    checkCount(ia3, along === 'rows' ? shape[0] : shape[1], fail);
+    return { change: { kind: 'IA³', factors, along }, rank: null };
+  }
+  const difference = part('difference');
+  if (!difference) return null;
+  checkCount(difference, elementCount(shape), fail);
+  return {
+    change: { kind: 'difference', values: await readFloats(difference.name, difference.tensor, fail, signal) },
+    rank: null,
+  };
+}
+
+function checkCount({ name, tensor }: Named, count: number, fail: Fail): void {
+  if (elementCount(tensor.shape) !== count)
+    fail(
+      `has tensor ${excerpt(name)} of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${count} numbers, as Stable Diffusion 1's encoder has them`,
+    );
+}
+
+/** Reads DoRA's norms: of rows [out, 1] or [out] as PEFT has them, of columns [1, in]. */
+async function readMagnitude(
+  named: Named | undefined,
+  [out, into]: readonly number[],
+  { fail, signal }: Reading,
+): Promise<Magnitude | null> {
+  if (!named) return null;
+  const { name, tensor } = named;
+  const along: Axis =
+    tensor.shape.length < 2 || (tensor.shape[0] === out && tensor.shape[1] === 1) ? 'rows' : 'columns';
+  checkCount(named, along === 'rows' ? out : into, fail);
+  return { norms: await readFloats(name, tensor, fail, signal), along };
+}
+
+/** Reads the changes of a module's weight and bias. */
+async function readUpdates(draft: Draft, reading: Reading): Promise<LoraUpdate[]> {
+  const { module, parts } = draft;
+  const { config, fail, signal, peft } = reading;
+  const layer = /\.layers\.(\d+)\./.exec(module)?.[1];
+  if (layer && Number(layer) >= config.numHiddenLayers)
+    fail(`changes layer ${layer} of the text encoder; Stable Diffusion 1's has ${config.numHiddenLayers}`);
+  const expected = expectedTensors(config);
+  const updates: LoraUpdate[] = [];
+  const target = `${module}.weight`;
+  const shape = expected.get(target)!;
+  const read = await readChange(draft, shape, reading);
+  const [alpha, own] = [parts.get('alpha'), parts.get('scale')];
+  const scaleOf = async (rank: number | null) => {
+    if (own) return readScalar(own, reading);
+    if (rank === null) return 1;
+    return alpha ? (await readScalar(alpha, reading)) / rank : (peft?.scale(module, rank) ?? 1);
+  };
+  const scale = await scaleOf(read?.rank ?? null);
+  if (read && target === tokenEmbeddingName && isOfWholeTable(read.change, parts.get('norms')))
+    fail(`changes the token embedding by ${read.change.kind} as a whole, which cannot be applied`);
+  if (read)
+    updates.push({
+      target,
+      scale,
+      change: read.change,
+      magnitude: await readMagnitude(parts.get('norms'), shape, reading),
+    });
+  for (const name of ['biasDifference', 'upBias'] as const) {
+    const bias = parts.get(name);
+    if (!bias) continue;
+    const biasTarget = `${module}.bias`;
+    const biasShape =
+      expected.get(biasTarget) ?? fail(`changes a bias that the encoder does not have: ${excerpt(bias.name)}`);
+    checkCount(bias, elementCount(biasShape), fail);
+    const values = await readFloats(bias.name, bias.tensor, fail, signal);
+    updates.push({
+      target: biasTarget,
+      scale: name === 'upBias' ? scale : 1,
+      change: { kind: 'difference', values },
+      magnitude: null,
+    });
+  }
+  return updates;
+}
+
+/** Whether a change of the token embedding cannot be computed for one row alone, as encoding needs it. */
+function isOfWholeTable(change: LoraChange, norms: Named | undefined): boolean {
+  return (
+    change.kind === 'LoKr' || (norms !== undefined && norms.tensor.shape.length === 2 && norms.tensor.shape[1] !== 1)
+  );
+}
+
+/** Sorts a file's tensors by what they are for. */
+function draftsOf(file: TensorFile, fail: Fail) {
+  const counts = { unet: 0, otherEncoder: 0, unused: 0, bundled: 0 };
+  const unknown: string[] = [];
+  const drafts = new Map<string, Draft>();
+  for (const [name, tensor] of file.tensors) {
+    const read = readLoraName(name);
+    if (read.sort === 'unknown') unknown.push(name);
+    else if (read.sort !== 'encoder') counts[read.sort]++;
+    else {
+      const { prefix, module, part: ending } = read;
+      const key = `${prefix} ${module}`;
+      const draft: Draft = drafts.get(key) ?? { prefix, module, parts: new Map(), unsupported: new Map(), unknown: [] };
+      drafts.set(key, draft);
+      const part = partOf(ending);
+      const kind = unsupportedKind(ending);
+      if (part) {
+        const twice = draft.parts.get(part);
+        if (twice) fail(`has two tensors for one matrix: ${excerpt(twice.name)} and ${excerpt(name)}`);
+        draft.parts.set(part, { name, tensor });
+      } else if (kind) listOf(draft.unsupported, kind).push(name);
+      else draft.unknown.push(name);
+    }
+  }
+  return { drafts: [...drafts.values()], counts, unknown };
+}
+
+/** Parts that make a change. Others, such as alpha, only say something about one. */
+const changing: readonly Part[] = [
+  ...(['down', 'up', 'upBias', 'embeddingDown', 'embeddingUp', 'loha1a', 'loha1b', 'loha2a', 'loha2b'] as const),
+  ...(['lokr1', 'lokr1a', 'lokr1b', 'lokr2', 'lokr2a', 'lokr2b', 'onInput', 'difference', 'biasDifference'] as const),
+];
+
+const namesIn = ({ parts, unsupported, unknown }: Draft) => [
+  ...[...parts.values()].map(({ name }) => name),
+  ...[...unsupported.values()].flat(),
+  ...unknown,
+];
+
+/** Whether a module's matrices, as far as their names say what shape they are, could be this encoder's. */
+function couldFit({ module, parts }: Draft, expected: ReadonlyMap<string, readonly number[]>): boolean {
+  const shape = expected.get(`${module}.weight`);
+  if (!shape) return true;
+  const [out, into = 1] = shape;
+  const [down, up, difference] = (['down', 'up', 'difference'] as const).map((part) => parts.get(part)?.tensor.shape);
+  if (down && up) return down[1] === into && up[0] === out;
+  if (difference) return elementCount(difference) === out * into;
+  const [a, b] = (['loha1a', 'loha1b'] as const).map((part) => parts.get(part)?.tensor.shape);
+  return !(a && b) || (a[0] === out && b[1] === into);
+}
+
+/** Takes the drafts of another encoder out, where there are some of this one: they differ in prefix and in shape. */
+function ownDrafts(drafts: readonly Draft[], config: ClipTextConfig): readonly Draft[] {
+  const expected = expectedTensors(config);
+  const misfits = new Set(drafts.filter((draft) => !couldFit(draft, expected)).map(({ prefix }) => prefix));
+  const own = drafts.filter(({ prefix }) => !misfits.has(prefix));
+  return own.length > 0 ? own : drafts;
 }
 
 /**
- * Reads a LoRA's updates of the text encoder, in kohya's names (`lora_te_`, `lora_te1_`), PEFT's or Diffusers'. Other
- * tensors are counted. Throws LoraError if nothing in the file is a LoRA, if all of this encoder's part is of another
- * kind (DoRA, LoHa, …), and for updates that do not fit the encoder.
+ * Reads the text encoder's part of a LoRA of any kind, whatever stands before its names: kohya's, PEFT's, Diffusers',
+ * LyCORIS', ComfyUI's. The rest of the file is counted. Throws LoraError if nothing in it is a LoRA's, if all of this
+ * encoder's part is of a kind that cannot be applied, and if a matrix does not fit the encoder.
  */
 export async function readLora(
   file: TensorFile,
   options: { readonly config?: ClipTextConfig; readonly signal?: AbortSignal } = {},
 ): Promise<Lora> {
   const { config = clipVitL14, signal } = options;
-  const fail: (why: string) => never = (why) => {
+  const fail: Fail = (why) => {
     throw new LoraError(`"${file.source.name}" ${why}.`);
   };
-  let unet = 0;
-  let otherEncoders = 0;
-  const unknown: string[] = [];
-  const drafts = new Map<string, Draft>();
-  for (const [name, tensor] of file.tensors) {
-    const encoder = inEncoder.exec(name);
-    const [, attention, mlp, end] = (encoder && inLayer.exec(name.slice(encoder[0].length))) ?? [];
-    if (!encoder || !end) {
-      if (inUnet.test(name)) unet++;
-      else if (inOtherEncoder.test(name)) otherEncoders++;
-      else if (!name.startsWith('bundle_emb.')) unknown.push(name);
-      continue;
-    }
-    const layer = Number(encoder[1]);
-    const projection = projectionOf[attention ?? mlp];
-    const key = `${layer} ${projection}`;
-    const draft: Draft = drafts.get(key) ?? { layer, projection, tensors: new Map(), others: new Map() };
-    drafts.set(key, draft);
-    const part = parts.find(([ending]) => ending.test(end))?.[1];
-    if (part) {
-      const twice = draft.tensors.get(part);
-      if (twice) fail(`has two tensors for one matrix: ${excerpt(twice[0])} and ${excerpt(name)}`);
-      draft.tensors.set(part, [name, tensor]);
-      continue;
-    }
-    const kind = otherKinds.find(([ending]) => ending.test(end))?.[1];
-    if (!kind) unknown.push(name);
-    else listOf(draft.others, kind).push(name);
-  }
+  if (file.tensors.size === 0) fail('has no tensors');
+  const { drafts, counts, unknown } = draftsOf(file, fail);
+  const own = ownDrafts(drafts, config);
+  const ownSet = new Set(own);
+  let otherEncoders = counts.otherEncoder;
+  for (const draft of drafts) if (!ownSet.has(draft)) otherEncoders += namesIn(draft).length;
 
-  const order = Object.keys(projections);
   const unsupported = new Map<string, string[]>();
-  const plain: Draft[] = [];
-  for (const draft of drafts.values()) {
-    const [kind] = draft.others.keys();
-    const names = [...draft.tensors.values()].map(([name]) => name);
-    if (kind) {
-      listOf(unsupported, kind).push(...names, ...[...draft.others.values()].flat());
-    } else if (draft.tensors.has('down') || draft.tensors.has('up')) plain.push(draft);
-    else unknown.push(...names);
+  const usable: Draft[] = [];
+  for (const draft of own) {
+    const [kind] = draft.unsupported.keys();
+    // Without its other half, the part that is known would be another change.
+    if (kind) listOf(unsupported, kind).push(...namesIn(draft));
+    else if (changing.some((part) => draft.parts.has(part))) {
+      usable.push(draft);
+      unknown.push(...draft.unknown);
+    } else unknown.push(...namesIn(draft));
   }
-  if (plain.length === 0 && unsupported.size > 0)
+  if (usable.length === 0 && unsupported.size > 0)
+    fail(`changes the text encoder by ${[...unsupported.keys()].join(' and ')}, which cannot be applied`);
+  if (usable.length === 0 && counts.unet + otherEncoders + counts.bundled + counts.unused === 0)
     fail(
-      `changes the text encoder by ${[...unsupported.keys()].join(' and ')}, which cannot be applied yet; expected a plain LoRA`,
+      hasLoraNames(file)
+        ? `has no tensor that is known to change a text encoder or a U-Net, such as ${excerpt(unknown[0])}`
+        : `is not a LoRA: none of its ${file.tensors.size} tensors is named like one's, such as ${excerpt(unknown[0])}`,
     );
-  if (plain.length === 0 && unet === 0 && otherEncoders === 0)
-    fail(
-      file.tensors.size === 0 ? 'has no tensors' : `is not a LoRA: none of its ${file.tensors.size} tensors is one's`,
-    );
+  checkValues(usable, file.source.size, fail);
+  const modules = new Set<string>();
+  for (const draft of usable) {
+    if (modules.has(draft.module)) fail(`changes ${excerpt(draft.module)} twice, under two prefixes`);
+    modules.add(draft.module);
+  }
 
-  plain.sort((a, b) => a.layer - b.layer || order.indexOf(a.projection) - order.indexOf(b.projection));
-  let values = 0;
-  for (const { tensors } of plain) for (const [, { shape }] of tensors.values()) values += elementCount(shape);
-  if (!(values <= mostValues)) fail(`has ${values} values for the text encoder; expected at most ${mostValues}`);
+  const peft = peftConfig(file.metadata);
   const updates: LoraUpdate[] = [];
-  for (const draft of plain) updates.push(await readUpdate(draft, config, fail, signal));
+  for (const draft of usable) updates.push(...(await readUpdates(draft, { config, peft, fail, signal })));
+  const order = new Map([...expectedTensors(config).keys()].map((name, i) => [name, i]));
+  updates.sort((a, b) => order.get(a.target)! - order.get(b.target)!);
+  const alias = file.metadata.get('ss_output_name');
   return {
     name: file.source.name.replace(/\.[^.]*$/, ''),
+    // A1111 has a dash for a colon, which would end the name in a prompt.
+    ...(alias && { alias: alias.replaceAll(':', '-') }),
     updates,
     leftOut: {
-      unet,
+      unet: counts.unet,
       otherEncoders,
+      unused: counts.unused,
       unsupported: [...unsupported].map(([kind, names]) => ({ kind, names })),
       unknown,
     },
   };
+}
+
+/** Bounds what is read: tensors of a small PyTorch file may share their bytes, and so come to more than it has. */
+function checkValues(drafts: readonly Draft[], fileBytes: number, fail: Fail): void {
+  let values = 0;
+  let bytes = 0;
+  for (const { parts } of drafts)
+    for (const { tensor } of parts.values()) {
+      values += elementCount(tensor.shape);
+      bytes += tensor.bytes;
+    }
+  if (!(values <= mostValues)) fail(`has ${values} values for the text encoder; expected at most ${mostValues}`);
+  if (bytes > fileBytes) fail(`has tensors of ${bytes} bytes for the text encoder in a file of ${fileBytes}`);
 }
 
 /**
@@ -282,41 +434,28 @@ export async function openLora(
   return readLora(await openTensorFile(source, options.signal), options);
 }
 
-const loraNames = /^(lora|lycoris)_|[._]lora[._](A|B|down|up|mid|linear_layer|magnitude)|[._](hada|lokr)_|dora_scale/;
+/** Lists the ranks of a LoRA's updates, ascending, and the kinds of its changes. */
+export function describeLora({ updates }: Lora): {
+  readonly ranks: readonly number[];
+  readonly kinds: readonly string[];
+} {
+  const ranks = updates.flatMap(({ change }) => (change.kind === 'LoRA' ? [change.rank] : []));
+  const kinds = updates.map(({ change, magnitude }) => {
+    const name = change.kind === 'difference' ? 'whole differences' : change.kind;
+    return magnitude ? (name === 'LoRA' ? 'DoRA' : `${name} with DoRA`) : name;
+  });
+  return { ranks: [...new Set(ranks)].sort((a, b) => a - b), kinds: [...new Set(kinds)] };
+}
 
 /** Whether tensors are named like a LoRA's, of any kind and for any part of a model. */
 export function hasLoraNames({ tensors }: Pick<TensorFile, 'tensors'>): boolean {
   return [...tensors.keys()].some((name) => loraNames.test(name));
 }
 
-/** Computes A·Aᵀ [rank, rank] of A [rank, n], whose rows and columns are the given distances apart. */
-function gram(values: Float32Array, rank: number, rowStep: number, columnStep: number): Float64Array {
-  const n = values.length / rank;
-  const out = new Float64Array(rank * rank);
-  for (let a = 0; a < rank; a++)
-    for (let b = 0; b <= a; b++) {
-      let sum = 0;
-      for (let i = 0; i < n; i++) sum += values[a * rowStep + i * columnStep] * values[b * rowStep + i * columnStep];
-      out[a * rank + b] = sum;
-      out[b * rank + a] = sum;
-    }
-  return out;
-}
-
-/** Computes the Frobenius norm ‖ΔW‖ by ‖up·down‖² = Σ (upᵀup)∘(down·downᵀ), which needs no [out, in] matrix. */
-export function loraNorm({ rank, down, up, alpha }: LoraUpdate, multiplier: number): number {
-  const ups = gram(up, rank, 1, rank);
-  const downs = gram(down, rank, down.length / rank, 1);
-  let sum = 0;
-  for (let i = 0; i < ups.length; i++) sum += ups[i] * downs[i];
-  // Rounding can make a sum of zero negative.
-  return Math.abs(multiplier * (alpha / rank)) * Math.sqrt(Math.max(0, sum));
-}
-
 /** The size of a LoRA's change of one weight. */
 export interface LoraEffect {
-  readonly layer: number;
-  readonly projection: Projection;
+  /** Hugging Face name of the tensor. */
+  readonly target: string;
   /** ‖ΔW‖ */
   readonly delta: number;
   /** ‖W‖ */
@@ -338,13 +477,10 @@ export async function loraEffects(
   const { multiplier, signal, onProgress } = options;
   const effects: LoraEffect[] = [];
   for (const update of updates) {
-    const { layer, projection } = update;
-    const name = loraTarget(update);
-    const values = toFloat32(await weights.read(name, signal), weights.tensor(name).dtype);
-    let sum = 0;
-    for (const w of values) sum += w * w;
-    const [delta, weight] = [loraNorm(update, multiplier), Math.sqrt(sum)];
-    effects.push({ layer, projection, delta, weight, relative: delta === 0 ? 0 : delta / weight });
+    const { target } = update;
+    const values = toFloat32(await weights.read(target, signal), weights.tensor(target).dtype);
+    const [delta, weight] = [loraNorm(update, multiplier, values), norm(values)];
+    effects.push({ target, delta, weight, relative: delta === 0 ? 0 : delta / weight });
     onProgress?.(effects.length, updates.length);
   }
   return effects;

@@ -154,13 +154,13 @@ test.each([
 });
 
 describe('what the prompts name besides text', () => {
-  const effects = [{ layer: 0, projection: 'qProj' as const, delta: 1, weight: 1, relative: 1 }];
-  const leftOut = { unet: 0, otherEncoders: 0, unsupported: [], unknown: [] };
+  const effects = [{ target: 'text_model.encoder.layers.0.self_attn.q_proj.weight', delta: 1, weight: 1, relative: 1 }];
+  const leftOut = { unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] };
   const lora = (name: string, number: number): [string, OpenedLora] => [
     name,
     {
       file: new File([], `${name}.safetensors`),
-      info: { lora: number, ranks: [4], effects, leftOut },
+      info: { lora: number, ranks: [4], kinds: ['LoRA'], effects, leftOut },
       problem: null,
     },
   ];
@@ -182,7 +182,7 @@ describe('what the prompts name besides text', () => {
     const tags = '<lora:style.v2:0.5:0.8><lora:absent:1><lora:other:te=-1><lora:style.v2:0.25>';
     const facts = (await namingStore(`${tags} a cat`, 'moody')).getState();
     const loras = [
-      { name: 'style.v2', multiplier: 0.5 },
+      { name: 'style.v2', multiplier: 0.25 },
       { name: 'style.v2', multiplier: 0.25 },
       { name: 'other', multiplier: -1 },
     ];
@@ -200,7 +200,7 @@ describe('what the prompts name besides text', () => {
     expect(lines.slice(2, 5)).toEqual([
       'pipe.load_lora_weights(".", weight_name="style.v2.safetensors", adapter_name="lora_1")',
       'pipe.load_lora_weights(".", weight_name="other.safetensors", adapter_name="lora_2")',
-      'pipe.set_adapters(["lora_1", "lora_2"], [1.05, -1])',
+      'pipe.set_adapters(["lora_1", "lora_2"], [0.5, -1])',
     ]);
     expect(lines[5]).toMatch(/^# .*"moody".*load_textual_inversion\.$/);
     expect(lines.slice(6)).toEqual(['image = pipe(', ')', '']);

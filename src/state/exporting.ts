@@ -1,6 +1,5 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
-import type { Network, PromptLora } from '../prompt/a1111/extraNetworks.ts';
-import type { NetworkNode } from '../prompt/ast.ts';
+import type { MergedLora } from '../prompt/a1111/extraNetworks.ts';
 import { sides } from '../prompt/side.ts';
 import { compareConditioning } from '../road/export/compareConditioning.ts';
 import type { StoredConditioning } from '../road/export/conditioningFile.ts';
@@ -21,6 +20,7 @@ import { methodNames, methods } from '../weighting/methods.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
 import { loraUsage, prepared } from './reading.ts';
 
@@ -72,15 +72,15 @@ export function exportedTensors(facts: Facts): readonly ConditioningTensor[] | u
   return pair && z && tensorsOf(pair, z);
 }
 
-const mergedOf = memoised((usage: ReadonlyMap<string, readonly number[]>): readonly PromptLora[] =>
+const mergedOf = memoised((usage: ReadonlyMap<string, readonly number[]>): readonly MergedLora[] =>
   [...usage].flatMap(([name, multipliers]) => multipliers.map((multiplier) => ({ name, multiplier }))),
 );
 
 /** The LoRAs that are merged, for both prompts. */
-const mergedLoras = (facts: Facts): readonly PromptLora[] => mergedOf(loraUsage(facts));
+const mergedLoras = (facts: Facts): readonly MergedLora[] => mergedOf(loraUsage(facts));
 
 const metadataOf = memoised(
-  (pair: ConditioningPair, { name, random }: ModelInfo, sha256: string | undefined, loras: readonly PromptLora[]) =>
+  (pair: ConditioningPair, { name, random }: ModelInfo, sha256: string | undefined, loras: readonly MergedLora[]) =>
     exportMetadata(pair, { name, random, sha256, loras }),
 );
 
@@ -108,21 +108,17 @@ export interface LoadedLora {
 const networksOf = memoised(
   (
     { positive, negative }: ConditioningPair,
-    merged: readonly PromptLora[],
+    merged: readonly MergedLora[],
     opened: Facts['loras'],
   ): ExportedNetworks => {
     const both = [positive, negative].flatMap((prepared) => (prepared ? promptEmbeddings(prepared) : []));
-    // Only A1111's have a factor of their own for the U-Net.
-    const unet = positive.networks.flatMap((node: NetworkNode | Network) =>
-      'multipliers' in node && node.multipliers ? [{ name: node.name, factor: node.multipliers.unet }] : [],
-    );
-    const factors = unet.length > 0 ? unet : merged.map(({ name, multiplier }) => ({ name, factor: multiplier }));
+    const named = positive.loras.map(({ name, unet }) => ({ lora: openedLora(opened, name), unet }));
     return {
       embeddings: [...new Map(both.map((one) => [one.name, one])).values()],
       loras: [...new Set(merged.map(({ name }) => name))].map((name) => ({
         name,
         file: opened.get(name)!.file.name,
-        unet: factors.reduce((sum, one) => (one.name === name ? sum + one.factor : sum), 0),
+        unet: named.reduce((sum, { lora, unet }) => (lora === opened.get(name) ? sum + unet : sum), 0),
       })),
     };
   },

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { type LayerTensorName, layerTensor } from '../clip/weights.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
 import { shownEncoded } from './encoded.ts';
@@ -8,16 +9,19 @@ import { prepared } from './reading.ts';
 import type { ClipscopeStore } from './store.ts';
 import { type FakeEncoder, modelInfo, noticesOf, readyPage } from './testing/fakeEncoder.ts';
 
-const effect = (layer: number, projection: LoraEffect['projection'], delta: number, weight: number): LoraEffect => ({
-  layer,
-  projection,
+const effect = (layer: number, part: LayerTensorName, delta: number, weight: number): LoraEffect => ({
+  target: layerTensor(layer, part),
   delta,
   weight,
   relative: delta / weight,
 });
 
 test('the effect on a layer is that of its changed weights together', () => {
-  const effects = [effect(0, 'qProj', 3, 6), effect(0, 'fc1', 4, 8), effect(2, 'fc2', 1, 4)];
+  const effects = [
+    effect(0, 'self_attn.q_proj.weight', 3, 6),
+    effect(0, 'mlp.fc1.bias', 4, 8),
+    effect(2, 'mlp.fc2.weight', 1, 4),
+  ];
   expect(layerEffects(effects, 4)).toEqual([
     { layer: 0, relative: 0.5, weights: effects.slice(0, 2) },
     { layer: 1, relative: 0, weights: [] },
@@ -27,7 +31,7 @@ test('the effect on a layer is that of its changed weights together', () => {
 });
 
 test('an update of zeros has no effect, on a weight of zeros either', () => {
-  expect(layerEffects([effect(0, 'fc1', 0, 0)], 1)[0].relative).toBe(0);
+  expect(layerEffects([effect(0, 'mlp.fc1.weight', 0, 0)], 1)[0].relative).toBe(0);
 });
 
 describe('LoRAs', () => {

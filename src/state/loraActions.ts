@@ -1,3 +1,5 @@
+import { unchangedText } from '../models/leftOut.ts';
+import { loraNamed } from '../models/loraAliases.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
 import type { NetworkNode } from '../prompt/ast.ts';
 import type { Side } from '../prompt/side.ts';
@@ -75,10 +77,15 @@ export interface LayerEffect {
 export function layerEffects(effects: readonly LoraEffect[], layers: number): LayerEffect[] {
   const norm = (values: readonly number[]) => Math.hypot(...values);
   return Array.from({ length: layers }, (_, layer) => {
-    const weights = effects.filter((effect) => effect.layer === layer);
+    const weights = effects.filter(({ target }) => target.includes(`.layers.${layer}.`));
     const delta = norm(weights.map(({ delta }) => delta));
     return { layer, weights, relative: delta === 0 ? 0 : delta / norm(weights.map(({ weight }) => weight)) };
   });
+}
+
+/** Finds the open LoRA that a prompt calls `name`, by its file's name or its alias. */
+export function openedLora(loras: Facts['loras'], name: string): OpenedLora | undefined {
+  return loraNamed(loras, ({ info }) => info?.alias, name);
 }
 
 /** Says in few words what becomes of a network that a prompt names. */
@@ -90,10 +97,10 @@ export function networkState(
 ): string {
   if (kind !== 'lora' && kind !== 'lyco') return 'not loaded';
   if (side === 'negative') return 'not used: LoRAs are taken from the prompt, for both';
-  const lora = loras.get(name);
+  const lora = openedLora(loras, name);
   if (!lora) return 'not loaded: open its file';
   if (lora.problem) return 'cannot be used with this model';
   if (!lora.info) return 'being read';
-  if (lora.info.effects.length === 0) return 'changes the U-Net alone';
+  if (lora.info.effects.length === 0) return unchangedText(lora.info.leftOut);
   return isMerged ? 'merged' : 'not merged';
 }

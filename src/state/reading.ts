@@ -6,6 +6,7 @@ import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { LoraUse } from '../worker/messages.ts';
 import type { Facts } from './facts.ts';
+import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
 import { keyOf } from './passKeys.ts';
 
@@ -73,7 +74,7 @@ export function editedRows(facts: Facts): RowSpan | undefined {
 
 const usesOf = memoised((named: PreparedPrompt['loras'], loras: Facts['loras']): readonly LoraUse[] =>
   named.flatMap(({ name, multiplier }) => {
-    const info = loras.get(name)?.info;
+    const info = openedLora(loras, name)?.info;
     return info && info.effects.length > 0 && multiplier !== 0 ? [{ lora: info.lora, multiplier }] : [];
   }),
 );

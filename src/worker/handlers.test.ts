@@ -223,7 +223,12 @@ test('a LoRA is held for the model in use: encodes name it until it is removed o
   const lora = await addLora();
   const encode = encodeWith(lora);
   const { options, resolve } = await encodes.take();
-  expect(options.loras).toMatchObject([{ multiplier: 0.5, updates: [{ layer: 0, projection: 'qProj', rank: 1 }] }]);
+  expect(options.loras).toMatchObject([
+    {
+      multiplier: 0.5,
+      updates: [{ target: 'text_model.encoder.layers.0.self_attn.q_proj.weight', change: { rank: 1 } }],
+    },
+  ]);
   resolve(finished());
   await encode.answered;
   await ask('removeLora', { lora }).answered;

@@ -5,7 +5,7 @@ import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
 import type { EncodeRun } from '../gpu/encode.ts';
 import type { createGpuEncoder, GpuEncoder } from '../gpu/encoder.ts';
 import { meanProfile, type Profile } from '../gpu/profile.ts';
-import { type Lora, loraEffects, openLora } from '../models/loraFile.ts';
+import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFile.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
 import type { EncodeStats, LoadProgress, LoraInfo, LoraUse, ModelInfo, ModelRequest } from './messages.ts';
@@ -205,8 +205,7 @@ async function addLora(session: Session, file: File): Promise<LoraInfo> {
   if (session.loaded !== loaded) throw new DOMException('Another model took its place.', 'AbortError');
   const id = session.nextLora++;
   loaded.loras.set(id, lora);
-  const ranks = [...new Set(lora.updates.map(({ rank }) => rank))].sort((a, b) => a - b);
-  return { lora: id, ranks, effects, leftOut: lora.leftOut };
+  return { lora: id, ...describeLora(lora), effects, alias: lora.alias, leftOut: lora.leftOut };
 }
 
 /** Makes the handlers of all calls, with a session of their own. */

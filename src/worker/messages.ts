@@ -4,11 +4,12 @@ import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
 import type { Profile, RowSpan } from '../gpu/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
+import type { LeftOut } from '../models/leftOut.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type { StoragePlace } from '../models/library/storageFiles.ts';
-import type { LeftOut, LoraEffect } from '../models/loraFile.ts';
+import type { LoraEffect } from '../models/loraFile.ts';
 
 /** A model to load: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
@@ -66,8 +67,12 @@ export interface LoraInfo {
   readonly lora: number;
   /** All ranks among its updates, ascending. */
   readonly ranks: readonly number[];
-  /** How far it moves each weight with the multiplier 1; empty where it changes only the U-Net. */
+  /** How far it moves each weight with the multiplier 1; empty where it changes nothing of the encoder. */
   readonly effects: readonly LoraEffect[];
+  /** The kinds of its changes: LoRA, LoHa, … */
+  readonly kinds: readonly string[];
+  /** Another name that prompts may call it by. */
+  readonly alias?: string;
   readonly leftOut: LeftOut;
 }
 

@@ -122,7 +122,11 @@ test.each(['<lora:a:1>', '<hypernet:a:x>', 'a < b: c', '<a:b', '1 < 2 :> 3'])('s
 test.each<[string, [string, number][]]>([
   ['<lora:a> <lyco:b:0.5> <hypernet:c:1>', [['a', 1], ['b', 0.5]]],
   ['<lora:a:0.5:0.25> <lora:b:1:te=-0.3>', [['a', 0.5], ['b', -0.3]]],
-  ['<lora:a:1> <lora:a:0.5>', [['a', 1], ['a', 0.5]]],
+  // One network for a name, with the last multiplier.
+  ['<lora:a:0.5> <lora:a:0.3>', [['a', 0.3], ['a', 0.3]]],
+  ['<lora:a:0.5> <lora:b:1> <lyco:a:te=0>', [['a', 0], ['b', 1], ['a', 0]]],
+  ['<lora:a:0.5> <lora:A:0.3>', [['a', 0.5], ['A', 0.3]]],
+  ['<lora:a:1> <lora:a:0.5>', [['a', 0.5], ['a', 0.5]]],
   ['<lora:a:1> <lora:b:x>', []],
   ['<lora:a:1> <lora>', [['a', 1]]],
   ['<lora:a:inf>', []],
@@ -134,8 +138,8 @@ test.each<[string, [string, number][]]>([
 test('LoRAs that a Compel prompt asks for', () => {
   const networks = parseCompel('withLora(a, .5) cat useLora(b)').nodes.filter((node) => node.type === 'network');
   expect(promptLoras(networks)).toEqual([
-    { name: 'a', multiplier: 0.5 },
-    { name: 'b', multiplier: 1 },
+    { name: 'a', multiplier: 0.5, unet: 0.5 },
+    { name: 'b', multiplier: 1, unet: 1 },
   ]);
 });
 

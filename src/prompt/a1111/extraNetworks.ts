@@ -24,24 +24,38 @@ export interface LoraMultipliers {
 const loraKinds = ['lora', 'lyco'];
 const kinds = [...loraKinds, 'hypernet'];
 
-export interface PromptLora {
+/** A LoRA by its file's name, and the factor of what is added to the text encoder's weights. */
+export interface MergedLora {
   readonly name: string;
-  /** Factor of what is added to the text encoder's weights. */
   readonly multiplier: number;
 }
 
+/** A LoRA as a prompt names it, by its file's name or its alias. */
+export interface PromptLora extends MergedLora {
+  /** Factor of what is added to the U-Net's weights: only A1111's prompts can tell it from the other. */
+  readonly unet: number;
+}
+
 /**
- * By how much a prompt wants each LoRA's update of the text encoder added, in order. A1111 loads none where it cannot read
- * the numbers of one. Compel hands its LoRAs on to the program around it.
+ * Lists by how much a prompt wants each LoRA's update of the text encoder added, in order. A1111 loads none where it cannot
+ * read the numbers of one. It has one network for a name: a name that stands twice is added twice, both times by the last
+ * multiplier. Compel hands its LoRAs on to the program around it.
  */
 export function promptLoras(networks: readonly NetworkNode[]): PromptLora[] {
   const read = networks
     .filter(({ kind }) => loraKinds.includes(kind))
     .map((node: NetworkNode | Network) => {
-      if ('multipliers' in node) return { name: node.name, multiplier: node.multipliers?.te ?? Number.NaN };
-      return { name: node.name, multiplier: node.args.length > 0 ? (pythonFloat(node.args[0]) ?? Number.NaN) : 1 };
+      if ('multipliers' in node) {
+        const { te, unet } = node.multipliers ?? { te: Number.NaN, unet: Number.NaN };
+        return { name: node.name, multiplier: te, unet };
+      }
+      const multiplier = node.args.length > 0 ? (pythonFloat(node.args[0]) ?? Number.NaN) : 1;
+      return { name: node.name, multiplier, unet: multiplier };
     });
-  return read.every(({ multiplier }) => Number.isFinite(multiplier)) ? read : [];
+  if (!read.every(({ multiplier }) => Number.isFinite(multiplier))) return [];
+  if (!networks.some((node) => 'multipliers' in node)) return read;
+  const last = new Map(read.map((lora) => [lora.name, lora]));
+  return read.map(({ name }) => last.get(name)!);
 }
 
 const opening = /<([\p{L}\p{N}_]+):/uy;

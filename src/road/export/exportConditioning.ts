@@ -1,5 +1,5 @@
 import type { EncoderPass } from '../../clip/encoderPass.ts';
-import type { PromptLora } from '../../prompt/a1111/extraNetworks.ts';
+import type { MergedLora } from '../../prompt/a1111/extraNetworks.ts';
 import type { Side } from '../../prompt/side.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
@@ -28,7 +28,7 @@ export interface ConditioningModel {
   /** As weightsHash.ts makes it, without LoRAs. */
   readonly sha256?: string;
   /** Those that were merged, in order. */
-  readonly loras?: readonly PromptLora[];
+  readonly loras?: readonly MergedLora[];
 }
 
 /** A textual inversion that a prompt has, and how many vectors it has there. */
@@ -268,7 +268,7 @@ export function storedNetworks(
   metadata: ReadonlyMap<string, string>,
   prefix: string,
   role: Side,
-): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly PromptLora[] } {
+): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly MergedLora[] } {
   const listed = <K extends string>(key: string, number: K) => {
     let list: unknown;
     try {

@@ -180,9 +180,11 @@ export function fakeEncoder() {
     },
     addLora(file) {
       const { promise, asked } = question<LoraInfo>();
-      const effects = [{ layer: 0, projection: 'fc1', delta: 1, weight: 10, relative: 0.1 }] as const;
-      const leftOut = { unet: 0, otherEncoders: 0, unsupported: [], unknown: [] };
-      const info: LoraInfo = { lora: nextLora++, ranks: [4], effects, leftOut };
+      const effects = [
+        { target: 'text_model.encoder.layers.0.mlp.fc1.weight', delta: 1, weight: 10, relative: 0.1 },
+      ] as const;
+      const leftOut = { unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] };
+      const info: LoraInfo = { lora: nextLora++, ranks: [4], kinds: ['LoRA'], effects, leftOut };
       loras.push({ file, answer: () => asked.answer(info), fail: asked.fail });
       return promise;
     },

@@ -1,4 +1,5 @@
-import type { LeftOut, Projection } from '../../models/loraFile.ts';
+import type { LayerTensorName } from '../../clip/weights.ts';
+import { type LeftOut, unchangedText } from '../../models/leftOut.ts';
 import type { OpenedLora } from '../../state/facts.ts';
 import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
 import { loraUsage } from '../../state/reading.ts';
@@ -30,13 +31,17 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
     <li>
       <div className="line">
         <span className="name">{name}</span>
-        {info && <span className="amount">{['LoRA', rankText(info.ranks)].filter(Boolean).join(' · ')}</span>}
+        {info && (
+          <span className="amount">
+            {[info.kinds.join(', ') || 'LoRA', rankText(info.ranks)].filter(Boolean).join(' · ')}
+          </span>
+        )}
         <span className="muted small">
           {problem ??
             (!info ? (
               'Read when a model is loaded'
             ) : !changes ? (
-              'Changes nothing of the text encoder'
+              `It ${unchangedText(info.leftOut)}`
             ) : multipliers ? (
               `Merged × ${multipliers.map(brief).join(' and × ')}`
             ) : canBeNamed ? (
@@ -62,14 +67,15 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
 const rankText = (ranks: readonly number[]) =>
   ranks.length === 0 ? '' : ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;
 
-const columns: Readonly<Record<Projection, string>> = {
-  qProj: 'Q',
-  kProj: 'K',
-  vProj: 'V',
-  outProj: 'Output',
-  fc1: 'fc1',
-  fc2: 'fc2',
-};
+/** The matrices of a layer. Vectors count in the layer's bar alone. */
+const columns: readonly (readonly [LayerTensorName, string])[] = [
+  ['self_attn.q_proj.weight', 'Q'],
+  ['self_attn.k_proj.weight', 'K'],
+  ['self_attn.v_proj.weight', 'V'],
+  ['self_attn.out_proj.weight', 'Output'],
+  ['mlp.fc1.weight', 'fc1'],
+  ['mlp.fc2.weight', 'fc2'],
+];
 
 /** Shows the change of each layer as a bar, and all numbers in a table. */
 function Effects({ name, effects }: { readonly name: string; readonly effects: readonly LayerEffect[] }) {
@@ -96,7 +102,7 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
             <tr>
               <th scope="col">Layer</th>
               <th scope="col">All</th>
-              {Object.values(columns).map((column) => (
+              {columns.map(([, column]) => (
                 <th key={column} scope="col">
                   {column}
                 </th>
@@ -108,9 +114,9 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
               <tr key={layer}>
                 <th scope="row">{layer + 1}</th>
                 <td>{percent(relative)}</td>
-                {Object.keys(columns).map((projection) => {
-                  const weight = weights.find((weight) => weight.projection === projection);
-                  return <td key={projection}>{weight ? percent(weight.relative) : 'unchanged'}</td>;
+                {columns.map(([part]) => {
+                  const weight = weights.find(({ target }) => target.endsWith(`.${part}`));
+                  return <td key={part}>{weight ? percent(weight.relative) : 'unchanged'}</td>;
                 })}
               </tr>
             ))}
@@ -121,13 +127,19 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
   );
 }
 
-function LeftOutText({ leftOut: { unet, otherEncoders, unsupported, unknown } }: { readonly leftOut: LeftOut }) {
+function LeftOutText({
+  leftOut: { unet, otherEncoders, unused, unsupported, unknown },
+}: {
+  readonly leftOut: LeftOut;
+}) {
   const tensors = (count: number) => (count === 1 ? '1 tensor' : `${count} tensors`);
   const parts = [
     unet > 0 && `${tensors(unet)} of the U-Net`,
     otherEncoders > 0 && `${tensors(otherEncoders)} of other text encoders`,
-    ...unsupported.map(({ kind, names }) => `${tensors(names.length)} of ${kind}, which cannot be applied yet`),
-    unknown.length > 0 && `${tensors(unknown.length)} that no LoRA is known to have`,
+    unused > 0 && `${tensors(unused)} of the projection, which no prompt goes through`,
+    ...unsupported.map(({ kind, names }) => `${tensors(names.length)} of ${kind}, which cannot be applied`),
+    unknown.length > 0 &&
+      `${tensors(unknown.length)} whose names are not known here, such as “${unknown[0].slice(0, 80)}”`,
   ].filter(Boolean);
   return parts.length > 0 ? <p className="muted small">Left out: {parts.join('; ')}.</p> : null;
 }

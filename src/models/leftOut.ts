@@ -1,0 +1,20 @@
+/** Tensors that were not used, by reason. */
+export interface LeftOut {
+  readonly unet: number;
+  /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders that come after the first. */
+  readonly otherEncoders: number;
+  /** Number of tensors for the encoder's projection and for logit_scale, which no prompt goes through. */
+  readonly unused: number;
+  /** Names of tensors for this encoder, of a kind that cannot be applied. */
+  readonly unsupported: readonly { readonly kind: string; readonly names: readonly string[] }[];
+  /** Names of the remaining tensors, without the textual inversions that the LoRA brings (embeddingFile.ts). */
+  readonly unknown: readonly string[];
+}
+
+/** Says in few words what a LoRA without updates changes. That it changes nothing is said only where every name is known. */
+export function unchangedText({ unet, otherEncoders, unsupported, unknown }: LeftOut): string {
+  if (unsupported.length + unknown.length > 0) return 'changes nothing of the text encoder that is known here';
+  if (unet > 0)
+    return otherEncoders > 0 ? 'changes the U-Net and other text encoders alone' : 'changes the U-Net alone';
+  return otherEncoders > 0 ? 'changes other text encoders alone' : 'changes nothing of the text encoder';
+}

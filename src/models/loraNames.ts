@@ -1,0 +1,102 @@
+/** The names of a LoRA's tensors: which module of which network each is for, and which part of its change it is. */
+
+/** A module of this encoder, by Hugging Face's name: `text_model.encoder.layers.0.mlp.fc1`. */
+export interface EncoderPart {
+  readonly sort: 'encoder';
+  /** What stands before the module's own name, without `text_model`. */
+  readonly prefix: string;
+  readonly module: string;
+  /** The rest of the name: `lora_down.weight`. */
+  readonly part: string;
+}
+
+/** `unused`: of the encoder's projection, which no prompt goes through. `bundled`: a textual inversion's. */
+export type LoraTensor = EncoderPart | { readonly sort: 'unet' | 'otherEncoder' | 'unused' | 'bundled' | 'unknown' };
+
+/** Longer names are nobody's. */
+const longestName = 500;
+
+/** Names for the blocks of diffusion models, wherever they stand. kohya writes `_` for every `.`. */
+const unet =
+  /^((lora|lycoris)_unet_|(lora_)?(base_model\.model\.)?transformer[._])|(^|[._])(unet|diffusion_model|(down|up|input|output|middle|double|single|joint|transformer|single_transformer)_blocks?|mid_block|time_embed(ding)?|label_emb)[._]/;
+/** Names for encoders that are not the first, and towers that are no text encoder. */
+const otherEncoder =
+  /(^|[._])(te[23]|text_encoder_[23]|clip_[gh]|t5\w*|umt5\w*|llama\w*|qwen\w*|gemma\w*|bigg|visual|vision_\w+|image_encoder|resblocks)[._]/i;
+const unused = /[._](text_projection|logit_scale)(\.|$)/;
+
+const inLayer = String.raw`encoder[._]layers[._](?<layer>\d{1,4})[._](?:self_attn[._](?:to_)?(?<attention>[qkv]|out)(?:_proj)?|mlp[._](?<mlp>fc[12])|layer_norm(?<norm>[12]))`;
+const module = new RegExp(
+  String.raw`^(?<prefix>|.*?[._])(?:text_model[._])?(?:${inLayer}|embeddings[._](?<table>token|position)_embedding|final_layer_norm)(?:_lora)?\.(?<part>.+)$`,
+);
+
+/** Reads the name of a LoRA's tensor. */
+export function readLoraName(name: string): LoraTensor {
+  if (name.length > longestName) return { sort: 'unknown' };
+  if (name.startsWith('bundle_emb.')) return { sort: 'bundled' };
+  const found = module.exec(name)?.groups;
+  if (found && !otherEncoder.test(found.prefix) && !/(encoder|decoder)[._]$/.test(withoutOwn(found.prefix))) {
+    const { prefix, layer, attention, mlp, norm, table, part } = found;
+    const inner = attention ? `self_attn.${attention}_proj` : mlp ? `mlp.${mlp}` : `layer_norm${norm}`;
+    const own = layer
+      ? `encoder.layers.${Number(layer)}.${inner}`
+      : table
+        ? `embeddings.${table}_embedding`
+        : 'final_layer_norm';
+    return { sort: 'encoder', prefix, module: `text_model.${own}`, part };
+  }
+  if (otherEncoder.test(name)) return { sort: 'otherEncoder' };
+  if (unused.test(name)) return { sort: 'unused' };
+  return { sort: unet.test(name) ? 'unet' : 'unknown' };
+}
+
+/** `text_encoder.` ends like T5's `encoder.`, below which it has a `final_layer_norm`, too. */
+const withoutOwn = (prefix: string) => prefix.replace(/text_encoders?[._]$/, '');
+
+/** Parts of a change by the end of a tensor's name, in the spellings of kohya, PEFT, Diffusers, LyCORIS and ComfyUI. */
+export type Part = (typeof parts)[number][1];
+
+const parts = [
+  [/^lora_down\.weight$|^lora_A(\.(?!bias$)[^.]+)??(\.weight)?$|^((lora_linear_layer|lora)\.)?down\.weight$/, 'down'],
+  [/^lora_up\.weight$|^lora_B(\.(?!bias$)[^.]+)??(\.weight)?$|^((lora_linear_layer|lora)\.)?up\.weight$/, 'up'],
+  [/^lora_B(\.[^.]+)?\.bias$|^lora_up\.bias$/, 'upBias'],
+  [/^lora_embedding_A(\.[^.]+)?$/, 'embeddingDown'],
+  [/^lora_embedding_B(\.[^.]+)?$/, 'embeddingUp'],
+  [/^alpha$/, 'alpha'],
+  [/^scale$/, 'scale'],
+  [/^dora_scale$/, 'norms'],
+  [/^lora_magnitude_vector(\.[^.]+)??(\.weight)?$/, 'norms'],
+  [/^hada_w1_a$/, 'loha1a'],
+  [/^hada_w1_b$/, 'loha1b'],
+  [/^hada_w2_a$/, 'loha2a'],
+  [/^hada_w2_b$/, 'loha2b'],
+  [/^lokr_w1$/, 'lokr1'],
+  [/^lokr_w1_a$/, 'lokr1a'],
+  [/^lokr_w1_b$/, 'lokr1b'],
+  [/^lokr_w2$/, 'lokr2'],
+  [/^lokr_w2_a$/, 'lokr2a'],
+  [/^lokr_w2_b$/, 'lokr2b'],
+  [/^weight$/, 'ia3'],
+  [/^on_input$/, 'onInput'],
+  [/^(diff|w_norm)$/, 'difference'],
+  [/^(diff_b|b_norm)$/, 'biasDifference'],
+] as const satisfies readonly (readonly [RegExp, string])[];
+
+export function partOf(ending: string): Part | undefined {
+  return parts.find(([pattern]) => pattern.test(ending))?.[1];
+}
+
+/** Kinds of changes that cannot be applied, by the end of a tensor's name. */
+const otherKinds: readonly (readonly [RegExp, string])[] = [
+  [/^(hada_t[12]|lokr_t2|lora_mid|lora_conv)/, 'a change with a core (Tucker)'],
+  [/^(oft|boft|oft_\w+)[._]|^oft_|^boft_/, 'OFT'],
+  [/^(a1|a2|b1|b2)\./, 'GLoRA'],
+  [/^ia3_l/, 'IA³ of PEFT'],
+  [/^(vera|randlora|shira|hra|fourierft|poly|road|c3a|miss|bone|gralora)_?/, 'a kind that only PEFT has'],
+  [/^set_weight$/, 'a weight that takes the place of the encoder’s'],
+  [/^bias_(indices|values|size)$/, 'LyCORIS’ sparse differences'],
+  [/^reshape_weight$/, 'a weight of another size'],
+];
+
+export function unsupportedKind(ending: string): string | undefined {
+  return otherKinds.find(([pattern]) => pattern.test(ending))?.[1];
+}
