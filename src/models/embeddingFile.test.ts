@@ -92,7 +92,7 @@ const rows = (n: number, width = d) => ({ TORCHTENSOR: Array.from({ length: n },
 test('a picture of one', async () => {
   const data = { name: 'style', string_to_token: { '*': 265 }, string_to_param: { '*': rows(2) } };
   const [{ name, trainedAs, vectors }, ...more] = await open(picture(data), 'card.png');
-  expect({ name, trainedAs, more }).toEqual({ name: 'card', trainedAs: 'style', more: [] });
+  expect({ name, trainedAs, more }).toEqual({ name: 'style', trainedAs: 'style', more: [] });
   expect(vectors).toEqual([1, 2].map(() => new Float32Array(d).fill(0.25)));
 });
 
@@ -198,7 +198,7 @@ test.each<[string, Uint8Array, string]>([
   ],
   [
     'another file',
-    safetensors(spec('a', [d]), spec('b', [d]), spec('c', [d])),
+    safetensors(spec('a', [d, d, 1]), spec('b', [d]), spec('c', [d])),
     'is not a textual inversion: it has 3 tensors ("a", "b", …)',
   ],
   ['an empty file', safetensors(), 'has no tensors'],

@@ -1,10 +1,11 @@
-import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { isPng, readPngText } from '../files/pngText.ts';
 import type { ByteSource } from '../files/sources.ts';
-import { excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { findLayout, usableConfigs } from './tensorNames.ts';
 
 /**
  * The file has no usable textual inversion. The message is one sentence that names the file, what was expected and what
@@ -18,6 +19,8 @@ export class EmbeddingError extends Error {
 export interface Embedding {
   /** Name in prompts: the file's name without its ending, or the name it has in a LoRA. */
   readonly name: string;
+  /** Its file's name with the ending, by which ComfyUI finds it; undefined of one inside a LoRA or a picture. */
+  readonly file?: string;
   /** The token or name it was trained under, if the file tells. */
   readonly trainedAs?: string;
   /** One vector [d] for each token that it takes. */
@@ -27,12 +30,16 @@ export interface Embedding {
 /** Limit of vectors. No prompt can hold more: A1111 has 75 tokens a chunk. */
 const mostVectors = 1024;
 const mostEmbeddings = 1000;
+/** Limit of vectors of all embeddings of a file: 60 MB. */
+const mostVectorsOfFile = 20_000;
 const longestName = 500;
 
 const otherWidths: Readonly<Record<number, string>> = {
   1024: ', as for Stable Diffusion 2',
   1280: ", as for SDXL's second encoder",
 };
+
+const knownWidths = [...usableConfigs.map(({ hiddenSize }) => hiddenSize), ...Object.keys(otherWidths).map(Number)];
 
 export interface EmbeddingOptions {
   /** Width of the encoder. If there are several, any of them will do, and messages name the first. */
@@ -41,20 +48,29 @@ export interface EmbeddingOptions {
 }
 
 /** The parts of a file that are needed here. */
-type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'>;
+type Tensors = Pick<TensorFile, 'source' | 'metadata' | 'tensors'> & {
+  /** The name that the file itself gives its embedding, whatever the file is called: A1111 reads it in pictures. */
+  readonly ownName?: string;
+};
 
-/** An embedding's tensor in a file, under the name that its trainer gave it. */
+/** An embedding's tensors in a file, one below the other, under the name that its trainer gave them. */
 interface Found {
-  readonly tensorName: string;
+  readonly tensorNames: readonly string[];
   readonly name: string;
+  readonly file?: string;
   readonly trainedAs?: string;
 }
 
 const bundledName = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/;
 
-function find({ source, metadata, tensors }: Tensors, fail: (why: string) => never): Found[] {
+function find(
+  { source, metadata, tensors, ownName }: Tensors,
+  widths: readonly number[],
+  fail: (why: string) => never,
+): Found[] {
   const names = [...tensors.keys()];
-  const name = source.name.replace(/\.[^.]*$/, '');
+  const name = ownName ?? source.name.replace(/\.[^.]*$/, '');
+  const file = ownName === undefined ? source.name : undefined;
 
   // A1111's embeddings inside a LoRA: of all that the LoRA brings, the ones for this encoder.
   const bundled = new Map<string, Found>();
@@ -63,23 +79,68 @@ function find({ source, metadata, tensors }: Tensors, fail: (why: string) => nev
     const [, inner, part] = bundledName.exec(tensorName) ?? [];
     if (!inner) continue;
     if (bundled.has(inner)) fail(`has more than one tensor for the embedding ${excerpt(inner)}`);
-    bundled.set(inner, { tensorName, name: inner, trainedAs: part.startsWith('string_to_param.') ? inner : undefined });
+    bundled.set(inner, {
+      tensorNames: [tensorName],
+      name: inner,
+      trainedAs: part.startsWith('string_to_param.') ? inner : undefined,
+    });
   }
   if (bundled.size > mostEmbeddings) fail(`has ${bundled.size} embeddings; expected at most ${mostEmbeddings}`);
   if (bundled.size > 0) return [...bundled.values()];
 
   const params = names.filter((tensorName) => tensorName.startsWith('string_to_param.'));
   if (params.length > 1) fail(`has vectors for ${params.length} tokens; expected one`);
-  if (params.length === 1) return [{ tensorName: params[0], name, trainedAs: metadata.get('name') }];
-  for (const tensorName of ['clip_l', 'emb_params']) if (tensors.has(tensorName)) return [{ tensorName, name }];
+  if (params.length === 1) return [{ tensorNames: params, name, file, trainedAs: metadata.get('name') }];
+  for (const tensorName of ['clip_l', 'emb_params'])
+    if (tensors.has(tensorName)) return [{ tensorNames: [tensorName], name, file }];
   if (tensors.has('clip_g')) fail("has vectors for SDXL's second encoder only; expected clip_l, those for the first");
   // In Diffusers' files the tensor's name is the token.
-  if (names.length === 1) return [{ tensorName: names[0], name, trainedAs: names[0] }];
-  return fail(
-    names.length === 0
-      ? 'has no tensors'
-      : `is not a textual inversion: it has ${names.length} tensors (${names.slice(0, 2).map(excerpt).join(', ')}, …)`,
+  if (names.length === 1) return [{ tensorNames: names, name, file, trainedAs: names[0] }];
+  if (names.length === 0) fail('has no tensors');
+  if (!areVectors(tensors))
+    fail(
+      `is not a textual inversion: it has ${names.length} tensors (${names.slice(0, 2).map(excerpt).join(', ')}, …)`,
+    );
+  return findVectors(tensors, widths, { name, file });
+}
+
+/** Whether tensors are nothing but vectors of the width of some encoder: a textual inversion, whatever their names are. */
+function areVectors(tensors: TensorFile['tensors']): boolean {
+  return (
+    tensors.size <= mostEmbeddings &&
+    [...tensors.values()].every(
+      ({ shape }) =>
+        shape.length >= 1 &&
+        shape.length <= 2 &&
+        knownWidths.includes(shape.at(-1)!) &&
+        (shape.length === 1 || (shape[0] >= 1 && shape[0] <= mostVectors)),
+    )
   );
+}
+
+/**
+ * Finds the embeddings in a file of several tensors of vectors: those of the encoder's width. A list holds one, as ComfyUI
+ * reads it. Of pivotal tuning's `text_encoders_0`, `text_encoders_1` one tensor is left, which goes by the file's name. Of a
+ * file of several tokens the first goes by the file's name, which ComfyUI takes, and the others by their tokens.
+ */
+function findVectors(
+  tensors: TensorFile['tensors'],
+  widths: readonly number[],
+  { name, file }: Pick<Found, 'name' | 'file'>,
+): Found[] {
+  const all = [...tensors.keys()];
+  const width = widths.find((width) => all.some((one) => tensors.get(one)!.shape.at(-1) === width));
+  const own = all.filter((one) => tensors.get(one)!.shape.at(-1) === width);
+  if (own.length === 0) return [{ tensorNames: all.slice(0, 1), name, file }];
+  if (all.every((one) => /^\d+\./.test(one))) return [{ tensorNames: own, name, file }];
+  // Tensors of other widths tell that the names are those of encoders.
+  const isToken = own.length === all.length;
+  return own.map((one, i) => ({
+    tensorNames: [one],
+    name: i === 0 ? name : one,
+    ...(i === 0 && { file }),
+    ...(isToken && { trainedAs: one }),
+  }));
 }
 
 /** Checks that a tensor is [n, d], or [d] for one vector. */
@@ -104,8 +165,8 @@ function checkShape(
 
 /**
  * Reads the textual inversions of a tensor file: A1111's (`string_to_param`), Diffusers' (`learned_embeds`, one tensor
- * under the token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l` and `clip_g`), and those bundled with a
- * LoRA (`bundle_emb.{name}.`). Only LoRAs have several. Throws EmbeddingError.
+ * under the token's name), kohya's (`emb_params`), SDXL's (`clip_l` of `clip_l` and `clip_g`), those bundled with a LoRA
+ * (`bundle_emb.{name}.`), and any other small file of nothing but vectors. Throws EmbeddingError.
  */
 export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = {}): Promise<Embedding[]> {
   const { hiddenSize = clipVitL14.hiddenSize, signal } = options;
@@ -114,13 +175,21 @@ export async function readEmbeddings(file: Tensors, options: EmbeddingOptions = 
     throw new EmbeddingError(`"${file.source.name}" ${why}.`);
   };
   const embeddings: Embedding[] = [];
-  for (const { tensorName, name, trainedAs } of find(file, fail)) {
-    const tensor = file.tensors.get(tensorName)!;
-    checkShape(tensorName, tensor, widths, fail);
-    const d = tensor.shape[tensor.shape.length - 1];
-    const values = await readFloats(tensorName, tensor, fail, signal);
-    const vectors = Array.from({ length: values.length / d }, (_, i) => values.subarray(i * d, (i + 1) * d));
-    embeddings.push({ name, trainedAs, vectors });
+  let total = 0;
+  for (const { tensorNames, name, file: fileName, trainedAs } of find(file, widths, fail)) {
+    const vectors: Float32Array[] = [];
+    for (const tensorName of tensorNames) {
+      const tensor = file.tensors.get(tensorName)!;
+      checkShape(tensorName, tensor, widths, fail);
+      const d = tensor.shape[tensor.shape.length - 1];
+      total += elementCount(tensor.shape) / d;
+      // Tensors of a PyTorch file may share their bytes.
+      if (total > mostVectorsOfFile) fail(`has more than ${mostVectorsOfFile} vectors`);
+      const values = await readFloats(tensorName, tensor, fail, signal);
+      for (let at = 0; at < values.length; at += d) vectors.push(values.subarray(at, at + d));
+    }
+    if (vectors.length > mostVectors) fail(`has ${vectors.length} vectors; expected 1 to ${mostVectors}`);
+    embeddings.push({ name, ...(fileName && { file: fileName }), ...(trainedAs && { trainedAs }), vectors });
   }
   return embeddings;
 }
@@ -158,7 +227,8 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
     return [`string_to_param.${token}`, tensor] as const;
   });
   const metadata = new Map(typeof data.name === 'string' ? [['name', data.name]] : []);
-  return { source, metadata, tensors: new Map(params) };
+  const ownName = metadata.get('name')?.slice(0, longestName);
+  return { source, metadata, tensors: new Map(params), ...(ownName && { ownName }) };
 }
 
 /**
@@ -182,7 +252,5 @@ export function isEmbeddingFile(tensors: TensorFile['tensors']): boolean {
   const names = [...tensors.keys()];
   if (names.some((name) => name.startsWith('string_to_param.'))) return true;
   if (['emb_params', 'clip_l', 'clip_g'].some((name) => tensors.has(name))) return true;
-  const [{ shape } = { shape: [] }] = tensors.values();
-  const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize, ...Object.keys(otherWidths).map(Number)];
-  return names.length === 1 && shape.length <= 2 && widths.includes(shape.at(-1) ?? 0);
+  return names.length > 0 && areVectors(tensors) && !findLayout(tensors);
 }

@@ -2,8 +2,16 @@ import { type A1111Prompt, type PromptStep, readA1111Prompt, stepA1111Prompt } f
 import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
 import { entryAtCall } from '../prompt/a1111/schedule.ts';
 import { lintA1111 } from '../prompt/across/lint.ts';
-import type { Node, ParsedPrompt, Range } from '../prompt/ast.ts';
-import { type A1111Chunks, chunkA1111, emptyChunk, fittingEmbeddings } from '../tokens/chunks/a1111Chunks.ts';
+import type { Diagnostic, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
+import {
+  type A1111Chunks,
+  chunkA1111,
+  chunkLength,
+  embeddingFinder,
+  emptyChunk,
+  fittingEmbeddings,
+} from '../tokens/chunks/a1111Chunks.ts';
+import { fragmentTokens } from '../tokens/promptTokens.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
 import {
   embeddingNode,
@@ -46,7 +54,11 @@ export const a1111Road: LanguageRoad = (prompt, input) => {
     networks: [...read.networks, ...named.map(({ name, range }) => embeddingNode(name, range))],
     texts,
     conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
-    diagnostics: [...stepped.diagnostics, ...lintA1111(read, stepped)],
+    diagnostics: [
+      ...stepped.diagnostics,
+      ...lintA1111(read, stepped),
+      ...current.flatMap(({ parsed }) => overlongDiagnostics(parsed, input)),
+    ],
   };
 };
 
@@ -68,6 +80,32 @@ function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
     known.set(parsed, step);
     return step;
   };
+}
+
+/** Tells of each name of an embedding that A1111's encoder would stop at: it makes a chunk that is longer than the encoder takes. */
+function overlongDiagnostics({ fragments }: ParsedPrompt, { options, tokenizer, embeddings }: RoadInput): Diagnostic[] {
+  const fitting = fittingEmbeddings(embeddings);
+  const overlong = embeddings.filter((one) => !fitting.includes(one));
+  if (overlong.length === 0) return [];
+  const find = embeddingFinder(overlong, tokenizer, options.tokenizer);
+  const diagnostics: Diagnostic[] = [];
+  for (const fragment of fragments) {
+    const tokens = fragmentTokens([fragment], tokenizer, options.tokenizer);
+    for (let place = 0; place < tokens.length; ) {
+      const match = find(tokens, place);
+      place += match?.length ?? 1;
+      if (!match) continue;
+      const { name, vectors } = match.embedding;
+      diagnostics.push({
+        code: 'overlong-embedding',
+        severity: 'error',
+        start: tokens[place - match.length].range!.start,
+        end: tokens[place - 1].range!.end,
+        message: `“${name}” has ${vectors.length} vectors, of which A1111 makes a chunk of ${vectors.length + 2} tokens, and its encoder stops with an error: use an embedding of at most ${chunkLength}. Here the name is encoded as text.`,
+      });
+    }
+  }
+  return diagnostics;
 }
 
 /** Finds what was typed in schedules and alternations and is not in the texts of this step. */

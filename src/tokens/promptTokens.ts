@@ -37,6 +37,8 @@ export interface TokenChunk {
 export interface PromptEmbedding {
   /** Its file's name, without the ending. */
   readonly name: string;
+  /** Its file's name with the ending; undefined of one that has no file of its own. */
+  readonly file?: string;
   /** The name that is written in the file. */
   readonly trainedAs?: string;
   readonly vectors: readonly Float32Array[];

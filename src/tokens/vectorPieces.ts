@@ -4,7 +4,7 @@ import { sliceSource } from '../prompt/sourceText.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import { addedTokenCutter, addedTokens } from './addedTokens.ts';
 import { embeddingFinder, fittingEmbeddings } from './chunks/a1111Chunks.ts';
-import { comfyPieces, vectorsByName } from './chunks/comfyChunks.ts';
+import { comfyPieces, embeddingByName } from './chunks/comfyChunks.ts';
 import { diffusersToken } from './diffusersToken.ts';
 import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -87,14 +87,13 @@ function unitAt({ starts }: SourceText, typed: number): number {
 }
 
 function comfyCutter(embeddings: readonly PromptEmbedding[]): VectorCutter {
-  const byName = vectorsByName(embeddings);
+  const find = embeddingByName(embeddings);
   return (source) =>
-    comfyPieces(source, 'segments', byName).flatMap((piece): VectorPiece[] => {
+    comfyPieces(source, 'segments', find).flatMap((piece): VectorPiece[] => {
       if (piece.embedding === null) return [{ source: piece.source, vectors: [] }];
-      const { name, range } = piece.embedding;
+      const { name, vectors, range } = piece.embedding;
       if (name === null) return [];
       const typed = sliceSource(source, unitAt(source, range.start), unitAt(source, range.end));
-      const vectors = byName.get(name);
       return [vectors ? { source: typed, vectors } : { source: typed, vectors: [], unknown: name }];
     });
 }

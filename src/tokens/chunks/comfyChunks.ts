@@ -23,8 +23,11 @@ export interface ComfyChunkOptions {
   readonly flavour?: TokenizerFlavour;
 }
 
-/** The vectors of each file that `embedding:name` can name. */
-type VectorsByName = ReadonlyMap<string, readonly Float32Array[]>;
+/** Finds the embedding that `embedding:` with this name means. */
+export type FindEmbedding = (typed: string) => PromptEmbedding | undefined;
+
+/** Endings that ComfyUI tries where no file is called as typed. */
+const endings = ['', '.safetensors', '.pt', '.bin'];
 
 const identifier = 'embedding:';
 const nonSpace = new RegExp(`[^${pythonSpace}]+`, 'g');
@@ -38,7 +41,8 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   embeddings = [],
   { unit = 'segments', flavour } = {},
 ) => {
-  const byName = vectorsByName(embeddings);
+  const find = embeddingByName(embeddings);
+  const byName = new Map(embeddings.map((one) => [one.name, one.vectors]));
   const diagnostics: Diagnostic[] = [];
   const units: PromptToken[][] = [];
   for (const [index, fragment] of fragments.entries()) {
@@ -46,7 +50,7 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
       vector
         ? { kind: 'text', id, text, weight: fragment.weight, range, fragment: index, vector }
         : { kind: 'text', id, text, weight: fragment.weight, range, fragment: index };
-    for (const { source, embedding } of comfyPieces(fragment, unit, byName)) {
+    for (const { source, embedding } of comfyPieces(fragment, unit, find)) {
       if (embedding === null) {
         const tokens = tokenizer.tokenize(source, flavour);
         units.push(tokens.map(({ id, text, start, end }) => tokenOf(id, text, { start, end })));
@@ -61,8 +65,20 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   return { chunks, cut: [], ...tokenCounts(chunks, []), diagnostics };
 };
 
-export function vectorsByName(embeddings: readonly PromptEmbedding[]): VectorsByName {
-  return new Map(embeddings.map(({ name, vectors }) => [name, vectors]));
+/**
+ * Finds embeddings as ComfyUI's `load_embed` finds files: by the name as typed, then with one of its endings, in any folder, of
+ * which nothing is known here. One without a file of its own goes by its name.
+ */
+export function embeddingByName(embeddings: readonly PromptEmbedding[]): FindEmbedding {
+  const byFile = new Map(embeddings.flatMap((one) => (one.file === undefined ? [] : [[one.file, one] as const])));
+  const byName = new Map(embeddings.map((one) => [one.name, one]));
+  return (typed) => {
+    const name = typed.replace(/^.*[\\/]/, '');
+    const ending = endings.find((one) => byFile.has(name + one));
+    if (ending !== undefined) return byFile.get(name + ending);
+    const named = byName.get(name) ?? byName.get(name.replace(/\.(safetensors|pt|bin)$/, ''));
+    return named && (named.file === undefined || named.name === name) ? named : undefined;
+  };
 }
 
 /** A text that is tokenised at once, or `embedding:` with a name. */
@@ -78,12 +94,13 @@ export interface ComfyPiece {
 }
 
 /** A text cut where ComfyUI cuts it, before it is tokenised. */
-export function comfyPieces(source: SourceText, unit: ComfyUnit, embeddings: VectorsByName): ComfyPiece[] {
+export function comfyPieces(source: SourceText, unit: ComfyUnit, find: FindEmbedding): ComfyPiece[] {
   return (unit === 'words' ? wordsOf(source) : segmentsOf(source)).flatMap((piece): ComfyPiece[] => {
     if (!piece.text.startsWith(identifier)) return [{ source: piece, embedding: null }];
-    const { name, range, rest } = nameOf(piece, unit, embeddings);
-    const vectors = name === null ? undefined : embeddings.get(name);
-    const named = { source: sliceSource(piece, 0, 0), embedding: { name, vectors, range } };
+    const { name, range, rest } = nameOf(piece, unit, find);
+    const found = name === null ? undefined : find(name);
+    const embedding = { name: found?.name ?? name, vectors: found?.vectors, range };
+    const named = { source: sliceSource(piece, 0, 0), embedding };
     return rest.text === '' ? [named] : [named, { source: rest, embedding: null }];
   });
 }
@@ -134,7 +151,7 @@ function segmentsOf(source: SourceText): SourceText[] {
 function nameOf(
   piece: SourceText,
   unit: ComfyUnit,
-  embeddings: VectorsByName,
+  find: FindEmbedding,
 ): { readonly name: string | null; readonly range: Range; readonly rest: SourceText } {
   const from = identifier.length;
   const words = Array.from(piece.text.slice(from).matchAll(nonSpace), ({ 0: word, index }) =>
@@ -145,7 +162,7 @@ function nameOf(
   const nowhere = { start, end: piece.ends[from - 1] };
   if (!first || first.text === '') return { name: null, range: nowhere, rest: sliceSource(piece, 0, 0) };
   const stripped = first.text.replace(/^,+|,+$/g, '');
-  const name = embeddings.has(first.text) ? first.text : stripped;
+  const name = find(first.text) ? first.text : stripped;
   const to = first.text.lastIndexOf(name) + name.length;
   // The original counts the commas from the end, those in front as well.
   const left = name === first.text ? [] : [sliceSource(first, name.length)];
