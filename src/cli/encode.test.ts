@@ -223,10 +223,10 @@ describe('textual inversions and LoRAs', () => {
     const options = { ...defaultOptions, ...changed };
     const zOf = await zOfMerged(multiplier);
     const { metadata, read } = await written();
-    for (const [role, text] of [['positive', positive] as const, ['negative', negative] as const]) {
-      const prepared = preparePrompt(text, options, tokenizer, role, embeddings);
-      expect(prepared.chunks[0].pass.vectors?.size).toBe(role === 'positive' ? 2 + Number(multiplier === 0.5) : 1);
-      const name = role === 'positive' ? 'prompt_embeds' : 'negative_prompt_embeds';
+    for (const [side, text] of [['positive', positive] as const, ['negative', negative] as const]) {
+      const prepared = preparePrompt(text, options, tokenizer, side, embeddings);
+      expect(prepared.chunks[0].pass.vectors?.size).toBe(side === 'positive' ? 2 + Number(multiplier === 0.5) : 1);
+      const name = side === 'positive' ? 'prompt_embeds' : 'negative_prompt_embeds';
       expectClose(name, await read(name), promptEmbeds(prepared, zOf, options.weighting)[0], 1e-4);
     }
     expect(JSON.parse(metadata.get('embeddings')!)).toHaveLength(multiplier === 0.5 ? 2 : 1);

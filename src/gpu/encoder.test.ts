@@ -97,7 +97,7 @@ function mergedSource(source: WeightSource, loras: readonly WeightedLora[]): Wei
   };
 }
 
-/** What is made next has no room on the GPU, or what is made after so many that have. */
+/** Lets the GPU run out of memory for the next thing made, or after `after` things that still fit. */
 function withoutRoom(device: GPUDevice, after = 0) {
   const pop = device.popErrorScope.bind(device);
   const spy = vi.spyOn(device, 'popErrorScope');
@@ -108,7 +108,7 @@ function withoutRoom(device: GPUDevice, after = 0) {
   });
 }
 
-/** What no software adapter chooses. */
+/** Kernels that no software adapter chooses. */
 const forGpus = { kernel: 'matmul_split', attention: 'attention_group', layerNormLanes: 64 } as const;
 
 describe.each(testAdapters)('on %s', (adapter) => {
@@ -118,7 +118,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipTiny, 'F32'));
     });
 
-    /** Passes that nothing else begins like, as many as are kept: what is encoded after them is encoded whole. */
+    /** Fills the cache of passes with passes that share no first token with any other: the next one is encoded whole. */
     let different = 0;
     const forget = () =>
       encoder.encode(
@@ -251,7 +251,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       },
     );
 
-    /** Of every array the first rows, and zeros. */
+    /** The first rows of every array, followed by zeros. */
     function firstRows({ lastHiddenState, hiddenStates, attentions }: EncoderOutput, rows: number): EncoderOutput {
       const { hiddenSize: d } = clipTiny;
       const only = (state: Float32Array) => state.map((value, i) => (i < rows * d ? value : 0));

@@ -118,7 +118,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const family = Object.values(matmulFamilies).find((names: readonly string[]) => names.includes(kernel))!;
       const dispatch = matmulDispatch(kernel, { M, K, N }, support);
       if (!dispatch) continue;
-      // What follows the product sees neither shape nor type, and each pipeline takes seconds to compile on lavapipe.
+      // Epilogues depend on neither shape nor type, so one case runs them all: lavapipe takes seconds to compile a pipeline.
       const every = dtype === 'F32' && M === 77 && N === 768;
       for (const epilogue of every ? (['bias', 'quickGelu', 'residual'] as const) : (['residual'] as const)) {
         const out = await runKernel(device, kernel, {
@@ -242,7 +242,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
         if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
         return j <= i && (kind !== 'causal with hidden keys' || j % 5 !== 3) ? 1 : 0;
       });
-      // What comes later reaches no earlier row, though 0 times it is not 0.
+      // Later rows must not reach earlier ones: 0 times infinity or NaN is not 0.
       const finite = kind.endsWith('row 30 on') ? 30 : L;
       if (finite < L)
         qkv.fill(Number.POSITIVE_INFINITY, finite * 3 * d, (L - 1) * 3 * d).fill(Number.NaN, (L - 1) * 3 * d);

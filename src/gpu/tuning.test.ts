@@ -15,7 +15,7 @@ afterEach(() => {
 
 test('a tuning is remembered for its adapter, width and kernels, and for nothing else', async () => {
   const adapter = { description: 'an adapter', software: false, support };
-  // Of a small width nothing is measured, and no device needed.
+  // A small width is not measured, so that no device is needed.
   const small = await tuneKernels({ ...adapter, device: {} as GPUDevice }, { hiddenSize: 128 });
   const tuning: KernelTuning = { ...small, kernel: 'matmul_quad', few: 'matmul_few' };
   const stored: unknown = JSON.parse(JSON.stringify([{ ...small, hiddenSize: 64 }, null, 'x', tuning]));

@@ -22,10 +22,10 @@ import {
   matmulKernels,
 } from './matmul.ts';
 
-/** The kernels that an encoder uses where there are several for one purpose. */
+/** The kernels that an encoder uses, of those that serve one purpose. */
 export interface KernelChoice extends MatmulChoice {
   readonly attention?: AttentionKernel;
-  /** Lanes that do a row of LayerNorm. */
+  /** Lanes that share a row of LayerNorm. */
   readonly layerNormLanes?: number;
 }
 
@@ -33,23 +33,23 @@ export interface KernelChoice extends MatmulChoice {
 export interface KernelTuning extends Required<Omit<KernelChoice, 'support'>> {
   readonly adapter: string;
   readonly hiddenSize: number;
-  /** Kernels that were compared, with checksums of source and dispatch. Where the list has changed, a tuning is out of date. */
+  /** Kernels that were compared, with checksums of source and dispatch. If the list has changed, a tuning is out of date. */
   readonly among: readonly string[];
 }
 
 /** Properties of an adapter that decide which kernels are compared. */
 export interface TunedAdapter {
   readonly description: string;
-  /** True where a CPU stands in for the GPU. Kernels for GPUs are left out then: they take seconds to compile. */
+  /** True if a CPU stands in for the GPU. Kernels for GPUs are left out then, because they take seconds to compile. */
   readonly software: boolean;
   readonly support: KernelSupport;
 }
 
 /** Lanes per row that are compared: 16 suits software adapters, whose barriers cost by the lane, 64 fills a GPU's subgroups. */
 const layerNormLanes = [16, 64] as const;
-/** Shapes that are measured are those of the full-size encoder, whatever the width. */
+/** Head size and rows of the measured shapes are those of the full-size encoder, whatever the width. */
 const { headDim, maxPositionEmbeddings: tokens } = clipVitL14;
-/** Rows after the edit of a word of one token: the token and EOS. */
+/** Rows that the edit of a word of one token changes: the token and EOS. */
 const fewRows = 2;
 
 /** One of several dispatches that compute the same. */
@@ -187,7 +187,7 @@ function layerNormCandidates(hiddenSize: number): Candidate<number>[] {
   }));
 }
 
-/** Milliseconds of one linear layer by each kernel that this device can run, and that comes out as the first of them. */
+/** Milliseconds of one linear layer by each kernel that this device can run and whose result agrees with the first kernel's. */
 export function timeMatmuls(
   device: GPUDevice,
   support: KernelSupport,
@@ -229,7 +229,7 @@ function timeLayerNorm(device: GPUDevice, hiddenSize: number): Promise<Map<numbe
 }
 
 function fastest<T>(times: Iterable<[name: T, milliseconds: number]>): [name: T, milliseconds: number] {
-  return [...times].reduce((best, one) => (one[1] < best[1] ? one : best));
+  return [...times].reduce((best, timed) => (timed[1] < best[1] ? timed : best));
 }
 
 const suits = ({ software, support }: TunedAdapter, hiddenSize: number) =>
@@ -251,9 +251,9 @@ const named = (matmuls: readonly MatmulKernel[], adapter: TunedAdapter, hiddenSi
   });
 
 /**
- * The kernels that are fastest here. Linear layers by one of the size of the full encoder's smallest, for 77 rows and for 2,
- * and both of one family. Some hundred milliseconds on a GPU and the compiling of the kernels, seconds on a CPU that stands
- * in for one. What is fast on one adapter is not on another. A small encoder is not worth it.
+ * Measures which kernels are fastest on this adapter. Linear layers are timed with the smallest shape of the encoder, for 77
+ * rows and for 2; both kernels come from one family. It takes some hundred milliseconds on a GPU besides compiling, and
+ * seconds on a CPU that stands in for one. An encoder narrower than 256 is not worth measuring and gets the plain kernels.
  */
 export async function tuneKernels(
   adapter: TunedAdapter & { readonly device: GPUDevice },
@@ -262,8 +262,8 @@ export async function tuneKernels(
   const { device, support } = adapter;
   const among = suits(adapter, hiddenSize);
   const plain = { attention: attentionKernels[0], layerNormLanes: layerNormLanes[0] };
-  const of = { adapter: adapter.description, hiddenSize, among: named(among, adapter, hiddenSize), ...plain };
-  if (hiddenSize < 256) return { ...of, kernel: 'matmul', few: 'matmul' };
+  const unmeasured = { adapter: adapter.description, hiddenSize, among: named(among, adapter, hiddenSize), ...plain };
+  if (hiddenSize < 256) return { ...unmeasured, kernel: 'matmul', few: 'matmul' };
   const matmuls = (M: number, kernels: readonly MatmulKernel[], runs: number) =>
     timeMatmuls(device, support, { M, K: hiddenSize, N: hiddenSize }, { kernels, runs });
   const many = await matmuls(
@@ -271,7 +271,7 @@ export async function tuneKernels(
     among.filter((kernel) => kernel !== 'matmul_few'),
     3,
   );
-  // What is short is disturbed more. What many rows rule out is not trusted with few.
+  // Short measurements are disturbed more, hence 8 runs. A kernel that was wrong for many rows is not trusted with few.
   const few = await matmuls(
     fewRows,
     among.filter((kernel) => kernel === 'matmul_few' || many.has(kernel)),
@@ -285,12 +285,12 @@ export async function tuneKernels(
   });
   const { milliseconds: _, ...best } = families.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
   const [attention] = fastest(await timeAttention(adapter, hiddenSize));
-  if (adapter.software) return { ...of, ...best, attention };
+  if (adapter.software) return { ...unmeasured, ...best, attention };
   const [lanes] = fastest(await timeLayerNorm(device, hiddenSize));
-  return { ...of, ...best, attention, layerNormLanes: lanes };
+  return { ...unmeasured, ...best, attention, layerNormLanes: lanes };
 }
 
-/** The tuning of this adapter and width among those that were stored, whatever they have become; undefined where there is none. */
+/** The tuning for this adapter and width in `stored`, which may hold anything; undefined if there is none. */
 export function rememberedTuning(
   stored: unknown,
   adapter: TunedAdapter,
@@ -303,7 +303,9 @@ export function rememberedTuning(
     tuning.hiddenSize === hiddenSize &&
     String(tuning.among) === amongNow &&
     Object.values(matmulFamilies).some((family: readonly MatmulKernel[]) =>
-      [tuning.kernel, tuning.few].every((one) => family.some((kernel) => kernel === one && among.includes(kernel))),
+      [tuning.kernel, tuning.few].every((chosen) =>
+        family.some((kernel) => kernel === chosen && among.includes(kernel)),
+      ),
     ) &&
     attentionKernels.some((kernel) => kernel === tuning.attention) &&
     layerNormLanes.some((lanes) => lanes === tuning.layerNormLanes);

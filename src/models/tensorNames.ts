@@ -172,7 +172,7 @@ const openInstead = "open a Stable Diffusion 1 checkpoint or its text encoder's 
 export const loraNames =
   /^(lora|lycoris)_|[._]lora([._](A|B|down|up|mid|linear_layer|magnitude|embedding)|\.(down|up)\.)|[._](hada|lokr|oft|glora|boft)_|dora_scale|\.(diff|diff_b|on_input|set_weight|w_norm|b_norm)$|\.ia3_l/;
 
-/** What a file without a usable encoder is, by a name that only such files have. The first match counts. */
+/** Descriptions of files without a usable encoder, by a tensor name that only such files have. The first match counts. */
 const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
   [loraNames, 'is a LoRA, which changes a model but is none; open the checkpoint it was made for'],
   [

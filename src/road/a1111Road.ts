@@ -25,8 +25,8 @@ import { normalised, weightedPrompt } from './weightedPrompt.ts';
 
 /** A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. */
 export const a1111Road: LanguageRoad = (prompt, input) => {
-  const { options, tokenizer, role } = input;
-  const read = readA1111Prompt(prompt, { role });
+  const { options, tokenizer, side } = input;
+  const read = readA1111Prompt(prompt, { role: side });
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
     emphasis: options.brackets === 'weights',

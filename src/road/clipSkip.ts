@@ -13,7 +13,7 @@ export function fromDiffusersClipSkip(n: number): ClipSkip {
   return n + 1;
 }
 
-/** What `EncoderWant.hiddenStates` asks for: hidden_states[−k] of the N + 1, or none for the last layer. */
+/** Indices for `EncoderWant.hiddenStates`: that of hidden_states[−k] among the N + 1, or none for the last layer. */
 export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTextConfig): number[] {
   if (!Number.isInteger(k) || k < 1 || k > N + 1)
     throw new RangeError(`Clip skip is a whole number from 1 to ${N + 1} with this encoder, not ${k}.`);
@@ -21,10 +21,10 @@ export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTe
 }
 
 /**
- * What methods take for z: the encoder's output where k is 1, else final_layer_norm(hidden_states[−k]), as A1111 and
- * Diffusers do for SD 1.x; Compel's PENULTIMATE_HIDDEN_STATES_NORMALIZED is k = 2. Without a `finalLayerNorm` ([d] each)
- * hidden_states[−k] is taken as it is: SDXL's way, and Compel's PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED. Weights come
- * after it. [L, d]. Throws RangeError where that hidden state is not among the output's.
+ * Returns the z [L, d] that methods weigh: the encoder's output if k is 1, else final_layer_norm(hidden_states[−k]), as
+ * A1111 and Diffusers do for SD 1.x; Compel's PENULTIMATE_HIDDEN_STATES_NORMALIZED is k = 2. Without a `finalLayerNorm`
+ * ([d] each) hidden_states[−k] is taken as it is: SDXL's way, and Compel's PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED. Throws
+ * RangeError if that hidden state was not asked of the encoder.
  */
 export function clipSkip(
   output: EncoderOutput,

@@ -14,23 +14,23 @@ export interface Blend {
 }
 
 /**
- * The row at the first EOS of each chunk of a long prompt, after weighting: its own; in Compel 2.3 and later on demand a
- * copy of the first chunk's (COPY_FIRST_CLS_TOKEN), or the mean over the chunks (MERGE_CLS_TOKENS).
+ * The row at the first EOS of each chunk of a long prompt, after weighting: `own` keeps it. Compel 2.3 and later can replace
+ * it with a copy of the first chunk's (COPY_FIRST_CLS_TOKEN) or with the mean over the chunks (MERGE_CLS_TOKENS).
  */
 export const clsModes = ['own', 'COPY_FIRST_CLS_TOKEN', 'MERGE_CLS_TOKENS'] as const;
 export type ClsMode = (typeof clsModes)[number];
 
-/** What Compel makes of several prompts: blends, joined along the tokens. */
+/** Several prompts as Compel composes them: blends, joined along the tokens. */
 export interface Composition {
   /** The conditioning of a part moves from that of the empty prompt by its weight: e + (c − e) w. */
   readonly parts: readonly { readonly blend: Blend; readonly weight: number }[];
   /** The prompt ''. */
   readonly empty: WeightedPrompt;
-  /** Missing where the program has no such choice: `own`. */
+  /** `own` if missing: the program has no such choice. */
   readonly clsTokens?: ClsMode;
 }
 
-/** What the method has to have encoded; the empty prompt only for weights and for blends of unequal length. */
+/** The passes that the method needs; those of the empty prompt only for part weights and for blends of unequal length. */
 export function compositionPasses(method: Method, { parts, empty }: Composition): EncoderPass[] {
   const needsEmpty = parts.some(
     ({ blend, weight }) => weight !== 1 || new Set(blend.prompts.map(({ chunks }) => chunks.length)).size > 1,
@@ -40,8 +40,8 @@ export function compositionPasses(method: Method, { parts, empty }: Composition)
 }
 
 /**
- * Compel's `.blend()` (as 2.2.1 computes it; 2.3 and 2.4 raise an error) and `.and()`, by any method. In a blend
- * Σ cᵢ fᵢ shorter conditionings are completed with that of the empty prompt, as it is to the length of a part.
+ * Compel's `.blend()` (as 2.2.1 computes it; 2.3 and 2.4 raise an error) and `.and()`, by any method. A blend
+ * is Σ fᵢ cᵢ, with shorter conditionings completed with the empty prompt's. Returns the rows [77·n, d] of all parts in a row.
  */
 export function compose(method: Method, composition: Composition, zOf: ZOf): Float32Array {
   const { parts, empty } = composition;
@@ -72,7 +72,7 @@ function blendOf(
   );
 }
 
-/** Shares the rows at the first EOS of a prompt's chunks among them, in `embeds` [L·n, d] itself. */
+/** Replaces the rows at the first EOS of a prompt's chunks as `mode` says. Writes into `embeds` [L·n, d] and returns it. */
 function withClsRows(method: Method, prompt: WeightedPrompt, mode: ClsMode, embeds: Float32Array): Float32Array {
   const { chunks, empty } = prompt;
   if (mode === 'own' || chunks.length === 1) return embeds;

@@ -14,15 +14,16 @@ export interface PromptOptions {
   readonly tokenizer: TokenizerFlavour;
   readonly mask: MaskMode;
   readonly weighting: MethodName;
-  /** ADV_CLIP_emb: what happens to the weights before a method of its, or ComfyUI's, applies them. */
+  /** ADV_CLIP_emb: how weights are normalised before one of its methods, or ComfyUI's, applies them. */
   readonly normalisation: TokenNormalisation;
   readonly clipSkip: ClipSkip;
   /** A1111: whether brackets weigh; `text` is its emphasis mode "None". */
   readonly brackets: 'weights' | 'text';
-  /** A1111: by what [ ] multiplies; 0.9 is what the lecture says. */
+  /** A1111: the factor of [ ]; the lecture says 0.9. */
   readonly squareFactor: '1/1.1' | '0.9';
-  /** A1111: sampling steps, and the one whose text is encoded, from 1. */
+  /** A1111: number of sampling steps. */
   readonly steps: number;
+  /** A1111: the step whose text is encoded, from 1. */
   readonly step: number;
   /** A1111: tokens after the last comma that may move to the next chunk. */
   readonly commaPaddingBacktrack: number;
@@ -33,7 +34,7 @@ export interface PromptOptions {
   readonly comfyUnit: ComfyUnit;
 }
 
-/** What A1111 does. */
+/** The options that give A1111's numbers. */
 export const defaultOptions: PromptOptions = {
   syntax: 'a1111',
   tokenizer: 'hf-slow-ftfy',

@@ -12,8 +12,8 @@ import { withPasses } from './testing/encodings.ts';
 import { d, fakeZ } from './testing/prompts.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
-const prepare = (prompt: string, options: Partial<PromptOptions> = {}, role: Side = 'positive') =>
-  preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, role);
+const prepare = (prompt: string, options: Partial<PromptOptions> = {}, side: Side = 'positive') =>
+  preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer, side);
 const words = ({ chunks }: ReturnType<typeof prepare>) =>
   chunks.map(({ chunk }) => chunk.tokens.filter(({ kind }) => kind === 'text').map(({ text }) => text.slice(0, -4)));
 const names = Object.keys(methods) as MethodName[];

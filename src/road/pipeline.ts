@@ -34,10 +34,10 @@ export function preparePrompt(
   prompt: string,
   options: PromptOptions,
   tokenizer: Tokenizer,
-  role: Side = 'positive',
+  side: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
-  const read = roads[options.syntax](prompt, { options, tokenizer, role, embeddings });
+  const read = roads[options.syntax](prompt, { options, tokenizer, side, embeddings });
   const texts = read.texts.map((text) => ({
     ...text,
     applied: appliedWeights(text.weighted, methods[options.weighting]),

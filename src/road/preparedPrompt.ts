@@ -1,4 +1,4 @@
-/** What the road makes of a prompt before anything is encoded. */
+/** The prompt on the road, before anything is encoded. */
 
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { PromptStep } from '../prompt/a1111/a1111Prompt.ts';
@@ -13,7 +13,7 @@ import type { PromptOptions } from './options.ts';
 
 /** A text that is encoded by itself: a part of A1111's AND or of Compel's .and() or .blend(), else the whole prompt. */
 export interface PreparedText extends Range, Omit<ChunkedPrompt, 'diagnostics'> {
-  /** What combines it with the other texts; null if it is the only one. */
+  /** Operator that combines it with the other texts; null if it is the only one. */
   readonly operator: 'AND' | 'and' | 'blend' | null;
   /** How much it counts among the other texts: A1111's guidance, Compel's weights. */
   readonly weight: number;
@@ -22,8 +22,8 @@ export interface PreparedText extends Range, Omit<ChunkedPrompt, 'diagnostics'> 
   /** A1111: the texts of a schedule, each with the last step (from 1) that it is for. Empty in the other languages. */
   readonly steps: readonly PromptStep[];
   /**
-   * [chunks][L] The weights that the method applies: those typed, normalised where the options say so, and 1 throughout where
-   * it applies none.
+   * [chunks][L] The weights that the method applies: the typed ones, normalised if the options say so; 1 throughout if the
+   * method applies none.
    */
   readonly applied: readonly Float64Array[];
 }
@@ -37,7 +37,7 @@ export interface PreparedChunk {
   readonly index: number;
 }
 
-/** What a language's road gives; the rest of a prepared prompt follows from it. */
+/** Result of a language's road; the rest of a prepared prompt follows from it. */
 export interface RoadPrompt {
   /** Nodes to highlight. */
   readonly nodes: readonly Node[];
@@ -45,27 +45,27 @@ export interface RoadPrompt {
   readonly inactive: readonly Range[];
   readonly networks: readonly NetworkNode[];
   readonly texts: readonly Omit<PreparedText, 'applied'>[];
-  /** One for each part of an A1111 AND, else one. */
+  /** One conditioning for each part of an A1111 AND, else a single one. */
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
-  /** The parser's, the linter's and the chunker's. */
+  /** Diagnostics of the parser, the linter and the chunker. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** All that is known of a prompt before any weights are loaded; the diagnostics are sorted by place. */
+/** Everything known about a prompt before any model is loaded; the diagnostics are sorted by place. */
 export interface PreparedPrompt extends RoadPrompt {
   readonly source: string;
   readonly texts: readonly PreparedText[];
-  /** LoRAs that are to be merged into the text encoder, and by how much. */
+  /** LoRAs that are to be merged into the text encoder, with their multipliers. */
   readonly loras: readonly PromptLora[];
   /** The chunks of all texts in a row. */
   readonly chunks: readonly PreparedChunk[];
 }
 
-/** What a prompt is read with. */
+/** Everything that a prompt is read with. */
 export interface RoadInput {
   readonly options: PromptOptions;
   readonly tokenizer: Tokenizer;
-  readonly role: Side;
+  readonly side: Side;
   /** Textual inversions that the prompt may name. */
   readonly embeddings: readonly PromptEmbedding[];
 }

@@ -45,8 +45,8 @@ test.each<[Syntax, Side, string, Record<string, number>]>([
   ['compel', 'positive', '("a", "b").and(1)', { parseCompel: 1, readCompel: 2 }],
   ['comfy', 'positive', 'a (cat:1.2), b++ (c)1.2', { parseComfy: 1 }],
   ['comfy', 'negative', 'a [cat:dog:0.5] ("a", "b").and()', { parseComfy: 1 }],
-])('%s, %s: %s', (syntax, role, prompt, expected) => {
-  const { diagnostics } = preparePrompt(prompt, { ...defaultOptions, syntax }, tokenizer, role);
+])('%s, %s: %s', (syntax, side, prompt, expected) => {
+  const { diagnostics } = preparePrompt(prompt, { ...defaultOptions, syntax }, tokenizer, side);
   guessSyntax(diagnostics);
   expect(calls()).toEqual(expected);
 });

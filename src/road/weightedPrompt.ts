@@ -1,4 +1,4 @@
-/** From tokens to what the methods take. */
+/** The step from tokens to weighted prompts, which the methods take. */
 
 import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
@@ -43,7 +43,10 @@ export function weightedPrompt(chunks: readonly TokenChunk[], mask: MaskMode): W
   };
 }
 
-/** Of a long prompt with hundreds of light fragments, most methods read none of this. */
+/**
+ * Makes the chunks with a fragment masked or removed when they are first read. Most methods read neither, and a long prompt
+ * may have hundreds of light fragments.
+ */
 function whenRead(
   weight: number,
   makeMasked: () => readonly WeightedChunk[],
@@ -73,8 +76,8 @@ export const compelPromptDefaults: CompelPromptOptions = { ...compelChunkDefault
 
 /**
  * A prompt as Compel 2.4 chunks it and takes it apart. The empty prompt and those with a fragment removed are encoded
- * without a mask of keys. Where nothing is cut off (`truncate` false), masking leaves the first and last row of every chunk
- * visible, even where that is padding the mask hides.
+ * without a mask of keys. If nothing is cut off (`truncate` false), the first and last row of every chunk stay visible
+ * when a fragment is masked, even if they are padding that the key mask hides.
  */
 export function compelPrompt(
   fragments: readonly Fragment[],
@@ -121,7 +124,7 @@ export function weightedCompel(
   return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
 }
 
-/** As if the fragment had not been typed. */
+/** The tokens without fragment `index`; later fragments are numbered as if it had not been typed. */
 function tokensWithout(tokens: readonly PromptToken[], index: number): PromptToken[] {
   return tokens.flatMap((token) => {
     if (token.fragment === index) return [];
@@ -155,7 +158,7 @@ function withKeyMask(chunk: WeightedChunk, keyMask: Uint8Array): WeightedChunk {
   return { ...chunk, pass: { ...chunk.pass, keyMask } };
 }
 
-/** The chunk with keys that nothing attends to. */
+/** The chunk with the key mask at 0 in some rows, so that nothing attends to them. */
 export function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
   return withKeyMask(
     chunk,
@@ -167,7 +170,10 @@ function withBoundaries(chunk: WeightedChunk): WeightedChunk {
   return withKeyMask(chunk, chunk.pass.keyMask.with(0, 1).with(-1, 1));
 }
 
-/** The tokens that follow in the chunk move up, with their weights, masks and vectors; what comes in is as the end of `empty`. */
+/**
+ * The chunk without some rows. The rows after them move up, with their weights, key masks and vectors; the rows that become
+ * free at the end are padding, with the key mask of the last row of `empty`.
+ */
 export function withoutRows(
   { pass, perTokenWeights, wordIds }: WeightedChunk,
   isRemoved: (row: number) => boolean,

@@ -23,7 +23,7 @@ test('a change of weights alone needs no pass; a change of tokens does', async (
   await encode.answer();
   setPrompt('positive', 'a (red:0.5) car');
   expect(fake.encodes.waiting).toBe(0);
-  // The same passes, not only equal ones: the pictures of masks and attention are not drawn again.
+  // The pass is the identical object, so the pictures of masks and attention are not drawn again.
   expect(shownChunk(facts())?.pass).toBe(encode.passes[0]);
   expect(shownEncoded(facts())?.chunk.perTokenWeights[2]).toBe(0.5);
   setPrompt('positive', 'a (blue:0.5) car');

@@ -14,7 +14,7 @@ import {
 } from './passPlan.ts';
 import { usedLoras } from './reading.ts';
 
-/** Bytes of outputs held in memory; one of the full-size encoder with all its states takes 6.7 MB. */
+/** Most bytes of outputs held in memory; an output of the full-size encoder with all its states takes 6.7 MB. */
 const mostBytes = 96e6;
 
 function bytesOf({ output }: EncodedPass): number {
@@ -47,18 +47,18 @@ function withinMemory(encoded: Facts['encoded'], facts: PlanFacts): Facts['encod
 }
 
 /**
- * Has encoded what the page is missing, one call at a time, as the encoder runs them: what is asked for next is what is
- * missing then.
+ * Encodes the passes that the page is missing, one call at a time, because the encoder runs one at a time. Once a call ends,
+ * the next one asks for the passes that are missing by then.
  */
 export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 'get' | 'set'>) {
-  /** `keys` of what was asked for last: while that is what is missing, it is not asked for again. */
+  /** `keys` of the passes asked for last: as long as the same ones are missing, they are not asked for again. */
   let asked = '';
   let underway: { readonly missing: MissingPasses; readonly abort: AbortController } | null = null;
 
   function encodeMissing() {
     const facts = get();
     if (underway) {
-      // Nobody may wait for it any more: then it is not finished, and the rows that are there stay on the GPU.
+      // If nobody waits for it any more it is aborted; the rows computed so far stay on the GPU.
       if (!isNeeded(facts, underway.missing)) underway.abort.abort();
       return;
     }
@@ -95,7 +95,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
     } catch (error) {
       underway = null;
       const { aborted } = abort.signal;
-      // The same may be missing again later.
+      // An aborted encode may be needed again later.
       if (aborted) asked = '';
       const failure = !aborted && get().model === model && { keys: missing.keys, message: messageOf(error) };
       set({ started: null, ...(failure && { encodeFailure: failure }) });
@@ -105,7 +105,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
   }
 
   return {
-    /** Is to hear of every change of the facts. */
+    /** Must be called at every change of the facts. */
     changed(facts: Facts, before: Facts): void {
       const isAnotherEncoder = facts.model !== before.model || facts.lost !== before.lost;
       if (isAnotherEncoder) asked = '';

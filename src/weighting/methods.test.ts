@@ -25,7 +25,7 @@ function bare({ chunks }: WeightedPrompt): number[] {
   return [...concatenate(chunks.map(({ pass }) => fakeZ(pass)))];
 }
 
-/** The same passes with other token weights. */
+/** The prompt with other token weights and the same passes. */
 function reweighted(prompt: WeightedPrompt, change: (weight: number, row: number) => number): WeightedPrompt {
   const chunks = prompt.chunks.map((chunk) => ({
     ...chunk,
@@ -227,7 +227,7 @@ describe('numbers at the edge, as ComfyUI reads them', () => {
     weightedPrompt(chunkComfy(parseComfy(`a (cat:${weight}) sat`).fragments, tokenizer, [], { unit }).chunks, 'causal');
   const row = 2;
 
-  /** What is not finite: its rows. */
+  /** The rows with a value that is not finite. */
   function notFinite(name: MethodName, weight: string): number[] {
     const embeds = combine(name, read(weight));
     return Array.from({ length: 77 }, (_, i) => i).filter((i) =>

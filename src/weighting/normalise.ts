@@ -1,14 +1,14 @@
 import type { WeightedPrompt } from './method.ts';
 
-/** What ADV_CLIP_emb does to the weights before it interprets them. */
+/** Ways in which ADV_CLIP_emb normalises weights before it interprets them. */
 export const tokenNormalisations = ['none', 'mean', 'length', 'length+mean'] as const;
 export type TokenNormalisation = (typeof tokenNormalisations)[number];
 
 /**
- * The prompt with other token weights, as the nodes of BlenderNeko's ComfyUI_ADV_CLIP_emb have it (adv_encode.py):
- * `length` divides what a word weighs among its tokens, n through all chunks: 1 + sign(w − 1) √((w − 1)² / n). `mean` shifts
- * all weights so that those of the text average 1. `length+mean` does one after the other. BOS, EOS and PAD stay as they
- * are. Compel weighs fragments down, not tokens: to its methods nothing is light any more.
+ * The prompt with normalised token weights, as BlenderNeko's ComfyUI_ADV_CLIP_emb computes them (adv_encode.py): `length`
+ * divides a word's weight among its n tokens in all chunks: 1 + sign(w − 1) √((w − 1)² / n). `mean` shifts all weights so
+ * that the text's average 1. `length+mean` does one after the other. BOS, EOS and PAD stay as they are. The result has no
+ * light fragments for Compel's methods, because they weigh fragments, not tokens.
  */
 export function normaliseTokens(prompt: WeightedPrompt, normalisation: TokenNormalisation): WeightedPrompt {
   switch (normalisation) {
@@ -46,7 +46,7 @@ function shiftedToMean(prompt: WeightedPrompt): WeightedPrompt {
   return reweighted(prompt, (weight) => weight + delta);
 }
 
-/** `change` gets the weight and word id of every token of the text. */
+/** The prompt with the weight of every token of its text changed; `change` gets the weight and the word's id. */
 function reweighted(prompt: WeightedPrompt, change: (weight: number, id: number) => number): WeightedPrompt {
   const chunks = prompt.chunks.map((chunk) => ({
     ...chunk,

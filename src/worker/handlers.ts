@@ -36,9 +36,9 @@ interface Session {
   finding?: Promise<GpuDevice>;
   gpu?: GpuDevice;
   loaded?: Loaded;
-  /** The newest load, which cancels the one before. */
+  /** Stops the newest load, which cancels the one before. */
   loading?: AbortController;
-  /** What is compiled ahead for the encoder in use. */
+  /** Stops the compiling ahead for the encoder in use. */
   compiling?: AbortController;
   nextLora: number;
 }
@@ -145,8 +145,8 @@ const arraysOf = (outputs: readonly EncoderOutput[]) =>
   ]);
 
 /**
- * Submits of a software adapter's padding, which takes as long as a second: a newer prompt waits for one of them. A GPU
- * computes all the padding between two keystrokes.
+ * Submits that the padding is spread over on a software adapter, where it takes up to a second: a newer prompt then waits
+ * for one submit only. A GPU computes all the padding in one, between two keystrokes.
  */
 const softwarePaddingSubmits = 6;
 
@@ -180,7 +180,7 @@ const encodeWith =
     return moving({ outputs, stats: statsOf(run), gpuBytes: heldBytes(encoder) }, arraysOf(outputs));
   };
 
-/** Profiles of a pass are taken for this long, and at most so many. */
+/** Profiles of a pass are taken for `milliseconds`, but at most `most` of them. */
 const profiling = { milliseconds: 1000, most: 20 };
 
 const profileWith =

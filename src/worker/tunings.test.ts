@@ -8,62 +8,76 @@ vi.mock('../gpu/tuning.ts', async (actual) => ({ ...(await actual<object>()), tu
 
 const adapter = { description: 'an adapter', software: false, support: { subgroups: false } };
 const { tuneKernels: actual } = await vi.importActual<typeof import('../gpu/tuning.ts')>('../gpu/tuning.ts');
-/** Of so small a width nothing is measured, and no device needed. */
+/** The tuning of a width too small to be measured, for which no device is needed. */
 const tuning = await actual({ ...adapter, device: {} as GPUDevice }, clipTiny);
 
 const gpuWith = (lost: Promise<unknown>) => ({ ...adapter, device: { lost } as GPUDevice }) satisfies GpuDevice;
 const gpu = gpuWith(new Promise(() => {}));
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** What cache storage holds. */
-let stored: string | undefined;
+/** Cache storage in memory, which tells when the page has written to it. */
+function fakeCaches() {
+  const written: string[] = [];
+  let tellWritten = () => {};
+  const cache = {
+    match: async () => (written.length === 0 ? undefined : new Response(written.at(-1))),
+    put: async (_: string, response: Response) => {
+      written.push(await response.text());
+      tellWritten();
+    },
+  };
+  const nextWrite = () =>
+    new Promise<void>((resolve) => {
+      tellWritten = resolve;
+    });
+  return { open: async () => cache, written, nextWrite };
+}
 
-/** The page opened anew. */
+let storage: ReturnType<typeof fakeCaches>;
+
+/** Opens the page anew. */
 async function visit() {
   vi.resetModules();
   return (await import('./tunings.ts')).tuningOf;
 }
 
 beforeEach(() => {
-  stored = undefined;
   tuneKernels.mockReset().mockResolvedValue(tuning);
-  const cache = {
-    match: async () => (stored === undefined ? undefined : new Response(stored)),
-    put: async (_: string, response: Response) => {
-      stored = await response.text();
-    },
-  };
-  vi.stubGlobal('caches', { open: async () => cache });
+  storage = fakeCaches();
+  vi.stubGlobal('caches', storage);
 });
 
 afterEach(() => vi.unstubAllGlobals());
 
 test('what was measured is remembered, in this visit and the next', async () => {
   const tuningOf = await visit();
+  const written = storage.nextWrite();
   expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
   expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
-  await settled();
+  await written;
   expect(await (await visit())(gpu, clipTiny)).toEqual(tuning);
   expect(tuneKernels).toHaveBeenCalledTimes(1);
 });
 
 test('two loads at once measure once', async () => {
   let finish = (_: KernelTuning) => {};
-  tuneKernels.mockReturnValue(
-    new Promise((resolve) => {
-      finish = resolve;
-    }),
-  );
+  const measurement = new Promise<KernelTuning>((resolve) => {
+    finish = resolve;
+  });
   const tuningOf = await visit();
-  const first = tuningOf(gpu, clipTiny);
-  await settled();
-  const second = tuningOf(gpu, clipTiny);
-  await settled();
-  expect(tuneKernels).toHaveBeenCalledTimes(1);
+  const started = new Promise<void>((resolve) => {
+    tuneKernels.mockImplementation(() => {
+      resolve();
+      return measurement;
+    });
+  });
+  const written = storage.nextWrite();
+  const both = Promise.all([tuningOf(gpu, clipTiny), tuningOf(gpu, clipTiny)]);
+  await started;
   finish(tuning);
-  expect(await Promise.all([first, second])).toEqual([tuning, tuning]);
-  await settled();
-  expect(JSON.parse(stored!)).toEqual([tuning]);
+  expect(await both).toEqual([tuning, tuning]);
+  expect(tuneKernels).toHaveBeenCalledTimes(1);
+  await written;
+  expect(storage.written.map((text) => JSON.parse(text))).toEqual([[tuning]]);
 });
 
 test('what failed is told to all who wait for it, and tried again', async () => {
@@ -71,7 +85,7 @@ test('what failed is told to all who wait for it, and tried again', async () => 
   const tuningOf = await visit();
   const both = await Promise.allSettled([tuningOf(gpu, clipTiny), tuningOf(gpu, clipTiny)]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(stored).toBeUndefined();
+  expect(storage.written).toEqual([]);
   expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
 });
 
@@ -83,14 +97,15 @@ test('what was measured while the device was lost is not remembered', async () =
   }).then(() => ({ reason: 'unknown', message: 'The driver was reset.' }));
   tuneKernels.mockImplementationOnce(async () => {
     lose();
-    await settled();
+    await lost;
     return tuning;
   });
+  const written = storage.nextWrite();
   await tuningOf(gpuWith(lost), clipTiny);
-  await settled();
-  expect(stored).toBeUndefined();
   await tuningOf(gpu, clipTiny);
   expect(tuneKernels).toHaveBeenCalledTimes(2);
+  await written;
+  expect(storage.written.map((text) => JSON.parse(text))).toEqual([[tuning]]);
 });
 
 test.each([

@@ -2,15 +2,16 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { GpuDevice } from '../gpu/device.ts';
 import { type KernelTuning, rememberedTuning, tuneKernels } from '../gpu/tuning.ts';
 
-/** Where what was measured outlasts the page; a worker has no localStorage. */
+/** Name of the cache that holds tunings between visits; a worker has no localStorage. */
 const cacheName = 'clipscope-tunings';
 const address = '/tunings.json';
 
+/** Tunings from earlier visits, joined by those of this one. */
 let known: Promise<unknown[]> | undefined;
-/** What is being measured, by adapter and width: two at once would time each other's work. */
+/** Measurements that are running, by adapter and width: two at once would time each other's work. */
 const underway = new Map<string, Promise<KernelTuning>>();
 
-/** Which kernels are fastest on this adapter: as remembered, else measured, and then remembered. */
+/** Finds the fastest kernels on this adapter: remembered ones, else measured now and then remembered. */
 export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<KernelTuning> {
   known ??= remembered();
   const tunings = await known;
@@ -24,7 +25,7 @@ export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<
 
 async function measure(gpu: GpuDevice, config: ClipTextConfig, tunings: unknown[]): Promise<KernelTuning> {
   const measured = await tuneKernels(gpu, config);
-  // A lost device is done with everything at once: what was measured means nothing.
+  // A lost device finishes all work at once, so that its times mean nothing.
   const lost = await Promise.race([gpu.device.lost, undefined]);
   if (!lost) {
     tunings.push(measured);
@@ -39,7 +40,7 @@ async function remembered(): Promise<unknown[]> {
     const read: unknown = await stored?.json();
     return Array.isArray(read) ? read : [];
   } catch {
-    // No cache storage, as on an insecure address: measured once a visit.
+    // An insecure address has no cache storage: kernels are measured once a visit.
     return [];
   }
 }
@@ -48,6 +49,6 @@ async function remember(tunings: readonly unknown[]): Promise<void> {
   try {
     await (await caches.open(cacheName)).put(address, new Response(JSON.stringify(tunings)));
   } catch {
-    // Forbidden or full.
+    // Cache storage is forbidden or full: the next visit measures again.
   }
 }

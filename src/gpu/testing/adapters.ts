@@ -1,13 +1,13 @@
 import { type GpuDevice, requestGpuDevice } from '../device.ts';
 import { nodeGpu, softwareAdapters } from '../node.ts';
 
-/** What the GPU tests run on: every software adapter here, or the system's own where there is none. */
+/** Adapters that the GPU tests run on: every software adapter here, or the system's own if there is none. */
 export const testAdapters: readonly (string | undefined)[] =
   softwareAdapters.length > 0 ? softwareAdapters : [undefined];
 
 const devices = new Map<string | undefined, Promise<GpuDevice>>();
 
-/** One device an adapter; throws where there is no adapter, for a GPU test that runs nowhere proves nothing. */
+/** One device for each adapter. Throws if there is no adapter: a GPU test that runs nowhere proves nothing. */
 export function testGpu(adapter?: string): Promise<GpuDevice> {
   const known = devices.get(adapter);
   if (known) return known;

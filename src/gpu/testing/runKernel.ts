@@ -20,7 +20,7 @@ export async function runKernel(
   const buffers = options.data.map((data) => {
     const size = typeof data === 'number' ? data * 4 : data.byteLength;
     const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
-    // What the kernel does not write must not pass for a result.
+    // Outputs begin as NaN, so that an element the kernel does not write cannot pass for a result.
     device.queue.writeBuffer(buffer, 0, typeof data === 'number' ? new Float32Array(data).fill(Number.NaN) : data);
     return buffer;
   });

@@ -16,7 +16,7 @@ export const layouts = {
   'hf-bare': { prefix: '', names: 'transformers' },
   /** Stable Diffusion 1 checkpoint of CompVis and A1111. */
   ldm: { prefix: 'cond_stage_model.transformer.text_model.', names: 'transformers' },
-  /** The same from before transformers had `text_model`. */
+  /** Stable Diffusion 1 checkpoint from before transformers had `text_model`. */
   'ldm-bare': { prefix: 'cond_stage_model.transformer.', names: 'transformers' },
   /** SDXL's first encoder, which is the same network. */
   sdxl: { prefix: 'conditioner.embedders.0.transformer.text_model.', names: 'transformers' },

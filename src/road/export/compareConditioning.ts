@@ -3,9 +3,9 @@ import { differenceMap } from '../../weighting/study/compareMethods.ts';
 import type { StoredConditioning } from './conditioningFile.ts';
 import type { ConditioningRow, ConditioningTensor } from './exportConditioning.ts';
 
-/** A conditioning out of a file minus the one of the prompt here. */
+/** A conditioning from a file minus the one of the prompt on the page. */
 export interface ConditioningComparison {
-  /** What it was compared with: `prompt_embeds.1`. */
+  /** Name of the tensor on the page that it was compared with: `prompt_embeds.1`. */
   readonly with: string;
   readonly rows: number;
   readonly d: number;
@@ -13,32 +13,33 @@ export interface ConditioningComparison {
   readonly difference: Float32Array;
   /** [rows] ‖a − b‖₂ */
   readonly distances: Float64Array;
-  /** The tokens of the prompt here. */
+  /** The tokens of the prompt on the page. */
   readonly tokens: readonly ConditioningRow[];
-  /** In magnitude, and where. */
+  /** Largest magnitude in `difference`; `at` is its place. */
   readonly largest: number;
   readonly at: { readonly row: number; readonly dimension: number };
-  /** Of the magnitudes. */
+  /** Mean of the magnitudes in `difference`. */
   readonly mean: number;
 }
 
-/** Whose it is, by what the file calls it. */
-function conditioningRole(name: string): Side {
+/** The side of a tensor, read from its name in the file. */
+function conditioningSide(name: string): Side {
   return /(^|\.)negative_/.test(name) ? 'negative' : 'positive';
 }
 
 /**
- * Compares with that of `own` which has its role and part, or says in one sentence why it cannot be. `own` is what
- * `exportConditioning` gives: where it was completed to a length that the file does not have, its own rows are taken.
+ * Compares a stored conditioning with the tensor of `own` that has the same side and part, or says in one sentence why they
+ * cannot be compared. `own` is the result of `exportConditioning`. If it was completed to more rows than the file has, only
+ * the rows of its tokens are compared.
  */
 export function compareConditioning(
   stored: StoredConditioning,
   own: readonly ConditioningTensor[],
 ): ConditioningComparison | string {
-  const role = conditioningRole(stored.name);
+  const side = conditioningSide(stored.name);
   const part = Number(/_embeds\.(\d+)$/.exec(stored.name)?.[1] ?? 0);
-  const found = own.filter(({ name }) => name.includes('prompt_embeds') && conditioningRole(name) === role);
-  const which = role === 'negative' ? 'negative prompt' : 'prompt';
+  const found = own.filter(({ name }) => name.includes('prompt_embeds') && conditioningSide(name) === side);
+  const which = side === 'negative' ? 'negative prompt' : 'prompt';
   if (part >= found.length)
     return `The ${which} here has no part ${part + 1}, so “${stored.name}” has nothing to be compared with.`;
   const { name, shape, data, rows } = found[part];

@@ -14,10 +14,10 @@ import { type ConditioningTensor, promptEmbedsTensor } from './exportConditionin
 export const conditioningFormats = ['safetensors', 'npz', 'npy'] as const;
 export type ConditioningFormat = (typeof conditioningFormats)[number];
 
-/** In an .npz beside the arrays; NumPy gives its bytes. */
+/** Name of the entry with the metadata in an .npz; NumPy reads it as bytes. */
 const metadataName = 'metadata.json';
 
-/** A whole file. */
+/** The bytes of a file with these tensors; `npy` takes the prompt's alone and no metadata. */
 export function writeConditioning(
   format: ConditioningFormat,
   tensors: readonly ConditioningTensor[],
@@ -42,7 +42,7 @@ export function writeConditioning(
 
 /** A conditioning out of a file, [rows, d]. */
 export interface StoredConditioning {
-  /** As the file calls it; the file's name where it calls it nothing. */
+  /** Name of the array in the file; the file's own name if the format has no names for arrays. */
   readonly name: string;
   readonly rows: number;
   readonly d: number;
@@ -57,7 +57,7 @@ export interface ConditioningFile {
   readonly conditionings: readonly StoredConditioning[];
 }
 
-/** A file that looks to hold conditionings and does not; one sentence. */
+/** A file that seems to hold conditionings but does not. The message is one sentence. */
 export class ConditioningFileError extends Error {
   override name = 'ConditioningFileError';
 }
@@ -65,14 +65,14 @@ export class ConditioningFileError extends Error {
 const embedsName = /(^|\.)(negative_)?prompt_embeds(\.\d+)?$/;
 const { maxPositionEmbeddings: L } = clipVitL14;
 
-/** Rows, width and parts of [77·n, d], [1, 77·n, d] or [parts, 77·n, d]; undefined where it is none of them. */
+/** Rows, width and parts of [77·n, d], [1, 77·n, d] or [parts, 77·n, d]; undefined for any other shape. */
 function conditioningShape(shape: readonly number[]) {
   const [parts, rows, d] = shape.length === 2 ? [1, ...shape] : shape;
   const isOne = (shape.length === 2 || shape.length === 3) && parts > 0 && rows > 0 && rows % L === 0 && d > 0;
   return isOne ? { parts, rows, d } : undefined;
 }
 
-/** An array with the shape of a conditioning, read when it is known that the file is meant. */
+/** An array of a file. It is read only once the file is known to hold conditionings. */
 interface FoundArray {
   readonly name: string;
   readonly shape: readonly number[];
@@ -107,7 +107,7 @@ async function openSafetensorsFile(
   signal?: AbortSignal,
 ): Promise<ConditioningFile | null> {
   const file = await openSafetensors(source, signal).catch((error: unknown) => {
-    // What is wrong with it is told by whoever opens it as a checkpoint.
+    // The file is opened as a checkpoint next, which reports the error.
     if (error instanceof SafetensorsError) return null;
     throw error;
   });

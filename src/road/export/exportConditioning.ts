@@ -13,53 +13,53 @@ import { promptEmbeds, promptPasses } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
 
-/** Both prompts of a picture, and what they are encoded by. */
+/** Both prompts of a picture, and the options that they are encoded with. */
 export interface ConditioningPair {
   readonly positive: PreparedPrompt;
-  /** Null: there is none, which is not the empty one. */
+  /** Null if there is no negative prompt (an empty one is not null). */
   readonly negative: PreparedPrompt | null;
   readonly options: PromptOptions;
 }
 
-/** What made the numbers. */
+/** The model that made the numbers. */
 export interface ConditioningModel {
   readonly name: string;
   readonly random: boolean;
-  /** As weightsHash.ts makes it, without LoRAs. */
+  /** Hash of the weights without LoRAs, made by weightsHash.ts. */
   readonly sha256?: string;
-  /** Those that were merged, in order. */
+  /** The LoRAs that were merged, in order. */
   readonly loras?: readonly MergedLora[];
 }
 
-/** A textual inversion that a prompt has, and how many vectors it has there. */
+/** A textual inversion that a prompt names, and the number of its vectors there. */
 export interface PromptEmbedding {
   readonly name: string;
   readonly vectors: number;
 }
 
-/** A row of a conditioning: a token of the prompt; null where it was completed. */
+/** A row of a conditioning: a token of the prompt, or null if the row was added to complete the length. */
 export type ConditioningRow = PromptToken | null;
 
 export interface ConditioningTensor {
   /** `prompt_embeds`, `prompt_embeds.1` of an AND, `negative_prompt_embeds`, `attention_mask`, … */
   readonly name: string;
   readonly dtype: 'F32' | 'I64';
-  /** [1, 77·n, d], of a mask [1, 77·n]. */
+  /** [1, 77·n, d]; for a mask [1, 77·n]. */
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
-  /** [77·n] What is known of each row; of prompt embeds alone. */
+  /** [77·n] The token of each row; missing from masks. */
   readonly rows?: readonly ConditioningRow[];
 }
 
-/** A role's conditionings, or anything else that has a row a token, before and after they are made of one length. */
+/** Conditionings by side, or key masks: arrays with a row for each token, before or after they are made equally long. */
 interface Lengths {
   readonly positive: readonly Float32Array[];
   readonly negative: readonly Float32Array[];
 }
 
 /**
- * The parts of an AND as A1111 stacks them, then positive and negative as the program completes them. `empty` is what the
- * empty prompt has, a value or d of them a row.
+ * Stacks the parts of an AND as A1111 does, then completes positive and negative to one length as the program does. `empty`
+ * [77, d] has the rows of the empty prompt; d is 1 for key masks.
  */
 function equalled({ positive, negative }: Lengths, syntax: Syntax, empty: Float32Array, d: number): Lengths {
   const equal = padToEqual([...stackParts(positive, d), ...negative], syntax, empty);
@@ -68,7 +68,7 @@ function equalled({ positive, negative }: Lengths, syntax: Syntax, empty: Float3
 
 const emptyOf = ({ positive }: ConditioningPair): WeightedPrompt => positive.conditionings[0].composition.empty;
 
-/** Rows of a conditioning before it is completed: with outputs of width 1 the methods run in no time. */
+/** Rows of each conditioning before it is completed, counted by running the methods on outputs of width 1, which is quick. */
 function rowCounts(pair: ConditioningPair): {
   readonly positive: readonly number[];
   readonly negative: readonly number[];
@@ -82,7 +82,7 @@ function rowCounts(pair: ConditioningPair): {
   return { positive: count(pair.positive), negative: count(pair.negative) };
 }
 
-/** What has to be encoded for `exportConditioning`. */
+/** The passes that `exportConditioning` asks `zOf` for. */
 export function exportPasses(pair: ConditioningPair): EncoderPass[] {
   const { positive, negative, options } = pair;
   const passes = [
@@ -95,8 +95,9 @@ export function exportPasses(pair: ConditioningPair): EncoderPass[] {
 }
 
 /**
- * The conditionings as the program hands them to the sampler: positive and negative of one length, the parts of an AND
- * by themselves, and with a mask of keys that mask. `zOf` as for `promptEmbeds`.
+ * The conditionings as the program hands them to the sampler: positive and negative of one length, each part of an AND as a
+ * tensor. If the mask hides keys, the key masks follow. `zOf` gives the encoder's output [77, d] of a pass, as for
+ * `promptEmbeds`.
  */
 export function exportConditioning(pair: ConditioningPair, zOf: ZOf): ConditioningTensor[] {
   const { positive, negative, options } = pair;
@@ -108,18 +109,18 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   const { syntax, weighting } = options;
   const d = zOf(positive.chunks[0].pass).length / L;
   const lengths = new Set([...own.positive, ...own.negative].map(({ length }) => length));
-  // ComfyUI repeats: of the empty prompt only the length is read.
+  // ComfyUI completes by repeating rows, so that only the length of the empty prompt's conditioning is read.
   const filling =
     syntax === 'comfy' || lengths.size === 1 ? new Float32Array(L * d) : applyMethod(methods[weighting], empty, zOf);
   const embeds = equalled(own, syntax, filling, d);
   const rowsOf = (prepared: PreparedPrompt | null) =>
     (prepared?.conditionings ?? []).map((_, i) => conditioningRows(prepared!, i));
   const tokens = { positive: rowsOf(positive), negative: rowsOf(negative) };
-  const tensors = (['positive', 'negative'] as const).flatMap((role) =>
-    embeds[role].map((data, i): ConditioningTensor => {
-      const rows = Array.from({ length: data.length / d }, (_, row) => tokens[role][i][row] ?? null);
+  const tensors = (['positive', 'negative'] as const).flatMap((side) =>
+    embeds[side].map((data, i): ConditioningTensor => {
+      const rows = Array.from({ length: data.length / d }, (_, row) => tokens[side][i][row] ?? null);
       return {
-        name: tensorName(role, 'prompt_embeds', i, embeds[role].length),
+        name: tensorName(side, 'prompt_embeds', i, embeds[side].length),
         dtype: 'F32',
         shape: [1, rows.length, d],
         data,
@@ -130,8 +131,8 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   if (options.mask !== 'hf' && options.mask !== 'lecture') return tensors;
 
   const emptyMask = Float32Array.from(empty.chunks[0].pass.keyMask);
-  const masksOf = (prepared: PreparedPrompt | null, of: readonly Float32Array[]) =>
-    of.map((rows, i) =>
+  const masksOf = (prepared: PreparedPrompt | null, embeds: readonly Float32Array[]) =>
+    embeds.map((rows, i) =>
       Float32Array.from(padded(keyMask(prepared!.conditionings[i].composition, emptyMask), rows.length / d, emptyMask)),
     );
   const masks = equalled(
@@ -142,17 +143,17 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   );
   return [
     ...tensors,
-    ...(['positive', 'negative'] as const).flatMap((role) =>
-      masks[role].map((mask, i): ConditioningTensor => {
-        const name = tensorName(role, 'attention_mask', i, masks[role].length);
+    ...(['positive', 'negative'] as const).flatMap((side) =>
+      masks[side].map((mask, i): ConditioningTensor => {
+        const name = tensorName(side, 'attention_mask', i, masks[side].length);
         return { name, dtype: 'I64', shape: [1, mask.length], data: BigInt64Array.from(mask, BigInt) };
       }),
     ),
   ];
 }
 
-function tensorName(role: Side, what: string, part: number, parts: number): string {
-  return `${role === 'negative' ? 'negative_' : ''}${what}${parts > 1 ? `.${part}` : ''}`;
+function tensorName(side: Side, what: string, part: number, parts: number): string {
+  return `${side === 'negative' ? 'negative_' : ''}${what}${parts > 1 ? `.${part}` : ''}`;
 }
 
 /** The shapes `exportConditioning` will have with a model of width `d`, before anything is encoded. */
@@ -162,7 +163,7 @@ export function exportShapes(pair: ConditioningPair, d: number): Omit<Conditioni
   );
 }
 
-/** Of a blend, what any of its prompts sees. */
+/** The key mask [77·n] of a conditioning; in a blend a key is visible if any of its prompts sees it. */
 function keyMask({ parts }: Composition, emptyMask: Float32Array): Float32Array {
   return Float32Array.from(
     parts.flatMap(({ blend }) => {
@@ -174,7 +175,7 @@ function keyMask({ parts }: Composition, emptyMask: Float32Array): Float32Array 
   );
 }
 
-/** The tokens of a conditioning, row by row; of a blend those of its first prompt. */
+/** The tokens of a conditioning, row by row; a blend has those of its first prompt. */
 function conditioningRows({ conditionings, texts }: PreparedPrompt, index: number): ConditioningRow[] {
   const promptsOf = ({ parts }: Composition) => parts.flatMap(({ blend }) => blend.prompts);
   let at = conditionings.slice(0, index).reduce((sum, { composition }) => sum + promptsOf(composition).length, 0);
@@ -188,7 +189,7 @@ function conditioningRows({ conditionings, texts }: PreparedPrompt, index: numbe
   });
 }
 
-/** Whether every number is one. */
+/** Whether every number is finite. */
 export function allFinite(tensors: readonly ConditioningTensor[]): boolean {
   return tensors.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite));
 }
@@ -202,12 +203,12 @@ export function promptEmbedsTensor(tensors: readonly ConditioningTensor[]): Cond
   return { name: 'prompt_embeds', dtype: 'F32', shape: [parts.length, ...shape.slice(1)], data: whole };
 }
 
-/** With a name before each, so that one file can hold several. */
+/** Entries with `prefix` before each name, so that one file can hold several prompts. */
 export function prefixed<T>(entries: Readonly<Record<string, T>>, prefix: string): Record<string, T> {
   return Object.fromEntries(Object.entries(entries).map(([name, value]) => [prefix + name, value]));
 }
 
-/** By the names in the prompt, in order. */
+/** The textual inversions of a prompt, in the order in which it names them. */
 export function promptEmbeddings({ texts }: PreparedPrompt): PromptEmbedding[] {
   const counts = new Map<string, number>();
   for (const { vector } of texts.flatMap(({ chunks, cut }) => [...chunks.flatMap(({ tokens }) => tokens), ...cut]))
@@ -221,8 +222,8 @@ function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number
 
 const json = (value: unknown) => JSON.stringify(value);
 
-/** What the numbers of `role` were made from, as texts; lists are JSON, [n][77] where they are of tokens. */
-function promptMetadata(prepared: PreparedPrompt, role: Side): Record<string, string> {
+/** Metadata of one side's prompt, as texts. Lists are JSON; lists of tokens are [n][77]. */
+function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, string> {
   const { source, texts, chunks, conditionings } = prepared;
   const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
   const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
@@ -233,10 +234,10 @@ function promptMetadata(prepared: PreparedPrompt, role: Side): Record<string, st
       prompt: source,
       token_ids: json(chunks.map(({ chunk }) => Array.from(chunk.inputIds))),
       weights: json(typed),
-      // Those of a normalisation.
+      // Weights after normalisation.
       ...(json(applied) !== json(typed) && { applied_weights: json(applied) }),
       ...(masks.some((mask) => mask.includes(0)) && { key_masks: json(masks) }),
-      /** [n] Of each chunk [row, name, vector] where a vector stands in place of the id, which is 0 there. */
+      /** [n] For each chunk its rows [row, name, vector] in which a vector replaces the id, which is 0 there. */
       ...(embeddings.length > 0 && { embeddings: json(embeddings), embedding_rows: json(chunks.map(vectorRows)) }),
       /** [n] The text that a chunk is of; [texts] what joins them, and how many texts of a schedule share its mean. */
       chunk_texts: json(chunks.map(({ text }) => text)),
@@ -244,11 +245,11 @@ function promptMetadata(prepared: PreparedPrompt, role: Side): Record<string, st
       batch_sizes: json(texts.map(({ weighted }) => 1 + (weighted.batch?.length ?? 0))),
       guidance_weights: json(conditionings.map(({ weight }) => weight)),
     },
-    role === 'negative' ? 'negative_' : '',
+    side === 'negative' ? 'negative_' : '',
   );
 }
 
-/** What an exported file says of its numbers: prompts, options, ids, weights and the model. */
+/** Metadata of an exported file: prompts, options, ids, weights and the model. */
 export function exportMetadata(pair: ConditioningPair, model: ConditioningModel): Record<string, string> {
   const { positive, negative, options } = pair;
   return {
@@ -267,7 +268,7 @@ export function exportMetadata(pair: ConditioningPair, model: ConditioningModel)
 export function storedNetworks(
   metadata: ReadonlyMap<string, string>,
   prefix: string,
-  role: Side,
+  side: Side,
 ): { readonly embeddings: readonly PromptEmbedding[]; readonly loras: readonly MergedLora[] } {
   const listed = <K extends string>(key: string, number: K) => {
     let list: unknown;
@@ -283,7 +284,7 @@ export function storedNetworks(
     return Array.isArray(list) ? list.filter(isOne) : [];
   };
   return {
-    embeddings: listed(`${prefix}${role === 'negative' ? 'negative_' : ''}embeddings`, 'vectors'),
+    embeddings: listed(`${prefix}${side === 'negative' ? 'negative_' : ''}embeddings`, 'vectors'),
     loras: listed(`${prefix}loras`, 'multiplier'),
   };
 }

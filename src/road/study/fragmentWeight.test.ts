@@ -48,7 +48,7 @@ test.each<[Syntax, string, string]>([
   const swept = withFragmentWeight(shown, fragment, 1.5, options, tokenizer, embeddings);
   expect(swept).toEqual(expected.weighted);
   expect([...swept.chunks[0].pass.vectors!.keys()]).toEqual([2, 3]);
-  // Of a light fragment, masking leaves its vectors and removing takes them out.
+  // Masking a light fragment leaves its vectors; removing it takes them out.
   const [light] = withFragmentWeight(shown, fragment, 0.5, options, tokenizer, embeddings).downweighted;
   expect(light.masked[0].pass.vectors?.size).toBe(2);
   expect(light.removed[0].pass.vectors).toBeUndefined();

@@ -1,4 +1,4 @@
-/** One fragment of a text at another weight. */
+/** Changes the weight of one fragment of a text. */
 
 import type { Embedding } from '../../models/embeddingFile.ts';
 import type { Node, WeightedNode } from '../../prompt/ast.ts';
@@ -14,9 +14,9 @@ import { compelPrompt, compelPromptOptions, normalised, weightedPrompt } from '.
 import { withSpanWeight } from './sweep.ts';
 
 /**
- * A text with another weight typed on one of its fragments, its tokens where they are. What Compel removes is split and cut
- * off anew, as it is without the fragment. The other steps of a schedule keep their weights. `embeddings` are those that the
- * text was read with.
+ * The text as if another weight had been typed on one of its fragments; its tokens keep their rows. Compel splits and cuts the
+ * prompt anew for the version without the fragment. The other steps of a schedule keep their weights. `embeddings` are those
+ * that the text was read with.
  */
 export function withFragmentWeight(
   text: PreparedText,
@@ -43,8 +43,8 @@ export function fragmentRows({ chunks }: PreparedText, fragment: number): number
 }
 
 /**
- * The prompt with the number that weighs a fragment changed, so that it weighs `weight`. Null where no number of its own
- * weighs it, or where the prompt would be read otherwise than meant.
+ * The prompt with the number of a fragment changed, so that the fragment weighs `weight`. Null if it has no number of its own,
+ * or if the changed prompt would not be read as meant.
  */
 export function typedWithWeight(
   prepared: PreparedPrompt,
@@ -53,7 +53,7 @@ export function typedWithWeight(
   weight: number,
   options: PromptOptions,
   tokenizer: Tokenizer,
-  role: Side = 'positive',
+  side: Side = 'positive',
 ): string | null {
   const { source, nodes, texts } = prepared;
   const { start, end, weight: own } = texts[text].fragments[fragment];
@@ -62,7 +62,7 @@ export function typedWithWeight(
   const value = node.effect === 'replace' ? weight : (weight * node.value) / own;
   const insert = String(Math.round(value * 1e4) / 1e4);
   const typed = applyEdits(source, [{ ...node.number, insert }]);
-  const after = preparePrompt(typed, options, tokenizer, role).texts;
+  const after = preparePrompt(typed, options, tokenizer, side).texts;
   const isMeant = texts.every(({ fragments }, i) => {
     const now = after[i]?.fragments;
     return (
@@ -76,7 +76,7 @@ export function typedWithWeight(
   return isMeant && after.length === texts.length ? typed : null;
 }
 
-/** Those inside others after them. */
+/** The weighted nodes in pre-order: outer nodes before inner ones. */
 function weightedNodes(nodes: readonly Node[]): WeightedNode[] {
   return nodes.flatMap((node) => [
     ...(node.type === 'weighted' ? [node] : []),

@@ -216,7 +216,7 @@ describe('the mean of A1111', () => {
           sweep(promptAt, [1, 2], fakeZ, values, ['original']).methods[0].means[0];
         const band = meanBand(meansAt([-1, 0.5, 3]), [-1, 0.5, 3]);
         if (band === null) return;
-        // Where nothing weighs, the ratio is 1 whatever the sums.
+        // A prompt in which nothing weighs has the ratio 1 whatever its sums.
         if (band.from === 1 || band.to === 1) return;
         for (const ratio of meansAt([band.from, band.to]).ratios) expect(Math.abs(ratio)).toBeCloseTo(10, 6);
       }),

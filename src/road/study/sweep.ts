@@ -1,4 +1,4 @@
-/** One span of a prompt at many weights: what each method makes of its rows. */
+/** Sweeps the weight of one span of a prompt, and compares what the methods make of its rows. */
 import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
 import { methodSummands, type Summand } from '../../weighting/apply.ts';
 import { meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from '../../weighting/means.ts';
@@ -17,8 +17,8 @@ import { withoutKeys, withoutRows } from '../weightedPrompt.ts';
 
 /**
  * The prompt with another weight on some of its rows (among those of all chunks). Below 1 they are one fragment that Compel's
- * methods mask or remove within its chunk; what else weighs less stays so. The same as by `weightedPrompt`; a prompt of
- * `compelPrompt` is better made anew, as what it removes is split and cut off anew.
+ * methods mask or remove within its chunk; other light fragments stay light. The result equals that of `weightedPrompt`. A
+ * prompt of `compelPrompt` is better made anew, because Compel splits and cuts the prompt again without the fragment.
  */
 export function withSpanWeight(prompt: WeightedPrompt, rows: readonly number[], weight: number): WeightedPrompt {
   const L = prompt.empty.inputIds.length;
@@ -50,7 +50,7 @@ export function withSpanWeight(prompt: WeightedPrompt, rows: readonly number[], 
   return { ...prompt, chunks, downweighted: light.map((part) => without(part.rows, part.weight)) };
 }
 
-/** Everything that has to be encoded for all the weights together: it is the order of the weights that counts, not their values. */
+/** Everything that has to be encoded for all the weights together: only the order of the weights counts, not their values. */
 export function sweepPasses(
   promptAt: (weight: number) => WeightedPrompt,
   weights: readonly number[],
@@ -64,10 +64,7 @@ export interface MeanRatios {
   readonly chunk: number | null;
   /** [weights] mean(z) / mean(z'). */
   readonly ratios: Float64Array;
-  /**
-   * The weight at which mean(z') is 0 and the ratio without bounds; null where there is none, or where nothing is weighted at
-   * any of the weights.
-   */
+  /** The weight at which mean(z') is 0 and the ratio infinite; null if there is none, or if nothing is weighted at any weight. */
   readonly meanRoot: number | null;
 }
 
@@ -77,7 +74,7 @@ export interface MethodSweep {
   readonly norms: Float64Array;
   /** [weights] Mean cosine of the span's rows to the unweighted ones; NaN where a row is 0 or not finite. */
   readonly cosines: Float64Array;
-  /** Of the chunks of the span, by the methods that restore a mean. */
+  /** Mean ratios of the span's chunks; empty for methods that restore no mean. */
   readonly means: readonly MeanRatios[];
 }
 
@@ -89,9 +86,10 @@ export interface Sweep {
 }
 
 /**
- * What each method makes of a span's rows at each weight. `promptAt` gives the prompt with the span at a weight, with the
- * same tokens in the same rows (`withSpanWeight`, or a prompt made anew). Asks for `sweepPasses` alone. A row of a method
- * is a sum over passes (summands.ts), so that norms and cosines come of the products of these, which are taken once.
+ * Computes norms and cosines of a span's rows by each method at each weight. `promptAt` gives the prompt with the span at a
+ * weight, with the same tokens in the same rows (`withSpanWeight`, or a prompt made anew). `zOf` is asked for `sweepPasses`
+ * only. A row of a method is a sum over passes (`methodSummands`), so norms and cosines follow from scalar products of the
+ * passes' rows, and each product is computed once. Throws RangeError without a row or a weight.
  */
 export function sweep(
   promptAt: (weight: number) => WeightedPrompt,
@@ -114,7 +112,7 @@ export function sweep(
     methods: names.map((name) => {
       const found = prompts.map((prompt) => {
         const sums = products.sumsAt(methodSummands(methods[name], prompt, sumsOf));
-        // Rounding can leave less than 0 of what cancels.
+        // Rounding can leave a sum that cancels below 0.
         const norms = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
         const cosines = sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (norms[i] * bareNorms[i])));
         return { norm: mean(norms), cosine: mean(cosines) };
@@ -129,7 +127,7 @@ export function sweep(
   };
 }
 
-/** A row as a sum: pass, by number → factor. */
+/** A row as a sum of passes' rows: number of the pass → factor. */
 type RowSum = ReadonlyMap<number, number>;
 
 /** The rows of sums of passes, and the scalar products of such rows. Each pass is looked up once, each product taken once. */
@@ -224,8 +222,8 @@ function meanRatiosOf(
 }
 
 /**
- * Where mean(z') is less than a tenth of mean(z), and a row grows by more than ten times; null where there is no such place.
- * mean(z') is linear in the weight, so that any one of the ratios tells how wide it is.
+ * The weights between which mean(z') is less than a tenth of mean(z), so that rows grow more than tenfold; null if there are
+ * none. mean(z') is linear in the weight, so any one ratio tells how wide this band is.
  */
 export function meanBand(
   { ratios, meanRoot }: MeanRatios,
@@ -239,8 +237,8 @@ export function meanBand(
 }
 
 /**
- * The weight at which Σ wᵢ zᵢ over all elements of some chunks is 0; null where it does not depend on the weight. Their
- * weights are linear in it, and so is the sum: two weights tell it all.
+ * The weight at which Σ wᵢ zᵢ over all elements of some chunks is 0; null if the sum does not depend on the weight. Each wᵢ is
+ * linear in the weight and so is the sum: its values at 0 and 1 give its root.
  */
 function meanRoot(chunksAt: (weight: number) => readonly WeightedChunk[], sumsOf: RowSumsOf): number | null {
   const { after: constant } = sharedMeans(chunksAt(0), sumsOf);

@@ -66,12 +66,12 @@ export function Comparison() {
 function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: string }) {
   const prefix = /^\d+\./.exec(name)?.[0] ?? '';
   const isNegative = name.startsWith(`${prefix}negative_`);
-  const role = isNegative ? 'negative_' : '';
-  const of = (key: string) => metadata.get(prefix + key);
-  const prompt = of(`${role}prompt`);
+  const side = isNegative ? 'negative_' : '';
+  const entry = (key: string) => metadata.get(prefix + key);
+  const prompt = entry(`${side}prompt`);
   if (prompt === undefined)
     return <p className="help">This page did not make the file, so its prompt and model are not known.</p>;
-  const weighting = of('weighting') ?? '';
+  const weighting = entry('weighting') ?? '';
   const { embeddings, loras } = storedNetworks(metadata, prefix, isNegative ? 'negative' : 'positive');
   const facts = [
     ['Prompt', prompt === '' ? '(empty)' : prompt],
@@ -79,9 +79,9 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
       'Weighting',
       Object.hasOwn(weightings, weighting) ? weightings[weighting as keyof typeof weightings].name : weighting,
     ],
-    ['Mask', of('mask')],
-    ['Clip skip', of('clipSkip')],
-    ['Model', [of('model'), of('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
+    ['Mask', entry('mask')],
+    ['Clip skip', entry('clipSkip')],
+    ['Model', [entry('model'), entry('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
     ['LoRAs', loras.map(({ name, multiplier }) => `${name} × ${multiplier}`).join(', ')],
     [
       'Textual inversions',

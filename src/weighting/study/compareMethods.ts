@@ -1,4 +1,4 @@
-/** What each method makes of a prompt, against the same prompt without weights and against each other. */
+/** Compares the methods on one prompt, with the prompt without weights and with each other. */
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { applyMethod, methodPasses } from '../apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
@@ -6,7 +6,7 @@ import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
 import { padded } from '../rows.ts';
 
-/** Everything that the methods and the unweighted conditioning have to have encoded, once. */
+/** The distinct passes that the methods and the unweighted conditioning need. */
 export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
   return distinct([none, ...names.map((name) => methods[name])].flatMap((method) => methodPasses(method, prompt)));
 }
@@ -17,28 +17,28 @@ export interface MethodComparison {
   readonly conditioning: Float32Array;
   /** [rows] ‖z' − z‖₂. */
   readonly distances: Float64Array;
-  /** [rows] NaN where one of both rows is 0. */
+  /** [rows] NaN if either row is 0. */
   readonly cosines: Float64Array;
-  /** [rows] ‖z'‖ / ‖z‖; NaN where both are 0. */
+  /** [rows] ‖z'‖ / ‖z‖; NaN if both are 0. */
   readonly normRatios: Float64Array;
-  /** Rows that are not the same, those that are not finite included. */
+  /** Rows that differ from the unweighted ones, including those that are not finite. */
   readonly changedRows: readonly number[];
   /** Rows with a value that is not finite: their distances, cosines and ratios are NaN, and no total counts them. */
   readonly nonFiniteRows: readonly number[];
-  /** Over the finite rows; NaN where there is none. */
+  /** Totals over the finite rows; NaN if there is none. */
   readonly totals: {
     /** ‖Δ‖_F */
     readonly distance: number;
-    /** Over the rows that have a cosine; NaN where there is none. */
+    /** Mean over the rows that have a cosine; NaN if there is none. */
     readonly meanCosine: number;
-    /** Of the Frobenius norms. */
+    /** Ratio of the Frobenius norms. */
     readonly normRatio: number;
   };
 }
 
 export interface Comparison {
   readonly d: number;
-  /** The longest conditioning's, L·n. */
+  /** Rows of the longest conditioning, L·n. */
   readonly rows: number;
   /** [rows, d] The encoder's output without weights. */
   readonly unweighted: Float32Array;
@@ -46,8 +46,8 @@ export interface Comparison {
 }
 
 /**
- * All in float64, from the conditionings as they are handed out, in float32. Where a method's has more chunks than the
- * prompt, the others are completed with the empty prompt, as by A1111 and Compel. Asks for `benchPasses` alone.
+ * Compares in float64 the conditionings that the methods return in float32. If a method's has more chunks than the prompt, the
+ * others are completed with the empty prompt, as A1111 and Compel do. `zOf` is asked for `benchPasses` only.
  */
 export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Comparison {
   const bare = applyMethod(none, prompt, zOf);
@@ -122,7 +122,7 @@ function compared(name: MethodName, conditioning: Float32Array, unweighted: Floa
   };
 }
 
-/** A cosine, which rounding can carry past 1. */
+/** The cosine within [−1, 1]; rounding can carry it past. */
 export function clamped(cosine: number): number {
   return Math.min(1, Math.max(-1, cosine));
 }
@@ -160,9 +160,9 @@ function distance(a: Float32Array, b: Float32Array, row: number, d: number): num
 
 export interface RowDisagreement {
   readonly row: number;
-  /** The largest distance between two methods whose rows are finite; NaN where there are not two. */
+  /** The largest distance between two methods whose rows are finite; NaN if there are no two. */
   readonly distance: number;
-  /** The two. */
+  /** The two methods at that distance. */
   readonly between: readonly [MethodName, MethodName] | null;
   /** The methods whose row is not finite. */
   readonly nonFinite: readonly MethodName[];
@@ -170,14 +170,14 @@ export interface RowDisagreement {
 
 export interface MethodDisagreement {
   readonly name: MethodName;
-  /** The mean ‖a − b‖_F to each of the other methods, over the rows that are finite in both; NaN where there is none. */
+  /** The mean ‖a − b‖_F to each of the other methods, over the rows that are finite in both; NaN if there is none. */
   readonly distance: number;
   readonly nonFiniteRows: number;
 }
 
 /**
- * Where the methods disagree, and which stand apart: rows and methods by distance, the largest first. What is not finite
- * stands before all that is; equals keep their order.
+ * Sorts rows by how far the methods disagree in them, and methods by how far they stand from the others, the largest distance
+ * first. Rows and methods with values that are not finite come before all others; equals keep their order.
  */
 export function disagreement({ methods: compared, rows, d }: Comparison): {
   readonly rows: readonly RowDisagreement[];
@@ -224,7 +224,7 @@ export function disagreement({ methods: compared, rows, d }: Comparison): {
   };
 }
 
-/** NaN last. */
+/** Compares for a descending order with NaN last. */
 function descending(a: number, b: number): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   return b - a;

@@ -1,6 +1,6 @@
 import type { EncoderClient } from '../client.ts';
 
-/** What a client does that has nothing stored, nowhere to download from, nothing to examine or to time and no LoRAs. */
+/** Calls of a client that has nothing stored, nowhere to download from, nothing to examine or to time and no LoRAs. */
 export const noModels: Pick<
   EncoderClient,
   | 'weightsHash'
