@@ -35,12 +35,7 @@ import { findTensor } from './upload.ts';
  * The steps of one layer with a tensor for each of their results. A linear layer with an epilogue runs twice: without it, for
  * the product alone, and with it, as in an encode. Begins with the layer's input where that is `kept`, else with the embeddings.
  */
-export function inspectionSchedule(
-  config: ClipTextConfig,
-  layer: number,
-  kept: boolean,
-  choice?: KernelChoice,
-): Schedule {
+function inspectionSchedule(config: ClipTextConfig, layer: number, kept: boolean, choice?: KernelChoice): Schedule {
   const { hiddenSize: d, intermediateSize: m, numHiddenLayers: N } = config;
   const draft = beginSchedule(config, 1, choice);
   const x = hiddenName(Math.max(0, layer));

@@ -7,7 +7,7 @@ export interface Matrix {
   readonly values: Float32Array;
 }
 
-/** The product of two matrices, which stands for a large one. */
+/** A matrix [out, in] as the product of two thin ones. */
 export interface Factors {
   /** [out, r] */
   readonly left: Matrix;
@@ -15,7 +15,7 @@ export interface Factors {
   readonly right: Matrix;
 }
 
-/** What a file says about the change of one weight W [out, in], or of a vector [n], before it is scaled. */
+/** Unscaled change of one weight W [out, in], or of a vector [n], in the form in which the file has it. */
 export type LoraChange =
   /** up · down (Hu et al. 2021, arXiv 2106.09685): `up` is [out, r], `down` [r, in]. */
   | { readonly kind: 'LoRA'; readonly rank: number; readonly up: Float32Array; readonly down: Float32Array }
@@ -50,7 +50,7 @@ export interface LoraUpdate {
   readonly magnitude: Magnitude | null;
 }
 
-/** The only kind that needs no more than two thin matrices, and nothing of W. */
+/** An update by two thin matrices, which does not depend on W. No other kind can be merged on the GPU. */
 export interface LowRankUpdate extends LoraUpdate {
   readonly change: Extract<LoraChange, { readonly kind: 'LoRA' }>;
   readonly magnitude: null;
@@ -186,7 +186,7 @@ function gram(values: Float32Array, rank: number, rowStep: number, columnStep: n
 }
 
 /**
- * Computes the Frobenius norm ‖ΔW‖. Of a low rank it is ‖up·down‖² = Σ (upᵀup)∘(down·downᵀ), which needs no [out, in] matrix.
+ * Computes the Frobenius norm ‖ΔW‖. For a low rank it is ‖up·down‖² = Σ (upᵀup)∘(down·downᵀ), which needs no [out, in] matrix.
  */
 export function loraNorm(update: LoraUpdate, multiplier: number, weight: ArrayLike<number> = []): number {
   if (!isLowRank(update)) return norm(loraDelta(update, multiplier, weight));

@@ -33,7 +33,7 @@ export interface Lora {
   readonly name: string;
   /** Another name that prompts call it by in A1111, from the file's `ss_output_name`. */
   readonly alias?: string;
-  /** Updates in the order of the encoder. Empty if the LoRA changes nothing of it that is known. */
+  /** Updates in the order of the encoder. Empty if the LoRA changes none of its tensors. */
   readonly updates: readonly LoraUpdate[];
   readonly leftOut: LeftOut;
 }
@@ -62,7 +62,7 @@ interface Draft {
   readonly unknown: string[];
 }
 
-/** What the change of a module is read with. */
+/** Everything that the change of a module is read with. */
 interface Reading {
   readonly config: ClipTextConfig;
   readonly peft: PeftConfig | null;
@@ -115,7 +115,7 @@ function checkProduct(
     );
 }
 
-/** Reads two matrices whose product has `shape`; all products have it where it is null. */
+/** Reads two matrices whose product has `shape`; if `shape` is null, every product is accepted. */
 async function readFactors(
   left: Named | undefined,
   right: Named | undefined,
@@ -147,7 +147,7 @@ const lowRank = ({ left, right }: Factors): LoraChange => ({
   down: right.values,
 });
 
-/** A change, and the rank that its alpha is divided by; null of a kind that has no rank, whose scale is 1. */
+/** A change, and the rank that its alpha is divided by; null for a kind without a rank, whose scale is 1. */
 interface RankedChange {
   readonly change: LoraChange;
   readonly rank: number | null;

@@ -3,17 +3,17 @@
 /** A module of this encoder, by Hugging Face's name: `text_model.encoder.layers.0.mlp.fc1`. */
 export interface EncoderPart {
   readonly sort: 'encoder';
-  /** What stands before the module's own name, without `text_model`. */
+  /** Prefix before the module's own name, without `text_model`. */
   readonly prefix: string;
   readonly module: string;
   /** The rest of the name: `lora_down.weight`. */
   readonly part: string;
 }
 
-/** `unused`: of the encoder's projection, which no prompt goes through. `bundled`: a textual inversion's. */
+/** `unused` belongs to the encoder's projection, which no prompt goes through; `bundled` to a textual inversion. */
 export type LoraTensor = EncoderPart | { readonly sort: 'unet' | 'otherEncoder' | 'unused' | 'bundled' | 'unknown' };
 
-/** Longer names are nobody's. */
+/** Longest name that is read; real names are shorter. */
 const longestName = 500;
 
 /** Names for the blocks of diffusion models, wherever they stand. kohya writes `_` for every `.`. */

@@ -1,6 +1,6 @@
-/** What PEFT keeps of a text encoder's LoRA beside its matrices. */
+/** Settings of a text encoder's LoRA that PEFT keeps beside its matrices. */
 export interface PeftConfig {
-  /** alpha / r of a module of this rank, alpha / √r where it is rank-stabilised; null where the file does not say. */
+  /** alpha / r of a module of this rank, alpha / √r where it is rank-stabilised; null if the file does not say. */
   scale(module: string, rank: number): number | null;
 }
 
@@ -9,7 +9,7 @@ const ownPrefix = 'text_encoder.';
 
 /**
  * Reads the settings that Diffusers writes into a file's metadata (`lora_adapter_metadata`, JSON), as its
- * `_load_lora_into_text_encoder` hands them to PEFT. Null where there are none that can be read.
+ * `_load_lora_into_text_encoder` hands them to PEFT. Null if there are none that can be read.
  */
 export function peftConfig(metadata: ReadonlyMap<string, string>): PeftConfig | null {
   const settings = parsed(metadata.get('lora_adapter_metadata'));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { clipSkip, clipSkipHiddenStates, fromDiffusersClipSkip } from './clipSkip.ts';
+import { clipSkip, clipSkipHiddenStates } from './clipSkip.ts';
 
 const tiny = { ...clipTiny, hiddenSize: 2, layerNormEps: 0 };
 const output = {
@@ -10,12 +10,11 @@ const output = {
 };
 const finalLayerNorm = { weight: Float32Array.of(2, 3), bias: Float32Array.of(0.5, 0) };
 
-test('A1111 and Diffusers count from the last of the hidden states', () => {
+test('layers are counted from the last of the hidden states', () => {
   expect(clipSkipHiddenStates(1, clipVitL14)).toEqual([]);
   expect(clipSkipHiddenStates(2, clipVitL14)).toEqual([11]);
   expect(clipSkipHiddenStates(12, clipVitL14)).toEqual([1]);
   expect(clipSkipHiddenStates(13, clipVitL14)).toEqual([0]);
-  expect([0, 1, 2].map(fromDiffusersClipSkip)).toEqual([1, 2, 3]);
 });
 
 test('the final LayerNorm is applied to what is taken', () => {

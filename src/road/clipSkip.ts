@@ -4,14 +4,10 @@ import { layerNorm } from '../clip/reference.ts';
 
 /**
  * How many layers' outputs from the end a conditioning is taken, as A1111 counts ("Clip skip", CLIP_stop_at_last_layers):
- * 1 is the last, which is no skip; 2 leaves one layer out. From 1 to N + 1, where nothing but the embeddings is left.
+ * 1 is the last, which is no skip; 2 leaves one layer out. From 1 to N + 1, where nothing but the embeddings is left. Diffusers
+ * counts the layers that are left out: its `clip_skip=1` is 2 here.
  */
 export type ClipSkip = number;
-
-/** Diffusers counts the layers that are left out: its `clip_skip=1` is A1111's 2, and None or 0 is A1111's 1. */
-export function fromDiffusersClipSkip(n: number): ClipSkip {
-  return n + 1;
-}
 
 /** Indices for `EncoderWant.hiddenStates`: that of hidden_states[−k] among the N + 1, or none for the last layer. */
 export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTextConfig): number[] {

@@ -9,12 +9,6 @@ export function rowNorms(values: Float32Array, d: number): number[] {
   });
 }
 
-export function meanOf(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
-}
-
 /** a − b, elementwise. */
 export function difference(a: Float32Array, b: Float32Array): Float32Array {
   return a.map((value, i) => value - b[i]);
