@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -275,6 +275,17 @@ test.each(['npz', 'npy'] as const)('%s holds the same numbers', async (format) =
     [154, 64],
   ]);
   for (const [i, { data }] of conditionings.entries()) expect(data).toEqual(await read(`prompt_embeds.${i}`));
+});
+
+test('bytes after the last tensor refuse a checkpoint until they are said to be passed over', async () => {
+  const file = join(folder, 'trailing.safetensors');
+  await writeCheckpointFile(file, { config: clipTiny, dtype: 'F32', layout: 'hf' });
+  appendFileSync(file, new Uint8Array(6));
+  const args = ['--prompt', prompt, '--model', file, ...adapter];
+  expect(await main(args)).toBe(1);
+  expect(complaint).toContain('has 6 bytes after its last tensor');
+  expect(await main([...args, '--pass-trailing-bytes']), complaint).toBe(0);
+  expect(printed).toContain('6 bytes after the last tensor');
 });
 
 test('a checkpoint file is encoded as the same weights are', async () => {

@@ -14,7 +14,7 @@ import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from
 import { unchangedText } from '../models/leftOut.ts';
 import { loraNamed } from '../models/loraAliases.ts';
 import { type Lora, readLora } from '../models/loraFile.ts';
-import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { textEncoder } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
@@ -65,6 +65,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
   --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
                       that it brings; again for another
+  --pass-trailing-bytes   open a --model with bytes after its last tensor, as ComfyUI does; A1111 and diffusers refuse it
   --adapter NAME      part of a graphics adapter's name
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
   --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
@@ -111,6 +112,7 @@ interface Request {
   /** Paths of files. */
   readonly embeddings: readonly string[];
   readonly loras: readonly string[];
+  readonly passTrailingBytes: boolean;
   readonly adapter?: string;
   readonly out?: Output;
 }
@@ -236,6 +238,7 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
         model: { ...text, default: 'synthetic' },
         embedding: { ...text, multiple: true, default: [] },
         lora: { ...text, multiple: true, default: [] },
+        'pass-trailing-bytes': { type: 'boolean', default: false },
         adapter: text,
         out: text,
         help: { type: 'boolean', short: 'h' },
@@ -258,15 +261,21 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
     model: model!,
     embeddings: embedding as string[],
     loras: lora as string[],
+    passTrailingBytes: parsed['pass-trailing-bytes'] === true,
     adapter,
     out: out === undefined ? undefined : readOutput(out, jobs, numbered),
   };
 }
 
-async function openModel(model: string): Promise<WeightSource> {
+async function openModel(model: string, passTrailingBytes: boolean): Promise<WeightSource> {
   if (model === 'synthetic') return syntheticWeights(clipVitL14);
   if (model === 'synthetic-tiny') return syntheticWeights(clipTiny);
-  return openCheckpoint(fileSource(model));
+  const file = await openTensorFile(fileSource(model), undefined, { passTrailingBytes });
+  if (file.trailingBytes)
+    console.log(
+      `warning: ${file.trailingBytes} bytes after the last tensor of "${model}" belong to none: they are passed over.`,
+    );
+  return textEncoder(file);
 }
 
 /** Files that prompts can name. */
@@ -402,9 +411,18 @@ function printLoras(named: readonly PromptLora[], { loras }: Networks): void {
   }
 }
 
-async function run({ jobs, numbered, model, embeddings, loras, adapter, out }: Request): Promise<void> {
+async function run({
+  jobs,
+  numbered,
+  model,
+  embeddings,
+  loras,
+  passTrailingBytes,
+  adapter,
+  out,
+}: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
-  const source = await openModel(model);
+  const source = await openModel(model, passTrailingBytes);
   const networks = await openNetworks({ embeddings, loras }, source.config);
   const gpu = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(gpu.device, source, {

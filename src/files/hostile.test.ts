@@ -18,7 +18,7 @@ const typed = [SafetensorsError, TorchFileError, CheckpointError, LoraError, Emb
  * Uses a file in every way; returns the errors. Whatever the file holds, it must end in a typed error or in tensors
  * within it.
  */
-async function treat(bytes: Uint8Array): Promise<Error[]> {
+async function treat(bytes: Uint8Array, readsAll = true): Promise<Error[]> {
   const source = spySource(memorySource(bytes, 'x'));
   const errors: Error[] = [];
   const attempt = async (use: () => unknown) => {
@@ -33,7 +33,7 @@ async function treat(bytes: Uint8Array): Promise<Error[]> {
     const file = await openTensorFile(source);
     // Opening reads the end of the file, the directory, and little besides.
     expect(source.reads.reduce((sum, [start, end]) => sum + end - start, 0)).toBeLessThan(3 * bytes.length + 1000);
-    for (const { read, shape, dtype } of file.tensors.values())
+    for (const { read, shape, dtype } of readsAll ? file.tensors.values() : [])
       await attempt(async () => {
         const { length } = await read();
         expect(length).toBe(elementCount(shape) * dtypeBytes[dtype as TensorDtype]);
@@ -400,6 +400,81 @@ test.each<[string, () => Uint8Array, string]>([
   expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(600e6);
   expect(message).toContain(why);
 });
+
+/** A safetensors file of this header and no data. */
+function headed(json: string): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(json.length), true);
+  return joined(header, Buffer.from(json, 'latin1'));
+}
+const empty = '"dtype":"F32","shape":[0],"data_offsets":[0,0]';
+const shared = (name: (i: number) => string, shape: readonly number[], count: number) =>
+  archiveBytes(
+    pickled(new Map(Array.from({ length: count }, (_, i) => [name(i), new TorchView('0', 'F32', shape)] as const))),
+    { 0: new Uint8Array(4 * elementCount(shape)) },
+  );
+const loraLayer = (i: number) =>
+  `lora_te_text_model_encoder_layers_${i >> 1}_mlp_fc1.lora_${i % 2 ? 'up' : 'down'}.weight`;
+
+test.each<[string, () => Uint8Array, string]>([
+  ['a header of 17 MB', () => headed(`{"a":{${empty}}${' '.repeat(17_000_000)}}`), 'claims a header of'],
+  [
+    'a million tensors',
+    () => headed(`{${Array.from({ length: 200_000 }, (_, i) => `"${i}":{${empty}}`).join(',')}}`),
+    'describes more than any model has',
+  ],
+  ['16 MB of empty lists', () => headed(`{"a":[${Array(5_000_000).fill('[]').join(',')}]}`), 'more than any model has'],
+  ['16 MB of numbers', () => headed(`{"a":[${Array(8_000_000).fill('0').join(',')}]}`), 'more than any model has'],
+  [
+    'a shape of a million sizes',
+    () => headed(`{"a":{"dtype":"F32","shape":[${Array(900_000).fill('9').join(',')}],"data_offsets":[0,0]}}`),
+    'gives tensor "a" 0 bytes',
+  ],
+  [
+    'a zip of 300,000 files',
+    () => {
+      const entry = new Uint8Array(47);
+      new DataView(entry.buffer).setUint32(0, 0x02014b50, true);
+      new DataView(entry.buffer).setUint16(28, 1, true);
+      const directory = repeated(entry, 300_000);
+      return joined(Buffer.from('PK\x03\x04'.padEnd(64, '\0'), 'latin1'), directory, endOf(directory.length));
+    },
+    'is a zip archive of more than 200000 files, which no checkpoint needs',
+  ],
+  [
+    'a LoRA whose matrices share their bytes',
+    () => shared(loraLayer, [3072, 768], 24),
+    'has tensors of 226492416 bytes for the text encoder in a file of',
+  ],
+  [
+    'a thousand embeddings that share their bytes',
+    () => shared((i) => `bundle_emb.${i}.emb_params`, [1024, 768], 1000),
+    'has more than 20000 vectors',
+  ],
+])('%s is refused within a second and 200 MB', async (_, make, why) => {
+  const bytes = make();
+  const before = process.memoryUsage();
+  const messages = (await treat(bytes, false)).map(({ message }) => message);
+  const after = process.memoryUsage();
+  expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(200e6);
+  expect(messages.join('\n')).toContain(why);
+});
+
+/** The zip64 records of 300,000 entries. */
+function endOf(directoryBytes: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(56 + 20 + 22));
+  view.setUint32(0, 0x06064b50, true);
+  view.setBigUint64(32, 300_000n, true);
+  view.setBigUint64(40, BigInt(directoryBytes), true);
+  view.setBigUint64(48, 64n, true);
+  view.setUint32(56, 0x07064b50, true);
+  view.setBigUint64(64, BigInt(64 + directoryBytes), true);
+  view.setUint32(76, 0x06054b50, true);
+  view.setUint16(76 + 10, 0xffff, true);
+  view.setUint32(76 + 12, 0xffffffff, true);
+  view.setUint32(76 + 16, 0xffffffff, true);
+  return new Uint8Array(view.buffer);
+}
 
 const safetensors = writeSafetensors(
   [

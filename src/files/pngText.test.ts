@@ -57,6 +57,16 @@ test('what stands before the damage is read', async () => {
   expect(await read(whole.subarray(0, whole.length - 60))).toEqual({ a: '1' });
 });
 
+test('texts that unpack without end leave room for nothing more, and take no more', async () => {
+  const bomb = (i: number) => zTXt(`${i}`, 'x'.repeat(30_000_000));
+  const texts = await read(png(tEXt('first', 'a cat'), ...Array.from({ length: 20 }, (_, i) => bomb(i))));
+  expect(texts).toEqual({ first: 'a cat' });
+  const large = (i: number) => zTXt(`${i}`, 'x'.repeat(4_000_000));
+  const kept = await read(png(...Array.from({ length: 20 }, (_, i) => large(i))));
+  expect(Object.values(kept).reduce((sum, text) => sum + text.length, 0)).toBeLessThanOrEqual(1 << 24);
+  expect(Object.keys(kept)).toHaveLength(4);
+});
+
 test('any bytes after the signature are lived with', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -16,7 +16,9 @@ export class SafetensorsError extends Error {
 }
 
 /** A file that is whole but for bytes after its last tensor: some programs load it, others refuse it. */
-export class TrailingBytesError extends SafetensorsError {}
+export class TrailingBytesError extends SafetensorsError {
+  override name = 'TrailingBytesError';
+}
 
 export interface OpenOptions {
   /** Passes over bytes after the last tensor, as ComfyUI does, instead of throwing TrailingBytesError. */

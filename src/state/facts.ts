@@ -99,9 +99,16 @@ export interface Inspected {
   readonly task: Task<LayerTensors>;
 }
 
+/** What a person can do about what went wrong: load a model in another way. */
+export interface Offer {
+  readonly label: string;
+  readonly request: ModelRequest;
+}
+
 export interface Notice {
   readonly id: number;
   readonly message: string;
+  readonly offer?: Offer;
 }
 
 export interface Facts extends Remembered {

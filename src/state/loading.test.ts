@@ -79,6 +79,17 @@ describe('another model', () => {
     ({ fake, store, lose } = await readyPage());
   });
 
+  test('a file with bytes after its last tensor can be opened without them', async () => {
+    const file = new File([], 'long.safetensors');
+    void facts().openModel({ kind: 'file', file });
+    await (await fake.nextLoad()).fail(new WorkerError('TrailingBytesError', '"long.safetensors" has 6 bytes more.'));
+    const [{ message, offer }] = facts().notices;
+    expect(message).toBe('"long.safetensors" has 6 bytes more.');
+    expect(offer?.request).toEqual({ kind: 'file', file, passTrailingBytes: true });
+    void facts().openModel(offer!.request);
+    expect((await fake.nextLoad()).request).toEqual(offer!.request);
+  });
+
   test('that fails to load leaves the old one, its outputs and a notice', async () => {
     const before = facts();
     void before.openModel(fileRequest('broken.safetensors'));

@@ -76,7 +76,13 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
       void hashWeights(client, model);
       return true;
     } catch (error) {
-      if (!(error instanceof Error && error.name === 'AbortError')) notify(messageOf(error));
+      const name = error instanceof Error ? error.name : '';
+      if (name === 'TrailingBytesError' && request.kind === 'file')
+        notify(messageOf(error), {
+          label: 'Open it without these bytes',
+          request: { ...request, passTrailingBytes: true },
+        });
+      else if (name !== 'AbortError') notify(messageOf(error));
       // Another tab may have deleted it.
       if (request.kind === 'stored') void listModels(page);
       return false;

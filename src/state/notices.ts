@@ -18,9 +18,9 @@ export function noticeActions({
 }): NoticeActions & Pick<Page, 'notify'> {
   let nextId = 0;
   return {
-    notify(message) {
+    notify(message, offer) {
       const others = get().notices.filter((notice) => notice.message !== message);
-      set({ notices: [...others, { id: nextId++, message }] });
+      set({ notices: [...others, { id: nextId++, message, ...(offer && { offer }) }] });
     },
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   };

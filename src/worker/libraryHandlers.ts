@@ -30,7 +30,9 @@ export async function openModel(library: Library, model: ModelRequest, signal: A
       return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
     case 'file':
     case 'stored':
-      return openCheckpoint(await openSource(library, model), signal);
+      return openCheckpoint(await openSource(library, model), signal, {
+        passTrailingBytes: model.kind === 'file' && model.passTrailingBytes,
+      });
     default:
       return model satisfies never;
   }

@@ -14,7 +14,8 @@ import type { LoraEffect } from '../models/loraFile.ts';
 /** A model to load: made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
   | { readonly kind: 'synthetic'; readonly size: 'full' | 'tiny' }
-  | { readonly kind: 'file'; readonly file: File }
+  /** `passTrailingBytes` opens a file with bytes after its last tensor, which else is refused. */
+  | { readonly kind: 'file'; readonly file: File; readonly passTrailingBytes?: boolean }
   | { readonly kind: 'stored'; readonly model: string; readonly name: string };
 
 /** A model to examine: one that has a file. */

@@ -4,6 +4,7 @@ import { useFacts } from './useFacts.ts';
 export function Notices() {
   const notices = useFacts((s) => s.notices);
   const dismiss = useFacts((s) => s.dismiss);
+  const openModel = useFacts((s) => s.openModel);
   const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
   return (
     <>
@@ -25,9 +26,21 @@ export function Notices() {
         )}
       </div>
       <div className="notices errors">
-        {notices.map(({ id, message }) => (
+        {notices.map(({ id, message, offer }) => (
           <div key={id} className="notice" data-severity="error" role="alert">
             <p>{message}</p>
+            {offer && (
+              <button
+                type="button"
+                className="small"
+                onClick={() => {
+                  dismiss(id);
+                  void openModel(offer.request);
+                }}
+              >
+                {offer.label}
+              </button>
+            )}
             <button type="button" className="quiet small" aria-label="Dismiss" onClick={() => dismiss(id)}>
               ✕
             </button>
