@@ -28,7 +28,8 @@ function countHashes() {
     constructor(...of) {
       super(...of);
       this.addEventListener('message', ({ data }) => {
-        if (data?.type === 'hashed') window.hashes++;
+        // No other call is answered with a text.
+        if (data?.type === 'answer' && typeof data.answer === 'string') window.hashes++;
       });
     }
   };
