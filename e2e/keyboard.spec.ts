@@ -24,9 +24,9 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await page.keyboard.press('ArrowDown');
   await expect(page.locator('.cm-content [data-pointed]')).toHaveText('red');
 
-  await tabTo(page, 'Layer', (element) => element.id === 'layer-slider');
+  await tabTo(page, 'Layer', (element) => (element as HTMLInputElement).labels?.[0]?.textContent === 'Layer');
   await page.keyboard.press('ArrowRight');
-  await tabTo(page, 'Head', (element) => element.id === 'head-slider');
+  await tabTo(page, 'Head', (element) => (element as HTMLInputElement).labels?.[0]?.textContent === 'Head');
   await page.keyboard.press('End');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 4' })).toBeVisible();
 

@@ -1,3 +1,5 @@
+import { useId } from 'react';
+
 interface SliderProps {
   readonly label: string;
   readonly count: number;
@@ -9,7 +11,7 @@ interface SliderProps {
 
 /** Chooses one of a few, counted from 1. */
 export function Slider({ label, count, value, disabled, onChange }: SliderProps) {
-  const id = `${label.toLowerCase()}-slider`;
+  const id = useId();
   return (
     <div className="slider">
       <label htmlFor={id}>{label}</label>
