@@ -33,17 +33,17 @@ export interface GpuEncoder {
    */
   profile(pass: EncoderPass, rows?: RowSpan): Promise<Profile>;
   /**
-   * Reads back every intermediate tensor of one layer, of all rows; `layerTensorShapes` lists them. Without `loras` those of
-   * the encode before stay merged. The rows kept for encodes stay as they are. Rejects with RangeError for a layer that there
-   * is not, with GpuError, or with the signal's reason.
+   * Reads back every intermediate tensor of one layer, of all rows; `layerTensorShapes` lists them. `loras` are merged, and no
+   * others; the rows kept for encodes stay as they are where those were merged before. Rejects with RangeError for a layer that
+   * there is not, with GpuError, or with the signal's reason.
    */
   inspect(
     pass: EncoderPass,
     layer: number,
     options?: { readonly loras?: readonly WeightedLora[]; readonly signal?: AbortSignal },
   ): Promise<LayerTensors>;
-  /** Reads one row of a weight and its bias, with the LoRAs of the encode before. Rejects with RangeError for a row that there is not. */
-  weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
+  /** Reads one row of a weight and its bias; `loras` are merged, and no others. Rejects with RangeError for a row that there is not. */
+  weightRow(layer: number, part: WeightRowPart, row: number, loras?: readonly WeightedLora[]): Promise<WeightRow>;
   /**
    * Compiles the pipelines for an encode of one pass with any number of rows, which the first such encode would else wait for:
    * one after the other, and only while nothing else is to be done. Rejects with the signal's reason.
@@ -137,15 +137,18 @@ export async function createGpuEncoder(
     profile(pass, rows = { first: 0, end: config.maxPositionEmbeddings }) {
       return queue.run(() => timeSteps(engine, pass, rows));
     },
-    inspect(pass, layer, { loras, signal } = {}) {
+    inspect(pass, layer, { loras = [], signal } = {}) {
       return queue.run(async () => {
         signal?.throwIfAborted();
-        if (loras) await useLoras(engine, loras);
+        await useLoras(engine, loras);
         return inspectLayer(engine, pass, layer, signal);
       });
     },
-    weightRow(layer, part, row) {
-      return queue.run(() => readWeightRow(engine, layer, part, row));
+    weightRow(layer, part, row, loras = []) {
+      return queue.run(async () => {
+        await useLoras(engine, loras);
+        return readWeightRow(engine, layer, part, row);
+      });
     },
     compile: (signal) => compileAll(engine, queue.idle, signal),
     destroy: () => destroyEngine(engine),

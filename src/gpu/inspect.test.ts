@@ -179,14 +179,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect([again.rows, again.outputs]).toEqual([0, outputs]);
   });
 
-  test('LoRAs that are asked for are merged, and else those of the encode before stay', async () => {
+  test('the LoRAs that are asked for are merged, whatever an encode before had', async () => {
     const plain = await encoder.inspect(pass, 1, { loras: [] });
     await encoder.encode([pass], everything, { loras: [lora] });
-    const merged = await encoder.inspect(pass, 1);
+    const merged = await encoder.inspect(pass, 1, { loras: [lora] });
     expect(merged.get('q')).toEqual(plain.get('q'));
     expect(merged.get('k')).not.toEqual(plain.get('k'));
+    expect(await encoder.inspect(pass, 1)).toEqual(plain);
+    await encoder.encode([pass], everything);
     expect(await encoder.inspect(pass, 1, { loras: [lora] })).toEqual(merged);
-    expect(await encoder.inspect(pass, 1, { loras: [] })).toEqual(plain);
+    await encoder.encode([pass], everything);
+    const row = await encoder.weightRow(1, 'self_attn.k_proj', 5, [lora]);
+    await encoder.encode([pass], everything, { loras: [lora] });
+    expect(await encoder.weightRow(1, 'self_attn.k_proj', 5, [lora])).toEqual(row);
+    expect(await encoder.weightRow(1, 'self_attn.k_proj', 5)).not.toEqual(row);
   });
 
   test('a vector in the place of a token is in the token embeddings', async () => {
@@ -224,11 +230,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       expect((await loaded.weightRow(0, 'final_layer_norm', 7)).weight).toEqual(Float32Array.of(gamma[7]));
       for (const row of [-1, 64, 0.5])
         await expect(loaded.weightRow(0, 'self_attn.k_proj', row)).rejects.toThrow(RangeError);
-      await loaded.encode([pass], everything, { loras: [lora] });
       const delta = loraDelta(lora.updates[0], lora.multiplier);
       const key = await weights.layer(1, 'self_attn.k_proj.weight');
       const merged = key.slice(5 * 64, 6 * 64).map((value, i) => value + delta[5 * 64 + i]);
-      expectClose('merged', (await loaded.weightRow(1, 'self_attn.k_proj', 5)).weight, merged, 1e-6);
+      expectClose('merged', (await loaded.weightRow(1, 'self_attn.k_proj', 5, [lora])).weight, merged, 1e-6);
       loaded.destroy();
     },
   );

@@ -15,10 +15,15 @@ interface Asked {
 
 function start() {
   const asked: Asked[] = [];
+  const rows: unknown[] = [];
   let facts = { inspected: null } as Pick<Facts, 'inspected'>;
   const client = {
     inspect: (_: unknown, layer: number, { signal }: { signal: AbortSignal }) =>
       new Promise<LayerTensors>((resolve, reject) => asked.push({ layer, signal, resolve, reject })),
+    weightRow: (...row: unknown[]) => {
+      rows.push(row);
+      return Promise.resolve({ weight: Float32Array.of(2), bias: 1 });
+    },
   };
   const page = {
     client,
@@ -27,7 +32,7 @@ function start() {
       facts = changed;
     },
   } as unknown as Page;
-  return { asked, shown: () => facts.inspected, ...anatomyActions(page) };
+  return { asked, rows, shown: () => facts.inspected, ...anatomyActions(page) };
 }
 
 const pass = encoderPass(Uint32Array.of(49406, 49407), 'causal');
@@ -67,4 +72,11 @@ test('a request that nobody waits for any more changes nothing; one that fails s
   asked[1].reject(new Error('The GPU has not enough memory.'));
   await settled();
   expect(shown()).toEqual({ inspection, task: { phase: 'failed', message: 'The GPU has not enough memory.' } });
+});
+
+test('a weight is read with the LoRAs of the matrix beside it, whatever was encoded since', async () => {
+  const { weightRow, rows } = start();
+  const loras = [{ lora: 3, multiplier: 0.5 }];
+  await weightRow({ ...inspectionOf(1), loras }, 'mlp.fc1', 7);
+  expect(rows).toEqual([[1, 'mlp.fc1', 7, loras]]);
 });

@@ -13,8 +13,8 @@ import { shownChunk, usedLoras } from './reading.ts';
 export interface AnatomyActions {
   /** Reads tensors back, in place of those before. Returns how to stop it, for when nobody looks any more. */
   inspect(inspection: Inspection): () => void;
-  /** Reads one row of a weight of the layer inspected last. Rejects as the encoder does. */
-  weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
+  /** Reads one row of a weight, with the LoRAs that the inspection had. Rejects as the encoder does. */
+  weightRow(inspection: Inspection, part: WeightRowPart, row: number): Promise<WeightRow>;
 }
 
 const inspectionOf = memoised(
@@ -55,9 +55,9 @@ export function anatomyActions({ client, get, set }: Pick<Page, 'client' | 'get'
       );
       return () => own.abort();
     },
-    weightRow(layer, part, row) {
+    weightRow({ layer, loras }, part, row) {
       if (!client) return Promise.reject(new Error('There is no encoder whose weights could be read.'));
-      return client.weightRow(layer, part, row);
+      return client.weightRow(layer, part, row, loras);
     },
   };
 }

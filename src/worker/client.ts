@@ -59,16 +59,16 @@ export interface EncoderClient {
   /** Times each step of these rows of a pass, after the encode under way and with its LoRAs. */
   profile(pass: EncoderPass, rows: RowSpan): Promise<Profile>;
   /**
-   * Reads back every tensor of one layer of a pass (see `layerTensorShapes`), after the encode under way. Without `loras` those
-   * of the encode before stay merged. Aborting ends it in an AbortError.
+   * Reads back every tensor of one layer of a pass (see `layerTensorShapes`), after the encode under way; `loras` are merged,
+   * and no others. Aborting ends it in an AbortError.
    */
   inspect(
     pass: EncoderPass,
     layer: number,
     options?: { readonly loras?: readonly LoraUse[]; readonly signal?: AbortSignal },
   ): Promise<LayerTensors>;
-  /** Reads back one row of a weight and its bias, as the encode before used them. */
-  weightRow(layer: number, part: WeightRowPart, row: number): Promise<WeightRow>;
+  /** Reads back one row of a weight and its bias, with these LoRAs merged and no others. */
+  weightRow(layer: number, part: WeightRowPart, row: number, loras?: readonly LoraUse[]): Promise<WeightRow>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
   examine(model: FileRequest, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Examination>;
   /** Compares the encoder of `to` with that of `from`: how far each weight has moved. Aborting ends it likewise. */
@@ -188,8 +188,8 @@ export function createEncoderClient(worker: WorkerEnd, onLost: (message: string)
       return ask('encode', request, { onNews: onRows, signal });
     },
     profile: (pass, rows) => ask('profile', { pass, rows }),
-    inspect: (pass, layer, { loras, signal } = {}) => ask('inspect', { pass, layer, loras }, { signal }),
-    weightRow: (layer, part, row) => ask('weightRow', { layer, part, row }),
+    inspect: (pass, layer, { loras = [], signal } = {}) => ask('inspect', { pass, layer, loras }, { signal }),
+    weightRow: (layer, part, row, loras = []) => ask('weightRow', { layer, part, row, loras }),
     examine: (model, onNews, signal) => ask('examine', { model }, { onNews, signal }),
     drift: (from, to, onNews, signal) => ask('drift', { from, to }, { onNews, signal }),
     addLora: (file) => ask('addLora', { file }),

@@ -223,11 +223,14 @@ export function createHandlers(surroundings: Surroundings): Handlers {
     profile: profileWith(session),
     async inspect({ pass, layer, loras }, signal) {
       const loaded = inUse(session);
-      const options = { loras: loras && heldLoras(loaded, loras), signal };
+      const options = { loras: heldLoras(loaded, loras), signal };
       const tensors = await loaded.encoder.inspect(pass, layer, options);
       return moving(tensors, tensors.values());
     },
-    weightRow: async ({ layer, part, row }) => inUse(session).encoder.weightRow(layer, part, row),
+    async weightRow({ layer, part, row, loras }) {
+      const loaded = inUse(session);
+      return loaded.encoder.weightRow(layer, part, row, heldLoras(loaded, loras));
+    },
     addLora: ({ file }) => addLora(session, file),
     async removeLora({ lora }) {
       session.loaded?.loras.delete(lora);

@@ -129,12 +129,21 @@ export interface Calls {
     {
       readonly pass: EncoderPass;
       readonly layer: number;
-      /** LoRAs to merge; without them those of the encode before stay. */
-      readonly loras?: readonly LoraUse[];
+      /** LoRAs to merge, and no others. */
+      readonly loras: readonly LoraUse[];
     },
     LayerTensors
   >;
-  weightRow: Call<{ readonly layer: number; readonly part: WeightRowPart; readonly row: number }, WeightRow>;
+  weightRow: Call<
+    {
+      readonly layer: number;
+      readonly part: WeightRowPart;
+      readonly row: number;
+      /** LoRAs to merge, and no others. */
+      readonly loras: readonly LoraUse[];
+    },
+    WeightRow
+  >;
   /** Reads a LoRA, and holds it until another model is loaded. */
   addLora: Call<{ readonly file: File }, LoraInfo>;
   removeLora: Call<{ readonly lora: number }, void>;

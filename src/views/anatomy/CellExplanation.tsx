@@ -3,6 +3,7 @@ import { type CellSum, cellSum, largestTerms, type Term } from '../../clip/cellS
 import { attentionMask } from '../../clip/masks.ts';
 import type { CellRule } from '../../clip/stages.ts';
 import type { WeightRow } from '../../gpu/inspect.ts';
+import type { Inspection } from '../../state/facts.ts';
 import { messageOf } from '../../state/notices.ts';
 import { exact } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -27,40 +28,35 @@ const number = (value: number) => {
 };
 
 /** The weights of one column of the matrix, read back when they are needed; null where the rule reads none. */
-function useWeightRow(
-  rule: CellRule,
-  layer: number,
-  column: number,
-  owner: object,
-): WeightRow | null | undefined | Error {
+function useWeightRow(rule: CellRule, column: number, inspection: Inspection): WeightRow | null | undefined | Error {
   const weightRow = useFacts((s) => s.weightRow);
   const part = 'part' in rule ? rule.part : null;
-  const key = `${layer} ${part} ${column}`;
+  const key = `${part} ${column}`;
   const [read, setRead] = useState<{
     readonly key: string;
-    readonly owner: object;
+    readonly inspection: Inspection;
     readonly weight: WeightRow | Error;
   }>();
   useEffect(() => {
     if (part === null) return;
     let isWanted = true;
-    weightRow(layer, part, column).then(
-      (weight) => isWanted && setRead({ key, owner, weight }),
-      (error: unknown) => isWanted && setRead({ key, owner, weight: new Error(messageOf(error)) }),
+    weightRow(inspection, part, column).then(
+      (weight) => isWanted && setRead({ key, inspection, weight }),
+      (error: unknown) => isWanted && setRead({ key, inspection, weight: new Error(messageOf(error)) }),
     );
     return () => {
       isWanted = false;
     };
-  }, [layer, part, column, key, owner, weightRow]);
+  }, [part, column, key, inspection, weightRow]);
   if (part === null) return null;
-  return read?.key === key && read.owner === owner ? read.weight : undefined;
+  return read?.key === key && read.inspection === inspection ? read.weight : undefined;
 }
 
 /** The sum that made a cell, term by term, beside the value that the GPU computed. */
 export function CellExplanation(props: CellExplanationProps) {
   const { inspection, matrices, operation, isInput, labels, view, head, place, onChoose } = props;
   const { row, column } = place;
-  const weight = useWeightRow(operation.rule, inspection.layer, column, inspection);
+  const weight = useWeightRow(operation.rule, column, inspection);
   const sum = useMemo(() => {
     if (weight === undefined || weight instanceof Error || isInput) return undefined;
     const { config, pass } = inspection;
