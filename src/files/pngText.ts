@@ -38,7 +38,7 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
     const end = start + length;
     if (type === 'IEND' || end + tailSize > source.size) break;
     if (/^(tEXt|zTXt|iTXt)$/.test(type) && length <= room) {
-      const text = await readChunk(type, await source.read(start, end));
+      const text = await readChunk(type, await source.read(start, end), Math.min(room, mostUnpacked));
       // A text that could not be unpacked may have cost as much as is allowed.
       room -= Math.max(length, text?.text.length ?? (type === 'tEXt' ? 0 : mostUnpacked));
       if (text && !texts.has(text.keyword)) texts.set(text.keyword, text.text);
@@ -48,10 +48,11 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
   return texts;
 }
 
-/** Returns null if the chunk is not as specified, or unpacks to more than `mostUnpacked` bytes. */
+/** Returns null if the chunk is not as specified, or unpacks to more than `longest` bytes. */
 async function readChunk(
   type: string,
   data: Uint8Array<ArrayBuffer>,
+  longest: number,
 ): Promise<{ keyword: string; text: string } | null> {
   const keywordEnd = data.indexOf(0);
   if (keywordEnd < 1) return null;
@@ -59,7 +60,7 @@ async function readChunk(
   const rest = data.subarray(keywordEnd + 1);
   if (type === 'tEXt') return { keyword, text: latin1(rest) };
   if (type === 'zTXt') {
-    const unpacked = rest[0] === 0 ? await decompress(rest.subarray(1), 'deflate', mostUnpacked) : null;
+    const unpacked = rest[0] === 0 ? await decompress(rest.subarray(1), 'deflate', longest) : null;
     return unpacked && { keyword, text: latin1(unpacked) };
   }
   // Compression flag and method, then a language and a translated keyword, each ended by a zero.
@@ -67,7 +68,7 @@ async function readChunk(
   const translatedEnd = languageEnd < 0 ? -1 : rest.indexOf(0, languageEnd + 1);
   if (translatedEnd < 0) return null;
   const packed = rest.subarray(translatedEnd + 1);
-  const bytes = rest[0] === 0 ? packed : rest[1] === 0 ? await decompress(packed, 'deflate', mostUnpacked) : null;
+  const bytes = rest[0] === 0 ? packed : rest[1] === 0 ? await decompress(packed, 'deflate', longest) : null;
   return bytes && { keyword, text: new TextDecoder('utf-8').decode(bytes) };
 }
 
