@@ -7,6 +7,7 @@ import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
 import { LazyExport } from '../export/LazyExport.tsx';
 import { Masks } from '../masks/Masks.tsx';
 import { LazyMethods } from '../methods/LazyMethods.tsx';
+import { LazyPrograms } from '../programs/LazyPrograms.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
 import { TokenTable } from '../tokens/TokenTable.tsx';
 import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
@@ -53,6 +54,7 @@ function Header() {
         <a href="#masks">Masks</a>
         <a href="#embeddings">Embeddings</a>
         <a href="#methods">Methods</a>
+        <a href="#programs">Programs</a>
         <a href="#vocabulary">Vocabulary</a>
         <a href="#export">Export</a>
         <a href="#checkpoint">Checkpoint</a>
@@ -84,6 +86,7 @@ function Pictures() {
       <Masks />
       <Embeddings />
       <LazyMethods />
+      <LazyPrograms />
       <LazyVocabulary />
       <LazyExport />
       <LazyCheckpoint />

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { encodedCount } from './encoded.ts';
+import { programPasses, shownDifference, shownPrograms } from './programs.ts';
+import { createClipscopeStore } from './store.ts';
+import { allEncoded, answeringEncoder, modelInfo } from './testing/fakeEncoder.ts';
+
+test('what two programs need is encoded on demand, and their rows are compared', async () => {
+  const asked: (readonly EncoderPass[])[] = [];
+  const tiny = modelInfo('synthetic-tiny', 'tiny');
+  const model = {
+    ...tiny,
+    config: { ...tiny.config, hiddenSize: 3 },
+    finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
+  };
+  const client = answeringEncoder(
+    model,
+    (pass, want) => ({
+      lastHiddenState: fakeZ(pass),
+      hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
+      ...(want.attentions && { attentions: new Float32Array(1) }),
+    }),
+    { asked },
+  );
+  const store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
+  const facts = () => store.getState();
+  facts().setPrompt('positive', 'a [blurry] car');
+  await allEncoded(store);
+  const pair = ['a1111', 'comfy'] as const;
+  const passes = programPasses(facts(), pair);
+  expect(encodedCount(facts(), passes)).toBeLessThan(passes.length);
+  expect(shownDifference(facts(), pair)).toBeUndefined();
+  facts().need('programs', passes);
+  await allEncoded(store);
+  expect(encodedCount(facts(), passes)).toBe(passes.length);
+  const shown = shownDifference(facts(), pair)!;
+  expect(shown).toBe(shownDifference(facts(), pair));
+  expect(shown.study).toBe(shownPrograms(facts()));
+  // “a” is the same row in both, and A1111 restores the mean of all rows.
+  expect(shown.difference.tokens.map(({ at }) => at)).toEqual([0, 2, 4]);
+  expect(shown.difference.relative).toBeGreaterThan(0);
+});

@@ -1,0 +1,224 @@
+import { useDeferredValue, useEffect, useState } from 'react';
+import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import {
+  type AlignedToken,
+  differenceSentences,
+  ownFlavour,
+  type PairDifference,
+  type ProgramPair,
+  type ProgramReadings,
+  pairSentences,
+  type TokenDifference,
+} from '../../road/study/programs.ts';
+import { programPasses, shownDifference, shownPrograms } from '../../state/programs.ts';
+import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
+import type { PromptToken } from '../../tokens/promptTokens.ts';
+import { ownMethod } from '../../weighting/methods.ts';
+import { brief, percent } from '../page/numbers.ts';
+import { PassProgress } from '../page/PassProgress.tsx';
+import { Segmented } from '../page/Segmented.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { tokenizers, weightings } from '../prompts/choices.ts';
+import styles from './programs.module.css';
+
+const pairs: readonly ProgramPair[] = [
+  ['a1111', 'comfy'],
+  ['a1111', 'compel'],
+  ['comfy', 'compel'],
+];
+const pairNames = pairs.map(([a, b]) => `${programs[a]} and ${programs[b]}`);
+
+/** Compares the prompt on show in A1111, Compel and ComfyUI: how each reads it, and how far the numbers are apart. */
+export function Programs() {
+  const need = useFacts((s) => s.need);
+  const syntax = useFacts((s) => s.options.syntax);
+  const tokenizer = useFacts(tokenizerOf);
+  const study = useFacts(shownPrograms);
+  const [chosen, setChosen] = useState<ProgramPair | null>(null);
+  const pair = chosen ?? pairs.find((pair) => pair.includes(syntax))!;
+  const passes = useFacts((s) => programPasses(s, pair));
+  useEffect(() => {
+    need('programs', passes);
+  }, [need, passes]);
+  useEffect(() => () => need('programs', []), [need]);
+  const now = useFacts((s) => shownDifference(s, pair));
+  // Typed text shows at once; the numbers may follow a frame later.
+  const shown = useLast(useDeferredValue(now));
+  if (!study || !tokenizer) return <p className="muted">Loading</p>;
+  const label = (token: PromptToken) => tokenLabel(token, tokenizer);
+  const difference = shown?.study === study && shown.pair === pair ? shown.difference : undefined;
+  return (
+    <div className={styles.programs}>
+      <Segmented
+        legend="Compare"
+        name="program-pair"
+        choices={pairs.map((value, i) => ({ value, label: pairNames[i] }))}
+        value={pair}
+        onChange={setChosen}
+      />
+      <Sentences study={study} pair={pair} difference={difference} label={label} />
+      <PassProgress passes={passes} />
+      <Tokens study={study} pair={pair} difference={difference} label={label} />
+      <Ways study={study} />
+    </div>
+  );
+}
+
+interface StudyProps {
+  readonly study: ProgramReadings;
+  readonly pair: ProgramPair;
+  /** Undefined while it is encoded. */
+  readonly difference: PairDifference | undefined;
+  label(token: PromptToken): string;
+}
+
+function Sentences({ study, pair, difference, label }: StudyProps) {
+  const [first, ...others] = pairSentences(study, pair, label);
+  const measured = difference ? differenceSentences(study, pair, difference, label) : [];
+  return (
+    <div className={styles.answer}>
+      <p className={styles.first}>{first}</p>
+      {[...others, ...measured].map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+    </div>
+  );
+}
+
+const orders = ['As typed', 'Largest difference first'] as const;
+
+/** Lists the tokens of all three programs, with the difference of the two that are compared. */
+function Tokens({ study, pair, difference, label }: StudyProps) {
+  const [order, setOrder] = useState<(typeof orders)[number]>('As typed');
+  const { rows } = study;
+  const byRow = new Map((difference?.tokens ?? []).map((token) => [token.at, token]));
+  const furthest = (at: number) => byRow.get(at)?.relative ?? -1;
+  const shown = [...rows.keys()];
+  if (order !== 'As typed') shown.sort((a, b) => furthest(b) - furthest(a));
+  const most = Math.max(0, ...[...byRow.values()].map(({ relative }) => relative).filter(Number.isFinite));
+  const hasChunks = rows.some((row) => Object.values(row).some(({ chunk }) => chunk !== 0));
+  if (rows.length === 0) return null;
+  return (
+    <>
+      <Segmented
+        legend="Order"
+        name="program-order"
+        choices={orders.map((value) => ({ value, label: value }))}
+        value={order}
+        onChange={setOrder}
+      />
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be within reach of the keyboard */}
+      <section className={styles.scrolling} aria-label="Tokens in each program" tabIndex={0}>
+        <table className={styles.table} aria-label="Weight of each token in each program">
+          <thead>
+            <tr>
+              <th scope="col">Token</th>
+              {syntaxes.map((syntax) => (
+                <th key={syntax} scope="col" data-compared={pair.includes(syntax) || undefined}>
+                  {programs[syntax]}
+                </th>
+              ))}
+              <th scope="col">
+                ‖Δ‖ / ‖z‖ <small>{pairNames[pairs.indexOf(pair)]}</small>
+              </th>
+              <th scope="col">Cosine</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((at) => (
+              <Token
+                key={at}
+                row={rows[at]}
+                label={label}
+                hasChunks={hasChunks}
+                difference={byRow.get(at)}
+                most={most}
+              />
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <p className="help">
+        A number is the weight that the program reads{hasChunks && ', and behind it the chunk'}; – is a token that it
+        does not read. ‖Δ‖ / ‖z‖ is by how much of its length the token’s row of the conditioning differs. Rows also
+        differ where the tokens before them do, where a token stands in another place, and because each program weighs
+        by its own formula.
+      </p>
+    </>
+  );
+}
+
+interface TokenProps {
+  readonly row: AlignedToken;
+  label(token: PromptToken): string;
+  readonly hasChunks: boolean;
+  readonly difference: TokenDifference | undefined;
+  /** The largest difference of all, which has the longest bar. */
+  readonly most: number;
+}
+
+function Token({ row, label, hasChunks, difference, most }: TokenProps) {
+  const [first] = Object.values(row);
+  const weights = new Set(Object.values(row).map(({ token }) => brief(token.weight)));
+  const isUneven = weights.size > 1 || syntaxes.some((syntax) => !row[syntax]);
+  return (
+    <tr data-uneven={isUneven || undefined}>
+      <th scope="row">{label(first.token)}</th>
+      {syntaxes.map((syntax) => (
+        <td key={syntax}>
+          <Cell token={row[syntax]} hasChunks={hasChunks} />
+        </td>
+      ))}
+      <td className={styles.measured}>
+        {difference ? (
+          <>
+            <i style={{ width: `${most > 0 ? Math.min(1, difference.relative / most) * 100 : 0}%` }} />
+            <span>{Number.isFinite(difference.relative) ? percent(difference.relative) : 'not finite'}</span>
+          </>
+        ) : null}
+      </td>
+      <td>{difference && (Number.isFinite(difference.cosine) ? difference.cosine.toFixed(4) : '–')}</td>
+    </tr>
+  );
+}
+
+function Cell({ token, hasChunks }: { readonly token: AlignedToken[Syntax]; readonly hasChunks: boolean }) {
+  if (!token) return <span className="muted">–</span>;
+  if (token.chunk === null) return <s>cut off</s>;
+  return (
+    <>
+      {brief(token.token.weight)}
+      {hasChunks && <span className="muted"> in {token.chunk + 1}</span>}
+    </>
+  );
+}
+
+/** Says by which tokenizer, weighting and chunks each program was taken to work. */
+function Ways({ study: { readings } }: { readonly study: ProgramReadings }) {
+  return (
+    <table className={`${styles.table} ${styles.ways}`}>
+      <caption>Each program by its own ways, with a causal mask and the clip skip and step chosen</caption>
+      <thead>
+        <tr>
+          <th scope="col">Program</th>
+          <th scope="col">Tokens</th>
+          <th scope="col">Chunks</th>
+          <th scope="col">Tokenizer</th>
+          <th scope="col">Weighting</th>
+        </tr>
+      </thead>
+      <tbody>
+        {syntaxes.map((syntax) => (
+          <tr key={syntax}>
+            <th scope="row">{programs[syntax]}</th>
+            <td>{readings[syntax].tokens.length}</td>
+            <td>{readings[syntax].prepared.chunks.length}</td>
+            <td>{tokenizers[ownFlavour[syntax]].name}</td>
+            <td>{weightings[ownMethod[syntax]].name}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
