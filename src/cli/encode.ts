@@ -13,6 +13,7 @@ import { tuneKernels } from '../gpu/tuning.ts';
 import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
 import { unchangedText } from '../models/leftOut.ts';
 import { loraNamed } from '../models/loraAliases.ts';
+import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type Lora, readLora } from '../models/loraFile.ts';
 import { textEncoder } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
@@ -332,7 +333,7 @@ async function encodeJob(
   { prompt, negative, role, options }: Job,
   { tokenizer, encoder, model, networks }: Running,
 ): Promise<Encoded> {
-  const { config, finalLayerNorm } = encoder;
+  const { config } = encoder;
   const { hiddenSize: d, maxPositionEmbeddings: L, numHiddenLayers: N } = config;
   if (options.clipSkip > N + 1) throw new UsageError(`--clip-skip is at most ${N + 1} with this model.`);
   const { embeddings } = networks;
@@ -350,13 +351,9 @@ async function encodeJob(
   });
   const passes = distinct([...positive.chunks.map(({ pass }) => pass), ...exportPasses(pair)]);
   const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
-  const { outputs, milliseconds } = await encoder.encode(
-    passes,
-    { hiddenStates, attentions: false },
-    {
-      loras: merged.map(({ lora: { updates }, multiplier }) => ({ updates, multiplier })),
-    },
-  );
+  const loras = merged.map(({ lora: { updates }, multiplier }) => ({ updates, multiplier }));
+  const { outputs, milliseconds } = await encoder.encode(passes, { hiddenStates, attentions: false }, { loras });
+  const finalLayerNorm = mergedFinalLayerNorm(encoder.finalLayerNorm, loras);
   const byKey = new Map(passes.map((pass, i) => [passKey(pass), outputs[i]]));
   const outputOf = (pass: EncoderPass) => byKey.get(passKey(pass))!;
   const tensors = exportConditioning(pair, (pass) =>

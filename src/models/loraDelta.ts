@@ -1,5 +1,7 @@
 /** Formulas of the changes that LoRAs of all kinds make to a weight, in float64. */
 
+import { finalLayerNormBiasName, finalLayerNormWeightName } from '../clip/weights.ts';
+
 /** A matrix, row-major. */
 export interface Matrix {
   readonly rows: number;
@@ -169,6 +171,27 @@ export function changedWeight(
     for (let i = 0; i < sum.length; i++) sum[i] += delta[i];
   }
   return Float32Array.from(sum);
+}
+
+/** Weight and bias of the final LayerNorm, [d] each. */
+export interface FinalLayerNorm {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/** Applies the updates of the final LayerNorm, which clip skip reads; others are passed over. */
+export function mergedFinalLayerNorm(
+  { weight, bias }: FinalLayerNorm,
+  loras: readonly { readonly updates: readonly LoraUpdate[]; readonly multiplier: number }[],
+): FinalLayerNorm {
+  const updatesOf = (name: string) =>
+    loras.flatMap(({ updates, multiplier }) =>
+      updates.flatMap((update) => (update.target === name ? [{ ...update, multiplier }] : [])),
+    );
+  return {
+    weight: changedWeight(weight, updatesOf(finalLayerNormWeightName)),
+    bias: changedWeight(bias, updatesOf(finalLayerNormBiasName)),
+  };
 }
 
 /** Computes A·Aᵀ [rank, rank] of A [rank, n], whose rows and columns are the given distances apart. */

@@ -13,7 +13,7 @@ import { memorySource } from '../files/testing/memorySource.ts';
 import type { TorchSpec } from '../files/testing/torch.ts';
 import { unchangedText } from './leftOut.ts';
 import { loraNamed } from './loraAliases.ts';
-import { changedWeight, loraDelta, loraNorm } from './loraDelta.ts';
+import { changedWeight, loraDelta, loraNorm, mergedFinalLayerNorm } from './loraDelta.ts';
 import { describeLora, hasLoraNames, type Lora, loraEffects, readLora } from './loraFile.ts';
 import deltas from './recorded/loras/deltas.json' with { type: 'json' };
 import { syntheticWeights } from './synthetic.ts';
@@ -208,6 +208,21 @@ test.each<[string, Record<string, string | undefined>, string, string | undefine
 ])('aliases: %s', (_, files, name, expected) => {
   const loras = new Map(Object.entries(files).map(([file, alias]) => [file, { file, alias }]));
   expect(loraNamed(loras, ({ alias }) => alias, name)?.file).toBe(expected);
+});
+
+test('the final LayerNorm that clip skip applies has its differences', async () => {
+  const { updates } = await open('loras/comfy_extract');
+  const [weight, bias] = [new Float32Array(d).fill(1), new Float32Array(d)];
+  const merged = mergedFinalLayerNorm({ weight, bias }, [{ updates, multiplier: 0.5 }]);
+  for (const [part, base] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const) {
+    const { change } = updates.find(({ target }) => target === `text_model.final_layer_norm.${part}`)!;
+    if (change.kind !== 'difference') throw new Error('It is whole.');
+    expect(merged[part]).toEqual(base.map((value, i) => value + 0.5 * change.values[i]));
+  }
+  expect(mergedFinalLayerNorm({ weight, bias }, [])).toEqual({ weight, bias });
 });
 
 test('a colon in an alias is a dash, for it ends the name', async () => {

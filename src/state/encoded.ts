@@ -1,5 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
@@ -7,7 +8,7 @@ import { applyMethod } from '../weighting/apply.ts';
 import { type MeanChange, meanChange } from '../weighting/means.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
-import type { ModelInfo } from '../worker/messages.ts';
+import type { LoraUse, ModelInfo } from '../worker/messages.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { keyOf, lorasKey } from './passKeys.ts';
@@ -26,6 +27,14 @@ export interface EncodedChunk extends PreparedChunk, EncodedPass {
   readonly z: Float32Array;
 }
 
+/** The model as clip skip reads it: with the LoRAs' updates of its final LayerNorm, if there are any. */
+const mergedModel = memoised((model: ModelInfo, uses: readonly LoraUse[], opened: Facts['loras']): ModelInfo => {
+  const infos = new Map([...opened.values()].flatMap(({ info }) => (info ? [[info.lora, info]] : [])));
+  const loras = uses.map(({ lora, multiplier }) => ({ updates: infos.get(lora)?.finalNorm ?? [], multiplier }));
+  if (loras.every(({ updates }) => updates.length === 0)) return model;
+  return { ...model, finalLayerNorm: mergedFinalLayerNorm(model.finalLayerNorm, loras) };
+});
+
 const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip, model: ModelInfo): ZOf => {
   const known = new Map<string, Float32Array>();
   return (pass) => {
@@ -39,7 +48,7 @@ const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip,
 /** The outputs of these passes, clip skip applied; undefined while one of them is not encoded. */
 export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
   if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;
-  return zOf(outputsOf(facts), shownClipSkip(facts), facts.model);
+  return zOf(outputsOf(facts), shownClipSkip(facts), mergedModel(facts.model, usedLoras(facts), facts.loras));
 }
 
 /** How many of these passes are encoded, with what clip skip reads. */
@@ -76,7 +85,8 @@ export function shownEncoded(facts: Facts): EncodedChunk | undefined {
   if (!shown || !chunk || !facts.model) return undefined;
   const { started } = facts;
   const isStarted = started?.key === keyOf(chunk.pass) && started.loras === lorasKey(usedLoras(facts));
-  return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), facts.model, isStarted ? started : null);
+  const model = mergedModel(facts.model, usedLoras(facts), facts.loras);
+  return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), model, isStarted ? started : null);
 }
 
 /** The chunk on show before and after weighting: rows of its conditioning, or of its text by itself. */

@@ -160,7 +160,7 @@ describe('what the prompts name besides text', () => {
     name,
     {
       file: new File([], `${name}.safetensors`),
-      info: { lora: number, ranks: [4], kinds: ['LoRA'], effects, leftOut },
+      info: { lora: number, ranks: [4], kinds: ['LoRA'], effects, finalNorm: [], leftOut },
       problem: null,
     },
   ];

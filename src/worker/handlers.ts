@@ -205,7 +205,8 @@ async function addLora(session: Session, file: File): Promise<LoraInfo> {
   if (session.loaded !== loaded) throw new DOMException('Another model took its place.', 'AbortError');
   const id = session.nextLora++;
   loaded.loras.set(id, lora);
-  return { lora: id, ...describeLora(lora), effects, alias: lora.alias, leftOut: lora.leftOut };
+  const finalNorm = lora.updates.filter(({ target }) => target.includes('.final_layer_norm.'));
+  return { lora: id, ...describeLora(lora), effects, alias: lora.alias, finalNorm, leftOut: lora.leftOut };
 }
 
 /** Makes the handlers of all calls, with a session of their own. */

@@ -9,6 +9,7 @@ import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type { StoragePlace } from '../models/library/storageFiles.ts';
+import type { LoraUpdate } from '../models/loraDelta.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
 
 /** A model to load: made-up weights, a file the person chose, or one that was downloaded. */
@@ -74,6 +75,8 @@ export interface LoraInfo {
   readonly kinds: readonly string[];
   /** Another name that prompts may call it by. */
   readonly alias?: string;
+  /** Its updates of the final LayerNorm, which clip skip applies on the page. */
+  readonly finalNorm: readonly LoraUpdate[];
   readonly leftOut: LeftOut;
 }
 

@@ -184,7 +184,7 @@ export function fakeEncoder() {
         { target: 'text_model.encoder.layers.0.mlp.fc1.weight', delta: 1, weight: 10, relative: 0.1 },
       ] as const;
       const leftOut = { unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] };
-      const info: LoraInfo = { lora: nextLora++, ranks: [4], kinds: ['LoRA'], effects, leftOut };
+      const info: LoraInfo = { lora: nextLora++, ranks: [4], kinds: ['LoRA'], effects, finalNorm: [], leftOut };
       loras.push({ file, answer: () => asked.answer(info), fail: asked.fail });
       return promise;
     },
