@@ -1,5 +1,6 @@
 import { type Theme, themes } from '../../state/remembered.ts';
 import { LazyAnatomy } from '../anatomy/LazyAnatomy.tsx';
+import { LazyAnswer } from '../answer/LazyAnswer.tsx';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
 import { Embeddings } from '../embeddings/Embeddings.tsx';
@@ -48,6 +49,7 @@ function Header() {
         clip<span className="brand-end">scope</span>
       </h1>
       <nav aria-label="Panels">
+        <a href="#answer">Answer</a>
         <a href="#tokens">Tokens</a>
         <a href="#attention">Attention</a>
         <a href="#anatomy">Anatomy</a>
@@ -81,6 +83,7 @@ function Header() {
 function Pictures() {
   return (
     <div className="column pictures">
+      <LazyAnswer />
       <Attention />
       <LazyAnatomy />
       <Masks />

@@ -9,6 +9,7 @@ import { Diagnostics } from './Diagnostics.tsx';
 import { Networks } from './Networks.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
+import { promptHandles } from './promptHandles.ts';
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
@@ -23,6 +24,13 @@ export function PromptField({ side }: { side: Side }) {
     readonly Editor: ComponentType<PromptInputProps>;
     readonly start: PromptInputProps['start'];
   } | null>(null);
+
+  useEffect(() => {
+    promptHandles.set(side, handle);
+    return () => {
+      promptHandles.delete(side);
+    };
+  }, [side]);
 
   useEffect(() => {
     const plain = field.current;

@@ -11,10 +11,11 @@ export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]
   return distinct([none, ...names.map((name) => methods[name])].flatMap((method) => methodPasses(method, prompt)));
 }
 
-export interface MethodComparison {
-  readonly name: MethodName;
-  /** [rows, d] */
-  readonly conditioning: Float32Array;
+/** What became of the rows of a conditioning, against the same rows without weights. */
+export interface RowChanges {
+  /** [rows] ‖z‖₂ and ‖z'‖₂. */
+  readonly unweightedNorms: Float64Array;
+  readonly norms: Float64Array;
   /** [rows] ‖z' − z‖₂. */
   readonly distances: Float64Array;
   /** [rows] NaN if either row is 0. */
@@ -34,6 +35,12 @@ export interface MethodComparison {
     /** Ratio of the Frobenius norms. */
     readonly normRatio: number;
   };
+}
+
+export interface MethodComparison extends RowChanges {
+  readonly name: MethodName;
+  /** [rows, d] */
+  readonly conditioning: Float32Array;
 }
 
 export interface Comparison {
@@ -62,12 +69,18 @@ export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly
     d,
     rows: length / d,
     unweighted,
-    methods: names.map((name, i) => compared(name, completed(conditionings[i]), unweighted, d)),
+    methods: names.map((name, i) => {
+      const conditioning = completed(conditionings[i]);
+      return { name, conditioning, ...rowChanges(conditioning, unweighted, d) };
+    }),
   };
 }
 
-function compared(name: MethodName, conditioning: Float32Array, unweighted: Float32Array, d: number): MethodComparison {
+/** Compares conditionings of as many rows, both [rows, d], in float64. */
+export function rowChanges(conditioning: Float32Array, unweighted: Float32Array, d: number): RowChanges {
   const rows = conditioning.length / d;
+  const unweightedNorms = new Float64Array(rows);
+  const norms = new Float64Array(rows);
   const distances = new Float64Array(rows);
   const cosines = new Float64Array(rows);
   const normRatios = new Float64Array(rows);
@@ -88,6 +101,8 @@ function compared(name: MethodName, conditioning: Float32Array, unweighted: Floa
       product += a * b;
     }
     if (change !== 0) changedRows.push(row);
+    unweightedNorms[row] = Math.sqrt(before);
+    norms[row] = Math.sqrt(after);
     if (!Number.isFinite(after + before)) {
       nonFiniteRows.push(row);
       distances[row] = cosines[row] = normRatios[row] = Number.NaN;
@@ -107,8 +122,8 @@ function compared(name: MethodName, conditioning: Float32Array, unweighted: Floa
     }
   }
   return {
-    name,
-    conditioning,
+    unweightedNorms,
+    norms,
     distances,
     cosines,
     normRatios,

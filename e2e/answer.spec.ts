@@ -1,0 +1,74 @@
+import { expect, type Page, test } from '@playwright/test';
+import { openTiny, prompt, status, tokenRows } from './page.ts';
+
+const answer = (page: Page) => page.getByRole('region', { name: 'Answer' });
+const sentence = (page: Page, text: string | RegExp) => answer(page).getByRole('listitem').filter({ hasText: text });
+
+async function type(page: Page, text: string): Promise<void> {
+  await prompt(page).fill(text);
+  await expect(status(page)).toContainText('Ready');
+}
+
+test('why does my weight do nothing', async ({ page }) => {
+  await openTiny(page);
+  await type(page, 'a (red:1.3) car');
+  await expect(sentence(page, '“red” (weight 1.3) grows by')).toBeVisible();
+  await expect(sentence(page, 'Attention does not change with a weight')).toContainText('after layer 2');
+
+  await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
+  await expect(sentence(page, '“Ignore” applies no weights')).toBeVisible();
+  await expect(sentence(page, '“red”')).toHaveCount(0);
+  // At the prompt too, and in the colours.
+  const message = page.locator('#diagnostics-positive').getByText('“Ignore” applies no weights');
+  await expect(message).toBeVisible();
+  await expect(tokenRows(page).nth(2).locator('.weight')).toHaveText('1.3 → 1');
+  await expect(page.locator('.cm-content .token[style]').filter({ hasText: 'red' })).toHaveCount(0);
+
+  // Show me leads to the place in the prompt.
+  await sentence(page, '“Ignore” applies no weights').getByRole('button', { name: 'Show me' }).click();
+  await expect(prompt(page)).toBeFocused();
+  expect(await page.evaluate(() => String(getSelection()))).toBe('red');
+});
+
+test('what was cut', async ({ page }) => {
+  await openTiny(page);
+  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await type(page, `${'cat '.repeat(75)}photorealistic dog`);
+  const cut = sentence(page, 'do not fit into the 75 of a chunk');
+  await expect(cut).toContainText('The last 3 tokens');
+  await expect(cut).toContainText('from “photorealistic” on');
+  await cut.getByRole('button', { name: 'Show me' }).click();
+  expect(await page.evaluate(() => String(getSelection()))).toBe('photorealistic dog');
+});
+
+test('which chunk', async ({ page }) => {
+  await openTiny(page);
+  await type(page, 'a cat BREAK in the snow');
+  await expect(page.locator('#prompts .count').first()).toHaveText('5 tokens in 2 chunks (A1111 shows 78/150)');
+  await prompt(page).press('ControlOrMeta+Home');
+  await expect(page.getByRole('radio', { name: 'Chunk 1 2/75' })).toBeChecked();
+  const second = sentence(page, 'Chunk 2 begins at “in”, after BREAK.');
+  await second.getByRole('link', { name: 'Show me' }).click();
+  await expect(page.getByRole('radio', { name: 'Chunk 2 3/75' })).toBeChecked();
+  await expect(tokenRows(page).nth(1)).toContainText('in');
+});
+
+test('the answer is copied as text, and told once when typing rests', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await openTiny(page);
+  await type(page, 'a [blurry] car');
+  await expect(sentence(page, 'ComfyUI would read “[” and “]” as text')).toContainText('2 more tokens');
+  await answer(page).getByRole('button', { name: 'Copy as text' }).click();
+  await expect(answer(page).getByRole('status', { name: 'Copy' })).toHaveText('Copied.');
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toContain('a [blurry] car (positive prompt, read as A1111’s; made-up weights)');
+  expect(copied).toContain('“blurry” (weight 0.9091) shrinks by');
+  await expect(answer(page).getByRole('status', { name: 'Answer in short' })).toContainText('“blurry”');
+});
+
+test('without WebGPU the answer stands in words', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
+  await page.goto('/');
+  await expect(sentence(page, '“red” (weight 1.3) is weighed.')).toBeVisible();
+  await expect(sentence(page, 'No numbers yet: the encoder needs WebGPU')).toBeVisible();
+});

@@ -1,0 +1,37 @@
+/** The answer to the first questions about a prompt: what the weights did, what is cut, what another program would read. */
+import type { PreparedPrompt } from '../preparedPrompt.ts';
+import { chunkSentences, mistakeSentences, programSentences, type Reader } from './readingSentences.ts';
+import { type Sentence, sentence } from './sentence.ts';
+import { type Conditionings, weightSentences } from './weightSentences.ts';
+
+export interface AnswerInput extends Reader {
+  readonly prepared: PreparedPrompt;
+  /** What promptEmbeds gives; null while nothing is encoded. */
+  readonly embeds: Conditionings | null;
+  /** The model in use, or how many layers it will have. */
+  readonly model: { readonly name: string; readonly isRandom: boolean } | null;
+  readonly layers: number;
+  /** A sentence that says why nothing is encoded; read only where `embeds` is null. */
+  readonly hindrance: string;
+}
+
+/** Gives the sentences in the order of `sentenceKinds`. */
+export function answer(input: AnswerInput): Sentence[] {
+  const { prepared, options } = input;
+  return [
+    ...weightSentences(input),
+    ...chunkSentences(prepared, options),
+    ...programSentences(prepared, input),
+    ...mistakeSentences(prepared),
+    modelSentence(input),
+  ];
+}
+
+function modelSentence({ embeds, model, hindrance }: AnswerInput): Sentence {
+  if (!embeds || !model) return sentence('model', `No numbers yet: ${hindrance}`);
+  if (!model.isRandom) return sentence('model', `The numbers are those of ${model.name}.`);
+  return sentence(
+    'model',
+    `The weights of this encoder are made up (${model.name}): the numbers show how weighing works, not what a trained encoder makes of these words.`,
+  );
+}

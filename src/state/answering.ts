@@ -1,0 +1,81 @@
+/** What the answer about the prompt on show is computed from. */
+import type { Embedding } from '../models/embeddingFile.ts';
+import type { Side } from '../prompt/side.ts';
+import type { PromptOptions } from '../road/options.ts';
+import { promptEmbeds } from '../road/pipeline.ts';
+import type { PreparedPrompt } from '../road/preparedPrompt.ts';
+import { type AnswerInput, answer } from '../road/study/answer.ts';
+import type { Sentence } from '../road/study/sentence.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import type { ZOf } from '../weighting/method.ts';
+import type { ModelInfo } from '../worker/messages.ts';
+import { encodedZ } from './encoded.ts';
+import type { Facts } from './facts.ts';
+import { memoised } from './memoised.ts';
+import { ownPasses, unweightedMethod } from './passPlan.ts';
+import { prepared, usedEmbeddings } from './reading.ts';
+import { shownConfig } from './shownSizes.ts';
+
+/** Cheap to take at every change; the sentences are computed from it by `answerOf`. */
+export interface AnswerFacts extends Omit<AnswerInput, 'embeds' | 'model'> {
+  readonly model: ModelInfo | null;
+  /** Null where nothing is encoded, for the reason of `hindrance`. */
+  readonly zOf: ZOf | null;
+}
+
+const answerFacts = memoised(
+  (
+    shown: PreparedPrompt,
+    options: PromptOptions,
+    tokenizer: Tokenizer,
+    side: Side,
+    embeddings: readonly Embedding[],
+    model: ModelInfo | null,
+    layers: number,
+    zOf: ZOf | null,
+    hindrance: string,
+  ): AnswerFacts => ({ prepared: shown, options, tokenizer, side, embeddings, model, layers, zOf, hindrance }),
+);
+
+/** Undefined until the tokenizer is loaded, and while the encoder is at work. */
+export function shownAnswer(facts: Facts): AnswerFacts | undefined {
+  const { options, side, tokenizer, model } = facts;
+  const shown = prepared(facts, side);
+  if (!shown || tokenizer.phase !== 'ready') return undefined;
+  const zOf = encodedZ(facts, ownPasses(facts, side)) ?? null;
+  const hindrance = hindranceOf(facts);
+  if (!zOf && hindrance === null) return undefined;
+  return answerFacts(
+    shown,
+    options,
+    tokenizer.tokenizer,
+    side,
+    usedEmbeddings(facts),
+    model,
+    shownConfig(facts).numHiddenLayers,
+    zOf,
+    zOf ? '' : (hindrance ?? ''),
+  );
+}
+
+/** Says why there is no output of the encoder; null while one is on its way. */
+function hindranceOf({ adapter, loading, lost, model, encodeFailure }: Facts): string | null {
+  if (adapter.phase === 'missing') return 'the encoder needs WebGPU, which this browser does not offer.';
+  if (lost) return 'the GPU went away.';
+  if (!model)
+    return loading || adapter.phase === 'starting' ? 'the encoder’s weights are on their way.' : 'no model is loaded.';
+  return encodeFailure ? `encoding failed: ${encodeFailure.message}` : null;
+}
+
+/** The sentences. Takes a frame where a prompt has many chunks. */
+export const answerOf = memoised((facts: AnswerFacts): readonly Sentence[] => {
+  const { model, zOf, ...rest } = facts;
+  const { prepared: shown, options } = rest;
+  const embeds = zOf &&
+    model && {
+      weighted: promptEmbeds(shown, zOf, options.weighting),
+      unweighted: promptEmbeds(shown, zOf, unweightedMethod),
+      d: model.config.hiddenSize,
+    };
+  return answer({ ...rest, embeds, model: model && { name: model.name, isRandom: model.random } });
+});

@@ -1,0 +1,152 @@
+import { useDeferredValue, useEffect, useId, useState } from 'react';
+import { programs } from '../../prompt/syntax.ts';
+import type { Lead, Sentence, SentenceKind } from '../../road/study/sentence.ts';
+import { type AnswerFacts, answerOf, shownAnswer } from '../../state/answering.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { pointed, tokenAt } from '../pictures/pointed.ts';
+import { selectInPrompt } from '../prompts/promptHandles.ts';
+import './answer.css';
+
+/** The questions, each with the kinds of sentences that answer it. */
+const questions: readonly { readonly title: string; readonly kinds: readonly SentenceKind[] }[] = [
+  { title: 'Your weights', kinds: ['weights', 'rest', 'attention'] },
+  { title: 'What is encoded', kinds: ['chunks'] },
+  { title: 'Other programs', kinds: ['programs'] },
+  { title: 'Looks like a mistake', kinds: ['mistakes'] },
+  { title: 'How far to trust it', kinds: ['model'] },
+];
+
+/** What the prompt on show does, in sentences that lead to where it can be seen. */
+export function Answer() {
+  const now = useFacts(shownAnswer);
+  // Typed text shows at once; its answer may follow a frame later.
+  const facts = useLast(useDeferredValue(now));
+  const isLoading = useFacts((s) => s.tokenizer.phase === 'loading');
+  return (
+    <section className="panel answer" id="answer" aria-labelledby="answer-title" tabIndex={-1}>
+      {facts ? (
+        <Sentences facts={facts} stale={facts !== now} />
+      ) : (
+        <>
+          <h2 id="answer-title">Answer</h2>
+          <p className="muted">{isLoading ? 'Loading the vocabulary' : 'Waiting for the encoder.'}</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
+  const sentences = answerOf(facts);
+  const { side, options, model, zOf } = facts;
+  const of = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
+  const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));
+  return (
+    <>
+      <header>
+        <h2 id="answer-title">Answer</h2>
+        <p className="answer-of muted">{of}</p>
+        <CopyText text={[`${facts.prepared.source} (${of})`, ...sentences.map(({ text }) => text)].join('\n')} />
+      </header>
+      <p className="help">The U-Net gets a row of numbers for each token; a weight changes rows, and nothing else.</p>
+      <div className="questions" aria-busy={stale} data-stale={stale || undefined}>
+        {questions.map(({ title, kinds }) => {
+          const answers = ofKinds(kinds);
+          return answers.length > 0 ? (
+            <div key={title} className="question" data-kind={kinds[0]}>
+              <h3>{title}</h3>
+              <ul>
+                {answers.map((sentence) => (
+                  <SentenceItem key={sentence.text} sentence={sentence} side={side} />
+                ))}
+              </ul>
+            </div>
+          ) : null;
+        })}
+      </div>
+      <Announcement
+        text={sentences
+          .slice(0, 3)
+          .map(({ text }) => text)
+          .join(' ')}
+      />
+    </>
+  );
+}
+
+function SentenceItem({ sentence: { text, lead }, side }: { sentence: Sentence; side: AnswerFacts['side'] }) {
+  const id = useId();
+  return (
+    <li>
+      <span id={id}>{text}</span> {lead && <ShowMe lead={lead} side={side} describedBy={id} />}
+    </li>
+  );
+}
+
+/** Leads to the view that shows what a sentence says, with the chunk and the token in it chosen, or to the place in the prompt. */
+function ShowMe({ lead, side, describedBy }: { lead: Lead; side: AnswerFacts['side']; describedBy: string }) {
+  const show = useFacts((s) => s.show);
+  if (lead.view === 'prompt')
+    return (
+      <button
+        type="button"
+        className="show-me"
+        aria-describedby={describedBy}
+        onClick={() => selectInPrompt(side, lead.range)}
+      >
+        Show me
+      </button>
+    );
+  const { view, chunk, row } = lead;
+  return (
+    <a
+      className="show-me"
+      href={`#${view}`}
+      aria-describedby={describedBy}
+      onClick={() => {
+        if (chunk !== undefined) show({ chunk });
+        if (row !== undefined) pointed.rest(tokenAt(row));
+      }}
+    >
+      Show me
+    </a>
+  );
+}
+
+function CopyText({ text }: { text: string }) {
+  const [outcome, setOutcome] = useState<{ readonly text: string; readonly isCopied: boolean } | null>(null);
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => setOutcome({ text, isCopied: true }),
+      () => setOutcome({ text, isCopied: false }),
+    );
+  return (
+    <div className="copy-text">
+      <span role="status" aria-label="Copy" className="muted small">
+        {outcome?.text === text &&
+          (outcome.isCopied ? 'Copied.' : 'The clipboard is closed: mark the text and copy it.')}
+      </span>
+      <button type="button" className="small" onClick={() => void copy()}>
+        Copy as text
+      </button>
+    </div>
+  );
+}
+
+/** Typing has rested when nothing was typed for as long. */
+const restMilliseconds = 1500;
+
+/** Tells screen readers the first sentences, once when typing rests; nothing of those that are there from the start. */
+function Announcement({ text }: { text: string }) {
+  const [said, setSaid] = useState(text);
+  useEffect(() => {
+    const rest = setTimeout(() => setSaid(text), restMilliseconds);
+    return () => clearTimeout(rest);
+  }, [text]);
+  return (
+    <p className="visually-hidden" role="status" aria-label="Answer in short">
+      {said}
+    </p>
+  );
+}
