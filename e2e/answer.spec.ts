@@ -17,7 +17,7 @@ test('why does my weight do nothing', async ({ page }) => {
 
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
   await expect(sentence(page, '“Ignore” applies no weights')).toBeVisible();
-  await expect(sentence(page, '“red”')).toHaveCount(0);
+  await expect(sentence(page, 'grows by')).toHaveCount(0);
   // At the prompt too, and in the colours.
   const message = page.locator('#diagnostics-positive').getByText('“Ignore” applies no weights');
   await expect(message).toBeVisible();
@@ -71,4 +71,51 @@ test('without WebGPU the answer stands in words', async ({ page }) => {
   await page.goto('/');
   await expect(sentence(page, '“red” (weight 1.3) is weighed.')).toBeVisible();
   await expect(sentence(page, 'No numbers yet: the encoder needs WebGPU')).toBeVisible();
+});
+
+const bars = (page: Page) => page.getByRole('table', { name: 'Each token before and after weighting' });
+const barRow = (page: Page, token: string) =>
+  bars(page)
+    .getByRole('row')
+    .filter({ has: page.getByRole('rowheader', { name: token, exact: true }) });
+
+test('the picture of the weights reacts to a weight, says why, and has the other methods beside it', async ({
+  page,
+}) => {
+  await openTiny(page);
+  await type(page, 'a (red:1.3) car');
+  await expect(barRow(page, 'red')).toContainText('1.3');
+  const before = await barRow(page, 'red').innerText();
+  await type(page, 'a (red:1.9) car');
+  await expect(barRow(page, 'red')).toContainText('1.9');
+  expect(await barRow(page, 'red').innerText()).not.toBe(before);
+  await expect(bars(page).getByRole('row')).toHaveCount(1 + 5);
+  const panel = page.getByRole('region', { name: 'Weights', exact: true });
+  await panel.getByRole('button', { name: '72 PAD rows' }).click();
+  await expect(bars(page).getByRole('row')).toHaveCount(1 + 77);
+  await panel.getByRole('button', { name: 'Without PAD' }).click();
+
+  // By keyboard: one stop, and the arrows go on from there.
+  await barRow(page, 'BOS').getByRole('button').focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  const why = panel.getByRole('region', { name: 'Why: Original, token 2 “red”' });
+  await expect(why).toContainText('z″ = 1.9 · z');
+
+  await panel.getByRole('button', { name: 'Totals of all methods' }).click();
+  const totals = page.getByRole('table', { name: /^All methods/ });
+  await expect(totals.getByRole('row', { name: /^Ignore 0 %/ })).toBeVisible();
+  await expect(totals.getByRole('row')).toHaveCount(1 + 10);
+
+  // The word under the caret is swept.
+  await prompt(page).press('ControlOrMeta+End');
+  await page.getByRole('heading', { name: 'Prompts' }).hover();
+  await panel.getByRole('button', { name: 'Sweep the weight of “car”' }).click();
+  await expect(panel.getByRole('radio', { name: 'car, weight 1' })).toBeChecked();
+
+  await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
+  await expect(panel.getByText('“Ignore” applies no weights')).toBeVisible();
+  await expect(barRow(page, 'red')).toContainText('1.9 → 1');
+  await expect(barRow(page, 'red')).toContainText('0 %');
 });

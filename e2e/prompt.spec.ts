@@ -66,7 +66,7 @@ test('text, table and matrix mark the same token', async ({ page }) => {
 test('what is wrong with a prompt is said, shown and mended', async ({ page }) => {
   await openPage(page);
   await prompt(page).fill('a (red:1.1.1) car');
-  const diagnostic = page.getByRole('listitem').filter({ hasText: '1.1.1' });
+  const diagnostic = page.locator('#diagnostics-positive').getByRole('listitem').filter({ hasText: '1.1.1' });
   await diagnostic.getByRole('button', { name: 'Show' }).click();
   expect(await page.evaluate(() => String(getSelection()))).toContain('1.1.1');
   await diagnostic.getByRole('button', { name: 'Write 1.1', exact: true }).click();

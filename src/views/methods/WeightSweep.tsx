@@ -1,4 +1,4 @@
-import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useDeferredValue, useId, useMemo, useRef, useState } from 'react';
 import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sweep.ts';
 import {
   type ReadySweep,
@@ -34,6 +34,7 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   const now = useFacts((s) => shownSweep(s, plan));
   const ready = useLast(useDeferredValue(now));
   const text = useFacts(shownText);
+  const sliderId = useId();
   const [moved, setMoved] = useState<{ readonly fragment: number; readonly weight: number } | null>(null);
   if (!plan || !text)
     return (
@@ -50,9 +51,9 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
       <h3>Weight sweep</h3>
       <Spans plan={plan} onChoose={onChoose} />
       <div className="slider sweep-slider">
-        <label htmlFor="sweep-weight">Weight</label>
+        <label htmlFor={sliderId}>Weight</label>
         <input
-          id="sweep-weight"
+          id={sliderId}
           type="range"
           min={sweptWeights[0]}
           max={sweptWeights[sweptWeights.length - 1]}
@@ -60,7 +61,7 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
           value={weight}
           onChange={(event) => setWeight(event.target.valueAsNumber)}
         />
-        <output htmlFor="sweep-weight" aria-live="off" role="presentation">
+        <output htmlFor={sliderId} aria-live="off" role="presentation">
           {signed(weight)}
         </output>
         <div className="sweep-actions">
@@ -123,6 +124,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
   const text = useFacts(shownText);
   const tokenizer = useFacts(tokenizerOf);
   const frame = useRef<HTMLFieldSetElement>(null);
+  const group = useId();
   useMarks(frame);
   if (!chunk || !text || !tokenizer) return null;
   const { tokens } = chunk.chunk;
@@ -137,7 +139,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
           <label key={fragment}>
             <input
               type="radio"
-              name="span"
+              name={group}
               checked={fragment === plan.fragment}
               aria-label={`${text.fragments[fragment].text.trim()}, weight ${brief(text.fragments[fragment].weight)}`}
               onChange={() => onChoose(fragment)}

@@ -9,16 +9,18 @@ const mostNamed = 8;
 
 interface WhyProps {
   readonly method: MethodName;
-  readonly bench: Bench;
+  readonly bench: Pick<Bench, 'text' | 'zOf'>;
   /** Among those of all chunks. */
   readonly row: number;
   /** Labels of the chunk on show. */
   readonly labels: readonly string[];
+  /** Of the title, which takes the focus: unlike any other on the page. */
+  readonly titleId?: string;
   onClose(): void;
 }
 
 /** A method's formula for one row, with the numbers of the prompt in it. */
-export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyProps) {
+export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-title', onClose }: WhyProps) {
   const { formula, filled, source, terms, parts } = useMemo(
     () => explainRow(method, text.weighted, row, zOf),
     [method, text, row, zOf],
@@ -35,9 +37,9 @@ export function Why({ method, bench: { text, zOf }, row, labels, onClose }: WhyP
   const hasFactors = parts.some(({ factor, share }) => factor !== share);
   const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return (
-    <section className="why" aria-labelledby="why-title">
+    <section className="why" aria-labelledby={titleId}>
       <header>
-        <h4 id="why-title" tabIndex={-1}>
+        <h4 id={titleId} tabIndex={-1}>
           Why: {label}, token {row - from} “{labels[row - from]}”
         </h4>
         <button type="button" className="small" onClick={onClose}>

@@ -12,6 +12,7 @@ import { LazyPrograms } from '../programs/LazyPrograms.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
 import { TokenTable } from '../tokens/TokenTable.tsx';
 import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
+import { LazyWeights } from '../weights/LazyWeights.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -49,7 +50,6 @@ function Header() {
         clip<span className="brand-end">scope</span>
       </h1>
       <nav aria-label="Panels">
-        <a href="#answer">Answer</a>
         <a href="#tokens">Tokens</a>
         <a href="#attention">Attention</a>
         <a href="#anatomy">Anatomy</a>
@@ -84,6 +84,7 @@ function Pictures() {
   return (
     <div className="column pictures">
       <LazyAnswer />
+      <LazyWeights />
       <Attention />
       <LazyAnatomy />
       <Masks />

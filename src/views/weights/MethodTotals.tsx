@@ -1,0 +1,77 @@
+import { type ReactNode, useDeferredValue, useMemo } from 'react';
+import { shiftOf } from '../../road/study/weightSentences.ts';
+import { type Bench, comparisonOf, shownBench } from '../../state/methodBench.ts';
+import { methods } from '../../weighting/methods.ts';
+import { percent } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { range } from '../pictures/pixels.ts';
+
+/** How far each method moves the text on show as a whole. */
+export function MethodTotals({ progress }: { progress: ReactNode }) {
+  const now = useFacts(shownBench);
+  const bench = useLast(useDeferredValue(now));
+  return (
+    <>
+      {!now && progress}
+      {bench && <Totals bench={bench} stale={!now} />}
+    </>
+  );
+}
+
+function Totals({ bench: { text, zOf }, stale }: { bench: Bench; stale: boolean }) {
+  const own = useFacts((s) => s.options.weighting);
+  const { comparison } = comparisonOf(text, zOf);
+  const totals = useMemo(
+    () =>
+      comparison.methods.map((changes) => {
+        const { name, nonFiniteRows } = changes;
+        const wild = new Set(nonFiniteRows);
+        const finite = range(comparison.rows).filter((row) => !wild.has(row));
+        return { name, wild: wild.size, ...shiftOf(changes, finite) };
+      }),
+    [comparison],
+  );
+  const most = Math.max(0, ...totals.map(({ moved }) => moved).filter(Number.isFinite));
+  return (
+    <div className="scrolling" aria-busy={stale} data-stale={stale || undefined}>
+      <table className="method-table" aria-label="All methods: how far they move all rows together">
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col">
+              <i className="bar-key moved" /> All rows moved, as a share of their length
+            </th>
+            <th scope="col" className="number">
+              Longer or shorter
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {totals.map(({ name, moved, lengthRatio, wild }) => (
+            <tr key={name}>
+              <th scope="row">
+                {methods[name].label}
+                {name === own && <span className="muted"> (in use)</span>}
+              </th>
+              <td>
+                <div className="bars">
+                  <i className="bar-line moved" style={{ width: `${most > 0 ? (100 * moved) / most : 0}%` }} />
+                </div>
+                <span className="bar-text">
+                  {percent(moved)}
+                  {wild > 0 && `, ${wild} rows not finite`}
+                </span>
+              </td>
+              <td className="number">{signedPercent(lengthRatio - 1)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function signedPercent(share: number): string {
+  return `${share > 0 ? '+' : share < 0 ? '−' : ''}${percent(Math.abs(share))}`;
+}

@@ -1,0 +1,171 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { EncoderPass } from '../../clip/encoderPass.ts';
+import { unappliedCodes } from '../../road/study/weightSentences.ts';
+import { encodedZ, shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
+import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
+import { ownPasses } from '../../state/passPlan.ts';
+import { prepared } from '../../state/reading.ts';
+import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
+import { methods } from '../../weighting/methods.ts';
+import { rowChanges } from '../../weighting/study/compareMethods.ts';
+import { Composed } from '../embeddings/Composed.tsx';
+import { Progress } from '../methods/Progress.tsx';
+import { WeightSweep } from '../methods/WeightSweep.tsx';
+import { Why } from '../methods/Why.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { Waiting } from '../page/Waiting.tsx';
+import { usePointed } from '../pictures/pointed.ts';
+import { MethodTotals } from './MethodTotals.tsx';
+import { TokenBars } from './TokenBars.tsx';
+import '../methods/methods.css';
+import './weights.css';
+
+/** What the weights do to each row of the chunk on show: the picture that reacts to a weight. */
+export function Weights() {
+  const now = useFacts(shownWeighted);
+  const weighted = useLast(now);
+  return (
+    <section className="panel weights" id="weights" aria-labelledby="weights-title" tabIndex={-1}>
+      <header>
+        <h2 id="weights-title">Weights</h2>
+        {weighted && <Of weighted={weighted} />}
+      </header>
+      {weighted ? (
+        <>
+          <Rows weighted={weighted} stale={!now} />
+          <OnDemand tokens={weighted.encoded.chunk.tokens} />
+        </>
+      ) : (
+        <Waiting />
+      )}
+    </section>
+  );
+}
+
+/** Says what the picture is of. */
+function Of({ weighted: { encoded, method } }: { weighted: WeightedEncoding }) {
+  const side = useFacts((s) => s.side);
+  const random = useFacts((s) => s.model?.random);
+  const { chunks } = encoded.prepared;
+  const at = chunks.findIndex(({ text, index }) => text === encoded.text && index === encoded.index);
+  return (
+    <p className="muted small">
+      {side} · chunk {at + 1} of {chunks.length} · “{methods[method].label}”{random && ' · made-up weights'}
+    </p>
+  );
+}
+
+function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean }) {
+  const { encoded, method, before, after, place, isAlone } = weighted;
+  const { chunk, text, index, config } = encoded;
+  const tokenizer = useFacts(tokenizerOf);
+  const zOf = useFacts((s) => encodedZ(s, ownPasses(s, s.side)));
+  const unapplied = useFacts((s) => prepared(s, s.side)?.diagnostics.find(({ code }) => unappliedCodes.includes(code)));
+  const [asked, setAsked] = useState<number | null>(null);
+  const changes = useMemo(() => rowChanges(after, before, config.hiddenSize), [after, before, config]);
+  const shown = encoded.prepared.texts[text];
+  const { tokens } = chunk;
+  const labels = tokenizer ? tokenLabels(tokens, tokenizer) : [];
+  const ask = (row: number) => {
+    setAsked(row);
+    requestAnimationFrame(() => document.getElementById(titleId)?.focus());
+  };
+  const row = asked === null ? null : Math.min(asked, tokens.length - 1);
+  return (
+    <div className="weight-rows" aria-busy={stale} data-stale={stale || undefined}>
+      <div>
+        {unapplied && <p className="warning">{unapplied.message}</p>}
+        <TokenBars
+          changes={changes}
+          tokens={tokens}
+          applied={shown.applied[index]}
+          labels={labels}
+          asked={row}
+          onAsk={ask}
+        />
+        <Composed weighted={weighted} />
+      </div>
+      {row !== null && zOf && (
+        <div>
+          {place.isComposed && !isAlone && (
+            <p className="help">Explained is the row of this text by itself, before it is composed with the others.</p>
+          )}
+          <Why
+            method={method}
+            bench={{ text: shown, zOf }}
+            row={index * tokens.length + row}
+            labels={labels}
+            titleId={titleId}
+            onClose={() => setAsked(null)}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+const titleId = 'weights-why-title';
+const none: readonly EncoderPass[] = [];
+
+/** The totals of all methods, and the sweep of a word: each encoded when it is asked for. */
+function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['tokens'] }) {
+  const need = useFacts((s) => s.need);
+  const [isCompared, setIsCompared] = useState(false);
+  const [swept, setSwept] = useState<{ readonly fragment: number | null } | null>(null);
+  const benchPasses = useFacts((s) => (isCompared ? shownBenchPasses(s) : none));
+  const plan = useFacts((s) => (swept ? shownSweepPlan(s, swept.fragment) : undefined));
+  const sweepPasses = plan?.passes ?? none;
+  const frame = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    need('weights', [...benchPasses, ...sweepPasses]);
+  }, [need, benchPasses, sweepPasses]);
+  useEffect(() => () => need('weights', none), [need]);
+  return (
+    <div className="on-demand" ref={frame}>
+      <div className="toolbar">
+        <button type="button" aria-expanded={isCompared} onClick={() => setIsCompared(!isCompared)}>
+          Totals of all methods
+        </button>
+        <SweepButton
+          tokens={tokens}
+          isOpen={swept !== null}
+          onToggle={(fragment) => setSwept(swept ? null : { fragment })}
+        />
+      </div>
+      {isCompared && <MethodTotals progress={<Progress passes={benchPasses} />} />}
+      {swept && (
+        <div className="sweep">
+          <WeightSweep
+            plan={plan}
+            progress={<Progress passes={sweepPasses} />}
+            onChoose={(fragment) => setSwept({ fragment })}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+interface SweepButtonProps {
+  readonly tokens: WeightedEncoding['encoded']['chunk']['tokens'];
+  readonly isOpen: boolean;
+  onToggle(fragment: number | null): void;
+}
+
+/** Opens the sweep of the text that the caret or the pointer was at last. */
+function SweepButton({ tokens, isOpen, onToggle }: SweepButtonProps) {
+  const { query } = usePointed();
+  const source = useFacts((s) => s.prompts[s.side]);
+  const [last, setLast] = useState<number | null>(null);
+  const fragment = query === null ? null : (tokens[query]?.fragment ?? null);
+  if (fragment !== null && fragment !== last) setLast(fragment);
+  const ranges = tokens.flatMap((token) => (token.fragment === last && token.range ? [token.range] : []));
+  const typed = ranges.length > 0 ? source.slice(ranges[0].start, ranges[ranges.length - 1].end) : null;
+  const name = typed && typed.length > 30 ? `${typed.slice(0, 30)}…` : typed;
+  return (
+    <button type="button" aria-expanded={isOpen} onClick={() => onToggle(last)}>
+      {name === null || isOpen ? 'Sweep a weight' : `Sweep the weight of “${name}”`}
+    </button>
+  );
+}
