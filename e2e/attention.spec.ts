@@ -123,7 +123,7 @@ test('embeddings: difference is after less before, and norms follow the weights'
 
   const { lastHiddenState } = await reference('causal');
   expect(values[0]).toBeCloseTo(lastHiddenState[2 * 64 + 19], 4);
-  const row = await page.getByRole('row', { name: /^red / }).getByRole('cell').allInnerTexts();
+  const row = await page.locator('#embeddings').getByRole('row', { name: /^red / }).getByRole('cell').allInnerTexts();
   expect(Number(row[1]) / Number(row[0])).toBeCloseTo(1.3, 2);
 
   await page.getByRole('spinbutton', { name: 'Clip skip' }).fill('2');

@@ -161,7 +161,7 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
   const read = how.length > 0 ? listed(how) : count.length > 0 ? 'read the same words and weights' : 'read the same';
   const tail = count.length > 0 ? `: ${count.join(', ')}` : how.length > 0 ? '' : otherMethod;
   return sentence('programs', `${program} would ${read}${tail}.`, more === 0 ? [] : [Math.abs(more)], {
-    view: 'methods',
+    view: 'programs',
   });
 }
 

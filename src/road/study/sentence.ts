@@ -11,7 +11,7 @@ export type SentenceKind = (typeof sentenceKinds)[number];
 /** What "Show me" leads to: a view and what is chosen in it, or a place in the prompt. */
 export type Lead =
   | {
-      readonly view: 'weights' | 'tokens' | 'attention' | 'methods';
+      readonly view: 'weights' | 'tokens' | 'attention' | 'programs';
       /** Index of a chunk among the prompt's, and of a row in it. */
       readonly chunk?: number;
       readonly row?: number;

@@ -5,7 +5,6 @@ import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { Bench } from './Bench.tsx';
 import type { OpenParts } from './openParts.ts';
-import { Progress } from './Progress.tsx';
 import './methods.css';
 import { WeightSweep } from './WeightSweep.tsx';
 

@@ -9,9 +9,9 @@ import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { methods } from '../../weighting/methods.ts';
 import { rowChanges } from '../../weighting/study/compareMethods.ts';
 import { Composed } from '../embeddings/Composed.tsx';
-import { Progress } from '../methods/Progress.tsx';
 import { WeightSweep } from '../methods/WeightSweep.tsx';
 import { Why } from '../methods/Why.tsx';
+import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
@@ -133,12 +133,12 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
           onToggle={(fragment) => setSwept(swept ? null : { fragment })}
         />
       </div>
-      {isCompared && <MethodTotals progress={<Progress passes={benchPasses} />} />}
+      {isCompared && <MethodTotals progress={<PassProgress passes={benchPasses} />} />}
       {swept && (
         <div className="sweep">
           <WeightSweep
             plan={plan}
-            progress={<Progress passes={sweepPasses} />}
+            progress={<PassProgress passes={sweepPasses} />}
             onChoose={(fragment) => setSwept({ fragment })}
           />
         </div>
