@@ -47,7 +47,7 @@ export interface TextNode extends Range, SourceText {
 export interface WeightedNode extends Range {
   readonly type: 'weighted';
   readonly children: readonly Node[];
-  /** What this node does to the weight around it: multiply by `value`, or (ComfyUI) replace it. */
+  /** The number that multiplies the weight around this node or, in ComfyUI, replaces it: `effect` says which. */
   readonly value: number;
   readonly effect: 'multiply' | 'replace';
   readonly form: 'round' | 'round-number' | 'square' | 'suffix-signs' | 'suffix-number' | 'attend';
@@ -73,8 +73,9 @@ export interface ScheduledNode extends Range {
   readonly after: readonly Node[];
   /** `[after:when]`, with one colon. */
   readonly withoutBefore: boolean;
-  /** Where the number stands, and the number as typed: with a point in it a share of the steps, without one a step. */
+  /** Place of the number in the prompt. */
   readonly when: Range;
+  /** The number as typed: with a point in it a share of the steps, without one a step. */
   readonly number: string;
 }
 
@@ -113,7 +114,7 @@ export type Node =
   | CommentNode
   | CompositeNode;
 
-/** What each prompt language's `parse` returns. Parsers never throw. */
+/** A prompt as the parser of its language returns it. Parsers never throw. */
 export interface ParsedPrompt {
   readonly source: string;
   readonly nodes: readonly Node[];

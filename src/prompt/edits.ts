@@ -1,10 +1,10 @@
 import type { Edit, Range } from './ast.ts';
 
-/** What a command does to a prompt. */
+/** The edits that a command makes in a prompt. */
 export interface Change {
-  /** In the order of their ranges, which do not overlap. */
+  /** Sorted by their ranges, which do not overlap. */
   readonly edits: readonly Edit[];
-  /** What is selected afterwards, in the changed text. */
+  /** The selection afterwards, in the changed text. */
   readonly selection: Range;
 }
 

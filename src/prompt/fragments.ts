@@ -4,7 +4,7 @@ import { sourceText } from './sourceText.ts';
 /** Nodes nest no deeper than this, so that whoever walks them may recurse. */
 export const deepest = 100;
 
-/** What is encoded where nothing was typed. */
+/** The fragment of an empty prompt: a text of no characters, at one place of what was typed. */
 export function emptyFragment(at: number): Fragment {
   return { kind: 'text', weight: 1, ...sourceText('', 0, 0), start: at, end: at };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { pythonFloat, pythonSpace } from './pythonText.ts';
 
-// What CPython 3.11 answers.
+// Answers of CPython 3.11.
 // biome-ignore format: one text, one line
 test.each<[string, number | null]>([
   ['1.5', 1.5],

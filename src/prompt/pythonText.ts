@@ -1,6 +1,9 @@
-/** Where Python 3 reads text otherwise than JavaScript does. */
+/** Spaces, digits and numbers by the rules of Python 3, where they differ from those of JavaScript. */
 
-/** Inside a class of a regular expression: Python's `\s`. JavaScript's own lacks U+001C–1F and U+0085 and has U+FEFF. */
+/**
+ * Python's `\s`, for use inside a class of a regular expression. JavaScript's own lacks U+001C–1F and U+0085, and has
+ * U+FEFF.
+ */
 export const pythonSpace = String.raw`\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
 
 // `float` and `\s` disagree about U+001C–1F.
@@ -25,7 +28,10 @@ export function pythonFloat(text: string): number | null {
   return match[2] ? Number(`${match[1]}Infinity`) : Number.NaN;
 }
 
-/** Every script's ten digits are neighbours, in order, and so are whole sets of them: count back to where they begin. */
+/**
+ * Writes the digits of every script as 0 to 9. The ten digits of a script are neighbours in Unicode, in order, and several
+ * such tens may follow each other: a digit's value is its distance from the beginning of that run, modulo ten.
+ */
 export function asciiDigits(text: string): string {
   return text.replace(/\p{Nd}/gu, (digit) => {
     const code = digit.codePointAt(0)!;

@@ -38,7 +38,7 @@ export function joinSources(parts: readonly SourceText[]): SourceText {
   };
 }
 
-/** Where the units [from, to) of a derived text were typed; undefined where there are none. */
+/** The range of the prompt in which the units [from, to) of a derived text were typed; undefined if there are none. */
 export function typedRange(source: SourceText, from: number, to: number): Range | undefined {
   if (to <= from) return undefined;
   return { start: source.starts[from], end: source.ends[to - 1] };

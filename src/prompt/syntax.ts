@@ -2,5 +2,5 @@
 export const syntaxes = ['a1111', 'compel', 'comfy'] as const;
 export type Syntax = (typeof syntaxes)[number];
 
-/** What the program is called that reads each. */
+/** Name of the program that reads each language. */
 export const programs: Readonly<Record<Syntax, string>> = { a1111: 'A1111', compel: 'Compel', comfy: 'ComfyUI' };

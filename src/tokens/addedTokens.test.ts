@@ -48,7 +48,7 @@ test('of two with one token the first counts', () => {
   expect(added.size).toBe(1);
 });
 
-/** What is found, in brackets, with the numbers of the vectors that stand for it. */
+/** The text with every found token in brackets, followed by the numbers of its vectors. */
 function marked(text: string, added: Record<string, number>, flavour: (typeof tokenizerFlavours)[number]): string {
   const cut = addedTokenCutter(
     new Map(Object.entries(added).map(([token, count]) => [token, vectors(count)])),

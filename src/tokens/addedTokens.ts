@@ -19,13 +19,13 @@ type AddedVector = NonNullable<PromptToken['vector']>;
 
 export interface AddedPiece {
   readonly source: SourceText;
-  /** What stands for it; none where it is text. */
+  /** Vectors that stand for an added token; none for text. */
   readonly vectors: readonly AddedVector[];
 }
 
 const specials = ['<|startoftext|>', '<|endoftext|>'];
 
-/** Of these the added tokens are normalised and found in the normalised text, so that case does not count. */
+/** Flavours that normalise added tokens and find them in the normalised text, so that case does not count. */
 const rustFlavours: readonly TokenizerFlavour[] = ['hf-fast', 'hf-v5'];
 
 /**

@@ -28,7 +28,7 @@ export interface MergeStep {
   readonly left: number;
   readonly right: number;
   readonly merged: number;
-  /** Of all merges, from 0: the lowest rank is joined first. */
+  /** Rank among all merges, from 0: the lowest is joined first. */
   readonly rank: number;
   /** Ids of the word's symbols afterwards. */
   readonly symbols: readonly number[];
@@ -110,7 +110,7 @@ export function readVocabulary(merges: string): Vocabulary {
   };
 }
 
-/** As byte-pair encoding is defined: the pair of lowest rank, all of its occurrences from left to right, until none is left. */
+/** Byte-pair encoding by its definition: joins every occurrence of the pair of lowest rank, until no pair is left. */
 function mergeSteps(bytes: readonly number[], merged: ReadonlyMap<number, number>): MergeStep[] {
   const steps: MergeStep[] = [];
   let symbols = bytes;

@@ -260,7 +260,7 @@ const pieces = (word: fc.Arbitrary<string>, pauses: boolean): fc.Arbitrary<Piece
     .map((list) => list.flatMap((piece) => [piece, space]));
 };
 
-/** As each program reads it: the id and weight of each token, with BREAKs. */
+/** The id and weight of each token, BREAKs included, as the program of `syntax` reads a text. */
 function weighed(text: string, syntax: Syntax): [number, number][] {
   let fragments: readonly Fragment[] = [];
   if (syntax === 'a1111') fragments = parseA1111(text).fragments;

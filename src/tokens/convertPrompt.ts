@@ -21,13 +21,13 @@ export interface ConversionRow {
   readonly kind: 'same' | 'weight' | 'missing' | 'added';
   /** Vocabulary entry, what an embedding is called there (with the number of its vector, if it has several), or BREAK. */
   readonly text: string;
-  /** In the source; null where it is not there, and of a BREAK. */
+  /** Weight in the source; null if it is not there, and for a BREAK. */
   readonly weight: number | null;
-  /** In what it was converted to; null likewise. */
+  /** Weight in the converted prompt; null likewise. */
   readonly converted: number | null;
   readonly range: Range | null;
   readonly convertedRange: Range | null;
-  /** That of which it is a vector. One that is not open has none, and ComfyUI leaves it out. */
+  /** The embedding that this row is a vector of. One that is not open has no vectors, and ComfyUI leaves it out. */
   readonly embedding?: { readonly name: string; readonly isOpen: boolean };
 }
 
@@ -47,7 +47,7 @@ export interface Conversion {
   readonly lost: readonly Loss[];
 }
 
-/** Where a schedule is read, its first step is taken: of the 20 steps A1111 begins with. */
+/** Number of steps by which schedules are read, A1111's default; only the first step is converted. */
 const steps = 20;
 
 /**
@@ -95,7 +95,7 @@ export function convertPrompt(
   };
 }
 
-/** What a LoRA asks for that more than one program can say. */
+/** A LoRA with one weight, which A1111 and Compel can both name. */
 interface NamedLora {
   readonly name: string;
   readonly weight: number;
@@ -104,9 +104,9 @@ interface NamedLora {
 
 interface Reading {
   readonly fragments: readonly Fragment[];
-  /** What `to` does not get. */
+  /** Losses already known from the reading: what `to` cannot say. */
   readonly lost: readonly Loss[];
-  /** Those that `to` may get. */
+  /** LoRAs that `to` may be able to name. */
   readonly loras: readonly NamedLora[];
 }
 
@@ -128,7 +128,7 @@ function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): R
   const { comments, networks, parts } = readA1111Prompt(source, { role });
   const loss = (message: string, { start, end }: Range): Loss => ({ message, range: { start, end } });
   const wanted = networks.filter(isLora);
-  // Where it cannot read the numbers of one it loads none.
+  // A1111 loads none if it cannot read the numbers of one.
   const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
   const texts = parts.map(({ schedule }) => parseA1111(textAtStep(schedule, 1, { steps })).fragments);
   const lost = [
@@ -166,7 +166,7 @@ function isLora({ kind }: Network): boolean {
   return kind === 'lora' || kind === 'lyco';
 }
 
-/** What of a network gets lost; null where nothing does as long as the program can name it. */
+/** Says what of a network gets lost; null if nothing does as long as the program can name it. */
 function networkLoss(network: Network, loads: boolean, to: Syntax): string | null {
   const program = programs[to];
   if (to !== 'compel') return `${program} loads no networks from a prompt, so this one is left out.`;
@@ -190,7 +190,7 @@ function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): strin
   return chunks ? `${chunks[1]} ${calls}${chunks[2]}` : `${text} ${calls}`.trim();
 }
 
-/** Those that are not in what it was converted to. */
+/** Losses for the LoRAs that the converted prompt does not name. */
 function lostLoras(loras: readonly NamedLora[], converted: readonly NamedLora[], program: string): Loss[] {
   const left = [...converted];
   return loras.flatMap(({ name, weight, range }) => {
@@ -242,7 +242,7 @@ function between(a: number, b: number): Range {
   return { start: Math.min(a, b), end: Math.max(a, b) };
 }
 
-/** With a BREAK between them. */
+/** Joins texts with a BREAK between them. */
 function inChunks(texts: readonly (readonly Fragment[])[]): Fragment[] {
   return texts.flatMap((fragments, i) => {
     if (i === 0) return fragments;
@@ -252,7 +252,8 @@ function inChunks(texts: readonly (readonly Fragment[])[]): Fragment[] {
 }
 
 /**
- * With spaces where Compel has them without holding them, and where the next program would join what was tokenised apart.
+ * Puts a space between neighbours that the next program would join though they were tokenised apart, and between Compel's
+ * fragments, which are apart without holding a space.
  */
 function piecesOf(fragments: readonly Fragment[], from: Syntax): Piece[] {
   return fragments.flatMap((fragment, i): Piece[] => {
@@ -279,7 +280,7 @@ interface CutFragment {
   readonly pieces: readonly VectorPiece[];
 }
 
-/** What a text is called in a language that names the same embeddings, by the first vector of each. */
+/** The text of a fragment with its embeddings called by their names in `to`. `names` finds an embedding by its first vector. */
 function textIn(
   pieces: readonly VectorPiece[],
   { text }: Fragment,
@@ -313,7 +314,7 @@ function labelOf({ name, vectors }: PromptEmbedding, index: number): Label {
 interface Identities {
   readonly tokenizer: Tokenizer;
   readonly flavour: TokenizerFlavour | undefined;
-  /** Of vectors: after those of the vocabulary. */
+  /** Ids of vectors, numbered after the vocabulary. */
   readonly ids: ReadonlyMap<Float32Array, number>;
   readonly labels: ReadonlyMap<Float32Array, Label>;
 }
@@ -337,7 +338,7 @@ function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels 
   });
 }
 
-/** Of an embedding that is not open: only ComfyUI knows such. */
+/** Id of an embedding that is not open, which only ComfyUI knows. */
 const unknownId = -2;
 
 function align(source: readonly Unit[], converted: readonly Unit[]): ConversionRow[] {
@@ -400,7 +401,7 @@ function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
     differed = row.kind !== 'same';
     if (!differed) continue;
     const last = losses.at(-1);
-    // What stands in place of something is there for the same reason.
+    // A row in place of a lost one is there for the same reason.
     const message = follows && row.kind === 'added' && last ? last.message : reason(row, conversion);
     if (follows && last?.message === message)
       last.range = { start: Math.min(last.range.start, place.start), end: Math.max(last.range.end, place.end) };
@@ -409,7 +410,7 @@ function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
   return losses;
 }
 
-/** What reasons are found in. */
+/** The material that reasons are drawn from. */
 interface Reasons {
   readonly fragments: readonly Fragment[];
   readonly embeddings: readonly PromptEmbedding[];

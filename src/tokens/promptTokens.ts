@@ -11,7 +11,7 @@ export interface PromptToken {
   /** Vocabulary entry: `cat</w>`. */
   readonly text: string;
   readonly weight: number;
-  /** Where it was typed; null for BOS, EOS and PAD. */
+  /** Range of the prompt it was typed in; null for BOS, EOS and PAD. */
   readonly range: Range | null;
   /** Index into the prompt's fragments; null for BOS, EOS and PAD. */
   readonly fragment: number | null;

@@ -24,7 +24,7 @@ export interface Tokenizer {
   entry(id: number): string;
   /** Text of some ids as a person reads it: bytes decoded, `</w>` a space. */
   decode(ids: Iterable<number>): string;
-  /** How one word comes to its tokens, which these are; or one entry to its id. Of BOS and EOS, nothing. */
+  /** Merges that make these tokens out of one word, or one entry out of its bytes; none for BOS and EOS. */
   merges(ids: readonly number[]): WordMerges;
 }
 
@@ -33,7 +33,7 @@ interface FlavourRules {
   /** When `<|startoftext|>` and `<|endoftext|>` are cut out of the text, to be ids by themselves. */
   readonly cutSpecials: 'before-clean' | 'after-clean' | 'never';
   readonly words: RegExp;
-  /** What a special becomes that `words` finds: an id, or the words it is made of. */
+  /** Treatment of a special that `words` finds: it becomes one id, or the words it is made of. */
   readonly specialWord: 'id' | 'words';
 }
 

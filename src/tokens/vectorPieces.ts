@@ -1,4 +1,4 @@
-/** Where a text names textual inversions, as each program reads it. */
+/** Finds the names of textual inversions in a text, as each program does. */
 import type { SourceText } from '../prompt/ast.ts';
 import { sliceSource } from '../prompt/sourceText.ts';
 import type { Syntax } from '../prompt/syntax.ts';
@@ -13,9 +13,9 @@ import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 /** Text, or what stands for vectors. */
 export interface VectorPiece {
   readonly source: SourceText;
-  /** What is put in place of it; none where it is text. */
+  /** Vectors that the program puts in its place; none for text. */
   readonly vectors: readonly Float32Array[];
-  /** ComfyUI: what `embedding:` names where there is no such file, which is then left out. */
+  /** The name after ComfyUI's `embedding:` if no such file is open; the piece is then left out. */
   readonly unknown?: string;
 }
 
@@ -98,7 +98,7 @@ function comfyCutter(embeddings: readonly PromptEmbedding[]): VectorCutter {
     });
 }
 
-/** What a prompt there calls it, if it can. */
+/** The name by which a prompt of that language calls an embedding. */
 export function nameIn(embedding: PromptEmbedding, syntax: Syntax): string {
   if (syntax === 'compel') return diffusersToken(embedding);
   return syntax === 'comfy' ? `embedding:${embedding.name}` : embedding.name;

@@ -40,7 +40,7 @@ export interface A1111Prompt {
 export interface StepOptions extends ScheduleOptions {
   /** False for A1111's emphasis mode "None": brackets are text. */
   readonly emphasis?: boolean;
-  /** As for `parseA1111`. */
+  /** Weight of `[x]`, as `parseA1111` takes it. */
   readonly squareFactor?: number;
 }
 
@@ -48,14 +48,14 @@ export interface PromptStep {
   /** The last step, counted from 1, that this is for. */
   readonly endAtStep: number;
   readonly text: SourceText;
-  /** The same object for steps with the same text. */
+  /** One object is shared by all steps with one text. */
   readonly parsed: ParsedPrompt;
 }
 
 export interface SteppedPrompt {
   /** The steps of each part. */
   readonly parts: readonly { readonly steps: readonly PromptStep[] }[];
-  /** Those of the whole prompt and those of the steps, by place. */
+  /** Diagnostics of the whole prompt and of all steps, sorted by place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -82,7 +82,7 @@ export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111
   };
 }
 
-/** The same prompt for a number of steps. */
+/** Reads the weights of a prompt at each step of the first pass. Never throws. */
 export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, options: StepOptions): SteppedPrompt {
   const told = new Map<string, Diagnostic>();
   const tell = (diagnostic: Diagnostic) => {
@@ -131,7 +131,7 @@ function compositeNodes(prompt: string, parts: readonly ScheduledPart[]): Node[]
   ];
 }
 
-/** Where a part ends in the prompt, before the comments that may follow it. */
+/** The end of a part in the prompt, before any comments that follow it. */
 function lastPlace({ starts, ends }: SourceText): number | undefined {
   let last = ends.length - 1;
   while (last > 0 && ends[last] - starts[last] !== 1) last--;

@@ -8,7 +8,7 @@ const token = /\\[()[\]\\]?|[()[\]:]|[^\\()[\]:]+/g;
 const closingNumber = new RegExp(String.raw`:[${space}]*([+-]?[.\p{Nd}]+)[${space}]*\)`, 'uy');
 /** Python's `\b` looks at letters and digits of every script. */
 const breakWord = /(?<![\p{L}\p{N}_])BREAK(?![\p{L}\p{N}_])/gu;
-/** What looks like an attempt at a number: `1,5`, `-`, `20%`, `1e3`, nothing. */
+/** Matches an attempt at a number: `1,5`, `-`, `20%`, `1e3`, nothing. */
 const isNumberLike = new RegExp(
   String.raw`^(?:[${space}.,%+\-\p{Nd}]*|[${space}]*[+-]?[.\p{Nd}]+e[+-]?\p{Nd}+[${space}]*)$`,
   'iu',
@@ -64,13 +64,13 @@ interface Reading {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What `[x]` weighs in the lecture. */
+/** Weight of `[x]` in the lecture. */
 export const lectureSquareFactor = 0.9;
 
 export interface A1111Options {
-  /** Where in the prompt a bracket can be added to close what a text derived from it opens. */
+  /** Place in the prompt at which a bracket can be added, to close one that a text derived from it leaves open. */
   readonly end?: number;
-  /** What `[x]` weighs: 1/1.1 in all of A1111's versions, `lectureSquareFactor` in the lecture. */
+  /** Weight of `[x]`: 1/1.1 in all of A1111's versions, `lectureSquareFactor` in the lecture. */
   readonly squareFactor?: number;
 }
 
@@ -82,7 +82,7 @@ export interface A1111Options {
  * non-number. Brackets of the two kinds may cross; their nodes then come in pieces, with `open` or `close` null. In
  * prompts nested more than 100 deep each fragment is a node of its own.
  *
- * Of a text derived from a prompt, all ranges are those of the prompt.
+ * A text derived from a prompt is read with all ranges in that prompt.
  */
 export function parseA1111(
   prompt: string | SourceText,
@@ -101,7 +101,7 @@ export function parseA1111(
   };
 }
 
-/** Where a place or range of a derived text was typed. */
+/** The range of the prompt in which a place or range of a derived text was typed. */
 function typedAt(source: SourceText, { start, end }: Range): Range {
   const point = source.starts.at(start) ?? source.ends.at(-1) ?? 0;
   return typedRange(source, start, end) ?? { start: point, end: point };
@@ -385,12 +385,12 @@ function tree({ items }: Reading, source: SourceText): Node[] {
   return nodes;
 }
 
-/** Of a group whose value is not a number that was typed. */
+/** The weight of brackets without a typed number, as a message says it. */
 function factor({ value }: Pick<Group, 'value'>): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** Where a closing bracket can be added: a lone backslash at the end would escape it, and is deleted anyway. */
+/** Range at the end to replace by a closing bracket: a lone backslash there, which A1111 deletes, would escape it. */
 function lastRange(source: string): Range {
   let backslashes = 0;
   while (source[source.length - 1 - backslashes] === '\\') backslashes++;

@@ -7,7 +7,7 @@ export interface Network extends NetworkNode {
   readonly positional: readonly string[];
   /** `te=0.5`: arguments with exactly one equals sign. */
   readonly named: ReadonlyMap<string, string>;
-  /** Of a LoRA; null for other kinds, and where the original cannot read a number. */
+  /** Multipliers of a LoRA; null for other kinds, and if the original cannot read a number. */
   readonly multipliers: LoraMultipliers | null;
 }
 
@@ -59,7 +59,7 @@ export function promptLoras(networks: readonly NetworkNode[]): PromptLora[] {
 }
 
 const opening = /<([\p{L}\p{N}_]+):/uy;
-/** Of a tag that is not closed: what is likely meant to be in it. */
+/** Matches the arguments likely meant to be in a tag that is not closed. */
 const likelyArguments = /[^\s,<()[\]|]*/y;
 
 /**

@@ -1,4 +1,4 @@
-/** What A1111 writes about a picture it made. */
+/** The parameters that A1111 writes into a picture it made. */
 export interface Infotext {
   readonly prompt: string;
   readonly negativePrompt: string;

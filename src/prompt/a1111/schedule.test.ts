@@ -85,7 +85,7 @@ test.each<[string, Outline[]]>([
   ['[a:(x)5]', ['[a:(x)5]']],
   ['[a:5\\]]', ['[a:5\\]]']],
   ['[a:5:6]', [['S', ['a'], ['5'], '6']]],
-  // What is no schedule.
+  // Brackets that are no schedule.
   ['[a:b]', ['[a:b]']],
   ['[a:b:c:5]', ['[a:b:c:5]']],
   ['(a:5]', ['(a:5]']],
@@ -99,7 +99,7 @@ test.each<[string, Outline[]]>([
   ['[a\\|b|c]', [['A', ['a\\|b'], ['c']]]],
   ['\\\\[a:5]', ['\\\\', ['S', [], ['a'], '5']]],
   ['[\\😀:5]', [['S', [], ['\\😀'], '5']]],
-  // What cannot be read is text, all of it.
+  // A prompt that cannot be read is text, all of it.
   ['[a:5] | b', ['[a:5] | b']],
   ['[a:5] \\', ['[a:5] \\']],
   ['[a:5] \\\nb', ['[a:5] \\\nb']],
@@ -127,7 +127,7 @@ test.each<[string, Outline[]]>([
   expect(parsed(prompt)).toEqual(expected);
 });
 
-/** Where the first of `[a:b:number]` in 20 steps gives way to the second. */
+/** The last of 20 steps with the first text of `[a:b:number]`. */
 // biome-ignore format: one number, one line
 test.each<[string, number]>([
   // The number, and the last step of the first: 0 is never, 20 always.

@@ -11,7 +11,7 @@ const words = /(?<![\p{L}\p{N}_])(?:BREAK|AND)(?![\p{L}\p{N}_])/gu;
 const squareBrackets = /\[([^[\]\n]*)\]/g;
 const tag = /<(?:lora|lyco|hypernet):[^<>\n]*>/gi;
 
-/** What means something in A1111 and is only text in `program`: `[x]`, BREAK, AND, `<lora:x:1>`. */
+/** Points out marks of A1111 that are only text in `program`: `[x]`, BREAK, AND, `<lora:x:1>`. */
 export function a1111Leftovers(source: string, { program, open, close }: SquareBracketAdvice): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   const info = (code: string, range: Range, message: string, fix?: Diagnostic['fix']) =>

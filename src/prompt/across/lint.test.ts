@@ -15,7 +15,7 @@ interface Reading {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** As each entry point reads it, A1111 at the first of 20 steps. */
+/** Readers of the three languages; A1111 at the first of 20 steps. */
 const read: Record<Syntax, (source: string) => Reading> = {
   a1111: (source) => {
     const { parts, diagnostics } = stepA1111Prompt(readA1111Prompt(source, { role: 'positive' }), { steps: 20 });
@@ -31,7 +31,7 @@ const read: Record<Syntax, (source: string) => Reading> = {
 
 const pause: Fragment = { kind: 'break', text: 'BREAK', weight: -1, starts: [], ends: [], start: 0, end: 0 };
 
-/** What is weighed: CLIP's words, each with its weight. */
+/** CLIP's words, each with its weight. */
 function weighed(fragments: readonly Fragment[]): (readonly [string, number])[] {
   return fragments.flatMap(({ kind, text, weight }) =>
     kind === 'break'

@@ -1,15 +1,15 @@
 import type { Fragment, Range } from '../ast.ts';
 
-/** A run of a prompt that two readings weigh otherwise. */
+/** A run of a prompt that two programs weigh differently. */
 export interface ReadingDifference extends Range {
-  /** As it was typed. */
+  /** The run as it was typed. */
   readonly text: string;
-  /** Its weight in either; null where that takes it for marks, or does not encode it. */
+  /** Its weight in each program; null if that takes it for marks, or does not encode it. */
   readonly here: number | null;
   readonly there: number | null;
 }
 
-/** Where two readings of one prompt differ, space aside. Fragments of either; weights within 1e-6 are the same. */
+/** Compares the fragments that two programs read from one prompt. Spaces do not count, nor do weights that differ by 1e-6. */
 export function readingDifferences(
   source: string,
   here: readonly Fragment[],

@@ -2,7 +2,7 @@
 import { pythonSpace as space } from '../pythonText.ts';
 import type { Syntax } from '../syntax.ts';
 
-/** What a fragment says, wherever it was typed. */
+/** A fragment to be printed, without the place where it was typed. */
 export interface Piece {
   readonly kind: 'text' | 'break';
   readonly text: string;
@@ -57,7 +57,7 @@ function printComfy(pieces: readonly Piece[]): string {
 /** The characters Compel reads by themselves, where no backslash stands before them. */
 const compelMark = /[()",.+=-]/;
 
-/** Where the word that begins a text ends for Compel: before a sign that would weigh it, or another mark. */
+/** End of the word that begins a text, as Compel reads it: before a sign that would weigh it, or another mark. */
 function compelWordEnd(text: string): number {
   let end = 0;
   while (end < text.length) {

@@ -20,11 +20,11 @@ function fixWith(label: string, ...edits: Edit[]): Fix {
 }
 
 const a1111Number = new RegExp(`:[${pythonSpace}]*([+-]?)([.\\d]+)[${pythonSpace}]*$`);
-/** What a call ends with, before its brackets. */
+/** Matches the end of a call before its brackets. */
 const called = /\.(?:and|add|blend|swap|attend)$/;
 const operator = /\.(?:and|add|blend|swap|attend)(?=\()/;
 
-/** What reads otherwise than it looks: items that follow one another, in each section by themselves. */
+/** Points out items that Compel reads otherwise than they look. The items of a section follow one another in the prompt. */
 export function compelDiagnostics(sections: readonly (readonly Item[])[], source: string): Diagnostic[] {
   const diagnostics = a1111Leftovers(source, { program: 'Compel', open: '(', close: ')-' });
   const freeWords: Word[] = [];
@@ -155,7 +155,7 @@ function looseMarks(words: readonly Word[], source: string): Diagnostic[] {
     const typed = source.slice(word.start, word.end);
     for (const { 0: mark, index } of typed.matchAll(/\\.|[()"]/gs)) {
       const range = { start: word.start + index, end: word.start + index + mark.length };
-      // What follows `.and` and the like, and what that encloses, has been spoken of.
+      // Brackets after `.and` and its like, and those inside them, have their message already.
       if (mark === '(')
         open.push({
           range,
@@ -229,7 +229,7 @@ function loraNotApplied(lora: Lora): Diagnostic {
   return diagnostic('info', 'lora-not-applied', lora, message);
 }
 
-/** Why the original raises, and what is done here. */
+/** Says why the original raises, and what happens here instead. */
 
 export function controlCharacter(source: string, at: number): Diagnostic {
   const code = source.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');

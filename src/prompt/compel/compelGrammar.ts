@@ -72,20 +72,20 @@ export interface Composite extends Range {
 }
 
 export interface CompelTree {
-  /** What stands before and after a blend. */
+  /** LoRAs before and after a blend. */
   readonly loras: readonly Lora[];
   /** `.and()`, `.blend()`, or else the items of one prompt. */
   readonly content: Composite | readonly Item[];
-  /** Where nothing more fits, in units of the text read. */
+  /** End of what the grammar could read, in units of the text. */
   readonly end: number;
 }
 
 const syntactic = new Set('()",.+-=');
 /** Python's string.whitespace. */
 const asciiSpace = new Set(' \t\n\r\v\f');
-/** What the grammar skips between its elements. */
+/** Characters that the grammar skips between its elements. */
 const skipped = new Set(' \t\n\r');
-/** What White() matches and, in front of that, skips. */
+/** Matches the whitespace of pyparsing's White(), and the characters that it skips in front of that. */
 const white = /[\f\xa0\u1680\u180e\u2000-\u200b\u202f\u205f\u3000]*[ \t\r\n]+/y;
 const free = /[^ \t\n\r\v\f]+/y;
 const real = /[+-]?(?:\p{Nd}+\.\p{Nd}*|\.\p{Nd}+)/uy;
@@ -94,10 +94,10 @@ const keyword = /[A-Za-z0-9_-]+/y;
 const quoted = /"((?:\\"|[^"\n\r])*)"/y;
 const onlySpace = new RegExp(`^[${pythonSpace}]*$`);
 
-/** What follows the target of a swap. */
+/** The part of a swap that follows its target. */
 type SwapArguments = Pick<Swap, 'edited' | 'editedRange' | 'operator' | 'options' | 'depth'>;
 
-/** What an element reads from a place in the text, and where it ends. */
+/** The value that an element reads at a place in the text, and the end of it. */
 interface Match<T> {
   readonly value: T;
   readonly end: number;
@@ -120,8 +120,8 @@ export function isBlank(text: string): boolean {
 }
 
 /**
- * The text as Compel's grammar reads it: the alternatives of each element in order, the first that fits, no way back.
- * Where `literal`, everything is one prompt.
+ * Reads the text by Compel's grammar: of the alternatives of each element the first that fits is taken, and never taken back.
+ * With `literal` all of the text is one prompt.
  */
 export function readCompel(source: SourceText, literal = false): CompelTree {
   if (isBlank(source.text)) return { loras: [], content: [emptyWord(0)], end: source.text.length };
@@ -135,14 +135,14 @@ export function readCompel(source: SourceText, literal = false): CompelTree {
   return { loras: [...before.value, ...after.value], content: content.value, end: skip(source.text, after.end) };
 }
 
-/** Where the grammar's next element begins. */
+/** Start of the grammar's next element at or after `at`. */
 function skip(text: string, at: number): number {
   let end = at;
   while (skipped.has(text[end])) end++;
   return end;
 }
 
-/** Where `mark` ends; −1 if something else comes next. */
+/** End of `mark`, if that comes next; −1 if not. */
 function literal(text: string, at: number, mark: string): number {
   const start = skip(text, at);
   return text.startsWith(mark, start) ? start + mark.length : -1;
@@ -503,7 +503,7 @@ export function isNothing(items: readonly Item[]): boolean {
 
 const escapedWhitespace: Record<string, string> = { '\\t': '\t', '\\n': '\n', '\\f': '\f', '\\r': '\r' };
 
-/** What a quoted text is read as: `\n` and the like are whitespace, and quotes remain escaped. */
+/** Reads `\n` and the like in a quoted text as whitespace; its quotes remain escaped. */
 function unquote(source: SourceText): SourceText {
   const pieces: SourceText[] = [];
   let from = 0;
@@ -529,7 +529,7 @@ function power(base: number, exponent: number): number {
   return Number(leading) * 2 ** Math.ceil(scale / 2) * 2 ** Math.floor(scale / 2);
 }
 
-/** As Python prints a float, except for very large and very small ones. */
+/** Prints a float as Python does, except for very large and very small ones. */
 function pythonNumber(value: number): string {
   if (Number.isFinite(value)) return Number.isInteger(value) ? value.toFixed(1) : String(value);
   return value > 0 ? 'inf' : '-inf';

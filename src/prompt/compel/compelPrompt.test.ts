@@ -28,7 +28,7 @@ function contentOf(content: CompelPrompt | CompelBlend): unknown {
   return { type: 'blend', prompts: prompts.map(contentOf), weights, normalize: normalise };
 }
 
-/** As recorded; the original returns nothing at all where this returns an empty prompt in order to have something. */
+/** The recorded form of a prompt. The original returns nothing at all for some prompts, for which this has an empty prompt. */
 function conjunctionOf({ parts, loras, diagnostics }: ParsedCompel): unknown {
   const kept = diagnostics.some(({ code }) => code === 'nothing-to-encode') ? [] : parts;
   return {

@@ -41,7 +41,7 @@ export interface CompelSwap extends Range {
 
 export type CompelItem = Fragment | CompelSwap;
 
-/** What is encoded at once. */
+/** A text that is encoded at once. */
 export interface CompelPrompt extends Range {
   readonly kind: 'prompt';
   readonly items: readonly CompelItem[];
@@ -49,7 +49,7 @@ export interface CompelPrompt extends Range {
   readonly fragments: readonly Fragment[];
 }
 
-/** The mean of some prompts' conditionings by these weights; their sum where not `normalise`. */
+/** The weighted mean of several prompts' conditionings; their weighted sum if `normalise` is false. */
 export interface CompelBlend extends Range {
   readonly kind: 'blend';
   readonly prompts: readonly CompelPrompt[];
@@ -63,7 +63,7 @@ export interface CompelLora extends Range {
 }
 
 export interface ParsedCompel extends ParsedPrompt {
-  /** What `.and()` joins along the tokens; a single one without it, never none. */
+  /** Parts that `.and()` joins along the tokens; one part without `.and()`, never none. */
   readonly parts: readonly { readonly content: CompelPrompt | CompelBlend; readonly weight: number }[];
   /** Collected, never applied by Compel itself. */
   readonly loras: readonly CompelLora[];
@@ -254,7 +254,7 @@ function weightsOf({ operator, options }: Composite): {
   return { weights: numbers.map(({ key }) => pythonFloat(key) ?? 1), normalise, wrong };
 }
 
-/** Why the original stops while it parses `.and()` or `.blend()`. */
+/** Says why the original stops while it parses `.and()` or `.blend()`. */
 function compositeError({ content, end }: CompelTree, { prompts }: Conjunction, text: SourceText): Diagnostic | null {
   if (isPrompt(content)) return null;
   const { weights, wrong } = weightsOf(content);
@@ -285,7 +285,7 @@ function partsOf({ content }: CompelTree, { prompts }: Conjunction): ParsedCompe
   return parts.length > 0 ? parts : empty;
 }
 
-/** Why the original stops while it encodes. */
+/** Says why the original stops while it encodes. */
 function encodingErrors(prompts: readonly CompelPrompt[], length: number): Diagnostic[] {
   const inSwap = (item: CompelItem): CompelItem[] =>
     item.kind === 'swap' ? [...item.original, ...item.edited].filter(({ kind }) => kind === 'swap') : [];

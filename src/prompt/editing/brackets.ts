@@ -13,7 +13,7 @@ export interface Section {
   readonly isScheduled?: boolean;
 }
 
-/** What is inside brackets, or the parts of what has several. */
+/** The inside of a pair of brackets, or the parts of a composite; none for other nodes. */
 export function sectionsOf(node: Node): Section[] {
   if (node.type === 'composite') return node.parts.map(({ children, range }) => ({ nodes: children, range }));
   if (node.type !== 'weighted') return [];

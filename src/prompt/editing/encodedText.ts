@@ -1,4 +1,4 @@
-/** What of a prompt is encoded, to tell whether a changed prompt still says the same. Spaces do not count. */
+/** The encoded characters of a prompt, to tell whether a changed prompt still says the same. Spaces do not count. */
 import type { Fragment, Node } from '../ast.ts';
 
 /** A character, or something that stands between characters, and where it was typed. */

@@ -31,7 +31,7 @@ export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 |
   return { edits, selection: { start: follow(selection.start), end: follow(selection.end) } };
 }
 
-/** The same marks in the other order, each with its weight. */
+/** Tells whether the prompt holds all its marks after the move, in the new order, each with its weight. */
 function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedPrompt): boolean {
   const movedTo = (at: number) => {
     if (left.start <= at && at < left.end) return at + right.end - left.end;
@@ -58,7 +58,7 @@ function innermostItems({ source, nodes }: ParsedPrompt, selection: Range): Item
   return found;
 }
 
-/** Outermost first. */
+/** Sections around the selection, outermost first. */
 function sectionsIn(source: string, section: Section): Section[] {
   const plain = plainBrackets(source, section).map(({ content }) => ({
     nodes: section.nodes.filter((node) => isWithin(node, content)),
@@ -67,7 +67,7 @@ function sectionsIn(source: string, section: Section): Section[] {
   return [...plain, ...section.nodes.flatMap(sectionsOf)];
 }
 
-/** What stands between two commas or BREAKs of one level: with and without the spaces around. */
+/** The stretch between two commas or BREAKs of one level, with and without the spaces around it. */
 interface Item {
   readonly whole: Range;
   readonly text: Range;

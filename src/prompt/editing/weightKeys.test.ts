@@ -5,7 +5,7 @@ import { parsePrompt } from '../parsePrompt.ts';
 import { type Syntax, syntaxes } from '../syntax.ts';
 import { changeWeight } from './weightKeys.ts';
 
-/** What `‹…›` or `|` selects; the prompt without them. */
+/** Takes the marks `‹…›` or `|` out of a prompt: returns the text without them and the selection they stood for. */
 function marked(text: string) {
   const start = text.search(/[‹¦]/);
   const end = text.includes('¦') ? start : text.indexOf('›') - 1;
@@ -139,7 +139,7 @@ describe('ComfyUI', () => {
     ['((x¦:1.2))', 0.05, '(x¦:1.25)'],
     ['((x¦:1.2):1.1)', 0.05, '(x¦:1.25)'],
     ['((x¦):1.2)', 0.05, '(x¦:1.35)'],
-    // What has a number keeps it when more is selected, unless there is nothing else.
+    // Words with a number keep it when more is selected, unless there are no others.
     ['‹a (b:1.2) c›', 0.05, '(‹a (b:1.2) c›:1.05)'],
     ['‹(a:1.2), (b:1.3)›', 0.05, '(‹a:1.25), (b›:1.35)'],
     // Nothing else means anything.

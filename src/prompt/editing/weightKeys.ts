@@ -30,13 +30,13 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
 interface Group extends Range {
   readonly open: Range;
   readonly close: Range;
-  /** Where its weight is written, so that another can be instead. */
+  /** Range of the typed weight, for another to be written there. */
   readonly number: Range | null;
   readonly isTyped: boolean;
   readonly value: number;
-  /** Of what is inside, with all that is around. */
+  /** Weight of the text inside, with all brackets around it. */
   readonly weight: number;
-  /** A ComfyUI number: what is around does not count. */
+  /** True for a ComfyUI number, with which the weight around does not count. */
   readonly replaces: boolean;
   /** False for `[a:b:0.5]` and `[a|b]`, which schedule. */
   readonly weighs: boolean;
@@ -52,7 +52,7 @@ interface Prompt {
 
 /** One way to write a weight. */
 interface Weighing {
-  /** What is weighed, without its brackets. */
+  /** The weighed text, without its brackets. */
   readonly content: Range;
   readonly edits: readonly Edit[];
   readonly from: number;
@@ -88,7 +88,7 @@ function weighingsOf(prompt: Prompt, nodes: readonly Node[], selection: Range): 
     });
 }
 
-/** What the edits make of the prompt must be the same text, each character with the weight it had or was to have. */
+/** Tells whether the edits leave the text as it is, each character with the weight it had or was to have. */
 function isMeant(
   parsed: ParsedPrompt,
   prompt: Prompt,
@@ -105,7 +105,7 @@ function isMeant(
         !prompt.groups.some((group) => group.replaces && isWithin(group, content) && holds(group, at)),
     );
   const before = weightedMarks(parsed.fragments);
-  // What Compel swaps in is not among the fragments.
+  // Fragments lack the text that Compel swaps in.
   const characters = [...before, ...marks.filter(({ text }) => text.length === 1)];
   const reached = new Set(characters.map(({ at }) => weighingAt(at)));
   if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
@@ -133,7 +133,7 @@ function changeNetwork(parsed: ParsedPrompt, { start, end }: Range, step: number
   for (const { 0: tag, 1: number, index } of parsed.source.matchAll(pattern)) {
     const tagEnd = index + tag.length;
     if (!(index < end && start < tagEnd) && !(start === end && index <= start && start <= tagEnd)) continue;
-    // Of Compel's, what is text has none.
+    // A tag that Compel takes for text has no node.
     const isNetwork = syntax === 'a1111' || nodesOf(parsed.nodes, 'network').some((node) => node.start === index);
     if (!isNetwork) continue;
     if (start < index || end > tagEnd) return null;
@@ -209,7 +209,7 @@ function groupOf(groups: readonly Group[], { start, end }: Range): Group | undef
 
 type Pair = Pick<Group, 'open' | 'close' | 'start' | 'end'>;
 
-/** What brackets may stand around, but not in. */
+/** Treats a range as one mark: brackets may stand around it, but not in it. */
 function unbroken(range: Range): Pair {
   return { ...range, open: range, close: range };
 }
@@ -247,7 +247,7 @@ function trimmed(source: string, { start, end }: Range): Range {
   return { start: from, end: Math.max(from, start + text.trimEnd().length) };
 }
 
-/** What brackets may go around: they must not reach over a BREAK. */
+/** Cuts a range into stretches that brackets may go around: they must not reach over a BREAK. */
 function betweenBreaks(source: string, nodes: readonly Node[], range: Range): Range[] {
   const parts: Range[] = [];
   let from = range.start;
@@ -285,8 +285,8 @@ function wordAt(source: string, caret: number): Range | null {
 }
 
 /**
- * Where all words are in brackets with ComfyUI numbers, which new ones around them would not change: those brackets, each
- * for itself.
+ * The ranges to weigh instead of `range`: its brackets with ComfyUI numbers, each by itself, if all its words are in such
+ * brackets, as new brackets around them would change nothing; else the range itself.
  */
 function outweighed({ source, groups }: Prompt, range: Range): Range[] {
   const inner = groups.filter((group) => group.replaces && isWithin(group, range));
@@ -371,7 +371,7 @@ function weighGroup({ source, groups, step, syntax }: Prompt, group: Group): Wei
   const { start, end } = outer;
   const ways: Edit[][] = to === rounded(around) ? withoutBrackets(source, outer, content, syntax) : [];
   if (nest.length === 1 && outer.number) {
-    // What follows a Compel number may be read as more of it.
+    // Characters after a Compel number may be read as more of it.
     for (const space of syntax === 'compel' ? ['', ' '] : [''])
       ways.push([{ ...outer.number, insert: `${to}${space}` }]);
   } else ways.push(...bracketed({ start, end }, content, to, syntax));
@@ -430,7 +430,7 @@ function selectionAfter(selection: Range, weighings: readonly Weighing[]): Range
   };
 }
 
-/** `edits` opens, and then closes, or is of a number alone. */
+/** `edits` holds an opening and a closing mark, or a number alone. */
 function caretAfter(caret: number, edits: readonly Edit[]): Range {
   let shift = 0;
   for (const [i, { start, end, insert }] of edits.entries()) {

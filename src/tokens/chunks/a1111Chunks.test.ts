@@ -23,7 +23,7 @@ const embeddings = [
   embedding('hugeone', 80),
 ];
 
-/** Where the vectors of an embedding begin in a chunk, before BOS is put in front, with its name and their number. */
+/** Embeddings in a chunk: the row of the first vector, counted without BOS; the name; the number of vectors. */
 function fixesOf({ tokens, vectors }: TokenChunk): [number, string, number][] {
   return tokens.flatMap(({ vector }, row): [number, string, number][] => {
     if (!vector) return [];
@@ -54,7 +54,7 @@ test.each(recorded)('recorded: $prompt, backtrack $commaPaddingBacktrack', (row)
   const fragments = emphasis ? parsed.fragments : whole(prompt);
   const known = textualInversion ? embeddings : [];
   const { chunks, tokenCount, target } = chunkA1111(fragments, tokenizer, known, { commaPaddingBacktrack });
-  // Where the original raises, the would-be number is text here.
+  // A number at which the original raises is text here.
   expect(parsed.diagnostics.some(({ severity }) => severity === 'error')).toBe('error' in row);
   if (!row.chunks) return;
   const actual = chunks.map((chunk) => ({

@@ -30,7 +30,7 @@ export interface NamedPlace {
   readonly range: Range;
 }
 
-/** Where the vectors of an embedding go. */
+/** The place of an embedding's vectors in the chunks. */
 interface Placement {
   readonly embedding: PromptEmbedding;
   readonly chunk: number;

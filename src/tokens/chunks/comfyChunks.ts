@@ -14,7 +14,7 @@ import {
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 
-/** What ComfyUI tokenises at once: text of one weight since December 2024, words between spaces before. */
+/** Units that ComfyUI tokenises at once: texts of one weight since December 2024, words between spaces before. */
 export const comfyUnits = ['segments', 'words'] as const;
 export type ComfyUnit = (typeof comfyUnits)[number];
 

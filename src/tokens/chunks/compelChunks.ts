@@ -14,7 +14,7 @@ import {
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenizerFlavour } from '../tokenizerFlavours.ts';
 
-/** Where a long prompt is split, by Compel's names: each mode falls back to the next where it finds no place. */
+/** Places to split a long prompt at, by Compel's names: a mode that finds none falls back to the next. */
 export const splitModes = ['SENTENCES', 'PHRASES', 'WORDS', 'BRUTAL'] as const;
 export type SplitMode = (typeof splitModes)[number];
 
@@ -32,8 +32,8 @@ export const compelChunkDefaults: CompelChunkOptions = { truncate: true, split: 
 
 export interface CompelChunks extends ChunkedPrompt {
   /**
-   * Where each fragment is among the rows of all chunks, as Compel finds it to weigh it down, BOS and EOS between its tokens
-   * included; null where it has no tokens or all are cut off.
+   * Rows of each fragment among the rows of all chunks, as Compel finds them to weigh the fragment down: BOS and EOS between
+   * its tokens are included. Null if it has no tokens, or all are cut off.
    */
   readonly fragmentRanges: readonly (Range | null)[];
 }

@@ -1,6 +1,6 @@
 import type { SourceText } from '../../prompt/ast.ts';
 
-/** What a match becomes; with a length, only that many of its first units are replaced and the rest stays. */
+/** The text that replaces a match; with a length, only that many of its first units are replaced and the rest stays. */
 export type Replacement = string | readonly [text: string, length: number];
 
 /**
