@@ -15,6 +15,8 @@ test('why does my weight do nothing', async ({ page }) => {
   await expect(sentence(page, '“red” (weight 1.3) grows by')).toBeVisible();
   await expect(sentence(page, 'Attention does not change with a weight')).toContainText('after layer 2');
 
+  await expect(page.locator('#attention')).toContainText('Weights do not change attention');
+
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
   await expect(sentence(page, '“Ignore” applies no weights')).toBeVisible();
   await expect(sentence(page, 'grows by')).toHaveCount(0);

@@ -2,14 +2,13 @@
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';
-import { promptEmbeds } from '../road/pipeline.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { type AnswerInput, answer } from '../road/study/answer.ts';
 import type { Sentence } from '../road/study/sentence.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { ModelInfo } from '../worker/messages.ts';
-import { encodedZ } from './encoded.ts';
+import { encodedZ, unweightedConditioning, weightedConditioning } from './encoded.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { ownPasses, unweightedMethod } from './passPlan.ts';
@@ -73,8 +72,10 @@ export const answerOf = memoised((facts: AnswerFacts): readonly Sentence[] => {
   const { prepared: shown, options } = rest;
   const embeds = zOf &&
     model && {
-      weighted: promptEmbeds(shown, zOf, options.weighting),
-      unweighted: promptEmbeds(shown, zOf, unweightedMethod),
+      weighted: shown.conditionings.map((conditioning) => weightedConditioning(conditioning, zOf, options.weighting)),
+      unweighted: shown.conditionings.map((conditioning) =>
+        unweightedConditioning(conditioning, zOf, unweightedMethod),
+      ),
       d: model.config.hiddenSize,
     };
   return answer({ ...rest, embeds, model: model && { name: model.name, isRandom: model.random } });

@@ -110,8 +110,9 @@ const conditioningBy = () =>
     const [embeds] = road().promptEmbeds({ conditionings: [conditioning] }, z, method);
     return embeds;
   });
-const weighted = conditioningBy();
-const unweighted = conditioningBy();
+/** One conditioning by a method, and by the method that applies no weights: the last of each is kept for all who ask. */
+export const weightedConditioning = conditioningBy();
+export const unweightedConditioning = conditioningBy();
 
 const weightedAlone = memoised((text: PreparedText, method: MethodName, z: ZOf) =>
   applyMethod(methods[method], text.weighted, z),
@@ -132,10 +133,10 @@ const weightedEncoding = memoised(
       place,
       isAlone,
       // Rows that are not composed are z itself, and stay the same array when only weights change.
-      before: isComposed && !isAlone ? rowsAt(unweighted(composed, z, unweightedMethod), chunk) : encoded.z,
+      before: isComposed && !isAlone ? rowsAt(unweightedConditioning(composed, z, unweightedMethod), chunk) : encoded.z,
       after: isAlone
         ? rowsAt(weightedAlone(prepared.texts[text], method, z), index)
-        : rowsAt(weighted(composed, z, method), chunk),
+        : rowsAt(weightedConditioning(composed, z, method), chunk),
       mean: isComposed && !isAlone ? null : restoredMean(prepared.texts[text], index, method, z),
     };
   },

@@ -215,7 +215,7 @@ test('attention: after which layer weights act, and what is read besides', () =>
   ]);
   expect(attention('a red car', {})).toEqual([]);
   expect(attention('a (red:1.3) car', { syntax: 'comfy' })).toEqual([
-    `${stays(12)} To weigh, “ComfyUI” reads 1 more encoding, of the prompt without some words or of an empty one; their attention is not shown.`,
+    `${stays(12)} To weigh, “ComfyUI” reads 1 more encoding (of an empty prompt, of this one without some words, or of another step), whose attention is not shown.`,
   ]);
 });
 

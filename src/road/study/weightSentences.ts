@@ -311,7 +311,7 @@ function attention(prepared: PreparedPrompt, { weighting, clipSkip }: PromptOpti
   const extra = extraPasses(prepared, weighting);
   const more =
     extra > 0
-      ? ` To weigh, ${methodTitle(weighting)} reads ${counted(extra, 'more encoding')}, of the prompt without some words or of an empty one; their attention is not shown.`
+      ? ` To weigh, ${methodTitle(weighting)} reads ${counted(extra, 'more encoding')} (of an empty prompt, of this one without some words, or of another step), whose attention is not shown.`
       : '';
   return sentence(
     'attention',

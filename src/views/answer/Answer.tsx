@@ -17,11 +17,26 @@ const questions: readonly { readonly title: string; readonly kinds: readonly Sen
   { title: 'How far to trust it', kinds: ['model'] },
 ];
 
+/** Prompts of more chunks are answered when typing rests: a hundred chunks take half a second. */
+const mostAtOnce = 8;
+const longPromptMilliseconds = 500;
+
+/** Returns a value once it has stayed the same for a while; at once where the while is 0. */
+function useRested<T>(value: T, milliseconds: number): T {
+  const [rested, setRested] = useState(value);
+  useEffect(() => {
+    const rest = setTimeout(() => setRested(value), milliseconds);
+    return () => clearTimeout(rest);
+  }, [value, milliseconds]);
+  return milliseconds === 0 ? value : rested;
+}
+
 /** What the prompt on show does, in sentences that lead to where it can be seen. */
 export function Answer() {
   const now = useFacts(shownAnswer);
   // Typed text shows at once; its answer may follow a frame later.
-  const facts = useLast(useDeferredValue(now));
+  const rested = useRested(now, (now?.prepared.chunks.length ?? 0) > mostAtOnce ? longPromptMilliseconds : 0);
+  const facts = useLast(useDeferredValue(rested));
   const isLoading = useFacts((s) => s.tokenizer.phase === 'loading');
   return (
     <section className="panel answer" id="answer" aria-labelledby="answer-title" tabIndex={-1}>
@@ -57,8 +72,8 @@ function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
             <div key={title} className="question" data-kind={kinds[0]}>
               <h3>{title}</h3>
               <ul>
-                {answers.map((sentence) => (
-                  <SentenceItem key={sentence.text} sentence={sentence} side={side} />
+                {answers.map((sentence, i) => (
+                  <SentenceItem key={`${i} ${sentence.text}`} sentence={sentence} side={side} />
                 ))}
               </ul>
             </div>

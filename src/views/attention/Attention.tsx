@@ -10,6 +10,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/color.ts';
+import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import { AttentionLines } from './AttentionLines.tsx';
 import { AttentionMatrix } from './AttentionMatrix.tsx';
 import { AttentionOverview } from './AttentionOverview.tsx';
@@ -91,6 +92,7 @@ export function Attention() {
       ) : (
         <Waiting />
       )}
+      <WeightsNotHere />
     </section>
   );
 }

@@ -61,9 +61,9 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
           value={weight}
           onChange={(event) => setWeight(event.target.valueAsNumber)}
         />
-        <output htmlFor={sliderId} aria-live="off" role="presentation">
+        <span className="slider-value" aria-hidden="true">
           {signed(weight)}
-        </output>
+        </span>
         <div className="sweep-actions">
           <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
             Back to {signed(own)}

@@ -16,11 +16,21 @@ interface WhyProps {
   readonly labels: readonly string[];
   /** Of the title, which takes the focus: unlike any other on the page. */
   readonly titleId?: string;
+  /** The level below that of the heading around it. */
+  readonly heading?: 'h3' | 'h4';
   onClose(): void;
 }
 
 /** A method's formula for one row, with the numbers of the prompt in it. */
-export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-title', onClose }: WhyProps) {
+export function Why({
+  method,
+  bench: { text, zOf },
+  row,
+  labels,
+  titleId = 'why-title',
+  heading: Heading = 'h4',
+  onClose,
+}: WhyProps) {
   const { formula, filled, source, terms, parts } = useMemo(
     () => explainRow(method, text.weighted, row, zOf),
     [method, text, row, zOf],
@@ -39,9 +49,9 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
   return (
     <section className="why" aria-labelledby={titleId}>
       <header>
-        <h4 id={titleId} tabIndex={-1}>
+        <Heading id={titleId} tabIndex={-1}>
           Why: {label}, token {row - from} “{labels[row - from]}”
-        </h4>
+        </Heading>
         <button type="button" className="small" onClick={onClose}>
           Close
         </button>
