@@ -1,4 +1,4 @@
-/** What the answer about the prompt on show is computed from. */
+/** Takes from the facts what the answer about the prompt on show is computed from. */
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';

@@ -6,7 +6,7 @@ import { type Conditionings, weightSentences } from './weightSentences.ts';
 
 export interface AnswerInput extends Reader {
   readonly prepared: PreparedPrompt;
-  /** What promptEmbeds gives; null while nothing is encoded. */
+  /** The results of promptEmbeds; null while nothing is encoded. */
   readonly embeds: Conditionings | null;
   /** The model in use, or how many layers it will have. */
   readonly model: { readonly name: string; readonly isRandom: boolean } | null;

@@ -1,4 +1,4 @@
-/** How a prompt was read, in sentences: its chunks, what is cut, what other programs would read, and what looks like a slip. */
+/** Says how a prompt was read: its chunks, what is cut, what other programs would read, and what looks like a slip. */
 import { readingDifferences } from '../../prompt/across/readings.ts';
 import type { Side } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
@@ -112,7 +112,7 @@ function scheduled({ texts }: PreparedPrompt, steps: number, step: number): Sent
   return [sentence('chunks', text, [different, steps, step], { view: 'tokens' })];
 }
 
-/** What a prompt is read with. */
+/** Everything that a prompt is read with. */
 export interface Reader {
   readonly options: PromptOptions;
   readonly tokenizer: Tokenizer;

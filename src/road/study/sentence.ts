@@ -8,7 +8,7 @@ import { number } from '../../weighting/wording.ts';
 export const sentenceKinds = ['weights', 'rest', 'attention', 'chunks', 'programs', 'mistakes', 'model'] as const;
 export type SentenceKind = (typeof sentenceKinds)[number];
 
-/** What "Show me" leads to: a view and what is chosen in it, or a place in the prompt. */
+/** The place that "Show me" leads to: a view and what is chosen in it, or a place in the prompt. */
 export type Lead =
   | {
       readonly view: 'weights' | 'tokens' | 'attention' | 'programs';

@@ -1,4 +1,4 @@
-/** How many tokens a prompt has, in words that say what is counted. */
+/** Counts the tokens of a prompt, in words that say what is counted. */
 import { programs, type Syntax } from '../../prompt/syntax.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 

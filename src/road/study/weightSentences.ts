@@ -1,4 +1,4 @@
-/** What the weights of a prompt did to its rows, in sentences; every number is taken from the rows of promptEmbeds. */
+/** Says what the weights of a prompt did to its rows; every number is taken from the rows of promptEmbeds. */
 import { distinct } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
 import { type RowChanges, rowChanges } from '../../weighting/study/compareMethods.ts';
@@ -183,7 +183,7 @@ function plannedWords(words: readonly WeightedWord[], { weighting }: PromptOptio
   return [...named, sentence('weights', text)];
 }
 
-/** What became of the rows of a chunk that weigh 1. */
+/** The rows of a chunk that weigh 1, and their changes. */
 interface ChunkRest {
   readonly conditioning: number;
   readonly chunk: number;

@@ -31,7 +31,7 @@ function useRested<T>(value: T, milliseconds: number): T {
   return milliseconds === 0 ? value : rested;
 }
 
-/** What the prompt on show does, in sentences that lead to where it can be seen. */
+/** Says what the prompt on show does, in sentences that lead to where it can be seen. */
 export function Answer() {
   const now = useFacts(shownAnswer);
   // Typed text shows at once; its answer may follow a frame later.

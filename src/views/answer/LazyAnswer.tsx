@@ -2,7 +2,7 @@ import { usePart } from '../page/lazyPart.tsx';
 
 const load = () => import('./Answer.tsx');
 
-/** The answer, loaded after the first paint. */
+/** Shows the answer, loaded after the first paint. */
 export function LazyAnswer() {
   const { part, standIn } = usePart(true, load);
   return part ? (

@@ -2,7 +2,7 @@ import { usePart } from '../page/lazyPart.tsx';
 
 const load = () => import('./Weights.tsx');
 
-/** The picture of the weights, loaded after the first paint. */
+/** Shows the weights, loaded after the first paint. */
 export function LazyWeights() {
   const { part, standIn } = usePart(true, load);
   return part ? (

@@ -7,7 +7,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
 
-/** How far each method moves the text on show as a whole. */
+/** Shows how far each method moves the text on show as a whole. */
 export function MethodTotals({ progress }: { progress: ReactNode }) {
   const now = useFacts(shownBench);
   const bench = useLast(useDeferredValue(now));

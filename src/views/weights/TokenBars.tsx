@@ -7,7 +7,7 @@ import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
 
 interface TokenBarsProps {
-  /** Of the chunk on show: [L]. */
+  /** Changes of the rows of the chunk on show, [L]. */
   readonly changes: RowChanges;
   readonly tokens: readonly PromptToken[];
   /** [L] The weights that the method applies. */
@@ -18,7 +18,7 @@ interface TokenBarsProps {
   onAsk(row: number): void;
 }
 
-/** Bars for each token: its row's length before and after weighting, and how far it moved. */
+/** Draws bars for each token: its row's length before and after weighting, and how far it moved. */
 export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: TokenBarsProps) {
   const [isExpanded, setIsExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);

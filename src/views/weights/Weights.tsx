@@ -21,7 +21,7 @@ import { TokenBars } from './TokenBars.tsx';
 import '../methods/methods.css';
 import './weights.css';
 
-/** What the weights do to each row of the chunk on show: the picture that reacts to a weight. */
+/** Shows what the weights do to each row of the chunk on show: the picture that reacts to a weight. */
 export function Weights() {
   const now = useFacts(shownWeighted);
   const weighted = useLast(now);
@@ -109,7 +109,7 @@ function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean 
 const titleId = 'weights-why-title';
 const none: readonly EncoderPass[] = [];
 
-/** The totals of all methods, and the sweep of a word: each encoded when it is asked for. */
+/** Offers the totals of all methods, and the sweep of a word: each encoded when it is asked for. */
 function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['tokens'] }) {
   const need = useFacts((s) => s.need);
   const [isCompared, setIsCompared] = useState(false);

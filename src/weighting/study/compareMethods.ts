@@ -11,7 +11,7 @@ export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]
   return distinct([none, ...names.map((name) => methods[name])].flatMap((method) => methodPasses(method, prompt)));
 }
 
-/** What became of the rows of a conditioning, against the same rows without weights. */
+/** Changes of the rows of a conditioning, against the same rows without weights. */
 export interface RowChanges {
   /** [rows] ‖z‖₂ and ‖z'‖₂. */
   readonly unweightedNorms: Float64Array;
