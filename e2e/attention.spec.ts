@@ -134,3 +134,14 @@ test('embeddings: difference is after less before, and norms follow the weights'
   await page.getByRole('combobox', { name: 'Stage' }).selectOption('1');
   await expect(page.locator('#embeddings').getByRole('img')).toHaveCount(1);
 });
+
+test('the enlarged head comes to rest at the width where its labels begin to be left out', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await openTiny(page);
+  for (let words = 15; words <= 23; words++) {
+    await prompt(page).fill('car '.repeat(words));
+    await expect(status(page)).toContainText('Ready');
+    // A click waits until what it is for no longer moves.
+    await page.locator('#attention .matrix .heatmap').click({ trial: true, timeout: 5000 });
+  }
+});

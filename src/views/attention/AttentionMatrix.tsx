@@ -11,13 +11,17 @@ import type { ShownMap } from './attentionMaps.ts';
 /** Smallest height of a cell, in CSS pixels, at which its row has room for a label. */
 const labelledCell = 12;
 const largestCell = 52;
+/** Width of the row labels where they are written, with the gap beside them, in CSS pixels. */
+const labelRoom = 82;
 
 /** Draws one head enlarged: rows are queries, columns keys. */
 export function AttentionMatrix(props: ShownMap & { readonly title: string; readonly scale: ColourScale }) {
   const { map, mask, L, shown, labels, title, scale } = props;
   const rowLabels = useRef<HTMLOListElement>(null);
   const columnLabels = useRef<HTMLOListElement>(null);
-  const width = useWidth(columnLabels);
+  // The frame is measured: the picture's own width depends on whether labels are written, and would go to and fro with them.
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
   useMarks(rowLabels, 'query');
   useMarks(columnLabels, 'key');
   const pixels = useMemo(
@@ -27,12 +31,17 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
   const cells = useMemo(() => tokenCells(shown, shown), [shown]);
   const n = shown.length;
   const named = shown.map((token) => labels[token]);
-  const dense = width / n < labelledCell || undefined;
+  const dense = (width - labelRoom) / n < labelledCell || undefined;
   const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
 
   return (
     <>
-      <div className="matrix" data-dense={dense} style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}>
+      <div
+        ref={frame}
+        className="matrix"
+        data-dense={dense}
+        style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}
+      >
         <span className="axis">
           key →<br />
           query ↓
