@@ -44,6 +44,12 @@ test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ 
     await expect(panel(page).getByTestId('cell-total')).toBeVisible();
     await expectSumToAgree(page);
   }
+  await equation(page, 48).click();
+  await expect(panel(page)).not.toContainText('With clip skip');
+  await page.getByRole('spinbutton', { name: 'Clip skip' }).fill('2');
+  await expect(panel(page)).toContainText(
+    'With clip skip 2, weights act on the output of layer 1 after this LayerNorm',
+  );
   await equation(page, 55).click();
   await expect(panel(page)).toContainText('The lecture writes j < i');
   await expect(panel(page).getByRole('link', { name: 'Masks' })).toHaveAttribute('href', '#masks');

@@ -2,7 +2,7 @@ import { equationRanges } from '../../clip/lectureRow.ts';
 import type { Operation, Stage, TensorKey } from '../../clip/stages.ts';
 import type { ProfiledGroup } from '../../gpu/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
-import { shownConfig } from '../../state/shownSizes.ts';
+import { shownClipSkip, shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { rowOfTensor } from './equations.ts';
@@ -26,6 +26,7 @@ export function StageDetail({ row, stage, operation, time, onChoose }: StageDeta
     <section className="anatomy-detail" aria-labelledby="anatomy-stage">
       <h3 id="anatomy-stage">{stage.title}</h3>
       <p>{stage.help}</p>
+      {stage.place === 'after' && <ClipSkipNote />}
       <Formulas stage={stage} shown={operation.tensor} onChoose={(tensor) => onChoose(rowOfTensor(tensor))} />
       <Difference row={row} />
       <Tensor key={operation.tensor} stage={stage} operation={operation} />
@@ -33,6 +34,20 @@ export function StageDetail({ row, stage, operation, time, onChoose }: StageDeta
       <CodeNames row={row} />
       <KernelCode stage={stage} chosen={time?.kernel} />
     </section>
+  );
+}
+
+/** Says that clip skip normalises an inner layer's output in place of the last one's, which is shown here. */
+function ClipSkipNote() {
+  const skip = useFacts(shownClipSkip);
+  const { numHiddenLayers: layers } = useFacts(shownConfig);
+  if (skip === 1) return null;
+  const normalised = skip > layers ? 'the sum of the embeddings' : `the output of layer ${layers + 1 - skip}`;
+  return (
+    <p className="anatomy-difference">
+      With clip skip {skip}, weights act on {normalised} after this LayerNorm, as <a href="#embeddings">Embeddings</a>{' '}
+      shows. The matrix here is that of layer {layers}, without clip skip.
+    </p>
   );
 }
 
