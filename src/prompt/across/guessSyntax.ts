@@ -21,16 +21,21 @@ export interface SyntaxGuess {
   readonly because: Diagnostic;
 }
 
-/**
- * Guesses the language of a prompt that was read in another one. `diagnostics` are its parser's and its linter's. Null if
- * they name no mark of another language, or marks of several.
- */
-export function guessSyntax(diagnostics: readonly Diagnostic[]): SyntaxGuess | null {
-  const guesses = syntaxes.flatMap((syntax) => {
+/** Finds the languages of which a prompt has marks, each with its first. `diagnostics` are the parser's and the linter's. */
+export function foreignMarks(diagnostics: readonly Diagnostic[]): readonly SyntaxGuess[] {
+  return syntaxes.flatMap((syntax) => {
     const marks = diagnostics.filter(({ code }) => marksOf[syntax].includes(code));
     // `A+` alone says little.
     const isSaid = marks.some(({ code, severity }) => code !== 'compel-weight' || severity !== 'info');
     return isSaid ? [{ syntax, because: marks[0] }] : [];
   });
+}
+
+/**
+ * Guesses the language of a prompt that was read in another one. `diagnostics` are its parser's and its linter's. Null if
+ * they name no mark of another language, or marks of several.
+ */
+export function guessSyntax(diagnostics: readonly Diagnostic[]): SyntaxGuess | null {
+  const guesses = foreignMarks(diagnostics);
   return guesses.length === 1 ? guesses[0] : null;
 }

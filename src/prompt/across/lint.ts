@@ -10,6 +10,8 @@ import { byPlace, fixWith, info, warning } from '../diagnostics.ts';
 import { sourceText, typedRange } from '../sourceText.ts';
 import { programs, type Syntax } from '../syntax.ts';
 import { compelComposites, compelMarks } from './compelMarks.ts';
+import { mixedDialects } from './mixedDialects.ts';
+import { silentMarks } from './silentMarks.ts';
 import { eachWeight, type WeighedText } from './weighedText.ts';
 import { bareBrackets, breaks } from './weightless.ts';
 
@@ -17,46 +19,61 @@ import { bareBrackets, breaks } from './weightless.ts';
 const farWeight = 3;
 
 /** Lints each distinct text that some step of the prompt encodes; what several of them share is said once. */
-export function lintA1111({ source, comments }: A1111Prompt, { parts }: SteppedPrompt): Diagnostic[] {
+export function lintA1111(
+  { source, comments }: A1111Prompt,
+  { parts, diagnostics: parsed }: SteppedPrompt,
+): Diagnostic[] {
   const byKey = new Map<string, Diagnostic>();
-  for (const { text, nodes, fragments } of distinctTexts(parts)) {
-    const weighed = { text, nodes, fragments };
+  const texts = distinctTexts(parts);
+  for (const weighed of texts) {
+    const { text } = weighed;
     const diagnostics = [
       ...weights(weighed, 'a1111'),
       ...compelMarks(weighed, 'a1111'),
       ...namedEmbeddings(text, 'a1111'),
+      ...silentMarks(weighed, 'a1111'),
     ];
     for (const diagnostic of diagnostics) {
       const key = `${diagnostic.code} ${diagnostic.start} ${diagnostic.end}`;
       if (!byKey.has(key)) byKey.set(key, diagnostic);
     }
   }
-  return [...byKey.values(), ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')].sort(byPlace);
+  const all = [...byKey.values(), ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')];
+  const nodes = texts.flatMap((weighed) => weighed.nodes);
+  return [...all, ...mixedDialects(source, nodes, [...parsed, ...all].sort(byPlace), 'a1111')].sort(byPlace);
 }
 
 export function lintCompel(parsed: ParsedCompel): Diagnostic[] {
   const { source } = parsed;
   const text = sourceText(source);
-  return [
+  const all = [
     ...weights({ ...parsed, text }, 'compel'),
     ...a1111Comments(source, 'compel'),
     ...a1111Escapes(source, 'compel'),
     ...namedEmbeddings(text, 'compel'),
     ...bareBrackets(parsed),
     ...breaks(parsed),
-  ].sort(byPlace);
+    ...silentMarks({ ...parsed, text }, 'compel'),
+  ];
+  return withMixed(parsed, all, 'compel');
 }
 
 export function lintComfy(parsed: ParsedPrompt): Diagnostic[] {
   const { source } = parsed;
   const weighed = { ...parsed, text: sourceText(source) };
-  return [
+  const all = [
     ...weights(weighed, 'comfy'),
     ...a1111Comments(source, 'comfy'),
     ...a1111Escapes(source, 'comfy'),
     ...compelMarks(weighed, 'comfy'),
     ...compelComposites(source, 'comfy'),
-  ].sort(byPlace);
+    ...silentMarks(weighed, 'comfy'),
+  ];
+  return withMixed(parsed, all, 'comfy');
+}
+
+function withMixed({ source, nodes, diagnostics }: ParsedPrompt, all: readonly Diagnostic[], syntax: Syntax) {
+  return [...all, ...mixedDialects(source, nodes, [...diagnostics, ...all].sort(byPlace), syntax)].sort(byPlace);
 }
 
 function distinctTexts(parts: SteppedPrompt['parts']): WeighedText[] {
