@@ -2,12 +2,13 @@
 // probabilities:
 //   s[i, j] = q[i] · k[j] / √HEAD_DIM,   p[i, :] = softmax of s[i, j] over the j with mask[i, j] = 1, 0 elsewhere,
 //   o[i] = Σ_j p[i, j] v[j],             the heads side by side in o.
-// binding 0  qkv           [B, L, 3, H, HEAD_DIM]  f32
-// binding 1  mask          [B, L, L]               u32, 1 where query i may look at key j
-// binding 2  range         [3]                     u32, the first query to do, the one to stop before, and the first b
-// binding 3  probabilities [B, H, L, L]            f32
-// binding 4  attended      [B, L, H, HEAD_DIM]     f32
-// HEAD_DIM is a multiple of 4. Nothing passes through infinity, and masked probabilities are exact zeros; a query that may look
+// Letters are those of config.ts; H is h, and HEAD_DIM, a multiple of 4, is dh.
+// binding 0  qkv           [B, L, 3, h, dh]  f32
+// binding 1  mask          [B, L, L]         u32, 1 where query i may look at key j
+// binding 2  range         [3]               u32, the first query to do, the one to stop before, and the first b
+// binding 3  probabilities [B, h, L, L]      f32
+// binding 4  attended      [B, L, h, dh]     f32
+// Nothing passes through infinity, and masked probabilities are exact zeros; a query that may look
 // at nothing gets a row of zeros.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;

@@ -1,10 +1,10 @@
 // LayerNorm over the last dimension (eq. 24 to 26, 41, 43, 48, 58, 59), biased variance:
 //   y = (x − mean) / sqrt(var + ε) · weight + bias
-// binding 0  x      [M, D]  f32
-// binding 1  weight [D]     f32
-// binding 2  bias   [D]     f32
-// binding 3  y      [M, D]  f32
-// grid: one workgroup a row. D is a multiple of 4.
+// binding 0  x      [rows, d]  f32, some rows of B · L
+// binding 1  weight [d]        f32
+// binding 2  bias   [d]        f32
+// binding 3  y      [rows, d]  f32
+// grid: one workgroup a row. D is d of config.ts, a multiple of 4.
 // The variance is taken in a second pass about the mean: E[x²] − E[x]² would lose most of float32's digits.
 // Sixteen lanes are few for a GPU, but on software adapters the price of a barrier grows with the lanes.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;

@@ -4,11 +4,12 @@
 //   y = x Wᵀ + b                        EPILOGUE 0
 //   y = quick_gelu(x Wᵀ + b)            EPILOGUE 1,  quick_gelu(u) = u · sigmoid(1.702 u) (eq. 27)
 //   y = residual + x Wᵀ + b             EPILOGUE 2
-// binding 0  x        [M, K]  f32
-// binding 1  weight   [N, K]  f32, f16 or bf16, as checkpoints store it
-// binding 2  bias     [N]     f32
-// binding 3  residual [M, N]  f32, read for EPILOGUE 2 only
-// binding 4  y        [M, N]  f32
+// A general product [rows, in] · [out, in]ᵀ: K is in and N is out, each a multiple of d or m (config.ts); rows are some of B · L.
+// binding 0  x        [rows, K]  f32
+// binding 1  weight   [N, K]     f32, f16 or bf16, as checkpoints store it
+// binding 2  bias     [N]        f32
+// binding 3  residual [rows, N]  f32, read for EPILOGUE 2 only
+// binding 4  y        [rows, N]  f32
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<WeightBlock>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;

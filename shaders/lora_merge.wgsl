@@ -1,10 +1,11 @@
 // Adds low-rank updates to a linear layer's weight. The updates of several LoRAs are stacked into one, whose rank R is the sum
 // of theirs. Needs: weights_f32.wgsl, weights_f16.wgsl or weights_bf16.wgsl.
 //   merged = weight + upᵀ · down
-// binding 0  weight  [N, K]  f32, f16 or bf16, as checkpoints store it
-// binding 1  up      [R, M]  f32, M: N rounded up to 8; multiplier · alpha / rank is in it
-// binding 2  down    [R, K]  f32
-// binding 3  merged  [N, K]  f32, as half precision would round small updates away
+// K is in and N is out of the linear layer.
+// binding 0  weight  [N, K]   f32, f16 or bf16, as checkpoints store it
+// binding 1  up      [R, N′]  f32, N′: N rounded up to 8; multiplier · alpha / rank is in it
+// binding 2  down    [R, K]   f32
+// binding 3  merged  [N, K]   f32, as half precision would round small updates away
 // grid: (⌈K/4/16⌉, ⌈N/8/4⌉, 1); a thread has 8 rows of 4 elements. The update is summed before the weight is added, so that a
 // large weight does not round each rank's share of it.
 @group(0) @binding(0) var<storage, read> weight: array<WeightBlock>;

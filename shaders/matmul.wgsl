@@ -1,6 +1,6 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), for every adapter. K and N are multiples of 4, M is anything.
+// Matrix product of a linear layer (eq. 30, 31, 35), for every adapter. K and N are multiples of 4; rows may be any number.
 // Needs: linear.wgsl, which has the bindings.
-// grid: x over N / 4 columns, y over M / ROWS rows.
+// grid: x over N / 4 columns, y over rows / ROWS.
 // Each invocation holds a ROWS × 4 tile in registers; a row of four inputs times a 4 × 4 block of weights is one
 // vector-matrix product. No workgroup memory: on software adapters barriers cost more than the loads they save. The
 // loop over k is not unrolled either: on a CPU the values that do not fit into registers go through memory.

@@ -1,6 +1,6 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), for a few rows on adapters with subgroups. K and N are multiples of 4,
-// M is anything. Needs: linear.wgsl, which has the bindings.
-// grid: x over N / (8 · WORKGROUP) columns, y over M / ROWS rows.
+// Matrix product of a linear layer (eq. 30, 31, 35), for a few rows on adapters with subgroups. K and N are multiples of 4;
+// rows may be any number. Needs: linear.wgsl, which has the bindings.
+// grid: x over N / (8 · WORKGROUP) columns, y over rows / ROWS.
 // Each lane computes ROWS × 8 outputs, two groups of four columns, and reads each weight once: with few rows most reads are
 // weights. Each of four lanes loads one or two rows of the inputs and gives them to the other three. Sums run over k in the
 // order of matmul.wgsl, so a row is the same to the bit.

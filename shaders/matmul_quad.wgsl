@@ -1,9 +1,9 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), for adapters with subgroups. K is a multiple of 4, N of 16, M is anything.
+// Matrix product of a linear layer (eq. 30, 31, 35), for adapters with subgroups. K is a multiple of 4, N of 16; rows may be any number.
 // Needs: linear.wgsl, which has the bindings.
-// grid: x over M / (ROWS · WORKGROUP) rows, y over N / 16 columns: neighbouring workgroups share weights.
+// grid: x over rows / (ROWS · WORKGROUP), y over N / 16 columns: neighbouring workgroups share weights.
 // Four lanes hold 4 · ROWS × 16 outputs. They differ in their rows; each loads the weights of four of the columns, and gives
 // them to the other three. On SwiftShader loads cost most, and a broadcast from a constant lane next to nothing.
-/** Rows per lane, 1 to 14: as few as M needs, because rows past the end are computed too. */
+/** Rows per lane, 1 to 14: as few as the rows need, because rows past the end are computed too. */
 override ROWS: u32 = 10;
 override WORKGROUP: u32 = 8;
 

@@ -1,6 +1,6 @@
-// Matrix product of a linear layer (eq. 30, 31, 35), for GPUs. K and N are multiples of 4, M is anything.
+// Matrix product of a linear layer (eq. 30, 31, 35), for GPUs. K and N are multiples of 4; rows may be any number.
 // Needs: linear.wgsl, which has the bindings.
-// grid: x over M / (ROWS · GROUPS) rows, y over N / (4 · COLUMNS) columns: neighbouring workgroups share weights.
+// grid: x over rows / (ROWS · GROUPS), y over N / (4 · COLUMNS) columns: neighbouring workgroups share weights.
 // Split-K: eight lanes share the sums of four columns of ROWS rows, and each takes every eighth block of four k. Together they
 // read whole cache lines. 77 rows are few for a GPU, and this way there are eight times as many lanes as with a tile for each.
 // The eight partial sums are added at the end, in workgroup memory and in the same order for every row: a row does not depend

@@ -1,7 +1,7 @@
 // Matrix product of a linear layer (eq. 30, 31, 35), for adapters whose subgroups all have eight lanes. K is a multiple of 4, N
-// of 16, M is anything. Needs: linear.wgsl, which has the bindings.
-// grid: x over M / (8 · ROWS) rows, y over N / 16 columns: neighbouring workgroups share weights.
-// A workgroup is one subgroup and holds 8 · ROWS × 16 outputs, or 8 · (ROWS − 1) × 16 where M does not fill all workgroups; each
+// of 16; rows may be any number. Needs: linear.wgsl, which has the bindings.
+// grid: x over rows / (8 · ROWS), y over N / 16 columns: neighbouring workgroups share weights.
+// A workgroup is one subgroup and holds 8 · ROWS × 16 outputs, or 8 · (ROWS − 1) × 16 where the rows do not fill all workgroups; each
 // case has its own loop without a branch. The lanes differ in their rows. Each loads the weights of two columns and gives them
 // to the others, so that eight cache lines are waited for at once.
 /** Rows of a lane, 1 to 5. */

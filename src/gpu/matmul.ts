@@ -11,7 +11,7 @@ export const matmulFamilies = {
 export type MatmulKernel = (typeof matmulFamilies)[keyof typeof matmulFamilies][number];
 export const matmulKernels: readonly MatmulKernel[] = Object.values(matmulFamilies).flat();
 
-/** y [M, N] = x [M, K] Wᵀ */
+/** Shape of y [M, N] = x [M, K] · W [N, K]ᵀ: M rows, K is in and N is out. */
 export interface MatmulShape {
   readonly M: number;
   readonly K: number;
