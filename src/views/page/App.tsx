@@ -3,7 +3,7 @@ import { LazyAnatomy } from '../anatomy/LazyAnatomy.tsx';
 import { LazyAnswer } from '../answer/LazyAnswer.tsx';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
-import { Embeddings } from '../embeddings/Embeddings.tsx';
+import { LazyEmbeddings } from '../embeddings/LazyEmbeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
 import { LazyExport } from '../export/LazyExport.tsx';
 import { Masks } from '../masks/Masks.tsx';
@@ -88,7 +88,7 @@ function Pictures() {
       <Attention />
       <LazyAnatomy />
       <Masks />
-      <Embeddings />
+      <LazyEmbeddings />
       <LazyMethods />
       <LazyPrograms />
       <LazyVocabulary />
