@@ -1,6 +1,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { MergedLora } from '../prompt/a1111/extraNetworks.ts';
 import { sides } from '../prompt/side.ts';
+import { alignFile } from '../road/export/alignedFile.ts';
 import { compareConditioning } from '../road/export/compareConditioning.ts';
 import type { StoredConditioning } from '../road/export/conditioningFile.ts';
 import {
@@ -192,15 +193,20 @@ export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | 
   return given.length === 0 ? null : `These numbers have more in them than the model: add ${given.join(', ')}.`;
 }
 
-const compared = memoised((stored: StoredConditioning, own: readonly ConditioningTensor[]) =>
-  compareConditioning(stored, own),
+const compared = memoised(
+  (stored: StoredConditioning, own: readonly ConditioningTensor[], metadata: ReadonlyMap<string, string>) => {
+    const comparison = compareConditioning(stored, own);
+    return typeof comparison === 'string'
+      ? comparison
+      : { ...comparison, aligned: alignFile(metadata, stored, comparison) };
+  },
 );
 
 /** A conditioning of the opened file minus that of the page; undefined while the page's is not encoded. */
 export function shownComparison(facts: Facts, index: number) {
   const stored = facts.compared?.conditionings[index];
   const own = exportedTensors(facts);
-  return stored && own && compared(stored, own);
+  return stored && own && compared(stored, own, facts.compared!.metadata);
 }
 
 /**

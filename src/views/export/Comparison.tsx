@@ -1,11 +1,12 @@
 import { useMemo, useState } from 'react';
+import type { AlignedFile } from '../../road/export/alignedFile.ts';
 import type { ConditioningComparison } from '../../road/export/compareConditioning.ts';
 import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
-import { brief, exact, rough } from '../page/numbers.ts';
+import { brief, exact, percent, rough } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
@@ -107,7 +108,9 @@ const L = 77;
 /** Number of rows that are listed at first. */
 const firstRows = 16;
 
-function Difference({ comparison, stale }: { comparison: ConditioningComparison; stale: boolean }) {
+type Aligned = ConditioningComparison & { readonly aligned: AlignedFile | null };
+
+function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean }) {
   const { difference, d, rows, largest, at, mean, tokens } = comparison;
   const tokenizer = useFacts(tokenizerOf);
   const dark = useDark();
@@ -141,6 +144,7 @@ function Difference({ comparison, stale }: { comparison: ConditioningComparison;
           ': the file has the same numbers, to the last bit.'
         )}
       </p>
+      <Alignment aligned={comparison.aligned} rows={rows} />
       {chunks > 1 && <Slider label="Chunk" count={chunks} value={shown} onChange={setChunk} />}
       <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
         <div className="embedding-pictures">
@@ -178,6 +182,21 @@ function Difference({ comparison, stale }: { comparison: ConditioningComparison;
         />
       </div>
     </>
+  );
+}
+
+/** Says how far rows of the same token are apart, and where the picture below pairs rows of different ones. */
+function Alignment({ aligned, rows }: { readonly aligned: AlignedFile | null; readonly rows: number }) {
+  if (!aligned)
+    return <p className="help">The file does not say which tokens its rows are: rows are paired by their number.</p>;
+  const { isSame, pairs, relative, cosine } = aligned;
+  const measured = `${percent(relative)} of their length, with a mean cosine of ${cosine.toFixed(4)}`;
+  if (isSame) return relative > 0 ? <p>The rows differ by {measured}.</p> : null;
+  return (
+    <p className="warning">
+      The file has other tokens than the prompt here. The {pairs} of {rows} rows that hold the same token differ by{' '}
+      {measured}; the numbers and pictures of single rows pair them by their number.
+    </p>
   );
 }
 
