@@ -99,7 +99,7 @@ export interface Inspected {
   readonly task: Task<LayerTensors>;
 }
 
-/** What a person can do about what went wrong: load a model in another way. */
+/** Remedy that the notice offers: to load a model in another way. */
 export interface Offer {
   readonly label: string;
   readonly request: ModelRequest;

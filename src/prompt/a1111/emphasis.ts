@@ -89,7 +89,7 @@ export function parseA1111(
   { end, squareFactor = 1 / 1.1 }: A1111Options = {},
 ): ParsedPrompt {
   const source = typeof prompt === 'string' ? sourceText(prompt) : prompt;
-  const reading = read(source.text, squareFactor);
+  const reading = new EmphasisReader(source.text, squareFactor).read();
   const fragments = mergeFragments(reading, source);
   return {
     source: source.text,
@@ -121,146 +121,163 @@ function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number
   return { ...told, fix: { ...fix, edits } };
 }
 
-function read(source: string, squareFactor: number): Reading {
-  const items: Item[] = [];
-  const runs: number[] = [];
-  const diagnostics: Diagnostic[] = [];
-  const round: Group[] = [];
-  const square: Group[] = [];
-  let depth = 0;
-  let newRun = true;
+/** Reads a prompt's brackets from left to right, as the regular expression of A1111's parser cuts it into tokens. */
+class EmphasisReader {
+  private readonly items: Item[] = [];
+  private readonly runs: number[] = [];
+  private readonly diagnostics: Diagnostic[] = [];
+  private readonly round: Group[] = [];
+  private readonly square: Group[] = [];
+  private depth = 0;
+  private newRun = true;
   /** End of the last colon, while no more than one stretch of plain text has followed it. */
-  let colon: number | null = null;
+  private colon: number | null = null;
+  private readonly source: string;
+  private readonly squareFactor: number;
 
-  function run(): number {
-    if (newRun) runs.push(1);
-    newRun = false;
-    return runs.length - 1;
+  constructor(source: string, squareFactor: number) {
+    this.source = source;
+    this.squareFactor = squareFactor;
   }
 
-  function pushText(start: number, end: number): void {
-    const last = items.at(-1);
+  read(): Reading {
+    token.lastIndex = 0;
+    for (let match = token.exec(this.source); match; match = token.exec(this.source)) {
+      const [text] = match;
+      const range = { start: match.index, end: token.lastIndex };
+      if (text === ':') {
+        token.lastIndex = this.readColon(range.start);
+        continue;
+      }
+      if (text === '(' || text === '[') this.open(text === '(' ? 'round' : 'square', range);
+      else if (text === ')' || text === ']') this.readClosing(text, range.start);
+      else if (text[0] === '\\') {
+        this.items.push({ type: 'text', ...range, escaped: true, run: this.run() });
+        if (text.length === 1) this.diagnostics.push(loneBackslash(range));
+      } else {
+        this.readPlain(range.start, range.end);
+        if (this.colon === range.start) continue;
+      }
+      this.colon = null;
+    }
+    this.leaveOpen();
+    const { source, items, runs, depth, diagnostics } = this;
+    return { source, items, runs, depth, diagnostics };
+  }
+
+  /** Ends the brackets that nothing closes: they weigh to the end of the prompt. */
+  private leaveOpen(): void {
+    const last = lastRange(this.source);
+    for (const groups of [this.round, this.square]) {
+      multiplyUnclosed(this.runs, groups);
+      for (const group of groups) {
+        group.order = groups === this.round ? this.items.length : this.items.length + 1;
+        this.diagnostics.push(unclosedBracket(group, last));
+      }
+    }
+  }
+
+  private run(): number {
+    if (this.newRun) this.runs.push(1);
+    this.newRun = false;
+    return this.runs.length - 1;
+  }
+
+  private pushText(start: number, end: number): void {
+    const last = this.items.at(-1);
     if (last?.type === 'text' && !last.escaped && last.end === start) last.end = end;
-    else items.push({ type: 'text', start, end, escaped: false, run: run() });
+    else this.items.push({ type: 'text', start, end, escaped: false, run: this.run() });
   }
 
-  function readPlain(start: number, end: number): void {
+  private readPlain(start: number, end: number): void {
     let from = start;
-    for (const { index } of source.slice(start, end).matchAll(breakWord)) {
+    for (const { index } of this.source.slice(start, end).matchAll(breakWord)) {
       const word = { start: start + index, end: start + index + 'BREAK'.length };
       const around = { ...word };
-      while (around.start > from && isSpace.test(source[around.start - 1])) around.start--;
-      while (around.end < end && isSpace.test(source[around.end])) around.end++;
-      pushText(from, around.start);
-      const inside = round.length + square.length > deepest ? null : [...round, ...square].sort(byOpening);
-      items.push({ type: 'break', ...word, run: run(), around, inside });
+      while (around.start > from && isSpace.test(this.source[around.start - 1])) around.start--;
+      while (around.end < end && isSpace.test(this.source[around.end])) around.end++;
+      this.pushText(from, around.start);
+      const inside =
+        this.round.length + this.square.length > deepest ? null : [...this.round, ...this.square].sort(byOpening);
+      this.items.push({ type: 'break', ...word, run: this.run(), around, inside });
       from = around.end;
     }
-    pushText(from, end);
+    this.pushText(from, end);
   }
 
-  function open(form: Group['form'], range: Range): void {
+  private open(form: Group['form'], range: Range): void {
     const group: Group = {
       form,
       open: range,
-      firstRun: runs.length,
-      value: form === 'round' ? 1.1 : squareFactor,
+      firstRun: this.runs.length,
+      value: form === 'round' ? 1.1 : this.squareFactor,
       close: null,
       number: null,
       order: Number.NaN,
       colons: 0,
     };
-    (form === 'round' ? round : square).push(group);
-    depth = Math.max(depth, round.length + square.length);
-    items.push({ type: 'open', group });
-    newRun = true;
+    (form === 'round' ? this.round : this.square).push(group);
+    this.depth = Math.max(this.depth, this.round.length + this.square.length);
+    this.items.push({ type: 'open', group });
+    this.newRun = true;
   }
 
-  function close(group: Group, range: Range): void {
+  private close(group: Group, range: Range): void {
     group.close = range;
-    group.order = items.length;
+    group.order = this.items.length;
     const { firstRun, value } = group;
-    for (let i = firstRun; i < runs.length; i++) runs[i] *= value;
-    items.push({ type: 'close', group });
-    newRun = true;
+    for (let i = firstRun; i < this.runs.length; i++) this.runs[i] *= value;
+    this.items.push({ type: 'close', group });
+    this.newRun = true;
   }
 
-  function readClosing(bracket: ')' | ']', start: number): void {
+  private readClosing(bracket: ')' | ']', start: number): void {
     const range = { start, end: start + 1 };
-    const group = (bracket === ')' ? round : square).pop();
+    const group = (bracket === ')' ? this.round : this.square).pop();
     if (!group) {
-      pushText(start, range.end);
-      diagnostics.push(unmatchedBracket(bracket, range));
+      this.pushText(start, range.end);
+      this.diagnostics.push(unmatchedBracket(bracket, range));
       return;
     }
-    const tail = colon === null ? null : { start: colon, end: start };
-    if (tail && bracket === ')' && isNumberLike.test(source.slice(tail.start, tail.end))) {
-      diagnostics.push(notANumber(source, tail, 'warning'));
+    const tail = this.colon === null ? null : { start: this.colon, end: start };
+    if (tail && bracket === ')' && isNumberLike.test(this.source.slice(tail.start, tail.end))) {
+      this.diagnostics.push(notANumber(this.source, tail, 'warning'));
     }
-    if (tail && bracket === ']' && group.colons === 1 && isPlainNumber.test(source.slice(tail.start, tail.end))) {
-      diagnostics.push(squareNumber(source, tail, group, range));
+    if (tail && bracket === ']' && group.colons === 1 && isPlainNumber.test(this.source.slice(tail.start, tail.end))) {
+      this.diagnostics.push(squareNumber(this.source, tail, group, range));
     }
-    close(group, range);
+    this.close(group, range);
   }
 
   /** From a colon: `:1.5)` or just the colon. Returns where it ends. */
-  function readColon(start: number): number {
+  private readColon(start: number): number {
     closingNumber.lastIndex = start;
-    const match = closingNumber.exec(source);
+    const match = closingNumber.exec(this.source);
     const end = match ? closingNumber.lastIndex : start + 1;
-    const group = match ? round.at(-1) : undefined;
+    const group = match ? this.round.at(-1) : undefined;
     if (!match || !group) {
-      const within = square.at(-1);
+      const within = this.square.at(-1);
       if (within) within.colons++;
-      pushText(start, end);
-      if (match) diagnostics.push(unmatchedBracket(')', { start: end - 1, end }));
-      colon = match ? null : end;
+      this.pushText(start, end);
+      if (match) this.diagnostics.push(unmatchedBracket(')', { start: end - 1, end }));
+      this.colon = match ? null : end;
       return end;
     }
-    round.pop();
-    colon = null;
+    this.round.pop();
+    this.colon = null;
     const value = toNumber(match[1]);
     if (Number.isNaN(value)) {
-      pushText(start, end - 1);
-      diagnostics.push(notANumber(source, { start: start + 1, end: end - 1 }, 'error'));
-      close(group, { start: end - 1, end });
+      this.pushText(start, end - 1);
+      this.diagnostics.push(notANumber(this.source, { start: start + 1, end: end - 1 }, 'error'));
+      this.close(group, { start: end - 1, end });
       return end;
     }
     const numberStart = start + match[0].indexOf(match[1]);
     group.value = value;
     group.number = { start: numberStart, end: numberStart + match[1].length };
-    close(group, { start, end });
+    this.close(group, { start, end });
     return end;
   }
-
-  token.lastIndex = 0;
-  for (let match = token.exec(source); match; match = token.exec(source)) {
-    const [text] = match;
-    const range = { start: match.index, end: token.lastIndex };
-    if (text === ':') {
-      token.lastIndex = readColon(range.start);
-      continue;
-    }
-    if (text === '(' || text === '[') open(text === '(' ? 'round' : 'square', range);
-    else if (text === ')' || text === ']') readClosing(text, range.start);
-    else if (text[0] === '\\') {
-      items.push({ type: 'text', ...range, escaped: true, run: run() });
-      if (text.length === 1) diagnostics.push(loneBackslash(range));
-    } else {
-      readPlain(range.start, range.end);
-      if (colon === range.start) continue;
-    }
-    colon = null;
-  }
-  const last = lastRange(source);
-  for (const groups of [round, square]) {
-    multiplyUnclosed(runs, groups);
-    for (const group of groups) {
-      group.order = groups === round ? items.length : items.length + 1;
-      diagnostics.push(unclosedBracket(group, last));
-    }
-  }
-  return { source, items, runs, depth, diagnostics };
 }
 
 /**

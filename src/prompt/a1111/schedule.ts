@@ -47,7 +47,7 @@ const number = new RegExp(
  * is text. So it is here, too, where schedules nest more than 100 deep: the original's transformer overflows there.
  */
 export function parseSchedule(source: SourceText): ScheduleTree {
-  const reading = read(source.text);
+  const reading = new ScheduleReader(source.text).read();
   const { failure, schedules } = reading;
   const range = (from: number, to: number) => typedRange(source, from, to)!;
   const tooDeep = schedules.find(({ depth }) => depth > deepest);
@@ -165,174 +165,200 @@ const topStretch = (start: number): Stretch => ({
  * depends on the order in which its Earley parser came to the derivations, which this follows: `[a:5]]` is a schedule and a
  * bracket, `[a:5]]]` is all text.
  */
-function read(text: string): Reading {
-  const tiles = new Int32Array(text.length + 1).fill(-1);
-  const literals = new Int32Array(text.length + 1).fill(-1);
-  const schedules: Item[] = [];
-  const numberless: Range[] = [];
-  const failures: Failure[] = [];
-  let stretch = topStretch(0);
+class ScheduleReader {
+  private readonly text: string;
+  private readonly tiles: Int32Array;
+  private readonly literals: Int32Array;
+  private readonly schedules: Item[] = [];
+  private readonly numberless: Range[] = [];
+  private readonly failures: Failure[] = [];
+  private stretch = topStretch(0);
   /** Whether literal brackets may stand here: not after a bar. */
-  let live = true;
+  private live = true;
   /** Runs of literal brackets that reach here, by where they begin. */
-  let runs = only(0);
+  private runs = only(0);
   /** Well-formed stretches that reach here, by where they begin. */
-  let prompts = only(0);
+  private prompts = only(0);
   /** When the rule that closes or parts the innermost brackets gets its turn, and when the rules that open new ones do. */
-  let closing: Turn = 'before';
-  let opening: Turn = 'after';
+  private closing: Turn = 'before';
+  private opening: Turn = 'after';
 
-  function fail(cause: Failure['cause'], at: number): void {
-    failures.push({ at, cause, matters: !live || (cause !== 'backslash' && stretch.form.startsWith('square')) });
-    live = true;
-  }
-  function reach(place: number, order: Order): void {
-    runs = order;
-    literals[place] = order.last;
-  }
-  /** Literals are first in turn here; what the bracket at `place - 1` has begun follows the first of them. */
-  function turnAfterLiteral(): Turn {
-    return runs.size === 1 ? 'after' : 'among';
-  }
-  function enter(next: Stretch, turn: Turn): void {
-    stretch = next;
-    if (!live) return;
-    const then = turn === 'after' ? 'before' : turnAfterLiteral();
-    closing = then;
-    opening = then;
-    reach(next.start, turned(runs, next.start, 'second'));
-    prompts = only(next.start);
-  }
-  function readText(start: number, end: number): void {
-    tiles[end] = start;
-    const typed = text.slice(start, end);
-    if (live) {
-      leadingSpace.lastIndex = 0;
-      const blank = leadingSpace.test(typed) ? leadingSpace.lastIndex : 0;
-      if (blank > 0 && blank < typed.length) prompts = turned(prompts, start + blank, 'second');
-      closing = prompts.last === stretch.start ? 'before' : 'after';
-      opening = 'before';
-      prompts = turned(prompts, end, 'second');
-      reach(end, only(end));
-    }
-    if ((stretch.form === 'square-after' || stretch.form === 'square-last') && stretch.start === start) {
-      const match = number.exec(typed);
-      if (!match) return;
-      const from = start + match[0].indexOf(match[1]);
-      stretch.when = { start: from, end: from + match[1].length, typed: match[1] };
-      closing = 'before';
-    }
-  }
-  function part(form: Stretch['form'], place: number): void {
-    const turn = stretch.form === 'square-after' ? 'before' : closing;
-    stretch.marks.push(place);
-    enter({ ...stretch, form, start: place + 1, when: null }, turn);
-  }
-  function leave(place: number): void {
-    const { form, open, marks, outerPrompts, outerLive, when } = stretch;
-    const outer = stretch.outer!;
-    const end = place + 1;
-    let { depth } = stretch;
-    tiles[end] = open;
-    if (when || form === 'options') {
-      depth++;
-      schedules.push({ start: open, end, marks, when, depth });
-    }
-    outer.depth = Math.max(outer.depth, depth);
-    outer.when = null;
-    if (form === 'options') {
-      live = outerLive;
-      runs = none;
-    }
-    stretch = outer;
-    if (!live) return;
-    const whole = outerPrompts.last === outer.start;
-    if (runs.size === 0 || closing === 'after') {
-      closing = whole ? 'before' : runs.size === 0 ? 'after' : 'among';
-      opening = 'before';
-      prompts = turned(outerPrompts, end, 'second');
-      reach(end, turned(runs, end, 'first'));
-    } else {
-      closing = closing === 'before' ? 'after' : 'among';
-      opening = turnAfterLiteral();
-      prompts = turned(outerPrompts, end, 'first');
-      reach(end, turned(runs, end, 'second'));
-    }
+  constructor(text: string) {
+    this.text = text;
+    this.tiles = new Int32Array(text.length + 1).fill(-1);
+    this.literals = new Int32Array(text.length + 1).fill(-1);
   }
 
-  literals[0] = 0;
-  let place = 0;
-  while (place < text.length) {
-    plain.lastIndex = place;
-    let end = place;
-    while (plain.test(text)) end = plain.lastIndex;
-    if (end > place) {
-      readText(place, end);
-      place = end;
-      continue;
+  read(): Reading {
+    this.literals[0] = 0;
+    let place = 0;
+    while (place < this.text.length) {
+      plain.lastIndex = place;
+      let end = place;
+      while (plain.test(this.text)) end = plain.lastIndex;
+      if (end > place) {
+        this.readText(place, end);
+        place = end;
+        continue;
+      }
+      this.readMark(this.text[place], place);
+      place++;
     }
-    const { form } = stretch;
-    switch (text[place]) {
+    if (!this.live) this.fail('unclosed', firstBar(this.stretch));
+    this.schedules.sort((a, b) => a.start - b.start);
+    const { text, tiles, literals, schedules, numberless, failures } = this;
+    return { text, tiles, literals, schedules, numberless, failure: failures.at(0) ?? null };
+  }
+
+  /** Takes a bracket, colon, bar or backslash at `place`: it opens, parts or closes brackets, or is text. */
+  private readMark(mark: string, place: number): void {
+    const { form } = this.stretch;
+    switch (mark) {
       case '(':
       case '[':
-        enter(
+        this.enter(
           {
-            form: text[place] === '(' ? 'round' : 'square',
+            form: mark === '(' ? 'round' : 'square',
             start: place + 1,
             open: place,
             marks: [],
-            outer: stretch,
-            outerPrompts: prompts,
-            outerLive: live,
+            outer: this.stretch,
+            outerPrompts: this.prompts,
+            outerLive: this.live,
             depth: 0,
             when: null,
           },
-          opening,
+          this.opening,
         );
         break;
       case ':':
-        if (form === 'round') part('round-after', place);
-        else if (form === 'square') part('square-after', place);
-        else if (form === 'square-after') part('square-last', place);
+        if (form === 'round') this.part('round-after', place);
+        else if (form === 'square') this.part('square-after', place);
+        else if (form === 'square-after') this.part('square-last', place);
         else {
-          if (form === 'square-last') numberless.push({ start: stretch.open, end: place + 1 });
-          if (!live) fail(form === 'options' ? 'number' : 'bar', form === 'options' ? place : firstBar(stretch));
-          enter(topStretch(place + 1), 'before');
+          if (form === 'square-last') this.numberless.push({ start: this.stretch.open, end: place + 1 });
+          if (!this.live)
+            this.fail(form === 'options' ? 'number' : 'bar', form === 'options' ? place : firstBar(this.stretch));
+          this.enter(topStretch(place + 1), 'before');
         }
         break;
       case '|':
         if (form === 'square' || form === 'options') {
-          part('options', place);
-          live = false;
+          this.part('options', place);
+          this.live = false;
         } else {
-          fail('bar', place);
-          enter(topStretch(place + 1), 'before');
+          this.fail('bar', place);
+          this.enter(topStretch(place + 1), 'before');
         }
         break;
       case ')':
       case ']': {
         const closes =
-          text[place] === ')'
+          mark === ')'
             ? form === 'round' || form === 'round-after'
-            : form === 'square' || form === 'options' || stretch.when !== null;
-        if (closes) leave(place);
+            : form === 'square' || form === 'options' || this.stretch.when !== null;
+        if (closes) this.leave(place);
         else {
-          if (text[place] === ']' && form.startsWith('square'))
-            numberless.push({ start: stretch.open, end: place + 1 });
-          if (!live) fail('bar', firstBar(stretch));
-          enter(topStretch(place + 1), 'before');
+          if (mark === ']' && form.startsWith('square'))
+            this.numberless.push({ start: this.stretch.open, end: place + 1 });
+          if (!this.live) this.fail('bar', firstBar(this.stretch));
+          this.enter(topStretch(place + 1), 'before');
         }
         break;
       }
       default:
-        fail('backslash', place);
-        enter(topStretch(place + 1), 'before');
+        this.fail('backslash', place);
+        this.enter(topStretch(place + 1), 'before');
     }
-    place++;
   }
-  if (!live) fail('unclosed', firstBar(stretch));
-  schedules.sort((a, b) => a.start - b.start);
-  return { text, tiles, literals, schedules, numberless, failure: failures.at(0) ?? null };
+
+  private fail(cause: Failure['cause'], at: number): void {
+    this.failures.push({
+      at,
+      cause,
+      matters: !this.live || (cause !== 'backslash' && this.stretch.form.startsWith('square')),
+    });
+    this.live = true;
+  }
+
+  private reach(place: number, order: Order): void {
+    this.runs = order;
+    this.literals[place] = order.last;
+  }
+
+  /** Literals are first in turn here; what the bracket at `place - 1` has begun follows the first of them. */
+  private turnAfterLiteral(): Turn {
+    return this.runs.size === 1 ? 'after' : 'among';
+  }
+
+  private enter(next: Stretch, turn: Turn): void {
+    this.stretch = next;
+    if (!this.live) return;
+    const then = turn === 'after' ? 'before' : this.turnAfterLiteral();
+    this.closing = then;
+    this.opening = then;
+    this.reach(next.start, turned(this.runs, next.start, 'second'));
+    this.prompts = only(next.start);
+  }
+
+  private readText(start: number, end: number): void {
+    this.tiles[end] = start;
+    const typed = this.text.slice(start, end);
+    if (this.live) {
+      leadingSpace.lastIndex = 0;
+      const blank = leadingSpace.test(typed) ? leadingSpace.lastIndex : 0;
+      if (blank > 0 && blank < typed.length) this.prompts = turned(this.prompts, start + blank, 'second');
+      this.closing = this.prompts.last === this.stretch.start ? 'before' : 'after';
+      this.opening = 'before';
+      this.prompts = turned(this.prompts, end, 'second');
+      this.reach(end, only(end));
+    }
+    if ((this.stretch.form === 'square-after' || this.stretch.form === 'square-last') && this.stretch.start === start) {
+      const match = number.exec(typed);
+      if (!match) return;
+      const from = start + match[0].indexOf(match[1]);
+      this.stretch.when = { start: from, end: from + match[1].length, typed: match[1] };
+      this.closing = 'before';
+    }
+  }
+
+  private part(form: Stretch['form'], place: number): void {
+    const turn = this.stretch.form === 'square-after' ? 'before' : this.closing;
+    this.stretch.marks.push(place);
+    this.enter({ ...this.stretch, form, start: place + 1, when: null }, turn);
+  }
+
+  private leave(place: number): void {
+    const { form, open, marks, outerPrompts, outerLive, when } = this.stretch;
+    const outer = this.stretch.outer!;
+    const end = place + 1;
+    let { depth } = this.stretch;
+    this.tiles[end] = open;
+    if (when || form === 'options') {
+      depth++;
+      this.schedules.push({ start: open, end, marks, when, depth });
+    }
+    outer.depth = Math.max(outer.depth, depth);
+    outer.when = null;
+    if (form === 'options') {
+      this.live = outerLive;
+      this.runs = none;
+    }
+    this.stretch = outer;
+    if (!this.live) return;
+    const whole = outerPrompts.last === outer.start;
+    if (this.runs.size === 0 || this.closing === 'after') {
+      this.closing = whole ? 'before' : this.runs.size === 0 ? 'after' : 'among';
+      this.opening = 'before';
+      this.prompts = turned(outerPrompts, end, 'second');
+      this.reach(end, turned(this.runs, end, 'first'));
+    } else {
+      this.closing = this.closing === 'before' ? 'after' : 'among';
+      this.opening = this.turnAfterLiteral();
+      this.prompts = turned(outerPrompts, end, 'first');
+      this.reach(end, turned(this.runs, end, 'second'));
+    }
+  }
 }
 
 /** The first bar of the outermost alternation around a place where no literal bracket can stand. */

@@ -1,4 +1,4 @@
-/** The same text as A1111, Compel and ComfyUI read it, each by its own ways, aligned token by token. */
+/** One text as A1111, Compel and ComfyUI read it, each in its own way, aligned token by token. */
 
 import type { Side } from '../../prompt/side.ts';
 import { programs, type Syntax } from '../../prompt/syntax.ts';
@@ -30,7 +30,7 @@ export function programOptions(options: PromptOptions, syntax: Syntax): PromptOp
 /** A token of the text, and where a program puts it. */
 export interface ProgramToken {
   readonly token: PromptToken;
-  /** What tells it from others: its id, or a number below 0 for each vector of a textual inversion. */
+  /** Identity of the token: its id, or a number below 0 for each vector of a textual inversion. */
   readonly id: number;
   /** Index into the program's chunks; null where it is cut off. */
   readonly chunk: number | null;
@@ -39,7 +39,7 @@ export interface ProgramToken {
   readonly row: number;
 }
 
-/** What one program makes of the text before anything is encoded. */
+/** Reading of one program before anything is encoded. */
 export interface ProgramReading {
   readonly syntax: Syntax;
   readonly prepared: PreparedPrompt;
@@ -118,7 +118,7 @@ function withReading(rows: readonly AlignedToken[], { syntax, tokens }: ProgramR
 
 export type ProgramPair = readonly [Syntax, Syntax];
 
-/** What two programs have in common and what not: indices into the aligned rows. */
+/** Tokens that two programs share, and those that only one has: indices into the aligned rows. */
 export interface PairReading {
   /** Rows that either reads, cut off or not. */
   readonly shared: readonly number[];

@@ -14,7 +14,7 @@ interface WhyProps {
   readonly row: number;
   /** Labels of the chunk on show. */
   readonly labels: readonly string[];
-  /** Of the title, which takes the focus: unlike any other on the page. */
+  /** Id of the title, which takes the focus; no other element of the page has it. */
   readonly titleId?: string;
   /** The level below that of the heading around it. */
   readonly heading?: 'h3' | 'h4';
