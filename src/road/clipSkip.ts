@@ -18,21 +18,19 @@ export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTe
 
 /**
  * Returns the z [L, d] that methods weigh: the encoder's output if k is 1, else final_layer_norm(hidden_states[−k]), as
- * A1111 and Diffusers do for SD 1.x; Compel's PENULTIMATE_HIDDEN_STATES_NORMALIZED is k = 2. Without a `finalLayerNorm`
- * ([d] each) hidden_states[−k] is taken as it is: SDXL's way, and Compel's PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED. Throws
- * RangeError if that hidden state was not asked of the encoder.
+ * A1111 and Diffusers do for SD 1.x; Compel's PENULTIMATE_HIDDEN_STATES_NORMALIZED is k = 2. `finalLayerNorm` is
+ * [d] each. Throws RangeError if that hidden state was not asked of the encoder.
  */
 export function clipSkip(
   output: EncoderOutput,
   k: ClipSkip,
   config: ClipTextConfig,
-  finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array } | null,
+  finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array },
 ): Float32Array {
   const [index] = clipSkipHiddenStates(k, config);
   if (index === undefined) return output.lastHiddenState;
   const hidden = output.hiddenStates.get(index);
   if (!hidden) throw new RangeError(`Clip skip ${k} needs hidden state ${index}, which was not asked of the encoder.`);
-  if (!finalLayerNorm) return hidden;
   const [x, weight, bias] = [hidden, finalLayerNorm.weight, finalLayerNorm.bias].map((a) => Float64Array.from(a));
   return Float32Array.from(layerNorm(x, weight, bias, config.layerNormEps));
 }

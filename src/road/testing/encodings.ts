@@ -33,7 +33,9 @@ export async function referenceZ(
   };
   return (skip, isNormalised = true) =>
     (pass) =>
-      clipSkip(outputOf(pass), skip, config, isNormalised ? finalLayerNorm : null);
+      isNormalised
+        ? clipSkip(outputOf(pass), skip, config, finalLayerNorm)
+        : outputOf(pass).hiddenStates.get(config.numHiddenLayers + 1 - skip)!;
 }
 
 /** Holds `combine` to the passes that were asked for: no other is there, none twice, and none for nothing. */
