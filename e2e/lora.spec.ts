@@ -160,15 +160,11 @@ test('a LoRA that cannot be used is called by its fault; one named in the negati
 }) => {
   await openTiny(page);
   const name = 'lora_te_text_model_encoder_layers_0_mlp_fc1';
-  const dora = writeSafetensors([
-    tensor(`${name}.lora_down.weight`, [2, d], waves(2 * d, 1)),
-    tensor(`${name}.lora_up.weight`, [m, 2], waves(m * 2, 2)),
-    tensor(`${name}.dora_scale`, [m, 1], waves(m, 3)),
-  ]);
+  const oft = writeSafetensors([tensor(`${name}.oft_blocks`, [2, d, d], waves(2 * d * d, 1))]);
   const open = (file: string, buffer: Buffer) =>
     page.getByLabel('Checkpoint file').setInputFiles({ name: file, mimeType: 'application/octet-stream', buffer });
-  await open('dora.safetensors', Buffer.from(dora));
-  await expect(page.getByRole('alert')).toContainText('"dora.safetensors" changes the text encoder by DoRA');
+  await open('oft.safetensors', Buffer.from(oft));
+  await expect(page.getByRole('alert')).toContainText('"oft.safetensors" changes the text encoder by OFT');
   await expect(list(page)).toHaveCount(0);
 
   await open('style.safetensors', kohyaLora());

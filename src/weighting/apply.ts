@@ -51,9 +51,11 @@ const weightedWord: WeightedPrompt = (() => {
 
 /** Says whether a method leaves every row of a prompt as the encoder gives it. */
 export function leavesRows(method: Method, prompt: WeightedPrompt): boolean {
-  const { versions, means, wordChanges } = weighing(method, prompt);
-  const isPlain = versions.length === 1 && versions[0].share === 1 && !versions[0].chunks.some(isWeighted);
-  return isPlain && wordChanges.length === 0 && !means.some(({ chunks }) => chunks.some(isWeighted));
+  const versions = method.versions(prompt);
+  // Most methods are told by this alone, before the chunks of other versions are made.
+  if (versions.length > 1 || versions[0].share !== 1 || versions[0].chunks.some(isWeighted)) return false;
+  const means = method.means?.(prompt) ?? [];
+  return (method.wordChanges?.(prompt) ?? []).length === 0 && !means.some(({ chunks }) => chunks.some(isWeighted));
 }
 
 /** Says whether a method does anything with weights at all. */

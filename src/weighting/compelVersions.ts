@@ -38,7 +38,15 @@ export function compelVersions(prompt: WeightedPrompt, way: RemovalWay): Version
       factor,
       without: maskedRows(prompt, fragment),
     });
-    return { share, base: 'empty', chunks: fragment[way], describe };
+    return {
+      share,
+      base: 'empty',
+      // Made when it is asked for: a long prompt may have hundreds of light fragments.
+      get chunks() {
+        return fragment[way];
+      },
+      describe,
+    };
   });
 }
 
