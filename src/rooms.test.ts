@@ -73,3 +73,8 @@ test('no file imports itself by way of others', () => {
   );
   expect(circleIn(graph)).toBeNull();
 });
+
+test('no two files have one name', () => {
+  const names = files.filter((file) => !file.includes('.test.')).map((file) => file.split('/').at(-1));
+  expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
+});

@@ -17,7 +17,7 @@ import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
 import { attentionKernels } from './attention.ts';
 import { requestGpuDevice } from './device.ts';
-import type { EncodeStart } from './encode.ts';
+import type { EncodeStart } from './encodeRun.ts';
 import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
 import type { WeightedLora } from './loraMerge.ts';
 import { matmulKernels } from './matmul.ts';

@@ -3,7 +3,7 @@ import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { weightDtype } from './activations.ts';
-import { type EncodeOptions, type EncodeRun, encodePasses } from './encode.ts';
+import { type EncodeOptions, type EncodeRun, encodePasses } from './encodeRun.ts';
 import { createEngine, destroyEngine, type Engine, minSlots, useLoras } from './engine.ts';
 import { inspectLayer, readWeightRow, type WeightRow, type WeightRowPart } from './inspect.ts';
 import { pipelinesOf } from './kernels.ts';

@@ -1,6 +1,6 @@
 import { type A1111Prompt, type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
 import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
-import { entryAtCall } from '../prompt/a1111/schedule.ts';
+import { entryAtCall } from '../prompt/a1111/promptSchedule.ts';
 import { lintA1111 } from '../prompt/across/lint.ts';
 import type { Diagnostic, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
 import {

@@ -1,7 +1,7 @@
 import { readA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import type { Network } from '../prompt/a1111/extraNetworks.ts';
-import { textAtStep } from '../prompt/a1111/schedule.ts';
+import { textAtStep } from '../prompt/a1111/promptSchedule.ts';
 import { decimal, type Piece, printPrompt } from '../prompt/across/translate.ts';
 import type { Fragment, Range } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';

@@ -4,7 +4,7 @@ import type { EncoderOutput } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import type { EncodeOptions, EncodeRun } from '../gpu/encode.ts';
+import type { EncodeOptions, EncodeRun } from '../gpu/encodeRun.ts';
 import type { GpuEncoder } from '../gpu/encoder.ts';
 import { createHandlers, type Surroundings } from './handlers.ts';
 import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';

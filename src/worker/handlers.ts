@@ -2,7 +2,7 @@ import type { EncoderOutput } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { blobSource } from '../files/sources.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
-import type { EncodeRun } from '../gpu/encode.ts';
+import type { EncodeRun } from '../gpu/encodeRun.ts';
 import type { createGpuEncoder, GpuEncoder } from '../gpu/encoder.ts';
 import { meanProfile, type Profile } from '../gpu/profile.ts';
 import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFile.ts';

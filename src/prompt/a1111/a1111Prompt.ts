@@ -16,7 +16,7 @@ import {
   type ScheduleOptions,
   type ScheduleTree,
   scheduleDiagnostics,
-} from './schedule.ts';
+} from './promptSchedule.ts';
 
 export interface ReadingOptions {
   /** Only a positive prompt is split at AND. */

@@ -10,7 +10,7 @@ import {
   pairSentences,
   type TokenDifference,
 } from '../../road/study/programs.ts';
-import { programPasses, shownDifference, shownPrograms } from '../../state/programs.ts';
+import { programPasses, shownDifference, shownPrograms } from '../../state/programReadings.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { ownMethod } from '../../weighting/methods.ts';

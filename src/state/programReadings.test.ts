@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { encodedCount } from './encoded.ts';
-import { programPasses, shownDifference, shownPrograms } from './programs.ts';
+import { programPasses, shownDifference, shownPrograms } from './programReadings.ts';
 import { createClipscopeStore } from './store.ts';
 import { allEncoded, answeringEncoder, modelInfo } from './testing/fakeEncoder.ts';
 

@@ -13,7 +13,7 @@ import {
   type ScheduleOptions,
   scheduleDiagnostics,
   textAtStep,
-} from './schedule.ts';
+} from './promptSchedule.ts';
 
 type Outline = string | [string, ...unknown[]];
 
