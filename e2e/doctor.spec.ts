@@ -123,6 +123,7 @@ test('a long file name keeps within a narrow page', async ({ page }) => {
   await openTiny(page);
   const name = `${'a_merge_of_many_checkpoints_'.repeat(4)}v12.safetensors`;
   await page.getByLabel('Checkpoint file').setInputFiles(await checkpoint(name));
+  await expect(status(page)).toContainText('Ready: a_merge');
   await panel(page)
     .getByRole('button', { name: `Examine ${name}` })
     .click();
