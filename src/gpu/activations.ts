@@ -21,7 +21,7 @@ const align = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
 export interface BoundBuffers {
   /** Tensor name → its buffer. The range has none: it goes with the bind groups. */
   readonly all: ReadonlyMap<string, GPUBuffer>;
-  /** Those that were made for this schedule: all but the weights. */
+  /** The buffers that were made for this schedule: all but the weights. */
   readonly own: readonly GPUBuffer[];
 }
 

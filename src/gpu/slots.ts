@@ -43,8 +43,8 @@ export const isSamePass = (a: EncoderPass, b: EncoderPass) => firstChangedRow(a,
  * 1. Slots that hold nothing of `alsoNeeded`, then those that hold its less important passes: a later edit then finds its rows.
  * 2. Slots that hold more rows of the pass.
  * 3. Slots that were not used for longer; all prompts begin alike, so several often hold the same number of rows.
- * Where several passes are to be computed, one that would keep less than half of its rows is computed whole, side by side with
- * other new passes: together they take less time than one after the other.
+ * A pass that would keep less than half of its rows is computed whole if others are computed with it. Whole passes are computed
+ * side by side, which takes less time than one after the other.
  */
 export function placePasses(
   slots: readonly Slot[],

@@ -27,19 +27,18 @@ function storedIds(metadata: ReadonlyMap<string, string>, { name, rows }: Stored
   }
 }
 
-/** Compares rows of one token; where the file holds no ids, null. `here` is the prompt's own conditioning, [rows, d]. */
+/** Compares rows of one token; null where the file holds no ids. `own` is the conditioning of the prompt on the page, [rows, d]. */
 export function alignFile(
   metadata: ReadonlyMap<string, string>,
   stored: StoredConditioning,
-  { tokens, d, difference }: Pick<ConditioningComparison, 'tokens' | 'd' | 'difference'>,
+  { tokens, d, own }: Pick<ConditioningComparison, 'tokens' | 'd' | 'own'>,
 ): AlignedFile | null {
   const ids = storedIds(metadata, stored);
   if (!ids) return null;
   const there = ids.map((id) => ({ id }));
   // A row that was completed has no token.
   const here = tokens.map((token) => ({ id: token?.id ?? -1 }));
-  const pairs: RowPair[] = commonPlaces(there, here).map(([file, own]) => [own, file]);
-  const own = Float32Array.from(stored.data, (value, i) => value - difference[i]);
+  const pairs: RowPair[] = commonPlaces(there, here).map(([file, page]) => [page, file]);
   const { relative, cosine } = rowDifferences({ data: own, d }, { data: stored.data, d }, pairs);
   return { pairs: pairs.length, isSame: ids.every((id, row) => id === here[row].id), relative, cosine };
 }

@@ -9,6 +9,8 @@ export interface ConditioningComparison {
   readonly with: string;
   readonly rows: number;
   readonly d: number;
+  /** [rows, d] The conditioning of the prompt on the page. */
+  readonly own: Float32Array;
   /** [rows, d] */
   readonly difference: Float32Array;
   /** [rows] ‖a − b‖₂ */
@@ -60,6 +62,7 @@ export function compareConditioning(
     with: name,
     rows: stored.rows,
     d,
+    own: current,
     difference,
     distances,
     tokens: rows!.slice(0, stored.rows),

@@ -12,6 +12,7 @@ import { defaultOptions, type PromptOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { type RowDifference, rowDifferences } from './rowDifferences.ts';
+import { listed, quoted } from './sentence.ts';
 
 /** The tokenizer that each program comes with: A1111 installs ftfy, ComfyUI does not, and diffusers has transformers 5. */
 export const ownFlavour: Readonly<Record<Syntax, TokenizerFlavour>> = {
@@ -227,7 +228,7 @@ export function pairSentences(
   const sentences = [countSentence(study, pair, compared, label)];
   for (const [side, syntax] of pair.entries()) {
     const only = compared.only[side];
-    if (only.length > 0) sentences.push(`Only ${programs[syntax]} reads ${listed(runs(only, syntax))}.`);
+    if (only.length > 0) sentences.push(`Only ${programs[syntax]} reads ${listed(runs(only, syntax), mostNamed)}.`);
   }
   for (const [side, syntax] of pair.entries()) {
     const cut = compared.cut[side];
@@ -259,7 +260,7 @@ function countSentence(
   const weights = weightRuns(rows, reweighed, [a, b], label).map(
     ({ text, weights: [x, y] }) => `${quoted(text)} ${x} against ${y}`,
   );
-  return `${beginning}; they weigh ${reweighed.length} of them differently, ${listed(weights)}.`;
+  return `${beginning}; they weigh ${reweighed.length} of them differently, ${listed(weights, mostNamed)}.`;
 }
 
 function tokenCount(count: number): string {
@@ -317,19 +318,6 @@ function weightRuns(
     } else runs.push({ text: label(x), last: i, weights });
   }
   return runs;
-}
-
-/** Quotes a text: the beginning and the end of what is long. */
-function quoted(text: string): string {
-  return `“${text.length > 40 ? `${text.slice(0, 24)} … ${text.slice(-12)}` : text}”`;
-}
-
-/** Lists in a sentence: "a, b and c", or how many more there are. */
-function listed(all: readonly string[]): string {
-  if (all.length === 1) return all[0];
-  const more = all.length - mostNamed;
-  const named = more > 0 ? [...all.slice(0, mostNamed), `${more} more`] : all;
-  return `${named.slice(0, -1).join(', ')} and ${named.at(-1)}`;
 }
 
 /** Says how far the conditionings are apart, and most at which token; nothing where the two share no encoded token. */

@@ -1,4 +1,5 @@
 /** Differences of rows of two conditionings, pair by pair. */
+import { cosineOf, rowSums } from '../../weighting/study/rowSums.ts';
 
 /** Rows of a conditioning, [rows, d]. */
 export interface Rows {
@@ -30,21 +31,13 @@ export interface RowDifferences {
 export function rowDifferences(a: Rows, b: Rows, pairs: readonly RowPair[]): RowDifferences {
   let [change, length] = [0, 0];
   const rows = pairs.map(([rowA, rowB]): RowDifference => {
-    const sums = { change: 0, a: 0, b: 0, product: 0 };
-    for (let i = 0; i < a.d; i++) {
-      const [x, y] = [a.data[rowA * a.d + i], b.data[rowB * b.d + i]];
-      sums.change += (y - x) * (y - x);
-      sums.a += x * x;
-      sums.b += y * y;
-      sums.product += x * y;
-    }
+    const sums = rowSums(a.data, rowA, b.data, rowB, a.d);
     change += sums.change;
     length += sums.a;
     return {
       distance: Math.sqrt(sums.change),
       relative: ratio(sums.change, sums.a),
-      // Rounding makes a little more than 1 of rows that are the same.
-      cosine: sums.change === 0 && sums.a > 0 ? 1 : Math.min(1, sums.product / Math.sqrt(sums.a * sums.b)),
+      cosine: cosineOf(sums),
     };
   });
   const cosines = rows.map(({ cosine }) => cosine).filter((cosine) => !Number.isNaN(cosine));

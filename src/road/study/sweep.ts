@@ -12,7 +12,8 @@ import {
 } from '../../weighting/method.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { none } from '../../weighting/none.ts';
-import { benchPasses, clamped } from '../../weighting/study/compareMethods.ts';
+import { benchPasses } from '../../weighting/study/compareMethods.ts';
+import { clamped } from '../../weighting/study/rowSums.ts';
 import { withoutKeys, withoutRows } from '../weightedPrompt.ts';
 
 /**

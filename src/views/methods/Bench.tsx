@@ -4,6 +4,7 @@ import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
 import { brief } from '../page/numbers.ts';
+import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -310,11 +311,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
           </tbody>
         </table>
       </div>
-      {pads > 0 && (
-        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
-          {expanded ? 'Without PAD' : `${pads} PAD rows`}
-        </button>
-      )}
+      {pads > 0 && <PadRows count={pads} isExpanded={expanded} onToggle={setExpanded} />}
     </div>
   );
 }

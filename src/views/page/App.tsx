@@ -1,9 +1,7 @@
 import { type Theme, themes } from '../../state/remembered.ts';
 import { LazyAnatomy } from '../anatomy/LazyAnatomy.tsx';
-import { LazyAnswer } from '../answer/LazyAnswer.tsx';
 import { Attention } from '../attention/Attention.tsx';
 import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
-import { LazyEmbeddings } from '../embeddings/LazyEmbeddings.tsx';
 import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
 import { LazyExport } from '../export/LazyExport.tsx';
 import { Masks } from '../masks/Masks.tsx';
@@ -12,7 +10,7 @@ import { LazyPrograms } from '../programs/LazyPrograms.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
 import { TokenTable } from '../tokens/TokenTable.tsx';
 import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
-import { LazyWeights } from '../weights/LazyWeights.tsx';
+import { LazyPanel } from './lazyPart.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -80,15 +78,19 @@ function Header() {
   );
 }
 
+const loadAnswer = async () => ({ Panel: (await import('../answer/Answer.tsx')).Answer });
+const loadWeights = async () => ({ Panel: (await import('../weights/Weights.tsx')).Weights });
+const loadEmbeddings = async () => ({ Panel: (await import('../embeddings/Embeddings.tsx')).Embeddings });
+
 function Pictures() {
   return (
     <div className="column pictures">
-      <LazyAnswer />
-      <LazyWeights />
+      <LazyPanel id="answer" title="Answer" load={loadAnswer} />
+      <LazyPanel id="weights" title="Weights" load={loadWeights} />
       <Attention />
       <LazyAnatomy />
       <Masks />
-      <LazyEmbeddings />
+      <LazyPanel id="embeddings" title="Embeddings" load={loadEmbeddings} />
       <LazyMethods />
       <LazyPrograms />
       <LazyVocabulary />

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ComponentType, type ReactNode, useEffect, useState } from 'react';
 
 /**
  * Loads a part of the page when it is needed. `load` has to be the same function every time. Until the part is
@@ -30,4 +30,25 @@ export function usePart<P>(
       </div>
     ),
   };
+}
+
+interface LazyPanelProps {
+  /** Id of the panel's section, the same that the loaded panel has. */
+  readonly id: string;
+  readonly title: string;
+  /** Has to be one function every time. */
+  readonly load: () => Promise<{ readonly Panel: ComponentType }>;
+}
+
+/** Shows a panel that is loaded after the first paint; its title stands in its place until then. */
+export function LazyPanel({ id, title, load }: LazyPanelProps) {
+  const { part, standIn } = usePart(true, load);
+  return part ? (
+    <part.Panel />
+  ) : (
+    <section className="panel" id={id} aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`}>{title}</h2>
+      {standIn}
+    </section>
+  );
 }

@@ -2,6 +2,7 @@ import { useRef, useState } from 'react';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import type { RowChanges } from '../../weighting/study/compareMethods.ts';
 import { brief, percent } from '../page/numbers.ts';
+import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
@@ -90,11 +91,7 @@ export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: To
           ))}
         </tbody>
       </table>
-      {pads > 0 && (
-        <button type="button" className="small" aria-expanded={isExpanded} onClick={() => setIsExpanded(!isExpanded)}>
-          {isExpanded ? 'Without PAD' : `${pads} PAD rows`}
-        </button>
-      )}
+      {pads > 0 && <PadRows count={pads} isExpanded={isExpanded} onToggle={setIsExpanded} />}
     </div>
   );
 }

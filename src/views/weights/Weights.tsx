@@ -29,7 +29,7 @@ export function Weights() {
     <section className="panel weights" id="weights" aria-labelledby="weights-title" tabIndex={-1}>
       <header>
         <h2 id="weights-title">Weights</h2>
-        {weighted && <Of weighted={weighted} />}
+        {weighted && <Provenance weighted={weighted} />}
       </header>
       {weighted ? (
         <>
@@ -43,8 +43,8 @@ export function Weights() {
   );
 }
 
-/** Says what the picture is of. */
-function Of({ weighted: { encoded, method } }: { weighted: WeightedEncoding }) {
+/** Says which chunk the picture shows, of which prompt, method and weights. */
+function Provenance({ weighted: { encoded, method } }: { weighted: WeightedEncoding }) {
   const side = useFacts((s) => s.side);
   const random = useFacts((s) => s.model?.random);
   const { chunks } = encoded.prepared;

@@ -5,6 +5,7 @@ import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
 import { padded } from '../rows.ts';
+import { cosineOf, rowSums } from './rowSums.ts';
 
 /** The distinct passes that the methods and the unweighted conditioning need. */
 export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
@@ -88,18 +89,8 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
   const nonFiniteRows: number[] = [];
   const sums = { rows: 0, change: 0, after: 0, before: 0, cosine: 0, cosines: 0 };
   for (let row = 0; row < rows; row++) {
-    let change = 0;
-    let after = 0;
-    let before = 0;
-    let product = 0;
-    for (let i = row * d; i < (row + 1) * d; i++) {
-      const a = conditioning[i];
-      const b = unweighted[i];
-      change += (a - b) * (a - b);
-      after += a * a;
-      before += b * b;
-      product += a * b;
-    }
+    const pair = rowSums(conditioning, row, unweighted, row, d);
+    const { change, a: after, b: before } = pair;
     if (change !== 0) changedRows.push(row);
     unweightedNorms[row] = Math.sqrt(before);
     norms[row] = Math.sqrt(after);
@@ -109,8 +100,7 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
       continue;
     }
     distances[row] = Math.sqrt(change);
-    // Rounding leaves equal rows a little short of 1.
-    cosines[row] = change === 0 && after > 0 ? 1 : clamped(product / Math.sqrt(after * before));
+    cosines[row] = cosineOf(pair);
     normRatios[row] = Math.sqrt(after / before);
     sums.rows++;
     sums.change += change;
@@ -135,11 +125,6 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
       normRatio: Math.sqrt(sums.after / sums.before),
     },
   };
-}
-
-/** The cosine within [−1, 1]; rounding can carry it past. */
-export function clamped(cosine: number): number {
-  return Math.min(1, Math.max(-1, cosine));
 }
 
 export interface DifferenceMap {

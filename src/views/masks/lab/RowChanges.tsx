@@ -2,6 +2,7 @@ import { type KeyboardEvent, useRef, useState } from 'react';
 import type { RowEffects } from '../../../clip/maskEffects.ts';
 import type { MaskMode } from '../../../clip/masks.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
+import { PadRows } from '../../page/PadRows.tsx';
 import { moveFocus } from '../../page/roving.ts';
 import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
@@ -110,11 +111,7 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           )}
         </tbody>
       </table>
-      {pads > 1 && (
-        <button type="button" className="small" aria-expanded={expanded} onClick={() => setExpanded(!expanded)}>
-          {expanded ? 'PAD in one row' : `${pads} PAD rows`}
-        </button>
-      )}
+      {pads > 1 && <PadRows count={pads} isExpanded={expanded} less="PAD in one row" onToggle={setExpanded} />}
     </>
   );
 }
