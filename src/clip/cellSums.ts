@@ -135,8 +135,8 @@ function cellPart(rule: CellRule, key: TensorKey, place: CellPlace, inputs: Cell
         ? { first: [{ name: at('t', 'i'), value: inputs.inputIds[row] }], total: tensor(key)[row * d + column] }
         : { first: [{ name: math('i'), value: row }], total: tensor(key)[row * d + column] };
     case 'add': {
-      const terms = rule.of.map((of, index) => {
-        const value = tensor(of)[row * d + column];
+      const terms = rule.of.map((summand, index) => {
+        const value = tensor(summand)[row * d + column];
         return { index, factors: [value], value };
       });
       return { terms, total: added(terms) };

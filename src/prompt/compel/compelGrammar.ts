@@ -292,21 +292,23 @@ class Reader {
   }
 
   private attention(at: number): Match<Weighted> | null {
-    const of = this.target(at);
-    if (!of) return null;
-    const operator = literal(this.text, of.end, '.attend');
+    const content = this.target(at);
+    if (!content) return null;
+    const operator = literal(this.text, content.end, '.attend');
     const inside = operator < 0 ? -1 : literal(this.text, operator, '(');
     if (inside >= 0) {
       const weight = this.signs(inside) ?? this.number(inside);
       const close = weight ? literal(this.text, weight.end, ')') : -1;
       if (weight && close >= 0)
-        return this.weighted(of.value, 'attend', weight, this.range(skip(this.text, inside), weight.end), close);
+        return this.weighted(content.value, 'attend', weight, this.range(skip(this.text, inside), weight.end), close);
     }
-    if (skipped.has(this.text[of.end])) return null;
-    const sign = this.signs(of.end);
-    if (sign) return this.weighted(of.value, 'suffix-signs', sign, this.range(of.end, sign.end), sign.end);
-    const weight = of.value.type === 'group' ? this.number(of.end) : null;
-    return weight && this.weighted(of.value, 'suffix-number', weight, this.range(of.end, weight.end), weight.end);
+    if (skipped.has(this.text[content.end])) return null;
+    const sign = this.signs(content.end);
+    if (sign) return this.weighted(content.value, 'suffix-signs', sign, this.range(content.end, sign.end), sign.end);
+    const weight = content.value.type === 'group' ? this.number(content.end) : null;
+    return (
+      weight && this.weighted(content.value, 'suffix-number', weight, this.range(content.end, weight.end), weight.end)
+    );
   }
 
   private weighted(

@@ -173,19 +173,19 @@ export function pairDifference(
   const both = [...rows.keys()].filter((i) => isEncoded(rows[i][a]) && isEncoded(rows[i][b]));
   const all = [stacked(embeds[0]), stacked(embeds[1])] as const;
   const place = (side: 0 | 1, { conditioning, row }: ProgramToken) => all[side].starts[conditioning] / d + row;
-  const of = [
+  const conditionings = [
     { data: all[0].data, d },
     { data: all[1].data, d },
   ] as const;
   const compared = rowDifferences(
-    ...of,
+    ...conditionings,
     both.map((i) => [place(0, rows[i][a]!), place(1, rows[i][b]!)]),
   );
   return {
     tokens: compared.rows.map((difference, i) => ({ ...difference, at: both[i] })),
     relative: compared.relative,
     cosine: compared.cosine,
-    padding: rowDifferences(...of, commonPadding(readings[a].prepared, readings[b].prepared)).relative,
+    padding: rowDifferences(...conditionings, commonPadding(readings[a].prepared, readings[b].prepared)).relative,
   };
 }
 

@@ -33,6 +33,6 @@ export function tokenCount({ texts }: Pick<PreparedPrompt, 'texts'>): TokenCount
 /** Writes a count: `5 / 75 tokens`, or `4 tokens in 2 chunks (A1111 shows 77/150)`. */
 export function countText({ typed, chunks, room, shown }: TokenCount, syntax: Syntax): string {
   if (chunks === 1) return `${typed} / ${room} tokens`;
-  const told = shown ? ` (${programs[syntax]} shows ${shown.count}/${shown.target})` : '';
-  return `${typed} ${typed === 1 ? 'token' : 'tokens'} in ${chunks} chunks${told}`;
+  const asShown = shown ? ` (${programs[syntax]} shows ${shown.count}/${shown.target})` : '';
+  return `${typed} ${typed === 1 ? 'token' : 'tokens'} in ${chunks} chunks${asShown}`;
 }

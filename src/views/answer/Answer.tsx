@@ -55,14 +55,16 @@ export function Answer() {
 function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
   const sentences = answerOf(facts);
   const { side, options, model, zOf } = facts;
-  const of = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
+  const provenance = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
   const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));
   return (
     <>
       <header>
         <h2 id="answer-title">Answer</h2>
-        <p className="answer-of muted">{of}</p>
-        <CopyText text={[`${facts.prepared.source} (${of})`, ...sentences.map(({ text }) => text)].join('\n')} />
+        <p className="answer-of muted">{provenance}</p>
+        <CopyText
+          text={[`${facts.prepared.source} (${provenance})`, ...sentences.map(({ text }) => text)].join('\n')}
+        />
       </header>
       <p className="help">The U-Net gets a row of numbers for each token; a weight changes rows, and nothing else.</p>
       <div className="questions" aria-busy={stale} data-stale={stale || undefined}>
