@@ -336,12 +336,24 @@ test.each([
   ['[{"prompt": "x", "steps": true}]', 'prompt 1: "steps" is neither a text nor a number.'],
   ['[{"prompt": "x", "mask": "pad"}]', 'prompt 1: --mask is one of'],
 ])('a file of prompts such as %s is one sentence', async (contents, message) => {
+  await refusedPrompts(contents, message);
+});
+
+test.each([
+  ['lists that never end', '['.repeat(1 << 20), 'begins like a JSON list and is none'],
+  ['lists within lists', '['.repeat(1 << 19) + ']'.repeat(1 << 19), 'prompt 1: it is neither a text nor an object'],
+  ['more prompts than fit', 'x\n'.repeat(600_000), 'has more than 1 MB of prompts; split it into several files.'],
+])('a file of %s instead of prompts is one sentence', async (_, contents, message) => {
+  await refusedPrompts(contents, message);
+});
+
+async function refusedPrompts(contents: string, message: string): Promise<void> {
   const file = join(folder, 'bad.json');
   writeFileSync(file, contents);
   expect(await main(['--prompts', file])).toBe(1);
   expect(complaint).toContain(message);
   expect(complaint.trim().split('\n')).toHaveLength(1);
-});
+}
 
 test('the command itself exits with the code', () => {
   const run = (...args: string[]) =>

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
@@ -39,6 +40,8 @@ import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
 import { fileSource } from './fileSource.ts';
+import { endWhenInterrupted } from './interruption.ts';
+import { writeWholeFile } from './wholeFile.ts';
 
 const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebGPU, without a browser.
 
@@ -176,14 +179,33 @@ function readJob(values: Values): Job {
   };
 }
 
+/** Most bytes of a file of prompts: thousands of prompts, and little enough that no JSON in it takes a second to read. */
+const longestList = 1 << 20;
+
+/** Reads a file of text, also one without a size, such as a pipe. Throws UsageError. */
+async function readText(file: string): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of createReadStream(file)) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > longestList) break;
+    }
+  } catch (error) {
+    throw new UsageError(`"${file}" could not be read: ${(error as Error).message.split(',')[0]}.`);
+  }
+  if (bytes > longestList)
+    throw new UsageError(`"${file}" has more than 1 MB of prompts; split it into several files.`);
+  return Buffer.concat(pieces).toString('utf8');
+}
+
 /**
  * Reads the prompts of a file: JSON if it begins with [, otherwise one prompt a line, without empty lines. Throws
  * UsageError.
  */
 async function readPrompts(file: string, values: Values): Promise<Job[]> {
-  const contents = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UsageError(`"${file}" could not be read: ${error.message.split(',')[0]}.`);
-  });
+  const contents = await readText(file);
   let listed: unknown[] = contents.split(/\r?\n/).filter((line) => line.trim() !== '');
   if (contents.trimStart().startsWith('['))
     try {
@@ -199,7 +221,8 @@ async function readPrompts(file: string, values: Values): Promise<Job[]> {
       throw new UsageError(`"${file}", prompt ${i + 1}: ${why}`);
     };
     if (typeof entry === 'string') return readJob({ ...values, prompt: entry });
-    if (typeof entry !== 'object' || entry === null) return fail('it is neither a text nor an object with "prompt".');
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+      return fail('it is neither a text nor an object with "prompt".');
     for (const [name, value] of Object.entries(entry)) {
       if (!Object.hasOwn(jobOptions, name)) fail(`"${name}" is not among ${Object.keys(jobOptions).join(', ')}.`);
       if (typeof value !== 'string' && typeof value !== 'number') fail(`"${name}" is neither a text nor a number.`);
@@ -443,7 +466,7 @@ async function run({
   console.log(`${source.name}${meaning}, ${encoder.dtype}, ${gpu.description}: ${milliseconds.toFixed(0)} ms`);
 
   if (out === undefined) return;
-  await writeFile(out.file, writeConditioning(out.format, tensors, metadata)).catch((error: Error) => {
+  await writeWholeFile(out.file, [writeConditioning(out.format, tensors, metadata)]).catch((error: Error) => {
     throw new UsageError(`"${out.file}" could not be written: ${error.message.split(',')[0]}.`);
   });
   console.log(`Wrote ${out.file}.`);
@@ -451,13 +474,18 @@ async function run({
 
 /** Returns the exit code of `npm run encode`. */
 export async function main(args: readonly string[]): Promise<number> {
+  let file: string | undefined;
+  const endWatch = endWhenInterrupted(() => (file === undefined ? 'Stopped.' : `Stopped: "${file}" was not written.`));
   try {
     const request = await readArguments(args);
+    file = request?.out?.file;
     if (request) await run(request);
     else console.log(usage);
     return 0;
   } catch (error) {
     console.error((error as Error).message);
     return 1;
+  } finally {
+    endWatch();
   }
 }
