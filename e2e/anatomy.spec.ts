@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, prompt, status } from './page.ts';
+import { openTiny, openView, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#anatomy');
 const equation = (page: Page, number: number) =>
@@ -10,6 +10,7 @@ async function openAnatomy(page: Page): Promise<void> {
   await openTiny(page);
   await prompt(page).fill('a red car');
   await expect(status(page)).toContainText('Ready');
+  await openView(page, 'Anatomy');
   await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
   await expect(panel(page).locator('.anatomy-total')).toBeVisible();
 }
@@ -17,6 +18,7 @@ async function openAnatomy(page: Page): Promise<void> {
 /** The number that the sum gives, and the one that was read back. */
 async function expectSumToAgree(page: Page): Promise<void> {
   const number = async (id: string) => Number(await panel(page).getByTestId(id).textContent());
+  await openView(page, 'Anatomy');
   await expect(panel(page).locator('[data-stale]')).toHaveCount(0);
   const [total, value] = [await number('cell-total'), await number('cell-value')];
   expect(Number.isFinite(total)).toBe(true);
@@ -25,6 +27,7 @@ async function expectSumToAgree(page: Page): Promise<void> {
 
 test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ page }) => {
   await openAnatomy(page);
+  await openView(page, 'Anatomy');
   await equation(page, 34).click();
   await expect(panel(page).getByRole('heading', { name: 'Attention' })).toBeVisible();
   await expect(panel(page).getByRole('radio', { name: 'Attention output, equation 34' })).toBeChecked();
@@ -36,6 +39,7 @@ test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ 
 
   // Linear, softmax, LayerNorm, residual sum, QuickGELU, and the embeddings.
   for (const number of [31, 29, 41, 44, 38, 51, 48, 35, 39]) {
+    await openView(page, 'Anatomy');
     await equation(page, number).click();
     await expect(equation(page, number)).toHaveAttribute('aria-pressed', 'true');
     await expect(panel(page).getByTestId('cell-total')).toBeVisible();
@@ -46,6 +50,7 @@ test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ 
   }
   await equation(page, 48).click();
   await expect(panel(page)).not.toContainText('With clip skip');
+  await openOptions(page);
   await page.getByRole('spinbutton', { name: 'Clip skip' }).fill('2');
   await expect(panel(page)).toContainText(
     'With clip skip 2, weights act on the output of layer 1 after this LayerNorm',
@@ -57,6 +62,7 @@ test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ 
 
 test('by keyboard alone: stage, matrix, cell', async ({ page }) => {
   await openAnatomy(page);
+  await openView(page, 'Anatomy');
   await panel(page).getByRole('button', { name: 'Embeddings', exact: true }).focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
@@ -68,6 +74,7 @@ test('by keyboard alone: stage, matrix, cell', async ({ page }) => {
   await panel(page).getByRole('application', { name: /^Keys/ }).focus();
   for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
   const cell = panel(page).getByLabel('The sum behind the cell');
+  await openView(page, 'Anatomy');
   await expect(cell.getByRole('combobox')).toHaveValue('2');
   await expect(cell.getByRole('spinbutton')).toHaveValue('1');
   await expect(panel(page).getByTestId('cell-total')).toBeVisible();
@@ -79,16 +86,19 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
   const encodeCar = async (color: string) => {
     await prompt(page).fill(`a ${color} car`);
     await expect(status(page)).toContainText('Ready');
+    await openView(page, 'Embeddings');
     return page.locator('#embeddings').textContent();
   };
   const blue = await encodeCar('blue');
   // A new visit knows nothing of it.
   await openTiny(page);
   await encodeCar('red');
+  await openView(page, 'Anatomy');
   await panel(page).getByRole('button', { name: 'Time a whole pass' }).click();
   await expect(panel(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
   for (const name of ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'])
-    await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
+    await openView(page, 'Anatomy');
+  await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
   const shares = await rows(page).locator('td.share').allTextContents();
   const sum = shares.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   expect(Math.abs(sum - 100)).toBeLessThan(0.05 * shares.length + 1e-9);
@@ -100,6 +110,7 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
 test('without WebGPU there are formulas, diagram and code, and a sentence about the numbers', async ({ page }) => {
   await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   await page.goto('/');
+  await openView(page, 'Anatomy');
   await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
   await equation(page, 37).click();
   await expect(panel(page).getByRole('heading', { name: 'MLP, first half' })).toBeVisible();

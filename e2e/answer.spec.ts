@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, prompt, status, tokenRows } from './page.ts';
+import { openOptions, openTiny, openView, prompt, status, tokenRows } from './page.ts';
 
 const answer = (page: Page) => page.getByRole('region', { name: 'Answer' });
 const sentence = (page: Page, text: string | RegExp) => answer(page).getByRole('listitem').filter({ hasText: text });
@@ -12,21 +12,27 @@ async function type(page: Page, text: string): Promise<void> {
 test('why does my weight do nothing', async ({ page }) => {
   await openTiny(page);
   await type(page, 'a (red:1.3) car');
+  await openView(page, 'Answer');
   await expect(sentence(page, '“red” (weight 1.3) grows by')).toBeVisible();
   await expect(sentence(page, 'Attention does not change with a weight')).toContainText('after layer 2');
 
+  await openView(page, 'Attention');
   await expect(page.locator('#attention')).toContainText('Weights do not change attention');
+  await openView(page, 'Answer');
 
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
   await expect(sentence(page, '“Ignore” applies no weights')).toBeVisible();
   await expect(sentence(page, 'grows by')).toHaveCount(0);
   // At the prompt too, and in the colours.
   const message = page.locator('#diagnostics-positive').getByText('“Ignore” applies no weights');
   await expect(message).toBeVisible();
+  await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(2).locator('.weight')).toHaveText('1.3 → 1');
   await expect(page.locator('.cm-content .token[style]').filter({ hasText: 'red' })).toHaveCount(0);
 
   // Show me leads to the place in the prompt.
+  await openView(page, 'Answer');
   await sentence(page, '“Ignore” applies no weights').getByRole('button', { name: 'Show me' }).click();
   await expect(prompt(page)).toBeFocused();
   expect(await page.evaluate(() => String(getSelection()))).toBe('red');
@@ -36,6 +42,7 @@ test('what was cut', async ({ page }) => {
   await openTiny(page);
   await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
   await type(page, `${'cat '.repeat(75)}photorealistic dog`);
+  await openView(page, 'Answer');
   const cut = sentence(page, 'do not fit into the 75 of a chunk');
   await expect(cut).toContainText('The last 3 tokens');
   await expect(cut).toContainText('from “photorealistic” on');
@@ -49,9 +56,11 @@ test('which chunk', async ({ page }) => {
   await expect(page.locator('#prompts .count').first()).toHaveText('5 tokens in 2 chunks (A1111 shows 78/150)');
   await prompt(page).press('ControlOrMeta+Home');
   await expect(page.getByRole('radio', { name: 'Chunk 1 2/75' })).toBeChecked();
+  await openView(page, 'Answer');
   const second = sentence(page, 'Chunk 2 begins at “in”, after BREAK.');
   await second.getByRole('link', { name: 'Show me' }).click();
   await expect(page.getByRole('radio', { name: 'Chunk 2 3/75' })).toBeChecked();
+  await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(1)).toContainText('in');
 });
 
@@ -59,6 +68,7 @@ test('the answer is copied as text, and told once when typing rests', async ({ p
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await openTiny(page);
   await type(page, 'a [blurry] car');
+  await openView(page, 'Answer');
   await expect(sentence(page, 'ComfyUI would read “[” and “]” as text')).toContainText('2 more tokens');
   await answer(page).getByRole('button', { name: 'Copy as text' }).click();
   await expect(answer(page).getByRole('status', { name: 'Copy' })).toHaveText('Copied.');
@@ -71,6 +81,7 @@ test('the answer is copied as text, and told once when typing rests', async ({ p
 test('without WebGPU the answer stands in words', async ({ page }) => {
   await page.addInitScript(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
   await page.goto('/');
+  await openView(page, 'Answer');
   await expect(sentence(page, '“red” (weight 1.3) is weighed.')).toBeVisible();
   await expect(sentence(page, 'No numbers yet: the encoder needs WebGPU')).toBeVisible();
 });

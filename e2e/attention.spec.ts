@@ -7,7 +7,7 @@ import { syntheticWeights } from '../src/models/synthetic.ts';
 import { defaultOptions } from '../src/road/options.ts';
 import { preparePrompt } from '../src/road/pipeline.ts';
 import { createTokenizer } from '../src/tokens/tokenizer.ts';
-import { openTiny, pointAt, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, pointAt, prompt, status } from './page.ts';
 
 const text = 'a (red:1.3) car, [blurry]';
 const shown = 7; // BOS, five tokens, EOS
@@ -28,6 +28,7 @@ for (const mask of ['causal', 'none'] as const)
     await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
     await expect(status(page)).toContainText('Ready: synthetic-tiny');
     await prompt(page).fill(text);
+    await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);
     const picture = page.locator('.matrix').getByRole('application');
     for (const [layer, head] of [
@@ -35,6 +36,7 @@ for (const mask of ['causal', 'none'] as const)
       [0, 3],
       [1, 1],
     ]) {
+      await openView(page, 'Attention');
       await slider(page, 'Layer').fill(String(layer + 1));
       await slider(page, 'Head').fill(String(head + 1));
       await expect(page.getByRole('heading', { name: `Layer ${layer + 1}, head ${head + 1}` })).toBeVisible();
@@ -47,6 +49,7 @@ for (const mask of ['causal', 'none'] as const)
         [6, 6],
         [3, 5],
       ]) {
+        await openView(page, 'Attention');
         await pointAt(picture, query, key, shown);
         await expect(readout(page)).toContainText(`Query ${query} `);
         await expect(readout(page)).toContainText(`key ${key} `);
@@ -63,6 +66,7 @@ for (const mask of ['causal', 'none'] as const)
 test('the overview chooses a head by click and by arrow keys', async ({ page }) => {
   await openTiny(page);
   const overview = page.getByRole('application', { name: 'All heads' });
+  await openView(page, 'Attention');
   const box = await overview.boundingBox();
   if (!box) throw new Error('no overview');
   await overview.click({ position: { x: box.width * 0.6, y: box.height * 0.8 } });
@@ -79,6 +83,7 @@ test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the r
   await openTiny(page);
   await prompt(page).fill(text);
   const labels = page.locator('.matrix .rows li');
+  await openView(page, 'Attention');
   await expect(labels).toHaveText(['BOS', 'a', 'red', 'car', ',', 'blurry', 'EOS']);
   await page.getByRole('checkbox', { name: 'Hide BOS' }).check();
   await expect(labels).toHaveText(['a', 'red', 'car', ',', 'blurry', 'EOS']);
@@ -90,6 +95,7 @@ test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the r
 test('lines: a token that is pointed at names its strongest keys', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(text);
+  await openView(page, 'Attention');
   await page.getByRole('radio', { name: 'Lines' }).check();
   // A picture that is drawn again forgets the point that was marked before.
   await expect(status(page)).toContainText('Ready');
@@ -108,13 +114,17 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
 
 test('embeddings: difference is after less before, and norms follow the weights', async ({ page }) => {
   await openTiny(page);
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('scale');
   await prompt(page).fill(text);
   await expect(status(page)).toContainText('Ready');
   await expect(page.locator('[data-stale]')).toHaveCount(0);
   const before = page.locator('#embeddings').getByRole('application', { name: 'Before weighting' });
+  await openView(page, 'Embeddings');
   const box = await before.boundingBox();
+  await openView(page, 'Attention');
   if (!box) throw new Error('no picture');
+  await openView(page, 'Embeddings');
   await before.hover({ position: { x: box.width * 0.3, y: (2.5 / 77) * box.height } });
   await expect(page.locator('#embeddings .readout')).toContainText('Token 2 red, dimension 19: before');
   const values = (await page.locator('#embeddings .readout .value').allInnerTexts()).map(Number);

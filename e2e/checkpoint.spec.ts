@@ -2,14 +2,15 @@ import { rmSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { clipTiny, clipVitL14 } from '../src/clip/config.ts';
 import { checkpointBytes, writeCheckpointFile } from '../src/models/testing/checkpoints.ts';
-import { openTiny, prompt, status, statusHistory } from './page.ts';
+import { openTiny, openView, prompt, status, statusHistory } from './page.ts';
 
-const file = (page: import('@playwright/test').Page) => page.getByLabel('Checkpoint file');
+const file = (page: import('@playwright/test').Page) => page.getByLabel('Open files…');
 
 test('the page starts on the full-size synthetic encoder and says that its weights are random', async ({ page }) => {
   await page.goto('/');
   await expect(status(page)).toHaveText(/^Ready: synthetic \(random weights\), recomputed 77 of 77 rows, \d+ ms$/);
   await expect(page.getByText('numbers mean nothing until you open a checkpoint')).toBeVisible();
+  await openView(page, 'Attention');
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
   await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU/);
 });
@@ -50,6 +51,7 @@ test('a full-size F16 checkpoint in the LDM layout loads, with progress, and enc
   expect((await history()).some((text) => /^Loading v1-5-pruned\.safetensors \d+ %$/.test(text))).toBe(true);
   await expect(page.locator('#encoder')).toContainText('F16');
   await expect(page.getByText('numbers mean nothing')).toHaveCount(0);
+  await openView(page, 'Attention');
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
   await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('file');
 
@@ -79,6 +81,7 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny');
   await expect(prompt(page)).toHaveText('a red car');
   await prompt(page).fill('a blue car');
+  await openView(page, 'Attention');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
   await notice.getByRole('button', { name: 'Dismiss' }).click();
@@ -110,9 +113,9 @@ test('a file dropped anywhere on the page is opened', async ({ page }) => {
     transfer.items.add(new File(['PK\u0003\u0004'], 'model.zip'));
     return transfer;
   });
-  await page.dispatchEvent('#masks', 'dragover', { dataTransfer: drop });
+  await page.dispatchEvent('#prompts', 'dragover', { dataTransfer: drop });
   await expect(page.getByText('Drop to open')).toBeVisible();
-  await page.dispatchEvent('#masks', 'drop', { dataTransfer: drop });
+  await page.dispatchEvent('#prompts', 'drop', { dataTransfer: drop });
   await expect(page.getByRole('alert')).toContainText('model.zip');
   await expect(page.getByText('Drop to open')).toHaveCount(0);
 });

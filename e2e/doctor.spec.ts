@@ -4,7 +4,7 @@ import { expectedTensors, layerTensor, tokenEmbeddingName } from '../src/clip/we
 import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
 import { writeSafetensors } from '../src/files/safetensors.ts';
 import { syntheticWeights } from '../src/models/synthetic.ts';
-import { openTiny, status } from './page.ts';
+import { openTiny, openView, status } from './page.ts';
 
 type Tensor = Parameters<typeof writeSafetensors>[0][number];
 
@@ -43,9 +43,10 @@ const rows = (page: Page, name: string) =>
 
 test('the model in use is examined: broken position ids, an extra tensor, statistics and hash', async ({ page }) => {
   await openTiny(page);
+  await openView(page, 'Checkpoint');
   await expect(panel(page).getByRole('button', { name: /^Examine / })).toHaveCount(0);
   await page
-    .getByLabel('Checkpoint file')
+    .getByLabel('Open files…')
     .setInputFiles(await checkpoint('merge.safetensors', undefined, [brokenIds, extra]));
   await expect(status(page)).toContainText('Ready: merge.safetensors');
   await expect(findings(page)).toHaveCount(0);
@@ -75,7 +76,8 @@ test('a file that cannot be loaded is examined, and the model in use stays', asy
     if (name === 'text_model.final_layer_norm.bias') return null;
     return name === tokenEmbeddingName ? values.with(64 * 320 + 5, Number.NaN) : values;
   });
-  await panel(page).getByLabel('Checkpoint to examine').setInputFiles(file);
+  await openView(page, 'Checkpoint');
+  await panel(page).getByLabel('Examine a file…').setInputFiles(file);
   await expect(findings(page)).toHaveText([
     /Error 1 of the encoder’s 36 tensors are missing\.text_model\.final_layer_norm\.bias/,
     /Error NaN or infinity in 1 tensor.*token_embedding\.weight: 1 of 3162112 elements, the first NaN at \[320, 5\]/,
@@ -85,18 +87,19 @@ test('a file that cannot be loaded is examined, and the model in use stays', asy
   await expect(findings(page)).toHaveCount(0);
 
   await panel(page)
-    .getByLabel('Checkpoint to examine')
+    .getByLabel('Examine a file…')
     .setInputFiles({ name: 'x.bin', mimeType: '', buffer: Buffer.from('<html>not a model</html>') });
   await expect(panel(page).getByRole('alert')).toContainText('"x.bin" is a web page');
 });
 
 test('drift between two encoders, layer by layer', async ({ page }) => {
   await openTiny(page);
+  await openView(page, 'Checkpoint');
   await panel(page)
-    .getByLabel('Checkpoint to examine')
+    .getByLabel('Examine a file…')
     .setInputFiles(await checkpoint('a.safetensors'));
   await expect(panel(page).getByText('All 36 tensors are there')).toBeVisible();
-  const compare = panel(page).getByLabel('Checkpoint to compare with');
+  const compare = panel(page).getByLabel('Compare with…');
   const moved = layerTensor(1, 'mlp.fc1.weight');
   await compare.setInputFiles(
     await checkpoint('b.safetensors', (name, values) => (name === moved ? values.map((x) => 1.5 * x) : values)),
@@ -122,8 +125,9 @@ test('a long file name keeps within a narrow page', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 800 });
   await openTiny(page);
   const name = `${'a_merge_of_many_checkpoints_'.repeat(4)}v12.safetensors`;
-  await page.getByLabel('Checkpoint file').setInputFiles(await checkpoint(name));
+  await page.getByLabel('Open files…').setInputFiles(await checkpoint(name));
   await expect(status(page)).toContainText('Ready: a_merge');
+  await openView(page, 'Checkpoint');
   await panel(page)
     .getByRole('button', { name: `Examine ${name}` })
     .click();

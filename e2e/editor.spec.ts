@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { negativePrompt, openPage, openTiny, prompt, tokenRows } from './page.ts';
+import { negativePrompt, openPage, openTiny, openView, prompt, tokenRows } from './page.ts';
 
 /** Puts the caret into the prompt, after its first `characters`. */
 async function caretAt(page: Page, characters: number): Promise<void> {
@@ -132,6 +132,7 @@ test('where the editor cannot be loaded, the text field goes on working', async 
   await prompt(page).fill('a (red:1,3) car');
   await page.getByRole('button', { name: 'Write 1.3' }).click();
   await expect(prompt(page)).toHaveValue('a (red:1.3) car');
+  await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(2)).toContainText('1.3');
 });
 

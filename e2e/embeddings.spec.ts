@@ -5,7 +5,7 @@ import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
 import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
 import { torchBytes } from '../src/files/testing/torch.ts';
-import { openTiny, prompt, status, tokenRows } from './page.ts';
+import { openTiny, openView, prompt, status, tokenRows } from './page.ts';
 
 const tensor = (name: string, vectors: number, width: number) => ({
   name,
@@ -25,7 +25,7 @@ const file = (name: string, bytes: Uint8Array) => ({
 const moody = (vectors = 2, width = clipTiny.hiddenSize) =>
   file('moody.safetensors', writeSafetensors([tensor('emb_params', vectors, width)]));
 
-const input = (page: Page) => page.getByLabel('Textual inversion', { exact: true });
+const input = (page: Page) => page.getByLabel('Open files…');
 const list = (page: Page) => page.getByRole('list', { name: 'Textual inversions' });
 const named = (page: Page) => page.getByRole('list', { name: 'Named in the prompt' });
 const labels = (page: Page) => tokenRows(page).locator('td:nth-child(3)');
@@ -39,7 +39,7 @@ async function drop(page: Page, name: string, bytes: Uint8Array) {
     },
     [name, [...bytes]] as const,
   );
-  await page.dispatchEvent('#masks', 'drop', { dataTransfer: transfer });
+  await page.dispatchEvent('#prompts', 'drop', { dataTransfer: transfer });
 }
 
 test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', async ({ page }) => {
@@ -55,12 +55,14 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
   await expect(named(page)).toContainText('Textual inversion moody · loaded');
   await expect(status(page)).toContainText('Ready');
+  await openView(page, 'Embeddings');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
 
   await page.getByRole('combobox', { name: 'Written for' }).selectOption('comfy');
   await expect(list(page).locator('code')).toHaveText('embedding:moody');
   await expect(named(page)).toHaveCount(0);
   await prompt(page).fill('a embedding:moody cat, embedding:absent');
+  await openView(page, 'Tokens');
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat']);
   await expect(named(page).getByRole('listitem')).toHaveText([
     /Textual inversion moody · loaded/,
@@ -142,6 +144,7 @@ for (const [composed, chunks] of [
     await prompt(page).fill(composed);
     await expect(status(page)).toContainText('Ready');
     const exporting = page.getByRole('region', { name: 'Export' });
+    await openView(page, 'Export');
     await exporting.getByRole('button', { name: 'Save the conditioning' }).click();
     await expect(exporting.getByRole('status', { name: 'Export' })).toHaveText('Ready');
     const downloaded = page.waitForEvent('download');
@@ -155,15 +158,15 @@ for (const [composed, chunks] of [
     await page.getByRole('radio', { name: /^Chunk 2/ }).check();
     const firstRow = (chunks - 1) * 77;
     const rows = page.getByRole('combobox', { name: 'Rows' });
+    await openView(page, 'Embeddings');
     await expect(rows).toHaveValue('conditioning');
     for (const [row, dimension] of [
       [0, 0],
       [2, 1],
       [3, 5],
     ] as const)
-      expect(await weightedValue(page, row, dimension)).toBe(
-        exported[(firstRow + row) * 64 + dimension].toPrecision(6),
-      );
+      await openView(page, 'Embeddings');
+    expect(await weightedValue(page, row, dimension)).toBe(exported[(firstRow + row) * 64 + dimension].toPrecision(6));
 
     // The text by itself is another conditioning: that of "a dog".
     await rows.selectOption('text');

@@ -3,7 +3,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { toFloat32 } from '../src/files/dtypes.ts';
 import { openSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
-import { negativePrompt, openTiny, prompt, status, tokenRows } from './page.ts';
+import { negativePrompt, openTiny, openView, prompt, status, tokenRows } from './page.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
 
@@ -21,12 +21,13 @@ async function download(page: Page, name: string | RegExp, suggested: string) {
 }
 
 async function openExport(page: Page): Promise<void> {
+  await openView(page, 'Export');
   await panel(page).getByRole('button', { name: 'Save the conditioning' }).click();
   await expect(panel(page).getByRole('status', { name: 'Export' })).toHaveText('Ready');
 }
 
 async function compareWith(page: Page, name: string, buffer: Buffer): Promise<void> {
-  await page.getByLabel('File to compare with').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
+  await page.getByLabel('Compare with a file…').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
 }
 
 test('what is exported is what the page shows, and comes back without a difference', async ({ page }) => {
@@ -34,6 +35,7 @@ test('what is exported is what the page shows, and comes back without a differen
   await negativePrompt(page).fill('fog BREAK (sea:0.8)');
   await prompt(page).fill('a photo of a (red:1.3) car');
   await expect(tokenRows(page)).not.toHaveCount(0);
+  await openView(page, 'Export');
   await openExport(page);
   const arrays = panel(page).getByRole('table', { name: 'What the file will hold' }).locator('tbody').getByRole('row');
   await expect(arrays).toHaveText([/^prompt_embeds\[1, 154, 64\] F32/, /^negative_prompt_embeds\[1, 154, 64\] F32/]);
@@ -54,6 +56,7 @@ test('what is exported is what the page shows, and comes back without a differen
   const shown = await readout.locator('.value').nth(1).textContent();
   expect(shown).toBe(embeds[5 * d + 1].toPrecision(6));
 
+  await openView(page, 'Export');
   await compareWith(page, 'mine.safetensors', bytes);
   await expect(comparison(page)).toContainText('Largest difference 0: the file has the same numbers, to the last bit.');
   await expect(comparison(page)).toContainText('a photo of a (red:1.3) car');
@@ -75,6 +78,7 @@ test('what is exported is what the page shows, and comes back without a differen
 test('every format, the snippet, the script and the session', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a (red:1.3) car');
+  await openView(page, 'Export');
   await openExport(page);
   const format = panel(page).getByRole('combobox', { name: 'Format' });
   const numbers = await download(page, 'Download conditioning.safetensors', 'conditioning.safetensors');
@@ -88,6 +92,7 @@ test('every format, the snippet, the script and the session', async ({ page }) =
     ['a.npy', npy],
     ['a.safetensors', numbers],
   ] as const) {
+    await openView(page, 'Export');
     await compareWith(page, name, bytes);
     await expect(comparison(page).getByRole('heading', { name })).toBeVisible();
     await expect(comparison(page)).toContainText('the same numbers');
@@ -101,12 +106,11 @@ test('every format, the snippet, the script and the session', async ({ page }) =
   const session = await download(page, 'Download session.json', 'session.json');
   expect(JSON.parse(session.toString()).tokens.positive[0].tokens[2]).toEqual({ id: 736, token: 'red', weight: 1.3 });
   await prompt(page).fill('mine');
-  await page
-    .getByLabel('Picture or saved prompt')
-    .setInputFiles({ name: 'session.json', mimeType: '', buffer: session });
+  await page.getByLabel('Open files…').setInputFiles({ name: 'session.json', mimeType: '', buffer: session });
   await expect(prompt(page)).toHaveText('a (red:1.3) car');
 
   expect((await download(page, 'Download check.py', 'check.py')).toString()).toContain('CLIPTextModel');
+  await openView(page, 'Export');
   await panel(page).getByRole('button', { name: 'Copy' }).click();
   await expect(panel(page).getByRole('status', { name: 'Snippet' })).toHaveText('Copied.');
   expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('negative_prompt_embeds=embeds[');
@@ -126,6 +130,7 @@ test('pictures are saved with what stands around them', async ({ page }) => {
     expect(png.readUInt32BE(16)).toBeGreaterThan(400);
     expect(png.readUInt32BE(20)).toBeGreaterThan(150);
   }
+  await openView(page, 'Attention');
   await page.getByRole('radio', { name: 'Lines' }).check();
   const svg = (await download(page, 'Save Layer 1, head 1 as SVG', 'layer-1-head-1.svg')).toString();
   expect(svg).toContain('<svg xmlns');

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { checkpointBytes } from '../src/models/testing/checkpoints.ts';
-import { openTiny, prompt, status } from './page.ts';
+import { openTiny, openView, prompt, status } from './page.ts';
 
 const models = (page: Page) => page.getByRole('region', { name: 'Models' });
 const stored = (page: Page) => page.getByRole('list', { name: 'Stored models' });
@@ -14,7 +14,7 @@ async function openFromDisk(page: Page, name = 'mine.safetensors') {
   const unet = { name: 'model.diffusion_model.big', dtype: 'F16', shape: [size / 2], data: () => new Uint8Array(size) };
   const file = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'ldm', extra: [unet] as never });
   await page
-    .getByLabel('Checkpoint file')
+    .getByLabel('Open files…')
     .setInputFiles({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(file) });
   await expect(status(page)).toContainText(`Ready: ${name}`);
 }
@@ -65,6 +65,7 @@ test('where the browser has no room for it, one sentence says so and the model i
   const alert = page.getByRole('alert');
   await expect(alert).toContainText(/^The browser .* but "mine\.safetensors" needs another \d\.\d MB; delete/);
   await prompt(page).fill('a blue car');
+  await openView(page, 'Attention');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await page.getByRole('button', { name: 'Delete stored models…' }).click();
   await expect(models(page)).toContainText('None yet.');
@@ -92,6 +93,7 @@ test('a model that another tab deleted is one sentence, and no longer offered', 
   await other.getByRole('button', { name: 'Yes, delete' }).click();
   await expect(models(other)).toContainText('None yet.');
   await prompt(other).fill('a blue car');
+  await openView(other, 'Attention');
   await expect(other.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await expect(other.getByRole('alert')).toHaveCount(0);
 

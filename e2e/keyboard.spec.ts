@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, prompt, tokenRows } from './page.ts';
+import { openTiny, openView, prompt, tokenRows } from './page.ts';
 
 /** Presses Tab until `found` says that the focus has arrived. */
 async function tabTo(page: Page, what: string, found: (element: Element) => boolean): Promise<void> {
@@ -28,6 +28,7 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await page.keyboard.press('ArrowRight');
   await tabTo(page, 'Head', (element) => (element as HTMLInputElement).labels?.[0]?.textContent === 'Head');
   await page.keyboard.press('End');
+  await openView(page, 'Attention');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 4' })).toBeVisible();
 
   await tabTo(page, 'the overview', (element) => element.classList.contains('overview-picture'));

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+import { negativePrompt, openOptions, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
 
 const language = (page: Page) => page.getByRole('combobox', { name: 'Written for' });
 const weight = (page: Page, row: number) => tokenRows(page).nth(row).getByRole('cell').nth(3);
@@ -10,6 +10,7 @@ test('the same text weighs otherwise in another language', async ({ page }) => {
   await expect(weight(page, 2)).toHaveText('6');
   await language(page).selectOption('comfy');
   await expect(weight(page, 2)).toHaveText('2');
+  await openOptions(page);
   await expect(page.getByRole('combobox', { name: 'Weighting' })).toHaveValue('comfy');
   await expect(status(page)).toContainText('Ready');
   await language(page).selectOption('compel');
@@ -36,6 +37,7 @@ test('a long prompt is encoded chunk by chunk, with the boundaries in the editor
   await page.getByRole('radio', { name: 'Chunk 1 71/75' }).check({ force: true });
   await expect(tokenRows(page).nth(71)).toContainText(',');
   await expect(status(page)).toContainText('Ready');
+  await openOptions(page);
   await page.getByRole('spinbutton', { name: 'Comma backtracking' }).fill('0');
   await expect(page.getByRole('radio', { name: 'Chunk 1 75/75' })).toBeChecked();
 });
@@ -55,6 +57,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
   await slider.fill('13');
   await expect.poll(words).toBe('a dog on sand');
   await expect(page.locator('.schedule [aria-current]')).toContainText('a dog on sand');
+  await openOptions(page);
   await page.getByRole('spinbutton', { name: 'Steps' }).fill('40');
   await expect.poll(words).toBe('a cat on sand');
   await prompt(page).fill('a cat');

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { openTiny, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, prompt, status } from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
   test(`nothing scrolls sideways or is cut off at ${width} px`, async ({ page }) => {
@@ -12,12 +12,16 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ${'x'.repeat(200)} (unclosed`);
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await expect.poll(overflow).toBeLessThanOrEqual(0);
+    await openView(page, 'Attention');
     await page.getByRole('radio', { name: 'Lines' }).check();
+    await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
     await page.getByRole('button', { name: 'Keys' }).click();
+    await openView(page, 'Masks');
     await page.getByRole('button', { name: 'Mask lab' }).click();
     await expect(page.getByRole('status', { name: 'Mask lab' })).toHaveText('4 of 4 passes encoded');
     await page.getByRole('link', { name: 'Vocabulary' }).click();
+    await openView(page, 'Vocabulary');
     await expect(page.getByRole('searchbox')).toBeVisible();
     expect(await overflow()).toBeLessThanOrEqual(0);
     // Nothing may stick out of its panel either.
@@ -44,6 +48,7 @@ test('tapping what is below a readout does not move it away', async ({ page }) =
     );
   await prompt(page).click();
   await page.keyboard.press('ControlOrMeta+End');
+  await openView(page, 'Masks');
   await expect(readout).toContainText('Query');
   const pointed = await tops();
   await prompt(page).blur();
@@ -53,6 +58,7 @@ test('tapping what is below a readout does not move it away', async ({ page }) =
 
 test('the labels of the lines are at the ends of the lines, alike on both sides', async ({ page }) => {
   await openTiny(page);
+  await openView(page, 'Attention');
   await page.getByRole('radio', { name: 'Lines' }).check();
   await expect(page.locator('.lines .labels')).toHaveCount(2);
   const [queries, keys] = await page.locator('.lines .labels').evaluateAll((lists) =>
@@ -71,6 +77,7 @@ test('the labels of the lines are at the ends of the lines, alike on both sides'
 test('in the mask lab the text has the room beside a small picture', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await openTiny(page);
+  await openView(page, 'Masks');
   await page.getByRole('button', { name: 'Mask lab' }).click();
   await expect(page.locator('.lab-trial')).toHaveCount(5);
   const trials = await page.locator('.lab-trial').evaluateAll((figures) =>
@@ -117,9 +124,13 @@ test('pictures are redrawn for the dark theme', async ({ page }) => {
       return canvas.getContext('2d')?.getImageData(tile, 1, 1, 1).data[0];
     });
   await page.getByRole('combobox', { name: 'Theme' }).selectOption('light');
+  await openView(page, 'Embeddings');
   await expect.poll(middle).toBeGreaterThan(180);
+  await openView(page, 'Attention');
   await expect.poll(masked).toBeGreaterThan(180);
   await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
+  await openView(page, 'Embeddings');
   await expect.poll(middle).toBeLessThan(80);
+  await openView(page, 'Attention');
   await expect.poll(masked).toBeLessThan(80);
 });

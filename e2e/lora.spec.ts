@@ -3,7 +3,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
-import { negativePrompt, openTiny, prompt, status } from './page.ts';
+import { negativePrompt, openTiny, openView, prompt, status } from './page.ts';
 
 const { hiddenSize: d, intermediateSize: m } = clipTiny;
 const waves = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898 + seed) / 4);
@@ -46,6 +46,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   await openTiny(page);
   await prompt(page).fill('a red car');
   await ready(page);
+  await openView(page, 'Embeddings');
   const before = await shownNumber(page);
 
   const drop = await page.evaluateHandle(
@@ -56,8 +57,8 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
     },
     [...kohyaLora()],
   );
-  await page.dispatchEvent('#masks', 'dragover', { dataTransfer: drop });
-  await page.dispatchEvent('#masks', 'drop', { dataTransfer: drop });
+  await page.dispatchEvent('#prompts', 'dragover', { dataTransfer: drop });
+  await page.dispatchEvent('#prompts', 'drop', { dataTransfer: drop });
   await expect(list(page)).toContainText('rank 2');
   await expect(list(page)).toContainText('Not merged: write <lora:style:1> in the prompt');
   await expect(list(page)).toContainText('Left out: 1 tensor of the U-Net.');
@@ -126,6 +127,7 @@ test('what is encoded after a LoRA was merged is to the bit what it is without',
   await prompt(page).fill('a blue boat');
   await negativePrompt(page).fill('fog');
   await ready(page);
+  await openView(page, 'Export');
   const never = await exported(page);
 
   await prompt(page).fill('a red car <lora:style:1>');
@@ -134,7 +136,7 @@ test('what is encoded after a LoRA was merged is to the bit what it is without',
   await ready(page);
   await negativePrompt(page).fill('fog');
   await page
-    .getByLabel('Checkpoint file')
+    .getByLabel('Open files…')
     .setInputFiles({ name: 'style.safetensors', mimeType: 'application/octet-stream', buffer: kohyaLora() });
   await expect(list(page)).toContainText('Merged × 1');
   await ready(page);
@@ -142,6 +144,7 @@ test('what is encoded after a LoRA was merged is to the bit what it is without',
     const { tensors } = await openSafetensors(memorySource(new Uint8Array(bytes)));
     return Promise.all(['prompt_embeds', 'negative_prompt_embeds'].map((name) => tensors.get(name)!.read()));
   };
+  await openView(page, 'Export');
   const [, negative] = await embeds(await exported(page));
   const [originalPrompt, originalNegative] = await embeds(never);
   // A1111 encodes the negative prompt with the prompt's LoRAs, too.
@@ -162,7 +165,7 @@ test('a LoRA that cannot be used is called by its fault; one named in the negati
   const name = 'lora_te_text_model_encoder_layers_0_mlp_fc1';
   const oft = writeSafetensors([tensor(`${name}.oft_blocks`, [2, d, d], waves(2 * d * d, 1))]);
   const open = (file: string, buffer: Buffer) =>
-    page.getByLabel('Checkpoint file').setInputFiles({ name: file, mimeType: 'application/octet-stream', buffer });
+    page.getByLabel('Open files…').setInputFiles({ name: file, mimeType: 'application/octet-stream', buffer });
   await open('oft.safetensors', Buffer.from(oft));
   await expect(page.getByRole('alert')).toContainText('"oft.safetensors" changes the text encoder by OFT');
   await expect(list(page)).toHaveCount(0);

@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { maskModes } from '../src/clip/masks.ts';
-import { openTiny, pixel, prompt, tokenRows } from './page.ts';
+import { openOptions, openTiny, openView, pixel, prompt, tokenRows } from './page.ts';
 
 const progress = (page: Page) => page.getByRole('status', { name: 'Mask lab' });
 const rows = (page: Page) =>
@@ -13,6 +13,7 @@ const column = (page: Page, id: string) => page.locator(`.lab-table tbody [data-
 async function openLab(page: Page, text: string): Promise<void> {
   await openTiny(page);
   await prompt(page).fill(text);
+  await openView(page, 'Masks');
   await page.getByRole('button', { name: 'Mask lab' }).click();
   await expect(progress(page)).toHaveText('4 of 4 passes encoded');
 }
@@ -21,6 +22,7 @@ const same = 'unchanged';
 const other = expect.stringMatching(/^(≤ |< )?[\d.]+ %$/);
 
 test('which rows each mask changes', async ({ page }) => {
+  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   await expect(rows(page).getByRole('rowheader')).toHaveText(['0 BOS', '1 a', '2 red', '3 car', '4 EOS', '5–76 PAD']);
   const found = Object.fromEntries(await Promise.all(maskModes.map(async (id) => [id, await column(page, id)])));
@@ -42,6 +44,7 @@ test('which rows each mask changes', async ({ page }) => {
 });
 
 test('masking a token as a key changes rows from it on, and no row before it', async ({ page }) => {
+  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   expect(await column(page, 'masked')).toEqual(Array(6).fill('–'));
   await token(page, '2 red').click();
@@ -71,7 +74,9 @@ test('masking a token as a key changes rows from it on, and no row before it', a
 });
 
 test('a key is masked under the mask on show', async ({ page }) => {
+  await openView(page, 'Masks');
   await openLab(page, 'a red car');
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('none');
   await token(page, '2 red').click();
   await expect.poll(() => column(page, 'masked')).toEqual(Array(6).fill(other));
@@ -86,13 +91,18 @@ test('a key is masked under the mask on show', async ({ page }) => {
 });
 
 test('a token pointed at in the lab is pointed at everywhere, and the lab follows the prompt', async ({ page }) => {
+  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   await token(page, '2 red').hover();
+  await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(2)).toHaveAttribute('data-pointed', 'query');
+  await openView(page, 'Masks');
   await token(page, '3 car').focus();
   await page.mouse.move(0, 0);
+  await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(3)).toHaveAttribute('data-pointed', 'query');
   await prompt(page).fill('a cat');
+  await openView(page, 'Masks');
   await expect(rows(page).getByRole('rowheader')).toHaveText(['0 BOS', '1 a', '2 cat', '3 EOS', '4–76 PAD']);
   await expect(progress(page)).toHaveText('4 of 4 passes encoded');
   expect(await column(page, 'lecture')).toEqual([same, same, same, other, other]);

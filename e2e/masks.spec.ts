@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { openPage, openTiny, pixel, pointAt, prompt, tokenRows } from './page.ts';
+import { openOptions, openPage, openTiny, openView, pixel, pointAt, prompt, tokenRows } from './page.ts';
 
 /** Mask bits of BOS, "a", "cat", EOS and the PAD run. */
 const bits = {
@@ -27,23 +27,27 @@ test('each mask mode: its bits in the table, its cells in the picture', async ({
     none: [true, true, true, true],
   };
   for (const mode of ['causal', 'hf', 'lecture', 'none'] as const) {
+    await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mode);
+    await openView(page, 'Tokens');
     await expect(tokenRows(page).getByRole('cell').nth(4)).toHaveText('1');
-    for (let row = 0; row < 5; row++)
-      await expect(tokenRows(page).nth(row).getByRole('cell').nth(4)).toHaveText(bits[mode][row]);
-    for (const [i, [query, key]] of cells.entries())
-      await expect
-        .poll(async () => (await pixel(product, key, query))[3], { message: `${mode}, cell ${query}, ${key}` })
-        .toBe(visible[mode][i] ? 255 : 0);
+    for (let row = 0; row < 5; row++) await openView(page, 'Tokens');
+    await expect(tokenRows(page).nth(row).getByRole('cell').nth(4)).toHaveText(bits[mode][row]);
+    for (const [i, [query, key]] of cells.entries()) await openView(page, 'Masks');
+    await expect
+      .poll(async () => (await pixel(product, key, query))[3], { message: `${mode}, cell ${query}, ${key}` })
+      .toBe(visible[mode][i] ? 255 : 0);
   }
 });
 
 test('the readout says which mask hides a cell', async ({ page }) => {
   await openPage(page);
   await prompt(page).fill('a cat');
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
   const picture = page.locator('#masks .heatmap').last();
   const readout = page.locator('#masks .readout');
+  await openView(page, 'Masks');
   await pointAt(picture, 2, 1, 77);
   await expect(readout).toHaveText('Query 2 cat, key 1 a: visible');
   await pointAt(picture, 1, 2, 77);
@@ -56,9 +60,11 @@ test('a masked cell of an attention map is drawn as masked, a small value is not
   await openTiny(page);
   await prompt(page).fill('a cat');
   const map = page.locator('.matrix').getByRole('img');
+  await openView(page, 'Attention');
   await expect.poll(async () => (await pixel(map, 3, 3))[3]).toBe(255);
   expect((await pixel(map, 1, 0))[3]).toBe(0);
   expect((await pixel(map, 3, 2))[3]).toBe(0);
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('none');
   await expect.poll(async () => (await pixel(map, 3, 2))[3]).toBe(255);
 });

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#methods');
 const totals = (page: Page) => page.getByRole('table', { name: /^Methods, those furthest/ });
@@ -32,17 +32,20 @@ async function type(page: Page, text: string): Promise<void> {
 }
 
 async function openBench(page: Page): Promise<void> {
+  await openView(page, 'Methods');
   await page.getByRole('button', { name: 'Compare methods' }).click();
   await expect(totals(page)).toBeVisible();
 }
 
 async function openSweep(page: Page): Promise<void> {
+  await openView(page, 'Methods');
   await page.getByRole('button', { name: 'Weight sweep' }).click();
   await expect(atWeight(page)).toBeVisible();
 }
 
 /** Reads the table of tokens: token → method → value. */
 async function valuesOf(page: Page): Promise<Record<string, Record<string, number>>> {
+  await openView(page, 'Methods');
   const [head, ...rows] = await values(page).evaluate((table: HTMLTableElement) =>
     Array.from(table.rows, (row) => Array.from(row.cells, (cell) => cell.textContent.replaceAll('\u200b', ''))),
   );
@@ -54,6 +57,7 @@ async function valuesOf(page: Page): Promise<Record<string, Record<string, numbe
 test('((cat:1.3)): the languages disagree on the weight, the methods on what it does', async ({ page }) => {
   await openTiny(page);
   await type(page, 'a ((cat:1.3))');
+  await openView(page, 'Methods');
   await openBench(page);
   await expect(reads(page, 'A1111')).toHaveText(['“cat” 1.43', 'as typed']);
   await expect(reads(page, 'ComfyUI')).toHaveText(['“cat” 1.3 instead of 1.43', 'a (cat:1.43)']);
@@ -70,6 +74,7 @@ test('((cat:1.3)): the languages disagree on the weight, the methods on what it 
     expect(token.Original).toBeGreaterThan(0);
     for (const name of ['No norm', 'ComfyUI', 'Compel']) expect(token[name]).toBe(0);
   }
+  await openView(page, 'Methods');
   await expect(totals(page).getByRole('row', { name: /^Original/ })).toContainText('77 of 77');
   await expect(totals(page).getByRole('row', { name: /^ComfyUI/ })).toContainText('1 of 77');
 });
@@ -77,6 +82,7 @@ test('((cat:1.3)): the languages disagree on the weight, the methods on what it 
 test('(a)0.5: Compel reads a weight where the others read text', async ({ page }) => {
   await openTiny(page);
   await type(page, '(a)0.5 cat');
+  await openView(page, 'Methods');
   await openBench(page);
   await expect(reads(page, 'A1111')).toHaveText(['“a” 1.1', 'as typed']);
   await expect(reads(page, 'ComfyUI')).toHaveText(['the same', 'as typed']);
@@ -106,6 +112,7 @@ test('(a)0.5: Compel reads a weight where the others read text', async ({ page }
 test('methods are sorted by how far they stand apart; two show their difference', async ({ page }) => {
   await openTiny(page);
   await type(page, 'a (red:1.6) car, (blurry:0.4)');
+  await openView(page, 'Methods');
   await openBench(page);
   const apart = await totals(page).evaluate((table: HTMLTableElement) =>
     Array.from(table.tBodies[0].rows, (row) => Number(row.cells[1].textContent)),
@@ -127,6 +134,7 @@ test('methods are sorted by how far they stand apart; two show their difference'
   await expect(page.getByRole('region', { name: /^Why: .*, token 1 “a”$/ })).toBeVisible();
   // A token pointed at here is pointed at everywhere.
   await values(page).getByRole('rowheader', { name: 'car' }).hover();
+  await openView(page, 'Tokens');
   await expect(page.locator('.tokens tr[data-pointed]')).toContainText('car');
 });
 
@@ -136,6 +144,7 @@ test('a change of weights alone runs no pass', async ({ page }) => {
   await type(page, 'a (red:1.3) car');
   const alone = await passes();
   expect(alone).toBeGreaterThan(0);
+  await openView(page, 'Methods');
   await openBench(page);
   const withBench = await passes();
   expect(withBench).toBeGreaterThan(alone);
@@ -148,8 +157,10 @@ test('a change of weights alone runs no pass', async ({ page }) => {
   expect(await passes()).toBe(withBench);
   // A closed bench needs no passes. Below 1, methods that scale or move away from the empty prompt need no more than
   // before.
+  await openView(page, 'Methods');
   await page.getByRole('button', { name: 'Compare methods' }).click();
   for (const method of ['none', 'scale', 'original', 'comfy']) {
+    await openOptions(page);
     await page.getByRole('combobox', { name: 'Weighting' }).selectOption(method);
     for (const weight of [0.4, -0.5, 2.2]) await type(page, `a (red:${weight}) car`);
   }
@@ -160,6 +171,7 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   const passes = await countPasses(page);
   await openTiny(page);
   await type(page, 'a (red:1.3) car');
+  await openView(page, 'Methods');
   await openSweep(page);
   const swept = await passes();
   await expect(page.getByRole('radio', { name: 'red, weight 1.3' })).toBeChecked();
@@ -195,6 +207,7 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
 test('where A1111 divides by a mean near 0 is marked and said', async ({ page }) => {
   await openTiny(page);
   await type(page, 'a (red:1.3) car');
+  await openView(page, 'Methods');
   await openSweep(page);
   await expect(panel(page)).toContainText(/It would be 0 at a weight of −[\d.]+, far from those here/);
   await expect(page.locator('.mean-band')).toHaveCount(0);
@@ -209,6 +222,7 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
   await page.setViewportSize({ width: 360, height: 800 });
   await openTiny(page);
   await type(page, `(${'supercalifragilistic '.repeat(20)}:1.3), ((cat)) ${'x'.repeat(200)}`);
+  await openView(page, 'Methods');
   await openBench(page);
   await openSweep(page);
   await page.getByRole('button', { name: 'Why: Compel', exact: true }).click();
@@ -226,6 +240,7 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
 test('without anything to weigh it says what to do', async ({ page }) => {
   await openTiny(page);
   await page.getByRole('link', { name: 'Methods' }).click();
+  await openView(page, 'Methods');
   await expect(panel(page)).toBeInViewport();
   await type(page, '');
   await page.getByRole('button', { name: 'Weight sweep' }).click();

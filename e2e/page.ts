@@ -5,7 +5,19 @@ export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt'
 export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });
 export const tokenRows = (page: Page) => page.getByRole('table', { name: 'Tokens' }).locator('tbody').getByRole('row');
 
-/** Opens the page with the tiny model, which a software adapter runs in milliseconds. */
+/** Shows a view, by its link in the menu. */
+export async function openView(page: Page, name: string): Promise<void> {
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).click();
+  await expect(page.getByRole('region', { name, exact: true }).first()).toBeVisible();
+}
+
+/** Unfolds the options, where they are folded. */
+export async function openOptions(page: Page): Promise<void> {
+  const button = page.getByRole('button', { name: /^Options:/ });
+  if ((await button.getAttribute('aria-expanded')) !== 'true') await button.click();
+}
+
+/** Opens the page on the table of tokens, with the tiny model, which a software adapter runs in milliseconds. */
 export async function openPage(page: Page): Promise<void> {
   await page.addInitScript(() => {
     localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny' });
@@ -13,6 +25,7 @@ export async function openPage(page: Page): Promise<void> {
   await page.goto('/');
   // Text fields stand in until the editors are loaded.
   await expect(page.locator('.cm-content')).toHaveCount(2);
+  await openView(page, 'Tokens');
 }
 
 /** Opens the page with the tiny model, and waits until it is ready. */

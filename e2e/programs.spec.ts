@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, prompt } from './page.ts';
+import { openTiny, openView, prompt } from './page.ts';
 
 const panel = (page: Page) => page.locator('#programs');
 const tokens = (page: Page) => page.getByRole('table', { name: 'Weight of each token in each program' });
@@ -11,6 +11,7 @@ const cells = (page: Page, token: string) =>
 
 test('why A1111 and ComfyUI differ on this prompt is one action away', async ({ page }) => {
   await openTiny(page);
+  await openView(page, 'Programs');
   await page.getByRole('button', { name: 'Compare programs' }).click();
   await expect(panel(page)).toContainText('A1111 reads 9 tokens and ComfyUI 11; 9 are the same');
   await expect(panel(page)).toContainText('“blurry” 0.9091 against 1');
@@ -25,6 +26,7 @@ test('why A1111 and ComfyUI differ on this prompt is one action away', async ({ 
 test('the largest difference first, another pair, and what Compel cuts off', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(`a (red:1.6) car, ${'cat '.repeat(80)}`);
+  await openView(page, 'Programs');
   await page.getByRole('button', { name: 'Compare programs' }).click();
   await page.getByText('Largest difference first').click();
   await expect(tokens(page).getByRole('row').nth(1).getByRole('cell').nth(3)).toHaveText(/%$/);
@@ -42,6 +44,7 @@ test('on a narrow page nothing is wider than it', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 800 });
   await openTiny(page);
   await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ((cat)) ${'x'.repeat(200)}`);
+  await openView(page, 'Programs');
   await page.getByRole('button', { name: 'Compare programs' }).click();
   await expect(tokens(page)).toBeVisible();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+import { negativePrompt, openOptions, openPage, openTiny, openView, prompt, status, tokenRows } from './page.ts';
 
 test('a weighted prompt: its tokens, their ids and weights', async ({ page }) => {
   await openPage(page);
@@ -46,11 +46,13 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await expect(page.locator('.cm-content [data-pointed]')).toHaveText('car');
   await expect(marked.filter({ hasText: 'car' })).not.toHaveCount(0);
   await expect(page.locator('.matrix .rows [data-pointed]')).toHaveText('car');
+  await openView(page, 'Attention');
   await expect(page.locator('.matrix .columns [data-pointed]')).toHaveText('car');
   await page
     .locator('.matrix')
     .getByRole('application')
     .hover({ position: { x: 5, y: 5 } });
+  await openView(page, 'Tokens');
   await expect(page.locator('tr[data-pointed]')).toContainText(['BOS']);
   await page.getByRole('heading', { name: 'Prompts' }).hover();
   // While the pointer is elsewhere, the caret at the end of the prompt points.
@@ -89,11 +91,13 @@ test('prompts, options, model and theme survive a reload', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a (castle:1.2)');
   await negativePrompt(page).fill('fog');
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
   await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark');
   await page.reload();
   await expect(prompt(page)).toHaveText('a (castle:1.2)');
   await expect(negativePrompt(page)).toHaveText('fog');
+  await openOptions(page);
   await expect(page.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect(status(page)).toContainText('Ready: synthetic-tiny');
@@ -104,11 +108,15 @@ test('a change of weights alone runs no pass and changes the result', async ({ p
   await prompt(page).fill('a (red:1.3) car');
   await expect(status(page)).toContainText('Ready');
   const norm = page.getByRole('row', { name: /^red / }).getByRole('cell').nth(1);
+  await openView(page, 'Embeddings');
   await expect(norm).toBeVisible();
+  await openView(page, 'Tokens');
   await expect(status(page)).toContainText('recomputed 75 of 77 rows');
+  await openView(page, 'Embeddings');
   const before = await norm.innerText();
   await prompt(page).fill('a (red:1.9) car');
   await expect(norm).not.toHaveText(before);
+  await openView(page, 'Tokens');
   await expect(status(page)).toHaveText(/recomputed 0 of 77 rows$/);
 });
 
@@ -131,13 +139,16 @@ test('F8 goes from message to message, in the text and in the list', async ({ pa
 test('a number that may not be is refused in words, and the last one stays in use', async ({ page }) => {
   await openTiny(page);
   const clipSkip = page.getByRole('spinbutton', { name: 'Clip skip' });
+  await openOptions(page);
   await clipSkip.fill('2');
   for (const number of ['0', '4', '1.5', '']) {
+    await openOptions(page);
     await clipSkip.fill(number);
     await expect(clipSkip).toHaveAttribute('aria-invalid', 'true');
     await expect(clipSkip).toHaveAccessibleDescription('Clip skip: a whole number, 1 to 3. 2 stays in use.');
     await expect(page.getByText('2 stays in use')).toBeVisible();
   }
+  await openOptions(page);
   await clipSkip.blur();
   await expect(clipSkip).toHaveValue('2');
   await expect(clipSkip).not.toHaveAttribute('aria-invalid');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { png, tEXt } from '../src/files/testing/png.ts';
-import { negativePrompt, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+import { negativePrompt, openOptions, openPage, openTiny, openView, prompt, status, tokenRows } from './page.ts';
 
 const infotext = `a (castle:1.2) on a hill
 Negative prompt: fog, (rain:1.1)
@@ -38,6 +38,7 @@ test('infotext that is pasted fills both prompts, and one undo takes it back', a
   await expect(prompt(page)).toHaveText('a (castle:1.2) on a hill');
   await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
   await expect(opened(page)).toContainText('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
+  await openOptions(page);
   await expect(page.getByRole('spinbutton', { name: 'Steps' })).toHaveValue('30');
   await expect(page.getByRole('spinbutton', { name: 'Clip skip' })).toHaveValue('2');
   await expect(tokenRows(page).nth(2)).toContainText('castle');
@@ -78,6 +79,7 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
   await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
   await expect(opened(page)).toContainText('From castle.png: prompt, negative prompt, 30 steps and clip skip 2.');
   await page.reload();
+  await openOptions(page);
   await expect(page.getByRole('spinbutton', { name: 'Steps' })).toHaveValue('30');
   await expect(page.getByRole('spinbutton', { name: 'Clip skip' })).toHaveValue('2');
 
@@ -88,7 +90,7 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
 
 test('a picture can be chosen without a pointer', async ({ page }) => {
   await openPage(page);
-  await page.getByLabel('Picture or saved prompt').setInputFiles('src/files/recorded/parameters.png');
+  await page.getByLabel('Open files…').setInputFiles('src/files/recorded/parameters.png');
   await expect(prompt(page)).toHaveText('a (red:1.3) car');
   await expect(negativePrompt(page)).toHaveText('fog');
 });
@@ -97,7 +99,9 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await openTiny(page);
   await prompt(page).fill('a (castle:1.2), 小さな猫');
   await negativePrompt(page).fill('fog');
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
+  await openView(page, 'Attention');
   await page.getByRole('slider', { name: 'Layer' }).fill('2');
   await page.getByRole('slider', { name: 'Head' }).fill('3');
   await page.getByRole('button', { name: 'Copy link' }).click();
@@ -111,8 +115,10 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await other.goto(link);
   await expect(prompt(other)).toHaveText('a (castle:1.2), 小さな猫');
   await expect(negativePrompt(other)).toHaveText('fog');
+  await openOptions(other);
   await expect(other.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
   await expect(other.getByRole('radio', { name: 'Negative' })).toBeChecked();
+  await openView(other, 'Attention');
   await expect(other.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
   await expect(opened(other)).toContainText('Opened from a link.');
   // The link's contents are not sent, and do not stay in the address.

@@ -22,6 +22,7 @@ import type {
 } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
 import type { Remembered, Work } from './remembered.ts';
+import type { View } from './view.ts';
 
 /** The encoder state that a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
@@ -181,6 +182,7 @@ export interface Facts extends Remembered {
   readonly embeddings: readonly Embedding[];
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
+  readonly view: View;
   /** The prompt that the pictures show. */
   readonly side: Side;
   /** Index of its chunk on show. It may exceed what there is: see `shownChunk`. */

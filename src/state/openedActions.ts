@@ -36,7 +36,7 @@ export function openedActions(
         if (opened.problem) notify(opened.problem);
         return addLora(file);
       case 'conditioning':
-        return set({ compared: opened.file });
+        return set({ compared: opened.file, view: 'export' });
       case 'embeddings':
         return addEmbeddings(opened.embeddings);
       case 'infotext':

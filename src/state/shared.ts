@@ -90,7 +90,7 @@ export async function writeLink(contents: Shared): Promise<string> {
 export async function readLink(hash: string): Promise<Shared> {
   let packed: Uint8Array<ArrayBuffer>;
   try {
-    const binary = atob(hash.slice(linkStart.length).replaceAll('-', '+').replaceAll('_', '/'));
+    const binary = atob(hash.slice(linkStart.length).replace(/&.*/s, '').replaceAll('-', '+').replaceAll('_', '/'));
     packed = Uint8Array.from(binary, (character) => character.charCodeAt(0));
   } catch {
     throw new SharedError('is damaged or cut off');

@@ -2,6 +2,7 @@ import { createEncoderClient } from '../worker/client.ts';
 import type { Memory } from './memory.ts';
 import { isSharedLink } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+import { firstView, viewHash, viewOf } from './view.ts';
 
 function localMemory(): Memory | null {
   try {
@@ -20,11 +21,17 @@ async function loadTokenizer() {
   return createTokenizer(await merges.text());
 }
 
-/** Opens a shared link once: afterwards the address is the page's own, and what is typed survives a reload. */
+/**
+ * Shows the view that the address names. A shared link is opened once: afterwards the address is the page's own, and what
+ * is typed survives a reload.
+ */
 function openAddress(store: ClipscopeStore) {
-  if (!isSharedLink(location.hash)) return;
   const { hash } = location;
-  history.replaceState(null, '', location.pathname + location.search);
+  const view = viewOf(hash);
+  if (view) store.getState().show({ view });
+  else if (hash === '') store.getState().show({ view: firstView });
+  if (!isSharedLink(hash)) return;
+  history.replaceState(null, '', location.pathname + location.search + (view ? viewHash(view) : ''));
   void store.getState().openLink(hash);
 }
 
@@ -41,6 +48,11 @@ export function startClipscope(): ClipscopeStore {
   });
   openAddress(store);
   addEventListener('hashchange', () => openAddress(store));
+  // A view that the page itself brings up gets its place in the history, so that Back leads to the one before.
+  store.subscribe(({ view }, before) => {
+    if (view !== before.view && view !== (viewOf(location.hash) ?? firstView))
+      history.pushState(null, '', viewHash(view));
+  });
   addEventListener('pagehide', () => store.getState().notePrompts());
   return store;
 }

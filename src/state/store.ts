@@ -19,10 +19,11 @@ import type { Page } from './page.ts';
 import { type ProfilingActions, profilingActions } from './profiling.ts';
 import type { Remembered, Theme, WeightStep } from './remembered.ts';
 import { loadRoad } from './road.ts';
+import { firstView } from './view.ts';
 import { type WorkActions, workActions } from './workActions.ts';
 
 /** The facts that a person chooses to see. */
-type Selection = Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'textAlone' | 'word'>;
+type Selection = Pick<Facts, 'view' | 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'textAlone' | 'word'>;
 
 interface ShowActions {
   setTheme(theme: Theme): void;
@@ -102,6 +103,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null): Facts 
     gpuBytes: 0,
     embeddings: [],
     past: recallPast(memory) ?? [],
+    view: firstView,
     side: 'positive',
     chunk: 0,
     layer: 0,

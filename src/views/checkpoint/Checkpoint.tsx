@@ -180,12 +180,7 @@ function CompareWith({ isRunning }: { readonly isRunning: boolean }) {
   const compare = useFacts((s) => s.compareEncoders);
   return (
     <div className="toolbar">
-      <FileButton
-        text="Compare with…"
-        label="Checkpoint to compare with"
-        disabled={isRunning}
-        onChoose={(file) => void compare({ kind: 'file', file })}
-      />
+      <FileButton text="Compare with…" disabled={isRunning} onChoose={(file) => void compare({ kind: 'file', file })} />
       <span className="help">How far a second file’s encoder has moved from this one, layer by layer.</span>
     </div>
   );

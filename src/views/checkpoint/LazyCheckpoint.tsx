@@ -28,7 +28,6 @@ export function LazyCheckpoint() {
           )}
           <FileButton
             text="Examine a file…"
-            label="Checkpoint to examine"
             disabled={isRunning || isMissing}
             onChoose={(file) => void examine({ kind: 'file', file })}
           />

@@ -110,7 +110,7 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
         ))}
         <StateReadout pictures={pictures} labels={labels} d={d} />
         {after && <Composed weighted={weighted} />}
-        {after && <ChoiceHelp label="Weighting" choice={weightings[method]} />}
+        {after && <ChoiceHelp choice={weightings[method]} />}
         {after && mean && <MeanRatio method={method} mean={mean} />}
         {stage !== 'last' && (
           <p className="help">

@@ -67,12 +67,7 @@ export function Encoder() {
           ))}
         </select>
       </div>
-      <FileButton
-        text="Open checkpoint…"
-        label="Checkpoint file"
-        disabled={isMissing}
-        onChoose={(file) => void openFile(file)}
-      />
+      <FileButton text="Open files…" multiple onChoose={(file) => void openFile(file)} />
       <button
         type="button"
         aria-expanded={areModelsOpen}
@@ -153,8 +148,7 @@ export function DropTarget() {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setIsOver(false);
-      const [file] = (event as unknown as DragEvent).dataTransfer.files;
-      if (file) void openFile(file);
+      for (const file of (event as unknown as DragEvent).dataTransfer.files) void openFile(file);
     };
     const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
     for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import { FileButton } from '../page/FileButton.tsx';
 import { usePart } from '../page/lazyPart.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -15,17 +15,12 @@ const load = async () => ({
 export function LazyExport() {
   const compared = useFacts((s) => s.compared);
   const openFile = useFacts((s) => s.openFile);
-  const section = useRef<HTMLElement>(null);
   const [isOpen, setIsOpen] = useState(false);
   const isNeeded = isOpen || compared !== null;
   const { part, standIn } = usePart(isNeeded, load);
-  // A file may be dropped anywhere on the page.
-  useEffect(() => {
-    if (compared) section.current?.scrollIntoView();
-  }, [compared]);
 
   return (
-    <section className="panel" id="export" aria-labelledby="export-title" tabIndex={-1} ref={section}>
+    <section className="panel" id="export" aria-labelledby="export-title" tabIndex={-1}>
       <header>
         <h2 id="export-title">Export</h2>
         <div className="toolbar">
@@ -39,7 +34,6 @@ export function LazyExport() {
           </button>
           <FileButton
             text="Compare with a file…"
-            label="File to compare with"
             accept=".safetensors,.npy,.npz"
             title=".safetensors, .npy or .npz with prompt_embeds in it"
             onChoose={(file) => void openFile(file)}

@@ -76,7 +76,7 @@ export function Masks() {
       </header>
       {figures && pictures ? (
         <>
-          <ChoiceHelp label="Mask" choice={masks[mode]} />
+          <ChoiceHelp choice={masks[mode]} />
           <div className="mask-figures">
             {figures.map(({ name, formula, pixels, summary }) => (
               <figure key={name}>

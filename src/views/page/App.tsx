@@ -1,18 +1,10 @@
 import { type Theme, themes } from '../../state/remembered.ts';
-import { LazyAnatomy } from '../anatomy/LazyAnatomy.tsx';
-import { Attention } from '../attention/Attention.tsx';
-import { LazyCheckpoint } from '../checkpoint/LazyCheckpoint.tsx';
 import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
-import { LazyExport } from '../export/LazyExport.tsx';
-import { Masks } from '../masks/Masks.tsx';
-import { LazyMethods } from '../methods/LazyMethods.tsx';
-import { LazyPrograms } from '../programs/LazyPrograms.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
-import { TokenTable } from '../tokens/TokenTable.tsx';
-import { LazyVocabulary } from '../vocabulary/LazyVocabulary.tsx';
-import { LazyPanel } from './lazyPart.tsx';
+import { Examples } from './Examples.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
+import { Views } from './Views.tsx';
 
 export function App() {
   return (
@@ -25,11 +17,8 @@ export function App() {
         <Notices />
         <div className="page">
           <Encoder />
-          <div className="column inputs">
-            <Prompts />
-            <TokenTable />
-          </div>
-          <Pictures />
+          <Prompts />
+          <Views />
         </div>
       </main>
       <DropTarget />
@@ -47,18 +36,11 @@ function Header() {
       <h1>
         clip<span className="brand-end">scope</span>
       </h1>
-      <nav aria-label="Panels">
-        <a href="#tokens">Tokens</a>
-        <a href="#attention">Attention</a>
-        <a href="#anatomy">Anatomy</a>
-        <a href="#masks">Masks</a>
-        <a href="#embeddings">Embeddings</a>
-        <a href="#methods">Methods</a>
-        <a href="#programs">Programs</a>
-        <a href="#vocabulary">Vocabulary</a>
-        <a href="#export">Export</a>
-        <a href="#checkpoint">Checkpoint</a>
-      </nav>
+      <p className="purpose">
+        See what Stable Diffusion’s text encoder reads in your prompt. Everything is computed here: nothing leaves this
+        browser.
+      </p>
+      <Examples />
       <div className="end">
         <EncoderStatus />
         <select
@@ -75,27 +57,5 @@ function Header() {
         </select>
       </div>
     </header>
-  );
-}
-
-const loadAnswer = async () => ({ Panel: (await import('../answer/Answer.tsx')).Answer });
-const loadWeights = async () => ({ Panel: (await import('../weights/Weights.tsx')).Weights });
-const loadEmbeddings = async () => ({ Panel: (await import('../embeddings/Embeddings.tsx')).Embeddings });
-
-function Pictures() {
-  return (
-    <div className="column pictures">
-      <LazyPanel id="answer" title="Answer" load={loadAnswer} />
-      <LazyPanel id="weights" title="Weights" load={loadWeights} />
-      <Attention />
-      <LazyAnatomy />
-      <Masks />
-      <LazyPanel id="embeddings" title="Embeddings" load={loadEmbeddings} />
-      <LazyMethods />
-      <LazyPrograms />
-      <LazyVocabulary />
-      <LazyExport />
-      <LazyCheckpoint />
-    </div>
   );
 }

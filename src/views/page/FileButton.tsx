@@ -1,7 +1,5 @@
 interface FileButtonProps {
   readonly text: string;
-  /** Name of the button for screen readers: what is chosen. */
-  readonly label: string;
   /** Endings, as an input's `accept`; any file without it. */
   readonly accept?: string;
   readonly title?: string;
@@ -13,17 +11,16 @@ interface FileButtonProps {
 }
 
 /** Looks like a button, and asks for a file. */
-export function FileButton({ text, label, accept, title, isSmall, disabled, multiple, onChoose }: FileButtonProps) {
+export function FileButton({ text, accept, title, isSmall, disabled, multiple, onChoose }: FileButtonProps) {
   return (
     <label
       className={isSmall ? 'file-button small' : 'file-button'}
       title={title}
       data-disabled={disabled || undefined}
     >
-      <span aria-hidden="true">{text}</span>
+      <span>{text}</span>
       <input
         type="file"
-        aria-label={label}
         accept={accept}
         disabled={disabled}
         multiple={multiple}

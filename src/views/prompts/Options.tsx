@@ -19,60 +19,58 @@ import {
   tokenizers,
   weightings,
 } from './choices.ts';
+import { Presets } from './OptionsInShort.tsx';
 
 /**
- * Options in which the programs that run this encoder differ. Each choice is explained beside the picture it changes.
+ * Options in which the programs that run this encoder differ.
  */
 export function Options() {
   const { syntax, weighting } = useFacts((s) => s.options);
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   return (
-    <div className="settings">
-      <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} helpId="weighting-help" />
-      {methods[weighting].normalises && (
-        <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
-      )}
-      <Choose label="Mask" name="mask" values={maskModes} choices={masks} helpId="mask-help" />
-      <Choose
-        label="Tokenizer"
-        name="tokenizer"
-        values={tokenizerFlavours}
-        choices={tokenizers}
-        helpId="tokenizer-help"
-      />
-      <Count
-        label="Clip skip"
-        name="clipSkip"
-        most={layers + 1}
-        title="As A1111 counts: 1 is the last layer, which is no skip. Diffusers’ clip_skip is one less."
-      />
-      {syntax === 'a1111' && (
-        <>
-          <Choose label="Brackets" name="brackets" values={optionValues.brackets} choices={bracketChoices} />
-          <Choose
-            label="Square brackets"
-            name="squareFactor"
-            values={optionValues.squareFactor}
-            choices={squareFactors}
-          />
-          <Count label="Steps" name="steps" title="Sampling steps, which schedules such as [a:b:0.5] count in." />
-          <Count
-            label="Comma backtracking"
-            name="commaPaddingBacktrack"
-            title="A full chunk is split at its last comma if that is no more tokens back than this. A1111’s default is 20; 0 never does."
-          />
-        </>
-      )}
-      {syntax === 'compel' && (
-        <>
-          <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />
-          <Choose label="EOS of chunks" name="clsTokens" values={optionValues.clsTokens} choices={clsChoices} />
-        </>
-      )}
-      {syntax === 'comfy' && (
-        <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
-      )}
-    </div>
+    <section className="settings-panel" id="options" aria-label="Options">
+      <Presets />
+      <div className="settings">
+        <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} />
+        {methods[weighting].normalises && (
+          <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
+        )}
+        <Choose label="Mask" name="mask" values={maskModes} choices={masks} />
+        <Choose label="Tokenizer" name="tokenizer" values={tokenizerFlavours} choices={tokenizers} />
+        <Count
+          label="Clip skip"
+          name="clipSkip"
+          most={layers + 1}
+          help="As A1111 counts: 1 is the last layer, which is no skip. Diffusers’ clip_skip is one less."
+        />
+        {syntax === 'a1111' && (
+          <>
+            <Choose label="Brackets" name="brackets" values={optionValues.brackets} choices={bracketChoices} />
+            <Choose
+              label="Square brackets"
+              name="squareFactor"
+              values={optionValues.squareFactor}
+              choices={squareFactors}
+            />
+            <Count label="Steps" name="steps" help="Sampling steps, which schedules such as [a:b:0.5] count in." />
+            <Count
+              label="Comma backtracking"
+              name="commaPaddingBacktrack"
+              help="A full chunk is split at its last comma if that is no more tokens back than this. A1111’s default is 20; 0 never does."
+            />
+          </>
+        )}
+        {syntax === 'compel' && (
+          <>
+            <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />
+            <Choose label="EOS of chunks" name="clsTokens" values={optionValues.clsTokens} choices={clsChoices} />
+          </>
+        )}
+        {syntax === 'comfy' && (
+          <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
+        )}
+      </div>
+    </section>
   );
 }
 
@@ -83,11 +81,9 @@ interface ChooseProps<K extends NameOf<string>> {
   readonly name: K;
   readonly values: readonly PromptOptions[K][];
   readonly choices: Record<PromptOptions[K], Choice>;
-  /** Id of the help beside a picture; without it, the choice's own help is the description. */
-  readonly helpId?: string;
 }
 
-function Choose<K extends NameOf<string>>({ label, name, values, choices, helpId }: ChooseProps<K>) {
+function Choose<K extends NameOf<string>>({ label, name, values, choices }: ChooseProps<K>) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
@@ -97,8 +93,7 @@ function Choose<K extends NameOf<string>>({ label, name, values, choices, helpId
       <select
         id={id}
         value={value}
-        title={choices[value].help}
-        aria-describedby={helpId}
+        aria-describedby={`${id}-help`}
         onChange={(event) => setOption(name, event.target.value as PromptOptions[K])}
       >
         {values.map((choice) => (
@@ -107,6 +102,9 @@ function Choose<K extends NameOf<string>>({ label, name, values, choices, helpId
           </option>
         ))}
       </select>
+      <p className="help" id={`${id}-help`}>
+        {choices[value].help}
+      </p>
     </div>
   );
 }
@@ -115,13 +113,13 @@ interface CountProps {
   readonly label: string;
   readonly name: 'clipSkip' | 'steps' | 'commaPaddingBacktrack';
   readonly most?: number;
-  readonly title: string;
+  readonly help: string;
 }
 
 /**
  * A field for a whole number. Valid input applies at once; otherwise the last valid value stays and a message says so.
  */
-function Count({ label, name, most = optionValues[name].most, title }: CountProps) {
+function Count({ label, name, most = optionValues[name].most, help }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
@@ -139,9 +137,8 @@ function Count({ label, name, most = optionValues[name].most, title }: CountProp
         max={most}
         step={1}
         value={typed ?? Math.min(value, most)}
-        title={title}
         aria-invalid={isRefused || undefined}
-        aria-describedby={isRefused ? `${id}-refused` : undefined}
+        aria-describedby={isRefused ? `${id}-refused` : `${id}-help`}
         onChange={({ target }) => {
           setTyped(target.value);
           if (mayBe(target.value)) setOption(name, Number(target.value));
@@ -153,14 +150,17 @@ function Count({ label, name, most = optionValues[name].most, title }: CountProp
           {label}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
         </p>
       )}
+      <p className="help" id={`${id}-help`}>
+        {help}
+      </p>
     </div>
   );
 }
 
 /** Explains a choice, for the panel that shows its effect. */
-export function ChoiceHelp({ label, choice }: { label: string; choice: Choice }) {
+export function ChoiceHelp({ choice }: { choice: Choice }) {
   return (
-    <p className="help" id={`${label.toLowerCase()}-help`}>
+    <p className="help">
       <b>{choice.name}.</b> {choice.help}
     </p>
   );

@@ -1,4 +1,4 @@
-import { type ComponentType, useEffect, useRef, useState } from 'react';
+import { type ComponentType, type RefObject, useEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { Side } from '../../prompt/side.ts';
 import { countText, tokenCount } from '../../road/study/tokenCount.ts';
@@ -13,12 +13,14 @@ import { promptHandles } from './promptHandles.ts';
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
-/** One of the two prompts, with its count of tokens, its networks and the messages about it. */
-export function PromptField({ side }: { side: Side }) {
+/** One of the two prompts, with its count of tokens. The messages about it stand elsewhere: see PromptMessages. */
+export function PromptField({ side, handle }: { side: Side; handle: RefObject<PromptHandle | null> }) {
   const ready = useFacts((s) => prepared(s, side));
   const syntax = useFacts((s) => s.options.syntax);
   const isShown = useFacts((s) => s.side === side);
-  const handle = useRef<PromptHandle>(null);
+  const [isUnfolded, setUnfolded] = useState(false);
+  // About as long as does not fit any more.
+  const isUnfoldable = useFacts((s) => s.prompts[side].length > (side === 'positive' ? 200 : 80)) || isUnfolded;
   const field = useRef<HTMLTextAreaElement>(null);
   const [editor, setEditor] = useState<{
     readonly Editor: ComponentType<PromptInputProps>;
@@ -30,7 +32,7 @@ export function PromptField({ side }: { side: Side }) {
     return () => {
       promptHandles.delete(side);
     };
-  }, [side]);
+  }, [side, handle]);
 
   useEffect(() => {
     const plain = field.current;
@@ -71,7 +73,7 @@ export function PromptField({ side }: { side: Side }) {
   const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
 
   return (
-    <div className="prompt" data-shown={isShown || undefined}>
+    <div className="prompt" data-side={side} data-shown={isShown || undefined} data-unfolded={isUnfolded || undefined}>
       <div className="head">
         {/* biome-ignore lint/a11y/noStaticElementInteractions: a label's click goes to its field, which may be the editor's. */}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the field itself is reached by keyboard. */}
@@ -83,6 +85,17 @@ export function PromptField({ side }: { side: Side }) {
             {countText(count, syntax)}
           </span>
         )}
+        {isUnfoldable && (
+          <button
+            type="button"
+            className="link"
+            aria-expanded={isUnfolded}
+            aria-label={`Unfold the ${names[side].toLowerCase()}`}
+            onClick={() => setUnfolded(!isUnfolded)}
+          >
+            {isUnfolded ? 'fold' : 'unfold'}
+          </button>
+        )}
       </div>
       <div className="editor">
         {editor ? (
@@ -91,8 +104,17 @@ export function PromptField({ side }: { side: Side }) {
           <PlainInput side={side} {...ids} start={null} handle={handle} field={field} />
         )}
       </div>
-      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
-      <Diagnostics id={ids.descriptionId} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
     </div>
+  );
+}
+
+/** The networks that a prompt names, and the messages about it. */
+export function PromptMessages({ side, handle }: { side: Side; handle: RefObject<PromptHandle | null> }) {
+  const ready = useFacts((s) => prepared(s, side));
+  return (
+    <>
+      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
+      <Diagnostics id={`diagnostics-${side}`} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
+    </>
   );
 }

@@ -1,3 +1,4 @@
+import { useRef, useState } from 'react';
 import { guessSyntax } from '../../prompt/across/guessSyntax.ts';
 import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
@@ -5,12 +6,17 @@ import { prepared } from '../../state/reading.ts';
 
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { ViewMenu } from '../page/ViewMenu.tsx';
+import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
 import { Options } from './Options.tsx';
-import { PromptField } from './PromptField.tsx';
-import { PromptTools } from './PromptTools.tsx';
+import { OptionsInShort } from './OptionsInShort.tsx';
+import { PromptField, PromptMessages } from './PromptField.tsx';
+import { OpenTool, PromptToolbar, type Tool } from './PromptTools.tsx';
+import type { PromptHandle } from './promptHandle.ts';
 import { Replaced } from './Replaced.tsx';
 import { Schedule } from './Schedule.tsx';
+import { TextualInversions } from './TextualInversions.tsx';
 
 const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Negative' };
 
@@ -19,41 +25,65 @@ export function Prompts() {
   const show = useFacts((s) => s.show);
   const syntax = useFacts((s) => s.options.syntax);
   const setOption = useFacts((s) => s.setOption);
+  const positive = useRef<PromptHandle>(null);
+  const negative = useRef<PromptHandle>(null);
+  const handles = { positive, negative };
+  const [areOptionsOpen, setOptionsOpen] = useState(false);
+  const [tool, setTool] = useState<Tool | null>(null);
   return (
-    <section className="panel" id="prompts" aria-labelledby="prompts-title">
-      <header>
-        <h2 id="prompts-title">Prompts</h2>
-        <select
-          aria-label="Written for"
-          title={syntaxChoices[syntax].help}
-          value={syntax}
-          onChange={(event) => setOption('syntax', event.target.value as Syntax)}
-        >
-          {syntaxes.map((name) => (
-            <option key={name} value={name}>
-              {syntaxChoices[name].name}
-            </option>
-          ))}
-        </select>
-        <Segmented
-          legend="Pictures show"
-          name="side"
-          choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
-          value={shown}
-          onChange={(side) => show({ side })}
-        />
-      </header>
-      <Replaced />
-      <OtherLanguage />
-      <div className="prompts">
+    <>
+      <section className="top" id="prompts" aria-labelledby="prompts-title">
+        <h2 id="prompts-title" className="visually-hidden">
+          Prompts
+        </h2>
+        <div className="top-editors">
+          <div className="prompts">
+            {sides.map((side) => (
+              <PromptField key={side} side={side} handle={handles[side]} />
+            ))}
+          </div>
+          <div className="top-tools">
+            <div className="toolbar">
+              <select
+                aria-label="Written for"
+                value={syntax}
+                onChange={(event) => setOption('syntax', event.target.value as Syntax)}
+              >
+                {syntaxes.map((name) => (
+                  <option key={name} value={name}>
+                    {syntaxChoices[name].name}
+                  </option>
+                ))}
+              </select>
+              <Segmented
+                legend="Pictures show"
+                name="side"
+                choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
+                value={shown}
+                onChange={(side) => show({ side })}
+              />
+            </div>
+            <OptionsInShort isOpen={areOptionsOpen} onToggle={() => setOptionsOpen(!areOptionsOpen)} />
+            <PromptToolbar open={tool} onOpen={setTool} />
+          </div>
+        </div>
+        <div className="top-strip">
+          <PromptTokens />
+          <ViewMenu />
+        </div>
+      </section>
+      <div className="under-top">
+        <Replaced />
+        <OtherLanguage />
         {sides.map((side) => (
-          <PromptField key={side} side={side} />
+          <PromptMessages key={side} side={side} handle={handles[side]} />
         ))}
+        <Schedule />
+        <TextualInversions />
+        <OpenTool open={tool} onClose={() => setTool(null)} />
+        {areOptionsOpen && <Options />}
       </div>
-      <Schedule />
-      <PromptTools />
-      <Options />
-    </section>
+    </>
   );
 }
 

@@ -1,5 +1,6 @@
 import { use, useState } from 'react';
 import { longestLink, shared, writeLink, writeShared } from '../../state/shared.ts';
+import { viewHash } from '../../state/view.ts';
 import { whole } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';
@@ -21,7 +22,10 @@ export function Share() {
 
   const copy = async () => {
     const of = prompts;
-    const link = location.href.replace(/#.*/s, '') + (await writeLink(shared(store.getState())));
+    const link =
+      location.href.replace(/#.*/s, '') +
+      (await writeLink(shared(store.getState()))) +
+      viewHash(store.getState().view).replace('#', '&');
     if (link.length > longestLink) return setOutcome({ kind: 'too-long', length: link.length, of });
     try {
       await navigator.clipboard.writeText(link);

@@ -11,13 +11,11 @@ import { Legend } from '../pictures/Legend.tsx';
 import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from '../pictures/pointed.ts';
 import { tokenizers } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
-import { TokenStrip } from './TokenStrip.tsx';
 
 export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
   const shownRow = useFacts(shownChunk);
   const tokenizer = useFacts((s) => s.tokenizer);
-  const loadTokenizer = useFacts((s) => s.loadTokenizer);
   const flavour = useFacts((s) => s.options.tokenizer);
   const show = useFacts((s) => s.show);
   const dark = useDark();
@@ -31,16 +29,7 @@ export function TokenTable() {
     return (
       <section className="panel" id="tokens" aria-labelledby="tokens-title">
         <h2 id="tokens-title">Tokens</h2>
-        {tokenizer.phase === 'failed' ? (
-          <div className="notice" data-severity="error" role="alert">
-            <span>{tokenizer.message}</span>
-            <button type="button" onClick={() => void loadTokenizer()}>
-              Try again
-            </button>
-          </div>
-        ) : (
-          <p className="muted">Loading the vocabulary</p>
-        )}
+        <p className="muted">Waiting for the vocabulary.</p>
       </section>
     );
 
@@ -56,10 +45,7 @@ export function TokenTable() {
   const showMerges = (index: number) => {
     const word = wordsOf(tokens).find((word) => word.includes(tokens[index]));
     if (!word || tokens[index].kind !== 'text' || tokens[index].vector) return;
-    show({ word: tokenizer.tokenizer.decode(word.map(({ id }) => id)).trim() });
-    const vocabulary = document.getElementById('vocabulary');
-    vocabulary?.focus({ preventScroll: true });
-    vocabulary?.scrollIntoView();
+    show({ view: 'vocabulary', word: tokenizer.tokenizer.decode(word.map(({ id }) => id)).trim() });
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const index = tokenOf(event.target);
@@ -73,7 +59,6 @@ export function TokenTable() {
         <h2 id="tokens-title">Tokens</h2>
         <Legend title="Weight" scale={scale} />
       </header>
-      <TokenStrip prepared={shown} shown={shownRow} tokenizer={tokenizer.tokenizer} scale={scale} />
       <table className="tokens" aria-labelledby="tokens-title">
         <thead>
           <tr>
@@ -129,7 +114,7 @@ export function TokenTable() {
           })}
         </tbody>
       </table>
-      <ChoiceHelp label="Tokenizer" choice={tokenizers[flavour]} />
+      <ChoiceHelp choice={tokenizers[flavour]} />
     </section>
   );
 }

@@ -1,0 +1,51 @@
+import { programs, type Syntax } from '../prompt/syntax.ts';
+import { defaultOptions, type PromptOptions } from '../road/options.ts';
+import { ownMethod } from '../weighting/methods.ts';
+import { scale } from '../weighting/scale.ts';
+
+/** The options with which a program encodes by itself, as far as they are this page's. */
+export function programOptions(syntax: Syntax): PromptOptions {
+  return { ...defaultOptions, syntax, weighting: ownMethod[syntax] };
+}
+
+export interface Preset {
+  readonly name: string;
+  readonly options: PromptOptions;
+}
+
+/** Sets of options that can be chosen at once. */
+export const presets: readonly Preset[] = [
+  { name: 'A1111', options: programOptions('a1111') },
+  { name: 'ComfyUI', options: programOptions('comfy') },
+  { name: 'Compel (diffusers)', options: programOptions('compel') },
+  {
+    name: 'As in the lecture',
+    options: { ...defaultOptions, weighting: scale.name, mask: 'lecture', squareFactor: '0.9' },
+  },
+];
+
+/** Options that belong to the prompt rather than to its program: they are never counted as changed, and no preset sets them. */
+const ofPrompt = ['syntax', 'steps', 'step'] as const;
+
+/** The options of a preset, with the prompt's own sampling steps. */
+export function withPreset(now: PromptOptions, { options }: Preset): PromptOptions {
+  return { ...options, steps: now.steps, step: now.step };
+}
+
+/** Names of the options that differ from what the prompt's program does by itself. */
+export function changedOptions(options: PromptOptions): readonly (keyof PromptOptions)[] {
+  const own = programOptions(options.syntax);
+  const names = Object.keys(own) as (keyof PromptOptions)[];
+  return names.filter((name) => !ofPrompt.some((other) => other === name) && options[name] !== own[name]);
+}
+
+/** Says whether the options are those of the program, of a preset, or how many differ. */
+export function optionsInShort(options: PromptOptions): string {
+  const changed = changedOptions(options).length;
+  if (changed === 0) return `${programs[options.syntax]} defaults ✓`;
+  const isInUse = (preset: Preset) =>
+    Object.entries(withPreset(options, preset)).every(
+      ([name, value]) => options[name as keyof PromptOptions] === value,
+    );
+  return presets.find(isInUse)?.name ?? `${changed} changed`;
+}
