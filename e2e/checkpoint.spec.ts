@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { clipTiny, clipVitL14 } from '../src/clip/config.ts';
 import { checkpointBytes, writeCheckpointFile } from '../src/models/testing/checkpoints.ts';
-import { openTiny, openView, prompt, status, statusHistory } from './page.ts';
+import { openTiny, openView, prompt, status, statusHistory, tokenRows } from './page.ts';
 
 const file = (page: import('@playwright/test').Page) => page.getByLabel('Open files…');
 
@@ -67,7 +67,8 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await prompt(page).fill('a red car');
   const whole = Buffer.from(await checkpointBytes({ config: clipTiny, dtype: 'F32', layout: 'hf' }));
   // The message is in sight wherever the page is scrolled.
-  await page.locator('#anatomy').scrollIntoViewIfNeeded();
+  await tokenRows(page).last().getByRole('button', { name: 'Expand' }).click();
+  await tokenRows(page).last().scrollIntoViewIfNeeded();
   await file(page).setInputFiles({
     name: 'cut.safetensors',
     mimeType: 'application/octet-stream',

@@ -55,7 +55,7 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
   await expect(named(page)).toContainText('Textual inversion moody · loaded');
   await expect(status(page)).toContainText('Ready');
-  await openView(page, 'Embeddings');
+  await openView(page, 'Attention');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
 
   await page.getByRole('combobox', { name: 'Written for' }).selectOption('comfy');
@@ -126,6 +126,7 @@ test('an embedding of another width is named and not used; one of another model 
 /** Points at a value of the picture “After weighting” with the keyboard, and reads it off. */
 async function weightedValue(page: Page, row: number, dimension: number): Promise<string> {
   const picture = page.getByRole('application', { name: 'After weighting' });
+  await openView(page, 'Embeddings');
   await picture.focus();
   const keys = ['Home', 'PageUp', ...Array(row).fill('ArrowDown'), ...Array(dimension).fill('ArrowRight')];
   for (const key of keys) await picture.press(key);
@@ -165,8 +166,9 @@ for (const [composed, chunks] of [
       [2, 1],
       [3, 5],
     ] as const)
-      await openView(page, 'Embeddings');
-    expect(await weightedValue(page, row, dimension)).toBe(exported[(firstRow + row) * 64 + dimension].toPrecision(6));
+      expect(await weightedValue(page, row, dimension)).toBe(
+        exported[(firstRow + row) * 64 + dimension].toPrecision(6),
+      );
 
     // The text by itself is another conditioning: that of "a dog".
     await rows.selectOption('text');

@@ -27,6 +27,7 @@ async function openExport(page: Page): Promise<void> {
 }
 
 async function compareWith(page: Page, name: string, buffer: Buffer): Promise<void> {
+  await openView(page, 'Export');
   await page.getByLabel('Compare with a file…').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
 }
 
@@ -48,6 +49,7 @@ test('what is exported is what the page shows, and comes back without a differen
   const embeds = toFloat32(await tensors.get('prompt_embeds')!.read(), 'F32');
 
   const picture = page.getByRole('application', { name: /^After weighting/ });
+  await openView(page, 'Embeddings');
   await picture.focus();
   for (const key of ['Home', 'PageUp', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight'])
     await picture.press(key);
@@ -118,12 +120,13 @@ test('every format, the snippet, the script and the session', async ({ page }) =
 
 test('pictures are saved with what stands around them', async ({ page }) => {
   await openTiny(page);
-  for (const [button, name] of [
-    ['Save Product as PNG', 'product.png'],
-    ['Save After weighting as PNG', 'after-weighting.png'],
-    ['Save Layer 1, head 1 as PNG', 'layer-1-head-1.png'],
-    ['Save 2 layers × 4 heads as PNG', '2-layers-4-heads.png'],
+  for (const [view, button, name] of [
+    ['Masks', 'Save Product as PNG', 'product.png'],
+    ['Embeddings', 'Save After weighting as PNG', 'after-weighting.png'],
+    ['Attention', 'Save Layer 1, head 1 as PNG', 'layer-1-head-1.png'],
+    ['Attention', 'Save 2 layers × 4 heads as PNG', '2-layers-4-heads.png'],
   ]) {
+    await openView(page, view);
     const png = await download(page, button, name);
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     // Width and height of the picture.

@@ -24,11 +24,12 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await page.keyboard.press('ArrowDown');
   await expect(page.locator('.cm-content [data-pointed]')).toHaveText('red');
 
+  await page.getByRole('link', { name: 'Attention', exact: true }).focus();
+  await page.keyboard.press('Enter');
   await tabTo(page, 'Layer', (element) => (element as HTMLInputElement).labels?.[0]?.textContent === 'Layer');
   await page.keyboard.press('ArrowRight');
   await tabTo(page, 'Head', (element) => (element as HTMLInputElement).labels?.[0]?.textContent === 'Head');
   await page.keyboard.press('End');
-  await openView(page, 'Attention');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 4' })).toBeVisible();
 
   await tabTo(page, 'the overview', (element) => element.classList.contains('overview-picture'));
@@ -72,6 +73,8 @@ test('the focus is always visible', async ({ page }) => {
 test('every picture and every control has a name', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a red car');
+  await openView(page, 'Attention');
+  await expect(page.locator('.matrix')).toBeVisible();
   const unnamed = await page.getByRole('img', { name: /^$/ }).count();
   expect(unnamed).toBe(0);
   for (const role of ['img', 'application', 'button', 'combobox', 'slider', 'checkbox', 'radio', 'textbox'] as const) {

@@ -32,6 +32,7 @@ function kohyaLora(): Buffer {
 /** Reads one number of the embeddings after weighting, to six digits. */
 async function shownNumber(page: Page): Promise<string> {
   const picture = page.getByRole('application', { name: /^After weighting/ });
+  await openView(page, 'Embeddings');
   await picture.focus();
   for (const key of ['Home', 'PageUp', 'ArrowDown', 'ArrowDown', 'ArrowRight']) await picture.press(key);
   const readout = page.locator('#embeddings .readout');
@@ -113,6 +114,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
 
 /** Exports the conditioning of both prompts, to the bit. */
 async function exported(page: Page): Promise<Buffer> {
+  await openView(page, 'Export');
   const panel = page.getByRole('region', { name: 'Export' });
   const open = panel.getByRole('button', { name: 'Save the conditioning' });
   if ((await open.getAttribute('aria-expanded')) !== 'true') await open.click();

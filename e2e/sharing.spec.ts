@@ -107,7 +107,7 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await page.getByRole('button', { name: 'Copy link' }).click();
   await expect(page.getByText('Copied.')).toBeVisible();
   const link = await page.evaluate(() => navigator.clipboard.readText());
-  expect(link).toMatch(/^http:\/\/localhost:\d+\/#share=[\w-]+$/);
+  expect(link).toMatch(/^http:\/\/localhost:\d+\/#share=[\w-]+&view=attention$/);
 
   const other = await context.newPage();
   const requests: string[] = [];
@@ -118,12 +118,11 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await openOptions(other);
   await expect(other.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
   await expect(other.getByRole('radio', { name: 'Negative' })).toBeChecked();
-  await openView(other, 'Attention');
   await expect(other.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
   await expect(opened(other)).toContainText('Opened from a link.');
   // The link's contents are not sent, and do not stay in the address.
   expect(requests.filter((url) => url.includes('share'))).toEqual([]);
-  expect(new URL(other.url()).hash).toBe('');
+  expect(new URL(other.url()).hash).toBe('#view=attention');
 
   await prompt(other).fill('mine');
   await other.reload();

@@ -8,7 +8,6 @@ const symbols = (page: Page) => page.getByRole('list', { name: 'Symbols' }).loca
 
 async function openVocabulary(page: Page): Promise<void> {
   await openPage(page);
-  await page.getByRole('link', { name: 'Vocabulary' }).click();
   await openView(page, 'Vocabulary');
   await expect(page.getByRole('searchbox', { name: 'Text or ids' })).toBeVisible();
 }
@@ -70,7 +69,6 @@ test('a token of the prompt, or an entry, shows its word’s merges', async ({ p
   await openPage(page);
   await prompt(page).fill('a photorealistic car');
   await tokenRows(page).nth(3).getByRole('button').click();
-  await openView(page, 'Vocabulary');
   await expect(page.getByRole('textbox', { name: 'Word' })).toHaveValue('photorealistic');
   await page.getByRole('searchbox').fill('castle</w>');
   await entries(page).first().getByRole('button').click();
@@ -78,6 +76,5 @@ test('a token of the prompt, or an entry, shows its word’s merges', async ({ p
   await openView(page, 'Tokens');
   await tokenRows(page).nth(1).focus();
   await page.keyboard.press('Enter');
-  await openView(page, 'Vocabulary');
   await expect(page.getByRole('textbox', { name: 'Word' })).toHaveValue('a');
 });
