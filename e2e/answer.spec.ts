@@ -96,6 +96,7 @@ test('the picture of the weights reacts to a weight, says why, and has the other
   page,
 }) => {
   await openTiny(page);
+  await openView(page, 'Weights');
   await type(page, 'a (red:1.3) car');
   await expect(barRow(page, 'red')).toContainText('1.3');
   const before = await barRow(page, 'red').innerText();
@@ -123,10 +124,11 @@ test('the picture of the weights reacts to a weight, says why, and has the other
 
   // The word under the caret is swept.
   await prompt(page).press('ControlOrMeta+End');
-  await page.getByRole('heading', { name: 'Prompts' }).hover();
+  await page.locator('.of-what').hover();
   await panel.getByRole('button', { name: 'Sweep the weight of “car”' }).click();
   await expect(panel.getByRole('radio', { name: 'car, weight 1' })).toBeChecked();
 
+  await openOptions(page);
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
   await expect(panel.getByText('“Ignore” applies no weights')).toBeVisible();
   await expect(barRow(page, 'red')).toContainText('1.9 → 1');

@@ -41,7 +41,7 @@ for (const mask of ['causal', 'none'] as const)
       await slider(page, 'Head').fill(String(head + 1));
       await expect(page.getByRole('heading', { name: `Layer ${layer + 1}, head ${head + 1}` })).toBeVisible();
       await expect(status(page)).toContainText('Ready');
-      await expect(page.locator('[data-stale]')).toHaveCount(0);
+      await expect(page.locator('[data-stale]:visible')).toHaveCount(0);
       for (const [query, key] of [
         [0, 0],
         [2, 1],
@@ -99,7 +99,7 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
   await page.getByRole('radio', { name: 'Lines' }).check();
   // A picture that is drawn again forgets the point that was marked before.
   await expect(status(page)).toContainText('Ready');
-  await expect(page.locator('[data-stale]')).toHaveCount(0);
+  await expect(page.locator('[data-stale]:visible')).toHaveCount(0);
   await page.locator('.lines .rows li').filter({ hasText: 'car' }).first().hover();
   await expect(readout(page)).toContainText('Query 3 car');
   await expect(readout(page)).toContainText('Row entropy');
@@ -118,7 +118,7 @@ test('embeddings: difference is after less before, and norms follow the weights'
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('scale');
   await prompt(page).fill(text);
   await expect(status(page)).toContainText('Ready');
-  await expect(page.locator('[data-stale]')).toHaveCount(0);
+  await expect(page.locator('[data-stale]:visible')).toHaveCount(0);
   const before = page.locator('#embeddings').getByRole('application', { name: 'Before weighting' });
   await openView(page, 'Embeddings');
   const box = await before.boundingBox();

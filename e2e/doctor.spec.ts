@@ -44,7 +44,7 @@ const rows = (page: Page, name: string) =>
 test('the model in use is examined: broken position ids, an extra tensor, statistics and hash', async ({ page }) => {
   await openTiny(page);
   await openView(page, 'Checkpoint');
-  await expect(panel(page).getByRole('button', { name: /^Examine / })).toHaveCount(0);
+  await expect(panel(page).getByRole('button', { name: /^Examine (?!a file)/ })).toHaveCount(0);
   await page
     .getByLabel('Open files…')
     .setInputFiles(await checkpoint('merge.safetensors', undefined, [brokenIds, extra]));

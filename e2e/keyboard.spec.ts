@@ -51,6 +51,9 @@ test('from the prompt to an attention value without a pointer', async ({ page })
 
 test('the focus is always visible', async ({ page }) => {
   await openTiny(page);
+  // From the beginning of the page.
+  await page.reload();
+  await expect(tokenRows(page)).not.toHaveCount(0);
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to the prompts' })).toBeInViewport();
   for (let i = 0; i < 30; i++) {

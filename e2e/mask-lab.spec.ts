@@ -22,7 +22,6 @@ const same = 'unchanged';
 const other = expect.stringMatching(/^(≤ |< )?[\d.]+ %$/);
 
 test('which rows each mask changes', async ({ page }) => {
-  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   await expect(rows(page).getByRole('rowheader')).toHaveText(['0 BOS', '1 a', '2 red', '3 car', '4 EOS', '5–76 PAD']);
   const found = Object.fromEntries(await Promise.all(maskModes.map(async (id) => [id, await column(page, id)])));
@@ -44,7 +43,6 @@ test('which rows each mask changes', async ({ page }) => {
 });
 
 test('masking a token as a key changes rows from it on, and no row before it', async ({ page }) => {
-  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   expect(await column(page, 'masked')).toEqual(Array(6).fill('–'));
   await token(page, '2 red').click();
@@ -74,7 +72,6 @@ test('masking a token as a key changes rows from it on, and no row before it', a
 });
 
 test('a key is masked under the mask on show', async ({ page }) => {
-  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('none');
@@ -91,7 +88,6 @@ test('a key is masked under the mask on show', async ({ page }) => {
 });
 
 test('a token pointed at in the lab is pointed at everywhere, and the lab follows the prompt', async ({ page }) => {
-  await openView(page, 'Masks');
   await openLab(page, 'a red car');
   await token(page, '2 red').hover();
   await expect(page.locator('.strip [data-pointed]')).toHaveText('red');

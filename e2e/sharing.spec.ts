@@ -32,13 +32,13 @@ async function drop(page: Page, name: string, bytes: Uint8Array): Promise<void> 
 
 test('infotext that is pasted fills both prompts, and one undo takes it back', async ({ page }) => {
   await openPage(page);
+  await openOptions(page);
   await negativePrompt(page).fill('blurry');
   await prompt(page).fill('a red car');
   await paste(page, infotext);
   await expect(prompt(page)).toHaveText('a (castle:1.2) on a hill');
   await expect(negativePrompt(page)).toHaveText('fog, (rain:1.1)');
   await expect(opened(page)).toContainText('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
-  await openOptions(page);
   await expect(page.getByRole('spinbutton', { name: 'Steps' })).toHaveValue('30');
   await expect(page.getByRole('spinbutton', { name: 'Clip skip' })).toHaveValue('2');
   await expect(tokenRows(page).nth(2)).toContainText('castle');
