@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, openView, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#anatomy');
 const equation = (page: Page, number: number) =>
