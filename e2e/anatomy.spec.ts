@@ -4,14 +4,14 @@ import { openOptions, openTiny, openView, prompt, status } from './page.ts';
 const panel = (page: Page) => page.locator('#anatomy');
 const equation = (page: Page, number: number) =>
   panel(page).getByRole('button', { name: new RegExp(`^Equation ${number}:`) });
-const rows = (page: Page) => panel(page).getByRole('table', { name: 'Stages' }).locator('tbody').getByRole('row');
+const speed = (page: Page) => page.locator('#speed');
+const rows = (page: Page) => speed(page).getByRole('table', { name: 'Stages' }).locator('tbody').getByRole('row');
 
 async function openAnatomy(page: Page): Promise<void> {
   await openTiny(page);
   await prompt(page).fill('a red car');
   await expect(status(page)).toContainText('Ready');
   await openView(page, 'Anatomy');
-  await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
   await expect(panel(page).locator('.anatomy-total')).toBeVisible();
 }
 
@@ -93,16 +93,16 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
   // A new visit knows nothing of it.
   await openTiny(page);
   await encodeCar('red');
-  await openView(page, 'Anatomy');
-  await panel(page).getByRole('button', { name: 'Time a whole pass' }).click();
-  await expect(panel(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
+  await openView(page, 'Speed');
+  await speed(page).getByRole('button', { name: 'Time a whole pass' }).click();
+  await expect(speed(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
   for (const name of ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'])
     await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
   const shares = await rows(page).locator('td.share').allTextContents();
   const sum = shares.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   expect(Math.abs(sum - 100)).toBeLessThan(0.05 * shares.length + 1e-9);
-  await panel(page).getByRole('button', { name: 'Time an edit' }).click();
-  await expect(panel(page)).toContainText('Rows 3 to 4 of 77:');
+  await speed(page).getByRole('button', { name: 'Time an edit' }).click();
+  await expect(speed(page)).toContainText('Rows 3 to 4 of 77:');
   expect(await encodeCar('blue')).toBe(blue);
 });
 
@@ -110,7 +110,6 @@ test('without WebGPU there are formulas, diagram and code, and a sentence about 
   await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   await page.goto('/');
   await openView(page, 'Anatomy');
-  await panel(page).getByRole('button', { name: 'Open the encoder' }).click();
   await equation(page, 37).click();
   await expect(panel(page).getByRole('heading', { name: 'MLP, first half' })).toBeVisible();
   await expect(panel(page)).toContainText('a matrix needs WebGPU to be computed');

@@ -146,7 +146,6 @@ for (const [composed, chunks] of [
     await expect(status(page)).toContainText('Ready');
     const exporting = page.getByRole('region', { name: 'Export' });
     await openView(page, 'Export');
-    await exporting.getByRole('button', { name: 'Save the conditioning' }).click();
     await expect(exporting.getByRole('status', { name: 'Export' })).toHaveText('Ready');
     const downloaded = page.waitForEvent('download');
     await exporting.getByRole('button', { name: 'Download conditioning.safetensors' }).click();

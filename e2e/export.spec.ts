@@ -22,7 +22,6 @@ async function download(page: Page, name: string | RegExp, suggested: string) {
 
 async function openExport(page: Page): Promise<void> {
   await openView(page, 'Export');
-  await panel(page).getByRole('button', { name: 'Save the conditioning' }).click();
   await expect(panel(page).getByRole('status', { name: 'Export' })).toHaveText('Ready');
 }
 

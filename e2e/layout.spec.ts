@@ -17,8 +17,7 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
     await page.getByRole('button', { name: 'Keys' }).click();
-    await openView(page, 'Masks');
-    await page.getByRole('button', { name: 'Mask lab' }).click();
+    await openView(page, 'Mask lab');
     await expect(page.getByRole('status', { name: 'Mask lab' })).toHaveText('4 of 4 passes encoded');
     await openView(page, 'Vocabulary');
     await expect(page.getByRole('searchbox')).toBeVisible();
@@ -41,7 +40,7 @@ test('tapping what is below a readout does not move it away', async ({ page }) =
   const readout = page.locator('#masks .readout');
   const tops = () =>
     page.evaluate(() =>
-      [...document.querySelectorAll('.panel, #mask-lab-title')].map(
+      [...document.querySelectorAll('.panel, #masks .help')].map(
         (element) => `${element.id} at ${Math.round(element.getBoundingClientRect().top + scrollY)}`,
       ),
     );
@@ -76,8 +75,7 @@ test('the labels of the lines are at the ends of the lines, alike on both sides'
 test('in the mask lab the text has the room beside a small picture', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await openTiny(page);
-  await openView(page, 'Masks');
-  await page.getByRole('button', { name: 'Mask lab' }).click();
+  await openView(page, 'Mask lab');
   await expect(page.locator('.lab-trial')).toHaveCount(5);
   const trials = await page.locator('.lab-trial').evaluateAll((figures) =>
     figures.map((figure) => {

@@ -13,8 +13,7 @@ const column = (page: Page, id: string) => page.locator(`.lab-table tbody [data-
 async function openLab(page: Page, text: string): Promise<void> {
   await openTiny(page);
   await prompt(page).fill(text);
-  await openView(page, 'Masks');
-  await page.getByRole('button', { name: 'Mask lab' }).click();
+  await openView(page, 'Mask lab');
   await expect(progress(page)).toHaveText('4 of 4 passes encoded');
 }
 

@@ -2,6 +2,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { openOptions, openTiny, openView, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#methods');
+const sweep = (page: Page) => page.locator('#sweep');
 const totals = (page: Page) => page.getByRole('table', { name: /^Methods, those furthest/ });
 const values = (page: Page) => page.getByRole('table', { name: /of each token by each method$/ });
 const readings = (page: Page) => page.getByRole('table', { name: /^The prompt is read as/ });
@@ -33,13 +34,11 @@ async function type(page: Page, text: string): Promise<void> {
 
 async function openBench(page: Page): Promise<void> {
   await openView(page, 'Methods');
-  await page.getByRole('button', { name: 'Compare methods' }).click();
   await expect(totals(page)).toBeVisible();
 }
 
 async function openSweep(page: Page): Promise<void> {
-  await openView(page, 'Methods');
-  await page.getByRole('button', { name: 'Weight sweep' }).click();
+  await openView(page, 'Sweep');
   await expect(atWeight(page)).toBeVisible();
 }
 
@@ -154,10 +153,9 @@ test('a change of weights alone runs no pass', async ({ page }) => {
   const after = await red();
   for (const name of ['No norm', 'Original', 'ComfyUI', 'Compel']) expect(after[name]).toBeGreaterThan(before[name]);
   expect(await passes()).toBe(withBench);
-  // A closed bench needs no passes. Below 1, methods that scale or move away from the empty prompt need no more than
+  // A bench off show needs no passes. Below 1, methods that scale or move away from the empty prompt need no more than
   // before.
-  await openView(page, 'Methods');
-  await page.getByRole('button', { name: 'Compare methods' }).click();
+  await openView(page, 'Tokens');
   for (const method of ['none', 'scale', 'original', 'comfy']) {
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Weighting' }).selectOption(method);
@@ -208,11 +206,11 @@ test('where A1111 divides by a mean near 0 is marked and said', async ({ page })
   await type(page, 'a (red:1.3) car');
   await openView(page, 'Methods');
   await openSweep(page);
-  await expect(panel(page)).toContainText(/It would be 0 at a weight of −[\d.]+, far from those here/);
+  await expect(sweep(page)).toContainText(/It would be 0 at a weight of −[\d.]+, far from those here/);
   await expect(page.locator('.mean-band')).toHaveCount(0);
   await type(page, `(${'a red car on the grass, '.repeat(10)}:1.2)`);
-  await expect(panel(page)).toContainText('which is 0 at a weight of');
-  await expect(panel(page)).toContainText('every row of the chunk grows more than tenfold');
+  await expect(sweep(page)).toContainText('which is 0 at a weight of');
+  await expect(sweep(page)).toContainText('every row of the chunk grows more than tenfold');
   // The band is drawn in each of the three pictures.
   await expect(page.locator('.mean-band')).toHaveCount(3);
 });
@@ -226,7 +224,7 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
   await openSweep(page);
   await page.getByRole('button', { name: 'Why: Compel', exact: true }).click();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-  const sticking = await panel(page).evaluate((section) => {
+  const sticking = await sweep(page).evaluate((section) => {
     const { right } = section.getBoundingClientRect();
     return [...section.querySelectorAll('button, canvas, svg, table, input, p, .scrolling')]
       .filter((element) => !element.closest('.scrolling') || element.matches('.scrolling'))
@@ -238,13 +236,11 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
 
 test('without anything to weigh it says what to do', async ({ page }) => {
   await openTiny(page);
-  await page.getByRole('link', { name: 'Methods' }).click();
-  await openView(page, 'Methods');
-  await expect(panel(page)).toBeInViewport();
+  await openView(page, 'Sweep');
+  await expect(sweep(page)).toBeInViewport();
   await type(page, '');
-  await page.getByRole('button', { name: 'Weight sweep' }).click();
-  await expect(panel(page)).toContainText('Type a prompt to sweep a weight of it.');
+  await expect(sweep(page)).toContainText('Type a prompt to sweep a weight of it.');
   await type(page, 'a cat');
   await expect(atWeight(page)).toBeVisible();
-  await expect(panel(page)).toContainText('put them in brackets');
+  await expect(sweep(page)).toContainText('put them in brackets');
 });

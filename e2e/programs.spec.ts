@@ -12,7 +12,6 @@ const cells = (page: Page, token: string) =>
 test('why A1111 and ComfyUI differ on this prompt is one action away', async ({ page }) => {
   await openTiny(page);
   await openView(page, 'Programs');
-  await page.getByRole('button', { name: 'Compare programs' }).click();
   await expect(panel(page)).toContainText('A1111 reads 9 tokens and ComfyUI 11; 9 are the same');
   await expect(panel(page)).toContainText('“blurry” 0.9091 against 1');
   await expect(panel(page)).toContainText('Only ComfyUI reads “[” and “]”.');
@@ -27,7 +26,6 @@ test('the largest difference first, another pair, and what Compel cuts off', asy
   await openTiny(page);
   await prompt(page).fill(`a (red:1.6) car, ${'cat '.repeat(80)}`);
   await openView(page, 'Programs');
-  await page.getByRole('button', { name: 'Compare programs' }).click();
   await page.getByText('Largest difference first').click();
   await expect(tokens(page).getByRole('row').nth(1).getByRole('cell').nth(3)).toHaveText(/%$/);
   const shares = await tokens(page).evaluate((table: HTMLTableElement) =>
@@ -45,7 +43,6 @@ test('on a narrow page nothing is wider than it', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(`(${'supercalifragilistic '.repeat(20)}:1.3), ((cat)) ${'x'.repeat(200)}`);
   await openView(page, 'Programs');
-  await page.getByRole('button', { name: 'Compare programs' }).click();
   await expect(tokens(page)).toBeVisible();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
 });

@@ -10,7 +10,10 @@ const titles = {
   vocabulary: 'Vocabulary',
   methods: 'Methods',
   programs: 'Programs',
+  sweep: 'Sweep',
+  'mask-lab': 'Mask lab',
   checkpoint: 'Checkpoint',
+  speed: 'Speed',
   export: 'Export',
 } as const;
 
@@ -25,7 +28,7 @@ export const viewGroups: readonly { readonly name: string; readonly views: reado
     name: 'Prompt',
     views: ['answer', 'tokens', 'weights', 'attention', 'masks', 'embeddings', 'anatomy', 'vocabulary'],
   },
-  { name: 'Lab', views: ['methods', 'programs', 'checkpoint'] },
+  { name: 'Lab', views: ['methods', 'programs', 'sweep', 'mask-lab', 'checkpoint', 'speed'] },
   { name: 'Files', views: ['export'] },
 ];
 
@@ -38,6 +41,11 @@ export const chunkViews: readonly View[] = [
   'masks',
   'embeddings',
   'anatomy',
+  'methods',
+  'programs',
+  'sweep',
+  'mask-lab',
+  'speed',
 ];
 
 const isView = (name: string): name is View => Object.hasOwn(titles, name);

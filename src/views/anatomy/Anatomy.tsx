@@ -8,7 +8,6 @@ import { Equations } from './Equations.tsx';
 import { rowOfTensor } from './equations.ts';
 import { RowDetail } from './RowDetail.tsx';
 import { StageDetail } from './StageDetail.tsx';
-import { Timing } from './Timing.tsx';
 import './anatomy.css';
 
 /** The encoder as a diagram, and the stage or equation that was chosen in it. */
@@ -26,7 +25,12 @@ export function Anatomy() {
     [profiled],
   );
   return (
-    <div className="anatomy">
+    <section className="panel anatomy" id="anatomy" aria-labelledby="anatomy-title">
+      <h2 id="anatomy-title">Anatomy</h2>
+      <p className="help">
+        The encoder as a diagram, from tokens to conditioning: each stage’s equation, its matrices for this prompt, the
+        sum behind any cell, and its code on the GPU. <a href="#view=speed">Speed</a> times the stages.
+      </p>
       <Equations shown={row} onChoose={setRow} />
       <div className="anatomy-columns">
         <Diagram
@@ -49,7 +53,6 @@ export function Anatomy() {
           <RowDetail row={row} />
         )}
       </div>
-      {profiled && <Timing profiled={profiled} />}
-    </div>
+    </section>
   );
 }

@@ -8,8 +8,53 @@ import { useFacts } from '../page/useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
 import './checkpoint.css';
 
+/** Examines a checkpoint that a person chooses, or the one in use. */
+export function Checkpoint() {
+  const examined = useFacts((s) => s.examined);
+  const inUse = useFacts((s) => s.modelRequest);
+  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const examine = useFacts((s) => s.examine);
+  const close = useFacts((s) => s.closeExamination);
+  const isRunning = examined?.task.phase === 'running' || examined?.other?.task.phase === 'running';
+  const request = inUse && inUse.kind !== 'synthetic' ? inUse : null;
+
+  return (
+    <section className="panel" id="checkpoint" aria-labelledby="checkpoint-title">
+      <header>
+        <h2 id="checkpoint-title">Checkpoint</h2>
+        <div className="toolbar">
+          {request && (
+            <button type="button" disabled={isRunning} onClick={() => void examine(request)}>
+              Examine {requestName(request)}
+            </button>
+          )}
+          <FileButton
+            text="Examine a file…"
+            disabled={isRunning || isMissing}
+            onChoose={(file) => void examine({ kind: 'file', file })}
+          />
+          {examined && !isRunning && (
+            <button type="button" className="quiet" onClick={close}>
+              Close
+            </button>
+          )}
+        </div>
+      </header>
+      {examined ? (
+        <Examined examined={examined} />
+      ) : (
+        <p className="help">
+          Examines the text encoder of a checkpoint, which may be damaged: missing and extra tensors, shapes and types,
+          NaN and infinity, broken position ids, statistics and a hash. It also compares a second encoder with it, layer
+          by layer. Nothing leaves this machine, and the model in use stays.
+        </p>
+      )}
+    </section>
+  );
+}
+
 /** Shows the findings about a checkpoint, and its distance from another one. */
-export function Checkpoint({ examined: { request, task, other } }: { readonly examined: ExaminedCheckpoint }) {
+function Examined({ examined: { request, task, other } }: { readonly examined: ExaminedCheckpoint }) {
   const name = requestName(request);
   if (task.phase !== 'done') return <Pending task={task} doing={`Examining ${name}`} />;
   return (

@@ -8,7 +8,6 @@ import { maskPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
-import { LazyMaskLab } from './lab/LazyMaskLab.tsx';
 
 /** Shows the causal mask, the PAD mask as each query sees it, and their product, which is the mask of the attention. */
 export function Masks() {
@@ -97,7 +96,10 @@ export function Masks() {
             ))}
           </div>
           <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
-          <LazyMaskLab />
+          <p className="help">
+            <a href="#view=mask-lab">Mask lab</a> shows what each mask does to the encoder’s output, and what happens to
+            the rows when you mask a token of your choice.
+          </p>
         </>
       ) : (
         <p className="muted">Loading the vocabulary</p>

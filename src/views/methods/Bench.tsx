@@ -22,7 +22,6 @@ export function Bench({ progress }: { progress: ReactNode }) {
   const bench = useLast(useDeferredValue(now));
   return (
     <>
-      <h3>Compare methods</h3>
       <Readings />
       {bench?.isPart && (
         <p className="help">

@@ -1,37 +1,23 @@
-import { useEffect, useState } from 'react';
-import type { EncoderPass } from '../../clip/encoderPass.ts';
-import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
+import { useEffect } from 'react';
+import { shownBenchPasses } from '../../state/methodBench.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { Bench } from './Bench.tsx';
-import type { OpenParts } from './openParts.ts';
 import './methods.css';
-import { WeightSweep } from './WeightSweep.tsx';
 
-const none: readonly EncoderPass[] = [];
-
-/** The parts that are open, and what they need encoded while they are. */
-export function Methods({ bench, sweep }: OpenParts) {
+/** Compares every weighting method on the prompt on show, and has encoded what they need while it is on show. */
+export function Methods() {
   const need = useFacts((s) => s.need);
-  const [fragment, setFragment] = useState<number | null>(null);
-  const benchPasses = useFacts((s) => (bench ? shownBenchPasses(s) : none));
-  const plan = useFacts((s) => (sweep ? shownSweepPlan(s, fragment) : undefined));
+  const passes = useFacts(shownBenchPasses);
   useEffect(() => {
-    need('methods', [...benchPasses, ...(plan?.passes ?? none)]);
-  }, [need, benchPasses, plan]);
-  useEffect(() => () => need('methods', none), [need]);
+    need('methods', passes);
+  }, [need, passes]);
+  useEffect(() => () => need('methods', []), [need]);
   return (
-    <>
-      {bench && (
-        <div className="bench" id="methods-bench">
-          <Bench progress={<PassProgress passes={benchPasses} />} />
-        </div>
-      )}
-      {sweep && (
-        <div className="sweep" id="methods-sweep">
-          <WeightSweep plan={plan} progress={<PassProgress passes={plan?.passes ?? none} />} onChoose={setFragment} />
-        </div>
-      )}
-    </>
+    <section className="panel bench" id="methods" aria-labelledby="methods-title">
+      <h2 id="methods-title">Methods</h2>
+      <p className="help">What each program’s way of weighing makes of this prompt, side by side.</p>
+      <Bench progress={<PassProgress passes={passes} />} />
+    </section>
   );
 }

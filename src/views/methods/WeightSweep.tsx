@@ -36,19 +36,12 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   const text = useFacts(shownText);
   const sliderId = useId();
   const [moved, setMoved] = useState<{ readonly fragment: number; readonly weight: number } | null>(null);
-  if (!plan || !text)
-    return (
-      <>
-        <h3>Weight sweep</h3>
-        <p className="muted">Type a prompt to sweep a weight of it.</p>
-      </>
-    );
+  if (!plan || !text) return <p className="muted">Type a prompt to sweep a weight of it.</p>;
   const own = text.fragments[plan.fragment].weight;
   const weight = moved?.fragment === plan.fragment ? moved.weight : sweepable(own);
   const setWeight = (weight: number) => setMoved({ fragment: plan.fragment, weight });
   return (
     <>
-      <h3>Weight sweep</h3>
       <Spans plan={plan} onChoose={onChoose} />
       <div className="slider sweep-slider">
         <label htmlFor={sliderId}>Weight</label>

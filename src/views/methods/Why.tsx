@@ -16,21 +16,11 @@ interface WhyProps {
   readonly labels: readonly string[];
   /** Id of the title, which takes the focus; no other element of the page has it. */
   readonly titleId?: string;
-  /** The level below that of the heading around it. */
-  readonly heading?: 'h3' | 'h4';
   onClose(): void;
 }
 
 /** A method's formula for one row, with the numbers of the prompt in it. */
-export function Why({
-  method,
-  bench: { text, zOf },
-  row,
-  labels,
-  titleId = 'why-title',
-  heading: Heading = 'h4',
-  onClose,
-}: WhyProps) {
+export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-title', onClose }: WhyProps) {
   const { formula, filled, source, terms, parts } = useMemo(
     () => explainRow(method, text.weighted, row, zOf),
     [method, text, row, zOf],
@@ -49,9 +39,9 @@ export function Why({
   return (
     <section className="why" aria-labelledby={titleId}>
       <header>
-        <Heading id={titleId} tabIndex={-1}>
+        <h3 id={titleId} tabIndex={-1}>
           Why: {label}, token {row - from} “{labels[row - from]}”
-        </Heading>
+        </h3>
         <button type="button" className="small" onClick={onClose}>
           Close
         </button>

@@ -1,38 +1,30 @@
-import {
-  Activity,
-  type ComponentType,
-  lazy,
-  memo,
-  Suspense,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  useState,
-} from 'react';
+import { Activity, type ComponentType, memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { shownInShort } from '../../state/shownInShort.ts';
 import { chunkViews, type View, viewTitles } from '../../state/view.ts';
+import { LazyPanel } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
-/** A view's code is loaded when it is first shown. */
-const views: Readonly<Record<View, ComponentType>> = {
-  answer: view(async () => (await import('../answer/Answer.tsx')).Answer),
-  tokens: view(async () => (await import('../tokens/TokenTable.tsx')).TokenTable),
-  weights: view(async () => (await import('../weights/Weights.tsx')).Weights),
-  attention: view(async () => (await import('../attention/Attention.tsx')).Attention),
-  masks: view(async () => (await import('../masks/Masks.tsx')).Masks),
-  embeddings: view(async () => (await import('../embeddings/Embeddings.tsx')).Embeddings),
-  anatomy: view(async () => (await import('../anatomy/LazyAnatomy.tsx')).LazyAnatomy),
-  vocabulary: view(async () => (await import('../vocabulary/LazyVocabulary.tsx')).LazyVocabulary),
-  methods: view(async () => (await import('../methods/LazyMethods.tsx')).LazyMethods),
-  programs: view(async () => (await import('../programs/LazyPrograms.tsx')).LazyPrograms),
-  checkpoint: view(async () => (await import('../checkpoint/LazyCheckpoint.tsx')).LazyCheckpoint),
-  export: view(async () => (await import('../export/LazyExport.tsx')).LazyExport),
+/** Loads a view's code, when the view is first shown. */
+const views: Readonly<Record<View, () => Promise<{ readonly Panel: ComponentType }>>> = {
+  answer: async () => ({ Panel: (await import('../answer/Answer.tsx')).Answer }),
+  tokens: async () => ({ Panel: (await import('../tokens/TokenTable.tsx')).TokenTable }),
+  weights: async () => ({ Panel: (await import('../weights/Weights.tsx')).Weights }),
+  attention: async () => ({ Panel: (await import('../attention/Attention.tsx')).Attention }),
+  masks: async () => ({ Panel: (await import('../masks/Masks.tsx')).Masks }),
+  embeddings: async () => ({ Panel: (await import('../embeddings/Embeddings.tsx')).Embeddings }),
+  anatomy: async () => ({ Panel: (await import('../anatomy/Anatomy.tsx')).Anatomy }),
+  vocabulary: async () => ({ Panel: (await import('../vocabulary/Vocabulary.tsx')).Vocabulary }),
+  methods: async () => ({ Panel: (await import('../methods/Methods.tsx')).Methods }),
+  programs: async () => ({ Panel: (await import('../programs/Programs.tsx')).Programs }),
+  sweep: async () => ({ Panel: (await import('../methods/Sweep.tsx')).Sweep }),
+  'mask-lab': async () => ({ Panel: (await import('../masks/lab/MaskLab.tsx')).MaskLab }),
+  checkpoint: async () => ({ Panel: (await import('../checkpoint/Checkpoint.tsx')).Checkpoint }),
+  speed: async () => ({ Panel: (await import('../speed/Speed.tsx')).Speed }),
+  export: async () => ({ Panel: (await import('../export/ExportView.tsx')).ExportView }),
 };
 
 /** Memoised, so that a view off show is not drawn anew with the others. */
-function view(load: () => Promise<ComponentType>): ComponentType {
-  return memo(lazy(async () => ({ default: await load() })));
-}
+const Panel = memo(LazyPanel);
 
 /** The view on show. Those that were shown before keep their state, but compute nothing and have nothing encoded. */
 export function Views() {
@@ -55,16 +47,11 @@ export function Views() {
   return (
     <div className="views" ref={frame}>
       {chunkViews.includes(shown) && <OfWhat />}
-      {opened.map((name) => {
-        const Shown = views[name];
-        return (
-          <Activity key={name} mode={name === shown ? 'visible' : 'hidden'}>
-            <Suspense fallback={<p className="panel unloaded muted">Loading</p>}>
-              <Shown />
-            </Suspense>
-          </Activity>
-        );
-      })}
+      {opened.map((name) => (
+        <Activity key={name} mode={name === shown ? 'visible' : 'hidden'}>
+          <Panel id={name} title={viewTitles[name]} load={views[name]} />
+        </Activity>
+      ))}
     </div>
   );
 }

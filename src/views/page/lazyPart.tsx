@@ -40,7 +40,7 @@ interface LazyPanelProps {
   readonly load: () => Promise<{ readonly Panel: ComponentType }>;
 }
 
-/** Shows a panel that is loaded after the first paint; its title stands in its place until then. */
+/** Shows a panel that is loaded when it is first shown; its title stands in its place until then. */
 export function LazyPanel({ id, title, load }: LazyPanelProps) {
   const { part, standIn } = usePart(true, load);
   return part ? (

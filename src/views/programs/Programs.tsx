@@ -31,6 +31,19 @@ const pairNames = pairs.map(([a, b]) => `${programs[a]} and ${programs[b]}`);
 
 /** Compares the prompt on show in A1111, Compel and ComfyUI: how each reads it, and how far the numbers are apart. */
 export function Programs() {
+  return (
+    <section className="panel" id="programs" aria-labelledby="programs-title">
+      <h2 id="programs-title">Programs</h2>
+      <p className="help">
+        This prompt in A1111, Compel and ComfyUI, each with its own reading, tokenizer and weighting, token by token;
+        and how far the numbers are apart that the picture is made from.
+      </p>
+      <SideBySide />
+    </section>
+  );
+}
+
+function SideBySide() {
   const need = useFacts((s) => s.need);
   const syntax = useFacts((s) => s.options.syntax);
   const tokenizer = useFacts(tokenizerOf);

@@ -97,7 +97,6 @@ function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean 
             row={index * tokens.length + row}
             labels={labels}
             titleId={titleId}
-            heading="h3"
             onClose={() => setAsked(null)}
           />
         </div>

@@ -18,7 +18,12 @@ import { type LabColumn, RowChanges } from './RowChanges.tsx';
 /** Shows what each mask does to the encoder's output, row by row, and what masking a token as a key does. */
 export function MaskLab() {
   const tokenizer = useFacts(tokenizerOf);
-  return tokenizer ? <Lab tokenizer={tokenizer} /> : null;
+  return (
+    <section className="panel" id="mask-lab" aria-labelledby="mask-lab-title">
+      <h2 id="mask-lab-title">Mask lab</h2>
+      {tokenizer ? <Lab tokenizer={tokenizer} /> : <p className="muted">Loading the vocabulary</p>}
+    </section>
+  );
 }
 
 function Lab({ tokenizer }: { tokenizer: Tokenizer }) {

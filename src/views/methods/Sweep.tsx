@@ -1,0 +1,31 @@
+import { useEffect, useState } from 'react';
+import type { EncoderPass } from '../../clip/encoderPass.ts';
+import { shownSweepPlan } from '../../state/methodBench.ts';
+import { PassProgress } from '../page/PassProgress.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { WeightSweep } from './WeightSweep.tsx';
+import './methods.css';
+
+const none: readonly EncoderPass[] = [];
+
+/** Sweeps one weight of the prompt on show through every method, and has encoded what they need while it is on show. */
+export function Sweep() {
+  const need = useFacts((s) => s.need);
+  const [fragment, setFragment] = useState<number | null>(null);
+  const plan = useFacts((s) => shownSweepPlan(s, fragment));
+  const passes = plan?.passes ?? none;
+  useEffect(() => {
+    need('methods', passes);
+  }, [need, passes]);
+  useEffect(() => () => need('methods', none), [need]);
+  return (
+    <section className="panel sweep" id="sweep" aria-labelledby="sweep-title">
+      <h2 id="sweep-title">Sweep</h2>
+      <p className="help">
+        What every method makes of one weight of this prompt, from −1 to 3. Move the slider, and write the weight that
+        you like into the prompt.
+      </p>
+      <WeightSweep plan={plan} progress={<PassProgress passes={passes} />} onChoose={setFragment} />
+    </section>
+  );
+}

@@ -1,5 +1,0 @@
-/** Which parts of the Methods panel are open. */
-export interface OpenParts {
-  readonly bench: boolean;
-  readonly sweep: boolean;
-}
