@@ -148,6 +148,7 @@ test('embeddings: difference is after less before, and norms follow the weights'
 test('the enlarged head comes to rest at the width where its labels begin to be left out', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   await openTiny(page);
+  await openView(page, 'Attention');
   for (let words = 15; words <= 23; words++) {
     await prompt(page).fill('car '.repeat(words));
     await expect(status(page)).toContainText('Ready');
