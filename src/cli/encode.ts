@@ -59,6 +59,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --role ROLE         positive or negative: only a positive A1111 prompt is split at AND (default positive)
   --clip-skip K       as A1111 counts, from 1, which is none (default 1)
   --steps N --step N  A1111: sampling steps, and the one whose text is encoded (default 20 and 1)
+  --timeline WHEN     A1111: ${optionValues.timeline.join(', ')}: how numbers of schedules count (default ${defaultOptions.timeline})
   --comma-backtrack N A1111: tokens that may move to the next chunk with a comma (default 20)
   --split MODE        Compel: ${optionValues.split.join(', ')} (default ${defaultOptions.split})
   --cls-tokens MODE   Compel: ${optionValues.clsTokens.join(', ')}, for the first EOS rows of
@@ -133,6 +134,7 @@ const jobOptions = {
   normalisation: { ...text, default: defaultOptions.normalisation },
   'square-factor': { ...text, default: defaultOptions.squareFactor },
   brackets: { ...text, default: defaultOptions.brackets },
+  timeline: { ...text, default: defaultOptions.timeline },
   'clip-skip': { ...text, default: '1' },
   steps: { ...text, default: String(defaultOptions.steps) },
   step: { ...text, default: '1' },
@@ -164,6 +166,7 @@ function readJob(values: Values): Job {
       normalisation: oneOf('normalisation', String(values.normalisation), optionValues.normalisation),
       squareFactor: oneOf('square-factor', String(values['square-factor']), optionValues.squareFactor),
       brackets: oneOf('brackets', String(values.brackets), optionValues.brackets),
+      timeline: oneOf('timeline', String(values.timeline), optionValues.timeline),
       clipSkip: whole('clip-skip', String(values['clip-skip']), optionValues.clipSkip),
       steps,
       step: whole('step', String(values.step), { least: optionValues.step.least, most: steps }),

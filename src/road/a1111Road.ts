@@ -30,6 +30,7 @@ export const a1111Road: LanguageRoad = (prompt, input) => {
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
     emphasis: options.brackets === 'weights',
+    useOldScheduling: options.timeline === 'before-1.6',
     ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
   });
   const chunksOf = stepChunker(input);

@@ -21,6 +21,8 @@ export interface PromptOptions {
   readonly brackets: 'weights' | 'text';
   /** A1111: the factor of [ ]; the lecture says 0.9. */
   readonly squareFactor: '1/1.1' | '0.9';
+  /** A1111: how the numbers of schedules count; before 1.6 those below 1 are shares, whatever they look like. */
+  readonly timeline: 'since-1.6' | 'before-1.6';
   /** A1111: number of sampling steps. */
   readonly steps: number;
   /** A1111: the step whose text is encoded, from 1. */
@@ -44,6 +46,7 @@ export const defaultOptions: PromptOptions = {
   clipSkip: 1,
   brackets: 'weights',
   squareFactor: '1/1.1',
+  timeline: 'since-1.6',
   steps: 20,
   step: 1,
   commaPaddingBacktrack: 20,
@@ -51,6 +54,18 @@ export const defaultOptions: PromptOptions = {
   clsTokens: 'own',
   comfyUnit: 'segments',
 };
+
+/** Changes one option. With another syntax comes its program's own way of weighing, unless another was chosen. */
+export function withOption<K extends keyof PromptOptions>(
+  options: PromptOptions,
+  name: K,
+  value: PromptOptions[K],
+): PromptOptions {
+  const changed = { ...options, [name]: value };
+  const isOwn = options.weighting === ownMethod[options.syntax];
+  if (name === 'syntax' && isOwn) return { ...changed, weighting: ownMethod[changed.syntax] };
+  return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
+}
 
 /** Smallest and largest value of a whole number. */
 export interface Bounds {
@@ -67,6 +82,7 @@ export const optionValues = {
   normalisation: tokenNormalisations,
   brackets: ['weights', 'text'],
   squareFactor: ['1/1.1', '0.9'],
+  timeline: ['since-1.6', 'before-1.6'],
   clipSkip: { least: 1, most: clipVitL14.numHiddenLayers + 1 },
   steps: { least: 1, most: 150 },
   step: { least: 1, most: 150 },

@@ -1,7 +1,6 @@
 import { type Infotext, parameterNumber } from '../prompt/a1111/infotext.ts';
 import type { Side } from '../prompt/side.ts';
-import type { PromptOptions } from '../road/options.ts';
-import { ownMethod } from '../weighting/methods.ts';
+import { type PromptOptions, withOption } from '../road/options.ts';
 import type { Facts } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped } from './memory.ts';
@@ -29,18 +28,6 @@ export interface WorkActions {
   /** Puts the prompts into the history. */
   notePrompts(): void;
   clearHistory(): void;
-}
-
-/** Changes one option. With another syntax comes its program's own way of weighing, unless another was chosen. */
-function withOption<K extends keyof PromptOptions>(
-  options: PromptOptions,
-  name: K,
-  value: PromptOptions[K],
-): PromptOptions {
-  const changed = { ...options, [name]: value };
-  const isOwn = options.weighting === ownMethod[options.syntax];
-  if (name === 'syntax' && isOwn) return { ...changed, weighting: ownMethod[changed.syntax] };
-  return name === 'steps' ? { ...changed, step: Math.min(changed.step, changed.steps) } : changed;
 }
 
 /** Reads A1111's infotext as work, and says which parts of it there were. */

@@ -36,11 +36,12 @@ function texts(prompt: string, options: ScheduleOptions): [number, string][] {
   ]);
 }
 
-/** The recording has hires passes and the scheduling before A1111 1.6, too, which are not read here. */
-const firstPasses = recorded.filter(({ hiresSteps, useOldScheduling }) => hiresSteps === null && !useOldScheduling);
+/** The recording has hires passes, too, which are not read here. */
+const firstPasses = recorded.filter(({ hiresSteps }) => hiresSteps === null);
 
-test.each(firstPasses)('recorded: $prompt, $steps steps', ({ prompt, steps, result }) => {
-  expect(texts(prompt, { steps })).toEqual(result);
+test.each(firstPasses)('recorded: $prompt, $steps steps, before 1.6: $useOldScheduling', (recording) => {
+  const { prompt, steps, useOldScheduling, result } = recording;
+  expect(texts(prompt, { steps, useOldScheduling })).toEqual(result);
 });
 
 test.each(grammar as [string, Outline[] | null][])('recorded of the grammar: %j', (prompt, structure) => {
@@ -271,6 +272,18 @@ test.each<[string, string, string, string, RegExp]>([
   expect(diagnostic.message).toMatch(message);
   expect(diagnostic.message).toMatch(/^(?:(?!\. ).)+\.$/);
   expect(applyFix(prompt, diagnostic)).toBe(fixed);
+});
+
+test.each([
+  ['[x:1.2]', 'schedule-not-weight', /for a step, not a weight: nothing up to step 1 of 20/],
+  ['[x:0.8]', 'schedule-not-weight', /for a share of the steps, not a weight: nothing up to step 16 of 20/],
+  ['[a:b:20.5]', 'never-switches', /There are 20 steps/],
+  ['[a:b:0.0]', 'switches-at-once', /before the first step/],
+])('before 1.6, %j: %s', (prompt, code, message) => {
+  const options = { steps: 20, useOldScheduling: true };
+  const diagnostics = scheduleDiagnostics(parseSchedule(sourceText(prompt)), options);
+  expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual([code]);
+  expect(diagnostics[0].message).toMatch(message);
 });
 
 test.each([

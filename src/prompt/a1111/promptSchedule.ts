@@ -26,6 +26,8 @@ export interface ScheduleTree {
 export interface ScheduleOptions {
   /** Sampling steps of the first pass. */
   readonly steps: number;
+  /** Numbers count as before A1111 1.6: one below 1 is a share of the steps, any other a step, with a point or without. */
+  readonly useOldScheduling?: boolean;
 }
 
 export interface ScheduledText {
@@ -467,9 +469,14 @@ export function entryAtCall<T extends { readonly endAtStep: number }>(entries: r
 }
 
 /** The last step, counted from 1, with the text before: none if less than 1, all if the number of steps. */
-function lastStepBefore({ number: typed }: Scheduled, { steps }: ScheduleOptions): number {
-  const step = typed.includes('.') ? Number(typed) * steps : Number(typed);
-  return Math.min(steps, Math.trunc(step));
+function lastStepBefore({ number: typed }: Scheduled, options: ScheduleOptions): number {
+  const step = isShare(typed, options) ? Number(typed) * options.steps : Number(typed);
+  return Math.min(options.steps, Math.trunc(step));
+}
+
+/** Whether a typed number is a share of the steps. */
+function isShare(typed: string, { useOldScheduling = false }: ScheduleOptions): boolean {
+  return useOldScheduling ? Number(typed) < 1 : typed.includes('.');
 }
 
 function nodesAtStep(tree: ScheduleTree, step: number, options: ScheduleOptions): TextNode[] {
@@ -500,7 +507,7 @@ export function scheduleDiagnostics(tree: ScheduleTree, options: ScheduleOptions
   walk(tree.nodes, (node) => {
     if (node.type !== 'scheduled') return;
     const last = lastStepBefore(node, options);
-    const share = node.number.includes('.');
+    const share = isShare(node.number, options);
     const { start, end } = node.when;
     if (!Number.isFinite(Number(node.number))) {
       diagnostics.push({
@@ -510,8 +517,8 @@ export function scheduleDiagnostics(tree: ScheduleTree, options: ScheduleOptions
         end,
         message: `“${node.number}” is too large a number and stops A1111 with an error; here it is never reached.`,
       });
-    } else if (node.withoutBefore && share) {
-      diagnostics.push(notAWeight(node, last, options.steps));
+    } else if (node.withoutBefore && node.number.includes('.')) {
+      diagnostics.push(notAWeight(node, last, share, options.steps));
     } else if (last < 1) {
       diagnostics.push({
         code: 'switches-at-once',
@@ -540,7 +547,12 @@ function neverSwitches({ number: typed, when: { start, end } }: Scheduled, share
 }
 
 /** `[x:0.8]`, which many take for a weight. */
-function notAWeight({ start, end, number: typed, when }: Scheduled, last: number, steps: number): Diagnostic {
+function notAWeight(
+  { start, end, number: typed, when }: Scheduled,
+  last: number,
+  share: boolean,
+  steps: number,
+): Diagnostic {
   const consequence =
     last < 1
       ? 'what is in the brackets is there from the first step'
@@ -552,7 +564,7 @@ function notAWeight({ start, end, number: typed, when }: Scheduled, last: number
     severity: last < 1 || last >= steps ? 'warning' : 'info',
     start,
     end,
-    message: `A1111 takes “${typed}” for a share of the steps, not a weight: ${consequence}; write (…:${typed}) for a weight.`,
+    message: `A1111 takes “${typed}” for ${share ? 'a share of the steps' : 'a step'}, not a weight: ${consequence}; write (…:${typed}) for a weight.`,
   };
   if (!/^[+-]?[\d.]+$/.test(typed) || when.end - when.start !== typed.length) return diagnostic;
   return {

@@ -16,6 +16,7 @@ import {
   normalisations,
   splits,
   squareFactors,
+  timelines,
   tokenizers,
   weightings,
 } from './choices.ts';
@@ -52,6 +53,7 @@ export function Options() {
               values={optionValues.squareFactor}
               choices={squareFactors}
             />
+            <Choose label="Schedules" name="timeline" values={optionValues.timeline} choices={timelines} />
             <Count label="Steps" name="steps" help="Sampling steps, which schedules such as [a:b:0.5] count in." />
             <Count
               label="Comma backtracking"

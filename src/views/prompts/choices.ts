@@ -67,6 +67,17 @@ export const bracketChoices: Record<PromptOptions['brackets'], Choice> = {
   text: { name: 'Text', help: 'A1111’s emphasis mode None encodes brackets as they are.' },
 };
 
+export const timelines: Record<PromptOptions['timeline'], Choice> = {
+  'since-1.6': {
+    name: 'A1111 1.6 and later',
+    help: 'With a point, a number in [a:b:0.5] is a share of the steps; without, a step.',
+  },
+  'before-1.6': {
+    name: 'Before A1111 1.6',
+    help: 'A number below 1 is a share of the steps; any other is a step, with a point or without.',
+  },
+};
+
 export const splits: Record<PromptOptions['split'], Choice> = {
   cut: { name: 'Cut off', help: 'Compel(truncate_long_prompts=True), its default: one chunk of 75 tokens.' },
   SENTENCES: { name: 'At sentences', help: 'After a full stop; else at phrases.' },
