@@ -1,7 +1,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { applyMethod, methodPasses, weighing } from '../weighting/apply.ts';
-import { distinct, type Method, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
+import { applyMethod, weighing } from '../weighting/apply.ts';
+import { type Method, passesRead, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
 import { concatenate, moved, padded, weightedSum } from '../weighting/rows.ts';
 
 /** Prompts whose conditionings are added up; one prompt by a weight of 1 is itself. */
@@ -30,13 +30,9 @@ export interface Composition {
   readonly clsTokens?: ClsMode;
 }
 
-/** The passes that the method needs; those of the empty prompt only for part weights and for blends of unequal length. */
-export function compositionPasses(method: Method, { parts, empty }: Composition): EncoderPass[] {
-  const needsEmpty = parts.some(
-    ({ blend, weight }) => weight !== 1 || new Set(blend.prompts.map(({ chunks }) => chunks.length)).size > 1,
-  );
-  const prompts = [...parts.flatMap(({ blend }) => blend.prompts), ...(needsEmpty ? [empty] : [])];
-  return distinct(prompts.flatMap((prompt) => methodPasses(method, prompt)));
+/** Lists the passes that `compose` reads; those of the empty prompt only for part weights and for blends of unequal length. */
+export function compositionPasses(method: Method, composition: Composition): EncoderPass[] {
+  return passesRead((zOf) => compose(method, composition, zOf));
 }
 
 /**

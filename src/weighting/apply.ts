@@ -2,10 +2,10 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
 import {
-  distinct,
   filler,
   isWeighted,
   type Method,
+  passesRead,
   type RestoredMean,
   unweighted,
   type Version,
@@ -70,17 +70,9 @@ export function appliedWeights(prompt: WeightedPrompt, method: Method): readonly
   return applied.map(({ perTokenWeights }) => perTokenWeights);
 }
 
-/** Lists what has to be encoded for a method: not more, and nothing twice. */
+/** Lists what has to be encoded for a method: what `applyMethod` reads. */
 export function methodPasses(method: Method, prompt: WeightedPrompt): EncoderPass[] {
-  const { versions, means, wordChanges, empty } = weighing(method, prompt);
-  return distinct([
-    ...versions.flatMap((version) => [
-      ...version.chunks.map(({ pass }) => pass),
-      ...(version.chunks.some((chunk) => readsEmpty(version, chunk)) ? [empty] : []),
-    ]),
-    ...means.flatMap((mean) => meanChunks(mean).map(({ pass }) => pass)),
-    ...wordChanges.flatMap(({ chunk, without }) => [chunk.pass, without.pass]),
-  ]);
+  return passesRead((zOf) => applyMethod(method, prompt, zOf));
 }
 
 function readsEmpty({ base }: Version, chunk: WeightedChunk): boolean {

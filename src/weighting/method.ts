@@ -125,6 +125,19 @@ export function distinct(passes: readonly EncoderPass[]): EncoderPass[] {
   return [...new Map(passes.map((pass) => [passKey(pass), pass])).values()];
 }
 
+/**
+ * Lists the passes that a computation reads: not more, and nothing twice. It is run on outputs of width 1, all zeros, so
+ * it must read the same whatever the outputs are.
+ */
+export function passesRead(compute: (zOf: ZOf) => unknown): EncoderPass[] {
+  const read = new Set<EncoderPass>();
+  compute((pass) => {
+    read.add(pass);
+    return new Float32Array(pass.inputIds.length);
+  });
+  return distinct([...read]);
+}
+
 export function isWeighted({ perTokenWeights }: WeightedChunk): boolean {
   return perTokenWeights.some((weight) => weight !== 1);
 }

@@ -3,13 +3,13 @@ import type { MergedLora } from '../../prompt/a1111/extraNetworks.ts';
 import type { Side } from '../../prompt/side.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
-import { applyMethod, methodPasses } from '../../weighting/apply.ts';
-import { distinct, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
+import { applyMethod } from '../../weighting/apply.ts';
+import { passesRead, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
 import type { Composition } from '../composition.ts';
 import type { PromptOptions } from '../options.ts';
-import { promptEmbeds, promptPasses } from '../pipeline.ts';
+import { promptEmbeds } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
 
@@ -82,16 +82,9 @@ function rowCounts(pair: ConditioningPair): {
   return { positive: count(pair.positive), negative: count(pair.negative) };
 }
 
-/** The passes that `exportConditioning` asks `zOf` for. */
+/** Lists the passes that `exportConditioning` reads. */
 export function exportPasses(pair: ConditioningPair): EncoderPass[] {
-  const { positive, negative, options } = pair;
-  const passes = [
-    ...promptPasses(positive, options.weighting),
-    ...(negative ? promptPasses(negative, options.weighting) : []),
-  ];
-  const counts = rowCounts(pair);
-  const completed = options.syntax !== 'comfy' && new Set([...counts.positive, ...counts.negative]).size > 1;
-  return distinct([...passes, ...(completed ? methodPasses(methods[options.weighting], emptyOf(pair)) : [])]);
+  return passesRead((zOf) => exportConditioning(pair, zOf));
 }
 
 /**
@@ -107,7 +100,7 @@ export function exportConditioning(pair: ConditioningPair, zOf: ZOf): Conditioni
   const empty = emptyOf(pair);
   const L = empty.empty.inputIds.length;
   const { syntax, weighting } = options;
-  const d = zOf(positive.chunks[0].pass).length / L;
+  const d = own.positive[0].length / rowCounts(pair).positive[0];
   const lengths = new Set([...own.positive, ...own.negative].map(({ length }) => length));
   // ComfyUI completes by repeating rows, so that only the length of the empty prompt's conditioning is read.
   const filling =
