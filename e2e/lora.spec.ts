@@ -163,11 +163,11 @@ test('a LoRA that cannot be used is called by its fault; one named in the negati
 }) => {
   await openTiny(page);
   const name = 'lora_te_text_model_encoder_layers_0_mlp_fc1';
-  const oft = writeSafetensors([tensor(`${name}.oft_blocks`, [2, d, d], waves(2 * d * d, 1))]);
+  const vera = writeSafetensors([tensor(`${name}.vera_lambda_d`, [d], waves(d, 1))]);
   const open = (file: string, buffer: Buffer) =>
     page.getByLabel('Open files…').setInputFiles({ name: file, mimeType: 'application/octet-stream', buffer });
-  await open('oft.safetensors', Buffer.from(oft));
-  await expect(page.getByRole('alert')).toContainText('"oft.safetensors" changes the text encoder by OFT');
+  await open('vera.safetensors', Buffer.from(vera));
+  await expect(page.getByRole('alert')).toContainText('"vera.safetensors" changes the text encoder by VeRA');
   await expect(list(page)).toHaveCount(0);
 
   await open('style.safetensors', kohyaLora());

@@ -1,6 +1,7 @@
 /** Formulas of the changes that LoRAs of all kinds make to a weight, in float64. */
 
 import { finalLayerNormBiasName, finalLayerNormWeightName } from '../clip/weights.ts';
+import { type Axis, type Turn, turned } from './loraTurns.ts';
 
 /** A matrix, row-major. */
 export interface Matrix {
@@ -27,11 +28,23 @@ export type LoraChange =
   | { readonly kind: 'LoKr'; readonly left: Matrix; readonly right: Matrix }
   /** W times a factor for each row or column (Liu et al. 2022, arXiv 2205.05638; LyCORIS' IA³, as A1111 reads it). */
   | { readonly kind: 'IA³'; readonly factors: Float32Array; readonly along: Axis }
+  /**
+   * Rows of W turned by orthogonal matrices, one turn after the other, and then scaled (Qiu et al. 2023, arXiv 2306.07280;
+   * several turns: BOFT, Liu et al. 2023, arXiv 2311.06243). PEFT turns columns.
+   */
+  | {
+      readonly kind: 'OFT';
+      readonly turns: readonly Turn[];
+      readonly along: Axis;
+      /** Factors of the rows, [out]; null for none. */
+      readonly rescale: Float32Array | null;
+    }
+  /** W · ofWeight + added (Chavan et al. 2023, arXiv 2306.07967; LyCORIS' GLoRA). */
+  | { readonly kind: 'GLoRA'; readonly ofWeight: Factors; readonly added: Factors }
   /** The whole difference, as long as W. */
-  | { readonly kind: 'difference'; readonly values: Float32Array };
-
-/** Whether there is one number for each row, or for each column. */
-export type Axis = 'rows' | 'columns';
+  | { readonly kind: 'difference'; readonly values: Float32Array }
+  /** The values that take the place of W's, whatever the multiplier is (ComfyUI's `set_weight`). */
+  | { readonly kind: 'replacement'; readonly values: Float32Array };
 
 /**
  * DoRA (Liu et al. 2024, arXiv 2402.09353): the changed weight is given these norms. LyCORIS keeps norms of columns [1, in],
@@ -62,11 +75,8 @@ export function isLowRank(update: LoraUpdate): update is LowRankUpdate {
   return update.change.kind === 'LoRA' && update.magnitude === null;
 }
 
-/** Whether the change depends on the weight that is changed. */
-export const dependsOnWeight = ({ change, magnitude }: LoraUpdate) => change.kind === 'IA³' || magnitude !== null;
-
 /** Adds left · right [rows, columns] to `out`. */
-function addProduct(out: Float64Array, left: Float32Array, right: Float32Array, rank: number): void {
+function addProduct(out: Float64Array, left: ArrayLike<number>, right: ArrayLike<number>, rank: number): void {
   const [rows, columns] = [left.length / rank, right.length / rank];
   for (let row = 0; row < rows; row++)
     for (let r = 0; r < rank; r++) {
@@ -119,8 +129,26 @@ function unscaled(change: LoraChange, weight: ArrayLike<number>, size: number): 
         return weight[i] * factors[along === 'rows' ? Math.floor(i / columns) : i % columns];
       });
     }
+    case 'OFT': {
+      const { turns, along, rescale } = change;
+      const columns = size / rowsOf(turns, along, size);
+      let values = Float64Array.from(weight);
+      for (const turn of turns) values = turned(values, columns, turn, along);
+      return values.map((value, i) => value * (rescale?.[Math.floor(i / columns)] ?? 1) - weight[i]);
+    }
+    case 'GLoRA': {
+      const { ofWeight, added } = change;
+      const { left, right } = ofWeight;
+      const thin = new Float64Array((size / left.rows) * left.columns);
+      addProduct(thin, weight, left.values, left.rows);
+      const out = product(added);
+      addProduct(out, thin, right.values, right.rows);
+      return out;
+    }
     case 'difference':
       return Float64Array.from(change.values);
+    case 'replacement':
+      return Float64Array.from(change.values, (value, i) => value - weight[i]);
     default:
       return change satisfies never;
   }
@@ -140,15 +168,21 @@ function decompose(delta: Float64Array, weight: ArrayLike<number>, { norms, alon
   });
 }
 
+/** Number of rows of a weight of `size` elements whose rows or columns are turned. */
+function rowsOf(turns: readonly Turn[], along: Axis, size: number): number {
+  const lines = turns[0].order.length;
+  return along === 'rows' ? lines : size / lines;
+}
+
 /** Number of elements of a change's target. */
 function sizeOf(change: LoraChange, weight: ArrayLike<number>): number {
   if (change.kind === 'LoRA') return (change.up.length / change.rank) * (change.down.length / change.rank);
-  return change.kind === 'difference' ? change.values.length : weight.length;
+  return change.kind === 'difference' || change.kind === 'replacement' ? change.values.length : weight.length;
 }
 
 /**
- * Computes ΔW for a multiplier, in float64, row-major. `weight` is W as it is before this change; it may be empty unless
- * `dependsOnWeight`. A1111 and ComfyUI scale first, then give the norms of DoRA, then multiply.
+ * Computes ΔW for a multiplier, in float64, row-major. `weight` is W as it is before this change; it may be empty for a change
+ * that does not depend on it. A1111 and ComfyUI scale first, then give the norms of DoRA, then multiply.
  */
 export function loraDelta(
   { scale, change, magnitude }: LoraUpdate,
@@ -157,6 +191,7 @@ export function loraDelta(
 ): Float64Array {
   const scaled = unscaled(change, weight, sizeOf(change, weight)).map((value) => value * scale);
   const delta = magnitude ? decompose(scaled, weight, magnitude) : scaled;
+  if (change.kind === 'replacement') return multiplier === 0 ? delta.fill(0) : delta;
   return delta.map((value) => value * multiplier);
 }
 

@@ -171,21 +171,21 @@ test('alpha may be a whole number', async () => {
 test('of two kinds in one file the one that can be applied is used and the other named', async () => {
   const { updates, leftOut } = await read([
     ...pair(`${kohya}1_mlp_fc1.lora_down.weight`, `${kohya}1_mlp_fc1.lora_up.weight`),
-    ...[spec(`${kohya}0_mlp_fc1.oft_blocks`, [r, d, d]), spec(`${kohya}0_mlp_fc1.alpha`, [])],
+    ...[spec(`${kohya}0_mlp_fc1.vera_lambda_b`, [m]), spec(`${kohya}0_mlp_fc1.vera_lambda_d`, [d])],
   ]);
   expect(updates.map(({ target }) => target)).toEqual(['text_model.encoder.layers.1.mlp.fc1.weight']);
   const [{ kind, names }] = leftOut.unsupported;
-  expect(kind).toBe('OFT');
-  expect(names.toSorted()).toEqual(['alpha', 'oft_blocks'].map((part) => `${kohya}0_mlp_fc1.${part}`));
+  expect(kind).toBe('VeRA');
+  expect(names.toSorted()).toEqual(['vera_lambda_b', 'vera_lambda_d'].map((part) => `${kohya}0_mlp_fc1.${part}`));
 });
 
 const down = `${kohya}0_mlp_fc1.lora_down.weight`;
 const up = `${kohya}0_mlp_fc1.lora_up.weight`;
 test.each<[string, TorchSpec[], string]>([
   [
-    'OFT and GLoRA',
-    [spec(`${kohya}0_mlp_fc1.oft_blocks`, [r, d, d]), spec(`${kohya}0_mlp_fc2.a1.weight`, [2, 2])],
-    'changes the text encoder by OFT and GLoRA, which cannot be applied',
+    'VeRA and HRA',
+    [spec(`${kohya}0_mlp_fc1.vera_lambda_b`, [m]), spec(`${kohya}0_mlp_fc2.hra_u`, [m, 2])],
+    'changes the text encoder by VeRA and HRA, which cannot be applied',
   ],
   [
     'half a Kronecker product',

@@ -1,24 +1,14 @@
 import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
-import { expectedTensors, tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
+import { expectedTensors, type WeightSource } from '../clip/weights.ts';
 import { toFloat32 } from '../files/dtypes.ts';
-import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import type { ByteSource } from '../files/sources.ts';
-import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { elementCount, excerpt, type TensorFile } from '../files/tensorFile.ts';
 import type { LeftOut } from './leftOut.ts';
-import {
-  type Axis,
-  type Factors,
-  type LoraChange,
-  type LoraUpdate,
-  loraNorm,
-  type Magnitude,
-  type Matrix,
-  norm,
-  product,
-} from './loraDelta.ts';
+import { type Draft, type Fail, readUpdates } from './loraChanges.ts';
+import { type LoraUpdate, loraNorm, norm } from './loraDelta.ts';
 import { type Part, partOf, readLoraName, unsupportedKind } from './loraNames.ts';
-import { type PeftConfig, peftConfig } from './peftConfig.ts';
+import { peftConfig } from './peftConfig.ts';
 import { loraNames } from './tensorNames.ts';
 
 /**
@@ -40,249 +30,12 @@ export interface Lora {
 
 /** Most float32 values of all updates together: 1 GB. A LoRA of rank 128 has some 60 MB. */
 const mostValues = 1 << 28;
-/** Higher ranks are no LoRA's: a matrix of the encoder has a rank of 768. */
-const highestRank = 4096;
-
-type Fail = (why: string) => never;
-
-/** A tensor of the file by its name. */
-interface Named {
-  readonly name: string;
-  readonly tensor: StoredTensor;
-}
-
-/** The tensors for one module of the encoder. */
-interface Draft {
-  readonly prefix: string;
-  readonly module: string;
-  readonly parts: Map<Part, Named>;
-  /** Names of tensors by the kind that cannot be applied. */
-  readonly unsupported: Map<string, string[]>;
-  /** Names of tensors that no kind is known to have. */
-  readonly unknown: string[];
-}
-
-/** Everything that the change of a module is read with. */
-interface Reading {
-  readonly config: ClipTextConfig;
-  readonly peft: PeftConfig | null;
-  readonly fail: Fail;
-  readonly signal?: AbortSignal;
-}
 
 /** Returns the list under `key`; makes one if there is none. */
 function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
   const list = lists.get(key) ?? [];
   lists.set(key, list);
   return list;
-}
-
-/** Returns [r, in] for a matrix [r, in], or for [r, in, 1, 1] in a convolution's shape. */
-function matrixShape({ name, tensor: { shape } }: Named, fail: Fail): [number, number] {
-  const [rows, columns, ...kernel] = shape;
-  if (shape.length < 2 || shape.length > 4 || kernel.some((size) => size !== 1) || rows < 1 || columns < 1)
-    fail(`has tensor ${excerpt(name)} of shape ${shapeText(shape.slice(0, 8))}, which is not a matrix`);
-  return [rows, columns];
-}
-
-async function readMatrix(named: Named, { fail, signal }: Reading): Promise<Matrix> {
-  const [rows, columns] = matrixShape(named, fail);
-  return { rows, columns, values: await readFloats(named.name, named.tensor, fail, signal) };
-}
-
-/** Reads one number. Some trainers keep alpha as a whole number. */
-async function readScalar({ name, tensor }: Named, { fail, signal }: Reading): Promise<number> {
-  if (tensor.shape.some((size) => size !== 1))
-    fail(`has tensor ${excerpt(name)} of shape ${shapeText(tensor.shape.slice(0, 8))}; expected one number`);
-  const { dtype } = tensor;
-  if (dtype !== 'I64' && dtype !== 'I32' && dtype !== 'BOOL' && dtype !== 'U8')
-    return (await readFloats(name, tensor, fail, signal))[0];
-  const { buffer } = await tensor.read(signal);
-  if (dtype === 'I64') return Number(new BigInt64Array(buffer)[0]);
-  return dtype === 'I32' ? new Int32Array(buffer)[0] : new Uint8Array(buffer)[0];
-}
-
-/** Checks that `named` multiplies `by` and makes a matrix of this shape. */
-function checkProduct(
-  named: Named,
-  [rows, columns]: readonly [number, number],
-  [out, into]: readonly number[],
-  fail: Fail,
-): void {
-  if (columns !== into || rows !== out)
-    fail(
-      `changes a matrix [${rows}, ${columns}] at ${excerpt(named.name)}; expected [${out}, ${into}], as Stable Diffusion 1's encoder has it`,
-    );
-}
-
-/** Reads two matrices whose product has `shape`; if `shape` is null, every product is accepted. */
-async function readFactors(
-  left: Named | undefined,
-  right: Named | undefined,
-  shape: readonly number[] | null,
-  reading: Reading,
-): Promise<Factors> {
-  const { fail } = reading;
-  if (!left || !right) return fail(`has ${excerpt((left ?? right)!.name)} without the other matrix of its pair`);
-  const [rank, columns] = matrixShape(right, fail);
-  const [rows, leftRank] = matrixShape(left, fail);
-  if (shape) checkProduct(right, [rows, columns], shape, fail);
-  if (rank !== leftRank)
-    fail(`has ${excerpt(right.name)} of rank ${rank} and ${excerpt(left.name)} of rank ${leftRank}; expected the same`);
-  if (rank > highestRank) fail(`has ${excerpt(right.name)} of rank ${rank}; expected at most ${highestRank}`);
-  return { left: await readMatrix(left, reading), right: await readMatrix(right, reading) };
-}
-
-function transposed({ rows, columns, values }: Matrix): Matrix {
-  const out = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column];
-  return { rows: columns, columns: rows, values: out };
-}
-
-const lowRank = ({ left, right }: Factors): LoraChange => ({
-  kind: 'LoRA',
-  rank: left.columns,
-  up: left.values,
-  down: right.values,
-});
-
-/** A change, and the rank that its alpha is divided by; null for a kind without a rank, whose scale is 1. */
-interface RankedChange {
-  readonly change: LoraChange;
-  readonly rank: number | null;
-}
-
-/** Reads LoKr's left or right matrix, which may be a product itself. */
-async function kroneckerPart(
-  [whole, a, b]: readonly (Named | undefined)[],
-  reading: Reading,
-): Promise<{ readonly matrix: Matrix; readonly rank: number | null } | null> {
-  if (whole) return { matrix: await readMatrix(whole, reading), rank: null };
-  if (!a && !b) return null;
-  const factors = await readFactors(a, b, null, reading);
-  const { left, right } = factors;
-  return {
-    matrix: { rows: left.rows, columns: right.columns, values: Float32Array.from(product(factors)) },
-    rank: left.columns,
-  };
-}
-
-/** Reads the change of a module's weight. Null if there is none. */
-async function readChange({ parts }: Draft, shape: readonly number[], reading: Reading): Promise<RankedChange | null> {
-  const { fail, signal } = reading;
-  const part = (name: Part) => parts.get(name);
-  if (part('down') || part('up')) {
-    const factors = await readFactors(part('up'), part('down'), shape, reading);
-    return { change: lowRank(factors), rank: factors.left.columns };
-  }
-  if (part('embeddingDown') || part('embeddingUp')) {
-    // PEFT keeps both as they act on one-hot columns: A is [r, V], B [d, r].
-    const { left, right } = await readFactors(part('embeddingUp'), part('embeddingDown'), shape.toReversed(), reading);
-    return { change: lowRank({ left: transposed(right), right: transposed(left) }), rank: left.columns };
-  }
-  if (part('loha1a') || part('loha2a')) {
-    const first = await readFactors(part('loha1a'), part('loha1b'), shape, reading);
-    const second = await readFactors(part('loha2a'), part('loha2b'), shape, reading);
-    return { change: { kind: 'LoHa', first, second }, rank: first.left.columns };
-  }
-  const left = await kroneckerPart([part('lokr1'), part('lokr1a'), part('lokr1b')], reading);
-  const right = await kroneckerPart([part('lokr2'), part('lokr2a'), part('lokr2b')], reading);
-  if (left || right) {
-    const [{ name }] = parts.values();
-    if (!left || !right) return fail(`has ${excerpt(name)} without the other matrix of its Kronecker product`);
-    const [rows, columns] = [left.matrix.rows * right.matrix.rows, left.matrix.columns * right.matrix.columns];
-    checkProduct({ name, tensor: parts.values().next().value!.tensor }, [rows, columns], shape, fail);
-    return { change: { kind: 'LoKr', left: left.matrix, right: right.matrix }, rank: right.rank ?? left.rank };
-  }
-  const [ia3, onInput] = [part('ia3'), part('onInput')];
-  if (ia3 && onInput) {
-    const along: Axis = (await readScalar(onInput, reading)) ? 'columns' : 'rows';
-    const factors = await readFloats(ia3.name, ia3.tensor, fail, signal);
-    checkCount(ia3, along === 'rows' ? shape[0] : shape[1], fail);
-    return { change: { kind: 'IA³', factors, along }, rank: null };
-  }
-  const difference = part('difference');
-  if (!difference) return null;
-  checkCount(difference, elementCount(shape), fail);
-  return {
-    change: { kind: 'difference', values: await readFloats(difference.name, difference.tensor, fail, signal) },
-    rank: null,
-  };
-}
-
-function checkCount({ name, tensor }: Named, count: number, fail: Fail): void {
-  if (elementCount(tensor.shape) !== count)
-    fail(
-      `has tensor ${excerpt(name)} of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${count} numbers, as Stable Diffusion 1's encoder has them`,
-    );
-}
-
-/** Reads DoRA's norms: of rows [out, 1] or [out] as PEFT has them, of columns [1, in]. */
-async function readMagnitude(
-  named: Named | undefined,
-  [out, into]: readonly number[],
-  { fail, signal }: Reading,
-): Promise<Magnitude | null> {
-  if (!named) return null;
-  const { name, tensor } = named;
-  const along: Axis =
-    tensor.shape.length < 2 || (tensor.shape[0] === out && tensor.shape[1] === 1) ? 'rows' : 'columns';
-  checkCount(named, along === 'rows' ? out : into, fail);
-  return { norms: await readFloats(name, tensor, fail, signal), along };
-}
-
-/** Reads the changes of a module's weight and bias. */
-async function readUpdates(draft: Draft, reading: Reading): Promise<LoraUpdate[]> {
-  const { module, parts } = draft;
-  const { config, fail, signal, peft } = reading;
-  const layer = /\.layers\.(\d+)\./.exec(module)?.[1];
-  if (layer && Number(layer) >= config.numHiddenLayers)
-    fail(`changes layer ${layer} of the text encoder; Stable Diffusion 1's has ${config.numHiddenLayers}`);
-  const expected = expectedTensors(config);
-  const updates: LoraUpdate[] = [];
-  const target = `${module}.weight`;
-  const shape = expected.get(target)!;
-  const read = await readChange(draft, shape, reading);
-  const [alpha, own] = [parts.get('alpha'), parts.get('scale')];
-  const scaleOf = async (rank: number | null) => {
-    if (own) return readScalar(own, reading);
-    if (rank === null) return 1;
-    return alpha ? (await readScalar(alpha, reading)) / rank : (peft?.scale(module, rank) ?? 1);
-  };
-  const scale = await scaleOf(read?.rank ?? null);
-  if (read && target === tokenEmbeddingName && isOfWholeTable(read.change, parts.get('norms')))
-    fail(`changes the token embedding by ${read.change.kind} as a whole, which cannot be applied`);
-  if (read)
-    updates.push({
-      target,
-      scale,
-      change: read.change,
-      magnitude: await readMagnitude(parts.get('norms'), shape, reading),
-    });
-  for (const name of ['biasDifference', 'upBias'] as const) {
-    const bias = parts.get(name);
-    if (!bias) continue;
-    const biasTarget = `${module}.bias`;
-    const biasShape =
-      expected.get(biasTarget) ?? fail(`changes a bias that the encoder does not have: ${excerpt(bias.name)}`);
-    checkCount(bias, elementCount(biasShape), fail);
-    const values = await readFloats(bias.name, bias.tensor, fail, signal);
-    updates.push({
-      target: biasTarget,
-      scale: name === 'upBias' ? scale : 1,
-      change: { kind: 'difference', values },
-      magnitude: null,
-    });
-  }
-  return updates;
-}
-
-/** Whether a change of the token embedding cannot be computed for one row alone, as encoding needs it. */
-function isOfWholeTable(change: LoraChange, norms: Named | undefined): boolean {
-  return (
-    change.kind === 'LoKr' || (norms !== undefined && norms.tensor.shape.length === 2 && norms.tensor.shape[1] !== 1)
-  );
 }
 
 /** Sorts a file's tensors by what they are for. */
@@ -315,7 +68,8 @@ function draftsOf(file: TensorFile, fail: Fail) {
 /** Parts that make a change. Others, such as alpha, only say something about one. */
 const changing: readonly Part[] = [
   ...(['down', 'up', 'upBias', 'embeddingDown', 'embeddingUp', 'loha1a', 'loha1b', 'loha2a', 'loha2b'] as const),
-  ...(['lokr1', 'lokr1a', 'lokr1b', 'lokr2', 'lokr2a', 'lokr2b', 'onInput', 'difference', 'biasDifference'] as const),
+  ...(['lokr1', 'lokr1a', 'lokr1b', 'lokr2', 'lokr2a', 'lokr2b', 'onInput', 'ia3Whole', 'oftBlocks'] as const),
+  ...(['oftDiagonal', 'gloraA1', 'difference', 'biasDifference', 'replacement'] as const),
 ];
 
 const namesIn = ({ parts, unsupported, unknown }: Draft) => [
@@ -329,11 +83,17 @@ function couldFit({ module, parts }: Draft, expected: ReadonlyMap<string, readon
   const shape = expected.get(`${module}.weight`);
   if (!shape) return true;
   const [out, into = 1] = shape;
-  const [down, up, difference] = (['down', 'up', 'difference'] as const).map((part) => parts.get(part)?.tensor.shape);
+  const shapeOf = (part: Part) => parts.get(part)?.tensor.shape;
+  const [down, up, whole] = [shapeOf('down'), shapeOf('up'), shapeOf('difference') ?? shapeOf('replacement')];
   if (down && up) return down[1] === into && up[0] === out;
-  if (difference) return elementCount(difference) === out * into;
-  const [a, b] = (['loha1a', 'loha1b'] as const).map((part) => parts.get(part)?.tensor.shape);
-  return !(a && b) || (a[0] === out && b[1] === into);
+  if (whole) return elementCount(whole) === out * into;
+  const blocks = shapeOf('oftBlocks') ?? shapeOf('oftDiagonal');
+  if (blocks) return blocks.at(-1)! * (blocks.at(-3) ?? 1) === out;
+  const [b1, b2] = [shapeOf('gloraB1'), shapeOf('gloraB2')];
+  if (b1 && b2) return (b1[0] === out && b2[1] === into) || (b2[0] === out && b1[1] === into);
+  const [a, b] = [shapeOf('loha1a'), shapeOf('loha1b')];
+  // With a core between them, the first is transposed.
+  return !(a && b) || ((a[0] === out || a[1] === out) && b[1] === into);
 }
 
 /** Takes the drafts of another encoder out, where there are some of this one: they differ in prefix and in shape. */
@@ -390,7 +150,7 @@ export async function readLora(
     modules.add(draft.module);
   }
 
-  const peft = peftConfig(file.metadata);
+  const peft = peftConfig(file.metadata, fail);
   const updates: LoraUpdate[] = [];
   for (const draft of usable) updates.push(...(await readUpdates(draft, { config, peft, fail, signal })));
   const order = new Map([...expectedTensors(config).keys()].map((name, i) => [name, i]));
@@ -434,6 +194,12 @@ export async function openLora(
   return readLora(await openTensorFile(source, options.signal), options);
 }
 
+/** Names of the kinds of changes that are no adapter's own. */
+const changeNames: Readonly<Record<string, string>> = {
+  difference: 'whole differences',
+  replacement: 'whole weights',
+};
+
 /** Lists the ranks of a LoRA's updates, ascending, and the kinds of its changes. */
 export function describeLora({ updates }: Lora): {
   readonly ranks: readonly number[];
@@ -441,7 +207,7 @@ export function describeLora({ updates }: Lora): {
 } {
   const ranks = updates.flatMap(({ change }) => (change.kind === 'LoRA' ? [change.rank] : []));
   const kinds = updates.map(({ change, magnitude }) => {
-    const name = change.kind === 'difference' ? 'whole differences' : change.kind;
+    const name = changeNames[change.kind] ?? change.kind;
     return magnitude ? (name === 'LoRA' ? 'DoRA' : `${name} with DoRA`) : name;
   });
   return { ranks: [...new Set(ranks)].sort((a, b) => a - b), kinds: [...new Set(kinds)] };

@@ -100,6 +100,22 @@ test.each<[string, object | string, number]>([
     },
     0.5,
   ],
+  [
+    'an expression for the end of the name',
+    { 'text_encoder.lora_alpha': 6, 'text_encoder.alpha_pattern': { 'layers\\.\\d+\\.mlp\\.fc(1|2)': 2 } },
+    0.5,
+  ],
+  [
+    'an expression for the whole name',
+    { 'text_encoder.lora_alpha': 6, 'text_encoder.alpha_pattern': { '^.*\\.1\\..*fc1': 2 } },
+    0.5,
+  ],
+  [
+    'an expression in the middle of a name',
+    { 'text_encoder.lora_alpha': 6, 'text_encoder.alpha_pattern': { c1: 2, '.*c1': 10 } },
+    2.5,
+  ],
+  ['the first that fits', { lora_alpha: 6, alpha_pattern: { 'mlp.fc1': 2, fc1: 10 } }, 0.5],
   ['a pattern of another module', { 'text_encoder.lora_alpha': 6, 'text_encoder.alpha_pattern': { q_proj: 2 } }, 1.5],
   ['PEFT’s own names', { r: 4, lora_alpha: 2 }, 0.5],
   ['settings of the U-Net alone', { 'unet.lora_alpha': 2 }, 1],
@@ -115,6 +131,45 @@ test.each<[string, object | string, number]>([
 });
 
 test.each([
+  ['a quantifier of a group', '(fc|mlp)+'],
+  ['many choices', '.*.*.*.*fc1'],
+  ['a bracket too few', '(fc1'],
+  ['more than any name', 'x'.repeat(501)],
+])('an expression that is not read is told, not passed over: %s', async (_, key) => {
+  const metadata = settings({ lora_alpha: 6, alpha_pattern: { [key]: 2 } });
+  const specs = pairOf('text_encoder.text_model.encoder.layers.1.mlp.fc1', 4, [m, d]);
+  await expect(written(specs, metadata)).rejects.toThrow('an expression that is not read here');
+});
+
+test('expressions that could be tried for ever take no time', async () => {
+  const alpha_pattern = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`.*.*.*x${i}`, 2]));
+  const specs = [0, 1].flatMap((layer) =>
+    ['mlp.fc1', 'mlp.fc2'].flatMap((module) =>
+      pairOf(`text_encoder.text_model.encoder.layers.${layer}.${module}`, 4, module === 'mlp.fc1' ? [m, d] : [d, m]),
+    ),
+  );
+  const { updates } = await written(specs, settings({ lora_alpha: 6, alpha_pattern }));
+  expect(updates.map(({ scale }) => scale)).toEqual([1.5, 1.5, 1.5, 1.5]);
+  const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`.*.*.*x${i}`, 2]));
+  await expect(written(specs, settings({ lora_alpha: 6, alpha_pattern: many }))).rejects.toThrow('not read here');
+});
+
+test('LoKr of PEFT takes alpha and rank from the settings', async () => {
+  const module = 'base_model.model.text_model.encoder.layers.1.mlp.fc1';
+  const whole = [spec(`${module}.lokr_w1`, [8, 8]), spec(`${module}.lokr_w2`, [16, 8], 2)];
+  const scaleOf = async (values: object) => (await written(whole, settings(values))).updates[0].scale;
+  expect(await scaleOf({ r: 8, alpha: 4 })).toBe(0.5);
+  expect(await scaleOf({ r: 8, alpha: 4, rank_pattern: { fc1: 2 }, alpha_pattern: { '.*fc1': 6 } })).toBe(3);
+  expect(await scaleOf({ alpha: 4 })).toBe(1);
+  const factored = [
+    spec(`${module}.lokr_w1`, [8, 8]),
+    spec(`${module}.lokr_w2_a`, [16, 2]),
+    spec(`${module}.lokr_w2_b`, [2, 8]),
+  ];
+  expect((await written(factored, settings({ r: 8, alpha: 4 }))).updates[0].scale).toBe(2);
+});
+
+test.each([
   ['transformers 5, PEFT', 'base_model.model.encoder.layers.1.mlp.fc1'],
   ['ComfyUI', 'text_encoders.clip_l.transformer.text_model.encoder.layers.1.mlp.fc1'],
   ['OneTrainer', 'lora_te.text_model.encoder.layers.1.mlp.fc1'],
@@ -124,6 +179,9 @@ test.each([
   ['kohya’s of SDXL, transformers 5', 'lora_te1_encoder_layers_1_mlp_fc1'],
   ['LyCORIS', 'lycoris_text_model_encoder_layers_1_mlp_fc1'],
   ['no prefix', 'encoder.layers.1.mlp.fc1'],
+  ['kohya', 'lora_te_text_model_encoder_layers_1_mlp_fc1'],
+  ['SDXL’s first, PEFT', 'text_encoder.base_model.model.text_model.encoder.layers.1.mlp.fc1'],
+  ['a pipeline of diffusers', 'text_encoder.encoder.layers.1.mlp.fc1'],
   ['a name of its own', 'mine.text_encoder.text_model.encoder.layers.1.mlp.fc1'],
   ['parallel', 'module.text_model.encoder.layers.1.mlp.fc1'],
 ])('%s: a LoRA of %s is found', async (_, module) => {
@@ -283,6 +341,40 @@ test.each<[string, TorchSpec[], string]>([
 ])('of a LoRA of %s no more is said than is known', async (_, specs, text) => {
   const { updates, leftOut } = await written(specs);
   expect([updates.length, unchangedText(leftOut)]).toEqual([0, text]);
+});
+
+test.each([
+  ['norms of no OFT', 'oft_blocks', [16, 8, 7], 'do not fit 128 rows'],
+  ['too few blocks', 'oft_blocks', [15, 8, 8], 'do not fit 128 rows'],
+  ['more turns than rows', 'oft_blocks', [6, 16, 8, 8], 'do not fit 128 rows'],
+  ['no blocks', 'oft_blocks', [128], 'do not fit 128 rows'],
+  ['one block of all rows', 'oft_diag', [1, 128, 128], null],
+])('OFT: %s', async (_, part, shape, why) => {
+  const read = written([spec(`lora_te_text_model_encoder_layers_0_mlp_fc1.${part}`, shape)]);
+  if (why) await expect(read).rejects.toThrow(why);
+  else expect(describeLora(await read).kinds).toEqual(['OFT']);
+});
+
+test('orthogonal matrices keep the length of every column', async () => {
+  const { updates } = await open('loras/boft');
+  const [update] = updates;
+  const weight = recordedWeight(update.target);
+  const merged = changedWeight(weight, [{ ...update, multiplier: 1 }]);
+  for (let column = 0; column < d; column += 9) {
+    const length = (values: Float32Array) =>
+      Math.hypot(...Array.from({ length: m }, (_, row) => values[row * d + column]));
+    expect(length(merged) / length(weight)).toBeCloseTo(1, 5);
+  }
+});
+
+test('a weight that takes the place of another does so at any multiplier but 0', async () => {
+  const { updates } = await open('loras/set_weight');
+  const update = updates.find(({ change }) => change.kind === 'replacement')!;
+  if (update.change.kind !== 'replacement') throw new Error('It is whole.');
+  const weight = recordedWeight(update.target);
+  for (const multiplier of [1, -0.5, 3])
+    expect(changedWeight(weight, [{ ...update, multiplier }])).toEqual(update.change.values);
+  expect(changedWeight(weight, [{ ...update, multiplier: 0 }])).toEqual(weight);
 });
 
 test('a LoRA of names that are not known is not called none', async () => {

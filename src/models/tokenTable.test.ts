@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { fromFloat32 } from '../files/dtypes.ts';
-import { tokenRows } from './tokenTable.ts';
+import { changedWeight, type LoraChange } from './loraDelta.ts';
+import { addToRows, tokenRows } from './tokenTable.ts';
 
 const d = 4;
 const values = Float32Array.from({ length: 5 * d }, (_, i) => i / 8 - 1);
@@ -14,4 +15,28 @@ test.each(['F32', 'F16', 'BF16'] as const)('rows of an %s table, in the order of
 test('an id past the end is an error', () => {
   const table = fromFloat32(values.slice(), 'F16');
   expect(() => tokenRows(table, 'F16', Uint32Array.of(1, 5), d)).toThrow('id 5 is outside the table of 5 rows');
+});
+
+const matrix = (rows: number, columns: number) => ({
+  rows,
+  columns,
+  values: Float32Array.from({ length: rows * columns }, (_, i) => ((i * 5) % 7) / 8 - 0.25),
+});
+const factors = (rows: number, columns: number) => ({ left: matrix(rows, 2), right: matrix(2, columns) });
+
+test.each<LoraChange>([
+  { kind: 'LoRA', rank: 2, up: matrix(5, 2).values, down: matrix(2, d).values },
+  { kind: 'LoHa', first: factors(5, d), second: factors(5, d) },
+  { kind: 'IA³', factors: matrix(5, 1).values, along: 'rows' },
+  { kind: 'IA³', factors: matrix(d, 1).values, along: 'columns' },
+  { kind: 'GLoRA', ofWeight: factors(d, d), added: factors(5, d) },
+  { kind: 'difference', values: matrix(5, d).values },
+  { kind: 'replacement', values: matrix(5, d).values },
+])('rows of a table changed by $kind are those of the changed table', (change) => {
+  const update = { target: 'table', scale: 0.5, change, magnitude: null };
+  const whole = changedWeight(values, [{ ...update, multiplier: 0.75 }]);
+  const ids = Uint32Array.of(4, 0, 2);
+  const rows = tokenRows(fromFloat32(values.slice(), 'F32'), 'F32', ids, d);
+  addToRows(rows, ids, d, update, 0.75);
+  expect(Array.from(rows)).toEqual([4, 0, 2].flatMap((id) => Array.from(whole.subarray(id * d, (id + 1) * d))));
 });

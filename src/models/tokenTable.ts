@@ -42,13 +42,13 @@ export function addToRows(
 /** Makes the update of one row of a matrix whose rows have d numbers. */
 function rowOf(update: LoraUpdate, row: number, d: number): LoraUpdate {
   const { change, magnitude } = update;
-  if (magnitude?.along === 'columns' || change.kind === 'LoKr')
+  if (magnitude?.along === 'columns' || change.kind === 'LoKr' || change.kind === 'OFT')
     throw new RangeError('Such a change of the token embedding is not of one row alone.');
   const norms = magnitude && { ...magnitude, norms: magnitude.norms.subarray(row, row + 1) };
   return { ...update, magnitude: norms, change: changeOfRow(change, row, d) };
 }
 
-function changeOfRow(change: Exclude<LoraChange, { kind: 'LoKr' }>, row: number, d: number): LoraChange {
+function changeOfRow(change: Exclude<LoraChange, { kind: 'LoKr' | 'OFT' }>, row: number, d: number): LoraChange {
   const rowOfLeft = ({ left, right }: Factors): Factors => ({
     left: {
       rows: 1,
@@ -64,7 +64,10 @@ function changeOfRow(change: Exclude<LoraChange, { kind: 'LoKr' }>, row: number,
       return { ...change, first: rowOfLeft(change.first), second: rowOfLeft(change.second) };
     case 'IA³':
       return change.along === 'columns' ? change : { ...change, factors: change.factors.subarray(row, row + 1) };
+    case 'GLoRA':
+      return { ...change, added: rowOfLeft(change.added) };
     case 'difference':
+    case 'replacement':
       return { ...change, values: change.values.subarray(row * d, (row + 1) * d) };
     default:
       return change satisfies never;

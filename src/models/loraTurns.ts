@@ -1,0 +1,116 @@
+/** Orthogonal matrices of OFT and BOFT, which turn the rows or columns of a weight, in float64. */
+
+/** Whether there is one number, or one place in a turn, for each row, or for each column. */
+export type Axis = 'rows' | 'columns';
+
+/** Blocks of rows, or of columns, each turned by an orthogonal matrix. */
+export interface Turn {
+  /** Number n of lines in a block. */
+  readonly size: number;
+  /** [blocks, n, n] */
+  readonly matrices: Float64Array;
+  /** [lines] The index of the line that is at each place of the blocks, one block after the other. */
+  readonly order: Uint32Array;
+}
+
+/** Multiplies blocks of rows, or of columns, of a matrix with so many columns by the matrices of a turn. */
+export function turned(
+  values: Float64Array<ArrayBuffer>,
+  columns: number,
+  { size, matrices, order }: Turn,
+  along: Axis,
+): Float64Array<ArrayBuffer> {
+  const rows = values.length / columns;
+  const [lineStep, step, length] = along === 'rows' ? [columns, 1, columns] : [1, columns, rows];
+  const out = new Float64Array(values.length);
+  for (let place = 0; place < order.length; place++) {
+    const first = place - (place % size);
+    const line = order[place] * lineStep;
+    for (let q = 0; q < size; q++) {
+      const factor = matrices[place * size + q];
+      const from = order[first + q] * lineStep;
+      for (let i = 0; i < length; i++) out[line + i * step] += factor * values[from + i * step];
+    }
+  }
+  return out;
+}
+
+/** Lines in their own order. */
+export const inOrder = (lines: number) => Uint32Array.from({ length: lines }, (_, i) => i);
+
+/**
+ * The order of the lines in turn number `level` of BOFT: of two neighbouring groups of 2^level · n / 2 lines each, one line of
+ * the first is followed by one of the second.
+ */
+export function butterfly(lines: number, size: number, level: number): Uint32Array {
+  const group = (2 ** level * size) / 2;
+  return Uint32Array.from({ length: lines }, (_, place) => {
+    const within = place % (2 * group);
+    return place - within + (within % 2) * group + Math.floor(within / 2);
+  });
+}
+
+/** Transposes each of the matrices [count, n, n]. */
+export function transposedBlocks(matrices: Float64Array, size: number): Float64Array {
+  return Float64Array.from(matrices, (_, i) => {
+    const [row, column] = [Math.floor(i / size) % size, i % size];
+    return matrices[i - row * size - column + column * size + row];
+  });
+}
+
+/** Q = A − Aᵀ of each of the blocks A [count, n, n]. */
+export function skewed(blocks: ArrayLike<number>, size: number): Float64Array {
+  const values = Float64Array.from(blocks);
+  const transposed = transposedBlocks(values, size);
+  return values.map((value, i) => value - transposed[i]);
+}
+
+/** Makes the norm of all of Q at most `limit`, where there is one; the small number is A1111's, against division by 0. */
+export function limited(skew: Float64Array, limit: number): Float64Array {
+  if (limit === 0) return skew;
+  const norm = Math.sqrt(skew.reduce((sum, value) => sum + value * value, 0));
+  const factor = (Math.min(norm, limit) + 1e-8) / (norm + 1e-8);
+  return skew.map((value) => value * factor);
+}
+
+/** Cayley's (I + Q)(I − Q)⁻¹ of each skew-symmetric Q [count, n, n]: an orthogonal matrix. */
+export function cayley(skew: Float64Array, size: number): Float64Array {
+  const out = new Float64Array(skew.length);
+  for (let at = 0; at < skew.length; at += size * size) {
+    const left = new Float64Array(size * size);
+    const right = new Float64Array(size * size);
+    for (let i = 0; i < left.length; i++) {
+      const identity = i % (size + 1) === 0 ? 1 : 0;
+      left[i] = identity - skew[at + i];
+      right[i] = identity + skew[at + i];
+    }
+    // Both factors commute, so that the inverse may stand on the left.
+    solve(left, right, size);
+    out.set(right, at);
+  }
+  return out;
+}
+
+/** Solves A X = B for [n, n] by elimination, in place: B becomes X. I − Q has no singular value below 1, so A is never singular. */
+function solve(a: Float64Array, b: Float64Array, n: number): void {
+  const swap = (values: Float64Array, row: number, other: number) => {
+    for (let i = 0; i < n; i++) {
+      const value = values[row * n + i];
+      values[row * n + i] = values[other * n + i];
+      values[other * n + i] = value;
+    }
+  };
+  for (let k = 0; k < n; k++) {
+    let pivot = k;
+    for (let row = k + 1; row < n; row++) if (Math.abs(a[row * n + k]) > Math.abs(a[pivot * n + k])) pivot = row;
+    if (pivot !== k) for (const values of [a, b]) swap(values, k, pivot);
+    for (let row = 0; row < n; row++) {
+      if (row === k) continue;
+      const factor = a[row * n + k] / a[k * n + k];
+      if (factor === 0) continue;
+      for (let i = k; i < n; i++) a[row * n + i] -= factor * a[k * n + i];
+      for (let i = 0; i < n; i++) b[row * n + i] -= factor * b[k * n + i];
+    }
+  }
+  for (let row = 0; row < n; row++) for (let i = 0; i < n; i++) b[row * n + i] /= a[row * n + row];
+}
