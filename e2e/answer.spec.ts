@@ -124,7 +124,7 @@ test('the picture of the weights reacts to a weight, says why, and has the other
 
   // The word under the caret is swept.
   await prompt(page).press('ControlOrMeta+End');
-  await page.locator('.of-what').hover();
+  await page.getByRole('heading', { level: 1 }).hover();
   await panel.getByRole('button', { name: 'Sweep the weight of “car”' }).click();
   await expect(panel.getByRole('radio', { name: 'car, weight 1' })).toBeChecked();
 

@@ -55,7 +55,7 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await expect(page.locator('.matrix .rows [data-pointed]')).toHaveText('BOS');
   await openView(page, 'Tokens');
   await prompt(page).press('ControlOrMeta+End');
-  await page.locator('.of-what').hover();
+  await page.getByRole('heading', { level: 1 }).hover();
   // While the pointer is elsewhere, the caret at the end of the prompt points.
   await expect(page.locator('tr[data-pointed]')).toContainText(['car']);
   await prompt(page).press('Home');

@@ -32,21 +32,27 @@ export const viewGroups: readonly { readonly name: string; readonly views: reado
   { name: 'Files', views: ['export'] },
 ];
 
-/** Views that show numbers of the chunk on show; the others are about both prompts, the vocabulary or a file. */
-export const chunkViews: readonly View[] = [
-  'answer',
-  'tokens',
-  'weights',
-  'attention',
-  'masks',
-  'embeddings',
-  'anatomy',
-  'methods',
-  'programs',
-  'sweep',
-  'mask-lab',
-  'speed',
-];
+/** The part of the page's work that a view is about: the chunk on show, its whole prompt, or both prompts. */
+export type Scope = 'chunk' | 'prompt' | 'both';
+
+/** Null for views that are the same whatever is typed. */
+export const viewScopes: Readonly<Record<View, Scope | null>> = {
+  answer: 'prompt',
+  tokens: 'chunk',
+  weights: 'chunk',
+  attention: 'chunk',
+  masks: 'chunk',
+  embeddings: 'chunk',
+  anatomy: 'chunk',
+  vocabulary: null,
+  methods: 'chunk',
+  programs: 'prompt',
+  sweep: 'chunk',
+  'mask-lab': 'chunk',
+  checkpoint: null,
+  speed: 'chunk',
+  export: 'both',
+};
 
 const isView = (name: string): name is View => Object.hasOwn(titles, name);
 

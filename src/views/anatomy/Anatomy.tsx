@@ -9,6 +9,15 @@ import { rowOfTensor } from './equations.ts';
 import { RowDetail } from './RowDetail.tsx';
 import { StageDetail } from './StageDetail.tsx';
 import './anatomy.css';
+import { ViewHeader } from '../page/ViewHeader.tsx';
+
+const lead = (
+  <>
+    The text encoder as a diagram, from tokens to the <dfn>conditioning</dfn>, the rows of numbers that the U-Net gets.
+    Each box is a stage: choose one for its equation, its numbers for this prompt, the sum behind any of them, and the
+    code that runs on the GPU. <a href="#view=speed">Speed</a> times the stages.
+  </>
+);
 
 /** The encoder as a diagram, and the stage or equation that was chosen in it. */
 export function Anatomy() {
@@ -26,11 +35,7 @@ export function Anatomy() {
   );
   return (
     <section className="panel anatomy" id="anatomy" aria-labelledby="anatomy-title">
-      <h2 id="anatomy-title">Anatomy</h2>
-      <p className="help">
-        The encoder as a diagram, from tokens to conditioning: each stage’s equation, its matrices for this prompt, the
-        sum behind any cell, and its code on the GPU. <a href="#view=speed">Speed</a> times the stages.
-      </p>
+      <ViewHeader view="anatomy" lead={lead} />
       <Equations shown={row} onChoose={setRow} />
       <div className="anatomy-columns">
         <Diagram

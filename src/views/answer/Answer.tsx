@@ -4,6 +4,7 @@ import type { Lead, Sentence, SentenceKind } from '../../road/study/sentence.ts'
 import { type AnswerFacts, answerOf, shownAnswer } from '../../state/answering.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { pointed, tokenAt } from '../pictures/pointed.ts';
 import { selectInPrompt } from '../prompts/promptHandles.ts';
 import './answer.css';
@@ -31,6 +32,14 @@ function useRested<T>(value: T, milliseconds: number): T {
   return milliseconds === 0 ? value : rested;
 }
 
+const lead = (
+  <>
+    The prompt is cut into <dfn>tokens</dfn>, words or pieces of them; the text encoder makes a row of numbers of each.
+    These rows are the <dfn>conditioning</dfn>: all that the U-Net, which paints, learns of your prompt. A weight
+    changes rows, and nothing else.
+  </>
+);
+
 /** Says what the prompt on show does, in sentences that lead to where it can be seen. */
 export function Answer() {
   const now = useFacts(shownAnswer);
@@ -44,7 +53,7 @@ export function Answer() {
         <Sentences facts={facts} stale={facts !== now} />
       ) : (
         <>
-          <h2 id="answer-title">Answer</h2>
+          <ViewHeader view="answer" lead={lead} />
           <p className="muted">{isLoading ? 'Loading the vocabulary' : 'Waiting for the encoder.'}</p>
         </>
       )}
@@ -59,14 +68,11 @@ function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
   const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));
   return (
     <>
-      <header>
-        <h2 id="answer-title">Answer</h2>
-        <p className="answer-of muted">{provenance}</p>
+      <ViewHeader view="answer" lead={lead}>
         <CopyText
           text={[`${facts.prepared.source} (${provenance})`, ...sentences.map(({ text }) => text)].join('\n')}
         />
-      </header>
-      <p className="help">The U-Net gets a row of numbers for each token; a weight changes rows, and nothing else.</p>
+      </ViewHeader>
       <div className="questions" aria-busy={stale} data-stale={stale || undefined}>
         {questions.map(({ title, kinds }) => {
           const answers = ofKinds(kinds);

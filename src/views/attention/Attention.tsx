@@ -8,6 +8,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/color.ts';
 import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
@@ -20,6 +21,14 @@ const views = ['Matrix', 'Lines'] as const;
 type View = (typeof views)[number];
 
 const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Square root', log: 'Logarithmic' };
+
+const lead = (
+  <>
+    <dfn>Attention</dfn> is how tokens learn of each other: each token, as a <dfn>query</dfn> (a row), takes in a share
+    of every token that it may see, the <dfn>keys</dfn> (columns), and its shares sum to 1. Each layer does this several
+    times over, in its <dfn>heads</dfn>, which look for different things. Choose a head in the small pictures.
+  </>
+);
 
 /** Shows what each token of the chunk on show attends to. */
 export function Attention() {
@@ -40,8 +49,7 @@ export function Attention() {
 
   return (
     <section className="panel" id="attention" aria-labelledby="attention-title">
-      <header>
-        <h2 id="attention-title">Attention</h2>
+      <ViewHeader view="attention" lead={lead}>
         <Segmented
           legend="Drawn as"
           name="attention-view"
@@ -49,7 +57,7 @@ export function Attention() {
           value={view}
           onChange={setView}
         />
-      </header>
+      </ViewHeader>
       <div className="attention-controls">
         <Slider
           label="Layer"

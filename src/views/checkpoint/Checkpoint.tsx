@@ -7,6 +7,15 @@ import { brief, bytes, percent, small } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { type Column, SortedTable } from './SortedTable.tsx';
 import './checkpoint.css';
+import { ViewHeader } from '../page/ViewHeader.tsx';
+
+const lead = (
+  <>
+    A <dfn>checkpoint</dfn> is a file of a model’s weights. Its text encoder is examined here, damaged or not: missing
+    and extra tensors, shapes and types, NaN and infinity, broken position ids, statistics and a hash; and compared with
+    a second one, layer by layer. Nothing leaves this machine, and the model in use stays.
+  </>
+);
 
 /** Examines a checkpoint that a person chooses, or the one in use. */
 export function Checkpoint() {
@@ -20,8 +29,7 @@ export function Checkpoint() {
 
   return (
     <section className="panel" id="checkpoint" aria-labelledby="checkpoint-title">
-      <header>
-        <h2 id="checkpoint-title">Checkpoint</h2>
+      <ViewHeader view="checkpoint" lead={lead}>
         <div className="toolbar">
           {request && (
             <button type="button" disabled={isRunning} onClick={() => void examine(request)}>
@@ -39,16 +47,8 @@ export function Checkpoint() {
             </button>
           )}
         </div>
-      </header>
-      {examined ? (
-        <Examined examined={examined} />
-      ) : (
-        <p className="help">
-          Examines the text encoder of a checkpoint, which may be damaged: missing and extra tensors, shapes and types,
-          NaN and infinity, broken position ids, statistics and a hash. It also compares a second encoder with it, layer
-          by layer. Nothing leaves this machine, and the model in use stays.
-        </p>
-      )}
+      </ViewHeader>
+      {examined && <Examined examined={examined} />}
     </section>
   );
 }

@@ -8,6 +8,7 @@ import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { exact, rough } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ColourScale, signedScale } from '../pictures/color.ts';
 import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
@@ -20,6 +21,14 @@ import { Composed, RowsChoice } from './Composed.tsx';
 import { difference, reach, rowNorms } from './embeddingMaps.ts';
 import { MeanRatio } from './MeanRatio.tsx';
 
+const lead = (
+  <>
+    The numbers themselves: each row is a token’s <dfn>embedding</dfn>, a list of numbers that stands for it, orange
+    above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn>, which brings each row to one
+    scale, gives those that weights act on.
+  </>
+);
+
 /** Pictures, [L, d], of what the U-Net gets before and after weighting, or of a state inside the encoder. */
 export function Embeddings() {
   const now = useFacts(shownWeighted);
@@ -31,8 +40,7 @@ export function Embeddings() {
   const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
   return (
     <section className="panel" id="embeddings" aria-labelledby="embeddings-title">
-      <header>
-        <h2 id="embeddings-title">Embeddings</h2>
+      <ViewHeader view="embeddings" lead={lead}>
         <div className="field inline">
           <label htmlFor="stage">Stage</label>
           <select
@@ -50,7 +58,7 @@ export function Embeddings() {
           </select>
         </div>
         {weighted && shownStage === 'last' && <RowsChoice weighted={weighted} />}
-      </header>
+      </ViewHeader>
       {weighted ? <States weighted={weighted} stale={!now} stage={shownStage} /> : <Waiting />}
     </section>
   );

@@ -3,11 +3,20 @@ import { attentionMask, causalMask } from '../../clip/masks.ts';
 import { shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import { maskPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
+
+const lead = (
+  <>
+    Which tokens may see which, in every layer and head: row i is the token that looks (the query), column j the one
+    that is looked at (the key), and a masked key gets no attention at all. The first mask hides what comes later, the
+    second what fills the chunk up; a key has to pass both.
+  </>
+);
 
 /** Shows the causal mask, the PAD mask as each query sees it, and their product, which is the mask of the attention. */
 export function Masks() {
@@ -62,8 +71,7 @@ export function Masks() {
 
   return (
     <section className="panel" id="masks" aria-labelledby="masks-title">
-      <header>
-        <h2 id="masks-title">Masks</h2>
+      <ViewHeader view="masks" lead={lead}>
         <div className="legend">
           <span>
             <i className="swatch mask-visible" /> visible
@@ -72,7 +80,7 @@ export function Masks() {
             <i className="hatch" /> masked
           </span>
         </div>
-      </header>
+      </ViewHeader>
       {figures && pictures ? (
         <>
           <ChoiceHelp choice={masks[mode]} />

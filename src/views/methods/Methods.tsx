@@ -4,6 +4,15 @@ import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { Bench } from './Bench.tsx';
 import './methods.css';
+import { ViewHeader } from '../page/ViewHeader.tsx';
+
+const lead = (
+  <>
+    A <dfn>method</dfn> is a formula by which a program applies weights to rows. Here all of them weigh this prompt,
+    side by side: how far each moves the rows from where they are without weights (Δ is that move, and ‖Δ‖ its length),
+    and “Why” with this prompt’s numbers.
+  </>
+);
 
 /** Compares every weighting method on the prompt on show, and has encoded what they need while it is on show. */
 export function Methods() {
@@ -15,8 +24,7 @@ export function Methods() {
   useEffect(() => () => need('methods', []), [need]);
   return (
     <section className="panel bench" id="methods" aria-labelledby="methods-title">
-      <h2 id="methods-title">Methods</h2>
-      <p className="help">What each program’s way of weighing makes of this prompt, side by side.</p>
+      <ViewHeader view="methods" lead={lead} />
       <Bench progress={<PassProgress passes={passes} />} />
     </section>
   );

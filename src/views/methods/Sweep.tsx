@@ -5,8 +5,12 @@ import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { WeightSweep } from './WeightSweep.tsx';
 import './methods.css';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 
 const none: readonly EncoderPass[] = [];
+
+const lead =
+  'What every method makes of one weight of this prompt, from −1 to 3. Move the slider, and write the weight that you like into the prompt.';
 
 /** Sweeps one weight of the prompt on show through every method, and has encoded what they need while it is on show. */
 export function Sweep() {
@@ -20,11 +24,7 @@ export function Sweep() {
   useEffect(() => () => need('methods', none), [need]);
   return (
     <section className="panel sweep" id="sweep" aria-labelledby="sweep-title">
-      <h2 id="sweep-title">Sweep</h2>
-      <p className="help">
-        What every method makes of one weight of this prompt, from −1 to 3. Move the slider, and write the weight that
-        you like into the prompt.
-      </p>
+      <ViewHeader view="sweep" lead={lead} />
       <WeightSweep plan={plan} progress={<PassProgress passes={passes} />} onChoose={setFragment} />
     </section>
   );

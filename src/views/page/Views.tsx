@@ -1,6 +1,5 @@
 import { Activity, type ComponentType, memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { shownInShort } from '../../state/shownInShort.ts';
-import { chunkViews, type View, viewTitles } from '../../state/view.ts';
+import { type View, viewTitles } from '../../state/view.ts';
 import { LazyPanel } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 
@@ -46,7 +45,6 @@ export function Views() {
   }, [shown]);
   return (
     <div className="views" ref={frame}>
-      {chunkViews.includes(shown) && <OfWhat />}
       {opened.map((name) => (
         <Activity key={name} mode={name === shown ? 'visible' : 'hidden'}>
           <Panel id={name} title={viewTitles[name]} load={views[name]} />
@@ -54,10 +52,4 @@ export function Views() {
       ))}
     </div>
   );
-}
-
-/** Says of what the numbers of a view are. */
-function OfWhat() {
-  const text = useFacts(shownInShort);
-  return <p className="of-what">{text}</p>;
 }

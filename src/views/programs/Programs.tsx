@@ -19,6 +19,7 @@ import { PassProgress } from '../page/PassProgress.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { tokenizers, weightings } from '../prompts/choices.ts';
 import styles from './programs.module.css';
 
@@ -29,15 +30,14 @@ const pairs: readonly ProgramPair[] = [
 ];
 const pairNames = pairs.map(([a, b]) => `${programs[a]} and ${programs[b]}`);
 
+const lead =
+  'This prompt in A1111, Compel and ComfyUI, each as it reads, cuts and weighs it itself, token by token; and how far the rows of numbers are apart that their pictures are made from.';
+
 /** Compares the prompt on show in A1111, Compel and ComfyUI: how each reads it, and how far the numbers are apart. */
 export function Programs() {
   return (
     <section className="panel" id="programs" aria-labelledby="programs-title">
-      <h2 id="programs-title">Programs</h2>
-      <p className="help">
-        This prompt in A1111, Compel and ComfyUI, each with its own reading, tokenizer and weighting, token by token;
-        and how far the numbers are apart that the picture is made from.
-      </p>
+      <ViewHeader view="programs" lead={lead} />
       <SideBySide />
     </section>
   );

@@ -1,6 +1,7 @@
 import { editedRows } from '../../state/reading.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Timing } from './Timing.tsx';
 
 /** Times the encoder on this machine, stage by stage. */
@@ -13,8 +14,7 @@ export function Speed() {
   const isRunning = profiled?.task.phase === 'running';
   return (
     <section className="panel" id="speed" aria-labelledby="speed-title">
-      <header>
-        <h2 id="speed-title">Speed</h2>
+      <ViewHeader view="speed" lead={<Lead hasEdit={edited !== undefined} />}>
         <div className="toolbar">
           <button
             type="button"
@@ -31,15 +31,20 @@ export function Speed() {
             Time an edit
           </button>
         </div>
-      </header>
-      <p className="help">
-        How long each stage of the encoder takes on this machine.{' '}
-        {edited
-          ? 'An edit times the rows that change when the last word does: those before it stay as they are, and the padding follows later.'
-          : 'There is no edit to time: the prompt has no word, or every row changes because no mask is causal.'}{' '}
-        <a href="#view=anatomy">Anatomy</a> shows the same times beside its stages.
-      </p>
+      </ViewHeader>
       {profiled && <Timing profiled={profiled} />}
     </section>
+  );
+}
+
+function Lead({ hasEdit }: { readonly hasEdit: boolean }) {
+  return (
+    <>
+      How long each stage of the encoder takes on this machine.{' '}
+      {hasEdit
+        ? 'An edit times the rows that change when the last word does: those before it stay as they are, and the padding follows later.'
+        : 'There is no edit to time: the prompt has no word, or every row changes because no mask is causal.'}{' '}
+      <a href="#view=anatomy">Anatomy</a> shows the same times beside its stages.
+    </>
   );
 }

@@ -6,12 +6,22 @@ import { wordsOf } from '../../tokens/words.ts';
 import { brief } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
 import { Legend } from '../pictures/Legend.tsx';
 import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from '../pictures/pointed.ts';
 import { tokenizers } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 
+const lead = (
+  <>
+    The prompt as the encoder gets it: <dfn>tokens</dfn>, words or pieces of words, each with its number (id) in a fixed
+    vocabulary. They are encoded in <dfn>chunks</dfn> of 77: <dfn>BOS</dfn> begins a chunk, <dfn>EOS</dfn> ends the
+    text, and <dfn>PAD</dfn> fills up what is left. Choose a token to see how its word is put together.
+  </>
+);
+
+/** Lists the tokens of the chunk on show, with their ids, weights and mask bits. */
 export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
   const shownRow = useFacts(shownChunk);
@@ -28,7 +38,7 @@ export function TokenTable() {
   if (tokenizer.phase !== 'ready' || !shown || !shownRow)
     return (
       <section className="panel" id="tokens" aria-labelledby="tokens-title">
-        <h2 id="tokens-title">Tokens</h2>
+        <ViewHeader view="tokens" lead={lead} />
         <p className="muted">Waiting for the vocabulary.</p>
       </section>
     );
@@ -55,10 +65,9 @@ export function TokenTable() {
 
   return (
     <section className="panel" id="tokens" aria-labelledby="tokens-title">
-      <header>
-        <h2 id="tokens-title">Tokens</h2>
+      <ViewHeader view="tokens" lead={lead}>
         <Legend title="Weight" scale={scale} />
-      </header>
+      </ViewHeader>
       <table className="tokens" aria-labelledby="tokens-title">
         <thead>
           <tr>

@@ -2,13 +2,22 @@ import { useFacts } from '../page/useFacts.ts';
 import { Merges } from './Merges.tsx';
 import { Search } from './Search.tsx';
 import './vocabulary.css';
+import { ViewHeader } from '../page/ViewHeader.tsx';
+
+const lead = (
+  <>
+    All 49,408 <dfn>tokens</dfn> there are, the same for every prompt. A word is put together by{' '}
+    <dfn>byte pair encoding</dfn> (BPE): it begins as single bytes, and of all pairs side by side the one that stands
+    first in a fixed list of 48,894 merges becomes one, again and again, until no pair is in the list.
+  </>
+);
 
 /** Searches the tokenizer's vocabulary, and shows how a word is merged into tokens. */
 export function Vocabulary() {
   const tokenizer = useFacts((s) => s.tokenizer);
   return (
     <section className="panel" id="vocabulary" aria-labelledby="vocabulary-title">
-      <h2 id="vocabulary-title">Vocabulary</h2>
+      <ViewHeader view="vocabulary" lead={lead} />
       {tokenizer.phase === 'ready' ? (
         <div className="vocabulary">
           <Search tokenizer={tokenizer.tokenizer} />

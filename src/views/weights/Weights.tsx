@@ -6,7 +6,7 @@ import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
 import { ownPasses } from '../../state/passPlan.ts';
 import { prepared } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
-import { methods } from '../../weighting/methods.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
 import { rowChanges } from '../../weighting/study/compareMethods.ts';
 import { Composed } from '../embeddings/Composed.tsx';
 import { WeightSweep } from '../methods/WeightSweep.tsx';
@@ -14,6 +14,7 @@ import { Why } from '../methods/Why.tsx';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
 import { usePointed } from '../pictures/pointed.ts';
 import { MethodTotals } from './MethodTotals.tsx';
@@ -27,10 +28,7 @@ export function Weights() {
   const weighted = useLast(now);
   return (
     <section className="panel weights" id="weights" aria-labelledby="weights-title" tabIndex={-1}>
-      <header>
-        <h2 id="weights-title">Weights</h2>
-        {weighted && <Provenance weighted={weighted} />}
-      </header>
+      <ViewHeader view="weights" lead={<Lead method={weighted?.method} />} />
       {weighted ? (
         <>
           <Rows weighted={weighted} stale={!now} />
@@ -43,16 +41,14 @@ export function Weights() {
   );
 }
 
-/** Says which chunk the picture shows, of which prompt, method and weights. */
-function Provenance({ weighted: { encoded, method } }: { weighted: WeightedEncoding }) {
-  const side = useFacts((s) => s.side);
-  const random = useFacts((s) => s.model?.random);
-  const { chunks } = encoded.prepared;
-  const at = chunks.findIndex(({ text, index }) => text === encoded.text && index === encoded.index);
+/** Names the method that applies the weights, once there are numbers of it. */
+function Lead({ method }: { readonly method: MethodName | undefined }) {
   return (
-    <p className="muted small">
-      {side} · chunk {at + 1} of {chunks.length} · “{methods[method].label}”{random && ' · made-up weights'}
-    </p>
+    <>
+      How far each weight moves its token’s row of numbers
+      {method && ` when “${methods[method].label}” applies it`}: how long the row is before and after, and how far it
+      went in between. A1111’s default moves every row a little, weighted or not; “Why” shows the sum behind it.
+    </>
   );
 }
 

@@ -13,14 +13,23 @@ import { maskPixels, range } from '../../pictures/pixels.ts';
 import { masks } from '../../prompts/choices.ts';
 import { changesText, keysText, reachText } from './maskTexts.ts';
 import './maskLab.css';
+import { ViewHeader } from '../../page/ViewHeader.tsx';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
+
+const lead = (
+  <>
+    How far each row of the encoder’s output moves when another mask is used, as a share of its length (‖Δz‖ / ‖z‖).
+    Masks are compared with “{masks.causal.name}”, which Stable Diffusion 1.5 uses; and a token that you hide from all
+    others is compared with the mask chosen in the options.
+  </>
+);
 
 /** Shows what each mask does to the encoder's output, row by row, and what masking a token as a key does. */
 export function MaskLab() {
   const tokenizer = useFacts(tokenizerOf);
   return (
     <section className="panel" id="mask-lab" aria-labelledby="mask-lab-title">
-      <h2 id="mask-lab-title">Mask lab</h2>
+      <ViewHeader view="mask-lab" lead={lead} />
       {tokenizer ? <Lab tokenizer={tokenizer} /> : <p className="muted">Loading the vocabulary</p>}
     </section>
   );
@@ -58,10 +67,6 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
 
   return (
     <div className="mask-lab">
-      <p className="help">
-        The change of each row of the encoder’s output, ‖Δz‖ / ‖z‖. Masks are compared with “{masks.causal.name}”, which
-        Stable Diffusion 1.5 uses; a masked key is compared with the mask on show.
-      </p>
       <div className="lab-trials">
         {maskModes.map((id) => (
           <Trial key={id} name={masks[id].name} isShown={id === mode} trial={lab.modes[id]}>
