@@ -40,7 +40,7 @@ test('why does my weight do nothing', async ({ page }) => {
 
 test('what was cut', async ({ page }) => {
   await openTiny(page);
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
   await type(page, `${'cat '.repeat(75)}photorealistic dog`);
   await openView(page, 'Answer');
   const cut = sentence(page, 'do not fit into the 75 of a chunk');

@@ -26,7 +26,7 @@ for (const mask of ['causal', 'none'] as const)
     const { attentions } = await reference(mask);
     await page.goto('/');
     await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
-    await expect(status(page)).toContainText('Ready: synthetic-tiny');
+    await expect(status(page)).toContainText('Ready: made-up weights, tiny');
     await prompt(page).fill(text);
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);

@@ -82,7 +82,7 @@ test('a file that cannot be loaded is examined, and the model in use stays', asy
     /Error 1 of the encoder’s 36 tensors are missing\.text_model\.final_layer_norm\.bias/,
     /Error NaN or infinity in 1 tensor.*token_embedding\.weight: 1 of 3162112 elements, the first NaN at \[320, 5\]/,
   ]);
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await panel(page).getByRole('button', { name: 'Close' }).click();
   await expect(findings(page)).toHaveCount(0);
 

@@ -58,7 +58,7 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await openView(page, 'Attention');
   await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
 
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('comfy');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('comfy');
   await expect(list(page).locator('code')).toHaveText('embedding:moody');
   await expect(named(page)).toHaveCount(0);
   await prompt(page).fill('a embedding:moody cat, embedding:absent');
@@ -69,7 +69,7 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
     /Textual inversion absent · not loaded/,
   ]);
 
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
   await expect(list(page).locator('code')).toHaveText('moody');
   await prompt(page).fill('a (moody)1.2 cat');
   await expect(labels(page)).toContainText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS', 'PAD']);
@@ -79,7 +79,7 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
 
 test('Compel takes the token that is in the file', async ({ page }) => {
   await openTiny(page);
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
   await prompt(page).fill('a <cat-toy>++ house');
   const learned = writeSafetensors([tensor('<cat-toy>', 2, clipTiny.hiddenSize)]);
   await input(page).setInputFiles(file('learned_embeds.safetensors', learned));
@@ -141,7 +141,7 @@ for (const [composed, chunks] of [
 ] as const)
   test(`${composed}: the panel shows the rows that the exported file has`, async ({ page }) => {
     await openTiny(page);
-    await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+    await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
     await prompt(page).fill(composed);
     await expect(status(page)).toContainText('Ready');
     const exporting = page.getByRole('region', { name: 'Export' });

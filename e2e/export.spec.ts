@@ -71,7 +71,7 @@ test('what is exported is what the page shows, and comes back without a differen
   await file.selectOption('prompt_embeds');
   await expect(comparison(page)).toContainText('has another shape, 154 × 64; the prompt here has 231 × 64.');
   // The file was no checkpoint, so the model is still in use.
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await comparison(page).getByRole('button', { name: 'Close' }).click();
   await expect(comparison(page)).toHaveCount(0);
 });

@@ -6,7 +6,7 @@ import { openTiny, openView, prompt, status } from './page.ts';
 const models = (page: Page) => page.getByRole('region', { name: 'Models' });
 const stored = (page: Page) => page.getByRole('list', { name: 'Stored models' });
 const keep = (page: Page) => page.getByRole('button', { name: 'Keep in this browser (6.5 MB)' });
-const openModels = (page: Page) => page.getByRole('button', { name: 'Models', exact: true }).click();
+const openModels = (page: Page) => page.getByRole('button', { name: 'Get or delete models…' }).click();
 
 /** Opens a whole checkpoint from disk, of which the encoder is a small part. */
 async function openFromDisk(page: Page, name = 'mine.safetensors') {
@@ -48,7 +48,7 @@ test('a checkpoint from disk that is kept is there on the next visit, and can be
   await expect(models(page)).toContainText('None yet.');
   await expect(models(page).getByRole('button', { name: 'Keep (6.5 MB): again.safetensors' })).toBeVisible();
   await page.reload();
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await expect(page.getByRole('alert')).toHaveCount(0);
 });
 
@@ -83,8 +83,8 @@ test('a model that another tab deleted is one sentence, and no longer offered', 
   const other = await context.newPage();
   await other.goto('/');
   await expect(status(other)).toContainText('Ready: mine.safetensors');
-  await page.getByRole('combobox', { name: 'Model', exact: true }).selectOption({ label: 'Synthetic, tiny' });
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await page.getByRole('combobox', { name: 'Model', exact: true }).selectOption({ label: 'Made-up weights, tiny' });
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await openModels(page);
   await expect(page.getByRole('button', { name: 'Use mine.safetensors' })).toBeVisible();
 
@@ -103,5 +103,5 @@ test('a model that another tab deleted is one sentence, and no longer offered', 
     '"mine.safetensors" is no longer stored in this browser; download or open it again.',
   );
   await expect(models(page)).toContainText('None yet.');
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
 });

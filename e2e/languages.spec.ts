@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { negativePrompt, openOptions, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
 
-const language = (page: Page) => page.getByRole('combobox', { name: 'Written for' });
+const language = (page: Page) => page.getByRole('combobox', { name: 'Read as' });
 const weight = (page: Page, row: number) => tokenRows(page).nth(row).getByRole('cell').nth(3);
 
 test('the same text weighs otherwise in another language', async ({ page }) => {
@@ -27,7 +27,7 @@ test('a long prompt is encoded chunk by chunk, with the boundaries in the editor
   await openTiny(page);
   await prompt(page).fill(`${'cat '.repeat(70)}, ${'dog '.repeat(20)} BREAK grass`);
   await expect(page.locator('#prompts .count').first()).toHaveText('92 tokens in 3 chunks (A1111 shows 151/225)');
-  const chunks = page.getByRole('group', { name: 'Chunk on show' }).getByRole('radio');
+  const chunks = page.getByRole('group', { name: 'Chunk shown' }).getByRole('radio');
   await expect(chunks).toHaveCount(3);
   // The caret is at the end.
   await prompt(page).press('ControlOrMeta+End');

@@ -39,7 +39,7 @@ async function shownNumber(page: Page): Promise<string> {
   await expect(readout).toContainText('Token 2 red, dimension 1:');
   return (await readout.locator('.value').nth(1).textContent()) ?? '';
 }
-const ready = (page: Page) => expect(status(page)).toHaveText(/^Ready: synthetic-tiny/);
+const ready = (page: Page) => expect(status(page)).toHaveText(/^Ready: made-up weights, tiny/);
 const list = (page: Page) => page.getByRole('list', { name: 'LoRAs' });
 const named = (page: Page) => page.getByRole('list', { name: 'Named in the prompt', exact: true });
 

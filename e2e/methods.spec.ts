@@ -87,7 +87,7 @@ test('(a)0.5: Compel reads a weight where the others read text', async ({ page }
   await expect(reads(page, 'ComfyUI')).toHaveText(['the same', 'as typed']);
   await expect(reads(page, 'Compel')).toHaveText(['“a” 0.5 instead of 1.1; “0.5” not as text', '(a)+ 0.5 cat']);
 
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
   await expect(reads(page, 'Compel')).toHaveText(['“a” 0.5', 'as typed']);
   await expect(reads(page, 'A1111')).toHaveText(['“a” 1.1 instead of 0.5; “0.5” as text', '(a:0.5) cat']);
   await expect.poll(async () => (await valuesOf(page)).a.Weight).toBe(0.5);

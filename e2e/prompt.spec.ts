@@ -1,5 +1,15 @@
 import { expect, test } from '@playwright/test';
-import { negativePrompt, openOptions, openPage, openTiny, openView, prompt, status, tokenRows } from './page.ts';
+import {
+  encodingCost,
+  negativePrompt,
+  openOptions,
+  openPage,
+  openTiny,
+  openView,
+  prompt,
+  status,
+  tokenRows,
+} from './page.ts';
 
 test('a weighted prompt: its tokens, their ids and weights', async ({ page }) => {
   await openPage(page);
@@ -80,7 +90,7 @@ test('what is wrong with a prompt is said, shown and mended', async ({ page }) =
 
 test('tokens that do not fit are listed as cut off', async ({ page }) => {
   await openPage(page);
-  await page.getByRole('combobox', { name: 'Written for' }).selectOption('compel');
+  await page.getByRole('combobox', { name: 'Read as' }).selectOption('compel');
   await prompt(page).fill(`${'cat '.repeat(75)}dog bird`);
   await expect(page.getByText('77 / 75 tokens')).toBeVisible();
   await expect(tokenRows(page)).toHaveCount(77);
@@ -101,7 +111,7 @@ test('prompts, options, model and theme survive a reload', async ({ page }) => {
   await openOptions(page);
   await expect(page.getByRole('combobox', { name: 'Mask' })).toHaveValue('hf');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
 });
 
 test('a change of weights alone runs no pass and changes the result', async ({ page }) => {
@@ -112,13 +122,13 @@ test('a change of weights alone runs no pass and changes the result', async ({ p
   await openView(page, 'Embeddings');
   await expect(norm).toBeVisible();
   await openView(page, 'Tokens');
-  await expect(status(page)).toContainText('recomputed 75 of 77 rows');
+  await expect(encodingCost(page)).toContainText('75 of this chunk’s 77 rows');
   await openView(page, 'Embeddings');
   const before = await norm.innerText();
   await prompt(page).fill('a (red:1.9) car');
   await expect(norm).not.toHaveText(before);
   await openView(page, 'Tokens');
-  await expect(status(page)).toHaveText(/recomputed 0 of 77 rows$/);
+  await expect(encodingCost(page)).toContainText('took no encoding');
 });
 
 test('F8 goes from message to message, in the text and in the list', async ({ page }) => {

@@ -57,7 +57,7 @@ test('infotext can be taken back with a button', async ({ page }) => {
   await openPage(page);
   await prompt(page).fill('a red car');
   await paste(page, infotext);
-  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await opened(page).getByRole('button', { name: 'Undo' }).click();
   await expect(prompt(page)).toHaveText('a red car');
   await expect(negativePrompt(page)).toHaveText('low quality, (watermark:1.2)');
   await expect(opened(page)).toBeEmpty();
@@ -85,7 +85,7 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
 
   await drop(page, 'photo.png', png());
   await expect(page.getByRole('alert')).toContainText('"photo.png" is a picture without the generation data');
-  await expect(status(page)).toContainText('Ready: synthetic-tiny');
+  await expect(status(page)).toContainText('Ready: made-up weights, tiny');
 });
 
 test('a picture can be chosen without a pointer', async ({ page }) => {
@@ -140,7 +140,7 @@ test('a link opened over one’s own prompts can be taken back', async ({ page }
     location.hash = hash;
   }, new URL(link).hash);
   await expect(prompt(page)).toHaveText('theirs');
-  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await opened(page).getByRole('button', { name: 'Undo' }).click();
   await expect(prompt(page)).toHaveText('mine');
 });
 
@@ -162,7 +162,7 @@ for (const [what, hash] of [
     await expect(page.getByRole('alert')).toHaveCount(1);
     await expect(page.getByRole('alert')).toContainText(/^The link .*, so it was not opened\./);
     await expect(prompt(page)).toHaveText('mine');
-    await expect(status(page)).toContainText('Ready: synthetic-tiny');
+    await expect(status(page)).toContainText('Ready: made-up weights, tiny');
     expect(failures).toEqual([]);
   });
 
@@ -195,7 +195,7 @@ test('earlier prompts can be brought back, and forgotten', async ({ page }) => {
   await past.nth(1).click();
   await expect(prompt(page)).toHaveText('a red car');
   await expect(opened(page)).toContainText(/^Brought back from \d\d:\d\d\./);
-  await opened(page).getByRole('button', { name: 'Take back' }).click();
+  await opened(page).getByRole('button', { name: 'Undo' }).click();
   await expect(prompt(page)).toHaveText('a blue car');
 
   await page.reload();

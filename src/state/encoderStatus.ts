@@ -1,12 +1,13 @@
-import { type EncodedChunk, shownEncoded } from './encoded.ts';
+import { shownEncoded } from './encoded.ts';
 import { type Facts, requestName } from './facts.ts';
+import { memoised } from './memoised.ts';
 import { missingPasses } from './passPlan.ts';
 import { prepared } from './reading.ts';
 
 /** The model in use as messages name it. */
-export function modelName(facts: Facts): string {
-  if (!facts.model) return '';
-  return facts.model.random ? `${facts.model.name} (random weights)` : facts.model.name;
+export function modelName({ model, modelRequest }: Pick<Facts, 'model' | 'modelRequest'>): string {
+  if (!model) return '';
+  return model.random && modelRequest ? requestName(modelRequest) : model.name;
 }
 
 export interface EncoderStatus {
@@ -17,11 +18,33 @@ export interface EncoderStatus {
 /** Whole milliseconds; tenths below ten. */
 const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 
-/** Says how many rows the last change of the prompts took; none where the output was there before it. */
-function recomputed(facts: Facts, { stats, revision }: EncodedChunk): string {
-  const { rowsComputed, rowsTotal } = stats;
-  if (revision !== facts.revision) return `0 of ${rowsTotal} rows`;
-  return `${rowsComputed} of ${rowsTotal} rows, ${milliseconds(stats.milliseconds)}`;
+/** What the last change cost: in two words, and in sentences. */
+export interface EncodingCost {
+  readonly brief: string;
+  readonly text: string;
+}
+
+const costOf = memoised((computed: number, total: number, ms: number): EncodingCost => {
+  const brief = milliseconds(ms);
+  const rows = `${computed} of this chunk’s ${total} rows were computed`;
+  if (computed === total) return { brief, text: `The last change took ${brief}: ${rows}.` };
+  return {
+    brief,
+    text: `The last change took ${brief}: ${rows}. The others stay, because no token sees those that come after it.`,
+  };
+});
+
+const free: EncodingCost = {
+  brief: 'nothing to encode',
+  text: 'The last change took no encoding: the rows were there. Weights act on rows after they are computed, and chunks that were seen before are kept.',
+};
+
+/** Says how much the last change of the prompts made the encoder do; null while it is at work. */
+export function encodingCost(facts: Facts): EncodingCost | null {
+  const encoded = encoderStatus(facts).phase === 'ready' ? shownEncoded(facts) : undefined;
+  if (!encoded) return null;
+  const { rowsComputed, rowsTotal, milliseconds: ms } = encoded.stats;
+  return encoded.revision === facts.revision && rowsComputed > 0 ? costOf(rowsComputed, rowsTotal, ms) : free;
 }
 
 /** The line that says how the encoder is doing. */
@@ -44,10 +67,8 @@ export function encoderStatus(facts: Facts): EncoderStatus {
   if (encodeFailure && encodeFailure.keys === missing?.keys)
     return { phase: 'failed', text: `Encoding failed: ${encodeFailure.message}` };
   if (missing) {
-    const more = missing.total > 1 ? `, ${missing.total} passes to go` : '';
+    const more = missing.total > 1 ? `: ${missing.total} runs to go` : '';
     return { phase: 'busy', text: `Encoding with ${modelName(facts)}${more}` };
   }
-  const encoded = shownEncoded(facts);
-  const cost = encoded ? `, recomputed ${recomputed(facts, encoded)}` : '';
-  return { phase: 'ready', text: `Ready: ${modelName(facts)}${cost}` };
+  return { phase: 'ready', text: `Ready: ${modelName(facts)}` };
 }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { WorkerError } from '../worker/client.ts';
 import { shownEncoded, shownWeighted } from './encoded.ts';
-import { encoderStatus } from './encoderStatus.ts';
+import { encoderStatus, encodingCost } from './encoderStatus.ts';
 import { prepared, shownChunk } from './reading.ts';
 import type { ClipscopeStore } from './store.ts';
 import { answerAll, type FakeEncoder, readyPage } from './testing/fakeEncoder.ts';
@@ -10,6 +10,7 @@ let fake: FakeEncoder;
 let store: ClipscopeStore;
 const facts = () => store.getState();
 const status = () => encoderStatus(facts());
+const cost = () => encodingCost(facts())?.text;
 const aborted = () => new WorkerError('AbortError', 'Stopped.');
 
 beforeEach(async () => {
@@ -51,7 +52,7 @@ test('first the chunk on show with all its states, then what else the weighting 
   const first = await fake.nextEncode();
   expect(first).toMatchObject({ passes: [{}], want: { attentions: true } });
   await first.answer();
-  expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights), 3 passes to go' });
+  expect(status()).toEqual({ phase: 'busy', text: 'Encoding with made-up weights, full size: 3 runs to go' });
   expect(shownEncoded(facts())).toBeDefined();
   expect(shownWeighted(facts())).toBeUndefined();
   const second = await fake.nextEncode();
@@ -122,7 +123,7 @@ test('the rows up to EOS are shown before the padding, and an edit spares the re
   await next.answer(30);
   expect(shownEncoded(facts())?.ready).toBeNull();
   expect(facts().started).toBeNull();
-  expect(status().text).toContain('recomputed 77 of 77 rows, 30 ms');
+  expect(cost()).toContain('took 30 ms: 77 of this chunk’s 77 rows');
 });
 
 test('what nobody waits for any more is stopped before its first rows are there, and asked for again where it is undone', async () => {
@@ -159,18 +160,18 @@ test('the status line says what the last change of the prompts cost, and nothing
   const { setPrompt, setOption, prompts } = facts();
   setPrompt('positive', 'a (dog:1.2)');
   await (await fake.nextEncode()).answer(30);
-  expect(status().text).toContain('recomputed 77 of 77 rows, 30 ms');
+  expect(cost()).toContain('took 30 ms: 77 of this chunk’s 77 rows');
   for (const free of ['a (dog:1.3)', prompts.positive]) {
     setPrompt('positive', free);
-    expect(status().text).toMatch(/recomputed 0 of 77 rows$/);
+    expect(cost()).toContain('took no encoding');
   }
   // Back and forth, too, whether anybody looks in between or not.
   setOption('mask', 'none');
   await (await fake.nextEncode()).answer(40);
-  expect(status().text).toContain('recomputed 77 of 77 rows, 40 ms');
+  expect(cost()).toContain('took 40 ms: 77 of this chunk’s 77 rows');
   setOption('mask', 'causal');
   setOption('mask', 'none');
-  expect(status().text).toMatch(/recomputed 0 of 77 rows$/);
+  expect(cost()).toContain('took no encoding');
 });
 
 test('an encode is asked for once, however often the facts change meanwhile', () => {
@@ -225,7 +226,8 @@ test('an output of a model that was replaced meanwhile is dropped', async () => 
   expect(facts().encoded.size).toBe(0);
   await (await fake.nextEncode()).answer(3.21);
   expect(fake.encodes.waiting).toBe(0);
-  expect(status().text).toBe('Ready: synthetic-tiny (random weights), recomputed 77 of 77 rows, 3.2 ms');
+  expect(status().text).toBe('Ready: made-up weights, tiny');
+  expect(cost()).toBe('The last change took 3.2 ms: 77 of this chunk’s 77 rows were computed.');
 });
 
 test('rows that the old model had computed are not shown as the new one’s', async () => {

@@ -201,5 +201,5 @@ export interface Facts extends Remembered {
 export function requestName(request: ModelRequest): string {
   if (request.kind === 'file') return request.file.name;
   if (request.kind === 'stored') return request.name;
-  return request.size === 'full' ? 'synthetic (random weights)' : 'synthetic-tiny (random weights)';
+  return request.size === 'full' ? 'made-up weights, full size' : 'made-up weights, tiny';
 }

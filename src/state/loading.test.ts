@@ -40,16 +40,16 @@ describe('the first load', () => {
     const load = await fake.nextLoad();
     expect(load.request).toEqual(full);
     load.progress({ done: 47, total: 100 });
-    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 45 %' });
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading made-up weights, full size 45 %' });
     await load.answer(modelInfo('synthetic', 'full'));
-    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with synthetic (random weights)' });
+    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with made-up weights, full size' });
     const encode = await fake.nextEncode();
     expect(encode.passes).toEqual(prepared(store.getState(), 'positive')?.chunks.map(({ pass }) => pass));
     expect(encode.want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });
     await encode.answer(412.4);
     expect(status()).toEqual({
       phase: 'ready',
-      text: 'Ready: synthetic (random weights), recomputed 77 of 77 rows, 412 ms',
+      text: 'Ready: made-up weights, full size',
     });
   });
 
@@ -111,7 +111,7 @@ describe('another model', () => {
     const [older, newer] = [await fake.nextLoad(), await fake.nextLoad()];
     newer.progress({ done: 1, total: 2 });
     await older.fail(cancelled());
-    expect(status()).toEqual({ phase: 'busy', text: 'Loading synthetic (random weights) 50 %' });
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading made-up weights, full size 50 %' });
   });
 
   test('that fails twice is told once', async () => {

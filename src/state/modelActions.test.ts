@@ -52,8 +52,8 @@ describe('a download', () => {
     expect(facts().storedModel).toEqual({ model: 'sd-1-5', name: file.label });
     expect(modelChoice(facts())).toBe('stored sd-1-5');
     expect(modelChoices(facts()).map(({ label }) => label)).toEqual([
-      'Synthetic, full size',
-      'Synthetic, tiny',
+      'Made-up weights, full size',
+      'Made-up weights, tiny',
       file.label,
     ]);
   });
@@ -175,8 +175,8 @@ describe('keeping a file', () => {
     expect(fileToKeep(facts())).toBeNull();
     expect(modelChoice(facts())).toBe('stored mine-ckpt');
     expect(modelChoices(facts()).map(({ label }) => label)).toEqual([
-      'Synthetic, full size',
-      'Synthetic, tiny',
+      'Made-up weights, full size',
+      'Made-up weights, tiny',
       'mine.ckpt',
     ]);
   });

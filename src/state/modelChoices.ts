@@ -18,8 +18,8 @@ export interface ModelChoice {
 }
 
 const synthetic: readonly ModelChoice[] = [
-  { value: 'full', label: 'Synthetic, full size', request: { kind: 'synthetic', size: 'full' } },
-  { value: 'tiny', label: 'Synthetic, tiny', request: { kind: 'synthetic', size: 'tiny' } },
+  { value: 'full', label: 'Made-up weights, full size', request: { kind: 'synthetic', size: 'full' } },
+  { value: 'tiny', label: 'Made-up weights, tiny', request: { kind: 'synthetic', size: 'tiny' } },
 ];
 
 function choiceValue(request: ModelRequest): string {

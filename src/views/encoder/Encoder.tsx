@@ -1,12 +1,14 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../../models/library/modelSources.ts';
-import { encoderStatus, modelName } from '../../state/encoderStatus.ts';
+import { encoderStatus, encodingCost, modelName } from '../../state/encoderStatus.ts';
 import { type Facts, requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
 import { FileButton } from '../page/FileButton.tsx';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
+import styles from './encoder.module.css';
 import { Keep } from './Keep.tsx';
 import { LazyModels } from './LazyModels.tsx';
 import { Loras } from './Loras.tsx';
@@ -16,10 +18,24 @@ export function EncoderStatus() {
   const text = useFacts((s) => encoderStatus(s).text);
   const phase = useFacts((s) => encoderStatus(s).phase);
   return (
-    <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
-      <span title={text}>{text}</span>
-    </div>
+    <>
+      <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
+        <span>{text}</span>
+      </div>
+      <Cost />
+    </>
   );
+}
+
+/** Tells on demand what the last change made the encoder do. It is no part of the status, which is read aloud. */
+function Cost() {
+  const cost = useLast(useFacts(encodingCost) ?? undefined);
+  return cost ? (
+    <details className={`menu ${styles.cost}`}>
+      <summary>{cost.brief}</summary>
+      <p>{cost.text}</p>
+    </details>
+  ) : null;
 }
 
 /** Shows which weights are used, and the device that runs them. */
@@ -75,7 +91,7 @@ export function Encoder() {
         disabled={isMissing}
         onClick={() => setModelsOpen(!areModelsOpen)}
       >
-        Models
+        Get or delete models…
       </button>
       {isLoading && (
         <div className="loading">
@@ -88,12 +104,12 @@ export function Encoder() {
       {/* After a cancelled load the select still shows that choice, and choosing it again would not be a change. */}
       {canLoad && (
         <button type="button" onClick={() => void openModel(request)}>
-          Load
+          Load these weights
         </button>
       )}
       {lost && (
         <div className="notice" data-severity="error" role="alert">
-          <span>The GPU went away. {name} has to be loaded again.</span>
+          <span>The GPU went away: load {name} again.</span>
           <button type="button" onClick={() => void openModel(request)}>
             Load again
           </button>
@@ -103,8 +119,8 @@ export function Encoder() {
         {details && <p>{details}</p>}
         {model?.random && !isLoading && (
           <p>
-            <b>Random weights:</b> numbers mean nothing until you open a checkpoint (SD 1.x, .safetensors or .ckpt). It
-            stays on this machine.
+            <b>Made-up weights:</b> the numbers show how things work and mean nothing until you open a checkpoint (SD
+            1.x, .safetensors or .ckpt). It stays on this machine.
           </p>
         )}
       </div>

@@ -44,19 +44,18 @@ export function Prompts() {
           </div>
           <div className="top-tools">
             <div className="toolbar">
-              <select
-                aria-label="Written for"
-                value={syntax}
-                onChange={(event) => setOption('syntax', event.target.value as Syntax)}
-              >
-                {syntaxes.map((name) => (
-                  <option key={name} value={name}>
-                    {syntaxChoices[name].name}
-                  </option>
-                ))}
-              </select>
+              <label className="field inline">
+                <span>Read as</span>
+                <select value={syntax} onChange={(event) => setOption('syntax', event.target.value as Syntax)}>
+                  {syntaxes.map((name) => (
+                    <option key={name} value={name}>
+                      {syntaxChoices[name].name}
+                    </option>
+                  ))}
+                </select>
+              </label>
               <Segmented
-                legend="Pictures show"
+                legend="Show below"
                 name="side"
                 choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
                 value={shown}

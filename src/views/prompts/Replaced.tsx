@@ -13,7 +13,7 @@ export function Replaced() {
             <span className="text">{replaced.message}</span>
             <span className="actions">
               <button type="button" className="small" onClick={() => restore(replaced.before)}>
-                Take back
+                Undo
               </button>
               <button type="button" className="quiet small" aria-label="Keep" onClick={acceptReplaced}>
                 ✕

@@ -37,7 +37,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
   const { chunks, texts } = prepared;
   return (
     <fieldset className="strip" ref={strip} {...pointsAtTokens}>
-      <legend className="visually-hidden">Chunk on show</legend>
+      <legend className="visually-hidden">Chunk shown</legend>
       {chunks.map(({ chunk, text, index }, at) => {
         const isShown = text === shown.text && index === shown.index;
         const words = chunk.tokens.filter(({ kind }) => kind === 'text').length;
