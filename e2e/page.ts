@@ -1,7 +1,7 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 
 export const status = (page: Page) => page.getByRole('status', { name: 'Encoder status' });
-/** What the last change made the encoder do, with its sentences, which are folded away. */
+/** The sentences about what the last change made the encoder do; they are folded away. */
 export const encodingCost = (page: Page) => page.locator('.bar details', { hasText: 'The last change' });
 export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt', exact: true });
 export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });

@@ -18,7 +18,7 @@ export interface EncoderStatus {
 /** Whole milliseconds; tenths below ten. */
 const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 
-/** What the last change cost: in two words, and in sentences. */
+/** The cost of the last change, in two words and in sentences. */
 export interface EncodingCost {
   readonly brief: string;
   readonly text: string;
