@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { toFloat32 } from '../src/files/dtypes.ts';
+import { readPngText } from '../src/files/pngText.ts';
 import { openSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
 import { negativePrompt, openTiny, openView, prompt, status, tokenRows } from './page.ts';
@@ -119,14 +120,20 @@ test('every format, the snippet, the script and the session', async ({ page }) =
 
 test('pictures are saved with what stands around them', async ({ page }) => {
   await openTiny(page);
-  for (const [view, button, name] of [
-    ['Masks', 'Save Product as PNG', 'product.png'],
-    ['Embeddings', 'Save After weighting as PNG', 'after-weighting.png'],
-    ['Attention', 'Save Layer 1, head 1 as PNG', 'layer-1-head-1.png'],
-    ['Attention', 'Save 2 layers × 4 heads as PNG', '2-layers-4-heads.png'],
+  const of = 'positive-chunk-1-of-1-made-up-weights-tiny';
+  for (const [view, title, name] of [
+    ['Masks', 'Product', `product-${of}.png`],
+    ['Embeddings', 'After weighting', `after-weighting-${of}.png`],
+    ['Attention', 'Layer 1, head 1', `layer-1-head-1-${of}.png`],
+    ['Attention', '2 layers × 4 heads', `2-layers-4-heads-${of}.png`],
   ]) {
     await openView(page, view);
-    const png = await download(page, button, name);
+    const png = await download(page, `Save PNG: ${title}`, name);
+    const texts = await readPngText(memorySource(png));
+    expect(texts.get('Title')).toBe(title);
+    expect(texts.get('Description')).toBe(
+      'positive · chunk 1 of 1 · made-up weights, tiny · clipscope\n“a photo of a (red:1.3) car, [blurry] background”',
+    );
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     // Width and height of the picture.
     expect(png.readUInt32BE(16)).toBeGreaterThan(400);
@@ -134,7 +141,14 @@ test('pictures are saved with what stands around them', async ({ page }) => {
   }
   await openView(page, 'Attention');
   await page.getByRole('radio', { name: 'Lines' }).check();
-  const svg = (await download(page, 'Save Layer 1, head 1 as SVG', 'layer-1-head-1.svg')).toString();
+  const svg = (await download(page, 'Save SVG: Layer 1, head 1', `layer-1-head-1-${of}.svg`)).toString();
   expect(svg).toContain('<svg xmlns');
   expect(svg).toContain('>photo</text>');
+  expect(svg).toContain('made-up weights, tiny');
+
+  // A picture opens again as what it was made of.
+  const png = await download(page, 'Save PNG: 2 layers × 4 heads', `2-layers-4-heads-${of}.png`);
+  await prompt(page).fill('mine');
+  await page.getByLabel('Open files…').setInputFiles({ name: 'heads.png', mimeType: '', buffer: png });
+  await expect(prompt(page)).toHaveText('a photo of a (red:1.3) car, [blurry] background');
 });

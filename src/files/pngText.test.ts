@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readPngText } from './pngText.ts';
+import { readPngText, withPngText } from './pngText.ts';
 import { spySource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { chunk, iTXt, png, tEXt, zTXt } from './testing/png.ts';
@@ -30,6 +31,27 @@ test('a picture that another program wrote', async () => {
     parameters: 'a (red:1.3) car\nNegative prompt: fog\nSteps: 20, Sampler: Euler a, CFG scale: 7, Clip skip: 2',
     Software: '小',
   });
+});
+
+test('texts that are added come first and are read again, whatever they hold', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), async (added) => {
+      const bytes = withPngText(png(tEXt('a', '1'), chunk('IDAT', new Uint8Array(50))), { Title: '小', prompt: added });
+      expect(await read(bytes)).toEqual({ Title: '小', prompt: added, a: '1' });
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('a picture with added texts is one for other programs: checksums are right', () => {
+  const bytes = withPngText(png(chunk('IDAT', new Uint8Array(5))), { Title: 'a cat' });
+  const view = new DataView(bytes.buffer);
+  // The head of 13 bytes stays where it was; the text is behind it.
+  const at = 8 + 12 + 13;
+  const length = view.getUint32(at);
+  expect(new TextDecoder().decode(bytes.subarray(at + 4, at + 8))).toBe('iTXt');
+  // crc32 of Node's zlib is another one than the page's.
+  expect(view.getUint32(at + 8 + length)).toBe(crc32(bytes.subarray(at + 4, at + 8 + length)));
 });
 
 test('only heads and texts are read', async () => {

@@ -1,4 +1,5 @@
 import { decompress } from './compression.ts';
+import { crc32 } from './crc32.ts';
 import type { ByteSource } from './sources.ts';
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -70,6 +71,38 @@ async function readChunk(
   const packed = rest.subarray(translatedEnd + 1);
   const bytes = rest[0] === 0 ? packed : rest[1] === 0 ? await decompress(packed, 'deflate', longest) : null;
   return bytes && { keyword, text: new TextDecoder('utf-8').decode(bytes) };
+}
+
+/**
+ * Adds texts by keyword to a PNG, as iTXt chunks behind its head, in UTF-8. Keywords are Latin letters. `png` is taken to
+ * be whole.
+ */
+export function withPngText(
+  png: Uint8Array<ArrayBuffer>,
+  texts: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const headEnd = signature.length + headSize + new DataView(png.buffer, png.byteOffset).getUint32(8) + tailSize;
+  // Neither packed nor in any language; the keyword is not translated.
+  const chunks = Object.entries(texts).map(([keyword, text]) => chunkOf('iTXt', `${keyword}\0\0\0\0\0${text}`));
+  const parts = [png.subarray(0, headEnd), ...chunks, png.subarray(headEnd)];
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Makes a chunk: its length, its type, its text in UTF-8, and the checksum of the last two. */
+function chunkOf(type: string, text: string): Uint8Array {
+  const body = new TextEncoder().encode(type + text);
+  const chunk = new Uint8Array(4 + body.length + tailSize);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, body.length - type.length);
+  chunk.set(body, 4);
+  view.setUint32(4 + body.length, crc32(body));
+  return chunk;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -75,3 +75,13 @@ test('a LoRA is opened with the embeddings that it brings, or says why not', asy
     problem: expect.stringContaining('"hero.safetensors" has vectors of width 1024'),
   });
 });
+
+test('a picture that the page saved opens as its prompt', async () => {
+  const saved = { clipscope: 1, prompts: { positive: 'a (cat:1.2)', negative: '' }, options: {}, selection: {} };
+  const file = (text: string) => new File([png(tEXt('clipscope', text), tEXt('parameters', 'a dog'))], 'map.png');
+  expect(await readOpened(file(JSON.stringify(saved)))).toMatchObject({
+    kind: 'shared',
+    shared: { work: { prompts: { positive: 'a (cat:1.2)' } } },
+  });
+  await expect(readOpened(file('{'))).rejects.toThrow('is damaged or cut off');
+});

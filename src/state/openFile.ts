@@ -4,9 +4,9 @@ import { blobSource } from '../files/sources.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import { type Infotext, parseInfotext } from '../prompt/a1111/infotext.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
-import { readSharedFile, type Shared, SharedError } from './shared.ts';
+import { readShared, readSharedFile, type Shared, SharedError } from './shared.ts';
 
-/** The contents of a file: a picture made by A1111, a saved prompt, conditionings, textual inversions, a LoRA, or else weights. */
+/** The contents of a file: a picture made by A1111, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, or else weights. */
 export type Opened =
   | { readonly kind: 'infotext'; readonly infotext: Infotext }
   | { readonly kind: 'shared'; readonly shared: Shared }
@@ -30,6 +30,8 @@ export async function readOpened(file: File): Promise<Opened> {
       const { openEmbeddings } = await import('../models/embeddingFile.ts');
       return { kind: 'embeddings', embeddings: await openEmbeddings(source, { hiddenSize: widths }) };
     }
+    const own = texts.get('clipscope');
+    if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
     const text = texts.get('parameters');
     if (!text) throw new SharedError('is a picture without the generation data that A1111 writes into its own');
     const infotext = parseInfotext(text) ?? { prompt: text.trim(), negativePrompt: '', parameters: new Map() };

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from 'react';
+import type { PictureOrigin } from '../../state/pictureOrigin.ts';
 import { rough } from '../page/numbers.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
@@ -56,14 +57,14 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
     pointed.over(null);
     pointed.rest({ ...nothing, [toSide]: token });
   };
-  const svg = async () => {
-    const [{ linesSvg }, { pageColour }] = await Promise.all([
+  const svg = async (origin: PictureOrigin) => {
+    const [{ linesSvg }, { originLines, pageColour }] = await Promise.all([
       import('./linesSvg.ts'),
       import('../pictures/pictureFile.ts'),
     ]);
     const [background, text, line] = ['--surface', '--text', '--accent'].map(pageColour);
     const colours = { background, text, line };
-    return linesSvg(props, { title, most, colours });
+    return linesSvg(props, { title, origin: originLines(origin), most, colours });
   };
   const summary = `${title}: lines from ${shown.length} queries, left, to ${shown.length} keys, right.`;
 

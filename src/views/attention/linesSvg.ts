@@ -10,16 +10,31 @@ export interface LineColours {
 const rowHeight = 24;
 const side = 150;
 const width = 900;
-const top = 64;
+/** Space over the lines: the title, and `originLine` for each line under it. */
+const titleRoom = 64;
+const originLine = 18;
+/** Characters of a line under the title. */
+const longestLine = 110;
 
 const escaped = (text: string) =>
   text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd');
 
+export interface LinesText {
+  readonly title: string;
+  /** Lines under the title, which say of what the picture is. */
+  readonly origin: readonly string[];
+  readonly most: number;
+  readonly colours: LineColours;
+}
+
+const shortened = (line: string) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line);
+
 /** Draws one head as an SVG: lines from queries, left, to keys, right. The opacity is the probability over `most`. */
 export function linesSvg(
   { map, mask, L, shown, labels }: ShownMap,
-  { title, most, colours }: { readonly title: string; readonly most: number; readonly colours: LineColours },
+  { title, origin, most, colours }: LinesText,
 ): string {
+  const top = titleRoom + origin.length * originLine;
   const height = top + shown.length * rowHeight + 44;
   const y = (at: number) => top + (at + 0.5) * rowHeight;
   const [from, to] = [side, width - side];
@@ -39,7 +54,12 @@ export function linesSvg(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" fill="${escaped(colours.text)}">`,
     `<rect width="${width}" height="${height}" fill="${escaped(colours.background)}"/>`,
+    `<title>${escaped(title)}</title>`,
+    `<desc>${escaped(origin.join('\n'))}</desc>`,
     `<text x="24" y="34" font-size="18" font-weight="600">${escaped(title)}</text>`,
+    ...origin.map(
+      (line, i) => `<text x="24" y="${56 + i * originLine}" font-size="12">${escaped(shortened(line))}</text>`,
+    ),
     `<text x="${from - 8}" y="${top - 8}" font-size="12" text-anchor="end">queries</text>`,
     `<text x="${to + 8}" y="${top - 8}" font-size="12">keys</text>`,
     `<g fill="none" stroke="${escaped(colours.line)}" stroke-width="2">${lines.join('')}</g>`,

@@ -1,40 +1,48 @@
-import type { RefObject } from 'react';
+import { type RefObject, use } from 'react';
+import { type PictureOrigin, pictureOrigin } from '../../state/pictureOrigin.ts';
+import { StoreContext } from '../page/useFacts.ts';
 import type { PictureText } from './pictureFile.ts';
 import { fileName, saveFile } from './saveFile.ts';
 
-/** Saves a canvas of one pixel a cell, with title, axes and legend. */
+/** Saves a canvas of one pixel a cell, with title, origin, axes and legend. */
 export function SavePng({ canvas, text }: { canvas: RefObject<HTMLCanvasElement | null>; text: PictureText }) {
-  const save = async () => {
-    const { drawPicture } = await import('./pictureFile.ts');
+  const save = async (origin: PictureOrigin) => {
+    const { pictureFile } = await import('./pictureFile.ts');
     if (!canvas.current) return;
-    drawPicture(canvas.current, text).toBlob((blob) => {
-      if (blob) saveFile(`${fileName(text.title)}.png`, blob, 'image/png');
-    }, 'image/png');
+    const png = await pictureFile(canvas.current, text, origin);
+    saveFile(`${fileName(text.title, origin.inShort)}.png`, png, 'image/png');
   };
-  return <SaveButton title={text.title} format="PNG" onSave={() => void save()} />;
+  return <SaveButton title={text.title} format="PNG" onSave={save} />;
+}
+
+interface SaveSvgProps {
+  readonly title: string;
+  svg(origin: PictureOrigin): Promise<string>;
 }
 
 /** Saves a line drawing. */
-export function SaveSvg({ title, svg }: { title: string; svg: () => Promise<string> }) {
-  return (
-    <SaveButton
-      title={title}
-      format="SVG"
-      onSave={async () => saveFile(`${fileName(title)}.svg`, await svg(), 'image/svg+xml')}
-    />
-  );
+export function SaveSvg({ title, svg }: SaveSvgProps) {
+  const save = async (origin: PictureOrigin) =>
+    saveFile(`${fileName(title, origin.inShort)}.svg`, await svg(origin), 'image/svg+xml');
+  return <SaveButton title={title} format="SVG" onSave={save} />;
 }
 
-function SaveButton({ title, format, onSave }: { title: string; format: string; onSave(): unknown }) {
+interface SaveButtonProps {
+  readonly title: string;
+  readonly format: string;
+  onSave(origin: PictureOrigin): Promise<void>;
+}
+
+function SaveButton({ title, format, onSave }: SaveButtonProps) {
+  const store = use(StoreContext);
   return (
     <button
       type="button"
       className="small save-picture"
-      title={`Save this picture as ${format}`}
-      aria-label={`Save ${title} as ${format}`}
-      onClick={onSave}
+      aria-label={`Save ${format}: ${title}`}
+      onClick={() => store && void onSave(pictureOrigin(store.getState()))}
     >
-      {format}
+      Save {format}
     </button>
   );
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { linesSvg } from '../attention/linesSvg.ts';
 import { signedScale } from './color.ts';
-import { pictureLayout } from './pictureFile.ts';
+import { originLines, pictureLayout } from './pictureFile.ts';
 import { fileName } from './saveFile.ts';
 
 const legend = { title: 'Value', scale: signedScale(1, false) };
@@ -34,19 +34,37 @@ test('an attention map as lines: what is masked or faint is left out, and texts 
   const labels = ['BOS', '<b>', '"&'];
   const svg = linesSvg(
     { map, mask, L: 3, shown: [0, 1, 2], labels },
-    { title: 'Layer 1 <2>', most: 1, colours: { background: '#fff', text: '#000', line: '#00f' } },
+    {
+      title: 'Layer 1 <2>',
+      origin: ['positive · tiny', '“a <cat>”'],
+      most: 1,
+      colours: { background: '#fff', text: '#000', line: '#00f' },
+    },
   );
   expect(svg.match(/<path/g)).toHaveLength(5);
   expect(svg).toContain('opacity="0.3"');
   expect(svg).toContain('>&#60;b&#62;<');
   expect(svg).toContain('>Layer 1 &#60;2&#62;<');
+  expect(svg).toContain('<title>Layer 1 &#60;2&#62;</title>');
+  expect(svg).toContain('>“a &#60;cat&#62;”<');
   expect(svg).not.toContain('NaN');
 });
 
+test('lines of what a picture is stand between its title and its cells', () => {
+  const text = { title: 'Map', axes };
+  const { top } = pictureLayout(9, 9, text);
+  expect(pictureLayout(9, 9, text, 2).top - top).toBe(
+    pictureLayout(9, 9, text, 4).top - pictureLayout(9, 9, text, 2).top,
+  );
+  const origin = { inShort: 'positive · chunk 1 of 2', prompts: ['a cat'], saved: '{}' };
+  expect(originLines(origin)).toEqual(['positive · chunk 1 of 2 · clipscope', '“a cat”']);
+});
+
 test.each([
-  ['Layer 1, head 2', 'layer-1-head-2'],
-  ['A − B', 'a-b'],
-  ['…', 'picture'],
-])('%s is saved as %s', (title, name) => {
-  expect(fileName(title)).toBe(name);
+  [['Layer 1, head 2', 'positive · made-up weights, tiny'], 'layer-1-head-2-positive-made-up-weights-tiny'],
+  [['A − B', ''], 'a-b'],
+  [['…'], 'picture'],
+  [['x'.repeat(80), 'y'], `${'x'.repeat(60)}-y`],
+])('%s is saved as %s', (texts, name) => {
+  expect(fileName(...texts)).toBe(name);
 });

@@ -1,3 +1,5 @@
+import { withPngText } from '../../files/pngText.ts';
+import type { PictureOrigin } from '../../state/pictureOrigin.ts';
 import type { ColourScale } from './color.ts';
 
 /** Texts around a saved picture. */
@@ -31,12 +33,17 @@ const labelled = 12;
 const labelledRow = 14;
 const margin = 24;
 const titleHeight = 44;
+/** Height of a line under the title, which says of what the picture is. */
+const originLine = 22;
 const axisRoom = 26;
 const labelRoom = 110;
 const legendHeight = 70;
 
-/** Chooses whole pixels for a cell: square if the matrix is, otherwise rows as high as their labels. */
-export function pictureLayout(rows: number, columns: number, text: PictureText): PictureLayout {
+/**
+ * Chooses whole pixels for a cell: square if the matrix is, otherwise rows as high as their labels. `lines` stand under
+ * the title.
+ */
+export function pictureLayout(rows: number, columns: number, text: PictureText, lines = 0): PictureLayout {
   const scaled = Math.floor(target / columns);
   const width = Math.min(Math.max(scaled, 1), largestCell);
   const height = rows === columns || !text.labels?.rows ? width : labelledRow;
@@ -44,14 +51,14 @@ export function pictureLayout(rows: number, columns: number, text: PictureText):
   const columnLabels = text.labels?.columns !== undefined && width >= labelled;
   const axis = text.axes ? axisRoom : 0;
   const left = margin + axis + (rowLabels ? labelRoom : 0);
-  const top = margin + titleHeight + axis + (columnLabels ? labelRoom : 0);
+  const top = margin + titleHeight + lines * originLine + axis + (columnLabels ? labelRoom : 0);
   return {
     cell: { width, height },
     left,
     top,
     rowLabels,
     columnLabels,
-    width: Math.max(left + columns * width + margin, 420),
+    width: Math.max(left + columns * width + margin, lines > 0 ? 560 : 420),
     height: top + rows * height + (text.legend ? legendHeight : 0) + margin,
   };
 }
@@ -59,12 +66,43 @@ export function pictureLayout(rows: number, columns: number, text: PictureText):
 const sans = 'system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
 const mono = 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace';
 
+/** The lines under a picture's title: of what it is, and the prompts in quotes. */
+export function originLines({ inShort, prompts }: PictureOrigin): readonly string[] {
+  return [`${[inShort, 'clipscope'].filter(Boolean).join(' · ')}`, ...prompts.map((prompt) => `“${prompt}”`)];
+}
+
+/** Cuts a text off where it is longer than `room`. */
+function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
+  if (context.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 0 && context.measureText(`${text.slice(0, length)}…”`).width > room) length--;
+  return `${text.slice(0, length)}…”`;
+}
+
+/** Makes a PNG of the picture on `canvas`, one pixel a cell, with its texts drawn and in its metadata. */
+export async function pictureFile(
+  canvas: HTMLCanvasElement,
+  text: PictureText,
+  origin: PictureOrigin,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const drawn = drawPicture(canvas, text, originLines(origin));
+  const blob = await new Promise<Blob | null>((resolve) => drawn.toBlob(resolve, 'image/png'));
+  if (!blob) throw new Error('The browser makes no PNG of a picture of this size.');
+  return withPngText(new Uint8Array(await blob.arrayBuffer()), {
+    Title: text.title,
+    Description: originLines(origin).join('\n'),
+    Software: 'clipscope',
+    clipscope: origin.saved,
+  });
+}
+
 /**
- * Enlarges the picture on `canvas`, one pixel a cell, and adds title, axes, labels and legend in the page's colours.
+ * Enlarges the picture on `canvas`, one pixel a cell, and adds title, `lines` under it, axes, labels and legend in the
+ * page's colours.
  */
-export function drawPicture(canvas: HTMLCanvasElement, text: PictureText): HTMLCanvasElement {
+function drawPicture(canvas: HTMLCanvasElement, text: PictureText, lines: readonly string[]): HTMLCanvasElement {
   const { width: columns, height: rows } = canvas;
-  const layout = pictureLayout(rows, columns, text);
+  const layout = pictureLayout(rows, columns, text, lines.length);
   const { left, top, cell } = layout;
   const out = document.createElement('canvas');
   out.width = layout.width;
@@ -79,6 +117,12 @@ export function drawPicture(canvas: HTMLCanvasElement, text: PictureText): HTMLC
   context.fillStyle = ink;
   context.font = `600 22px ${sans}`;
   context.fillText(text.title, margin, margin + titleHeight / 2 - 6, out.width - 2 * margin);
+  context.fillStyle = muted;
+  context.font = `15px ${sans}`;
+  lines.forEach((line, i) => {
+    const y = margin + titleHeight + (i + 0.5) * originLine - 8;
+    context.fillText(fitted(context, line, out.width - 2 * margin), margin, y);
+  });
   context.fillStyle = masked;
   context.fillRect(left, top, w, h);
   context.imageSmoothingEnabled = false;
@@ -87,7 +131,8 @@ export function drawPicture(canvas: HTMLCanvasElement, text: PictureText): HTMLC
   context.fillStyle = muted;
   context.font = `15px ${sans}`;
   if (text.axes) {
-    context.fillText(`${text.axes.columns} →`, left, margin + titleHeight + axisRoom / 2 - 4);
+    const y = margin + titleHeight + lines.length * originLine + axisRoom / 2 - 4;
+    context.fillText(`${text.axes.columns} →`, left, y);
     context.save();
     context.translate(margin + axisRoom / 2 - 4, top);
     context.rotate(Math.PI / 2);

@@ -8,13 +8,17 @@ export function saveFile(name: string, contents: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Makes a file name of a title: "Layer 1, head 2" → "layer-1-head-2". */
-export function fileName(title: string): string {
-  return (
-    title
+/** The most characters of a title, and of what follows it, in a file's name. */
+const longest = 60;
+
+/** Makes a file name of texts: "Layer 1, head 2" and "positive · chunk 1 of 2" → "layer-1-head-2-positive-chunk-1-of-2". */
+export function fileName(...texts: readonly string[]): string {
+  const words = texts.map((text) =>
+    text
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, '-')
-      .replace(/^-|-$/g, '')
-      .slice(0, 60) || 'picture'
+      .slice(0, longest)
+      .replace(/^-|-$/g, ''),
   );
+  return words.filter(Boolean).join('-') || 'picture';
 }
