@@ -64,6 +64,8 @@ const cases: readonly (readonly [prompt: string, options: Partial<PromptOptions>
   ['("a red++ car", "a dog").blend(1, 0.5)', { syntax: 'compel', weighting: 'compel-mask' }],
   ['a (red:1.3) car, (blurry:0.5)', { syntax: 'comfy', weighting: 'comfy', comfyUnit: 'words' }],
   ['a (red:1.3) car, (blurry:0.5)', { syntax: 'comfy', weighting: 'adv-comfy++', normalisation: 'length+mean' }],
+  ['a ({red|blue|green}:1.3) car // blurry', { syntax: 'comfy', weighting: 'comfy', choiceSeed: 7 }],
+  ['a {red|blue|green} car', { syntax: 'comfy', weighting: 'comfy', positiveVariant: 3, comfyInput: 'page' }],
 ];
 
 const flags: Readonly<Record<keyof PromptOptions, string>> = {
@@ -82,6 +84,10 @@ const flags: Readonly<Record<keyof PromptOptions, string>> = {
   split: 'split',
   clsTokens: 'cls-tokens',
   comfyUnit: 'comfy-unit',
+  comfyInput: 'comfy-input',
+  choiceSeed: 'seed',
+  positiveVariant: 'variant',
+  negativeVariant: 'negative-variant',
 };
 
 test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed) => {

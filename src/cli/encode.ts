@@ -65,6 +65,11 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --cls-tokens MODE   Compel: ${optionValues.clsTokens.join(', ')}, for the first EOS rows of
                       split prompts (default ${defaultOptions.clsTokens})
   --comfy-unit UNIT   ComfyUI: ${optionValues.comfyUnit.join(', ')} (default ${defaultOptions.comfyUnit})
+  --comfy-input WAY   ComfyUI: page, which takes out // and /* */ comments and chooses one of {a|b}, or api, which gets the
+                      prompt as typed (default ${defaultOptions.comfyInput})
+  --seed N            ComfyUI's page: the seed of its choices (default ${defaultOptions.choiceSeed})
+  --variant N --negative-variant N   ComfyUI's page: choose what gives this variant of the prompt, from 1, instead of by the
+                      seed
   --mask MODE         ${optionValues.mask.join(', ')} (default ${defaultOptions.mask})
   --tokenizer NAME    ${optionValues.tokenizer.join(', ')} (default ${defaultOptions.tokenizer})
   --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
@@ -142,6 +147,10 @@ const jobOptions = {
   split: { ...text, default: defaultOptions.split },
   'cls-tokens': { ...text, default: defaultOptions.clsTokens },
   'comfy-unit': { ...text, default: defaultOptions.comfyUnit },
+  'comfy-input': { ...text, default: defaultOptions.comfyInput },
+  seed: { ...text, default: String(defaultOptions.choiceSeed) },
+  variant: { ...text, default: '0' },
+  'negative-variant': { ...text, default: '0' },
   mask: { ...text, default: defaultOptions.mask },
   tokenizer: { ...text, default: defaultOptions.tokenizer },
 } as const;
@@ -178,6 +187,10 @@ function readJob(values: Values): Job {
       split: oneOf('split', String(values.split), optionValues.split),
       clsTokens: oneOf('cls-tokens', String(values['cls-tokens']), optionValues.clsTokens),
       comfyUnit: oneOf('comfy-unit', String(values['comfy-unit']), optionValues.comfyUnit),
+      comfyInput: oneOf('comfy-input', String(values['comfy-input']), optionValues.comfyInput),
+      choiceSeed: whole('seed', String(values.seed), optionValues.choiceSeed),
+      positiveVariant: whole('variant', String(values.variant), optionValues.positiveVariant),
+      negativeVariant: whole('negative-variant', String(values['negative-variant']), optionValues.negativeVariant),
     },
   };
 }

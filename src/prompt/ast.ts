@@ -97,6 +97,16 @@ export interface CommentNode extends Range {
   readonly type: 'comment';
 }
 
+/** ComfyUI's `{a|b}`, of which its page chooses one. Its text is in other nodes. */
+export interface ChoiceNode extends Range {
+  readonly type: 'choice';
+  /** Places of the braces and bars; the last brace may be missing. */
+  readonly marks: readonly Range[];
+  readonly options: readonly Range[];
+  /** Index of the option that was chosen. */
+  readonly chosen: number;
+}
+
 /** Prompts encoded apart and then combined: A1111 AND (sampling), Compel .and() (rows) and .blend() (mean), .swap(). */
 export interface CompositeNode extends Range {
   readonly type: 'composite';
@@ -112,7 +122,15 @@ export type Node =
   | AlternateNode
   | NetworkNode
   | CommentNode
+  | ChoiceNode
   | CompositeNode;
+
+/** The marks by which ComfyUI's page changes a prompt before it is read. */
+export interface PageChanges {
+  readonly comments: readonly CommentNode[];
+  /** The choices that were made, in order; none in options that were not chosen. */
+  readonly choices: readonly ChoiceNode[];
+}
 
 /** A prompt as the parser of its language returns it. Parsers never throw. */
 export interface ParsedPrompt {
@@ -120,4 +138,6 @@ export interface ParsedPrompt {
   readonly nodes: readonly Node[];
   readonly fragments: readonly Fragment[];
   readonly diagnostics: readonly Diagnostic[];
+  /** ComfyUI: the changes that its page made first; missing where the text was read as typed. */
+  readonly page?: PageChanges;
 }

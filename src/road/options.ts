@@ -9,6 +9,13 @@ import { type TokenNormalisation, tokenNormalisations } from '../weighting/norma
 import type { ClipSkip } from './clipSkip.ts';
 import { type ClsMode, clsModes } from './composition.ts';
 
+/** The variants of a prompt that are listed, and that can be picked by their number. */
+export const mostVariants = 100;
+
+/** The ways in which a prompt gets into ComfyUI. */
+export const comfyInputs = ['page', 'api'] as const;
+export type ComfyInput = (typeof comfyInputs)[number];
+
 export interface PromptOptions {
   readonly syntax: Syntax;
   readonly tokenizer: TokenizerFlavour;
@@ -34,6 +41,14 @@ export interface PromptOptions {
   /** Compel: the rows at the first EOS of the chunks of a long prompt. */
   readonly clsTokens: ClsMode;
   readonly comfyUnit: ComfyUnit;
+  /** ComfyUI: whether its page reads the prompt first and takes out comments and chooses from `{a|b}`, or its API gets it as typed. */
+  readonly comfyInput: ComfyInput;
+  /** ComfyUI's page: the seed of its choices. */
+  readonly choiceSeed: number;
+  /** ComfyUI's page: the variant of the prompt that is read, from 1; 0 leaves the choice to the seed. */
+  readonly positiveVariant: number;
+  /** The variant of the negative prompt, likewise. */
+  readonly negativeVariant: number;
 }
 
 /** The options that give A1111's numbers. */
@@ -53,6 +68,10 @@ export const defaultOptions: PromptOptions = {
   split: 'cut',
   clsTokens: 'own',
   comfyUnit: 'segments',
+  comfyInput: 'page',
+  choiceSeed: 0,
+  positiveVariant: 0,
+  negativeVariant: 0,
 };
 
 /** Changes one option. With another syntax comes its program's own way of weighing, unless another was chosen. */
@@ -90,6 +109,10 @@ export const optionValues = {
   split: ['cut', ...splitModes],
   clsTokens: clsModes,
   comfyUnit: comfyUnits,
+  comfyInput: comfyInputs,
+  choiceSeed: { least: 0, most: 2 ** 32 - 1 },
+  positiveVariant: { least: 0, most: mostVariants },
+  negativeVariant: { least: 0, most: mostVariants },
 } as const satisfies {
   readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] | (PromptOptions[K] extends number ? Bounds : never);
 };

@@ -4,6 +4,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { PromptStep } from '../prompt/a1111/a1111Prompt.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, Range } from '../prompt/ast.ts';
+import type { DynamicPrompt } from '../prompt/comfy/dynamicPrompt.ts';
 import type { Side } from '../prompt/side.ts';
 import type { ChunkedPrompt, PromptEmbedding, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -49,6 +50,8 @@ export interface RoadPrompt {
   readonly conditionings: readonly { readonly weight: number; readonly composition: Composition }[];
   /** Diagnostics of the parser, the linter and the chunker. */
   readonly diagnostics: readonly Diagnostic[];
+  /** ComfyUI: the prompt as its page hands it on; missing where it goes to the API as typed. */
+  readonly dynamic?: DynamicPrompt;
 }
 
 /** Everything known about a prompt before any model is loaded; the diagnostics are sorted by place. */

@@ -58,7 +58,8 @@ export function lintCompel(parsed: ParsedCompel): Diagnostic[] {
   return withMixed(parsed, all, 'compel');
 }
 
-export function lintComfy(parsed: ParsedPrompt): Diagnostic[] {
+/** Lints a text of ComfyUI: one that its page has read already, or one for its API, as it was typed. */
+export function lintComfy(parsed: ParsedPrompt, isPageText: boolean): Diagnostic[] {
   const { source } = parsed;
   const weighed = { ...parsed, text: sourceText(source) };
   const all = [
@@ -67,7 +68,7 @@ export function lintComfy(parsed: ParsedPrompt): Diagnostic[] {
     ...a1111Escapes(source, 'comfy'),
     ...compelMarks(weighed, 'comfy'),
     ...compelComposites(source, 'comfy'),
-    ...silentMarks(weighed, 'comfy'),
+    ...silentMarks(weighed, 'comfy', isPageText),
   ];
   return withMixed(parsed, all, 'comfy');
 }

@@ -6,15 +6,18 @@ import { programs, type Syntax } from '../syntax.ts';
 import { decimal } from './translate.ts';
 import { eachWeight, type WeighedText } from './weighedText.ts';
 
-/** Finds full-width brackets, weights given twice, `{a|b}`, `{x}`, `__x__` and comments of ComfyUI's interface. */
-export function silentMarks(weighed: WeighedText, syntax: Syntax): Diagnostic[] {
+/**
+ * Finds full-width brackets, weights given twice, `{a|b}`, `{x}`, `__x__` and comments of ComfyUI's page. In a text that the
+ * page has read, braces and slashes are characters.
+ */
+export function silentMarks(weighed: WeighedText, syntax: Syntax, isPageText = false): Diagnostic[] {
   const { text } = weighed;
   return [
     ...fullWidthBrackets(text, syntax),
     ...(syntax === 'compel' ? [] : weightsTwice(weighed, syntax)),
-    ...braces(text, syntax),
+    ...(isPageText ? [] : braces(text, syntax)),
     ...wildcards(text, syntax),
-    ...interfaceComments(text, syntax),
+    ...(isPageText ? [] : interfaceComments(text, syntax)),
   ];
 }
 
@@ -88,7 +91,7 @@ const braced = /(?<!\\)(\{{1,9})([^{}\n]{1,400})(\}{1,9})/g;
 /** Text that no language reads as anything else in brackets. */
 const plainText = /^[\p{L}\p{M}\p{N} ,'’-]*[\p{L}\p{N}]$/u;
 
-/** Finds `{a|b}`, of which ComfyUI's interface and an extension of A1111 pick one, and `{x}`, by which NovelAI weighs. */
+/** Finds `{a|b}`, of which ComfyUI's page and an extension of A1111 pick one, and `{x}`, by which NovelAI weighs. */
 function braces(source: SourceText, syntax: Syntax): Diagnostic[] {
   return Array.from(source.text.matchAll(braced)).flatMap(({ 0: typed, 1: open, 2: content, 3: close, index }) => {
     if (open.length !== close.length || !/\p{L}/u.test(content)) return [];
@@ -102,13 +105,13 @@ function braces(source: SourceText, syntax: Syntax): Diagnostic[] {
     if (syntax === 'comfy') {
       const message =
         others.length > 0
-          ? 'ComfyUI’s interface picks one of {…|…} before anything is encoded, and here all of it is encoded as text: write the one that is meant.'
-          : 'ComfyUI’s interface takes {…} for a choice and drops the braces before anything is encoded, and here they are encoded as text: remove them.';
+          ? 'ComfyUI’s page chooses one of {…|…}, and its API, as here, encodes all of it as text: write the one that is meant, or choose “Page” under ComfyUI input.'
+          : 'ComfyUI’s page takes {…} for a choice and drops the braces, and its API, as here, encodes them as text: remove them.';
       return [info('choice', range, message, plainText.test(first.trim()) ? replaced(first.trim()) : undefined)];
     }
     if (others.length > 0) {
       const instead = syntax === 'a1111' ? ', or [a|b] to take turns' : '';
-      const message = `{…|…} picks one of several in ComfyUI’s interface and in the extension Dynamic Prompts alone: ${programs[syntax]} encodes all of it as text, so write the one that is meant${instead}.`;
+      const message = `{…|…} picks one of several in ComfyUI’s page and in the extension Dynamic Prompts alone: ${programs[syntax]} encodes all of it as text, so write the one that is meant${instead}.`;
       return [info('choice', range, message, plainText.test(first.trim()) ? replaced(first.trim()) : undefined)];
     }
     const weight = decimal(1.05 ** open.length);
@@ -129,7 +132,7 @@ function wildcards(source: SourceText, syntax: Syntax): Diagnostic[] {
   });
 }
 
-/** Finds comments that ComfyUI's interface takes away: `// …` to the end of the line, and between slashes with stars. */
+/** Finds comments that ComfyUI's page takes away: `// …` to the end of the line, and between slashes with stars. */
 function interfaceComments(source: SourceText, syntax: Syntax): Diagnostic[] {
   const comment = /(?<![^\s,])(?:\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/)){0,1000}\*\/)/g;
   return Array.from(source.text.matchAll(comment)).flatMap(({ 0: typed, index }) => {
@@ -137,8 +140,8 @@ function interfaceComments(source: SourceText, syntax: Syntax): Diagnostic[] {
     const isWhole = range.end - range.start === typed.length;
     const message =
       syntax === 'comfy'
-        ? 'ComfyUI’s interface takes this comment away before anything is encoded, and here it is encoded as text: remove it.'
-        : `This is a comment in ComfyUI’s interface alone, and ${programs[syntax]} encodes it as text: remove it.`;
+        ? 'ComfyUI’s page removes this comment, and its API, as here, encodes it as text: remove it.'
+        : `This is a comment in ComfyUI’s page alone, and ${programs[syntax]} encodes it as text: remove it.`;
     const fix = isWhole ? fixWith('Remove the comment', { ...range, insert: '' }) : undefined;
     return [info('interface-comment', range, message, fix)];
   });

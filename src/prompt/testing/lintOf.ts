@@ -15,7 +15,7 @@ export function lintOf(source: string, syntax: Syntax, role: 'positive' | 'negat
     case 'compel':
       return lintCompel(parseCompel(source));
     case 'comfy':
-      return lintComfy(parseComfy(source));
+      return lintComfy(parseComfy(source), false);
     default:
       return syntax satisfies never;
   }

@@ -217,7 +217,7 @@ const json = (value: unknown) => JSON.stringify(value);
 
 /** Metadata of one side's prompt, as texts. Lists are JSON; lists of tokens are [n][77]. */
 function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, string> {
-  const { source, texts, chunks, conditionings } = prepared;
+  const { source, texts, chunks, conditionings, dynamic } = prepared;
   const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
   const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
   const masks = chunks.map(({ pass }) => Array.from(pass.keyMask));
@@ -225,6 +225,8 @@ function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, st
   return prefixed(
     {
       prompt: source,
+      // The text that ComfyUI's page hands on, where it is another.
+      ...(dynamic && !dynamic.isAsTyped && { prompt_read: dynamic.text.text }),
       token_ids: json(chunks.map(({ chunk }) => Array.from(chunk.inputIds))),
       weights: json(typed),
       // Weights after normalisation.

@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
 import { maskModes } from '../../clip/masks.ts';
-import { isWithin, optionValues, type PromptOptions } from '../../road/options.ts';
+import { comfyInputs, isWithin, optionValues, type PromptOptions } from '../../road/options.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
 import { tokenizerFlavours } from '../../tokens/tokenizerFlavours.ts';
@@ -11,6 +11,7 @@ import {
   bracketChoices,
   type Choice,
   clsChoices,
+  comfyInputChoices,
   comfyUnitChoices,
   masks,
   normalisations,
@@ -69,7 +70,10 @@ export function Options() {
           </>
         )}
         {syntax === 'comfy' && (
-          <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
+          <>
+            <Choose label="ComfyUI input" name="comfyInput" values={comfyInputs} choices={comfyInputChoices} />
+            <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
+          </>
         )}
       </div>
     </section>

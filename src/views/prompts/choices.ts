@@ -1,6 +1,6 @@
 import type { MaskMode } from '../../clip/masks.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
-import type { PromptOptions } from '../../road/options.ts';
+import type { ComfyInput, PromptOptions } from '../../road/options.ts';
 import type { ComfyUnit } from '../../tokens/chunks/comfyChunks.ts';
 import type { TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { type MethodName, methodNames, methods } from '../../weighting/methods.ts';
@@ -98,6 +98,14 @@ export const clsChoices: Record<PromptOptions['clsTokens'], Choice> = {
 export const comfyUnitChoices: Record<ComfyUnit, Choice> = {
   segments: { name: 'By segment', help: 'Since December 2024: text of one weight at once.' },
   words: { name: 'By word', help: 'Before December 2024: every word by itself.' },
+};
+
+export const comfyInputChoices: Record<ComfyInput, Choice> = {
+  page: {
+    name: 'Page',
+    help: 'ComfyUI’s page takes out // and /* */ comments, chooses one of {a|b}, and makes \\{ a brace, before it hands the prompt on.',
+  },
+  api: { name: 'API', help: 'ComfyUI’s API gets the prompt as it is typed: comments and braces are encoded as text.' },
 };
 
 export const tokenizers: Record<TokenizerFlavour, Choice> = {

@@ -35,6 +35,9 @@ export function syntaxMarks(nodes: readonly Node[], from: number, to: number, ma
         if (node.operator === 'AND')
           for (const { range } of node.parts.slice(0, -1)) add('keyword', { start: range.end, end: range.end + 3 });
         break;
+      case 'choice':
+        for (const range of node.marks) add('keyword', range);
+        break;
       case 'network':
       case 'comment':
         add(node.type, node);

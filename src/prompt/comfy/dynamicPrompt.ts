@@ -1,0 +1,321 @@
+/**
+ * ComfyUI's page changes a text before its server reads it (`processDynamicPrompt` of ComfyUI_frontend): comments are taken
+ * out, one of `{a|b}` is chosen, and `\{`, `\|`, `\}` become characters. All of it takes time in proportion to the text.
+ *
+ * A comment runs from `//` to the end of its line, or from a slash and a star to the next star and slash; nothing escapes it.
+ * A brace that is never closed chooses from all that follows. A backslash keeps the character after it from being read,
+ * and stays, but before a brace or bar. One at the very end becomes `\undefined`.
+ */
+
+import type { ChoiceNode, CommentNode, PageChanges, Range, SourceText } from '../ast.ts';
+import { sourceText } from '../sourceText.ts';
+
+/** A part of a `{a|b}` in the text without comments. */
+interface Option extends Range {
+  /** The number of texts that can come of it. */
+  readonly variants: number;
+}
+
+/** A `{a|b}` in the text without comments. */
+export interface ChoiceGroup extends Range {
+  readonly isClosed: boolean;
+  readonly options: readonly Option[];
+  /** The group whose option it is in. */
+  readonly parent: ChoiceGroup | null;
+  /** The number of texts that can come of the groups after it in the same option. */
+  readonly variantsAfter: number;
+}
+
+/** A prompt with all its choices open. */
+export interface OpenPrompt {
+  readonly source: string;
+  readonly comments: readonly CommentNode[];
+  /** The text without comments, and the place of each of its units in the prompt. */
+  readonly text: string;
+  readonly places: readonly number[];
+  /** By the place where they begin in the text without comments. */
+  readonly groups: ReadonlyMap<number, ChoiceGroup>;
+  /** The number of texts that can come of it, each way to choose counted; from 2⁵³ on not exact, and perhaps infinite. */
+  readonly variants: number;
+}
+
+/** A prompt as ComfyUI's page hands it on. */
+export interface DynamicPrompt extends PageChanges {
+  readonly text: SourceText;
+  /** Whether the text is what was typed. */
+  readonly isAsTyped: boolean;
+  readonly open: OpenPrompt;
+}
+
+/** Gives the index of the option to choose. It is asked for one group after the other, `made` of which were asked for before. */
+export type Choose = (group: ChoiceGroup, made: number) => number;
+
+/** Makes the choices of one prompt. */
+export type Chooser = (open: OpenPrompt) => Choose;
+
+/** Chooses as a seed says, a whole number: each option as often as the others. */
+export function seededChooser(seed: number): Chooser {
+  return () =>
+    ({ options }, made) =>
+      Math.floor(random(seed, made) * options.length);
+}
+
+/**
+ * Chooses what gives the text of this number, from 0. The texts are in the order of their options; the choices of the last
+ * group change first. `otherwise` chooses where there are not as many.
+ */
+export function variantChooser(variant: number, otherwise: Chooser): Chooser {
+  return (open) => {
+    if (variant >= open.variants) return otherwise(open);
+    /** The number that is left for the rest of an option. */
+    const left = new Map<ChoiceGroup | null, number>([[null, variant]]);
+    return (group) => {
+      const { options, parent, variantsAfter } = group;
+      const number = left.get(parent)!;
+      left.set(parent, number % variantsAfter);
+      let within = Math.floor(number / variantsAfter);
+      let option = 0;
+      while (within >= options[option].variants) within -= options[option++].variants;
+      left.set(group, within);
+      return option;
+    };
+  };
+}
+
+/** Chooses again what was chosen before, the first option where there is no such choice. */
+export function sameChooser(choices: readonly Pick<ChoiceNode, 'chosen'>[]): Chooser {
+  return () =>
+    ({ options }, made) => {
+      const chosen = choices[made]?.chosen ?? 0;
+      return chosen < options.length ? chosen : 0;
+    };
+}
+
+/** A number from 0 to below 1, the same for the same two numbers (the finaliser of MurmurHash3, A. Appleby). */
+function random(seed: number, index: number): number {
+  let hash = Math.imul(seed ^ Math.floor(seed / 2 ** 32), 0x9e3779b1) + Math.imul(index + 1, 0x85ebca77);
+  for (let round = 0; round < 2; round++) {
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    hash ^= hash >>> 16;
+  }
+  return (hash >>> 0) / 2 ** 32;
+}
+
+/** Reads a prompt as ComfyUI's page does. Never throws. */
+export function readDynamicPrompt(source: string, chooser: Chooser): DynamicPrompt {
+  const open = openPrompt(source);
+  return chosenPrompt(open, chooser(open));
+}
+
+/** Takes out the comments and finds the choices. Never throws. */
+export function openPrompt(source: string): OpenPrompt {
+  const comments = commentsOf(source);
+  const { text, places } = without(source, comments);
+  return { source, comments, text, places, ...groupsOf(text) };
+}
+
+function commentsOf(source: string): CommentNode[] {
+  const comments: CommentNode[] = [];
+  const opening = /\/[/*]/g;
+  const lineEnd = /[\n\r\u2028\u2029]|$/g;
+  let mayClose = true;
+  for (let match = opening.exec(source); match; match = opening.exec(source)) {
+    const start = match.index;
+    let end = -1;
+    if (match[0] === '//') {
+      lineEnd.lastIndex = start;
+      end = lineEnd.exec(source)!.index;
+    } else if (mayClose) {
+      const close = source.indexOf('*/', start + 2);
+      mayClose = close >= 0;
+      if (mayClose) end = close + 2;
+    }
+    if (end >= 0) comments.push({ type: 'comment', start, end });
+    opening.lastIndex = end >= 0 ? end : start + 1;
+  }
+  return comments;
+}
+
+function without(source: string, ranges: readonly Range[]): Pick<OpenPrompt, 'text' | 'places'> {
+  const pieces: string[] = [];
+  const places: number[] = [];
+  let from = 0;
+  for (const { start, end } of [...ranges, { start: source.length, end: source.length }]) {
+    pieces.push(source.slice(from, start));
+    for (let at = from; at < start; at++) places.push(at);
+    from = end;
+  }
+  return { text: pieces.join(''), places };
+}
+
+/** A group, or the whole prompt, while it is read. */
+interface OpenGroup {
+  readonly group: {
+    start: number;
+    end: number;
+    isClosed: boolean;
+    options: Option[];
+    parent: ChoiceGroup | null;
+    variantsAfter: number;
+  };
+  /** Beginning of the option that is read, and the groups in it. */
+  optionStart: number;
+  inside: { readonly group: OpenGroup['group']; readonly variants: number }[];
+}
+
+function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
+  const groups = new Map<number, ChoiceGroup>();
+  const opened: OpenGroup[] = [];
+  const openGroup = (start: number, parent: ChoiceGroup | null): OpenGroup => {
+    const group = { start, end: text.length, isClosed: false, options: [], parent, variantsAfter: 1 };
+    return { group, optionStart: start + 1, inside: [] };
+  };
+  const whole = openGroup(-1, null);
+  const closeOption = (reading: OpenGroup, end: number) => {
+    const { group, optionStart: start, inside } = reading;
+    let variants = 1;
+    for (const one of inside.reverse()) {
+      one.group.variantsAfter = variants;
+      variants *= one.variants;
+    }
+    group.options.push({ start, end, variants });
+    reading.optionStart = end + 1;
+    reading.inside = [];
+  };
+  const closeGroup = (end: number, isClosed: boolean) => {
+    const reading = opened.pop()!;
+    closeOption(reading, end);
+    const { group } = reading;
+    group.isClosed = isClosed;
+    group.end = isClosed ? end + 1 : end;
+    const variants = group.options.reduce((sum, option) => sum + option.variants, 0);
+    (opened.at(-1) ?? whole).inside.push({ group, variants });
+  };
+  for (let at = 0; at < text.length; at++) {
+    const unit = text[at];
+    if (unit === '\\') at++;
+    else if (unit === '{') {
+      const reading = openGroup(at, opened.at(-1)?.group ?? null);
+      groups.set(at, reading.group);
+      opened.push(reading);
+    } else if (unit === '|' && opened.length > 0) closeOption(opened[opened.length - 1], at);
+    else if (unit === '}' && opened.length > 0) closeGroup(at, true);
+  }
+  while (opened.length > 0) closeGroup(text.length, false);
+  closeOption(whole, text.length);
+  return { groups, variants: whole.group.options[0].variants };
+}
+
+/** Makes the choices of a prompt. `most` is the number of units after which nothing more is read. */
+export function chosenPrompt(open: OpenPrompt, choose: Choose, most = Number.POSITIVE_INFINITY): DynamicPrompt {
+  const { source, comments, text, places, groups } = open;
+  const written = new Output();
+  const choices: ChoiceNode[] = [];
+  const inside: { readonly group: ChoiceGroup; readonly option: Range }[] = [];
+  for (let at = 0; written.length < most; ) {
+    const innermost = inside.at(-1);
+    if (at >= (innermost?.option.end ?? text.length)) {
+      if (!innermost) break;
+      at = innermost.group.end;
+      inside.pop();
+      written.leaveOption();
+      continue;
+    }
+    const group = text[at] === '{' ? groups.get(at) : undefined;
+    if (group) {
+      const chosen = choose(group, choices.length);
+      const option = group.options[chosen];
+      choices.push(choiceNode(open, group, chosen));
+      inside.push({ group, option });
+      written.enterOption();
+      at = option.start;
+      continue;
+    }
+    written.write(text[at], places[at]);
+    if (text[at] !== '\\') {
+      at++;
+      continue;
+    }
+    if (at + 1 < text.length) written.write(text[at + 1], places[at + 1]);
+    else for (const letter of 'undefined') written.write(letter, places[at]);
+    at += 2;
+  }
+  const read = written.text();
+  const isAsTyped = comments.length === 0 && choices.length === 0 && read.text === source;
+  return { text: isAsTyped ? sourceText(source) : read, isAsTyped, comments, choices, open };
+}
+
+/** The text that comes of a prompt, unit by unit, with the places where it was typed. */
+class Output {
+  readonly #units: string[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  /** Numbers of the units, counted with those that were dropped since. */
+  readonly #numbers: number[] = [];
+  #written = 0;
+  /** For each option that is being read, and before them the whole text, the number of its first unit. */
+  readonly #firsts: number[] = [0];
+
+  get length(): number {
+    return this.#units.length;
+  }
+
+  enterOption(): void {
+    this.#firsts.push(this.#written);
+  }
+
+  leaveOption(): void {
+    this.#firsts.pop();
+  }
+
+  write(unit: string, place: number): void {
+    const start = unit === '{' || unit === '|' || unit === '}' ? this.#dropEscapes(place) : place;
+    this.#units.push(unit);
+    this.#starts.push(start);
+    this.#ends.push(place + 1);
+    this.#numbers.push(this.#written++);
+  }
+
+  text(): SourceText {
+    return { text: this.#units.join(''), starts: this.#starts, ends: this.#ends };
+  }
+
+  /**
+   * Drops a backslash before a brace or bar for each option around it, and one for the whole text: the original takes the
+   * escapes out of a chosen option, then again out of the text that it is put into. A backslash outside of an option is
+   * not seen while that option is read. Gives the place where the first of them was typed, else `place`.
+   */
+  #dropEscapes(place: number): number {
+    let start = place;
+    for (let level = this.#firsts.length - 1; level >= 0 && this.#units.at(-1) === '\\'; ) {
+      level = Math.min(level, this.#levelOf(this.#numbers[this.#numbers.length - 1])) - 1;
+      this.#units.pop();
+      this.#ends.pop();
+      this.#numbers.pop();
+      start = this.#starts.pop()!;
+    }
+    return start;
+  }
+
+  /** The innermost of the options being read that a unit is in. */
+  #levelOf(number: number): number {
+    let [low, high] = [0, this.#firsts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.#firsts[middle] <= number) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function choiceNode({ source, places }: OpenPrompt, group: ChoiceGroup, chosen: number): ChoiceNode {
+  const placeOf = (at: number) => places[at] ?? source.length;
+  const options = group.options.map(({ start, end }) => ({ start: places[start - 1] + 1, end: placeOf(end) }));
+  const marks = options.map(({ start }) => ({ start: start - 1, end: start }));
+  const { end: close } = options[options.length - 1];
+  if (group.isClosed) marks.push({ start: close, end: close + 1 });
+  const end = group.isClosed ? close + 1 : source.length;
+  return { type: 'choice', start: marks[0].start, end, marks, options, chosen };
+}
