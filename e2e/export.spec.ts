@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { toFloat32 } from '../src/files/dtypes.ts';
-import { readPngText } from '../src/files/pngText.ts';
+import { readPngTexts } from '../src/files/pngText.ts';
 import { openSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
 import { negativePrompt, openTiny, openView, prompt, status, tokenRows } from './page.ts';
@@ -129,7 +129,7 @@ test('pictures are saved with what stands around them', async ({ page }) => {
   ]) {
     await openView(page, view);
     const png = await download(page, `Save PNG: ${title}`, name);
-    const texts = await readPngText(memorySource(png));
+    const { texts } = await readPngTexts(memorySource(png));
     expect(texts.get('Title')).toBe(title);
     expect(texts.get('Description')).toBe(
       'positive · chunk 1 of 1 · made-up weights, tiny · clipscope\n“a photo of a (red:1.3) car, [blurry] background”',

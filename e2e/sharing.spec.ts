@@ -84,7 +84,7 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
   await expect(page.getByRole('spinbutton', { name: 'Clip skip' })).toHaveValue('2');
 
   await drop(page, 'photo.png', png());
-  await expect(page.getByRole('alert')).toContainText('"photo.png" is a picture without the generation data');
+  await expect(page.getByRole('alert')).toContainText('"photo.png" is a picture without generation data');
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');
 });
 

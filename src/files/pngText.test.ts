@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readPngText, withPngText } from './pngText.ts';
+import { readPngTexts, withPngText } from './pngText.ts';
 import { spySource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { chunk, iTXt, png, tEXt, zTXt } from './testing/png.ts';
 
-const read = async (bytes: Uint8Array) => Object.fromEntries(await readPngText(memorySource(bytes)));
+const read = async (bytes: Uint8Array) => Object.fromEntries((await readPngTexts(memorySource(bytes))).texts);
 const text = 'a (red:1.3) car\nNegative prompt: café\nSteps: 20, Sampler: Euler a, Clip skip: 2';
 
 test.each([
@@ -56,7 +56,7 @@ test('a picture with added texts is one for other programs: checksums are right'
 
 test('only heads and texts are read', async () => {
   const source = spySource(memorySource(png(chunk('IDAT', new Uint8Array(1 << 20)), tEXt('a', '1'))));
-  expect((await readPngText(source)).get('a')).toBe('1');
+  expect((await readPngTexts(source)).texts.get('a')).toBe('1');
   for (const [start, end] of source.reads) expect(end - start).toBeLessThan(100);
 });
 

@@ -21,14 +21,21 @@ export function isPng(head: Uint8Array): boolean {
   return signature.every((byte, i) => head[i] === byte);
 }
 
+/** The texts of a PNG by keyword, and its EXIF block. */
+export interface PngTexts {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly exif: Uint8Array | null;
+}
+
 /**
- * Reads the texts of a PNG by keyword (chunks tEXt, zTXt and iTXt of the PNG specification, 11.3.3), such as A1111's
+ * Reads the texts of a PNG (chunks tEXt, zTXt, iTXt and eXIf of the PNG specification, 11.3), such as A1111's
  * `parameters`. The first text of a keyword counts. Only chunk heads and texts are read. A file that is broken or no
  * PNG gives the texts that could be read. Throws only what `source` throws: SourceError.
  */
-export async function readPngText(source: ByteSource): Promise<Map<string, string>> {
+export async function readPngTexts(source: ByteSource): Promise<PngTexts> {
   const texts = new Map<string, string>();
-  if (source.size < signature.length || !isPng(await source.read(0, signature.length))) return texts;
+  let exif: Uint8Array | null = null;
+  if (source.size < signature.length || !isPng(await source.read(0, signature.length))) return { texts, exif };
   let at = signature.length;
   let room = mostBytes;
   for (let chunks = 0; chunks < mostChunks && at + headSize + tailSize <= source.size; chunks++) {
@@ -44,9 +51,13 @@ export async function readPngText(source: ByteSource): Promise<Map<string, strin
       room -= Math.max(length, text?.text.length ?? (type === 'tEXt' ? 0 : mostUnpacked));
       if (text && !texts.has(text.keyword)) texts.set(text.keyword, text.text);
     }
+    if (type === 'eXIf' && exif === null && length <= room) {
+      exif = await source.read(start, end);
+      room -= length;
+    }
     at = end + tailSize;
   }
-  return texts;
+  return { texts, exif };
 }
 
 /** Returns null if the chunk is not as specified, or unpacks to more than `longest` bytes. */

@@ -2,7 +2,7 @@ import { clipVitL14 } from '../clip/config.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
-import { isPng, readPngText } from '../files/pngText.ts';
+import { isPng, readPngTexts } from '../files/pngText.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 import { findLayout, usableConfigs } from './tensorNames.ts';
@@ -208,7 +208,7 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
   const fail: (why: string) => never = (why) => {
     throw new EmbeddingError(`"${source.name}" ${why}.`);
   };
-  const text = (await readPngText(source)).get('sd-ti-embedding');
+  const text = (await readPngTexts(source)).texts.get('sd-ti-embedding');
   if (!text) return fail('is a picture without an embedding in its PNG texts');
   let data: Record<string, unknown>;
   try {

@@ -27,12 +27,20 @@ import type { View } from './view.ts';
 /** The encoder state that a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
 export type Stage = number | 'last';
 
-/** A replacement of prompts or options, which can be taken back. */
-export interface Replacement {
+/** Prompts and options that were opened or pasted, as one program reads them. */
+export interface Reading {
+  /** The button that takes it in place of another reading. */
+  readonly label: string;
   /** The sentence that says what came from where. */
   readonly message: string;
-  readonly before: Partial<Work>;
   readonly after: Partial<Work>;
+}
+
+/** A replacement of prompts or options, which can be taken back. */
+export interface Replacement extends Omit<Reading, 'label'> {
+  readonly before: Partial<Work>;
+  /** Two readings of what was opened: the one that was taken, and the one that can be taken instead. */
+  readonly readings?: readonly [Reading, Reading];
 }
 
 /** A download that was asked for on this visit, until it is whole or given up. */

@@ -1,14 +1,15 @@
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import { isPng, readPngText } from '../files/pngText.ts';
-import { blobSource } from '../files/sources.ts';
+import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureTexts.ts';
+import { readPngTexts } from '../files/pngText.ts';
+import { type ByteSource, blobSource } from '../files/sources.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
-import { type Infotext, parseInfotext } from '../prompt/a1111/infotext.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
-import { readShared, readSharedFile, type Shared, SharedError } from './shared.ts';
+import type { WrittenPrompts } from '../road/writtenPrompts.ts';
+import { readShared, readSharedFile, type Shared } from './shared.ts';
 
-/** The contents of a file: a picture made by A1111, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, or else weights. */
+/** The contents of a file: prompts that a program wrote, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, or else weights. */
 export type Opened =
-  | { readonly kind: 'infotext'; readonly infotext: Infotext }
+  | { readonly kind: 'prompts'; readonly written: WrittenPrompts }
   | { readonly kind: 'shared'; readonly shared: Shared }
   | { readonly kind: 'conditioning'; readonly file: ConditioningFile }
   | { readonly kind: 'embeddings'; readonly embeddings: readonly Embedding[] }
@@ -16,28 +17,22 @@ export type Opened =
   | { readonly kind: 'lora'; readonly embeddings: readonly Embedding[]; readonly problem: string | null }
   | { readonly kind: 'checkpoint' };
 
-const headSize = 16;
 /** Widths of the encoders that can be loaded, so that an embedding can be opened before its model. */
 const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize];
 
-/** Finds out what a file is and reads it. Throws SharedError, ConditioningFileError, EmbeddingError, or SourceError where the file cannot be read. */
+/** Finds out what a file is and reads it. Throws SharedError, NoPromptError, ConditioningFileError, EmbeddingError, or SourceError where the file cannot be read. */
 export async function readOpened(file: File): Promise<Opened> {
   const source = blobSource(file);
-  const head = await source.read(0, Math.min(source.size, headSize));
-  if (isPng(head)) {
-    const texts = await readPngText(source);
-    if (texts.has('sd-ti-embedding')) {
-      const { openEmbeddings } = await import('../models/embeddingFile.ts');
-      return { kind: 'embeddings', embeddings: await openEmbeddings(source, { hiddenSize: widths }) };
-    }
-    const own = texts.get('clipscope');
-    if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
-    const text = texts.get('parameters');
-    if (!text) throw new SharedError('is a picture without the generation data that A1111 writes into its own');
-    const infotext = parseInfotext(text) ?? { prompt: text.trim(), negativePrompt: '', parameters: new Map() };
-    return { kind: 'infotext', infotext };
+  const head = await source.read(0, Math.min(source.size, pictureHeadSize));
+  const format = pictureFormat(head);
+  if (format) return openPicture(source, format);
+  const isJson = /^\s*\{/.test(new TextDecoder().decode(head));
+  const isText = /\.txt$/i.test(file.name) || file.type === 'text/plain';
+  if (isJson || isText) {
+    const { readGraphFile, readTextPrompts } = await import('../road/readPrompts.ts');
+    const written = isText ? await readTextPrompts(source) : await readGraphFile(source);
+    return written ? { kind: 'prompts', written } : { kind: 'shared', shared: await readSharedFile(file) };
   }
-  if (/^\s*\{/.test(new TextDecoder().decode(head))) return { kind: 'shared', shared: await readSharedFile(file) };
   const { openConditioning } = await import('../road/export/conditioningFile.ts');
   const conditioning = await openConditioning(source);
   if (conditioning) return { kind: 'conditioning', file: conditioning };
@@ -61,4 +56,19 @@ export async function readOpened(file: File): Promise<Opened> {
   }
   if (!isEmbeddingFile(tensors.tensors)) return { kind: 'checkpoint' };
   return { kind: 'embeddings', embeddings: await readEmbeddings(tensors, { hiddenSize: widths }) };
+}
+
+/** Opens a picture: an embedding in its texts, a prompt saved by this page, or the prompts that another program wrote into it. */
+async function openPicture(source: ByteSource, format: PictureFormat): Promise<Opened> {
+  if (format === 'PNG') {
+    const { texts } = await readPngTexts(source);
+    if (texts.has('sd-ti-embedding')) {
+      const { openEmbeddings } = await import('../models/embeddingFile.ts');
+      return { kind: 'embeddings', embeddings: await openEmbeddings(source, { hiddenSize: widths }) };
+    }
+    const own = texts.get('clipscope');
+    if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
+  }
+  const { readPicturePrompts } = await import('../road/readPrompts.ts');
+  return { kind: 'prompts', written: await readPicturePrompts(source, format) };
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { png, tEXt } from '../files/testing/png.ts';
@@ -34,11 +35,62 @@ describe('an opened file', () => {
     await state().openFile(new File(['{"a": 1}'], 'y.json'));
     await state().openFile(new File(['weights'], 'z.safetensors'));
     expect(state().notices.map(({ message }) => message)).toEqual([
-      '"photo.png" is a picture without the generation data that A1111 writes into its own.',
-      '"y.json" holds no prompt of this page.',
+      `"photo.png" is a picture without generation data: A1111's, NovelAI's and ComfyUI's were looked for in its texts and EXIF.`,
+      '"y.json" holds neither a prompt saved by this page nor ComfyUI’s graph.',
       'z.safetensors was not opened: the encoder needs WebGPU.',
     ]);
     expect(state().prompts).toEqual(mine);
+  });
+
+  const infotext = 'a cat\nNegative prompt: fog\nSteps: 20, A b: c, Clip skip: 2';
+  const embedding = (name: string) => {
+    const bytes = { name: 'emb_params', dtype: 'F32', shape: [1, 768], data: new Uint8Array(4 * 768) } as const;
+    return new File([writeSafetensors([bytes])], name);
+  };
+
+  test('what a file replaced is told until the next file is opened, and not beyond', async () => {
+    await state().openFile(new File([png(tEXt('parameters', infotext))], 'cat.png'));
+    await state().openFile(new File([png()], 'photo.png'));
+    expect(state().replaced?.message).toMatch(/^From cat\.png/);
+    await state().openFile(embedding('moody.safetensors'));
+    expect(state().replaced).toBeNull();
+    expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
+  });
+
+  test.each([
+    [
+      'a.jpg',
+      'a (red:1.3) fox, 猫',
+      'blurry, [bad]',
+      'a1111',
+      'From a.jpg: prompt, negative prompt, 24 steps and clip skip 2.',
+    ],
+    [
+      'comfy.png',
+      'best quality\n(cat:1.2) on a log',
+      '(out of frame)',
+      'comfy',
+      'From comfy.png: prompt and negative prompt of ComfyUI’s sampler 3 (KSampler).',
+    ],
+  ])('B50, B54: %s is opened and can be taken back', async (name, positive, negative, syntax, message) => {
+    const before = state().options;
+    await state().openFile(new File([readFileSync(`src/files/recorded/pictures/${name}`)], name));
+    expect(state().prompts).toEqual({ positive, negative });
+    expect([state().options.syntax, state().replaced?.message]).toEqual([syntax, message]);
+    state().restore(state().replaced!.before);
+    expect([state().prompts, state().options]).toEqual([mine, before]);
+  });
+
+  test('ComfyUI’s JSON and texts are opened; a mere prompt leaves the negative one', async () => {
+    const graph = { 1: { class_type: 'CLIPTextEncode', inputs: { text: 'a fox' } } };
+    await state().openFile(new File([JSON.stringify(graph)], 'graph.json'));
+    expect(state().prompts).toEqual({ positive: 'a fox', negative: '' });
+    await state().openFile(new File([infotext], 'notes.txt'));
+    expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+    await state().openFile(new File(['a red\r\ncar\n'], 'prompt.txt'));
+    expect(state().prompts).toEqual({ positive: 'a red\ncar', negative: 'fog' });
+    expect(state().replaced?.message).toBe('From prompt.txt: prompt. The negative prompt stays.');
+    expect(state().notices).toEqual([]);
   });
 
   test('an embedding is used at the model’s width, replaced when opened again, and removed', async () => {

@@ -22,7 +22,7 @@ function withEmbeddings(known: readonly Embedding[], added: readonly Embedding[]
 /** Opens files of every kind that the page reads. */
 export function openedActions(
   { get, set, notify }: Page,
-  { openModel, addLora, takeInfotext, useShared }: LoadingActions & LoraActions & WorkActions,
+  { openModel, addLora, takeWritten, useShared }: LoadingActions & LoraActions & WorkActions,
 ): OpenedActions {
   const addEmbeddings = (added: readonly Embedding[]) => set({ embeddings: withEmbeddings(get().embeddings, added) });
 
@@ -39,8 +39,8 @@ export function openedActions(
         return set({ compared: opened.file, view: 'export' });
       case 'embeddings':
         return addEmbeddings(opened.embeddings);
-      case 'infotext':
-        return takeInfotext(opened.infotext, `From ${file.name}`);
+      case 'prompts':
+        return takeWritten(opened.written, `From ${file.name}`);
       case 'shared':
         return useShared(opened.shared, `Opened from ${file.name}.`);
       default:
@@ -50,8 +50,11 @@ export function openedActions(
 
   return {
     async openFile(file) {
+      const { replaced, notices } = get();
       try {
         await use(file);
+        // What an earlier file replaced is no longer told beside a later one. An opening that failed left a notice.
+        if (get().replaced === replaced && get().notices === notices) set({ replaced: null });
       } catch (error) {
         notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
       }

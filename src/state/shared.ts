@@ -45,8 +45,8 @@ export function writeShared({ work, selection }: Shared, indent?: number): strin
   return JSON.stringify({ clipscope: version, prompts, options, selection }, null, indent);
 }
 
-/** Reads that JSON; fields that are not known are passed over. Throws SharedError where one that is known is not as it should be. */
-export function readShared(json: string): Shared {
+/** Reads that JSON; fields that are not known are passed over. Throws SharedError: `absent` if it is none, else where a field that is known is not as it should be. */
+export function readShared(json: string, absent = 'holds no prompt of this page'): Shared {
   let stored: unknown;
   try {
     stored = JSON.parse(json);
@@ -54,7 +54,7 @@ export function readShared(json: string): Shared {
     throw new SharedError('is damaged or cut off');
   }
   const { clipscope, prompts, options, selection } = record(stored);
-  if (clipscope === undefined) throw new SharedError('holds no prompt of this page');
+  if (clipscope === undefined) throw new SharedError(absent);
   if (!count(clipscope) || (clipscope as number) > version) throw new SharedError('was made by a newer version');
   const texts = record(prompts);
   const { positive, negative = '' } = texts;
@@ -103,5 +103,5 @@ export async function readLink(hash: string): Promise<Shared> {
 /** Reads a saved prompt. Throws SharedError. */
 export async function readSharedFile(file: Blob): Promise<Shared> {
   if (file.size > longest) throw new SharedError('is too large for a saved prompt');
-  return readShared(await file.text());
+  return readShared(await file.text(), 'holds neither a prompt saved by this page nor ComfyUI’s graph');
 }

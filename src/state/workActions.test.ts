@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { parseInfotext } from '../prompt/a1111/infotext.ts';
 import { defaultOptions } from '../road/options.ts';
 import { shared, writeLink } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -23,7 +24,7 @@ describe('what replaces the prompts', () => {
   });
 
   test('infotext fills both prompts, says so, and can be taken back', () => {
-    state().takeInfotext(infotext, 'Pasted');
+    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
     expect(state().options).toMatchObject({ steps: 30, step: 1, clipSkip: 2 });
     expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
@@ -37,15 +38,35 @@ describe('what replaces the prompts', () => {
   });
 
   test('infotext without a clip skip has none, and is A1111’s', () => {
-    state().takeInfotext(infotext, 'Pasted');
+    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     state().setOption('syntax', 'comfy');
-    state().takeInfotext({ ...infotext, parameters: new Map() }, 'Pasted');
+    state().takeWritten({ program: 'a1111', infotext: { ...infotext, parameters: new Map() }, remarks: [] }, 'Pasted');
     expect(state().options).toMatchObject({ syntax: 'a1111', weighting: 'original', clipSkip: 1, steps: 30 });
     expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
   });
 
+  test('B59: an infotext on one line empties nothing; its other reading can be taken, and each back', () => {
+    const text = 'a red fox,.Negative prompt: blurry.Steps: 24, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 8x8';
+    state().takeWritten({ program: 'a1111', infotext: parseInfotext(text)!, remarks: [] }, 'Pasted');
+    const civitai = { positive: 'a red fox', negative: 'blurry' };
+    expect(state().prompts).toEqual(civitai);
+    expect(state().replaced?.readings?.[1].label).toBe('Read it as A1111');
+    state().takeOther();
+    expect(state().prompts).toEqual({ positive: '', negative: '' });
+    expect(state().replaced).toMatchObject({
+      message: expect.stringContaining('A1111 reads'),
+      before: { prompts: mine },
+    });
+    state().takeOther();
+    expect(state().prompts).toEqual(civitai);
+    state().restore(state().replaced!.before);
+    expect([state().prompts, state().replaced]).toEqual([mine, null]);
+    state().takeOther();
+    expect(state().prompts).toEqual(mine);
+  });
+
   test('what was replaced is in the history', () => {
-    state().takeInfotext(infotext, 'Pasted');
+    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
     state().restore({ prompts: mine });
     expect(state().past[0].prompts).toEqual({ positive: 'a cat', negative: 'fog' });

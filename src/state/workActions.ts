@@ -1,13 +1,12 @@
-import { type Infotext, parameterNumber } from '../prompt/a1111/infotext.ts';
 import type { Side } from '../prompt/side.ts';
 import { type PromptOptions, withOption } from '../road/options.ts';
-import type { Facts } from './facts.ts';
+import { readWritten, type TakenPrompts, type WrittenPrompts } from '../road/writtenPrompts.ts';
+import type { Facts, Reading, Replacement } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped } from './memory.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
-import { readOptions } from './readOptions.ts';
-import type { Work } from './remembered.ts';
+import type { Prompts, Work } from './remembered.ts';
 import { readLink, type Shared } from './shared.ts';
 
 export interface WorkActions {
@@ -15,8 +14,10 @@ export interface WorkActions {
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
   /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
   replace(work: Partial<Work>, message: string): void;
-  /** `from`: where it came from, as a sentence begins: "Pasted". */
-  takeInfotext(infotext: Infotext, from: string): void;
+  /** Takes prompts that a program wrote. `from`: where they came from, as a sentence begins: "Pasted". */
+  takeWritten(written: WrittenPrompts, from: string): void;
+  /** Takes the other reading of what replaced the prompts, and offers the first. */
+  takeOther(): void;
   /** Puts back what a replacement replaced, or again what it put in its place. */
   restore(work: Partial<Work>): void;
   /** Takes the replacement's notice away: it stays as it is. */
@@ -30,24 +31,14 @@ export interface WorkActions {
   clearHistory(): void;
 }
 
-/** Reads A1111's infotext as work, and says which parts of it there were. */
-function readInfotext({ prompt, negativePrompt, parameters }: Infotext, options: PromptOptions) {
-  const steps = parameterNumber(parameters, 'Steps');
-  const clipSkip = parameterNumber(parameters, 'Clip skip');
-  const parts = ['prompt', 'negative prompt'];
-  if (steps) parts.push(steps === 1 ? '1 step' : `${steps} steps`);
-  if (clipSkip) parts.push(`clip skip ${clipSkip}`);
-  const work: Work = {
-    prompts: { positive: asTyped(prompt), negative: asTyped(negativePrompt) },
-    // A1111 writes no clip skip where there is none.
-    options: readOptions({
-      ...withOption(options, 'syntax', 'a1111'),
-      steps: steps ?? options.steps,
-      step: 1,
-      clipSkip: clipSkip ?? 1,
-    }).options,
+/** Makes what one program reads into prompts and options of the page: a prompt that is missing stays as it is `now`. */
+function readingOf({ reader, prompts, options, summary }: TakenPrompts, from: string, now: Prompts): Reading {
+  const typed = Object.entries(prompts).map(([side, prompt]) => [side, asTyped(prompt)]);
+  return {
+    label: `Read it as ${reader}`,
+    message: `${from}: ${summary}`,
+    after: { prompts: { ...now, ...Object.fromEntries(typed) }, options },
   };
-  return { work, parts: `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` };
 }
 
 /** Changes the prompts and options, and keeps their history. */
@@ -66,10 +57,10 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     return { past };
   }
 
-  function replace(after: Partial<Work>, message: string) {
+  function replace(after: Partial<Work>, message: string, readings?: Replacement['readings']) {
     const now = get();
     const before = Object.fromEntries(Object.keys(after).map((name) => [name, now[name as keyof Work]]));
-    set({ ...noting(), ...after, replaced: { message, before, after } });
+    set({ ...noting(), ...after, replaced: { message, before, after, ...(readings && { readings }) } });
   }
 
   function useShared({ work, selection }: Shared, message: string) {
@@ -81,9 +72,16 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: asTyped(prompt) } }),
     setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     replace,
-    takeInfotext(infotext, from) {
-      const { work, parts } = readInfotext(infotext, get().options);
-      replace(work, `${from}: ${parts}.`);
+    takeWritten(written, from) {
+      const { prompts, options } = get();
+      const [first, second] = readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
+      replace(first.after, first.message, second && [first, second]);
+    },
+    takeOther() {
+      const { readings, before = {} } = get().replaced ?? {};
+      if (!readings) return;
+      const [first, { message, after }] = readings;
+      set({ ...after, replaced: { message, after, before, readings: [readings[1], first] } });
     },
     restore: (work) => set({ ...noting(), ...work, replaced: null }),
     acceptReplaced: () => set({ replaced: null }),

@@ -86,3 +86,29 @@ test('a long line takes no longer than it should', () => {
     expect(() => parseInfotext(`Negative prompt:\n${line}|`.slice(0, 50_000)), piece).not.toThrow();
   }
 });
+
+test('B55: a field without a value counts among three and is dropped; quoted values hold colons and brackets', () => {
+  const controlNet =
+    'preprocessor: canny, model: None, weight: 1, starting/ending: (0, 1), resize mode: Crop and Resize, pixel perfect: False';
+  const text = `a castle,\non a hill\nNegative prompt: fog,\nrain\nSteps: 20, Operations: , ControlNet 0: "${controlNet}", Hires upscale: 1.3`;
+  const info = parseInfotext(text);
+  expect(info).toMatchObject({ prompt: 'a castle,\non a hill', negativePrompt: 'fog,\nrain' });
+  expect([...(info?.parameters ?? [])]).toEqual([
+    ['Steps', '20'],
+    ['ControlNet 0', controlNet],
+    ['Hires upscale', '1.3'],
+  ]);
+  expect(parseInfotext('a\nSteps: 20, Operations: , Version: 1')?.prompt).toBe('a');
+});
+
+test('B58: a raw line feed in a field pushes all before it into the negative prompt; written as \\n it does not', () => {
+  const before =
+    'a red fox\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Wildcard prompt: "a __color__';
+  expect(parseInfotext(`${before} fox\nin snow", Seed: 1, Size: 512x512, Version: v1.5.1`)).toMatchObject({
+    prompt: 'a red fox',
+    negativePrompt: `blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Wildcard prompt: "a __color__ fox`,
+  });
+  const info = parseInfotext(`${before} fox\\nin snow", Seed: 1, Size: 512x512, Version: v1.10.1`);
+  expect(info).toMatchObject({ prompt: 'a red fox', negativePrompt: 'blurry' });
+  expect(info?.parameters.get('Wildcard prompt')).toBe('a __color__ fox\nin snow');
+});

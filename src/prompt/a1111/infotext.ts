@@ -1,9 +1,15 @@
-/** The parameters that A1111 writes into a picture it made. */
-export interface Infotext {
+/** The prompts and parameters of an infotext. */
+interface InfotextReading {
   readonly prompt: string;
   readonly negativePrompt: string;
   /** The last line's fields, by their names as written: `Steps`, `Clip skip`, `Model hash`. */
   readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** The parameters that A1111 writes into a picture it made. */
+export interface Infotext extends InfotextReading {
+  /** What Civitai reads in a text that lost its line breaks, where A1111 does not find the prompts in it. */
+  readonly asCivitai?: InfotextReading;
 }
 
 /**
@@ -22,10 +28,25 @@ const negative = 'Negative prompt:';
  * so: null where there is neither a negative prompt nor a number of steps, which is taken for a mere prompt.
  */
 export function parseInfotext(text: string): Infotext | null {
+  const { hasNegative, ...reading } = asA1111(text);
+  const mended = withLineBreaks(text);
+  if (mended !== null) {
+    const { hasNegative: _, ...asCivitai } = asA1111(mended);
+    if (hasSteps(asCivitai)) return { ...reading, asCivitai };
+  }
+  return hasNegative || hasSteps(reading) ? reading : null;
+}
+
+function hasSteps({ parameters }: InfotextReading): boolean {
+  return parameterNumber(parameters, 'Steps') !== null;
+}
+
+/** Reads any text as A1111 reads an infotext; `hasNegative` is whether a line begins with "Negative prompt:". */
+function asA1111(text: string): InfotextReading & { readonly hasNegative: boolean } {
   const lines = text.trim().split(/\r\n?|\n/);
   const fields = fieldsOf(lines[lines.length - 1]);
   if (fields.length >= 3) lines.pop();
-  const parameters = new Map(fields.length >= 3 ? fields : []);
+  const parameters = new Map(fields.length >= 3 ? fields.filter(([, value]) => value !== '') : []);
 
   const prompts: Record<'prompt' | 'negativePrompt', string[]> = { prompt: [], negativePrompt: [] };
   let part: keyof typeof prompts = 'prompt';
@@ -34,8 +55,38 @@ export function parseInfotext(text: string): Infotext | null {
     if (typed.startsWith(negative)) part = 'negativePrompt';
     prompts[part].push(typed.startsWith(negative) ? typed.slice(negative.length).trim() : typed);
   }
-  if (part === 'prompt' && parameterNumber(parameters, 'Steps') === null) return null;
-  return { prompt: joined(prompts.prompt), negativePrompt: joined(prompts.negativePrompt), parameters };
+  return {
+    prompt: joined(prompts.prompt),
+    negativePrompt: joined(prompts.negativePrompt),
+    parameters,
+    hasNegative: part === 'negativePrompt',
+  };
+}
+
+/**
+ * Puts back the line breaks that an infotext lost, as Civitai does since June 2026: before "Steps:" and, left of it, before
+ * "Negative prompt:", in place of the dots, commas and spaces that some programs write there. Returns null where none of the
+ * two lost its own.
+ */
+function withLineBreaks(text: string): string | null {
+  const whole = text.trim().replace(/^Parameters\s*:\s*/, '');
+  const steps = /^Steps: *\d/m.exec(whole) ?? /[\s.,]Steps: *\d/.exec(whole);
+  if (!steps) return null;
+  const last = whole.slice(steps.index).replace(/^[\s.,]/, '');
+  const before = whole.slice(0, steps.index);
+  const at = before.indexOf(negative);
+  const prompt = at < 0 ? before : before.slice(0, at);
+  const negativePrompt = at < 0 ? '' : before.slice(at + negative.length);
+  if ([prompt, negativePrompt].every((part) => part === '' || /[\r\n]$/.test(part))) return null;
+  return `${withoutMarks(prompt)}\n${negative}${withoutMarks(negativePrompt)}\n${last}`;
+}
+
+/** Takes off the dots, commas and spaces that stand for a lost line break, in time that grows with the text's length. */
+function withoutMarks(text: string): string {
+  if (/[\r\n]$/.test(text)) return text.trimEnd();
+  let end = text.length;
+  while (end > 0 && /[\s.,]/.test(text[end - 1])) end--;
+  return text.slice(0, end);
 }
 
 /** A whole number from 1 up among the parameters; null where there is none. */
@@ -44,6 +95,24 @@ export function parameterNumber(parameters: Infotext['parameters'], name: string
   return /^[1-9]\d{0,5}$/.test(value) ? Number(value) : null;
 }
 
+/** A release of Python's form (PEP 440), which stands in `Version`: its numbers, and whether it precedes that release. */
+const release =
+  /^\s*v?(?:\d+!)?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|beta|preview|pre|a|b|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?\s*$/i;
+
+/**
+ * Whether `Version` names an A1111 before 1.6, whose schedules count otherwise. As A1111 reads it: of "v1.5.2-3-g1a2b3c" the
+ * commit is left out; what is no version then, such as Forge's "f2.0.1v1.10.1-previous", counts as none.
+ */
+export function isBeforeA1111V16(parameters: Infotext['parameters']): boolean {
+  const version = parameters.get('Version') ?? '';
+  const [, numbers, before, development] = release.exec(/^([^-]+-[^-]+)-/.exec(version)?.[1] ?? version) ?? [];
+  if (numbers === undefined) return false;
+  const [major, minor = 0, ...patches] = numbers.split('.').map(Number);
+  if (major !== 1 || minor !== 6) return major < 1 || (major === 1 && minor < 6);
+  return patches.every((number) => number === 0) && (before !== undefined || development !== undefined);
+}
+
+/** The fields of a line, those without a value included, which A1111 counts and then drops. */
 function fieldsOf(line: string): [string, string][] {
   if (line.length > longestLine) return [];
   return Array.from(line.matchAll(field)).flatMap(([, name, value]) =>

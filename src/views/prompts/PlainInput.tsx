@@ -14,7 +14,7 @@ export function PlainInput({
 }: PromptInputProps & { readonly field: RefObject<HTMLTextAreaElement | null> }) {
   const prompt = useFacts((s) => s.prompts[side]);
   const setPrompt = useFacts((s) => s.setPrompt);
-  const takeInfotext = useFacts((s) => s.takeInfotext);
+  const takeWritten = useFacts((s) => s.takeWritten);
   const notePrompts = useFacts((s) => s.notePrompts);
   const show = useFacts((s) => s.show);
 
@@ -50,7 +50,7 @@ export function PlainInput({
         const infotext = parseInfotext(event.clipboardData.getData('text/plain'));
         if (!infotext) return;
         event.preventDefault();
-        takeInfotext(infotext, 'Pasted');
+        takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
       }}
     />
   );

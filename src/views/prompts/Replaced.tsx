@@ -4,6 +4,7 @@ import { useFacts } from '../page/useFacts.ts';
 export function Replaced() {
   const replaced = useFacts((s) => s.replaced);
   const restore = useFacts((s) => s.restore);
+  const takeOther = useFacts((s) => s.takeOther);
   const acceptReplaced = useFacts((s) => s.acceptReplaced);
   return (
     <div className="replaced">
@@ -12,6 +13,11 @@ export function Replaced() {
           <div className="notice">
             <span className="text">{replaced.message}</span>
             <span className="actions">
+              {replaced.readings && (
+                <button type="button" className="small" onClick={takeOther}>
+                  {replaced.readings[1].label}
+                </button>
+              )}
               <button type="button" className="small" onClick={() => restore(replaced.before)}>
                 Undo
               </button>

@@ -159,7 +159,7 @@ interface EditorActions {
 
 /** Handles the events by which an editor and the rest of the page act on each other. */
 function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, leaveCaret }: EditorActions): Extension {
-  const { takeInfotext, notePrompts } = store.getState();
+  const { takeWritten, notePrompts } = store.getState();
   return EditorView.domEventHandlers({
     // Working in a prompt shows it; passing through with the Tab key does not.
     pointerdown: showThis,
@@ -179,7 +179,7 @@ function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, lea
     pointerleave: () => pointed.over(null),
     paste(event) {
       const infotext = parseInfotext(event.clipboardData?.getData('text/plain') ?? '');
-      if (infotext) takeInfotext(infotext, 'Pasted');
+      if (infotext) takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
       return infotext !== null;
     },
     // The page opens files that are dropped; the editor would paste them as text.
