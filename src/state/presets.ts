@@ -25,11 +25,19 @@ export const presets: readonly Preset[] = [
 ];
 
 /** Options that belong to the prompt rather than to its program: they are never counted as changed, and no preset sets them. */
-const ofPrompt = ['syntax', 'steps', 'step'] as const;
+const ofPrompt = [
+  'syntax',
+  'steps',
+  'step',
+  'choiceSeed',
+  'positiveVariant',
+  'negativeVariant',
+] as const satisfies readonly (keyof PromptOptions)[];
 
-/** The options of a preset, with the prompt's own sampling steps. */
+/** The options of a preset, with the prompt's own sampling steps and choices. */
 export function withPreset(now: PromptOptions, { options }: Preset): PromptOptions {
-  return { ...options, steps: now.steps, step: now.step };
+  const { steps, step, choiceSeed, positiveVariant, negativeVariant } = now;
+  return { ...options, steps, step, choiceSeed, positiveVariant, negativeVariant };
 }
 
 /** Names of the options that differ from what the prompt's program does by itself. */

@@ -18,13 +18,16 @@ export function placed(parsed: ParsedPrompt, text: SourceText, source: string): 
     if (node.type === 'text') return { ...node, ...unitsOf(node), ...rangeOf(node) };
     if (node.type !== 'weighted') return { ...node, ...rangeOf(node) };
     const { open, close, number } = node;
+    const typedNumber = number && rangeOf(number);
+    // A number that has a comment or a choice in it cannot be typed anew by itself.
+    const isWhole = number && typedNumber && typedNumber.end - typedNumber.start === number.end - number.start;
     return {
       ...node,
       ...rangeOf(node),
       children: node.children.map(nodeOf),
       open: open && rangeOf(open),
       close: close && rangeOf(close),
-      number: number && rangeOf(number),
+      number: isWhole ? typedNumber : null,
     };
   };
   const editOf = (edit: Edit): Edit | null => {

@@ -1,4 +1,6 @@
-import type { Node, Range, WeightedNode } from '../ast.ts';
+import { countBefore } from '../across/weighedText.ts';
+import type { Node, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
+import { isWithin } from '../sourceText.ts';
 
 /** `[a:b:0.5]` or `[a|b]`: A1111 schedules these, and only what is left of them reaches its attention syntax. */
 export function isSchedule({ form, children }: WeightedNode): boolean {
@@ -26,8 +28,33 @@ export interface Enclosed extends Range {
   readonly content: Range;
 }
 
+/** Takes spaces and ComfyUI's comments from both ends of a range; what is left may be empty. */
+export function trimmed({ source, page }: ParsedPrompt, range: Range): Range {
+  let { start, end } = range;
+  for (let before = -1; before !== end - start; ) {
+    before = end - start;
+    const text = source.slice(start, end);
+    start += text.length - text.trimStart().length;
+    end = Math.max(start, start + text.trim().length);
+    if (!page) break;
+    const first = page.comments[countBefore(page.comments, start)];
+    if (first?.start === start && first.end <= end) start = first.end;
+    const last = page.comments[countBefore(page.comments, end) - 1];
+    if (last?.end === end && start <= last.start) end = last.start;
+  }
+  return { start, end };
+}
+
+/** Gives ComfyUI's choices, each with its option that is read, and Compel's brackets and quotes without a weight. */
+export function enclosedIn({ source, page }: ParsedPrompt, section: Section): Enclosed[] {
+  if (!page) return plainBrackets(source, section);
+  return page.choices
+    .filter((choice) => isWithin(choice, section.range))
+    .map(({ start, end, options, chosen }) => ({ start, end, content: options[chosen] }));
+}
+
 /** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one section, outermost first. */
-export function plainBrackets(source: string, { nodes, range: { start, end } }: Section): Enclosed[] {
+function plainBrackets(source: string, { nodes, range: { start, end } }: Section): Enclosed[] {
   const isTyped = (at: number) => nodes.some((node) => node.start <= at && at < node.end);
   const open: number[] = [];
   const found: Enclosed[] = [];

@@ -1,5 +1,5 @@
 /** The encoded characters of a prompt, to tell whether a changed prompt still says the same. Spaces do not count. */
-import type { Fragment, Node } from '../ast.ts';
+import type { Fragment, Node, ParsedPrompt, Range } from '../ast.ts';
 
 /** A character, or something that stands between characters, and where it was typed. */
 export interface Mark {
@@ -45,6 +45,25 @@ export function outline(nodes: readonly Node[]): Mark[] {
 
 export function sameMarks(a: readonly Mark[], b: readonly Mark[]): boolean {
   return a.length === b.length && a.every(({ text }, i) => text === b[i].text);
+}
+
+/**
+ * Whether the changes of ComfyUI's page are the same before and after an edit, in whatever order: the comments, the choices
+ * in choices, and the options that are not chosen.
+ */
+export function sameAside(before: ParsedPrompt, after: ParsedPrompt): boolean {
+  const asideOf = ({ source, page }: ParsedPrompt) => {
+    const { comments = [], choices = [] } = page ?? {};
+    const typed = ({ start, end }: Range) => source.slice(start, end);
+    const ends: number[] = [];
+    const others = choices.map(({ start, end, options, chosen }) => {
+      while (ends.length > 0 && ends[ends.length - 1] <= start) ends.pop();
+      ends.push(end);
+      return [ends.length, ...options.map((option, i) => (i === chosen ? '' : typed(option)))].join('|');
+    });
+    return [...comments.map(typed), ...others].sort().join('\n');
+  };
+  return asideOf(before) === asideOf(after);
 }
 
 /** Equal but for what rounding does. */

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openPrompt, sameChooser, seededChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { type Syntax, syntaxes } from '../syntax.ts';
 import { moveItem } from './moveItem.ts';
 
 /** Moves what `‹…›` or `¦` selects. */
-function move(text: string, direction: -1 | 1, syntax: Syntax = 'a1111'): string | null {
+function move(text: string, direction: -1 | 1, syntax: Syntax = 'a1111', choices?: readonly number[]): string | null {
   const start = text.search(/[‹¦]/);
   const end = text.includes('¦') ? start : text.indexOf('›') - 1;
   const source = text.replace(/[‹›¦]/g, '');
-  const change = moveItem(parsePrompt(source, syntax), { start, end }, direction, syntax);
+  const chooser = choices && sameChooser(choices.map((chosen) => ({ chosen })));
+  const change = moveItem(parsePrompt(source, syntax, chooser), { start, end }, direction, syntax);
   if (!change) return null;
   const after = applyEdits(source, change.edits);
   const { selection } = change;
@@ -133,5 +135,40 @@ test.each(syntaxes)('%s: whatever is typed and selected, weights keep their text
       expect(weighed(after)).toEqual(weighed(source));
     }),
     { numRuns: syntax === 'a1111' ? 20_000 : 3000 },
+  );
+});
+
+test.each<[string, -1 | 1, number[], string | null]>([
+  ['a¦ // x, y\n, b', 1, [], 'b // x, y\n, a¦'],
+  ['a /* x, y */ b¦, c', 1, [], 'c, a /* x, y */ b¦'],
+  ['a¦, // x\nb, c', 1, [], 'b, // x\na¦, c'],
+  ['a¦, {b, c|d}, e', 1, [0], '{b, c|d}, a¦, e'],
+  ['a, {b¦, c|d}, e', 1, [0], 'a, {c, b¦|d}, e'],
+  ['a, {b¦, c|d}, e', 1, [1], 'a, e, {b¦, c|d}'],
+  ['a, {b|c, d¦}, e', -1, [1], 'a, {b|d¦, c}, e'],
+  ['{a|b}¦, {c|d|e}', 1, [1, 2], '{c|d|e}, {a|b}¦'],
+  ['\\{a¦, b\\}', 1, [], 'b\\}, \\{a¦'],
+])('ComfyUI’s page: %s by %d, %j', (before, direction, choices, after) => {
+  expect(move(before, direction, 'comfy', choices)).toBe(after);
+});
+
+test('ComfyUI’s page: whatever moves, comments stay whole and no option is lost', () => {
+  const pieces = ['{', '|', '}', '{a|b}', '//', '/*', '*/', '(', ':1.2)', 'a', 'b', ', ', ',', '\\', '\n'];
+  const typing = fc.array(fc.constantFrom(...pieces), { maxLength: 16 });
+  fc.assert(
+    fc.property(typing, fc.nat(), fc.nat(), fc.nat(), fc.boolean(), (parts, seed, a, b, right) => {
+      const source = parts.join('');
+      const [start, end] = [a % (source.length + 1), b % (source.length + 1)].sort((x, y) => x - y);
+      const before = parsePrompt(source, 'comfy', seededChooser(seed));
+      const change = moveItem(before, { start, end }, right ? 1 : -1, 'comfy');
+      if (!change) return;
+      const typed = applyEdits(source, change.edits);
+      expect(typed.split('').sort()).toEqual(source.split('').sort());
+      const comments = (text: string) =>
+        parsePrompt(text, 'comfy', seededChooser(seed)).page!.comments.map((one) => text.slice(one.start, one.end));
+      expect(comments(typed).sort()).toEqual(comments(source).sort());
+      expect(openPrompt(typed).variants).toBe(openPrompt(source).variants);
+    }),
+    { numRuns: 5000 },
   );
 });

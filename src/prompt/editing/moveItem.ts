@@ -1,10 +1,11 @@
 import type { ParsedPrompt, Range } from '../ast.ts';
+import { type Chooser, sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { isWithin } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
-import { plainBrackets, type Section, sectionsOf } from './brackets.ts';
-import { type Mark, outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+import { enclosedIn, type Section, sectionsOf, trimmed } from './brackets.ts';
+import { type Mark, outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
 
 /**
  * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).
@@ -25,14 +26,22 @@ export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 |
     { ...left, insert: source.slice(right.start, right.end) },
     { ...right, insert: source.slice(left.start, left.end) },
   ];
-  if (!isMeant(parsed, left, right, parsePrompt(applyEdits(source, edits), syntax))) return null;
+  if (!isMeant(parsed, left, right, (chooser) => parsePrompt(applyEdits(source, edits), syntax, chooser))) return null;
   const shift = direction < 0 ? left.start - moved.start : right.end - moved.end;
   const follow = (at: number) => Math.min(Math.max(at, moved.start), moved.end) + shift;
   return { edits, selection: { start: follow(selection.start), end: follow(selection.end) } };
 }
 
-/** Tells whether the prompt holds all its marks after the move, in the new order, each with its weight. */
-function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedPrompt): boolean {
+/**
+ * Tells whether the prompt holds all its marks after the move, in the new order, each with its weight. `reread` reads it then;
+ * ComfyUI's choices move along.
+ */
+function isMeant(
+  before: ParsedPrompt,
+  left: Range,
+  right: Range,
+  reread: (chooser: Chooser | undefined) => ParsedPrompt,
+): boolean {
   const movedTo = (at: number) => {
     if (left.start <= at && at < left.end) return at + right.end - left.end;
     if (right.start <= at && at < right.end) return at + left.start - right.start;
@@ -40,6 +49,9 @@ function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedP
     return isBetween ? at + (right.end - right.start) - (left.end - left.start) : at;
   };
   const moved = <T extends Mark>(marks: readonly T[]) => marks.toSorted((a, b) => movedTo(a.at) - movedTo(b.at));
+  const choices = before.page?.choices.toSorted((a, b) => movedTo(a.start) - movedTo(b.start));
+  const after = reread(choices && sameChooser(choices));
+  if (!sameAside(before, after)) return false;
   if (!sameMarks(moved(outline(before.nodes)), outline(after.nodes))) return false;
   const marks = moved(weightedMarks(before.fragments));
   const now = weightedMarks(after.fragments);
@@ -47,51 +59,55 @@ function isMeant(before: ParsedPrompt, left: Range, right: Range, after: ParsedP
 }
 
 /** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */
-function innermostItems({ source, nodes }: ParsedPrompt, selection: Range): Item[] {
+function innermostItems(parsed: ParsedPrompt, selection: Range): Item[] {
+  const { source, nodes } = parsed;
   let found: Item[] = [];
   let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
   for (let isOutermost = true; section; isOutermost = false) {
-    const items: Item[] = section.isScheduled ? [] : itemsOf(source, section);
+    const items: Item[] = section.isScheduled ? [] : itemsOf(parsed, section);
     if (isOutermost || items.length > 1) found = items;
-    section = sectionsIn(source, section).find(({ range }) => isWithin(selection, range));
+    section = sectionsIn(parsed, section).find(({ range }) => isWithin(selection, range));
   }
   return found;
 }
 
 /** Sections around the selection, outermost first. */
-function sectionsIn(source: string, section: Section): Section[] {
-  const plain = plainBrackets(source, section).map(({ content }) => ({
-    nodes: section.nodes.filter((node) => isWithin(node, content)),
+function sectionsIn(parsed: ParsedPrompt, section: Section): Section[] {
+  const enclosed = enclosedIn(parsed, section).map(({ content }) => ({
+    // A text that an option is part of reaches beyond it.
+    nodes: parsed.page ? section.nodes : section.nodes.filter((node) => isWithin(node, content)),
     range: content,
   }));
-  return [...plain, ...section.nodes.flatMap(sectionsOf)];
+  return [...enclosed, ...section.nodes.flatMap(sectionsOf)];
 }
 
-/** The stretch between two commas or BREAKs of one level, with and without the spaces around it. */
+/** The stretch between two commas or BREAKs of one level, with and without the spaces and comments around it. */
 interface Item {
   readonly whole: Range;
   readonly text: Range;
 }
 
-function itemsOf(source: string, section: Section): Item[] {
+function itemsOf(parsed: ParsedPrompt, section: Section): Item[] {
+  const { source } = parsed;
   const {
     nodes,
     range: { start, end },
   } = section;
-  const plain = plainBrackets(source, section);
+  const enclosed = enclosedIn(parsed, section);
   const isApart = (at: number) => at < start || at >= end || /[\s,]/.test(source[at]);
   const separators = nodes.flatMap((node): Range[] => {
     if (node.type === 'break') return isApart(node.start - 1) && isApart(node.end) ? [node] : [];
     if (node.type !== 'text') return [];
     return Array.from(node.text.matchAll(/,/g), ({ index }) => ({ start: node.starts[index], end: node.ends[index] }));
   });
-  const isSeparator = (at: Range) => !plain.some((brackets) => isWithin(at, brackets));
+  const isSeparator = (at: Range) =>
+    isWithin(at, section.range) && !enclosed.some((brackets) => isWithin(at, brackets));
   const items: Item[] = [];
   let from = start;
   for (const separator of [...separators.filter(isSeparator), { start: end, end }]) {
-    const typed = source.slice(from, separator.start);
-    const text = { start: from + typed.length - typed.trimStart().length, end: from + typed.trimEnd().length };
-    if (text.start < text.end) items.push({ whole: { start: from, end: separator.start }, text });
+    const whole = { start: from, end: separator.start };
+    const text = trimmed(parsed, whole);
+    if (text.start < text.end) items.push({ whole, text });
     from = separator.end;
   }
   return items;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sameChooser, seededChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { type Syntax, syntaxes } from '../syntax.ts';
@@ -17,9 +18,10 @@ function mark(source: string, { start, end }: { start: number; end: number }): s
   return `${source.slice(0, start)}‹${source.slice(start, end)}›${source.slice(end)}`;
 }
 
-function press(text: string, step: number, syntax: Syntax = 'a1111'): string | null {
+function press(text: string, step: number, syntax: Syntax = 'a1111', choices?: readonly number[]): string | null {
   const { source, selection } = marked(text);
-  const change = changeWeight(parsePrompt(source, syntax), selection, step, syntax);
+  const chooser = choices && sameChooser(choices.map((chosen) => ({ chosen })));
+  const change = changeWeight(parsePrompt(source, syntax, chooser), selection, step, syntax);
   return change && mark(applyEdits(source, change.edits), change.selection);
 }
 
@@ -314,4 +316,56 @@ test.each(syntaxes)('%s: whatever is typed and selected, the text stays, and so 
     }),
     { numRuns: syntax === 'a1111' ? 20_000 : 3000 },
   );
+});
+
+describe('ComfyUI’s page: comments stay, and so do options that are not chosen', () => {
+  test.each<[string, number[], number, string | null]>([
+    ['a ca¦t // dog', [], 0.05, 'a (ca¦t:1.05) // dog'],
+    ['a ca¦t// dog', [], 0.05, 'a (ca¦t:1.05)// dog'],
+    ['a /*x*/ca¦t', [], 0.05, 'a /*x*/(ca¦t:1.05)'],
+    ['a cat // do¦g', [], 0.05, null],
+    ['‹a cat // dog›', [], 0.05, '(‹a cat›:1.05) // dog'],
+    ['‹a /* b */ c›', [], 0.05, '(‹a /* b */ c›:1.05)'],
+    ['a /* ‹b */ c›', [], 0.05, 'a /* b */ (‹c›:1.05)'],
+    ['(re¦d:1.05 /* b */)', [], -0.05, '(re¦d:1 /* b */)'],
+    ['{re¦d|blue} car', [0], 0.05, '{(re¦d:1.05)|blue} car'],
+    ['{re¦d|blue} car', [1], 0.05, null],
+    ['{‹red›|blue} car', [1], 0.05, null],
+    ['{red|‹blue} car›', [1], 0.05, '(‹{red|blue} car›:1.05)'],
+    ['a ‹{red|blue}›', [0], 0.05, 'a (‹{red|blue}›:1.05)'],
+    ['a \\{re¦d\\}', [], 0.05, 'a (\\{re¦d\\}:1.05)'],
+    ['({a|b}¦:1.{2|3})', [0, 1], 0.05, null],
+  ])('%s, %j, %d', (before, choices, step, after) => {
+    expect(press(before, step, 'comfy', choices)).toBe(after);
+  });
+
+  test('whatever is typed and selected', () => {
+    const pieces = ['{', '|', '}', '{a|b}', '//', '/*', '*/', '(', ')', ':1.2)', 'a', 'b ', ', ', '\\', '\n'];
+    const typing = fc.array(fc.constantFrom(...pieces), { maxLength: 16 });
+    fc.assert(
+      fc.property(typing, fc.nat(), fc.nat(), fc.nat(), fc.boolean(), (parts, seed, a, b, up) => {
+        const source = parts.join('');
+        const [start, end] = [a % (source.length + 1), b % (source.length + 1)].sort((x, y) => x - y);
+        const before = parsePrompt(source, 'comfy', seededChooser(seed));
+        const change = changeWeight(before, { start, end }, up ? 0.05 : -0.05, 'comfy');
+        if (!change) return;
+        const typed = applyEdits(source, change.edits);
+        const after = parsePrompt(typed, 'comfy', sameChooser(before.page!.choices));
+        const aside = (text: string, { page }: typeof before) => [
+          ...page!.comments.map((one) => text.slice(one.start, one.end)),
+          ...page!.choices.flatMap(({ options, chosen }) =>
+            options.map((one, i) => (i === chosen ? '' : text.slice(one.start, one.end))),
+          ),
+        ];
+        expect(aside(typed, after)).toEqual(aside(source, before));
+        const read = (prompt: typeof before) =>
+          prompt.fragments
+            .map(({ text }) => text)
+            .join('')
+            .replace(/\s/g, '');
+        expect(read(after)).toBe(read(before));
+      }),
+      { numRuns: 5000 },
+    );
+  });
 });

@@ -1,10 +1,11 @@
-import type { Edit, Node, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
+import type { Edit, Node, PageChanges, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
+import { sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { isWithin } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
-import { isSchedule, plainBrackets, type Section, sectionsOf } from './brackets.ts';
-import { outline, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+import { enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
+import { outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
 
 /**
  * Changes the weight of what is selected, or of what the caret is in (the innermost brackets, else the word), by `step`:
@@ -16,7 +17,7 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
   const network = changeNetwork(parsed, selection, step, syntax);
   if (network) return network;
   const prompt: Prompt = { source, groups: closedGroups(source, nodes), step, syntax };
-  const weighings = weighingsOf(prompt, nodes, selection);
+  const weighings = weighingsOf(prompt, parsed, selection);
   for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
     const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
     const edits = chosen.flatMap((weighing) => weighing.edits);
@@ -62,24 +63,27 @@ interface Weighing {
 }
 
 /** For each part of the selection the ways to weigh it, best first. */
-function weighingsOf(prompt: Prompt, nodes: readonly Node[], selection: Range): Weighing[][] {
+function weighingsOf(prompt: Prompt, parsed: ParsedPrompt, selection: Range): Weighing[][] {
+  const { nodes, page } = parsed;
   const { source, groups, syntax } = prompt;
   const embeddings = nodesOf(nodes, 'network').filter(({ kind }) => kind === 'embedding');
   const { start, end } = selection;
   if (start === end) {
     const group = groupAt(groups, start);
     if (group) return [weighGroup(prompt, group)];
-    const word = embeddings.find((node) => node.start <= start && end <= node.end) ?? wordAt(source, start);
+    const word = embeddings.find((node) => node.start <= start && end <= node.end) ?? wordAt(parsed, start);
     const isBreak = syntax === 'a1111' && word && source.slice(word.start, word.end) === 'BREAK';
     return word && !isBreak ? [wrap(prompt, word)] : [];
   }
   const atoms = [
     ...Array.from(source.matchAll(/\\./gs), ({ index }) => ({ start: index, end: index + 2 })),
     ...embeddings,
+    ...(page?.comments ?? []),
   ];
-  const plain = allPlainBrackets(source, { nodes, range: { start: 0, end: source.length } });
-  const whole = balanced(trimmed(source, selection), [...groups, ...plain, ...atoms.map(unbroken)]);
-  const parts = groupOf(groups, whole) ? [whole] : betweenBreaks(source, nodes, whole);
+  if (page && isAside(page, selection)) return [];
+  const enclosed = allEnclosed(parsed, { nodes, range: { start: 0, end: source.length } });
+  const whole = balanced(trimmed(parsed, selection), [...groups, ...enclosed, ...atoms.map(unbroken)]);
+  const parts = groupOf(groups, whole) ? [whole] : betweenBreaks(parsed, whole);
   return parts
     .flatMap((part) => outweighed(prompt, part))
     .map((part) => {
@@ -95,7 +99,9 @@ function isMeant(
   weighings: readonly Weighing[],
   edits: readonly Edit[],
 ): boolean {
-  const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax);
+  const { page } = parsed;
+  const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
+  if (!sameAside(parsed, after)) return false;
   const marks = outline(parsed.nodes);
   if (!sameMarks(marks, outline(after.nodes))) return false;
   const weighingAt = (at: number) =>
@@ -214,15 +220,22 @@ function unbroken(range: Range): Pair {
   return { ...range, open: range, close: range };
 }
 
-function allPlainBrackets(source: string, section: Section): Pair[] {
-  const own = plainBrackets(source, section).map(({ start, end, content }) => ({
+/** Tells whether a range lies in a comment of ComfyUI's page, or in an option that it does not choose. */
+function isAside({ comments, choices }: PageChanges, range: Range): boolean {
+  const others = choices.flatMap(({ options, chosen }) => options.filter((_, i) => i !== chosen));
+  return [...comments, ...others].some((aside) => isWithin(range, aside));
+}
+
+function allEnclosed(parsed: ParsedPrompt, section: Section): Pair[] {
+  const own = enclosedIn(parsed, section).map(({ start, end, content }) => ({
     start,
     end,
     open: { start, end: content.start },
     close: { start: content.end, end },
   }));
-  const inside = section.nodes.flatMap(sectionsOf);
-  return [...own, ...inside.flatMap((within) => allPlainBrackets(source, within))];
+  // All choices are in the outermost section.
+  const inside = parsed.page ? [] : section.nodes.flatMap(sectionsOf);
+  return [...own, ...inside.flatMap((within) => allEnclosed(parsed, within))];
 }
 
 function holds({ start, end }: Range, at: number): boolean {
@@ -241,21 +254,15 @@ function balanced(range: Range, groups: readonly Pair[]): Range {
   return balanced({ start: Math.min(range.start, cut.start), end: Math.max(range.end, cut.end) }, groups);
 }
 
-function trimmed(source: string, { start, end }: Range): Range {
-  const text = source.slice(start, end);
-  const from = start + text.length - text.trimStart().length;
-  return { start: from, end: Math.max(from, start + text.trimEnd().length) };
-}
-
 /** Cuts a range into stretches that brackets may go around: they must not reach over a BREAK. */
-function betweenBreaks(source: string, nodes: readonly Node[], range: Range): Range[] {
+function betweenBreaks(parsed: ParsedPrompt, range: Range): Range[] {
   const parts: Range[] = [];
   let from = range.start;
   const add = (end: number) => {
-    const part = trimmed(source, { start: from, end });
+    const part = trimmed(parsed, { start: from, end });
     if (part.end > part.start) parts.push(part);
   };
-  for (const { start, end } of breaksOutsideGroups(nodes, range)) {
+  for (const { start, end } of breaksOutsideGroups(parsed.nodes, range)) {
     add(start);
     from = end;
   }
@@ -272,13 +279,17 @@ function breaksOutsideGroups(nodes: readonly Node[], range: Range): Range[] {
   });
 }
 
-/** A run of characters without spaces, punctuation or brackets that are not escaped. */
-function wordAt(source: string, caret: number): Range | null {
+/** A run of characters without spaces, punctuation or brackets that are not escaped; it ends where a comment of ComfyUI begins. */
+function wordAt({ source, page }: ParsedPrompt, caret: number): Range | null {
   for (const { 0: text, index } of source.matchAll(
     /(?:\\.|\.(?!(?:swap|attend)\()(?=[^\s.,;:!?()[\]{}<>|"])|[^\s.,;:!?()[\]{}<>|"\\])+/gs,
   )) {
     if (index > caret) return null;
     const word = { start: index, end: index + text.length };
+    for (const { start, end } of page?.comments ?? []) {
+      if (word.start < end && end <= caret) word.start = end;
+      if (caret <= start && start < word.end) word.end = start;
+    }
     if (caret <= word.end) return word;
   }
   return null;

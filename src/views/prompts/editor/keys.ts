@@ -1,11 +1,13 @@
 import { history, historyKeymap, isolateHistory, standardKeymap } from '@codemirror/commands';
-import { EditorSelection, type Extension, type TransactionSpec } from '@codemirror/state';
+import { EditorSelection, type EditorState, type Extension, type TransactionSpec } from '@codemirror/state';
 import { type Command, EditorView, type KeyBinding, keymap } from '@codemirror/view';
-import type { Diagnostic, Range } from '../../../prompt/ast.ts';
+import type { Diagnostic, ParsedPrompt, Range } from '../../../prompt/ast.ts';
+import { sameChooser } from '../../../prompt/comfy/dynamicPrompt.ts';
 import { moveItem } from '../../../prompt/editing/moveItem.ts';
 import { changeWeight } from '../../../prompt/editing/weightKeys.ts';
 import type { Change } from '../../../prompt/edits.ts';
 import { parsePrompt } from '../../../prompt/parsePrompt.ts';
+import type { Syntax } from '../../../prompt/syntax.ts';
 import { factsField } from './editorFacts.ts';
 
 /** Makes a transaction of edits that is undone as one step. */
@@ -32,11 +34,18 @@ function command(
   };
 }
 
+/** Reads the text of an editor, with the choices that ComfyUI's page has made in it. */
+function parsedIn(state: EditorState): { readonly parsed: ParsedPrompt; readonly syntax: Syntax } {
+  const { syntax = 'a1111', prepared } = state.field(factsField);
+  const chooser = prepared?.dynamic && sameChooser(prepared.dynamic.choices);
+  return { parsed: parsePrompt(state.doc.toString(), syntax, chooser), syntax };
+}
+
 function weigh(direction: -1 | 1, step: () => number): Command {
   return command(
     ({ state }, selection) => {
-      const { syntax = 'a1111' } = state.field(factsField);
-      return changeWeight(parsePrompt(state.doc.toString(), syntax), selection, direction * step(), syntax);
+      const { parsed, syntax } = parsedIn(state);
+      return changeWeight(parsed, selection, direction * step(), syntax);
     },
     ({ edits }) => `Weight ${/-?[\d.]+/.exec(edits[edits.length - 1].insert)?.[0] ?? 1}`,
   );
@@ -45,8 +54,8 @@ function weigh(direction: -1 | 1, step: () => number): Command {
 function move(direction: -1 | 1): Command {
   return command(
     ({ state }, selection) => {
-      const { syntax = 'a1111' } = state.field(factsField);
-      return moveItem(parsePrompt(state.doc.toString(), syntax), selection, direction, syntax);
+      const { parsed, syntax } = parsedIn(state);
+      return moveItem(parsed, selection, direction, syntax);
     },
     () => (direction < 0 ? 'Moved left' : 'Moved right'),
   );
