@@ -315,6 +315,16 @@ test('a checkpoint file is encoded as the same weights are', async () => {
 });
 
 test.each([
+  ['B33, a blend of nothing', '("a cat","a dog").blend(0,0)', 'The weights of this .blend() add up to 0'],
+  ['B33, one that takes away what it adds', '("a cat","a dog").blend(1,-1)', 'add up to 0'],
+  ['an infinite weight of a part', '("a","b").and(1,inf)', '“inf” is not a finite weight'],
+])('%s is named, and not the weighting, where a prompt comes to no numbers', async (_, prompt, message) => {
+  expect(await main(['--prompt', prompt, '--syntax', 'compel', '--model', 'synthetic-tiny'])).toBe(1);
+  expect(complaint).toContain(message);
+  expect(complaint).not.toContain('compel-mask');
+});
+
+test.each([
   ['no prompt', [], 'There is no --prompt'],
   ['an unknown option', ['--prompt', 'x', '--weight', '1'], "Unknown option '--weight'"],
   ['an option without its value', ['--prompt'], '--prompt'],

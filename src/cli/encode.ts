@@ -32,6 +32,7 @@ import {
   exportMetadata,
   exportPasses,
   prefixed,
+  whyNotFinite,
 } from '../road/export/exportConditioning.ts';
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
@@ -400,7 +401,8 @@ async function encodeJob(
   );
   if (!allFinite(tensors))
     throw new UsageError(
-      `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or weigh by another --weighting.`,
+      whyNotFinite(pair) ??
+        `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or weigh by another --weighting.`,
     );
   printTokens(positive);
   printLoras(named, networks);

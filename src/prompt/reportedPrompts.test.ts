@@ -7,6 +7,7 @@ import { readA1111Prompt, stepA1111Prompt } from './a1111/a1111Prompt.ts';
 import { promptLoras } from './a1111/extraNetworks.ts';
 import { parseComfy } from './comfy/comfyPrompt.ts';
 import { parseCompel } from './compel/compelPrompt.ts';
+import { applyEdits } from './edits.ts';
 
 type Weighed = readonly [text: string, weight: number];
 
@@ -298,4 +299,75 @@ test.each([
 ])('Compel, %s: text after a blend is an error that is told', (_, prompt) => {
   const errors = parseCompel(prompt).diagnostics.filter(({ severity }) => severity === 'error');
   expect(errors.map(({ code }) => code)).toContain('text-after-blend');
+});
+
+test.each([
+  ['B33', '("a cat","a dog").blend(0,0)', '.blend(0,0)', null],
+  ['B33', '("a cat","a dog").blend(1,-1)', '.blend(1,-1)', '("a cat","a dog").blend(1,-1, no_normalize)'],
+  [
+    'three weights',
+    '("a", "b", "c").blend(1, 2, -3)',
+    '.blend(1, 2, -3)',
+    '("a", "b", "c").blend(1, 2, -3, no_normalize)',
+  ],
+  [
+    'a sum of rounding',
+    '("a", "b", "c").blend(0.1,0.2,-0.3)',
+    '.blend(0.1,0.2,-0.3)',
+    '("a", "b", "c").blend(0.1,0.2,-0.3, no_normalize)',
+  ],
+  ['one part', 'withLora(x) ("a").blend(0)', '.blend(0)', null],
+])('Compel, %s: %s divides by a sum of 0, which is told at the blend', (_, prompt, place, mended) => {
+  const told = parseCompel(prompt).diagnostics.filter(({ code }) => code === 'blend-sum-zero');
+  expect(told.map(({ severity, start, end }) => [severity, prompt.slice(start, end)])).toEqual([['error', place]]);
+  expect(told[0].fix ? applyEdits(prompt, told[0].fix.edits) : null).toBe(mended);
+});
+
+test.each([
+  ['("a", "b").blend(1,-1,no_normalize)'],
+  ['("a", "b").blend(1,-0.9)'],
+  ['("a", "b").blend(0, 1)'],
+  ['("a", "b").blend()'],
+  ['("a", "b").and(0,0)'],
+  ['("a", "b").and(1,-1)'],
+])('Compel: %s comes to finite numbers, and no error is told', (prompt) => {
+  expect(parseCompel(prompt).diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
+test.each([
+  ['("a", "b").blend(inf,1)', 'inf'],
+  ['("a", "b").blend(1,nan,no_normalize)', 'nan'],
+  ['("a", "b").and(1, infinity)', 'infinity'],
+])('Compel: %s comes to no number, which is told at the weight', (prompt, place) => {
+  const errors = parseCompel(prompt).diagnostics.filter(({ severity }) => severity === 'error');
+  expect(errors.map(({ code, start, end }) => [code, prompt.slice(start, end)])).toEqual([
+    ['not-finite-weight', place],
+  ]);
+});
+
+test.each([
+  ['B60', '("a.swap(b)", "c").blend(1,1)', 'swap-in-blend', 'a.swap(b)'],
+  ['in brackets in the quotes', '("x (a.swap(b)) y", "c").blend()', 'swap-in-blend', 'a.swap(b)'],
+  ['weighed', '("c", "(a.swap(b))+").blend(1,2)', 'swap-in-blend', 'a.swap(b)'],
+  ['within quotes', String.raw`("\"a\".swap(b)", "c").blend()`, 'swap-in-blend', String.raw`\"a\".swap(b)`],
+  ['a swap in a swap, in a part of .and()', '("a.swap(b.swap(c))", "d").and()', 'nested-swap', 'b.swap(c)'],
+  ['an option in a part of .and()', '("a.swap(b, shape_freedom=x)", "d").and()', 'swap-option', 'shape_freedom=x'],
+  ['an empty part', '("a", "()").blend()', 'empty-blend-part', '"()"'],
+  ['a LoRA alone', '("withLora(x)", "b").blend()', 'empty-blend-part', '"withLora(x)"'],
+  ['a weight on nothing', '("a", (""-)).and()', 'empty-weighted', '""'],
+  ['a control character', '("a\vb", "c").blend()', 'control-character', '\v'],
+])('Compel, %s: %s raises within a part, which is told there', (_, prompt, code, place) => {
+  const errors = parseCompel(prompt).diagnostics.filter(({ severity }) => severity === 'error');
+  expect(errors.map((told) => [told.code, prompt.slice(told.start, told.end)])).toContainEqual([code, place]);
+});
+
+test.each([
+  ['a cat.swap(dog) b'],
+  ['("a.swap(b)", "c").and()'],
+  ['("x (a.swap(b))+ y", "c").and(1, 0.5)'],
+  ['("c", a, (a.swap(b))).and()'],
+])('Compel: %s stops versions 2.3 and 2.4, which is told at the swap', (prompt) => {
+  const told = parseCompel(prompt).diagnostics.filter(({ code }) => code === 'swap-original-only');
+  expect(told.map(({ start, end }) => prompt.slice(start, end))).toEqual(['.swap']);
+  expect(told[0].message).toContain('Compel 2.3 and 2.4 stop at .swap() with an error');
 });

@@ -210,7 +210,7 @@ function originalOnly({ operator: range }: Swap): Diagnostic {
     'info',
     'swap-original-only',
     range,
-    'Only what is swapped away is encoded here: the other side takes a sampler that edits attention while it draws.',
+    'Compel 2.3 and 2.4 stop at .swap() with an error; what is shown is what 2.2.1 encodes, which is only what is swapped away: the other side takes a sampler that edits attention while it draws.',
   );
 }
 
@@ -263,6 +263,19 @@ export function weightCount({ operator, call, parts }: Composite, given: number)
 export function notANumber({ operator }: Composite, option: Option): Diagnostic {
   const message = `“${option.key}” is not a weight and stops Compel with an error; here all of the prompt is text: .${operator}() takes numbers${operator === 'blend' ? ', and no_normalize at the end' : ''}.`;
   return diagnostic('error', 'not-a-number-weight', option, message);
+}
+
+/** The weights of a blend are divided by their sum. Where all are 0, they are no better undivided. */
+export function zeroSum({ call }: Composite, isAllZero: boolean): Diagnostic {
+  const instead = isAllZero ? '' : ', or write no_normalize after them';
+  const message = `The weights of this .blend() add up to 0, by which Compel divides them, so no number comes out of it: change one${instead}.`;
+  const fix = fixWith('Write no_normalize', addition(call.end - 1, ', no_normalize'));
+  return diagnostic('error', 'blend-sum-zero', call, message, isAllZero ? undefined : fix);
+}
+
+export function notFinitePart({ operator }: Composite, option: Option): Diagnostic {
+  const message = `“${option.key}” is not a finite weight, and no number comes out of .${operator}() with it: write a finite one.`;
+  return diagnostic('error', 'not-finite-weight', option, message);
 }
 
 export function swapInBlend(range: Range): Diagnostic {

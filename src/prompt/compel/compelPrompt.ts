@@ -9,12 +9,14 @@ import {
   emptyWeighted,
   nestedSwap,
   notANumber,
+  notFinitePart,
   notFiniteWeight,
   nothingToEncode,
   swapInBlend,
   textAfterAnd,
   textAfterBlend,
   weightCount,
+  zeroSum,
 } from './compelDiagnostics.ts';
 import {
   type CompelTree,
@@ -101,7 +103,11 @@ export function parseCompel(source: string): ParsedCompel {
     const typed = typedRange(rest, 0, rest.text.length);
     if (typed && !isBlank(rest.text)) diagnostics.push(textAfterAnd(typed));
     const sections = isPrompt(reading.content) ? [reading.content] : reading.content.parts.map((part) => part.items);
-    diagnostics = [...diagnostics, ...compelDiagnostics([reading.loras, ...sections], source)];
+    diagnostics = [
+      ...diagnostics,
+      ...compelDiagnostics([reading.loras, ...sections], source),
+      ...weightErrors(reading.content),
+    ];
   }
   const parts = partsOf(reading, conjunction);
   if (conjunction.prompts.every((prompt) => prompt.items.length === 0))
@@ -269,6 +275,21 @@ function compositeError({ content, end }: CompelTree, { prompts }: Conjunction, 
   return rest ? textAfterBlend(rest) : null;
 }
 
+/** A sum this much smaller than the weights is 0 in the single precision of the original. */
+const roundedAway = 1e-6;
+
+/** Says by which weights of `.and()` and `.blend()` the original comes to no number. */
+function weightErrors(content: CompelTree['content']): Diagnostic[] {
+  if (isPrompt(content)) return [];
+  const { weights, normalise } = weightsOf(content);
+  const endless = content.options.filter((_, i) => i < weights.length && !Number.isFinite(weights[i]));
+  if (endless.length > 0) return endless.map((option) => notFinitePart(content, option));
+  if (content.operator === 'and' || !normalise || weights.length === 0) return [];
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const size = weights.reduce((total, weight) => total + Math.abs(weight), 0);
+  return Math.abs(sum) <= roundedAway * size ? [zeroSum(content, size === 0)] : [];
+}
+
 function partsOf({ content }: CompelTree, { prompts }: Conjunction): ParsedCompel['parts'] {
   const range = prompts[0];
   const empty = [{ content: promptOf([emptyFragment(range.end)], range), weight: 1 }];
@@ -302,6 +323,7 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
   const sections = isPrompt(content) ? [content] : content.parts.map((part) => part.items);
   if (sections.some((items) => deepestOf(items) >= deepest)) return fragmentNodes(fragments);
   const outside = loras.map((lora) => networkNode(lora, source));
+  const weights = isPrompt(content) ? [] : weightsOf(content).weights;
   const inside: Node[] = isPrompt(content)
     ? content.flatMap((item) => itemNodes(item, source))
     : [
@@ -312,7 +334,7 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
           operator: content.operator,
           parts: content.parts.map(({ items, start, end }, i) => ({
             children: items.flatMap((item) => itemNodes(item, source)),
-            weight: weightsOf(content).weights[i] ?? 1,
+            weight: weights[i] ?? 1,
             range: { start, end },
           })),
         },

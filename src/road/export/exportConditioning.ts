@@ -187,6 +187,15 @@ export function allFinite(tensors: readonly ConditioningTensor[]): boolean {
   return tensors.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite));
 }
 
+/** Diagnostics of weights with which no method comes to finite numbers. */
+const endless: readonly string[] = ['blend-sum-zero', 'not-finite-weight'];
+
+/** Gives what the prompts say of why numbers are not finite; null where it is for the method alone. */
+export function whyNotFinite({ positive, negative }: Pick<ConditioningPair, 'positive' | 'negative'>): string | null {
+  const diagnostics = [...positive.diagnostics, ...(negative?.diagnostics ?? [])];
+  return diagnostics.find(({ code }) => endless.includes(code))?.message ?? null;
+}
+
 /** The one array of an .npy file: the parts of an AND are stacked, [parts, 77·n, d]. */
 export function promptEmbedsTensor(tensors: readonly ConditioningTensor[]): ConditioningTensor {
   const parts = tensors.filter(({ name }) => name.startsWith('prompt_embeds'));

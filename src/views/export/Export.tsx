@@ -1,7 +1,7 @@
 import { use, useId, useState } from 'react';
 import { conditioningCsv } from '../../road/export/conditioningCsv.ts';
 import { conditioningFormats, writeConditioning } from '../../road/export/conditioningFile.ts';
-import { allFinite } from '../../road/export/exportConditioning.ts';
+import { allFinite, whyNotFinite } from '../../road/export/exportConditioning.ts';
 import {
   checkedFiles,
   exportedMetadata,
@@ -99,6 +99,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
   const hasModel = useFacts((s) => s.model !== null);
   const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const finite = tensors ? allFinite(tensors) : true;
+  const pair = useFacts(exportedPair);
   const kept = (shapes ?? []).filter(({ name, dtype }) => {
     if (format === 'npy') return name.startsWith('prompt_embeds');
     return format !== 'csv' || dtype === 'F32';
@@ -139,7 +140,8 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
       </table>
       {!finite && (
         <p className="warning">
-          With these weights the method divides by zero or multiplies by infinity, so some numbers are not finite.
+          {(pair && whyNotFinite(pair)) ??
+            'With these weights the method divides by zero or multiplies by infinity, so some numbers are not finite.'}{' '}
           Change the weights to save the file.
         </p>
       )}
