@@ -5,6 +5,7 @@ export default defineConfig({
   base: './',
   plugins: [react()],
   worker: { format: 'es' },
+  css: { modules: { localsConvention: 'camelCaseOnly' } },
   build: { target: 'es2023', chunkSizeWarningLimit: 1000 },
   preview: { port: 4173 },
   test: {

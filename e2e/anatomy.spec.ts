@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openOptions, openTiny, openView, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#anatomy');
 const equation = (page: Page, number: number) =>
@@ -12,7 +12,7 @@ async function openAnatomy(page: Page): Promise<void> {
   await prompt(page).fill('a red car');
   await expect(status(page)).toContainText('Ready');
   await openView(page, 'Anatomy');
-  await expect(panel(page).locator('.anatomy-total')).toBeVisible();
+  await expect(panel(page).locator(`${own('total')}`)).toBeVisible();
 }
 
 /** The number that the sum gives, and the one that was read back. */
@@ -98,7 +98,9 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
   await expect(speed(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
   for (const name of ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'])
     await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
-  const shares = await rows(page).locator('td.share').allTextContents();
+  const shares = await rows(page)
+    .locator(`td${own('share')}`)
+    .allTextContents();
   const sum = shares.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   expect(Math.abs(sum - 100)).toBeLessThan(0.05 * shares.length + 1e-9);
   await speed(page).getByRole('button', { name: 'Time an edit' }).click();

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openOptions, openTiny, openView, prompt, status, tokenRows } from './page.ts';
+import { openOptions, openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
 
 const answer = (page: Page) => page.getByRole('region', { name: 'Answer' });
 const sentence = (page: Page, text: string | RegExp) => answer(page).getByRole('listitem').filter({ hasText: text });
@@ -28,7 +28,11 @@ test('why does my weight do nothing', async ({ page }) => {
   const message = page.locator('#diagnostics-positive').getByText('“Ignore” applies no weights');
   await expect(message).toBeVisible();
   await openView(page, 'Tokens');
-  await expect(tokenRows(page).nth(2).locator('.weight')).toHaveText('1.3 → 1');
+  await expect(
+    tokenRows(page)
+      .nth(2)
+      .locator(`${own('weight')}`),
+  ).toHaveText('1.3 → 1');
   await expect(page.locator('.cm-content .token[style]').filter({ hasText: 'red' })).toHaveCount(0);
 
   // Show me leads to the place in the prompt.
@@ -53,7 +57,9 @@ test('what was cut', async ({ page }) => {
 test('which chunk', async ({ page }) => {
   await openTiny(page);
   await type(page, 'a cat BREAK in the snow');
-  await expect(page.locator('#prompts .count').first()).toHaveText('5 tokens in 2 chunks (A1111 shows 78/150)');
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText(
+    '5 tokens in 2 chunks (A1111 shows 78/150)',
+  );
   await prompt(page).press('ControlOrMeta+Home');
   await expect(page.getByRole('radio', { name: 'Chunk 1 2/75' })).toBeChecked();
   await openView(page, 'Answer');

@@ -7,7 +7,7 @@ import { syntheticWeights } from '../src/models/synthetic.ts';
 import { defaultOptions } from '../src/road/options.ts';
 import { preparePrompt } from '../src/road/pipeline.ts';
 import { createTokenizer } from '../src/tokens/tokenizer.ts';
-import { openOptions, openTiny, openView, pointAt, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, own, pointAt, prompt, status } from './page.ts';
 
 const text = 'a (red:1.3) car, [blurry]';
 const shown = 7; // BOS, five tokens, EOS
@@ -30,7 +30,7 @@ for (const mask of ['causal', 'none'] as const)
     await prompt(page).fill(text);
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);
-    const picture = page.locator('.matrix').getByRole('application');
+    const picture = page.locator(`${own('matrix')}`).getByRole('application');
     for (const [layer, head] of [
       [0, 0],
       [0, 3],
@@ -53,7 +53,7 @@ for (const mask of ['causal', 'none'] as const)
         await pointAt(picture, query, key, shown);
         await expect(readout(page)).toContainText(`Query ${query} `);
         await expect(readout(page)).toContainText(`key ${key} `);
-        const value = await readout(page).locator('.value').innerText();
+        const value = await readout(page).locator('[data-testid="value"]').innerText();
         if (mask === 'causal' && key > query) expect(value).toBe('masked');
         else {
           const expected = attentions[layer][(head * 77 + query) * 77 + key];
@@ -82,7 +82,7 @@ test('the overview chooses a head by click and by arrow keys', async ({ page }) 
 test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the rest', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(text);
-  const labels = page.locator('.matrix .rows li');
+  const labels = page.locator(`${own('matrix')} ${own('rows')} li`);
   await openView(page, 'Attention');
   await expect(labels).toHaveText(['BOS', 'a', 'red', 'car', ',', 'blurry', 'EOS']);
   await page.getByRole('checkbox', { name: 'Hide BOS' }).check();
@@ -100,10 +100,14 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
   // A picture that is drawn again forgets the point that was marked before.
   await expect(status(page)).toContainText('Ready');
   await expect(page.locator('[data-stale]:visible')).toHaveCount(0);
-  await page.locator('.lines .rows li').filter({ hasText: 'car' }).first().hover();
+  await page
+    .locator(`${own('lines')} ${own('rows')} li`)
+    .filter({ hasText: 'car' })
+    .first()
+    .hover();
   await expect(readout(page)).toContainText('Query 3 car');
   await expect(readout(page)).toContainText('Row entropy');
-  const drawn = await page.locator('.lines canvas').evaluate((canvas: HTMLCanvasElement) =>
+  const drawn = await page.locator(`${own('lines')} canvas`).evaluate((canvas: HTMLCanvasElement) =>
     canvas
       .getContext('2d')
       ?.getImageData(0, 0, canvas.width, canvas.height)
@@ -127,7 +131,7 @@ test('embeddings: difference is after less before, and norms follow the weights'
   await openView(page, 'Embeddings');
   await before.hover({ position: { x: box.width * 0.3, y: (2.5 / 77) * box.height } });
   await expect(page.locator('#embeddings .readout')).toContainText('Token 2 red, dimension 19: before');
-  const values = (await page.locator('#embeddings .readout .value').allInnerTexts()).map(Number);
+  const values = (await page.locator('#embeddings .readout [data-testid="value"]').allInnerTexts()).map(Number);
   expect(values[1] / values[0]).toBeCloseTo(1.3, 4);
   expect(values[2]).toBeCloseTo(values[1] - values[0], 4);
 
@@ -153,6 +157,6 @@ test('the enlarged head comes to rest at the width where its labels begin to be 
     await prompt(page).fill('car '.repeat(words));
     await expect(status(page)).toContainText('Ready');
     // A click waits until what it is for no longer moves.
-    await page.locator('#attention .matrix .heatmap').click({ trial: true, timeout: 5000 });
+    await page.locator(`#attention ${own('matrix')} ${own('heatmap')}`).click({ trial: true, timeout: 5000 });
   }
 });

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { clipTiny, clipVitL14 } from '../src/clip/config.ts';
 import { checkpointBytes, writeCheckpointFile } from '../src/models/testing/checkpoints.ts';
-import { encodingCost, openTiny, openView, prompt, status, statusHistory, tokenRows } from './page.ts';
+import { encodingCost, openTiny, openView, own, prompt, status, statusHistory, tokenRows } from './page.ts';
 
 const file = (page: import('@playwright/test').Page) => page.getByLabel('Open files…');
 
@@ -83,7 +83,7 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await expect(prompt(page)).toHaveText('a red car');
   await prompt(page).fill('a blue car');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await notice.getByRole('button', { name: 'Dismiss' }).click();
   await expect(notice).toHaveCount(0);

@@ -4,7 +4,7 @@ import { expectedTensors, layerTensor, tokenEmbeddingName } from '../src/clip/we
 import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
 import { writeSafetensors } from '../src/files/safetensors.ts';
 import { syntheticWeights } from '../src/models/synthetic.ts';
-import { openTiny, openView, status } from './page.ts';
+import { openTiny, openView, own, status } from './page.ts';
 
 type Tensor = Parameters<typeof writeSafetensors>[0][number];
 
@@ -108,7 +108,7 @@ test('drift between two encoders, layer by layer', async ({ page }) => {
   await expect(parts).toHaveText([/^Embeddings0 %$/, /^Layer 10 %$/, /^Layer 2[\d.]+ %$/, /^Final LayerNorm0 %$/]);
   const width = await parts
     .nth(2)
-    .locator('.share span')
+    .locator(`${own('share')} span`)
     .evaluate((bar) => (bar as HTMLElement).style.inlineSize);
   expect(width).toBe('100%');
   await panel(page)

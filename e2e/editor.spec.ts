@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { negativePrompt, openPage, openTiny, openView, prompt, tokenRows } from './page.ts';
+import { negativePrompt, openPage, openTiny, openView, own, prompt, tokenRows } from './page.ts';
 
 /** Puts the caret into the prompt, after its first `characters`. */
 async function caretAt(page: Page, characters: number): Promise<void> {
@@ -142,7 +142,7 @@ test('typing in a prompt of 20,000 characters', async ({ page }) => {
     .join('')
     .slice(0, 20_000);
   await prompt(page).fill(long);
-  await expect(page.locator('#prompts .count').first()).toHaveText(/^\d{4} tokens in \d{3} chunks/);
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText(/^\d{4} tokens in \d{3} chunks/);
   await page.keyboard.press('ControlOrMeta+End');
   // The chunk with the caret is on show. Text out of sight has no marks, or there would be twenty thousand of them.
   await expect(page.getByRole('radio', { name: /^Chunk 101 / })).toBeChecked();

@@ -5,7 +5,7 @@ import { fromFloat32, toFloat32 } from '../src/files/dtypes.ts';
 import { openSafetensors, writeSafetensors } from '../src/files/safetensors.ts';
 import { memorySource } from '../src/files/testing/memorySource.ts';
 import { torchBytes } from '../src/files/testing/torch.ts';
-import { openTiny, openView, prompt, status, tokenRows } from './page.ts';
+import { openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
 
 const tensor = (name: string, vectors: number, width: number) => ({
   name,
@@ -56,7 +56,14 @@ test('a dropped embedding takes the rows of its name, in A1111 and in ComfyUI', 
   await expect(named(page)).toContainText('Textual inversion moody · loaded');
   await expect(status(page)).toContainText('Ready');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'moody·1', 'moody·2', 'cat', 'EOS']);
+  await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText([
+    'BOS',
+    'a',
+    'moody·1',
+    'moody·2',
+    'cat',
+    'EOS',
+  ]);
 
   await page.getByRole('combobox', { name: 'Read as' }).selectOption('comfy');
   await expect(list(page).locator('code')).toHaveText('embedding:moody');
@@ -132,7 +139,7 @@ async function weightedValue(page: Page, row: number, dimension: number): Promis
   for (const key of keys) await picture.press(key);
   const readout = page.locator('#embeddings .readout');
   await expect(readout).toContainText(new RegExp(`Token ${row} .*, dimension ${dimension}:`));
-  return readout.locator('.value').nth(1).innerText();
+  return readout.locator('[data-testid="value"]').nth(1).innerText();
 }
 
 for (const [composed, chunks] of [

@@ -55,7 +55,7 @@ test('what is exported is what the page shows, and comes back without a differen
     await picture.press(key);
   const readout = page.locator('#embeddings .readout');
   await expect(readout).toContainText('Token 5 red, dimension 1:');
-  const shown = await readout.locator('.value').nth(1).textContent();
+  const shown = await readout.locator('[data-testid="value"]').nth(1).textContent();
   expect(shown).toBe(embeds[5 * d + 1].toPrecision(6));
 
   await openView(page, 'Export');

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { checkpointBytes } from '../src/models/testing/checkpoints.ts';
-import { openTiny, openView, prompt, status } from './page.ts';
+import { openTiny, openView, own, prompt, status } from './page.ts';
 
 const models = (page: Page) => page.getByRole('region', { name: 'Models' });
 const stored = (page: Page) => page.getByRole('list', { name: 'Stored models' });
@@ -66,7 +66,7 @@ test('where the browser has no room for it, one sentence says so and the model i
   await expect(alert).toContainText(/^The browser .* but "mine\.safetensors" needs another \d\.\d MB; delete/);
   await prompt(page).fill('a blue car');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await page.getByRole('button', { name: 'Delete stored models…' }).click();
   await expect(models(page)).toContainText('None yet.');
   await devtools.send('Storage.overrideQuotaForOrigin', { origin });
@@ -94,7 +94,7 @@ test('a model that another tab deleted is one sentence, and no longer offered', 
   await expect(models(other)).toContainText('None yet.');
   await prompt(other).fill('a blue car');
   await openView(other, 'Attention');
-  await expect(other.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(other.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await expect(other.getByRole('alert')).toHaveCount(0);
 
   await page.getByRole('button', { name: 'Use mine.safetensors' }).click();

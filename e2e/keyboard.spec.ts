@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, openView, prompt, tokenRows } from './page.ts';
+import { openTiny, openView, own, prompt, tokenRows } from './page.ts';
 
 /** Presses Tab until `found` says that the focus has arrived. */
 async function tabTo(page: Page, what: string, found: (element: Element) => boolean): Promise<void> {
@@ -36,7 +36,7 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await page.keyboard.press('ArrowLeft');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
 
-  await tabTo(page, 'the enlarged head', (element) => element.closest('.matrix') !== null);
+  await tabTo(page, 'the enlarged head', (element) => element.closest('[class*="_matrix_"]') !== null);
   const readout = page.locator('#attention .readout');
   await page.keyboard.press('ArrowDown');
   await expect(readout).toContainText('Query 0 BOS, key 0 BOS: 1.0');
@@ -77,7 +77,7 @@ test('every picture and every control has a name', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a red car');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix')).toBeVisible();
+  await expect(page.locator(`${own('matrix')}`)).toBeVisible();
   const unnamed = await page.getByRole('img', { name: /^$/ }).count();
   expect(unnamed).toBe(0);
   for (const role of ['img', 'application', 'button', 'combobox', 'slider', 'checkbox', 'radio', 'textbox'] as const) {

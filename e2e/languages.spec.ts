@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { negativePrompt, openOptions, openPage, openTiny, prompt, status, tokenRows } from './page.ts';
+import { negativePrompt, openOptions, openPage, openTiny, own, prompt, status, tokenRows } from './page.ts';
 
 const language = (page: Page) => page.getByRole('combobox', { name: 'Read as' });
 const weight = (page: Page, row: number) => tokenRows(page).nth(row).getByRole('cell').nth(3);
@@ -26,7 +26,9 @@ test('the same text weighs otherwise in another language', async ({ page }) => {
 test('a long prompt is encoded chunk by chunk, with the boundaries in the editor', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(`${'cat '.repeat(70)}, ${'dog '.repeat(20)} BREAK grass`);
-  await expect(page.locator('#prompts .count').first()).toHaveText('92 tokens in 3 chunks (A1111 shows 151/225)');
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText(
+    '92 tokens in 3 chunks (A1111 shows 151/225)',
+  );
   const chunks = page.getByRole('group', { name: 'Chunk shown' }).getByRole('radio');
   await expect(chunks).toHaveCount(3);
   // The caret is at the end.
@@ -47,7 +49,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
   await prompt(page).fill('a [cat:dog:0.5] on [grass|sand]');
   const words = () =>
     tokenRows(page)
-      .locator('.word')
+      .locator(`${own('word')}`)
       .allInnerTexts()
       .then((all) => all.map((word) => word.replace('</w>', '')).join(' '));
   const slider = page.getByRole('slider', { name: 'Step' });
@@ -56,7 +58,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
   await expect(page.locator('.cm-content .inactive')).toHaveText(['[', ':dog:0.5]', '[', '|sand]']);
   await slider.fill('13');
   await expect.poll(words).toBe('a dog on sand');
-  await expect(page.locator('.schedule [aria-current]')).toContainText('a dog on sand');
+  await expect(page.locator(`${own('schedule')} [aria-current]`)).toContainText('a dog on sand');
   await openOptions(page);
   await page.getByRole('spinbutton', { name: 'Steps' }).fill('40');
   await expect.poll(words).toBe('a cat on sand');
@@ -67,7 +69,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
 test('the parts of an AND are encoded apart', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a cat :1.2 AND a dog');
-  await expect(page.locator('.strip')).toContainText('AND part, guidance × 1.2');
+  await expect(page.locator(`${own('strip')}`)).toContainText('AND part, guidance × 1.2');
   await prompt(page).press('ControlOrMeta+End');
   await expect(tokenRows(page).nth(2)).toContainText('dog');
   await prompt(page).press('ControlOrMeta+Home');
@@ -83,7 +85,7 @@ test('prompts are converted with the same weights, or it is said where they cann
   await negativePrompt(page).fill('(fog)');
   await page.getByRole('button', { name: 'Convert…' }).click();
   const inCompel = page.getByRole('region', { name: 'Prompt in Compel', exact: true });
-  await expect(inCompel.locator('.converted')).toHaveText('("a (cat)1.43", "(dog)0.909090909091").and()');
+  await expect(inCompel.locator(`${own('converted')}`)).toHaveText('("a (cat)1.43", "(dog)0.909090909091").and()');
   await expect(inCompel).toContainText('All 4 tokens are there and weigh the same.');
   await page.getByRole('radio', { name: 'ComfyUI' }).check({ force: true });
   const inComfy = page.getByRole('region', { name: 'Prompt in ComfyUI', exact: true });

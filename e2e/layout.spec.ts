@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { openOptions, openTiny, openView, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
   test(`nothing scrolls sideways or is cut off at ${width} px`, async ({ page }) => {
@@ -58,8 +58,8 @@ test('the labels of the lines are at the ends of the lines, alike on both sides'
   await openTiny(page);
   await openView(page, 'Attention');
   await page.getByRole('radio', { name: 'Lines' }).check();
-  await expect(page.locator('.lines .labels')).toHaveCount(2);
-  const [queries, keys] = await page.locator('.lines .labels').evaluateAll((lists) =>
+  await expect(page.locator(`${own('lines')} ${own('labels')}`)).toHaveCount(2);
+  const [queries, keys] = await page.locator(`${own('lines')} ${own('labels')}`).evaluateAll((lists) =>
     lists.map((list) => ({
       size: getComputedStyle(list).fontSize,
       middles: [...list.children].map((label) => {
@@ -76,8 +76,8 @@ test('in the mask lab the text has the room beside a small picture', async ({ pa
   await page.setViewportSize({ width: 390, height: 800 });
   await openTiny(page);
   await openView(page, 'Mask lab');
-  await expect(page.locator('.lab-trial')).toHaveCount(5);
-  const trials = await page.locator('.lab-trial').evaluateAll((figures) =>
+  await expect(page.locator(`${own('trial')}`)).toHaveCount(5);
+  const trials = await page.locator(`${own('trial')}`).evaluateAll((figures) =>
     figures.map((figure) => {
       const box = (part: string) => figure.querySelector(part)?.getBoundingClientRect() ?? new DOMRect();
       const [picture, text] = [box('.heatmap'), box('.lab-text')];
@@ -116,7 +116,7 @@ test('pictures are redrawn for the dark theme', async ({ page }) => {
       .evaluate((canvas: HTMLCanvasElement) => canvas.getContext('2d')?.getImageData(0, 0, 1, 1).data[0]);
   // The upper right corner of the first small map: masked, on a canvas that holds all maps.
   const masked = () =>
-    page.locator('.overview canvas').evaluate((canvas: HTMLCanvasElement) => {
+    page.locator(`${own('overview')} canvas`).evaluate((canvas: HTMLCanvasElement) => {
       const tile = Math.floor(canvas.width / 4) - 5;
       return canvas.getContext('2d')?.getImageData(tile, 1, 1, 1).data[0];
     });

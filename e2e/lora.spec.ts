@@ -37,7 +37,7 @@ async function shownNumber(page: Page): Promise<string> {
   for (const key of ['Home', 'PageUp', 'ArrowDown', 'ArrowDown', 'ArrowRight']) await picture.press(key);
   const readout = page.locator('#embeddings .readout');
   await expect(readout).toContainText('Token 2 red, dimension 1:');
-  return (await readout.locator('.value').nth(1).textContent()) ?? '';
+  return (await readout.locator('[data-testid="value"]').nth(1).textContent()) ?? '';
 }
 const ready = (page: Page) => expect(status(page)).toHaveText(/^Ready: made-up weights, tiny/);
 const list = (page: Page) => page.getByRole('list', { name: 'LoRAs' });

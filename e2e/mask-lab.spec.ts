@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { maskModes } from '../src/clip/masks.ts';
-import { openOptions, openTiny, openView, pixel, prompt } from './page.ts';
+import { openOptions, openTiny, openView, own, pixel, prompt } from './page.ts';
 
 const progress = (page: Page) => page.getByRole('status', { name: 'Mask lab' });
 const rows = (page: Page) =>
@@ -30,7 +30,7 @@ test('which rows each mask changes', async ({ page }) => {
     lecture: [same, same, same, same, other, other],
     none: [other, other, other, other, other, other],
   });
-  const findings = page.locator('.lab-trial .finding');
+  const findings = page.locator(`${own('trial')} ${own('finding')}`);
   await expect(findings.nth(1)).toHaveText(
     /^Rows 5 to 76 \(PAD\) change, up to \d+ % at row \d+ \(PAD\); rows 0 to 4 \(BOS to EOS\) do not\.$/,
   );
@@ -49,7 +49,7 @@ test('masking a token as a key changes rows from it on, and no row before it', a
   await expect(progress(page)).toHaveText('5 of 5 passes encoded');
   await expect(page.getByRole('columnheader', { name: 'Key 2 “red” masked' })).toBeVisible();
   expect(await column(page, 'masked')).toEqual([same, same, other, other, other, other]);
-  const trial = page.locator('.lab-trial').last();
+  const trial = page.locator(`${own('trial')}`).last();
   await expect(trial).toContainText('Rows before 2 cannot change');
   await expect(trial).toContainText('rows 0 to 1 (BOS to “a”) do not.');
   // Key 2 is hidden from every query, query 2 included.
@@ -81,18 +81,18 @@ test('a key is masked under the mask on show', async ({ page }) => {
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
   await page.locator('#mask-lab').getByRole('button', { name: '72 PAD rows' }).click();
   await token(page, '9 PAD').click();
-  const trial = page.locator('.lab-trial').last();
+  const trial = page.locator(`${own('trial')}`).last();
   await expect(trial).toContainText('The mask on show hides this key already.');
-  await expect(trial.locator('.finding')).toHaveText('No row changes.');
+  await expect(trial.locator(`${own('finding')}`)).toHaveText('No row changes.');
 });
 
 test('a token pointed at in the lab is pointed at everywhere, and the lab follows the prompt', async ({ page }) => {
   await openLab(page, 'a red car');
   await token(page, '2 red').hover();
-  await expect(page.locator('.strip [data-pointed]')).toHaveText('red');
+  await expect(page.locator(`${own('strip')} [data-pointed]`)).toHaveText('red');
   await token(page, '3 car').focus();
   await page.mouse.move(0, 0);
-  await expect(page.locator('.strip [data-pointed]')).toHaveText('car');
+  await expect(page.locator(`${own('strip')} [data-pointed]`)).toHaveText('car');
   await prompt(page).fill('a cat');
   await openView(page, 'Masks');
   await expect(rows(page).getByRole('rowheader')).toHaveText(['0 BOS', '1 a', '2 cat', '3 EOS', '4–76 PAD']);

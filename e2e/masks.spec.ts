@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { openOptions, openPage, openTiny, openView, pixel, pointAt, prompt, tokenRows } from './page.ts';
+import { openOptions, openPage, openTiny, openView, own, pixel, pointAt, prompt, tokenRows } from './page.ts';
 
 /** Mask bits of BOS, "a", "cat", EOS and the PAD run. */
 const bits = {
@@ -46,7 +46,7 @@ test('the readout says which mask hides a cell', async ({ page }) => {
   await prompt(page).fill('a cat');
   await openOptions(page);
   await page.getByRole('combobox', { name: 'Mask' }).selectOption('hf');
-  const picture = page.locator('#masks .heatmap').last();
+  const picture = page.locator(`#masks ${own('heatmap')}`).last();
   const readout = page.locator('#masks .readout');
   await openView(page, 'Masks');
   await pointAt(picture, 2, 1, 77);
@@ -60,7 +60,7 @@ test('the readout says which mask hides a cell', async ({ page }) => {
 test('a masked cell of an attention map is drawn as masked, a small value is not', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a cat');
-  const map = page.locator('.matrix').getByRole('img');
+  const map = page.locator(`${own('matrix')}`).getByRole('img');
   await openView(page, 'Attention');
   await expect.poll(async () => (await pixel(map, 3, 3))[3]).toBe(255);
   expect((await pixel(map, 1, 0))[3]).toBe(0);

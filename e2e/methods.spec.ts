@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openOptions, openTiny, openView, prompt, status } from './page.ts';
+import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#methods');
 const sweep = (page: Page) => page.locator('#sweep');
@@ -133,7 +133,7 @@ test('methods are sorted by how far they stand apart; two show their difference'
   await expect(page.getByRole('region', { name: /^Why: .*, token 1 “a”$/ })).toBeVisible();
   // A token pointed at here is pointed at everywhere.
   await values(page).getByRole('rowheader', { name: 'car' }).hover();
-  await expect(page.locator('.strip [data-pointed]')).toContainText('car');
+  await expect(page.locator(`${own('strip')} [data-pointed]`)).toContainText('car');
 });
 
 test('a change of weights alone runs no pass', async ({ page }) => {
@@ -191,9 +191,9 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   await openBench(page);
   expect(await passes()).toBe(swept);
 
-  await expect(page.locator('.chart path.curve')).toHaveCount(10 + 10 + 2);
+  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(10 + 10 + 2);
   await page.getByRole('checkbox', { name: 'Show Compel, REMOVE' }).uncheck();
-  await expect(page.locator('.chart path.curve')).toHaveCount(9 + 9 + 2);
+  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(9 + 9 + 2);
   // The weight is set by hand, in a picture.
   const picture = page.getByRole('img', { name: /^Norm by weight/ });
   const box = await picture.boundingBox();
@@ -207,12 +207,12 @@ test('where A1111 divides by a mean near 0 is marked and said', async ({ page })
   await openView(page, 'Methods');
   await openSweep(page);
   await expect(sweep(page)).toContainText(/It would be 0 at a weight of −[\d.]+, far from those here/);
-  await expect(page.locator('.mean-band')).toHaveCount(0);
+  await expect(page.locator(`${own('mean-band')}`)).toHaveCount(0);
   await type(page, `(${'a red car on the grass, '.repeat(10)}:1.2)`);
   await expect(sweep(page)).toContainText('which is 0 at a weight of');
   await expect(sweep(page)).toContainText('every row of the chunk grows more than tenfold');
   // The band is drawn in each of the three pictures.
-  await expect(page.locator('.mean-band')).toHaveCount(3);
+  await expect(page.locator(`${own('mean-band')}`)).toHaveCount(3);
 });
 
 test('nothing scrolls the page sideways, and tables stay within the panel', async ({ page }) => {
@@ -226,8 +226,8 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   const sticking = await sweep(page).evaluate((section) => {
     const { right } = section.getBoundingClientRect();
-    return [...section.querySelectorAll('button, canvas, svg, table, input, p, .scrolling')]
-      .filter((element) => !element.closest('.scrolling') || element.matches('.scrolling'))
+    return [...section.querySelectorAll('button, canvas, svg, table, input, p, [class*="_scrolling_"]')]
+      .filter((element) => !element.closest('[class*="_scrolling_"]') || element.matches('[class*="_scrolling_"]'))
       .filter((element) => element.getBoundingClientRect().right > right + 0.5)
       .map((element) => element.outerHTML.slice(0, 80));
   });

@@ -2,7 +2,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
 import { checkpointBytes } from '../src/models/testing/checkpoints.ts';
 import { type Fault, type FaultyServer, startFaultyServer } from '../src/models/testing/faultyServer.ts';
-import { openTiny, openView, prompt, status } from './page.ts';
+import { openTiny, openView, own, prompt, status } from './page.ts';
 
 const models = (page: Page) => page.getByRole('region', { name: 'Models' });
 const downloads = (page: Page) => page.getByRole('list', { name: 'Downloads' });
@@ -67,7 +67,7 @@ test('a download shows its progress, is used when it is whole, and is there with
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await prompt(page).fill('a blue car');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
 
   await page.getByRole('button', { name: 'Pause' }).click();
   await expect(downloads(page)).toContainText('Paused. The part that is downloaded is kept.');
@@ -136,7 +136,7 @@ for (const [name, how, sentence] of faults)
     await expect(status(page)).toContainText('Ready: made-up weights, tiny');
     await prompt(page).fill('a blue car');
     await openView(page, 'Attention');
-    await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+    await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
     await downloads(page)
       .getByRole('button', { name: /^(Dismiss|Cancel)$/ })
       .click();
@@ -165,7 +165,7 @@ test('a stored model can be deleted; the one in use stays, and the next visit st
   await expect(models(page)).toContainText('None yet.');
   await prompt(page).fill('a blue car');
   await openView(page, 'Attention');
-  await expect(page.locator('.matrix .rows li')).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
+  await expect(page.locator(`${own('matrix')} ${own('rows')} li`)).toHaveText(['BOS', 'a', 'blue', 'car', 'EOS']);
   await expect(status(page)).toContainText('Ready: model.safetensors');
   await page.reload();
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');

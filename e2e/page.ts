@@ -7,6 +7,9 @@ export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt'
 export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });
 export const tokenRows = (page: Page) => page.getByRole('table', { name: 'Tokens' }).locator('tbody').getByRole('row');
 
+/** Selects elements by a class of a component's own style sheet, which the build makes unique. */
+export const own = (name: string): string => `[class*="_${name}_"]`;
+
 /** Shows a view, by its link in the menu. */
 export async function openView(page: Page, name: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).click();

@@ -6,6 +6,7 @@ import {
   openPage,
   openTiny,
   openView,
+  own,
   prompt,
   status,
   tokenRows,
@@ -25,7 +26,7 @@ test('a weighted prompt: its tokens, their ids and weights', async ({ page }) =>
   expect(await cells(5)).toEqual(['5', '21977', 'blurry</w>', '0.9091', '1']);
   expect(await cells(6)).toEqual(['6', '49407', expect.stringMatching(/^EOS/), '1', '1']);
   expect((await cells(7)).slice(0, 2)).toEqual(['7–76', '49407']);
-  await expect(page.locator('#prompts .count').first()).toHaveText('5 / 75 tokens');
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText('5 / 75 tokens');
 
   await rows.nth(7).getByRole('button', { name: 'Expand' }).click();
   await expect(rows).toHaveCount(77);
@@ -53,16 +54,16 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await expect(page.locator('[data-stale]:visible')).toHaveCount(0);
   await tokenRows(page).nth(3).hover();
   await expect(page.locator('.cm-content [data-pointed]')).toHaveText('car');
-  await expect(page.locator('.strip [data-pointed]')).toHaveText('car');
+  await expect(page.locator(`${own('strip')} [data-pointed]`)).toHaveText('car');
   await openView(page, 'Attention');
-  await page.locator('.strip [data-token="3"]').hover();
-  await expect(page.locator('.matrix .rows [data-pointed]')).toHaveText('car');
-  await expect(page.locator('.matrix .columns [data-pointed]')).toHaveText('car');
+  await page.locator(`${own('strip')} [data-token="3"]`).hover();
+  await expect(page.locator(`${own('matrix')} ${own('rows')} [data-pointed]`)).toHaveText('car');
+  await expect(page.locator(`${own('matrix')} ${own('columns')} [data-pointed]`)).toHaveText('car');
   await page
-    .locator('.matrix')
+    .locator(`${own('matrix')}`)
     .getByRole('application')
     .hover({ position: { x: 5, y: 5 } });
-  await expect(page.locator('.matrix .rows [data-pointed]')).toHaveText('BOS');
+  await expect(page.locator(`${own('matrix')} ${own('rows')} [data-pointed]`)).toHaveText('BOS');
   await openView(page, 'Tokens');
   await prompt(page).press('ControlOrMeta+End');
   await page.getByRole('heading', { level: 1 }).hover();
@@ -95,7 +96,7 @@ test('tokens that do not fit are listed as cut off', async ({ page }) => {
   await expect(page.getByText('77 / 75 tokens')).toBeVisible();
   await expect(tokenRows(page)).toHaveCount(77);
   await expect(page.getByText('2 more tokens do not fit and have no effect:')).toBeVisible();
-  await expect(page.locator('.cut-off li')).toHaveText(['dog', 'bird']);
+  await expect(page.locator(`${own('cut-off')} li`)).toHaveText(['dog', 'bird']);
 });
 
 test('prompts, options, model and theme survive a reload', async ({ page }) => {
@@ -135,8 +136,11 @@ test('F8 goes from message to message, in the text and in the list', async ({ pa
   await openTiny(page);
   const texts = Array.from({ length: 8 }, (_, i) => `(a${i}:1,${i})`);
   await prompt(page).fill(texts.join(' '));
-  const current = page.locator('.diagnostics li[data-current]');
-  const messages = page.locator('.diagnostics').first().getByRole('listitem');
+  const current = page.locator(`${own('diagnostics')} li[data-current]`);
+  const messages = page
+    .locator(`${own('diagnostics')}`)
+    .first()
+    .getByRole('listitem');
   await expect(messages).toHaveCount(8);
   await page.keyboard.press('Control+Home');
   for (let i = 0; i < 6; i++) await page.keyboard.press('F8');

@@ -1,10 +1,10 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openPage, openView, prompt, tokenRows } from './page.ts';
+import { openPage, openView, own, prompt, tokenRows } from './page.ts';
 
 const entries = (page: Page) =>
   page.getByRole('table', { name: 'Vocabulary entries' }).locator('tbody').getByRole('row');
 const found = (page: Page) => page.getByRole('status', { name: 'Found' });
-const symbols = (page: Page) => page.getByRole('list', { name: 'Symbols' }).locator('.symbol');
+const symbols = (page: Page) => page.getByRole('list', { name: 'Symbols' }).locator(`${own('symbol')}`);
 
 async function openVocabulary(page: Page): Promise<void> {
   await openPage(page);
@@ -33,7 +33,7 @@ test('ids are looked up', async ({ page }) => {
 
 test('the merges of a word, step by step', async ({ page }) => {
   await openVocabulary(page);
-  const readout = page.locator('.player .readout');
+  const readout = page.locator(`${own('player')} .readout`);
   await page.getByRole('textbox', { name: 'Word' }).fill('banananana');
   await expect(symbols(page)).toHaveText(['ban', 'anan', 'ana</w>']);
   await expect(readout).toContainText('No merge is left: 3 tokens.');
@@ -60,7 +60,7 @@ test('of several words one is chosen; bytes that are no character are one too', 
   await expect(page.getByText('3 words')).toBeVisible();
   await expect(symbols(page)).toHaveText(['photo</w>']);
   await page.getByRole('radio', { name: '😀' }).check();
-  await expect(page.locator('.player .hex')).toHaveText('f0 9f 98 80');
+  await expect(page.locator(`${own('player')} ${own('hex')}`)).toHaveText('f0 9f 98 80');
   await page.getByRole('textbox', { name: 'Word' }).fill(' ');
   await expect(page.getByText('Type a word, or choose one')).toBeVisible();
 });

@@ -1,10 +1,8 @@
+import './views/page/base.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { startClipscope } from './state/start.ts';
 import { App } from './views/page/App.tsx';
-import './views/page/app.css';
-import './views/pictures/pictures.css';
-import './views/prompts/prompts.css';
 import { StoreContext } from './views/page/useFacts.ts';
 
 const store = startClipscope();

@@ -43,7 +43,7 @@ async function load(page, path) {
   await page.evaluate(() => {
     window.hashes = 0;
     const status = document.querySelector('[aria-label="Encoder status"]');
-    const input = document.querySelector('[aria-label="Checkpoint file"]');
+    const input = document.querySelector('[aria-label="Open files…"]');
     window.loaded = new Promise((resolve) => {
       let start;
       input.addEventListener(
@@ -62,7 +62,7 @@ async function load(page, path) {
       }).observe(status, { childList: true, characterData: true, subtree: true });
     });
   });
-  await page.getByLabel('Checkpoint file').setInputFiles(path);
+  await page.getByLabel('Open files…').setInputFiles(path);
   const loaded = await page.evaluate(() => window.loaded);
   await page.waitForFunction(
     (name) =>
@@ -94,7 +94,7 @@ async function load(page, path) {
  */
 function redraw(page, kind) {
   return page.getByLabel('Colour scale').evaluate(async (select, kind) => {
-    const canvas = document.querySelector('.overview-picture canvas');
+    const canvas = document.querySelector('[class*="_overview-picture_"] canvas');
     const context = canvas.getContext('2d');
     const setValue = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set;
     const start = performance.now();

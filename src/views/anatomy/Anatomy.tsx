@@ -3,13 +3,13 @@ import { groupSteps, stage as stageName } from '../../gpu/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
 import { shownConfig, shownLayer } from '../../state/shownSizes.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
+import styles from './anatomy.module.css';
 import { Diagram } from './Diagram.tsx';
 import { Equations } from './Equations.tsx';
 import { rowOfTensor } from './equations.ts';
 import { RowDetail } from './RowDetail.tsx';
 import { StageDetail } from './StageDetail.tsx';
-import './anatomy.css';
-import { ViewHeader } from '../page/ViewHeader.tsx';
 
 const lead = (
   <>
@@ -34,10 +34,10 @@ export function Anatomy() {
     [profiled],
   );
   return (
-    <section className="panel anatomy" id="anatomy" aria-labelledby="anatomy-title">
+    <section className={`panel ${styles.anatomy}`} id="anatomy" aria-labelledby="anatomy-title">
       <ViewHeader view="anatomy" lead={lead} />
       <Equations shown={row} onChoose={setRow} />
-      <div className="anatomy-columns">
+      <div className={styles.columns}>
         <Diagram
           shown={row}
           layers={layers}

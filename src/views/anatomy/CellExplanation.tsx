@@ -7,6 +7,7 @@ import type { Inspection } from '../../state/facts.ts';
 import { messageOf } from '../../state/notices.ts';
 import { exact } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './anatomy.module.css';
 import { rowOfTensor } from './equations.ts';
 import { MathFormula } from './MathFormula.tsx';
 import type { MatrixProps, MatrixView } from './tensorPicture.ts';
@@ -70,7 +71,7 @@ export function CellExplanation(props: CellExplanationProps) {
   const value = view.values[view.offset + row * view.columns + column];
   const isSquare = operation.shape.length === 3;
   return (
-    <section className="anatomy-cell" aria-label="The sum behind the cell">
+    <section className={styles.cell} aria-label="The sum behind the cell">
       <div className="row">
         <h4>The cell</h4>
         <div className="field inline">
@@ -145,7 +146,7 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
     <>
       {rule.kind === 'lookup' && <p className="help">{lookups[rule.table]}</p>}
       {first.length > 0 && (
-        <dl className="anatomy-quantities">
+        <dl className={styles.quantities}>
           {first.map(({ name, value }, i) => (
             <div key={i}>
               <dt>
@@ -157,7 +158,7 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
         </dl>
       )}
       {terms.length > 0 && (
-        <table className="anatomy-terms">
+        <table className={styles.terms}>
           <caption className="visually-hidden">The largest terms of the sum</caption>
           <thead>
             <tr>
@@ -175,7 +176,7 @@ function Sum({ sum: { first, terms, over, after }, rule, labels }: SumProps) {
                 </td>
                 <td>
                   <span
-                    className="anatomy-term"
+                    className={styles.term}
                     data-negative={term.value < 0 || undefined}
                     style={{ '--share': most > 0 ? Math.abs(term.value) / most : 0 } as React.CSSProperties}
                   >
@@ -231,7 +232,7 @@ interface ComparisonProps {
 /** The cell in float64 beside the one that was read back. */
 function Comparison({ sum: { total }, value, isComputedHere }: ComparisonProps) {
   return (
-    <dl className="anatomy-total">
+    <dl className={styles.total}>
       <div>
         <dt>= in float64</dt>
         <dd data-testid="cell-total">{number(total)}</dd>

@@ -3,6 +3,7 @@ import type { ProfiledGroup } from '../../gpu/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
 import { moveFocus } from '../page/roving.ts';
 import { Slider } from '../page/Slider.tsx';
+import styles from './anatomy.module.css';
 import { rowOfTensor } from './equations.ts';
 
 /** A box of the diagram: it stands for some of a stage's matrices, and shows the first. */
@@ -55,22 +56,22 @@ export function Diagram({ shown, layers, layer: shownLayer, times, onChoose, onL
     ));
   return (
     <div
-      className="anatomy-diagram"
+      className={styles.diagram}
       role="toolbar"
       aria-label="Stages of the encoder"
       aria-orientation="vertical"
       onKeyDown={(event) => moveFocus(event, 'button.anatomy-box')}
     >
-      <a className="anatomy-end" href="#tokens">
+      <a className={styles.end} href="#tokens">
         Tokens
       </a>
-      <div className="anatomy-stream">{boxes(before)}</div>
-      <div className="anatomy-layer">
+      <div className={styles.stream}>{boxes(before)}</div>
+      <div className={styles.layer}>
         <Slider label="Layer" count={layers} value={shownLayer} onChange={onLayer} />
-        <div className="anatomy-stream">{boxes(layer)}</div>
+        <div className={styles.stream}>{boxes(layer)}</div>
       </div>
-      <div className="anatomy-stream">{boxes(after)}</div>
-      <a className="anatomy-end" href="#embeddings">
+      <div className={styles.stream}>{boxes(after)}</div>
+      <a className={styles.end} href="#embeddings">
         Weights, then the U-Net
       </a>
     </div>
@@ -94,7 +95,7 @@ function BoxButton({ box, shown, time, onChoose }: BoxButtonProps) {
   return (
     <button
       type="button"
-      className={isSum ? 'anatomy-box anatomy-sum' : 'anatomy-box'}
+      className={isSum ? `${styles.box} ${styles.sum}` : styles.box}
       aria-pressed={isShown}
       aria-label={isSum ? `+, ${label.toLowerCase()}` : undefined}
       title={isSum ? label : undefined}
@@ -104,8 +105,8 @@ function BoxButton({ box, shown, time, onChoose }: BoxButtonProps) {
       {isSum ? '+' : label}
       {share !== null && (
         <>
-          <span className="anatomy-share">{(100 * share).toFixed(1)} %</span>
-          <i className="anatomy-time" style={{ inlineSize: `${100 * share}%` }} />
+          <span className={styles.share}>{(100 * share).toFixed(1)} %</span>
+          <i className={styles.time} style={{ inlineSize: `${100 * share}%` }} />
         </>
       )}
     </button>

@@ -1,6 +1,7 @@
 import type { KeyboardEvent } from 'react';
 import type { MappedRow } from '../../road/lecture.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
+import styles from './anatomy.module.css';
 import { equationNumbers, rowOfEquation } from './equations.ts';
 
 /** Moves the focus along the line of buttons, of which Tab reaches one. */
@@ -21,8 +22,8 @@ interface EquationsProps {
 /** The lecture's equations by their numbers: each is one click from its numbers and its code. */
 export function Equations({ shown, onChoose }: EquationsProps) {
   return (
-    <div className="anatomy-equations">
-      <span className="anatomy-equations-title" id="anatomy-equations-title">
+    <div className={styles.equations}>
+      <span className={styles.equationsTitle} id="anatomy-equations-title">
         Equation
       </span>
       {/* The arrow keys move among the buttons inside. */}

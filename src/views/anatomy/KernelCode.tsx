@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Stage } from '../../clip/stages.ts';
 import { type Kernel, type KernelName, kernels } from '../../gpu/kernels.ts';
+import styles from './anatomy.module.css';
 
 /** The kernels that can do a stage; a star stands for the variants of one. */
 function variants({ shaders }: Stage): readonly KernelName[] {
@@ -23,7 +24,7 @@ export function KernelCode({ stage, chosen }: KernelCodeProps) {
   const shown = picked && names.includes(picked) ? picked : (chosen ?? names[0]);
   const { source, weights }: Kernel = kernels[shown];
   return (
-    <details className="anatomy-code">
+    <details className={styles.code}>
       <summary>
         WGSL: <code>{shown}</code>
         {chosen === shown && <span className="muted"> the kernel that was timed on this device</span>}
@@ -47,7 +48,7 @@ export function KernelCode({ stage, chosen }: KernelCodeProps) {
         </p>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it */}
-      <section className="anatomy-source" tabIndex={0} aria-label={`WGSL of ${shown}`}>
+      <section className={styles.source} tabIndex={0} aria-label={`WGSL of ${shown}`}>
         <pre>{source.trim()}</pre>
       </section>
     </details>

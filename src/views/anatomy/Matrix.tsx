@@ -7,10 +7,12 @@ import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
 import { probabilityScale, signedScale } from '../pictures/color.ts';
 import { type Cell, Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import matrixStyles from '../pictures/matrix.module.css';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { nothing, type Pointed, useMarks, usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
+import styles from './anatomy.module.css';
 import { CellExplanation } from './CellExplanation.tsx';
 import { type MatrixProps, type MatrixView, matrixOf, numbersOf } from './tensorPicture.ts';
 
@@ -38,7 +40,7 @@ export function Matrix(props: MatrixProps) {
   const name = isInput ? 'Residual stream before the stage' : operation.title;
   return (
     <>
-      <div className="anatomy-picture-head">
+      <div className={styles.pictureHead}>
         <p className="small">
           Range {exact(numbers.least)} to {exact(numbers.most)}, mean {exact(numbers.mean)}
         </p>
@@ -58,7 +60,7 @@ export function Matrix(props: MatrixProps) {
         place={cell}
         onChoose={setChosen}
       />
-      <details className="anatomy-norms">
+      <details className={styles.norms}>
         <summary>Norm of each row</summary>
         <RowNorms
           id="anatomy-norms-title"
@@ -111,7 +113,7 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
   return (
     <div
       ref={frame}
-      className={isSquare ? 'matrix anatomy-square' : 'matrix anatomy-wide'}
+      className={isSquare ? matrixStyles.matrix : `${matrixStyles.matrix} ${styles.wide}`}
       data-dense={dense}
       data-averaged={width < columns.length || undefined}
       style={
@@ -121,7 +123,7 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
         } as React.CSSProperties
       }
     >
-      <span className="axis">
+      <span className={matrixStyles.axis}>
         {isSquare ? 'key →' : 'token ↓'}
         {isSquare && (
           <>
@@ -133,7 +135,7 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
       {isSquare ? (
         <TokenLabels side="columns" list={columnLabels} shown={columns} labels={labels} />
       ) : (
-        <span className="anatomy-columns-axis">
+        <span className={styles.columnsAxis}>
           <span>column 0</span>
           <span>{view.columns - 1}</span>
         </span>
@@ -202,7 +204,7 @@ function CellReadout({ view, labels, isSquare, headDim }: CellReadoutProps) {
       {isSquare ? 'key ' : 'column '}
       <b className={isSquare ? 'key' : undefined}>{isSquare ? `${column} ${labels[column]}` : column}</b>
       {headDim !== null && ` (head ${Math.floor(column / headDim) + 1}, ${column % headDim})`}:{' '}
-      <b className="value">{value === Number.NEGATIVE_INFINITY ? '−∞' : exact(value)}</b>
+      <b data-testid="value">{value === Number.NEGATIVE_INFINITY ? '−∞' : exact(value)}</b>
     </p>
   );
 }

@@ -5,6 +5,7 @@ import type { MappedRow } from '../../road/lecture.ts';
 import { shownClipSkip, shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './anatomy.module.css';
 import { rowOfTensor } from './equations.ts';
 import { KernelCode } from './KernelCode.tsx';
 import { MathFormula } from './MathFormula.tsx';
@@ -23,7 +24,7 @@ interface StageDetailProps {
 /** One stage: its equations, the matrix that is chosen among them, the sum behind a cell, and its code. */
 export function StageDetail({ row, stage, operation, time, onChoose }: StageDetailProps) {
   return (
-    <section className="anatomy-detail" aria-labelledby="anatomy-stage">
+    <section className={styles.detail} aria-labelledby="anatomy-stage">
       <h3 id="anatomy-stage">{stage.title}</h3>
       <p>{stage.help}</p>
       {stage.place === 'after' && <ClipSkipNote />}
@@ -44,7 +45,7 @@ function ClipSkipNote() {
   if (skip === 1) return null;
   const normalised = skip > layers ? 'the sum of the embeddings' : `the output of layer ${layers + 1 - skip}`;
   return (
-    <p className="anatomy-difference">
+    <p className={styles.difference}>
       With clip skip {skip}, weights act on {normalised} after this LayerNorm, as <a href="#embeddings">Embeddings</a>{' '}
       shows. The matrix here is that of layer {layers}, without clip skip.
     </p>
@@ -61,10 +62,10 @@ interface FormulasProps {
 function Formulas({ stage, shown, onChoose }: FormulasProps) {
   const config = useFacts(shownConfig);
   return (
-    <fieldset className="anatomy-formulas">
+    <fieldset className={styles.formulas}>
       <legend className="visually-hidden">Matrix</legend>
       {stage.operations.map(({ tensor, title, formula, equations, shape }) => (
-        <label key={tensor} className="anatomy-formula">
+        <label key={tensor} className={styles.formula}>
           <input
             type="radio"
             name="anatomy-matrix"
@@ -72,11 +73,11 @@ function Formulas({ stage, shown, onChoose }: FormulasProps) {
             aria-label={`${title}, equation ${equationRanges(equations)}`}
             onChange={() => onChoose(tensor)}
           />
-          <span className="anatomy-formula-title">
+          <span className={styles.formulaTitle}>
             {title} <span className="muted">{shapeText(shape, config)}</span>
           </span>
           <MathFormula formula={formula} block />
-          <span className="anatomy-number">({equationRanges(equations)})</span>
+          <span className={styles.number}>({equationRanges(equations)})</span>
         </label>
       ))}
     </fieldset>

@@ -9,6 +9,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import styles from './anatomy.module.css';
 import { Matrix } from './Matrix.tsx';
 import { matricesOf } from './tensorPicture.ts';
 
@@ -58,7 +59,7 @@ export function Tensor({ stage, operation }: TensorProps) {
 
   if (adapter.phase === 'missing')
     return (
-      <p className="anatomy-difference">
+      <p className={styles.difference}>
         {adapter.message} The diagram, the equations and the code are here all the same; a matrix needs WebGPU to be
         computed.
       </p>
@@ -69,10 +70,10 @@ export function Tensor({ stage, operation }: TensorProps) {
         <span>{inspected.task.message}</span>
       </div>
     );
-  if (!shown) return <p className="muted anatomy-waiting">Reading the matrices of this layer back from the GPU</p>;
+  if (!shown) return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the GPU</p>;
   const isSameSize = shown.inspection.config === config;
   return (
-    <div className="anatomy-tensor" aria-busy={!now} data-stale={!now || undefined}>
+    <div className={styles.tensor} aria-busy={!now} data-stale={!now || undefined}>
       <div className="row">
         {hasInput && (
           <Segmented

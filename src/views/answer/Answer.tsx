@@ -7,7 +7,7 @@ import { useLast } from '../page/useLast.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { pointed, tokenAt } from '../pictures/pointed.ts';
 import { selectInPrompt } from '../prompts/promptHandles.ts';
-import './answer.css';
+import styles from './answer.module.css';
 
 /** The questions, each with the kinds of sentences that answer it. */
 const questions: readonly { readonly title: string; readonly kinds: readonly SentenceKind[] }[] = [
@@ -48,7 +48,7 @@ export function Answer() {
   const facts = useLast(useDeferredValue(rested));
   const isLoading = useFacts((s) => s.tokenizer.phase === 'loading');
   return (
-    <section className="panel answer" id="answer" aria-labelledby="answer-title" tabIndex={-1}>
+    <section className={`panel ${styles.answer}`} id="answer" aria-labelledby="answer-title" tabIndex={-1}>
       {facts ? (
         <Sentences facts={facts} stale={facts !== now} />
       ) : (
@@ -73,11 +73,11 @@ function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
           text={[`${facts.prepared.source} (${provenance})`, ...sentences.map(({ text }) => text)].join('\n')}
         />
       </ViewHeader>
-      <div className="questions" aria-busy={stale} data-stale={stale || undefined}>
+      <div className={styles.questions} aria-busy={stale} data-stale={stale || undefined}>
         {questions.map(({ title, kinds }) => {
           const answers = ofKinds(kinds);
           return answers.length > 0 ? (
-            <div key={title} className="question" data-kind={kinds[0]}>
+            <div key={title} className={styles.question} data-kind={kinds[0]}>
               <h3>{title}</h3>
               <ul>
                 {answers.map((sentence, i) => (
@@ -114,7 +114,7 @@ function ShowMe({ lead, side, describedBy }: { lead: Lead; side: AnswerFacts['si
     return (
       <button
         type="button"
-        className="show-me"
+        className={styles.showMe}
         aria-describedby={describedBy}
         onClick={() => selectInPrompt(side, lead.range)}
       >
@@ -124,7 +124,7 @@ function ShowMe({ lead, side, describedBy }: { lead: Lead; side: AnswerFacts['si
   const { view, chunk, row } = lead;
   return (
     <a
-      className="show-me"
+      className={styles.showMe}
       href={`#${view}`}
       aria-describedby={describedBy}
       onClick={() => {
@@ -145,7 +145,7 @@ function CopyText({ text }: { text: string }) {
       () => setOutcome({ text, isCopied: false }),
     );
   return (
-    <div className="copy-text">
+    <div className={styles.copyText}>
       <span role="status" aria-label="Copy" className="muted small">
         {outcome?.text === text &&
           (outcome.isCopied ? 'Copied.' : 'The clipboard is closed: mark the text and copy it.')}

@@ -15,6 +15,7 @@ import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import { AttentionLines } from './AttentionLines.tsx';
 import { AttentionMatrix } from './AttentionMatrix.tsx';
 import { AttentionOverview } from './AttentionOverview.tsx';
+import styles from './attention.module.css';
 import { headMap, largest, meanMap, type ShownMap, shownTokens } from './attentionMaps.ts';
 
 const views = ['Matrix', 'Lines'] as const;
@@ -48,7 +49,7 @@ export function Attention() {
   const [mean, setMean] = useState(false);
 
   return (
-    <section className="panel" id="attention" aria-labelledby="attention-title">
+    <section className={`panel ${styles.view}`} id="attention" aria-labelledby="attention-title">
       <ViewHeader view="attention" lead={lead}>
         <Segmented
           legend="Drawn as"
@@ -58,7 +59,7 @@ export function Attention() {
           onChange={setView}
         />
       </ViewHeader>
-      <div className="attention-controls">
+      <div className={styles.attentionControls}>
         <Slider
           label="Layer"
           count={layers}
@@ -73,7 +74,7 @@ export function Attention() {
           disabled={!hasModel || mean}
           onChange={(value) => show({ head: value })}
         />
-        <div className="checks">
+        <div className={styles.checks}>
           <label className="check">
             <input type="checkbox" checked={!bos} onChange={(event) => setBos(!event.target.checked)} /> Hide BOS
           </label>
@@ -153,7 +154,7 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
   const props: ShownMap = { map, mask, L, shown, labels };
   const title = mean ? `Layer ${at.layer + 1}, mean over ${h} heads` : `Layer ${at.layer + 1}, head ${at.head + 1}`;
   return (
-    <div className="attention" aria-busy={stale} data-stale={stale || undefined}>
+    <div className={styles.attention} aria-busy={stale} data-stale={stale || undefined}>
       <AttentionOverview
         attentions={attentions}
         mask={mask}
@@ -164,7 +165,7 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
         head={mean ? null : at.head}
         onSelect={(selection) => show(selection)}
       />
-      <div className="attention-map">
+      <div className={styles.attentionMap}>
         <h3>{title}</h3>
         {shown.length === 0 ? (
           <p className="muted">Every token is hidden.</p>

@@ -4,10 +4,12 @@ import { rough } from '../page/numbers.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
+import heatmapStyles from '../pictures/heatmap.module.css';
 import { nothing, pointed, tokenOf, useMarks } from '../pictures/pointed.ts';
 import { SaveSvg } from '../pictures/SavePicture.tsx';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
 import { AttentionReadout } from './AttentionReadout.tsx';
+import styles from './attention.module.css';
 import type { ShownMap } from './attentionMaps.ts';
 import { drawLines } from './drawLines.ts';
 
@@ -71,7 +73,7 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
   return (
     <>
       <div
-        className="lines"
+        className={styles.lines}
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a token
         tabIndex={0}
@@ -84,10 +86,10 @@ export function AttentionLines(props: ShownMap & { readonly title: string; reado
         <div ref={room}>
           <canvas ref={canvas} role="img" aria-label={summary} style={{ height }} />
         </div>
-        <TokenLabels side="rows keys" list={keys} shown={shown} labels={labels} onPoint={point('key')} />
+        <TokenLabels side="rows" list={keys} shown={shown} labels={labels} onPoint={point('key')} />
       </div>
       <AttentionReadout {...props} />
-      <div className="under-picture">
+      <div className={heatmapStyles.underPicture}>
         <SaveSvg title={title} svg={svg} />
       </div>
       <p className="help">Opacity is the probability, from 0 to {rough(most)}. Queries left, keys right.</p>

@@ -2,6 +2,7 @@ import { useMemo, useRef } from 'react';
 import { useWidth } from '../page/useWidth.ts';
 import type { ColourScale } from '../pictures/color.ts';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import matrixStyles from '../pictures/matrix.module.css';
 import { heatmapPixels } from '../pictures/pixels.ts';
 import { useMarks } from '../pictures/pointed.ts';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
@@ -38,11 +39,11 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
     <>
       <div
         ref={frame}
-        className="matrix"
+        className={matrixStyles.matrix}
         data-dense={dense}
         style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}
       >
-        <span className="axis">
+        <span className={matrixStyles.axis}>
           key →<br />
           query ↓
         </span>

@@ -12,9 +12,11 @@ import { clampIndex, moveOf } from '../page/roving.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
 import type { ColourScale } from '../pictures/color.ts';
+import heatmapStyles from '../pictures/heatmap.module.css';
 import { Legend } from '../pictures/Legend.tsx';
 import { heatmapPixels } from '../pictures/pixels.ts';
 import { SavePng } from '../pictures/SavePicture.tsx';
+import styles from './attention.module.css';
 
 interface AttentionOverviewProps {
   /** [N, h, L, L] */
@@ -67,16 +69,16 @@ export function AttentionOverview({
     onSelect({ layer: clampIndex(layer + move.rows, N), head: clampIndex((head ?? 0) + move.columns, h) });
   };
   return (
-    <div className="overview">
-      <div className="overview-head">
+    <div className={styles.overview}>
+      <div className={styles.overviewHead}>
         <h3>
           {N} layers × {h} heads
         </h3>
         <span className="muted">{over && `layer ${over.layer + 1}, head ${over.head + 1}`}</span>
       </div>
-      <div className="overview-frame" ref={frame}>
+      <div ref={frame}>
         <div
-          className="overview-picture"
+          className={styles.overviewPicture}
           role="application"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys choose a head
           tabIndex={0}
@@ -96,7 +98,7 @@ export function AttentionOverview({
             aria-label={`${N * h} attention maps: one row for each layer, one column for each head.`}
           />
           <div
-            className="tile-mark"
+            className={styles.tileMark}
             style={{
               top: layer * pitch,
               left: (head ?? 0) * pitch,
@@ -106,13 +108,13 @@ export function AttentionOverview({
           />
           {over && (
             <div
-              className="tile-mark hover"
+              className={`${styles.tileMark} ${styles.hover}`}
               style={{ top: over.layer * pitch, left: over.head * pitch, width: tile, height: tile }}
             />
           )}
         </div>
       </div>
-      <div className="under-picture">
+      <div className={heatmapStyles.underPicture}>
         <Legend title="Probability" scale={scale} />
         <SavePng
           canvas={canvas}

@@ -28,7 +28,7 @@ export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
         )}
         {value !== null && (
           <>
-            : <b className="value">{mask[value] === 0 ? 'masked' : exact(map[value])}</b>
+            : <b data-testid="value">{mask[value] === 0 ? 'masked' : exact(map[value])}</b>
           </>
         )}
       </p>

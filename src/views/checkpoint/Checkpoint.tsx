@@ -5,9 +5,9 @@ import { type ExaminedCheckpoint, requestName, type Task } from '../../state/fac
 import { FileButton } from '../page/FileButton.tsx';
 import { brief, bytes, percent, small } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
-import { type Column, SortedTable } from './SortedTable.tsx';
-import './checkpoint.css';
 import { ViewHeader } from '../page/ViewHeader.tsx';
+import styles from './checkpoint.module.css';
+import { type Column, SortedTable } from './SortedTable.tsx';
 
 const lead = (
   <>
@@ -28,7 +28,7 @@ export function Checkpoint() {
   const request = inUse && inUse.kind !== 'synthetic' ? inUse : null;
 
   return (
-    <section className="panel" id="checkpoint" aria-labelledby="checkpoint-title">
+    <section className={`panel ${styles.checkpoint}`} id="checkpoint" aria-labelledby="checkpoint-title">
       <ViewHeader view="checkpoint" lead={lead}>
         <div className="toolbar">
           {request && (
@@ -60,7 +60,7 @@ function Examined({ examined: { request, task, other } }: { readonly examined: E
   return (
     <>
       <Report name={name} examination={task.result} />
-      <div className="drift">
+      <div className={styles.drift}>
         <h3>Drift</h3>
         <CompareWith isRunning={other?.task.phase === 'running'} />
         {other &&
@@ -101,7 +101,7 @@ function Report({ name, examination }: { readonly name: string; readonly examina
   const { prefix } = layout;
   return (
     <>
-      <dl className="facts">
+      <dl className={styles.facts}>
         <div>
           <dt>File</dt>
           <dd>{name}</dd>
@@ -139,13 +139,13 @@ function Report({ name, examination }: { readonly name: string; readonly examina
         </div>
       </dl>
       {isSound && (
-        <p className="sound">
+        <p className={styles.sound}>
           All {tensors.length} tensors are there, of the right shape, with finite numbers
           {examination.positionIds && ', and the position ids are 0 to 76'}.
         </p>
       )}
       {found.length > 0 && (
-        <ul className="findings" aria-label="Findings">
+        <ul className={styles.findings} aria-label="Findings">
           {found.map((finding) => (
             <FindingRow key={finding.message} finding={finding} />
           ))}
@@ -163,7 +163,7 @@ const fewItems = 4;
 
 function FindingRow({ finding: { severity, message, items } }: { readonly finding: Finding }) {
   const list = (
-    <ul className="items">
+    <ul className={styles.items}>
       {items.map((item) => (
         <li key={item}>{item}</li>
       ))}
@@ -267,7 +267,7 @@ function DriftReport({ from, to, drift }: { readonly from: string; readonly to: 
           ? `The encoders of ${from} (A) and ${to} (B) are the same, number for number.`
           : `From ${from} (A) to ${to} (B): ‖A − B‖ / ‖A‖ is ${percent(drift.whole.relative)} over all. Bars end at the largest, ${percent(most)}.`}
       </p>
-      <table className="bars">
+      <table className={styles.bars}>
         <caption className="visually-hidden">Drift by layer</caption>
         <thead className="visually-hidden">
           <tr>
@@ -280,10 +280,10 @@ function DriftReport({ from, to, drift }: { readonly from: string; readonly to: 
           {parts.map(({ name, relative, difference, norm }) => (
             <tr key={name} title={`‖A − B‖ = ${brief(difference)}, ‖A‖ = ${brief(norm)}`}>
               <th scope="row">{name}</th>
-              <td className="share">
+              <td className={styles.share}>
                 <span style={{ inlineSize: `${most > 0 ? Math.min(100, (100 * relative) / most) : 0}%` }} />
               </td>
-              <td className="number">{percent(relative)}</td>
+              <td className={styles.number}>{percent(relative)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'react';
+import styles from './checkpoint.module.css';
 import { type Order, reordered, sorted } from './sorting.ts';
 
 export interface Column<T> {
@@ -34,7 +35,7 @@ export function SortedTable<T>({ label, rows, columns, keyOf }: Props<T>) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard.
     <section className="table-scroll" aria-label={label} tabIndex={0}>
-      <table className="sorted">
+      <table className={styles.sorted}>
         <caption className="visually-hidden">{label}</caption>
         <thead>
           <tr>
@@ -42,7 +43,7 @@ export function SortedTable<T>({ label, rows, columns, keyOf }: Props<T>) {
               <th
                 key={column.title}
                 scope="col"
-                className={isText(column) ? undefined : 'number'}
+                className={isText(column) ? undefined : styles.number}
                 aria-sort={direction(order, i)}
               >
                 <button type="button" title={column.help} onClick={() => setOrder(reordered(order, i, isText(column)))}>
@@ -66,7 +67,7 @@ export function SortedTable<T>({ label, rows, columns, keyOf }: Props<T>) {
                     {text}
                   </th>
                 ) : (
-                  <td key={column.title} className={isText(column) ? undefined : 'number'} title={details}>
+                  <td key={column.title} className={isText(column) ? undefined : styles.number} title={details}>
                     {text}
                   </td>
                 );

@@ -19,6 +19,7 @@ import { weightings } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import { Composed, RowsChoice } from './Composed.tsx';
 import { difference, reach, rowNorms } from './embeddingMaps.ts';
+import styles from './embeddings.module.css';
 import { MeanRatio } from './MeanRatio.tsx';
 
 const lead = (
@@ -39,7 +40,7 @@ export function Embeddings() {
   const skip = useFacts(shownClipSkip);
   const shownStage: Stage = stage === 'last' ? 'last' : Math.min(stage, layers);
   return (
-    <section className="panel" id="embeddings" aria-labelledby="embeddings-title">
+    <section className={`panel ${styles.view}`} id="embeddings" aria-labelledby="embeddings-title">
       <ViewHeader view="embeddings" lead={lead}>
         <div className="field inline">
           <label htmlFor="stage">Stage</label>
@@ -111,8 +112,8 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
 
   if (!before) return <p className="muted">This state was not read back from the encoder.</p>;
   return (
-    <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
-      <div className="embedding-pictures">
+    <div className={styles.embeddings} aria-busy={stale} data-stale={stale || undefined}>
+      <div className={styles.embeddingPictures}>
         {pictures.map((picture) => (
           <StatePicture key={picture.name} {...picture} labels={labels} rows={kinds.length} d={d} />
         ))}
@@ -196,7 +197,7 @@ function StateReadout({ pictures, labels, d }: StateReadoutProps) {
         <Fragment key={name}>
           {i > 0 && ', '}
           {pictures.length > 1 && `${name.split(' ')[0].toLowerCase()} `}
-          <b className="value">{exact(values[query * d + dimension])}</b>
+          <b data-testid="value">{exact(values[query * d + dimension])}</b>
         </Fragment>
       ))}
     </p>

@@ -1,6 +1,7 @@
 import type { MeanChange } from '../../weighting/means.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { exact } from '../page/numbers.ts';
+import styles from './embeddings.module.css';
 
 interface MeanRatioProps {
   readonly method: MethodName;
@@ -12,7 +13,7 @@ export function MeanRatio({ method, mean: { before, after, ratio, over } }: Mean
   const { label } = methods[method];
   const isOdd = !(ratio > 0.5 && ratio < 2);
   return (
-    <div className="mean-ratio">
+    <div className={styles.meanRatio}>
       <dl>
         <div>
           <dt>Mean before</dt>

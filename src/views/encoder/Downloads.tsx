@@ -4,6 +4,7 @@ import type { Download } from '../../state/facts.ts';
 import { requestFor } from '../../state/modelChoices.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './encoder.module.css';
 
 /**
  * A button that downloads a file, or uses it if it is stored; nothing while it is being downloaded. Without `name`, the
@@ -40,7 +41,7 @@ export function Downloads({ onManage }: { onManage(): void }) {
   const downloads = useFacts((s) => s.downloads);
   if (downloads.size === 0) return null;
   return (
-    <ul className="downloads" aria-label="Downloads">
+    <ul className={styles.downloads} aria-label="Downloads">
       {[...downloads.values()].map((download) => (
         <DownloadRow key={download.file.id} download={download} onManage={onManage} />
       ))}
@@ -56,10 +57,10 @@ function DownloadRow({ download, onManage }: { readonly download: Download; onMa
   const hasPart = progress !== null && progress.done > 0;
   return (
     <li data-phase={phase}>
-      <div className="line">
-        <span className="name">{file.label}</span>
-        <span className="amount">{downloadText(download)}</span>
-        <span className="actions">
+      <div className={styles.line}>
+        <span className={styles.name}>{file.label}</span>
+        <span className={styles.amount}>{downloadText(download)}</span>
+        <span className={styles.actions}>
           {phase === 'running' ? (
             <button type="button" className="small" onClick={() => pause(file.id)}>
               Pause

@@ -4,6 +4,7 @@ import { encoderStatus, encodingCost, modelName } from '../../state/encoderStatu
 import { type Facts, requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
 import { FileButton } from '../page/FileButton.tsx';
+import menuStyles from '../page/menu.module.css';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
@@ -19,7 +20,7 @@ export function EncoderStatus() {
   const phase = useFacts((s) => encoderStatus(s).phase);
   return (
     <>
-      <div className="status" role="status" aria-label="Encoder status" data-phase={phase}>
+      <div className={styles.status} role="status" aria-label="Encoder status" data-phase={phase}>
         <span>{text}</span>
       </div>
       <Cost />
@@ -31,7 +32,7 @@ export function EncoderStatus() {
 function Cost() {
   const cost = useLast(useFacts(encodingCost) ?? undefined);
   return cost ? (
-    <details className={`menu ${styles.cost}`}>
+    <details className={`${menuStyles.menu} ${styles.cost}`}>
       <summary>{cost.brief}</summary>
       <p>{cost.text}</p>
     </details>
@@ -66,7 +67,7 @@ export function Encoder() {
   };
 
   return (
-    <section className="panel encoder" id="encoder" aria-label="Encoder">
+    <section className={`panel ${styles.encoder}`} id="encoder" aria-label="Encoder">
       <div className="field inline">
         <label htmlFor="model">Model</label>
         <select
@@ -115,7 +116,7 @@ export function Encoder() {
           </button>
         </div>
       )}
-      <div className="details">
+      <div className={styles.details}>
         {details && <p>{details}</p>}
         {model?.random && !isLoading && (
           <p>
@@ -173,7 +174,7 @@ export function DropTarget() {
     };
   }, [openFile]);
   return isOver ? (
-    <div className="drop-target">
+    <div className={styles.dropTarget}>
       <p>Drop to open</p>
       <p className="small">
         a checkpoint, a LoRA, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds

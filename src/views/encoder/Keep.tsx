@@ -3,6 +3,7 @@ import { downloadText } from '../../state/downloadText.ts';
 import { encoderBytes, fileToKeep, keptModel } from '../../state/modelChoices.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './encoder.module.css';
 
 /** A button that stores the file in use in this browser. With `isListed`, the file's name stands beside it. */
 export function KeepButton({ isListed }: { readonly isListed?: boolean }) {
@@ -43,7 +44,7 @@ export function Keep({ onManage }: { onManage(): void }) {
   }, [phase]);
   if (!content && !canKeep) return null;
   return (
-    <div className="keep" ref={part} tabIndex={-1}>
+    <div className={styles.keep} ref={part} tabIndex={-1}>
       {canKeep && <KeepButton />}
       {content}
     </div>
@@ -58,14 +59,14 @@ function Keeping({ onManage }: { onManage(): void }) {
   if (!keeping) return null;
   const { file, progress, failure } = keeping;
   return (
-    <ul className="downloads" aria-label="Being kept">
+    <ul className={styles.downloads} aria-label="Being kept">
       <li>
-        <div className="line">
-          <span className="name">Keeping {file.name}</span>
-          <span className="amount">
+        <div className={styles.line}>
+          <span className={styles.name}>Keeping {file.name}</span>
+          <span className={styles.amount}>
             {!failure && (progress ? downloadText({ phase: 'running', progress }) : 'Opening the file')}
           </span>
-          <span className="actions">
+          <span className={styles.actions}>
             {failure && isInUse && (
               <button type="button" className="small" onClick={() => void keepFile()}>
                 Try again

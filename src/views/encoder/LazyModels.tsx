@@ -1,4 +1,5 @@
 import { usePart } from '../page/lazyPart.tsx';
+import styles from './models.module.css';
 
 const load = () => import('./Models.tsx');
 
@@ -6,7 +7,7 @@ const load = () => import('./Models.tsx');
 export function LazyModels() {
   const { part, standIn } = usePart(true, load, null);
   return (
-    <section id="models" aria-label="Models">
+    <section className={styles.models} id="models" aria-label="Models">
       {part ? <part.Models /> : standIn}
     </section>
   );

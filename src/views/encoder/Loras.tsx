@@ -6,13 +6,14 @@ import { loraUsage } from '../../state/reading.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { brief, percent } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './encoder.module.css';
 
 /** Lists the open LoRAs: which parts of the encoder each changes, and by how much. */
 export function Loras() {
   const loras = useFacts((s) => s.loras);
   if (loras.size === 0) return null;
   return (
-    <ul className="downloads loras" aria-label="LoRAs">
+    <ul className={`${styles.downloads} ${styles.loras}`} aria-label="LoRAs">
       {[...loras].map(([name, lora]) => (
         <LoraRow key={name} name={name} lora={lora} />
       ))}
@@ -29,10 +30,10 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
   const changes = info && info.effects.length > 0;
   return (
     <li>
-      <div className="line">
-        <span className="name">{name}</span>
+      <div className={styles.line}>
+        <span className={styles.name}>{name}</span>
         {info && (
-          <span className="amount">
+          <span className={styles.amount}>
             {[info.kinds.join(', ') || 'LoRA', rankText(info.ranks)].filter(Boolean).join(' · ')}
           </span>
         )}
@@ -52,7 +53,7 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
               'Not merged: in ComfyUI a node does that, not the prompt'
             ))}
         </span>
-        <span className="actions">
+        <span className={styles.actions}>
           <button type="button" className="small" aria-label={`Remove LoRA ${name}`} onClick={() => remove(name)}>
             Remove
           </button>
@@ -82,8 +83,8 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
   const largest = Math.max(...effects.map(({ relative }) => relative));
   const at = effects.findIndex(({ relative }) => relative === largest);
   return (
-    <div className="effects">
-      <div className="bars" aria-hidden="true">
+    <div className={styles.effects}>
+      <div className={styles.bars} aria-hidden="true">
         {effects.map(({ layer, relative }) => (
           <div key={layer} title={`Layer ${layer + 1}: ${percent(relative)}`}>
             <i style={{ height: `${largest > 0 ? (Math.min(1, relative / largest) * 100).toFixed(1) : 0}%` }} />

@@ -8,7 +8,7 @@ import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { GetModel } from './Downloads.tsx';
 import { KeepButton } from './Keep.tsx';
-import './models.css';
+import styles from './models.module.css';
 
 /** Lists the models that can be downloaded and those that are stored. */
 export function Models() {
@@ -25,10 +25,10 @@ export function Models() {
           {sd15TextEncoder.name} ({sd15TextEncoder.licence}), from huggingface.co or a mirror. Nothing is downloaded
           before you press a button; then it is checked, kept in this browser and used.
         </p>
-        <ul className="files">
+        <ul className={styles.files}>
           {sd15TextEncoder.files.map((file) => (
             <li key={file.id}>
-              <span className="name">{file.label}</span>
+              <span className={styles.name}>{file.label}</span>
               <GetModel file={file} />
             </li>
           ))}
@@ -54,7 +54,7 @@ function OtherAddress() {
     void download(file);
   };
   return (
-    <form className="other" onSubmit={submit}>
+    <form className={styles.other} onSubmit={submit}>
       <label htmlFor={id}>Another address</label>
       <input
         id={id}
@@ -73,7 +73,7 @@ function OtherAddress() {
       />
       <button type="submit">Download</button>
       <p className="muted small" id={`${id}-help`}>
-        {isRefused && <span className="refused">Give the address of a file, beginning with https://. </span>}A
+        {isRefused && <span className={styles.refused}>Give the address of a file, beginning with https://. </span>}A
         .safetensors file of SD 1.x. From a whole checkpoint only the text encoder is fetched: 246 MB in 16 bit, 492 MB
         in 32 bit.
       </p>
@@ -112,9 +112,9 @@ function Stored() {
         Stored
       </h3>
       {file && (
-        <ul className="files" aria-label="Opened from disk">
+        <ul className={styles.files} aria-label="Opened from disk">
           <li>
-            <span className="name">{file.name}</span>
+            <span className={styles.name}>{file.name}</span>
             <span className="muted small">Opened from disk, for this visit alone</span>
             <KeepButton isListed />
           </li>
@@ -123,7 +123,7 @@ function Stored() {
       {models.length === 0 ? (
         <p className="muted small">None yet.</p>
       ) : (
-        <ul className="files" aria-label="Stored models">
+        <ul className={styles.files} aria-label="Stored models">
           {models.map((model) => (
             <StoredRow key={model.id} model={model} onDeleted={() => title.current?.focus()} />
           ))}
@@ -160,14 +160,18 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
   const rest = complete ? null : fileFrom(source);
   return (
     <li>
-      <span className="name">{name}</span>
+      <span className={styles.name}>{name}</span>
       <span className="muted small">{storedText(model)}</span>
       {isAsking ? (
-        <span className="actions">
+        <span className={styles.actions}>
           <span className="small">
             {isUsed ? 'Delete? It stays in use until this page is closed.' : 'Delete from this browser?'}
           </span>
-          <button type="button" className="small danger" onClick={() => void deleteModel(id).then(onDeleted)}>
+          <button
+            type="button"
+            className={`small ${styles.danger}`}
+            onClick={() => void deleteModel(id).then(onDeleted)}
+          >
             Yes, delete
           </button>
           {/* biome-ignore lint/a11y/noAutofocus: the button that was pressed is gone; this is the safe answer to it. */}
@@ -176,7 +180,7 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
           </button>
         </span>
       ) : (
-        <span className="actions">
+        <span className={styles.actions}>
           {isUsed && <span className="muted small">In use</span>}
           {complete && !isUsed && (
             <button

@@ -6,6 +6,7 @@ import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import { shownComparison } from '../../state/exporting.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
+import embeddingsStyles from '../embeddings/embeddings.module.css';
 import { brief, exact, percent, rough } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useDark, useFacts } from '../page/useFacts.ts';
@@ -14,9 +15,9 @@ import { signedScale } from '../pictures/color.ts';
 import { Heatmap } from '../pictures/Heatmap.tsx';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { type Pointed, usePointed } from '../pictures/pointed.ts';
-import { weightings } from '../prompts/choices.ts';
-import './export.css';
 import { RowNorms } from '../pictures/RowNorms.tsx';
+import { weightings } from '../prompts/choices.ts';
+import styles from './export.module.css';
 import { useEncoded } from './useEncoded.ts';
 
 /** Shows the conditioning in the opened file minus the prompt's. */
@@ -31,7 +32,7 @@ export function Comparison() {
   const comparison = useLast(now);
   if (!file) return null;
   return (
-    <section className="comparison" aria-label="Comparison">
+    <section className={styles.comparison} aria-label="Comparison">
       <header>
         <h3>{file.name}</h3>
         {file.conditionings.length > 1 && (
@@ -92,7 +93,7 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
     ],
   ].filter(([, value]) => value);
   return (
-    <dl className="origin">
+    <dl className={styles.origin}>
       {facts.map(([term, value]) => (
         <div key={term}>
           <dt>{term}</dt>
@@ -134,11 +135,11 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
   return (
     <>
       <p>
-        Largest difference <b className="value">{exact(largest)}</b>
+        Largest difference <b className={styles.value}>{exact(largest)}</b>
         {largest > 0 ? (
           <>
             {' '}
-            at row {at.row}, dimension {at.dimension}; mean magnitude <b className="value">{exact(mean)}</b>.
+            at row {at.row}, dimension {at.dimension}; mean magnitude <b className={styles.value}>{exact(mean)}</b>.
           </>
         ) : (
           ': the file has the same numbers, to the last bit.'
@@ -146,8 +147,8 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
       </p>
       <Alignment aligned={comparison.aligned} rows={rows} />
       {chunks > 1 && <Slider label="Chunk" count={chunks} value={shown} onChange={setChunk} />}
-      <div className="embeddings" aria-busy={stale} data-stale={stale || undefined}>
-        <div className="embedding-pictures">
+      <div className={embeddingsStyles.embeddings} aria-busy={stale} data-stale={stale || undefined}>
+        <div className={embeddingsStyles.embeddingPictures}>
           <figure>
             <figcaption>
               <b>{title}</b>
@@ -213,7 +214,7 @@ function Readout({ difference, from, d, labels }: ReadoutProps) {
   return (
     <p className="readout">
       Row <b className="query">{`${from + query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
-      <b className="value">{exact(difference[(from + query) * d + dimension])}</b>
+      <b className={styles.value}>{exact(difference[(from + query) * d + dimension])}</b>
     </p>
   );
 }

@@ -19,7 +19,7 @@ import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';
 import check from './check.py?raw';
 import bareSnippet from './diffusers.py?raw';
-import './export.css';
+import styles from './export.module.css';
 import { useEncoded } from './useEncoded.ts';
 
 const formats = [...conditioningFormats, 'csv', 'json'] as const;
@@ -46,7 +46,7 @@ export function Export() {
   const [format, setFormat] = useState<Format>('safetensors');
   const id = useId();
   return (
-    <div className="export" id="export-file">
+    <div className={styles.export} id="export-file">
       <div className="field">
         <label htmlFor={id}>Format</label>
         <select
@@ -116,12 +116,12 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
   };
   return (
     <>
-      <table className="tensors" aria-label="What the file will hold">
+      <table className={styles.tensors} aria-label="What the file will hold">
         <thead>
           <tr>
             <th scope="col">Array</th>
             <th scope="col">Shape</th>
-            <th scope="col" className="number">
+            <th scope="col" className={styles.number}>
               Size
             </th>
           </tr>
@@ -133,7 +133,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
               <td>
                 [{shape.join(', ')}] <span className="muted">{dtype}</span>
               </td>
-              <td className="number">{format === 'csv' ? `${shape[1]} lines` : bytes(sizes[i])}</td>
+              <td className={styles.number}>{format === 'csv' ? `${shape[1]} lines` : bytes(sizes[i])}</td>
             </tr>
           ))}
         </tbody>
@@ -176,7 +176,7 @@ function Diffusers() {
       () => setCopied(false),
     );
   return (
-    <div className="script">
+    <div className={styles.script}>
       <header>
         <h3>Use it with diffusers</h3>
         <button type="button" className="small" onClick={() => void copy()} onBlur={() => setCopied(null)}>
@@ -208,7 +208,7 @@ function Check() {
   const why = pair ? whyUnchecked(pair) : null;
   const files = networks ? checkedFiles(networks) : null;
   return (
-    <div className="script">
+    <div className={styles.script}>
       <header>
         <h3>Check it with transformers</h3>
         <button type="button" className="small" onClick={() => saveFile('check.py', check, 'text/x-python')}>

@@ -3,6 +3,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Comparison } from './Comparison.tsx';
 import { Export } from './Export.tsx';
+import styles from './export.module.css';
 
 const lead = (
   <>
@@ -18,7 +19,7 @@ export function ExportView() {
   const compared = useFacts((s) => s.compared);
   const openFile = useFacts((s) => s.openFile);
   return (
-    <section className="panel" id="export" aria-labelledby="export-title">
+    <section className={`panel ${styles.view}`} id="export" aria-labelledby="export-title">
       <ViewHeader view="export" lead={lead}>
         <FileButton
           text="Compare with a file…"

@@ -5,10 +5,12 @@ import { tokenLabels } from '../../state/tokenLabels.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
+import legendStyles from '../pictures/legend.module.css';
 import { maskPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
+import styles from './masks.module.css';
 
 const lead = (
   <>
@@ -72,19 +74,19 @@ export function Masks() {
   return (
     <section className="panel" id="masks" aria-labelledby="masks-title">
       <ViewHeader view="masks" lead={lead}>
-        <div className="legend">
+        <div className={legendStyles.legend}>
           <span>
-            <i className="swatch mask-visible" /> visible
+            <i className={`${styles.swatch} ${styles.maskVisible}`} /> visible
           </span>
           <span>
-            <i className="hatch" /> masked
+            <i className={legendStyles.hatch} /> masked
           </span>
         </div>
       </ViewHeader>
       {figures && pictures ? (
         <>
           <ChoiceHelp choice={masks[mode]} />
-          <div className="mask-figures">
+          <div className={styles.maskFigures}>
             {figures.map(({ name, formula, pixels, summary }) => (
               <figure key={name}>
                 <figcaption>

@@ -12,6 +12,7 @@ import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
 import { Difference } from './Difference.tsx';
+import styles from './methods.module.css';
 import { Readings } from './Readings.tsx';
 import { Why } from './Why.tsx';
 
@@ -64,7 +65,7 @@ const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBe
     requestAnimationFrame(() => document.getElementById('why-title')?.focus());
   };
   return (
-    <div className="bench-tables" aria-busy={stale} data-stale={stale || undefined}>
+    <div className={styles.benchTables} aria-busy={stale} data-stale={stale || undefined}>
       <Totals
         byName={byName}
         order={order}
@@ -74,7 +75,7 @@ const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBe
         onPair={setPair}
         onWhy={askFor}
       />
-      <div className="bench-tokens">
+      <div className={styles.benchTokens}>
         <TokenValues
           comparison={comparison}
           order={order}
@@ -119,8 +120,8 @@ interface TotalsProps {
 function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsProps) {
   const own = useFacts((s) => s.options.weighting);
   return (
-    <div className="scrolling">
-      <table className="method-table numbers totals" aria-labelledby="totals-title">
+    <div className={styles.scrolling}>
+      <table className={`${styles.methodTable} ${styles.numbers} ${styles.totals}`} aria-labelledby="totals-title">
         <caption id="totals-title">Methods, those furthest from the others first</caption>
         <thead>
           <tr>
@@ -165,7 +166,7 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
                 <td>{fixed(totals.normRatio)}</td>
                 <td>
                   {changedRows.length} of {rows}
-                  {nonFiniteRows > 0 && <span className="warning-text">, {nonFiniteRows} not finite</span>}
+                  {nonFiniteRows > 0 && <span className={styles.warningText}>, {nonFiniteRows} not finite</span>}
                 </td>
                 <td>
                   <input
@@ -251,7 +252,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
   const isTarget = (method: MethodName, token: number) =>
     asked ? asked.method === method && asked.token === token : method === order[0].name && token === shown[0];
   return (
-    <div className="token-values">
+    <div className={styles.tokenValues}>
       <Segmented
         legend="Each token’s"
         name="measure"
@@ -260,9 +261,9 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
         onChange={setMeasure}
       />
       <p className="help">{help}</p>
-      <div className="scrolling">
+      <div className={styles.scrolling}>
         <table
-          className="method-table numbers values"
+          className={`${styles.methodTable} ${styles.numbers} ${styles.values}`}
           aria-label={`${measures[measure].name} of each token by each method`}
         >
           <thead>
@@ -291,7 +292,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
                     <td key={method.name}>
                       <button
                         type="button"
-                        className="cell"
+                        className={styles.cell}
                         tabIndex={isTarget(method.name, token) ? 0 : -1}
                         aria-pressed={asked?.method === method.name && asked.token === token}
                         title={`Why: ${methods[method.name].label}, “${labels[token]}”`}

@@ -6,6 +6,7 @@ import { brief } from '../page/numbers.ts';
 import { useWidth } from '../page/useWidth.ts';
 import { curveEnd, curvePath, sameCurves, spread } from './curves.ts';
 import { lineOf } from './lines.ts';
+import styles from './methods.module.css';
 
 export interface Curve {
   readonly name: MethodName;
@@ -50,7 +51,7 @@ export function CurveChart({ title, summary, weight, own, onWeight, ...picture }
       <figcaption>
         <b>{title}</b>
       </figcaption>
-      <div ref={frame} className="chart">
+      <div ref={frame} className={styles.chart}>
         <svg
           width={width}
           height={height}
@@ -61,9 +62,9 @@ export function CurveChart({ title, summary, weight, own, onWeight, ...picture }
         >
           <Picture {...picture} x={x} width={width} />
           {own >= first && own <= last && (
-            <line className="own" x1={x(own)} x2={x(own)} y1={margin.top} y2={height - margin.bottom} />
+            <line className={styles.own} x1={x(own)} x2={x(own)} y1={margin.top} y2={height - margin.bottom} />
           )}
-          <line className="at" x1={x(weight)} x2={x(weight)} y1={margin.top} y2={height - margin.bottom} />
+          <line className={styles.at} x1={x(weight)} x2={x(weight)} y1={margin.top} y2={height - margin.bottom} />
         </svg>
       </div>
     </figure>
@@ -109,7 +110,7 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, 
         <rect x={margin.left} y={margin.top} width={right - margin.left} height={height - margin.top - margin.bottom} />
       </clipPath>
       {roundNumbers(low, high, 4).map((tick) => (
-        <g key={tick} className="tick">
+        <g key={tick} className={styles.tick}>
           <line x1={margin.left} x2={right} y1={y(tick)} y2={y(tick)} />
           <text x={margin.left - 5} y={y(tick)} dy="0.32em" textAnchor="end">
             {brief(tick).replace('-', '−')}
@@ -117,7 +118,7 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, 
         </g>
       ))}
       {roundNumbers(first, last, 5).map((tick) => (
-        <text key={tick} className="tick" x={x(tick)} y={height - 6} textAnchor="middle">
+        <text key={tick} className={styles.tick} x={x(tick)} y={height - 6} textAnchor="middle">
           {brief(tick).replace('-', '−')}
         </text>
       ))}
@@ -126,7 +127,7 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, 
         .map(({ from, to }) => (
           <rect
             key={from}
-            className="mean-band"
+            className={styles.meanBand}
             x={within(from)}
             y={margin.top}
             width={Math.max(3, within(to) - within(from))}
@@ -139,7 +140,7 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, 
           return (
             <path
               key={name}
-              className="curve"
+              className={styles.curve}
               d={curvePath(weights, values, x, y, breaks)}
               style={{ stroke: colour }}
               strokeDasharray={dash}
@@ -148,7 +149,7 @@ const Picture = memo(function Picture({ weights, curves, domain, breaks, bands, 
         })}
       </g>
       {labels.map(({ text, colour, at }) => (
-        <text key={text} className="curve-label" x={right + 3} y={at} dy="0.32em" style={{ fill: colour }}>
+        <text key={text} className={styles.curveLabel} x={right + 3} y={at} dy="0.32em" style={{ fill: colour }}>
           {text}
         </text>
       ))}

@@ -10,6 +10,7 @@ import { Legend } from '../pictures/Legend.tsx';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import styles from './methods.module.css';
 
 interface DifferenceProps {
   readonly first: MethodComparison;
@@ -39,7 +40,7 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
   }, [map, d, rows, dark]);
   const title = `${a} − ${b}`;
   return (
-    <div className="difference">
+    <div className={styles.difference}>
       <figure>
         <figcaption>
           <b>{title}</b>

@@ -2,9 +2,9 @@ import { useEffect } from 'react';
 import { shownBenchPasses } from '../../state/methodBench.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
-import { Bench } from './Bench.tsx';
-import './methods.css';
 import { ViewHeader } from '../page/ViewHeader.tsx';
+import { Bench } from './Bench.tsx';
+import styles from './methods.module.css';
 
 const lead = (
   <>
@@ -23,7 +23,7 @@ export function Methods() {
   }, [need, passes]);
   useEffect(() => () => need('methods', []), [need]);
   return (
-    <section className="panel bench" id="methods" aria-labelledby="methods-title">
+    <section className={`panel ${styles.view} ${styles.bench}`} id="methods" aria-labelledby="methods-title">
       <ViewHeader view="methods" lead={lead} />
       <Bench progress={<PassProgress passes={passes} />} />
     </section>

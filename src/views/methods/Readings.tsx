@@ -4,6 +4,7 @@ import { type Reading, shownReadings } from '../../state/methodBench.ts';
 import { prepared } from '../../state/reading.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './methods.module.css';
 
 /** How many differences or weights are named. */
 const mostNamed = 6;
@@ -19,8 +20,8 @@ export function Readings() {
   );
   const read = weighted.map(({ text, weight }) => `${quoted(text.trim())} ${brief(weight)}`);
   return (
-    <div className="scrolling">
-      <table className="method-table readings">
+    <div className={styles.scrolling}>
+      <table className={`${styles.methodTable} ${styles.readings}`}>
         <caption>
           The prompt is read as {programs[syntax]}’s, and every method weighs by the weights read there, so that the
           methods are compared and not the languages.

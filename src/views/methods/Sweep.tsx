@@ -3,9 +3,9 @@ import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { shownSweepPlan } from '../../state/methodBench.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
-import { WeightSweep } from './WeightSweep.tsx';
-import './methods.css';
 import { ViewHeader } from '../page/ViewHeader.tsx';
+import styles from './methods.module.css';
+import { WeightSweep } from './WeightSweep.tsx';
 
 const none: readonly EncoderPass[] = [];
 
@@ -23,7 +23,7 @@ export function Sweep() {
   }, [need, passes]);
   useEffect(() => () => need('methods', none), [need]);
   return (
-    <section className="panel sweep" id="sweep" aria-labelledby="sweep-title">
+    <section className={`panel ${styles.view} ${styles.sweep}`} id="sweep" aria-labelledby="sweep-title">
       <ViewHeader view="sweep" lead={lead} />
       <WeightSweep plan={plan} progress={<PassProgress passes={passes} />} onChoose={setFragment} />
     </section>

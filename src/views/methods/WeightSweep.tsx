@@ -15,12 +15,14 @@ import { shownChunk } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
+import sliderStyles from '../page/slider.module.css';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 import { CurveChart } from './CurveChart.tsx';
 import { domainOf } from './curves.ts';
 import { lineOf } from './lines.ts';
+import styles from './methods.module.css';
 
 interface WeightSweepProps {
   /** Plan for the text on show; undefined if the text is empty. */
@@ -43,7 +45,7 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   return (
     <>
       <Spans plan={plan} onChoose={onChoose} />
-      <div className="slider sweep-slider">
+      <div className={`${sliderStyles.slider} ${styles.sweepSlider}`}>
         <label htmlFor={sliderId}>Weight</label>
         <input
           id={sliderId}
@@ -54,10 +56,10 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
           value={weight}
           onChange={(event) => setWeight(event.target.valueAsNumber)}
         />
-        <span className="slider-value" aria-hidden="true">
+        <span className={sliderStyles.sliderValue} aria-hidden="true">
           {signed(weight)}
         </span>
-        <div className="sweep-actions">
+        <div className={styles.sweepActions}>
           <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
             Back to {signed(own)}
           </button>
@@ -126,7 +128,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
   const own = text.fragments[plan.fragment];
   return (
     <>
-      <fieldset className="spans" ref={frame} {...pointsAtTokens}>
+      <fieldset className={styles.spans} ref={frame} {...pointsAtTokens}>
         <legend>Text of one weight: choose which is swept</legend>
         {fragments.map((fragment) => (
           <label key={fragment}>
@@ -177,8 +179,8 @@ function Sweeps({ ready, stale, weight, own, onWeight }: SweepsProps) {
     setHidden(changed);
   };
   return (
-    <div className="sweeps" aria-busy={stale} data-stale={stale || undefined}>
-      <div className="charts">
+    <div className={styles.sweeps} aria-busy={stale} data-stale={stale || undefined}>
+      <div className={styles.charts}>
         {charts.map(({ title, ...chart }) => (
           <CurveChart
             key={title}
@@ -305,8 +307,11 @@ interface ValuesProps {
 function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
   const { methods: swept } = sweepAt(ready, weight);
   return (
-    <div className="scrolling">
-      <table className="method-table numbers" aria-label={`Every method at a weight of ${signed(weight)}`}>
+    <div className={styles.scrolling}>
+      <table
+        className={`${styles.methodTable} ${styles.numbers}`}
+        aria-label={`Every method at a weight of ${signed(weight)}`}
+      >
         <thead>
           <tr>
             <th scope="col">Method</th>
@@ -323,7 +328,7 @@ function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
             return (
               <tr key={name}>
                 <th scope="row" title={methods[name].help}>
-                  <label className="line-name">
+                  <label className={styles.lineName}>
                     <input
                       type="checkbox"
                       aria-label={`Show ${methods[name].label}`}
@@ -332,7 +337,14 @@ function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
                     />
                     <b style={{ color: colour }}>{number}</b>
                     <svg width="30" height="8" aria-hidden="true">
-                      <line className="curve" x2="30" y1="4" y2="4" style={{ stroke: colour }} strokeDasharray={dash} />
+                      <line
+                        className={styles.curve}
+                        x2="30"
+                        y1="4"
+                        y2="4"
+                        style={{ stroke: colour }}
+                        strokeDasharray={dash}
+                      />
                     </svg>
                     {methods[name].label}
                   </label>

@@ -3,6 +3,7 @@ import type { Bench } from '../../state/methodBench.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { explainRow } from '../../weighting/study/explain.ts';
 import { brief, exact } from '../page/numbers.ts';
+import styles from './methods.module.css';
 
 /** Tokens named of what a part goes without. */
 const mostNamed = 8;
@@ -37,7 +38,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
   const hasFactors = parts.some(({ factor, share }) => factor !== share);
   const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return (
-    <section className="why" aria-labelledby={titleId}>
+    <section className={styles.why} data-part="why" aria-labelledby={titleId}>
       <header>
         <h3 id={titleId} tabIndex={-1}>
           Why: {label}, token {row - from} “{labels[row - from]}”
@@ -46,35 +47,35 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
           Close
         </button>
       </header>
-      <p className="formula">{formula}</p>
-      {filled !== formula && <p className="formula filled">{filled}</p>}
-      <table className="method-table">
+      <p className={styles.formula}>{formula}</p>
+      {filled !== formula && <p className={`${styles.formula} ${styles.filled}`}>{filled}</p>}
+      <table className={styles.methodTable}>
         <caption className="visually-hidden">Quantities of the formula</caption>
         <tbody>
           {terms.map(({ symbol, meaning, value }) => (
             <tr key={symbol}>
               <th scope="row">{symbol}</th>
-              <td className="number">{exact(value)}</td>
+              <td className={styles.number}>{exact(value)}</td>
               <td className="muted">{meaning}</td>
             </tr>
           ))}
         </tbody>
       </table>
       {parts.length > 1 && (
-        <table className="method-table">
+        <table className={styles.methodTable}>
           <caption>What is summed</caption>
           <thead>
             <tr>
               <th scope="col">Part</th>
               {hasFactors && (
-                <th scope="col" className="number">
+                <th scope="col" className={styles.number}>
                   λ
                 </th>
               )}
-              <th scope="col" className="number">
+              <th scope="col" className={styles.number}>
                 Share
               </th>
-              <th scope="col" className="number">
+              <th scope="col" className={styles.number}>
                 ‖row‖
               </th>
               <th scope="col">What it is</th>
@@ -84,9 +85,9 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
             {parts.map(({ symbol, meaning, factor, share, without, values }) => (
               <tr key={symbol}>
                 <th scope="row">{symbol}</th>
-                {hasFactors && <td className="number">{brief(factor)}</td>}
-                <td className="number">{share.toFixed(4)}</td>
-                <td className="number">{norm(values).toPrecision(4)}</td>
+                {hasFactors && <td className={styles.number}>{brief(factor)}</td>}
+                <td className={styles.number}>{share.toFixed(4)}</td>
+                <td className={styles.number}>{norm(values).toPrecision(4)}</td>
                 <td className="muted">
                   {meaning}
                   {without.length > 0 && (

@@ -1,6 +1,7 @@
 import { type Theme, themes } from '../../state/remembered.ts';
 import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
+import styles from './app.module.css';
 import { Examples } from './Examples.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
@@ -9,13 +10,13 @@ import { Views } from './Views.tsx';
 export function App() {
   return (
     <>
-      <a className="skip-link" href="#prompts">
+      <a className={styles.skipLink} href="#prompts">
         Skip to the prompts
       </a>
       <Header />
       <main>
         <Notices />
-        <div className="page">
+        <div className={styles.page}>
           <Encoder />
           <Prompts />
           <Views />
@@ -32,16 +33,16 @@ function Header() {
   const theme = useFacts((s) => s.theme);
   const setTheme = useFacts((s) => s.setTheme);
   return (
-    <header className="bar">
+    <header className={styles.bar}>
       <h1>
-        clip<span className="brand-end">scope</span>
+        clip<span className={styles.brandEnd}>scope</span>
       </h1>
-      <p className="purpose">
+      <p className={styles.purpose}>
         See what Stable Diffusion’s text encoder reads in your prompt. Everything is computed here: nothing leaves this
         browser.
       </p>
       <Examples />
-      <div className="end">
+      <div className={styles.end}>
         <EncoderStatus />
         <select
           aria-label="Theme"

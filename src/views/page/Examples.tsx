@@ -1,5 +1,6 @@
 import { useRef } from 'react';
 import { type Example, examples } from '../../state/examples.ts';
+import styles from './menu.module.css';
 import { useFacts } from './useFacts.ts';
 
 /** A menu of puzzles, each of which fills the prompts, in a way that can be taken back, and opens the view that answers it. */
@@ -18,7 +19,7 @@ export function Examples() {
   };
   return (
     <details
-      className="menu"
+      className={styles.menu}
       ref={menu}
       onBlur={({ currentTarget, relatedTarget }) => {
         if (!currentTarget.contains(relatedTarget)) close();

@@ -1,3 +1,5 @@
+import styles from './fileButton.module.css';
+
 interface FileButtonProps {
   readonly text: string;
   /** Endings, as an input's `accept`; any file without it. */
@@ -14,7 +16,7 @@ interface FileButtonProps {
 export function FileButton({ text, accept, title, isSmall, disabled, multiple, onChoose }: FileButtonProps) {
   return (
     <label
-      className={isSmall ? 'file-button small' : 'file-button'}
+      className={isSmall ? `${styles.fileButton} small` : styles.fileButton}
       title={title}
       data-disabled={disabled || undefined}
     >

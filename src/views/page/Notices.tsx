@@ -1,3 +1,4 @@
+import styles from './notices.module.css';
 import { useFacts } from './useFacts.ts';
 
 /** Shows what went wrong or is missing, one sentence each. */
@@ -8,7 +9,7 @@ export function Notices() {
   const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
   return (
     <>
-      <div className="notices">
+      <div className={styles.notices}>
         {missing && (
           <div className="notice" role="alert">
             <div>
@@ -25,7 +26,7 @@ export function Notices() {
           </div>
         )}
       </div>
-      <div className="notices errors">
+      <div className={`${styles.notices} ${styles.errors}`}>
         {notices.map(({ id, message, offer }) => (
           <div key={id} className="notice" data-severity="error" role="alert">
             <p>{message}</p>

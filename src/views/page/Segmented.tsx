@@ -1,3 +1,5 @@
+import styles from './segmented.module.css';
+
 interface SegmentedProps<T> {
   readonly legend: string;
   /** Name of the radio group, unlike any other on the page. */
@@ -11,7 +13,7 @@ interface SegmentedProps<T> {
 /** A radio group drawn as a row of joined buttons. */
 export function Segmented<T>({ legend, name, choices, value, className = '', onChange }: SegmentedProps<T>) {
   return (
-    <fieldset className={`segmented ${className}`.trim()}>
+    <fieldset className={`${styles.segmented} ${className}`.trim()}>
       <legend>{legend}</legend>
       {choices.map((choice, i) => (
         <label key={i}>

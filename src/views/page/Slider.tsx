@@ -1,4 +1,5 @@
 import { useId } from 'react';
+import styles from './slider.module.css';
 
 interface SliderProps {
   readonly label: string;
@@ -13,7 +14,7 @@ interface SliderProps {
 export function Slider({ label, count, value, disabled, onChange }: SliderProps) {
   const id = useId();
   return (
-    <div className="slider">
+    <div className={styles.slider}>
       <label htmlFor={id}>{label}</label>
       <input
         id={id}
@@ -26,7 +27,7 @@ export function Slider({ label, count, value, disabled, onChange }: SliderProps)
         aria-valuetext={`${value + 1} of ${count}`}
         onChange={(event) => onChange(event.target.valueAsNumber - 1)}
       />
-      <span className="slider-value" aria-hidden="true">
+      <span className={styles.sliderValue} aria-hidden="true">
         {value + 1}
         <span className="muted"> / {count}</span>
       </span>

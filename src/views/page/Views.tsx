@@ -2,6 +2,7 @@ import { Activity, type ComponentType, memo, useEffect, useLayoutEffect, useRef,
 import { type View, viewTitles } from '../../state/view.ts';
 import { LazyPanel } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
+import styles from './views.module.css';
 
 /** Loads a view's code, when the view is first shown. */
 const views: Readonly<Record<View, () => Promise<{ readonly Panel: ComponentType }>>> = {
@@ -39,12 +40,12 @@ export function Views() {
   useLayoutEffect(() => {
     if (before.current === shown) return;
     before.current = shown;
-    const top = document.querySelector('.top-strip')?.getBoundingClientRect().bottom ?? 0;
+    const top = document.getElementById('strip')?.getBoundingClientRect().bottom ?? 0;
     const from = frame.current?.getBoundingClientRect().top ?? top;
     if (from < top) scrollBy({ top: from - top, behavior: 'instant' });
   }, [shown]);
   return (
-    <div className="views" ref={frame}>
+    <div className={styles.views} ref={frame}>
       {opened.map((name) => (
         <Activity key={name} mode={name === shown ? 'visible' : 'hidden'}>
           <Panel id={name} title={viewTitles[name]} load={views[name]} />

@@ -1,4 +1,5 @@
 import { useFacts } from './useFacts.ts';
+import styles from './waiting.module.css';
 
 /** Stands in place of a picture that needs the encoder, and says what it waits for. */
 export function Waiting() {
@@ -6,7 +7,7 @@ export function Waiting() {
   const hasModel = useFacts((s) => s.model !== null);
   const isLoading = useFacts((s) => s.loading !== null);
   return (
-    <p className="waiting muted">
+    <p className={`${styles.waiting} muted`}>
       {adapter === 'missing'
         ? 'This comes from the encoder, which needs WebGPU.'
         : isLoading || adapter === 'starting'

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useRef } from 'react';
 import { clampIndex, moveOf } from '../page/roving.ts';
+import styles from './heatmap.module.css';
 import { Legend } from './Legend.tsx';
 import type { PictureText } from './pictureFile.ts';
 import { nothing, type Pointed, pointed } from './pointed.ts';
@@ -99,7 +100,7 @@ export function Heatmap({
   const picture = (
     // The arrow keys must reach the picture, not a screen reader's own cursor.
     <div
-      className="heatmap"
+      className={styles.heatmap}
       role="application"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves the readout over the cells
       tabIndex={0}
@@ -110,14 +111,14 @@ export function Heatmap({
       onKeyDown={onKeyDown}
     >
       <canvas ref={canvas} width={columns} height={rows} role="img" aria-label={summary} />
-      <div ref={rowMark} className="mark row-mark" hidden />
-      <div ref={columnMark} className="mark column-mark" hidden />
+      <div ref={rowMark} className={`${styles.mark} ${styles.rowMark}`} hidden />
+      <div ref={columnMark} className={`${styles.mark} ${styles.columnMark}`} hidden />
     </div>
   );
   return (
     <>
       {picture}
-      <div className="under-picture">
+      <div className={styles.underPicture}>
         {legend && <Legend {...legend} />}
         <SavePng canvas={canvas} text={{ title: name, axes, labels, legend }} />
       </div>

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react';
 import { range } from './pixels.ts';
 import { pointsAtTokens, useMarks } from './pointed.ts';
+import styles from './rowNorms.module.css';
 
 interface RowNormsProps {
   /** Id of the caption, unlike any other on the page. */
@@ -25,7 +26,7 @@ export function RowNorms({ id, caption, columns, labels, few, more, less, format
   const most = Math.max(...columns.flatMap(({ values }) => Array.from(values).filter(Number.isFinite)));
   const shown = expanded ? range(labels.length) : few;
   return (
-    <div className="norms">
+    <div className={styles.norms}>
       <table aria-labelledby={id}>
         <caption id={id}>{caption}</caption>
         <thead>
@@ -64,7 +65,7 @@ function Bar({ value, most, format }: { value: number; most: number; format: (va
   const share = Number.isFinite(value) && most > 0 ? value / most : 0;
   return (
     <td>
-      <span className="bar-cell">
+      <span className={styles.barCell}>
         <i style={{ width: `${share * 100}%` }} />
         <span>{format(value)}</span>
       </span>

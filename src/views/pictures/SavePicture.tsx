@@ -3,6 +3,7 @@ import { type PictureOrigin, pictureOrigin } from '../../state/pictureOrigin.ts'
 import { StoreContext } from '../page/useFacts.ts';
 import type { PictureText } from './pictureFile.ts';
 import { fileName, saveFile } from './saveFile.ts';
+import styles from './savePicture.module.css';
 
 /** Saves a canvas of one pixel a cell, with title, origin, axes and legend. */
 export function SavePng({ canvas, text }: { canvas: RefObject<HTMLCanvasElement | null>; text: PictureText }) {
@@ -38,7 +39,7 @@ function SaveButton({ title, format, onSave }: SaveButtonProps) {
   return (
     <button
       type="button"
-      className="small save-picture"
+      className={`small ${styles.savePicture}`}
       aria-label={`Save ${format}: ${title}`}
       onClick={() => store && void onSave(pictureOrigin(store.getState()))}
     >

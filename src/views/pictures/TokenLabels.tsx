@@ -1,7 +1,8 @@
 import type { PointerEventHandler, Ref } from 'react';
+import styles from './tokenLabels.module.css';
 
 interface TokenLabelsProps {
-  readonly side: 'rows' | 'columns' | 'rows keys';
+  readonly side: 'rows' | 'columns';
   readonly list: Ref<HTMLOListElement>;
   /** Token indices, in the order of the picture. */
   readonly shown: readonly number[];
@@ -14,7 +15,13 @@ interface TokenLabelsProps {
  */
 export function TokenLabels({ side, list, shown, labels, onPoint }: TokenLabelsProps) {
   return (
-    <ol className={`labels ${side}`} ref={list} aria-hidden="true" onPointerOver={onPoint} onPointerDown={onPoint}>
+    <ol
+      className={`${styles.labels} ${styles[side]}`}
+      ref={list}
+      aria-hidden="true"
+      onPointerOver={onPoint}
+      onPointerDown={onPoint}
+    >
       {shown.map((token) => (
         <li key={token} data-token={token}>
           <span>{labels[token]}</span>

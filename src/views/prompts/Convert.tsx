@@ -9,6 +9,7 @@ import { ownMethod } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 /** Most differences that are listed for one prompt. */
 const most = 100;
@@ -46,7 +47,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
     onConverted();
   };
   return (
-    <div className="convert">
+    <div className={styles.convert}>
       <div className="row">
         <Segmented
           legend="Convert to"
@@ -64,7 +65,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
         .map(({ side, conversion }) => (
           <section key={side} aria-label={`${names[side]} in ${programs[to]}`}>
             <h3>{names[side]}</h3>
-            <p className="converted">{conversion.text || '(empty)'}</p>
+            <p className={styles.converted}>{conversion.text || '(empty)'}</p>
             <Comparison conversion={conversion} from={programs[syntax]} to={programs[to]} />
           </section>
         ))}
@@ -78,13 +79,13 @@ function Comparison({ conversion, from, to }: { conversion: Conversion; from: st
   const same = rows.length - differing.length;
   return (
     <>
-      <p className={isSame ? 'same small' : 'small'}>
+      <p className={isSame ? `${styles.same} small` : 'small'}>
         {isSame
           ? `All ${rows.length} tokens are there and weigh the same.`
           : `${same} of ${rows.length} tokens are there and weigh the same.`}
       </p>
       {lost.length > 0 && (
-        <ul className="diagnostics">
+        <ul className={styles.diagnostics}>
           {lost.slice(0, most).map(({ message, range }, i) => (
             <li key={`${i} ${range.start}`} data-severity="warning">
               <span>{message}</span>
@@ -94,7 +95,7 @@ function Comparison({ conversion, from, to }: { conversion: Conversion; from: st
         </ul>
       )}
       {differing.length > 0 && (
-        <table className="differing">
+        <table className={styles.differing}>
           <thead>
             <tr>
               <th scope="col">Token</th>

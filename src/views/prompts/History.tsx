@@ -1,5 +1,6 @@
 import type { PastPrompts } from '../../state/history.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
@@ -26,19 +27,21 @@ export function History({ onChosen }: { onChosen(): void }) {
     onChosen();
   };
   return (
-    <div className="history">
+    <div className={styles.history}>
       <ol aria-label="Earlier prompts">
         {past.map((entry) => (
           <li key={entry.at}>
             <button type="button" onClick={() => bringBack(entry)}>
               <time dateTime={new Date(entry.at).toISOString()}>{when(entry.at, now)}</time>
-              <span className="past-text">{entry.prompts.positive || '(empty)'}</span>
-              {entry.prompts.negative && <span className="past-text negative">{entry.prompts.negative}</span>}
+              <span className={styles.pastText}>{entry.prompts.positive || '(empty)'}</span>
+              {entry.prompts.negative && (
+                <span className={`${styles.pastText} ${styles.negative}`}>{entry.prompts.negative}</span>
+              )}
             </button>
           </li>
         ))}
       </ol>
-      <div className="foot">
+      <div className={styles.foot}>
         <span className="muted small">Kept in this browser alone.</span>
         <button type="button" className="small" onClick={clearHistory}>
           Clear history

@@ -1,6 +1,7 @@
 import { weightSteps } from '../../state/remembered.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 const isMac = /^(Mac|iP)/.test(navigator.platform);
 const mod = isMac ? '⌘' : 'Ctrl';
@@ -19,7 +20,7 @@ export function KeysHelp() {
   const weightStep = useFacts((s) => s.weightStep);
   const setWeightStep = useFacts((s) => s.setWeightStep);
   return (
-    <div className="keys-help">
+    <div className={styles.keysHelp}>
       <dl>
         {keys.map(([names, what]) => (
           <div key={what}>

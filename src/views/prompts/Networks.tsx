@@ -6,6 +6,7 @@ import { loraUsage, usedEmbeddings } from '../../state/reading.ts';
 
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 const kinds: Readonly<Record<string, string>> = {
   lora: 'LoRA',
@@ -23,7 +24,7 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
   const loras = useFacts((s) => s.loras);
   const usage = useFacts(loraUsage);
   return (
-    <ul className="networks" aria-label={`Named in the ${side === 'positive' ? 'prompt' : 'negative prompt'}`}>
+    <ul className={styles.networks} aria-label={`Named in the ${side === 'positive' ? 'prompt' : 'negative prompt'}`}>
       {networks.map((node) => {
         const { kind, name, args, start } = node;
         const rest = args.filter((arg) => arg !== name).join(', ');

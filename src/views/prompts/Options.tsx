@@ -22,6 +22,7 @@ import {
   weightings,
 } from './choices.ts';
 import { Presets } from './OptionsInShort.tsx';
+import styles from './prompts.module.css';
 
 /**
  * Options in which the programs that run this encoder differ.
@@ -30,9 +31,9 @@ export function Options() {
   const { syntax, weighting } = useFacts((s) => s.options);
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
   return (
-    <section className="settings-panel" id="options" aria-label="Options">
+    <section className={styles.settingsPanel} id="options" aria-label="Options">
       <Presets />
-      <div className="settings">
+      <div className={styles.settings}>
         <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} />
         {methods[weighting].normalises && (
           <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
@@ -152,7 +153,7 @@ function Count({ label, name, most = optionValues[name].most, help }: CountProps
         onBlur={() => setTyped(null)}
       />
       {isRefused && (
-        <p className="refused" id={`${id}-refused`}>
+        <p className={styles.refused} id={`${id}-refused`}>
           {label}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
         </p>
       )}

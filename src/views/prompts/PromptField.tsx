@@ -10,6 +10,7 @@ import { Networks } from './Networks.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
 import { promptHandles } from './promptHandles.ts';
+import styles from './prompts.module.css';
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
@@ -73,15 +74,20 @@ export function PromptField({ side, handle }: { side: Side; handle: RefObject<Pr
   const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
 
   return (
-    <div className="prompt" data-side={side} data-shown={isShown || undefined} data-unfolded={isUnfolded || undefined}>
-      <div className="head">
+    <div
+      className={styles.prompt}
+      data-side={side}
+      data-shown={isShown || undefined}
+      data-unfolded={isUnfolded || undefined}
+    >
+      <div className={styles.head}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: a label's click goes to its field, which may be the editor's. */}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the field itself is reached by keyboard. */}
-        <span className="label" id={ids.labelId} onClick={() => handle.current?.focus()}>
+        <span className={styles.label} id={ids.labelId} onClick={() => handle.current?.focus()}>
           {names[side]}
         </span>
         {count && (
-          <span className="count" data-over={count.cut > 0 || undefined}>
+          <span className={styles.count} data-over={count.cut > 0 || undefined}>
             {countText(count, syntax)}
           </span>
         )}

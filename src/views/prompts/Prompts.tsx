@@ -14,6 +14,7 @@ import { OptionsInShort } from './OptionsInShort.tsx';
 import { PromptField, PromptMessages } from './PromptField.tsx';
 import { OpenTool, PromptToolbar, type Tool } from './PromptTools.tsx';
 import type { PromptHandle } from './promptHandle.ts';
+import styles from './prompts.module.css';
 import { Replaced } from './Replaced.tsx';
 import { Schedule } from './Schedule.tsx';
 import { TextualInversions } from './TextualInversions.tsx';
@@ -32,17 +33,17 @@ export function Prompts() {
   const [tool, setTool] = useState<Tool | null>(null);
   return (
     <>
-      <section className="top" id="prompts" aria-labelledby="prompts-title">
+      <section className={styles.top} id="prompts" aria-labelledby="prompts-title">
         <h2 id="prompts-title" className="visually-hidden">
           Prompts
         </h2>
-        <div className="top-editors">
-          <div className="prompts">
+        <div className={styles.topEditors}>
+          <div className={styles.prompts}>
             {sides.map((side) => (
               <PromptField key={side} side={side} handle={handles[side]} />
             ))}
           </div>
-          <div className="top-tools">
+          <div className={styles.topTools}>
             <div className="toolbar">
               <label className="field inline">
                 <span>Read as</span>
@@ -66,12 +67,12 @@ export function Prompts() {
             <PromptToolbar open={tool} onOpen={setTool} />
           </div>
         </div>
-        <div className="top-strip">
+        <div className={styles.topStrip} id="strip">
           <PromptTokens />
           <ViewMenu />
         </div>
       </section>
-      <div className="under-top">
+      <div className={styles.underTop}>
         <Replaced />
         <OtherLanguage />
         {sides.map((side) => (
@@ -92,7 +93,7 @@ function OtherLanguage() {
   const diagnostics = useFacts((s) => prepared(s, s.side)?.diagnostics);
   const looksLike = diagnostics && guessSyntax(diagnostics)?.syntax;
   return looksLike ? (
-    <p className="other-language">
+    <p className={styles.otherLanguage}>
       <span>This looks written for {programs[looksLike]}.</span>
       <button type="button" className="small" onClick={() => setOption('syntax', looksLike)}>
         Read it as {programs[looksLike]}

@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { prepared } from '../../state/reading.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 import { differences, stretches } from './stretches.ts';
 
 /** Most stretches that are listed for one part. */
@@ -20,7 +21,7 @@ export function Schedule() {
   const shortened = useMemo(() => changing?.map((all) => differences(all.map(({ text }) => text))) ?? [], [changing]);
   if (!changing || changing.length === 0) return null;
   return (
-    <section className="schedule" aria-label="Schedule">
+    <section className={styles.schedule} aria-label="Schedule">
       <Slider
         label="Step"
         count={steps}

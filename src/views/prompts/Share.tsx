@@ -4,6 +4,7 @@ import { viewHash } from '../../state/view.ts';
 import { whole } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { saveFile } from '../pictures/saveFile.ts';
+import styles from './prompts.module.css';
 
 type Outcome =
   | { readonly kind: 'copied' }
@@ -50,7 +51,7 @@ export function Share() {
       >
         Copy link
       </button>
-      <div className="shared" role="status" aria-label="Link">
+      <div className={styles.shared} role="status" aria-label="Link">
         {outcome?.kind === 'copied' && <span className="muted small">Copied.</span>}
         {outcome?.kind === 'shown' && (
           <input
@@ -63,7 +64,7 @@ export function Share() {
         )}
         {outcome?.kind === 'too-long' && (
           <div className="notice">
-            <span className="text">
+            <span className={styles.text}>
               The link would have {whole(outcome.length)} characters; many programs cut off more than{' '}
               {whole(longestLink)}.
             </span>

@@ -4,6 +4,7 @@ import type { Syntax } from '../../prompt/syntax.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 /** Tokens of an A1111 chunk; an embedding with more vectors cannot be used there. */
 const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
@@ -23,7 +24,7 @@ export function TextualInversions() {
   const syntax = useFacts((s) => s.options.syntax);
   if (embeddings.length === 0) return null;
   return (
-    <div className="inversions">
+    <div className={styles.inversions}>
       <h3 id="inversions-title">Textual inversions</h3>
       <ul aria-labelledby="inversions-title">
         {embeddings.map((embedding) => (
@@ -54,11 +55,11 @@ function Row({ embedding }: { readonly embedding: Embedding }) {
         : null;
   return (
     <li>
-      <span className="what">
+      <span className={styles.what}>
         <b>{name}</b>
         <span className="muted">{count(vectors.length)}</span>
         {why ? (
-          <span className="unfit">not used: {why}</span>
+          <span className={styles.unfit}>not used: {why}</span>
         ) : (
           <span className="muted">
             write <code>{write(embedding)}</code>

@@ -3,7 +3,7 @@ import type { Facts } from '../../state/facts.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
-import './timing.css';
+import styles from './timing.module.css';
 
 type Profiled = NonNullable<Facts['profiled']>;
 
@@ -31,16 +31,16 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard. */}
       <section className="table-scroll" aria-label="Stages" tabIndex={0}>
-        <table className="stages">
+        <table className={styles.stages}>
           <caption className="visually-hidden">Stages</caption>
           <thead>
             <tr>
               <th scope="col">Stage</th>
-              <th scope="col" className="share">
+              <th scope="col" className={styles.share}>
                 {whole.share === null ? 'Share of the arithmetic' : 'Share of the time'}
               </th>
               {columns.map(({ title, help }) => (
-                <th key={title} scope="col" className="number" title={help}>
+                <th key={title} scope="col" className={styles.number} title={help}>
                   {title}
                 </th>
               ))}
@@ -56,8 +56,8 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
                     {group.name}
                     {group.dispatches > 1 && <span className="muted"> × {group.dispatches}</span>}
                   </th>
-                  <td className="share">
-                    <span className="share-bar" style={{ inlineSize: `${(62 * share) / most}%` }} />
+                  <td className={styles.share}>
+                    <span className={styles.shareBar} style={{ inlineSize: `${(62 * share) / most}%` }} />
                     {(100 * share).toFixed(1)} %
                   </td>
                   <Rates group={group} />
@@ -106,7 +106,7 @@ function Rates({ group }: { readonly group: ProfiledGroup }) {
   return columns.map(({ title, of }) => {
     const value = of(group);
     return (
-      <td key={title} className="number">
+      <td key={title} className={styles.number}>
         {value === null ? '–' : number(value)}
       </td>
     );

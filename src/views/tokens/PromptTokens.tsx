@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { prepared, shownChunk } from '../../state/reading.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { weightScale } from '../pictures/color.ts';
+import styles from './strip.module.css';
 import { TokenStrip } from './TokenStrip.tsx';
 
 /** The tokens of the prompt on show, which stay in sight of every view; or why there are none. */
@@ -21,6 +22,7 @@ export function PromptTokens() {
         </button>
       </div>
     );
-  if (tokenizer.phase !== 'ready' || !shown || !shownRow) return <p className="strip muted">Loading the vocabulary</p>;
+  if (tokenizer.phase !== 'ready' || !shown || !shownRow)
+    return <p className={`${styles.strip} muted`}>Loading the vocabulary</p>;
   return <TokenStrip prepared={shown} shown={shownRow} tokenizer={tokenizer.tokenizer} scale={scale} />;
 }

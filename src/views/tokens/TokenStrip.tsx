@@ -7,6 +7,8 @@ import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { type ColourScale, cssColour } from '../pictures/color.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
+import styles from './strip.module.css';
+import tokensStyles from './tokens.module.css';
 
 /** Most tokens that are listed as cut off. */
 const mostCut = 200;
@@ -36,7 +38,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
   }, [shownText, shownIndex]);
   const { chunks, texts } = prepared;
   return (
-    <fieldset className="strip" ref={strip} {...pointsAtTokens}>
+    <fieldset className={styles.strip} ref={strip} {...pointsAtTokens}>
       <legend className="visually-hidden">Chunk shown</legend>
       {chunks.map(({ chunk, text, index }, at) => {
         const isShown = text === shown.text && index === shown.index;
@@ -44,7 +46,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
         const isLast = index === texts[text].chunks.length - 1;
         const name = chunks.length > 1 ? `Chunk ${at + 1}` : 'Chunk';
         return (
-          <div key={at} className="strip-chunk" data-shown={isShown || undefined}>
+          <div key={at} className={styles.stripChunk} data-shown={isShown || undefined}>
             {index === 0 && <TextHeading text={texts[text]} />}
             <label>
               <input
@@ -54,7 +56,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
                 checked={isShown}
                 onChange={() => show({ chunk: at })}
               />
-              <span className="strip-name" id={`chunk-${at}`}>
+              <span className={styles.stripName} id={`chunk-${at}`}>
                 {name}{' '}
                 <span className="muted">
                   {words}/{chunk.tokens.length - 2}
@@ -104,12 +106,12 @@ interface StripTokensProps {
 const StripTokens = memo(function StripTokens({ chunk, applied, isShown, tokenizer, scale }: StripTokensProps) {
   const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
   return (
-    <span className="strip-tokens">
+    <span className={styles.stripTokens}>
       {chunk.tokens.map((token, i) =>
         token.kind === 'text' ? (
           <span
             key={i}
-            className={token.text.endsWith('</w>') ? 'strip-token' : 'strip-token part'}
+            className={token.text.endsWith('</w>') ? styles.stripToken : `${styles.stripToken} ${styles.part}`}
             data-token={isShown ? i : undefined}
             title={`${token.text}, ${token.vector ? '' : `id ${token.id}, `}${weightText(token.weight, applied[i])}`}
             style={applied[i] === 1 ? undefined : { backgroundColor: cssColour(scale, applied[i]) }}
@@ -143,7 +145,7 @@ function looksSame(a: StripTokensProps, b: StripTokensProps): boolean {
 function CutTokens({ cut, tokenizer }: { cut: readonly PromptToken[]; tokenizer: Tokenizer }) {
   if (cut.length === 0) return null;
   return (
-    <div className="cut-off">
+    <div className={tokensStyles.cutOff}>
       <p>
         {cut.length === 1
           ? 'One more token does not fit and has no effect:'

@@ -12,6 +12,7 @@ import { Legend } from '../pictures/Legend.tsx';
 import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from '../pictures/pointed.ts';
 import { tokenizers } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
+import styles from './tokens.module.css';
 
 const lead = (
   <>
@@ -37,7 +38,7 @@ export function TokenTable() {
 
   if (tokenizer.phase !== 'ready' || !shown || !shownRow)
     return (
-      <section className="panel" id="tokens" aria-labelledby="tokens-title">
+      <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
         <ViewHeader view="tokens" lead={lead} />
         <p className="muted">Waiting for the vocabulary.</p>
       </section>
@@ -64,26 +65,26 @@ export function TokenTable() {
   };
 
   return (
-    <section className="panel" id="tokens" aria-labelledby="tokens-title">
+    <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
       <ViewHeader view="tokens" lead={lead}>
         <Legend title="Weight" scale={scale} />
       </ViewHeader>
-      <table className="tokens" aria-labelledby="tokens-title">
+      <table className={styles.tokens} aria-labelledby="tokens-title">
         <thead>
           <tr>
-            <th scope="col" className="number">
+            <th scope="col" className={styles.number}>
               #
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className={styles.number}>
               Id
             </th>
             <th scope="col">Token</th>
-            <th scope="col" className="number">
+            <th scope="col" className={styles.number}>
               Weight
             </th>
             <th
               scope="col"
-              className="number"
+              className={styles.number}
               title="1: the token may be seen as a key. 0: it is masked for every query."
             >
               Mask bit
@@ -147,34 +148,37 @@ function TokenRow({ token, index, end, label, applied, visible, scale, onChoose,
   const isWordEnd = text.endsWith('</w>');
   return (
     <tr data-kind={kind} data-token={index} data-token-end={end} tabIndex={index === 0 ? 0 : -1}>
-      <td className="number muted">{end > index + 1 ? `${index}–${end - 1}` : index}</td>
-      <td className="number">{vector ? '–' : id}</td>
-      <td className="text" title={text}>
+      <td className={`${styles.number} muted`}>{end > index + 1 ? `${index}–${end - 1}` : index}</td>
+      <td className={styles.number}>{vector ? '–' : id}</td>
+      <td className={styles.text} title={text}>
         {vector ? (
           <b title="A vector of a textual inversion stands here in place of a token embedding.">{label}</b>
         ) : kind === 'text' ? (
           <button
             type="button"
-            className="word"
+            className={styles.word}
             tabIndex={-1}
             title={`${text}: show how its word is merged (Enter)`}
             onClick={onChoose}
           >
             {label}
-            {isWordEnd && <span className="word-end">{'</w>'}</span>}
+            {isWordEnd && <span className={styles.wordEnd}>{'</w>'}</span>}
           </button>
         ) : (
           <>
-            <b>{label}</b> {children ?? <span className="word-end">{text}</span>}
+            <b>{label}</b> {children ?? <span className={styles.wordEnd}>{text}</span>}
           </>
         )}
       </td>
-      <td className="number weight" title={String(weight)}>
-        <span className="chip" style={applied === 1 ? undefined : { backgroundColor: cssColour(scale, applied) }}>
+      <td className={`${styles.number} weight`} title={String(weight)}>
+        <span
+          className={styles.chip}
+          style={applied === 1 ? undefined : { backgroundColor: cssColour(scale, applied) }}
+        >
           {applied === weight ? brief(weight) : `${brief(weight)} → ${brief(applied)}`}
         </span>
       </td>
-      <td className="number bit" data-bit={visible ? 1 : 0}>
+      <td className={`${styles.number} ${styles.bit}`} data-bit={visible ? 1 : 0}>
         {visible ? 1 : 0}
       </td>
     </tr>

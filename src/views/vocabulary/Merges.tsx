@@ -7,6 +7,7 @@ import { whole } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './vocabulary.module.css';
 
 /** Longest word whose merges are shown, in UTF-16 units. */
 const longest = 60;
@@ -42,7 +43,7 @@ export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
         <Segmented
           legend={`${words.length} words`}
           name="word"
-          className="words"
+          className={styles.words}
           choices={words.map((ids, i) => ({ value: i, label: tokenizer.decode(ids).trim() }))}
           value={words.indexOf(word)}
           onChange={setChosen}
@@ -84,8 +85,8 @@ function Player({ ids, tokenizer }: PlayerProps) {
   }, [at]);
 
   return (
-    <div className="player">
-      <div className="controls">
+    <div className={styles.player}>
+      <div className={styles.controls}>
         <button type="button" aria-label="Step back" disabled={at === 0} onClick={() => setAt(at - 1)}>
           ‹
         </button>
@@ -102,12 +103,12 @@ function Player({ ids, tokenizer }: PlayerProps) {
         <button type="button" aria-label="Step forward" disabled={isDone} onClick={() => setAt(at + 1)}>
           ›
         </button>
-        <span className="count">
+        <span className={styles.count}>
           {at}
           <span className="muted"> / {steps.length}</span>
         </span>
       </div>
-      <ol className="symbols" aria-label="Symbols">
+      <ol className={styles.symbols} aria-label="Symbols">
         {symbols.map((id, i) => {
           const isNext =
             next &&
@@ -116,7 +117,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
           return (
             <li key={i} data-state={step?.merged === id ? 'joined' : isNext ? 'next' : undefined}>
               <SymbolText text={name(id)} />
-              {isDone && <span className="id">{id}</span>}
+              {isDone && <span className={styles.id}>{id}</span>}
             </li>
           );
         })}
@@ -133,7 +134,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
         {isDone && (ids.length === 1 ? 'The word is one token.' : `No merge is left: ${ids.length} tokens.`)}
       </p>
       <ol
-        className="steps"
+        className={styles.steps}
         ref={list}
         aria-label="Merges in the order of their ranks"
         start={0}
@@ -148,11 +149,13 @@ function Player({ ids, tokenizer }: PlayerProps) {
               tabIndex={i === at ? 0 : -1}
               onClick={() => setAt(i)}
             >
-              <span className="rank">{each ? whole(each.rank + 1) : 'bytes'}</span>
+              <span className={styles.rank}>{each ? whole(each.rank + 1) : 'bytes'}</span>
               {each ? (
                 <Pair left={name(each.left)} right={name(each.right)} />
               ) : (
-                <span className="hex">{Array.from(word, (byte) => byte.toString(16).padStart(2, '0')).join(' ')}</span>
+                <span className={styles.hex}>
+                  {Array.from(word, (byte) => byte.toString(16).padStart(2, '0')).join(' ')}
+                </span>
               )}
             </button>
           </li>
@@ -164,7 +167,7 @@ function Player({ ids, tokenizer }: PlayerProps) {
 
 function Pair({ left, right }: { left: string; right: string }) {
   return (
-    <span className="pair">
+    <span>
       <SymbolText text={left} /> + <SymbolText text={right} />
     </span>
   );
@@ -172,9 +175,9 @@ function Pair({ left, right }: { left: string; right: string }) {
 
 function SymbolText({ text }: { text: string }) {
   return (
-    <span className="symbol">
+    <span className={styles.symbol}>
       {text.replace(wordEnd, '')}
-      {text.endsWith(wordEnd) && <span className="word-end">{wordEnd}</span>}
+      {text.endsWith(wordEnd) && <span className={styles.wordEnd}>{wordEnd}</span>}
     </span>
   );
 }

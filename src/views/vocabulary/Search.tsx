@@ -5,6 +5,7 @@ import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch
 import { whole } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { useFacts } from '../page/useFacts.ts';
+import styles from './vocabulary.module.css';
 
 /** Most entries that are listed at once. */
 const most = 100;
@@ -33,7 +34,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
       />
       <div role="status" aria-label="Found">
         {listed && known.length > 0 && (
-          <p className="decoded">
+          <p className={styles.decoded}>
             {known.length === 1 ? 'Id' : `${known.length} ids`}: <q>{tokenizer.decode(known).trimEnd()}</q>
           </p>
         )}
@@ -50,11 +51,11 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
           </p>
         )}
       </div>
-      <div className="entries">
+      <div className={styles.entries}>
         <table aria-label="Vocabulary entries">
           <thead>
             <tr>
-              <th scope="col" className="number">
+              <th scope="col" className={styles.number}>
                 Id
               </th>
               <th scope="col">Entry</th>
@@ -86,10 +87,10 @@ function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
   const isWhole = text !== '' && !text.includes('\ufffd') && !isSpecial;
   return (
     <tr>
-      <td className="number">{id}</td>
+      <td className={styles.number}>{id}</td>
       <td className="mono">
         {entry.replace(wordEnd, '')}
-        {entry.endsWith(wordEnd) && <span className="word-end">{wordEnd}</span>}
+        {entry.endsWith(wordEnd) && <span className={styles.wordEnd}>{wordEnd}</span>}
       </td>
       <td>
         {isWhole ? (

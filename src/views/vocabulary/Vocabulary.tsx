@@ -1,8 +1,8 @@
 import { useFacts } from '../page/useFacts.ts';
+import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Merges } from './Merges.tsx';
 import { Search } from './Search.tsx';
-import './vocabulary.css';
-import { ViewHeader } from '../page/ViewHeader.tsx';
+import styles from './vocabulary.module.css';
 
 const lead = (
   <>
@@ -19,7 +19,7 @@ export function Vocabulary() {
     <section className="panel" id="vocabulary" aria-labelledby="vocabulary-title">
       <ViewHeader view="vocabulary" lead={lead} />
       {tokenizer.phase === 'ready' ? (
-        <div className="vocabulary">
+        <div className={styles.vocabulary}>
           <Search tokenizer={tokenizer.tokenizer} />
           <Merges tokenizer={tokenizer.tokenizer} />
         </div>

@@ -2,10 +2,12 @@ import { type ReactNode, useDeferredValue, useMemo } from 'react';
 import { shiftOf } from '../../road/study/weightSentences.ts';
 import { type Bench, comparisonOf, shownBench } from '../../state/methodBench.ts';
 import { methods } from '../../weighting/methods.ts';
+import methodsStyles from '../methods/methods.module.css';
 import { percent } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
+import styles from './weights.module.css';
 
 /** Shows how far each method moves the text on show as a whole. */
 export function MethodTotals({ progress }: { progress: ReactNode }) {
@@ -34,15 +36,15 @@ function Totals({ bench: { text, zOf }, stale }: { bench: Bench; stale: boolean 
   );
   const most = Math.max(0, ...totals.map(({ moved }) => moved).filter(Number.isFinite));
   return (
-    <div className="scrolling" aria-busy={stale} data-stale={stale || undefined}>
-      <table className="method-table" aria-label="All methods: how far they move all rows together">
+    <div className={methodsStyles.scrolling} aria-busy={stale} data-stale={stale || undefined}>
+      <table className={methodsStyles.methodTable} aria-label="All methods: how far they move all rows together">
         <thead>
           <tr>
             <th scope="col">Method</th>
             <th scope="col">
-              <i className="bar-key moved" /> All rows moved, as a share of their length
+              <i className={`${styles.barKey} ${styles.moved}`} /> All rows moved, as a share of their length
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className={methodsStyles.number}>
               Longer or shorter
             </th>
           </tr>
@@ -55,15 +57,18 @@ function Totals({ bench: { text, zOf }, stale }: { bench: Bench; stale: boolean 
                 {name === own && <span className="muted"> (in use)</span>}
               </th>
               <td>
-                <div className="bars">
-                  <i className="bar-line moved" style={{ width: `${most > 0 ? (100 * moved) / most : 0}%` }} />
+                <div className={styles.bars}>
+                  <i
+                    className={`${styles.barLine} ${styles.moved}`}
+                    style={{ width: `${most > 0 ? (100 * moved) / most : 0}%` }}
+                  />
                 </div>
-                <span className="bar-text">
+                <span className={styles.barText}>
                   {percent(moved)}
                   {wild > 0 && `, ${wild} rows not finite`}
                 </span>
               </td>
-              <td className="number">{signedPercent(lengthRatio - 1)}</td>
+              <td className={methodsStyles.number}>{signedPercent(lengthRatio - 1)}</td>
             </tr>
           ))}
         </tbody>

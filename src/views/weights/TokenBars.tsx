@@ -1,11 +1,13 @@
 import { useRef, useState } from 'react';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import type { RowChanges } from '../../weighting/study/compareMethods.ts';
+import methodsStyles from '../methods/methods.module.css';
 import { brief, percent } from '../page/numbers.ts';
 import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
+import styles from './weights.module.css';
 
 interface TokenBarsProps {
   /** Changes of the rows of the chunk on show, [L]. */
@@ -32,16 +34,17 @@ export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: To
   const longest = finite(shown.flatMap((row) => [unweightedNorms[row], norms[row]]));
   const furthest = finite(shown.map(moved));
   return (
-    <div className="token-bars">
+    <div className={styles.tokenBars}>
       <p className="muted small">
-        <i className="bar-key before" /> before and <i className="bar-key after" /> after weighting;{' '}
-        <i className="bar-key moved" /> how far the row moved, as a share of its length before.
+        <i className={`${styles.barKey} ${styles.before}`} /> before and <i className={`${styles.barKey} after`} />{' '}
+        after weighting; <i className={`${styles.barKey} ${styles.moved}`} /> how far the row moved, as a share of its
+        length before.
       </p>
-      <table className="method-table" aria-label="Each token before and after weighting">
+      <table className={methodsStyles.methodTable} aria-label="Each token before and after weighting">
         <thead>
           <tr>
             <th scope="col">Token</th>
-            <th scope="col" className="number">
+            <th scope="col" className={methodsStyles.number}>
               Weight
             </th>
             <th scope="col">Length of its row</th>
@@ -57,21 +60,23 @@ export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: To
               <th scope="row" className="mono" title={String(row)}>
                 {labels[row]}
               </th>
-              <td className="number">{weightText(tokens[row].weight, applied[row])}</td>
+              <td className={methodsStyles.number}>{weightText(tokens[row].weight, applied[row])}</td>
               <td>
-                <div className="bars">
+                <div className={styles.bars}>
                   <Bar kind="before" share={unweightedNorms[row] / longest} />
                   <Bar kind="after" share={norms[row] / longest} />
                 </div>
-                <span className="bar-text">
+                <span className={styles.barText}>
                   {rounded(unweightedNorms[row])} → {rounded(norms[row])}
                 </span>
               </td>
               <td>
-                <div className="bars">
+                <div className={styles.bars}>
                   <Bar kind="moved" share={furthest > 0 ? moved(row) / furthest : 0} />
                 </div>
-                <span className="bar-text">{Number.isFinite(moved(row)) ? percent(moved(row)) : 'not finite'}</span>
+                <span className={styles.barText}>
+                  {Number.isFinite(moved(row)) ? percent(moved(row)) : 'not finite'}
+                </span>
               </td>
               <td>
                 <button
@@ -97,7 +102,12 @@ export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: To
 }
 
 function Bar({ kind, share }: { kind: 'before' | 'after' | 'moved'; share: number }) {
-  return <i className={`bar-line ${kind}`} style={{ width: `${Number.isFinite(share) ? 100 * share : 100}%` }} />;
+  return (
+    <i
+      className={`${styles.barLine} ${styles[kind]}`}
+      style={{ width: `${Number.isFinite(share) ? 100 * share : 100}%` }}
+    />
+  );
 }
 
 function weightText(typed: number, applied: number): string {

@@ -9,6 +9,7 @@ import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { rowChanges } from '../../weighting/study/compareMethods.ts';
 import { Composed } from '../embeddings/Composed.tsx';
+import methodsStyles from '../methods/methods.module.css';
 import { WeightSweep } from '../methods/WeightSweep.tsx';
 import { Why } from '../methods/Why.tsx';
 import { PassProgress } from '../page/PassProgress.tsx';
@@ -19,15 +20,14 @@ import { Waiting } from '../page/Waiting.tsx';
 import { usePointed } from '../pictures/pointed.ts';
 import { MethodTotals } from './MethodTotals.tsx';
 import { TokenBars } from './TokenBars.tsx';
-import '../methods/methods.css';
-import './weights.css';
+import styles from './weights.module.css';
 
 /** Shows what the weights do to each row of the chunk on show: the picture that reacts to a weight. */
 export function Weights() {
   const now = useFacts(shownWeighted);
   const weighted = useLast(now);
   return (
-    <section className="panel weights" id="weights" aria-labelledby="weights-title" tabIndex={-1}>
+    <section className={`panel ${styles.weights}`} id="weights" aria-labelledby="weights-title" tabIndex={-1}>
       <ViewHeader view="weights" lead={<Lead method={weighted?.method} />} />
       {weighted ? (
         <>
@@ -69,7 +69,7 @@ function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean 
   };
   const row = asked === null ? null : Math.min(asked, tokens.length - 1);
   return (
-    <div className="weight-rows" aria-busy={stale} data-stale={stale || undefined}>
+    <div className={styles.weightRows} aria-busy={stale} data-stale={stale || undefined}>
       <div>
         {unapplied && <p className="warning">{unapplied.message}</p>}
         <TokenBars
@@ -118,7 +118,7 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
   }, [need, benchPasses, sweepPasses]);
   useEffect(() => () => need('weights', none), [need]);
   return (
-    <div className="on-demand" ref={frame}>
+    <div className={styles.onDemand} ref={frame}>
       <div className="toolbar">
         <button type="button" aria-expanded={isCompared} onClick={() => setIsCompared(!isCompared)}>
           Totals of all methods
@@ -131,7 +131,7 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
       </div>
       {isCompared && <MethodTotals progress={<PassProgress passes={benchPasses} />} />}
       {swept && (
-        <div className="sweep">
+        <div className={methodsStyles.sweep}>
           <WeightSweep
             plan={plan}
             progress={<PassProgress passes={sweepPasses} />}

@@ -7,13 +7,13 @@ import { shownChunk } from '../../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../../tokens/tokenizer.ts';
 import { useDark, useFacts } from '../../page/useFacts.ts';
+import { ViewHeader } from '../../page/ViewHeader.tsx';
 import { Waiting } from '../../page/Waiting.tsx';
 import { Heatmap, tokenCells } from '../../pictures/Heatmap.tsx';
 import { maskPixels, range } from '../../pictures/pixels.ts';
 import { masks } from '../../prompts/choices.ts';
+import styles from './maskLab.module.css';
 import { changesText, keysText, reachText } from './maskTexts.ts';
-import './maskLab.css';
-import { ViewHeader } from '../../page/ViewHeader.tsx';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
 const lead = (
@@ -66,8 +66,8 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
   ];
 
   return (
-    <div className="mask-lab">
-      <div className="lab-trials">
+    <div className={styles.maskLab}>
+      <div className={styles.trials}>
         {maskModes.map((id) => (
           <Trial key={id} name={masks[id].name} isShown={id === mode} trial={lab.modes[id]}>
             <p className="help">{masks[id].help}</p>
@@ -119,7 +119,7 @@ function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps)
     return { L, pixels: maskPixels(mask, L, dark), cells: tokenCells(all, all), visible };
   }, [pass, dark]);
   return (
-    <figure className="lab-trial">
+    <figure className={styles.trial}>
       <figcaption>
         <b>{name}</b>
         {isShown && <span className="muted">on show</span>}
@@ -132,7 +132,7 @@ function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps)
         summary={`${name}: ${visible} of ${L * L} cells are visible.`}
         {...cells}
       />
-      <div className="lab-text">{children}</div>
+      <div className={styles.text}>{children}</div>
     </figure>
   );
 }
@@ -144,8 +144,8 @@ interface FindingProps {
 }
 
 function Finding({ effects, names, isReference = false }: FindingProps) {
-  if (isReference) return <p className="finding">The reference.</p>;
-  return <p className="finding">{effects ? changesText(effects, names) : 'Not encoded yet.'}</p>;
+  if (isReference) return <p className={styles.finding}>The reference.</p>;
+  return <p className={styles.finding}>{effects ? changesText(effects, names) : 'Not encoded yet.'}</p>;
 }
 
 function Progress({ encoded, total }: { encoded: number; total: number }) {
@@ -154,7 +154,7 @@ function Progress({ encoded, total }: { encoded: number; total: number }) {
     return phase === 'failed' ? text : null;
   });
   return (
-    <p className="lab-progress muted" role="status" aria-label="Mask lab">
+    <p className={`${styles.progress} muted`} role="status" aria-label="Mask lab">
       {encoded} of {total} passes encoded
       {failure && `. ${failure}`}
     </p>

@@ -4,8 +4,11 @@ import type { MaskMode } from '../../../clip/masks.ts';
 import type { PromptToken } from '../../../tokens/promptTokens.ts';
 import { PadRows } from '../../page/PadRows.tsx';
 import { moveFocus } from '../../page/roving.ts';
+import legendStyles from '../../pictures/legend.module.css';
 import { range } from '../../pictures/pixels.ts';
 import { pointsAtTokens, useFocusedToken, useMarks } from '../../pictures/pointed.ts';
+import rowNormsStyles from '../../pictures/rowNorms.module.css';
+import styles from './maskLab.module.css';
 import { largestChange, percent } from './maskTexts.ts';
 
 /** A column of the table: a mask, and its effect on each row. */
@@ -45,20 +48,20 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
 
   return (
     <>
-      <div className="legend lab-legend">
+      <div className={`${legendStyles.legend} ${styles.changesLegend}`}>
         <span>Change</span>
-        <span className="lab-scale" aria-hidden="true">
+        <span className={styles.scale} aria-hidden="true">
           <i />
         </span>
         <span>{most > 0 ? `0 to ${percent(most)} in every column` : 'none so far'}</span>
         <span>
-          <b className="unchanged">
+          <b className={styles.unchanged}>
             <span>unchanged</span>
           </b>{' '}
           means equal in every bit
         </span>
       </div>
-      <table className="lab-table">
+      <table className={styles.table}>
         <caption className="visually-hidden">Change of each row under each mask</caption>
         <thead>
           <tr>
@@ -97,7 +100,7 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           {isRun && (
             <tr data-token={firstPad} data-token-end={L}>
               <th scope="row">
-                <span className="lab-run">
+                <span className={styles.run}>
                   <span className="muted">
                     {firstPad}–{L - 1}
                   </span>{' '}
@@ -135,14 +138,14 @@ function Change({ column: { id, effects }, first, end, most }: ChangeProps) {
   const change = largestChange(effects, first, end);
   if (change === 0)
     return (
-      <td data-column={id} className="unchanged">
+      <td data-column={id} className={styles.unchanged}>
         <span>unchanged</span>
       </td>
     );
   const share = Number.isFinite(change) && most > 0 ? change / most : 0;
   return (
     <td data-column={id}>
-      <span className="bar-cell" title={`${change}`}>
+      <span className={`${rowNormsStyles.barCell} ${styles.change}`} title={`${change}`}>
         <i style={{ width: `${share * 100}%` }} />
         <span>
           {end - first > 1 && '≤ '}

@@ -49,5 +49,5 @@ export function PromptEditor({ side, labelId, descriptionId, start, handle }: Pr
     },
   }));
 
-  return <div className="code" ref={parent} />;
+  return <div ref={parent} />;
 }
