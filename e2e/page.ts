@@ -2,7 +2,7 @@ import { expect, type Locator, type Page } from '@playwright/test';
 
 export const status = (page: Page) => page.getByRole('status', { name: 'Encoder status' });
 /** The sentences about what the last change made the encoder do; they are folded away. */
-export const encodingCost = (page: Page) => page.locator('.bar details', { hasText: 'The last change' });
+export const encodingCost = (page: Page) => page.getByRole('banner').locator('details', { hasText: 'The last change' });
 export const prompt = (page: Page) => page.getByRole('textbox', { name: 'Prompt', exact: true });
 export const negativePrompt = (page: Page) => page.getByRole('textbox', { name: 'Negative prompt' });
 export const tokenRows = (page: Page) => page.getByRole('table', { name: 'Tokens' }).locator('tbody').getByRole('row');
