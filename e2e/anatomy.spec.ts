@@ -12,7 +12,7 @@ async function openAnatomy(page: Page): Promise<void> {
   await prompt(page).fill('a red car');
   await expect(status(page)).toContainText('Ready');
   await openView(page, 'Anatomy');
-  await expect(panel(page).locator(`${own('total')}`)).toBeVisible();
+  await expect(panel(page).locator(own('total'))).toBeVisible();
 }
 
 /** The number that the sum gives, and the one that was read back. */

@@ -30,7 +30,7 @@ for (const mask of ['causal', 'none'] as const)
     await prompt(page).fill(text);
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);
-    const picture = page.locator(`${own('matrix')}`).getByRole('application');
+    const picture = page.locator(own('matrix')).getByRole('application');
     for (const [layer, head] of [
       [0, 0],
       [0, 3],

@@ -77,7 +77,7 @@ test('every picture and every control has a name', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a red car');
   await openView(page, 'Attention');
-  await expect(page.locator(`${own('matrix')}`)).toBeVisible();
+  await expect(page.locator(own('matrix'))).toBeVisible();
   const unnamed = await page.getByRole('img', { name: /^$/ }).count();
   expect(unnamed).toBe(0);
   for (const role of ['img', 'application', 'button', 'combobox', 'slider', 'checkbox', 'radio', 'textbox'] as const) {

@@ -49,7 +49,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
   await prompt(page).fill('a [cat:dog:0.5] on [grass|sand]');
   const words = () =>
     tokenRows(page)
-      .locator(`${own('word')}`)
+      .locator(own('word'))
       .allInnerTexts()
       .then((all) => all.map((word) => word.replace('</w>', '')).join(' '));
   const slider = page.getByRole('slider', { name: 'Step' });
@@ -69,7 +69,7 @@ test('the step slider shows which text is encoded at that step', async ({ page }
 test('the parts of an AND are encoded apart', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a cat :1.2 AND a dog');
-  await expect(page.locator(`${own('strip')}`)).toContainText('AND part, guidance × 1.2');
+  await expect(page.locator(own('strip'))).toContainText('AND part, guidance × 1.2');
   await prompt(page).press('ControlOrMeta+End');
   await expect(tokenRows(page).nth(2)).toContainText('dog');
   await prompt(page).press('ControlOrMeta+Home');
@@ -85,7 +85,7 @@ test('prompts are converted with the same weights, or it is said where they cann
   await negativePrompt(page).fill('(fog)');
   await page.getByRole('button', { name: 'Convert…' }).click();
   const inCompel = page.getByRole('region', { name: 'Prompt in Compel', exact: true });
-  await expect(inCompel.locator(`${own('converted')}`)).toHaveText('("a (cat)1.43", "(dog)0.909090909091").and()');
+  await expect(inCompel.locator(own('converted'))).toHaveText('("a (cat)1.43", "(dog)0.909090909091").and()');
   await expect(inCompel).toContainText('All 4 tokens are there and weigh the same.');
   await page.getByRole('radio', { name: 'ComfyUI' }).check({ force: true });
   const inComfy = page.getByRole('region', { name: 'Prompt in ComfyUI', exact: true });

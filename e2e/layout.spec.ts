@@ -76,8 +76,8 @@ test('in the mask lab the text has the room beside a small picture', async ({ pa
   await page.setViewportSize({ width: 390, height: 800 });
   await openTiny(page);
   await openView(page, 'Mask lab');
-  await expect(page.locator(`${own('trial')}`)).toHaveCount(5);
-  const trials = await page.locator(`${own('trial')}`).evaluateAll((figures) =>
+  await expect(page.locator(own('trial'))).toHaveCount(5);
+  const trials = await page.locator(own('trial')).evaluateAll((figures) =>
     figures.map((figure) => {
       const box = (part: string) => figure.querySelector(part)?.getBoundingClientRect() ?? new DOMRect();
       const [picture, text] = [box('.heatmap'), box('.lab-text')];

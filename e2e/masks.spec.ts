@@ -60,7 +60,7 @@ test('the readout says which mask hides a cell', async ({ page }) => {
 test('a masked cell of an attention map is drawn as masked, a small value is not', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a cat');
-  const map = page.locator(`${own('matrix')}`).getByRole('img');
+  const map = page.locator(own('matrix')).getByRole('img');
   await openView(page, 'Attention');
   await expect.poll(async () => (await pixel(map, 3, 3))[3]).toBe(255);
   expect((await pixel(map, 1, 0))[3]).toBe(0);

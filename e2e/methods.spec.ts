@@ -191,6 +191,7 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   await openBench(page);
   expect(await passes()).toBe(swept);
 
+  await openSweep(page);
   await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(10 + 10 + 2);
   await page.getByRole('checkbox', { name: 'Show Compel, REMOVE' }).uncheck();
   await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(9 + 9 + 2);
@@ -207,12 +208,12 @@ test('where A1111 divides by a mean near 0 is marked and said', async ({ page })
   await openView(page, 'Methods');
   await openSweep(page);
   await expect(sweep(page)).toContainText(/It would be 0 at a weight of −[\d.]+, far from those here/);
-  await expect(page.locator(`${own('mean-band')}`)).toHaveCount(0);
+  await expect(page.locator(own('mean-band'))).toHaveCount(0);
   await type(page, `(${'a red car on the grass, '.repeat(10)}:1.2)`);
   await expect(sweep(page)).toContainText('which is 0 at a weight of');
   await expect(sweep(page)).toContainText('every row of the chunk grows more than tenfold');
   // The band is drawn in each of the three pictures.
-  await expect(page.locator(`${own('mean-band')}`)).toHaveCount(3);
+  await expect(page.locator(own('mean-band'))).toHaveCount(3);
 });
 
 test('nothing scrolls the page sideways, and tables stay within the panel', async ({ page }) => {
@@ -221,18 +222,22 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
   await type(page, `(${'supercalifragilistic '.repeat(20)}:1.3), ((cat)) ${'x'.repeat(200)}`);
   await openView(page, 'Methods');
   await openBench(page);
-  await openSweep(page);
   await page.getByRole('button', { name: 'Why: Compel', exact: true }).click();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-  const sticking = await sweep(page).evaluate((section) => {
-    const { right } = section.getBoundingClientRect();
-    return [...section.querySelectorAll('button, canvas, svg, table, input, p, [class*="_scrolling_"]')]
-      .filter((element) => !element.closest('[class*="_scrolling_"]') || element.matches('[class*="_scrolling_"]'))
-      .filter((element) => element.getBoundingClientRect().right > right + 0.5)
-      .map((element) => element.outerHTML.slice(0, 80));
-  });
-  expect(sticking).toEqual([]);
+  expect(await panel(page).evaluate(sticking)).toEqual([]);
+  await openSweep(page);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  expect(await sweep(page).evaluate(sticking)).toEqual([]);
 });
+
+/** What sticks out of a panel and is not in a part that scrolls. */
+function sticking(section: Element): string[] {
+  const { right } = section.getBoundingClientRect();
+  return [...section.querySelectorAll('button, canvas, svg, table, input, p, [class*="_scrolling_"]')]
+    .filter((element) => !element.closest('[class*="_scrolling_"]') || element.matches('[class*="_scrolling_"]'))
+    .filter((element) => element.getBoundingClientRect().right > right + 0.5)
+    .map((element) => element.outerHTML.slice(0, 80));
+}
 
 test('without anything to weigh it says what to do', async ({ page }) => {
   await openTiny(page);

@@ -13,7 +13,10 @@ export const own = (name: string): string => `[class*="_${name}_"]`;
 /** Shows a view, by its link in the menu. */
 export async function openView(page: Page, name: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).click();
-  await expect(page.getByRole('region', { name, exact: true }).first()).toBeVisible();
+  const view = page.getByRole('region', { name, exact: true }).first();
+  await expect(view).toBeVisible();
+  // Its title stands in its place until its code is there.
+  await expect(view).not.toHaveAttribute('aria-busy');
 }
 
 /** Unfolds the options, where they are folded. */

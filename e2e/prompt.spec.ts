@@ -60,7 +60,7 @@ test('text, table and matrix mark the same token', async ({ page }) => {
   await expect(page.locator(`${own('matrix')} ${own('rows')} [data-pointed]`)).toHaveText('car');
   await expect(page.locator(`${own('matrix')} ${own('columns')} [data-pointed]`)).toHaveText('car');
   await page
-    .locator(`${own('matrix')}`)
+    .locator(own('matrix'))
     .getByRole('application')
     .hover({ position: { x: 5, y: 5 } });
   await expect(page.locator(`${own('matrix')} ${own('rows')} [data-pointed]`)).toHaveText('BOS');
@@ -137,10 +137,7 @@ test('F8 goes from message to message, in the text and in the list', async ({ pa
   const texts = Array.from({ length: 8 }, (_, i) => `(a${i}:1,${i})`);
   await prompt(page).fill(texts.join(' '));
   const current = page.locator(`${own('diagnostics')} li[data-current]`);
-  const messages = page
-    .locator(`${own('diagnostics')}`)
-    .first()
-    .getByRole('listitem');
+  const messages = page.locator(own('diagnostics')).first().getByRole('listitem');
   await expect(messages).toHaveCount(8);
   await page.keyboard.press('Control+Home');
   for (let i = 0; i < 6; i++) await page.keyboard.press('F8');

@@ -4,7 +4,7 @@ import { openPage, openView, own, prompt, tokenRows } from './page.ts';
 const entries = (page: Page) =>
   page.getByRole('table', { name: 'Vocabulary entries' }).locator('tbody').getByRole('row');
 const found = (page: Page) => page.getByRole('status', { name: 'Found' });
-const symbols = (page: Page) => page.getByRole('list', { name: 'Symbols' }).locator(`${own('symbol')}`);
+const symbols = (page: Page) => page.getByRole('list', { name: 'Symbols' }).locator(own('symbol'));
 
 async function openVocabulary(page: Page): Promise<void> {
   await openPage(page);

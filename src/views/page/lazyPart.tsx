@@ -46,7 +46,7 @@ export function LazyPanel({ id, title, load }: LazyPanelProps) {
   return part ? (
     <part.Panel />
   ) : (
-    <section className="panel" id={id} aria-labelledby={`${id}-title`}>
+    <section className="panel" id={id} aria-labelledby={`${id}-title`} aria-busy="true">
       <h2 id={`${id}-title`}>{title}</h2>
       {standIn}
     </section>
