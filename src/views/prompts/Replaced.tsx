@@ -1,4 +1,5 @@
 import { useFacts } from '../page/useFacts.ts';
+import styles from './prompts.module.css';
 
 /** Says that a link, a file or a paste replaced the prompts, and offers to undo that. */
 export function Replaced() {
@@ -7,12 +8,12 @@ export function Replaced() {
   const takeOther = useFacts((s) => s.takeOther);
   const acceptReplaced = useFacts((s) => s.acceptReplaced);
   return (
-    <div className="replaced">
+    <div className={styles.replaced}>
       <div role="status" aria-label="What was opened">
         {replaced && (
           <div className="notice">
-            <span className="text">{replaced.message}</span>
-            <span className="actions">
+            <span className={styles.text}>{replaced.message}</span>
+            <span className={styles.actions}>
               {replaced.readings && (
                 <button type="button" className="small" onClick={takeOther}>
                   {replaced.readings[1].label}
