@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sourceText } from '../../prompt/sourceText.ts';
+import mojibake from '../recorded/mojibake.json';
 import recorded from '../recorded/text_clean_up.json';
 import { unescapeHtml } from './htmlEntities.ts';
 import { basicClean, fixText } from './textFix.ts';
@@ -30,14 +31,22 @@ const text = fc
         ';',
         'ﾊﾟ',
         '\x1b[1m',
+        'Ã©',
+        'Ã ',
+        'Â',
+        'â€™',
+        'â€\ufffd',
+        'ðŸ˜€',
+        '\n',
       ),
       fc.string({ unit: 'grapheme-ascii', maxLength: 3 }),
     ),
   )
   .map((parts) => parts.join(''));
 
-test('fixText is ftfy without mojibake repair', () => {
-  for (const row of recorded) expect(fixText(sourceText(row.text)).text, JSON.stringify(row.text)).toBe(row.fixed);
+test("fixText is ftfy's fix_text", () => {
+  for (const row of [...recorded, ...mojibake])
+    expect(fixText(sourceText(row.text)).text, JSON.stringify(row.text)).toBe(row.fixed);
 });
 
 test("unescapeHtml is Python's", () => {
@@ -89,6 +98,11 @@ test.each<[keyof typeof steps, string, string[]]>([
   ['fixText', 'a\x00b', ['a ← a', 'b ← b']],
   ['fixText', 'fe\u0301s', ['f ← f', 'é ← e\u0301', 's ← s']],
   ['fixText', 'ﾊﾟ', ['パ ← ﾊﾟ']],
+  ['fixText', 'schÃ¶n', ['s ← s', 'c ← c', 'h ← h', 'ö ← Ã¶', 'n ← n']],
+  ['fixText', 'Ã la', ['à ← Ã', '  ←  ', 'l ← l', 'a ← a']],
+  ['fixText', 'Ãƒâ€šÃ‚Â©', ['© ← Ãƒâ€šÃ‚Â©']],
+  ['fixText', 'ж ðŸ˜€', ['ж ← ж', '  ←  ', '😀 ← ðŸ˜€']],
+  ['fixText', 'Ã©\nÃ', ['é ← Ã©', '\n ← \n', 'Ã ← Ã']],
   ['unescapeHtml', '&notit;', ['¬ ← &not', 'i ← i', 't ← t', '; ← ;']],
   ['lowerCase', 'aİ', ['a ← a', 'i ← İ', '\u0307 ← İ']],
   ['basicClean', 'a\u00ad中', ['a ← a', '  ← 中', '中 ← 中', '  ← 中']],
@@ -107,6 +121,13 @@ test.each([
   ['escapes of escapes', `&${'amp;'.repeat(25_000)}`],
   ['entities within entities', '&#'.repeat(25_000) + '1;'.repeat(25_000)],
   ['terminal escapes', '\x1b['.repeat(50_000)],
+  ['mojibake', 'â€œÃ©â€\x9d'.repeat(12_500)],
+  ['lines of mojibake', 'Ã©\n'.repeat(33_000)],
+  ['letters before a sign', `${'Â'.repeat(100_000)}³ж`],
+  [
+    'longer and longer rows of letters before a sign',
+    Array.from({ length: 440 }, (_, i) => `${'Â'.repeat(i)}³ж`).join(''),
+  ],
 ])('100 kB of %s takes no quadratic time', { timeout: 10_000 }, (_, long) => {
   expect(fixText(sourceText(long)).text.length).toBeLessThan(long.length + 1);
 });

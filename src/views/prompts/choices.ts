@@ -111,7 +111,7 @@ export const comfyInputChoices: Record<ComfyInput, Choice> = {
 export const tokenizers: Record<TokenizerFlavour, Choice> = {
   'hf-slow-ftfy': {
     name: 'HF slow + ftfy',
-    help: 'A1111, and diffusers with ftfy installed (mojibake is not repaired here).',
+    help: 'A1111, and diffusers with ftfy installed.',
   },
   'hf-slow': { name: 'HF slow', help: 'diffusers on transformers 4 without ftfy.' },
   'hf-fast': { name: 'HF fast', help: 'transformers 4, CLIPTokenizerFast.' },
