@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -242,6 +242,43 @@ describe('textual inversions and LoRAs', () => {
     expect(JSON.parse(metadata.get('loras') ?? '[]')).toEqual(multiplier ? [{ name: 'style', multiplier }] : []);
     expect(printed).toContain(changed.syntax === 'compel' ? '<cat-toy>·2' : 'toy·2');
     expect(printed.includes(`LoRA style: merged × ${multiplier}`)).toBe(multiplier !== 0);
+  });
+
+  test('PEFT’s settings beside a LoRA count, and bytes after its last tensor are passed over on request', async () => {
+    const path = join(folder, 'adapter_model.safetensors');
+    copyFileSync('src/models/recorded/reports/real_peft_tf5.safetensors', path);
+    const encode = async (...more: string[]) => {
+      const args = [
+        '--prompt',
+        '<lora:adapter_model:1> a cat',
+        '--lora',
+        path,
+        '--model',
+        'synthetic-tiny',
+        '--out',
+        out,
+      ];
+      expect(await main([...args, ...more, ...adapter]), complaint).toBe(0);
+      return (await written()).read('prompt_embeds');
+    };
+    const alone = await encode();
+    expect(printed).toContain('PEFT keeps alpha in adapter_config.json');
+    const settings = join(folder, 'adapter_config.json');
+    const settingsOf = (alpha: number) =>
+      writeFileSync(settings, `{"peft_type": "LORA", "r": 4, "lora_alpha": ${alpha}}`);
+    settingsOf(4);
+    printed = '';
+    expect(await encode()).toEqual(alone);
+    expect(printed).not.toContain('PEFT keeps alpha');
+    settingsOf(8);
+    const twice = await encode();
+    expect(twice).not.toEqual(alone);
+    appendFileSync(path, new Uint8Array(6));
+    expect(await main(['--prompt', 'a cat', '--lora', path, '--model', 'synthetic-tiny', ...adapter])).toBe(1);
+    expect(complaint).toContain('has 6 bytes after its last tensor');
+    expect(await encode('--pass-trailing-bytes')).toEqual(twice);
+    expect(printed).toContain('6 bytes after the last tensor');
+    rmSync(settings);
   });
 
   test('a LoRA is merged while a prompt of the file names it; what is not merged is told', async () => {

@@ -1,22 +1,24 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
-import { excerpt } from '../files/tensorFile.ts';
+import { TrailingBytesError } from '../files/safetensors.ts';
+import { excerpt, type TensorFile } from '../files/tensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { tuneKernels } from '../gpu/tuning.ts';
 import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
-import { unchangedText } from '../models/leftOut.ts';
+import { lacksSettingsText, unchangedText } from '../models/leftOut.ts';
 import { loraNamed } from '../models/loraAliases.ts';
 import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type Lora, readLora } from '../models/loraFile.ts';
 import { textEncoder } from '../models/openCheckpoint.ts';
+import { isPeftConfig } from '../models/peftConfig.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
@@ -75,8 +77,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --tokenizer NAME    ${optionValues.tokenizer.join(', ')} (default ${defaultOptions.tokenizer})
   --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
   --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
-                      that it brings; again for another
-  --pass-trailing-bytes   open a --model with bytes after its last tensor, as ComfyUI does; A1111 and diffusers refuse it
+                      that it brings and the adapter_config.json beside an adapter_model.safetensors; again for another
+  --pass-trailing-bytes   open files with bytes after their last tensor, as ComfyUI does; A1111 and diffusers refuse them
   --adapter NAME      part of a graphics adapter's name
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
   --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
@@ -311,12 +313,35 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
 async function openModel(model: string, passTrailingBytes: boolean): Promise<WeightSource> {
   if (model === 'synthetic') return syntheticWeights(clipVitL14);
   if (model === 'synthetic-tiny') return syntheticWeights(clipTiny);
-  const file = await openTensorFile(fileSource(model), undefined, { passTrailingBytes });
+  return textEncoder(await openFile(model, passTrailingBytes));
+}
+
+/** Opens a file of tensors, and says where it has bytes that are passed over. */
+async function openFile(path: string, passTrailingBytes: boolean): Promise<TensorFile> {
+  const file = await openTensorFile(fileSource(path), undefined, { passTrailingBytes });
   if (file.trailingBytes)
     console.log(
-      `warning: ${file.trailingBytes} bytes after the last tensor of "${model}" belong to none: they are passed over.`,
+      `warning: ${file.trailingBytes} bytes after the last tensor of "${path}" belong to none: they are passed over.`,
     );
-  return textEncoder(file);
+  return file;
+}
+
+async function openEmbeddingFile(path: string, hiddenSize: number, passTrailingBytes: boolean): Promise<Embedding[]> {
+  const source = fileSource(path);
+  try {
+    return await openEmbeddings(source, { hiddenSize });
+  } catch (error) {
+    if (!(passTrailingBytes && error instanceof TrailingBytesError)) throw error;
+    console.log(`warning: ${error.message}`);
+    return openEmbeddings(source, { hiddenSize, passTrailingBytes });
+  }
+}
+
+/** Reads PEFT's settings beside a LoRA that has PEFT's name; undefined where there are none. */
+async function settingsBeside(path: string): Promise<string | undefined> {
+  if (!basename(path).startsWith('adapter_model.')) return undefined;
+  const json = await readFile(join(dirname(path), 'adapter_config.json'), 'utf8').catch(() => undefined);
+  return json !== undefined && isPeftConfig(json) ? json : undefined;
 }
 
 /** Files that prompts can name. */
@@ -330,15 +355,16 @@ interface Networks {
  * throws.
  */
 async function openNetworks(
-  { embeddings, loras }: Pick<Request, 'embeddings' | 'loras'>,
+  { embeddings, loras, passTrailingBytes }: Pick<Request, 'embeddings' | 'loras' | 'passTrailingBytes'>,
   config: ClipTextConfig,
 ): Promise<Networks> {
   const { hiddenSize } = config;
   const opened: Embedding[] = [];
   const merged = new Map<string, Lora>();
   for (const path of loras) {
-    const file = await openTensorFile(fileSource(path));
-    const lora = await readLora(file, { config });
+    const file = await openFile(path, passTrailingBytes);
+    const lora = await readLora(file, { config, adapterConfig: await settingsBeside(path) });
+    if (lora.leftOut.lacksSettings) console.log(`warning: of "${path}": ${lacksSettingsText}.`);
     for (const { kind, names } of lora.leftOut.unsupported)
       console.log(
         `warning: ${names.length} tensors of "${path}" are of ${kind}, which cannot be merged: they are left out.`,
@@ -351,7 +377,7 @@ async function openNetworks(
     merged.set(lora.name, lora);
     if (bringsEmbeddings(file.tensors)) opened.push(...(await readEmbeddings(file, { hiddenSize })));
   }
-  for (const path of embeddings) opened.push(...(await openEmbeddings(fileSource(path), { hiddenSize })));
+  for (const path of embeddings) opened.push(...(await openEmbeddingFile(path, hiddenSize, passTrailingBytes)));
   return { embeddings: [...new Map(opened.map((one) => [one.name, one])).values()], loras: merged };
 }
 
@@ -461,7 +487,7 @@ async function run({
 }: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const source = await openModel(model, passTrailingBytes);
-  const networks = await openNetworks({ embeddings, loras }, source.config);
+  const networks = await openNetworks({ embeddings, loras, passTrailingBytes }, source.config);
   const gpu = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(gpu.device, source, {
     choice: { ...(await tuneKernels(gpu, source.config)), support: gpu.support },

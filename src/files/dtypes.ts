@@ -87,21 +87,28 @@ export function fromFloat32(values: Float32Array<ArrayBuffer>, dtype: WeightDtyp
 }
 
 /** The types that weights can be read from, for messages. */
-export const readableDtypes = 'F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or F4';
+const readableDtypes = 'F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or F4';
 
-/** The types of 8 and 4 bits, which all are exact in float16. */
-const smallDtypes = ['F8_E4M3', 'F8_E5M2', 'F4'];
+/** Completes "stores tensor … as …" for a type that cannot be read as weights. */
+export function unreadable(dtype: string): string {
+  return dtype.startsWith('F6_')
+    ? `${dtype}, whose six bits no program has settled how to pack; expected ${readableDtypes}`
+    : `${dtype}; expected ${readableDtypes}`;
+}
+
+/** The types of 8 and 4 bits that are exact in float16. */
+const smallDtypes = ['F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'F4'];
 
 /** Whether `dtype` has so few bits that files keep factors beside such weights. */
-export const isSmall = (dtype: string) => smallDtypes.includes(dtype);
+export const isSmall = (dtype: string) => smallDtypes.includes(dtype) || dtype === 'F8_E8M0';
 
 /**
- * The type that weights stored as `dtype` are converted to (float64 to float32, types of 8 and 4 bits to float16); undefined
- * if they cannot be read as floats.
+ * The type that weights stored as `dtype` are converted to (float64 and powers of two to float32, other types of 8 and 4 bits
+ * to float16); undefined if they cannot be read as floats.
  */
 export function readAs(dtype: string): WeightDtype | undefined {
-  if (dtype === 'F64') return 'F32';
-  if (isSmall(dtype)) return 'F16';
+  if (dtype === 'F64' || dtype === 'F8_E8M0') return 'F32';
+  if (smallDtypes.includes(dtype)) return 'F16';
   return Object.hasOwn(weightBytes, dtype) ? (dtype as WeightDtype) : undefined;
 }
 
@@ -115,6 +122,13 @@ export function toReadable(bytes: Uint8Array<ArrayBuffer>, dtype: string): Uint8
     case 'F8_E5M2':
       // Its bits are the upper half of float16's.
       return new Uint8Array(Uint16Array.from(bytes, (byte) => byte << 8).buffer);
+    case 'F8_E4M3FNUZ':
+      return fnuzToFloat16(bytes, 3);
+    case 'F8_E5M2FNUZ':
+      return fnuzToFloat16(bytes, 2);
+    case 'F8_E8M0':
+      // An exponent alone, with bias 127; 255 is NaN. The least is a subnormal of float32.
+      return new Uint8Array(Float32Array.from(bytes, (byte) => (byte === 255 ? Number.NaN : 2 ** (byte - 127))).buffer);
     case 'F4': {
       const halves = new Uint16Array(bytes.length * 2);
       for (const [i, byte] of bytes.entries()) {
@@ -139,6 +153,21 @@ function e4m3ToFloat16(byte: number): number {
   // A subnormal is that many steps of 2^-9, and normal in float16.
   if (magnitude < 8) return magnitude === 0 ? sign : sign | float16Bits(float32Bits(magnitude * 2 ** -9));
   return sign | ((magnitude << 7) + (8 << 10));
+}
+
+/**
+ * FNUZ types (arXiv 2206.02915), with so many bits of fraction: the bias is one more than that of the type without FNUZ, NaN is
+ * where −0 would be, and there are no infinities. → binary16.
+ */
+function fnuzToFloat16(bytes: Uint8Array, fractionBits: 2 | 3): Uint8Array<ArrayBuffer> {
+  const [bias, one] = fractionBits === 3 ? [8, 8] : [16, 4];
+  const halves = Uint16Array.from(bytes, (byte) => {
+    if (byte === 0x80) return 0x7e00;
+    const [exponent, fraction] = [(byte & 0x7f) >> fractionBits, byte & (one - 1)];
+    const value = exponent === 0 ? (fraction / one) * 2 ** (1 - bias) : (1 + fraction / one) * 2 ** (exponent - bias);
+    return ((byte & 0x80) << 8) | float16Bits(float32Bits(value));
+  });
+  return new Uint8Array(halves.buffer);
 }
 
 /** E2M1 of the OCP microscaling specification → binary16 bits. Of two in a byte the first has the lower four bits. */

@@ -1,4 +1,4 @@
-import { firstNonFinite, readAs, readableDtypes, toFloat32, toReadable } from './dtypes.ts';
+import { firstNonFinite, readAs, toFloat32, toReadable, unreadable } from './dtypes.ts';
 import { excerpt, type StoredTensor, shapeText, unravel } from './tensorFile.ts';
 
 /**
@@ -12,7 +12,7 @@ export async function readFloats(
   signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
   const dtype = readAs(tensor.dtype);
-  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${tensor.dtype}; expected ${readableDtypes}`);
+  if (!dtype) return fail(`stores tensor ${excerpt(name)} as ${unreadable(tensor.dtype)}`);
   const bytes = await tensor.read(signal);
   const values = toFloat32(toReadable(bytes, tensor.dtype), dtype);
   const bad = firstNonFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');

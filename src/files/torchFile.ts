@@ -52,6 +52,8 @@ const torchDtypes: ReadonlyMap<string, TensorDtype> = new Map([
   ['torch.float8_e4m3fn', 'F8_E4M3'],
   ['torch.float8_e5m2', 'F8_E5M2'],
   ['torch.float8_e8m0fnu', 'F8_E8M0'],
+  ['torch.float8_e4m3fnuz', 'F8_E4M3FNUZ'],
+  ['torch.float8_e5m2fnuz', 'F8_E5M2FNUZ'],
   ['torch.uint16', 'U16'],
   ['torch.uint32', 'U32'],
   ['torch.uint64', 'U64'],

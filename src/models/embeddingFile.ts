@@ -3,6 +3,7 @@ import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { isPng, readPngTexts } from '../files/pngText.ts';
+import type { OpenOptions } from '../files/safetensors.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 import { findLayout, usableConfigs } from './tensorNames.ts';
@@ -235,10 +236,14 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
  * Opens a safetensors or PyTorch file, or one of A1111's pictures of embeddings, and reads its embeddings as
  * readEmbeddings does. Throws SafetensorsError and TorchFileError, too.
  */
-export async function openEmbeddings(source: ByteSource, options: EmbeddingOptions = {}): Promise<Embedding[]> {
+export async function openEmbeddings(
+  source: ByteSource,
+  options: EmbeddingOptions & OpenOptions = {},
+): Promise<Embedding[]> {
   const { signal } = options;
   const head = await source.read(0, Math.min(8, source.size), signal);
-  const file = head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal);
+  const file =
+    head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal, options);
   return readEmbeddings(file, options);
 }
 

@@ -9,7 +9,13 @@ export interface LeftOut {
   readonly unsupported: readonly { readonly kind: string; readonly names: readonly string[] }[];
   /** Names of the remaining tensors, without the textual inversions that the LoRA brings (embeddingFile.ts). */
   readonly unknown: readonly string[];
+  /** Whether alpha, which PEFT keeps in an `adapter_config.json`, is taken for r, for want of that file. */
+  readonly lacksSettings?: true;
 }
+
+/** Says what to do about a file of PEFT's without its settings. */
+export const lacksSettingsText =
+  'PEFT keeps alpha in adapter_config.json: without that file, opened together with this one, alpha / r is taken for 1';
 
 /** Says in few words what a LoRA without updates changes. That it changes nothing is said only where every name is known. */
 export function unchangedText({ unet, otherEncoders, unsupported, unknown }: LeftOut): string {

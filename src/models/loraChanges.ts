@@ -6,7 +6,19 @@ import { readFloats } from '../files/floatTensor.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText } from '../files/tensorFile.ts';
 import { type Factors, type LoraChange, type LoraUpdate, type Magnitude, type Matrix, product } from './loraDelta.ts';
 import type { Part } from './loraNames.ts';
-import { type Axis, butterfly, cayley, inOrder, limited, skewed, type Turn, transposedBlocks } from './loraTurns.ts';
+import {
+  type Axis,
+  butterfly,
+  cayley,
+  inOrder,
+  limited,
+  limitedBlocks,
+  neumann,
+  skewed,
+  skewFromUpper,
+  type Turn,
+  transposedBlocks,
+} from './loraTurns.ts';
 import type { PeftConfig } from './peftConfig.ts';
 
 /** Higher ranks are no LoRA's: a matrix of the encoder has a rank of 768. */
@@ -188,6 +200,7 @@ async function readChange(draft: Draft, shape: readonly number[], reading: Readi
   if (part('gloraA1')) return readGlora(draft, shape, reading);
   const change =
     (await readTurns(draft, shape, reading)) ??
+    (await readTurnsOfPeft(draft, shape, reading)) ??
     (await readScaling(draft, shape, reading)) ??
     (await readWhole(draft, shape, reading));
   return change && { change, rank: null };
@@ -255,6 +268,40 @@ async function readTurns(
     along: 'rows',
     rescale: rescale ? await readFloats(rescale.name, rescale.tensor, fail, signal) : null,
   };
+}
+
+/**
+ * Reads OFT of PEFT 0.16 and later: rows [blocks, n · (n − 1) / 2] of the elements above the diagonal of Q, for orthogonal
+ * matrices that turn columns; one block is shared by all. PEFT's exact inverse has the other sign than its series.
+ */
+async function readTurnsOfPeft(
+  { parts }: Draft,
+  [, into]: readonly number[],
+  { fail, signal, peft }: Reading,
+): Promise<Extract<LoraChange, { kind: 'OFT' }> | null> {
+  const named = parts.get('oftUpper');
+  if (!named || !peft) return null;
+  const { shape } = named.tensor;
+  const [count, elements] = shape;
+  const size = (1 + Math.sqrt(1 + 8 * elements)) / 2;
+  const blocks = into / size;
+  if (shape.length !== 2 || !Number.isInteger(blocks) || (count !== blocks && count !== 1) || size > largestBlock)
+    return fail(
+      `has blocks ${excerpt(named.name)} of shape ${shapeText(shape.slice(0, 8))}, which do not fit ${into} columns`,
+    );
+  const { terms, bound } = peft.oft;
+  const skew = skewFromUpper(await readFloats(named.name, named.tensor, fail, signal), size);
+  const limitedSkew = bound === null ? skew : limitedBlocks(skew, size, bound);
+  const own =
+    terms === null
+      ? cayley(
+          limitedSkew.map((value) => -value),
+          size,
+        )
+      : neumann(limitedSkew, size, terms);
+  const matrices = new Float64Array(blocks * size * size);
+  for (let at = 0; at < matrices.length; at += own.length) matrices.set(own, at);
+  return { kind: 'OFT', turns: [{ size, matrices, order: inOrder(into) }], along: 'columns', rescale: null };
 }
 
 /** Reads factors of rows or columns: A1111's of LyCORIS' IA³ are added to 1, PEFT's take its place. */

@@ -28,6 +28,13 @@ export interface Lora {
   readonly leftOut: LeftOut;
 }
 
+export interface LoraOptions {
+  readonly config?: ClipTextConfig;
+  /** Text of the `adapter_config.json` beside the file, in which PEFT keeps alpha. */
+  readonly adapterConfig?: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Most float32 values of all updates together: 1 GB. A LoRA of rank 128 has some 60 MB. */
 const mostValues = 1 << 28;
 
@@ -69,7 +76,7 @@ function draftsOf(file: TensorFile, fail: Fail) {
 const changing: readonly Part[] = [
   ...(['down', 'up', 'upBias', 'embeddingDown', 'embeddingUp', 'loha1a', 'loha1b', 'loha2a', 'loha2b'] as const),
   ...(['lokr1', 'lokr1a', 'lokr1b', 'lokr2', 'lokr2a', 'lokr2b', 'onInput', 'ia3Whole', 'oftBlocks'] as const),
-  ...(['oftDiagonal', 'gloraA1', 'difference', 'biasDifference', 'replacement'] as const),
+  ...(['oftDiagonal', 'oftUpper', 'gloraA1', 'difference', 'biasDifference', 'replacement'] as const),
 ];
 
 const namesIn = ({ parts, unsupported, unknown }: Draft) => [
@@ -109,10 +116,7 @@ function ownDrafts(drafts: readonly Draft[], config: ClipTextConfig): readonly D
  * LyCORIS', ComfyUI's. The rest of the file is counted. Throws LoraError if nothing in it is a LoRA's, if all of this
  * encoder's part is of a kind that cannot be applied, and if a matrix does not fit the encoder.
  */
-export async function readLora(
-  file: TensorFile,
-  options: { readonly config?: ClipTextConfig; readonly signal?: AbortSignal } = {},
-): Promise<Lora> {
+export async function readLora(file: TensorFile, options: LoraOptions = {}): Promise<Lora> {
   const { config = clipVitL14, signal } = options;
   const fail: Fail = (why) => {
     throw new LoraError(`"${file.source.name}" ${why}.`);
@@ -124,10 +128,14 @@ export async function readLora(
   let otherEncoders = counts.otherEncoder;
   for (const draft of drafts) if (!ownSet.has(draft)) otherEncoders += namesIn(draft).length;
 
+  const peft = peftConfig(file.metadata, options.adapterConfig, fail);
   const unsupported = new Map<string, string[]>();
   const usable: Draft[] = [];
   for (const draft of own) {
-    const [kind] = draft.unsupported.keys();
+    const [kind] =
+      draft.parts.has('oftUpper') && !peft
+        ? ['OFT of PEFT without its adapter_config.json']
+        : [...draft.unsupported.keys()];
     // Without its other half, the part that is known would be another change.
     if (kind) listOf(unsupported, kind).push(...namesIn(draft));
     else if (changing.some((part) => draft.parts.has(part))) {
@@ -150,7 +158,6 @@ export async function readLora(
     modules.add(draft.module);
   }
 
-  const peft = peftConfig(file.metadata, fail);
   const updates: LoraUpdate[] = [];
   for (const draft of usable) updates.push(...(await readUpdates(draft, { config, peft, fail, signal })));
   const order = new Map([...expectedTensors(config).keys()].map((name, i) => [name, i]));
@@ -167,9 +174,16 @@ export async function readLora(
       unused: counts.unused,
       unsupported: [...unsupported].map(([kind, names]) => ({ kind, names })),
       unknown,
+      ...(!peft && usable.some(needsSettings) && { lacksSettings: true as const }),
     },
   };
 }
+
+/** Whether PEFT wrote a module's matrices, whose alpha stands in its settings. */
+const needsSettings = ({ prefix, parts }: Draft) =>
+  /(^|\.)base_model\.model\./.test(prefix) &&
+  !parts.has('alpha') &&
+  (['down', 'embeddingDown', 'loha1a', 'lokr1', 'lokr1a'] as const).some((part) => parts.has(part));
 
 /** Bounds what is read: tensors of a small PyTorch file may share their bytes, and so come to more than it has. */
 function checkValues(drafts: readonly Draft[], fileBytes: number, fail: Fail): void {
@@ -187,10 +201,7 @@ function checkValues(drafts: readonly Draft[], fileBytes: number, fail: Fail): v
 /**
  * Opens a safetensors or PyTorch file and reads it as readLora does. Throws SafetensorsError and TorchFileError, too.
  */
-export async function openLora(
-  source: ByteSource,
-  options: { readonly config?: ClipTextConfig; readonly signal?: AbortSignal } = {},
-): Promise<Lora> {
+export async function openLora(source: ByteSource, options: LoraOptions = {}): Promise<Lora> {
   return readLora(await openTensorFile(source, options.signal), options);
 }
 

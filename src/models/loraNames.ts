@@ -85,6 +85,7 @@ const parts = [
   [/^b2\.weight$/, 'gloraB2'],
   [/^oft_blocks$/, 'oftBlocks'],
   [/^oft_diag$/, 'oftDiagonal'],
+  [/^oft_R(\.[^.]+)??(\.weight)?$/, 'oftUpper'],
   [/^rescale$/, 'rescale'],
   [/^weight$/, 'ia3'],
   [/^on_input$/, 'onInput'],
@@ -101,7 +102,8 @@ export function partOf(ending: string): Part | undefined {
 /** Kinds of changes that cannot be applied, by the end of a tensor's name. */
 const otherKinds: readonly (readonly [RegExp, string])[] = [
   [/^lora_conv/, 'a convolution'],
-  [/^(oft|boft)_(R|r|s|embedding_R)\b/, 'OFT of PEFT'],
+  [/^(oft_r|oft_embedding_R)\b/, 'an OFT of PEFT'],
+  [/^boft_/, 'BOFT of PEFT'],
   [/^bm\./, 'a change with a core of a convolution'],
   [/^lora_(E|ranknum)\b/, 'AdaLoRA'],
   [/^vera_/, 'VeRA'],

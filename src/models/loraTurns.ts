@@ -91,6 +91,62 @@ export function cayley(skew: Float64Array, size: number): Float64Array {
   return out;
 }
 
+/**
+ * PEFT's series for (I + Q)(I − Q)⁻¹: I + 2Q + 2Q² + … of so many terms, the last but for 2 terms once. [count, n, n]
+ */
+export function neumann(skew: Float64Array, size: number, terms: number): Float64Array {
+  const last = terms > 2 ? Math.max(3, terms - 1) : terms - 1;
+  const factorOf = (power: number) => (terms > 2 && power === last ? 1 : 2);
+  const out = new Float64Array(skew.length);
+  for (let at = 0; at < skew.length; at += size * size) {
+    const q = skew.subarray(at, at + size * size);
+    for (let i = 0; i < size; i++) out[at + i * size + i] = 1;
+    let power = q;
+    for (let exponent = 1; exponent <= last; exponent++) {
+      if (exponent > 1) power = squareProduct(power, q, size);
+      for (let i = 0; i < power.length; i++) out[at + i] += factorOf(exponent) * power[i];
+    }
+  }
+  return out;
+}
+
+/** A · B of matrices [n, n]. */
+function squareProduct(a: Float64Array, b: Float64Array, n: number): Float64Array<ArrayBuffer> {
+  const out = new Float64Array(n * n);
+  for (let row = 0; row < n; row++)
+    for (let k = 0; k < n; k++)
+      for (let column = 0; column < n; column++) out[row * n + column] += a[row * n + k] * b[k * n + column];
+  return out;
+}
+
+/** Skew-symmetric matrices [count, n, n] whose elements above the diagonal stand in rows [count, n · (n − 1) / 2]. */
+export function skewFromUpper(upper: ArrayLike<number>, size: number): Float64Array {
+  const count = upper.length / ((size * (size - 1)) / 2);
+  const out = new Float64Array(count * size * size);
+  let from = 0;
+  for (let block = 0; block < count; block++)
+    for (let row = 0; row < size; row++)
+      for (let column = row + 1; column < size; column++) {
+        const value = upper[from++];
+        out[(block * size + row) * size + column] = value;
+        out[(block * size + column) * size + row] = -value;
+      }
+  return out;
+}
+
+/** Makes the norm of each block of Q [count, n, n] at most `bound` / √count, as PEFT's constrained OFT does. */
+export function limitedBlocks(skew: Float64Array, size: number, bound: number): Float64Array {
+  const area = size * size;
+  const limit = bound / Math.sqrt(skew.length / area);
+  const out = Float64Array.from(skew);
+  for (let at = 0; at < out.length; at += area) {
+    const block = out.subarray(at, at + area);
+    const norm = Math.sqrt(block.reduce((sum, value) => sum + value * value, 0));
+    if (norm > limit) for (let i = 0; i < area; i++) block[i] *= limit / norm;
+  }
+  return out;
+}
+
 /** Solves A X = B for [n, n] by elimination, in place: B becomes X. I − Q has no singular value below 1, so A is never singular. */
 function solve(a: Float64Array, b: Float64Array, n: number): void {
   const swap = (values: Float64Array, row: number, other: number) => {

@@ -11,9 +11,9 @@ import {
   firstNonFinite,
   isSmall,
   readAs,
-  readableDtypes,
   toFloat32,
   toReadable,
+  unreadable,
   type WeightDtype,
   weightBytes,
 } from '../files/dtypes.ts';
@@ -98,7 +98,7 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     const dtype = readAs(tensor.dtype);
     const factor = factorOf(tensors, file.name, fail);
     if (dtype) found.set(name, { file, tensor, shape, dtype: factor ? 'F32' : dtype, factor });
-    else fail(`stores tensor "${file.name}" as ${tensor.dtype}; expected ${readableDtypes}`);
+    else fail(`stores tensor "${file.name}" as ${unreadable(tensor.dtype)}`);
   }
   const get = (name: string) => {
     const entry = found.get(name);

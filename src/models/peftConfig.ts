@@ -1,24 +1,40 @@
 import { excerpt } from '../files/tensorFile.ts';
 
-/** Settings of a text encoder's adapter that PEFT keeps beside its matrices. */
+/** Settings of a text encoder's adapter that PEFT keeps beside its matrices, in `adapter_config.json`. */
 export interface PeftConfig {
   /**
    * alpha / r of a module whose matrices have this rank (null where they have none), alpha / √r where it is rank-stabilised;
    * null if the settings do not say.
    */
   scale(module: string, rank: number | null): number | null;
+  readonly oft: OftSettings;
+}
+
+/** How PEFT makes orthogonal matrices out of skew-symmetric ones. */
+export interface OftSettings {
+  /** Terms of Neumann's series that stand for the inverse; null for the inverse itself. */
+  readonly terms: number | null;
+  /** Bound of the norms of the blocks; null for none. */
+  readonly bound: number | null;
 }
 
 /** Diffusers keeps the settings of all parts of a pipeline in one object. */
 const ownPrefix = 'text_encoder.';
 
+/** Whether the text of a file is PEFT's `adapter_config.json`. */
+export const isPeftConfig = (json: string): boolean => parsed(json)?.peft_type !== undefined;
+
 /**
- * Reads the settings that Diffusers writes into a file's metadata (`lora_adapter_metadata`, JSON), as its
- * `_load_lora_into_text_encoder` hands them to PEFT. Null if there are none that can be read. Calls `fail` for a
- * pattern that cannot be read.
+ * Reads the settings in the text of an `adapter_config.json`, or where there is none those that Diffusers writes into a file's
+ * metadata (`lora_adapter_metadata`, JSON), as its `_load_lora_into_text_encoder` hands them to PEFT. Null if there are none
+ * that can be read. Calls `fail` for a pattern that cannot be read.
  */
-export function peftConfig(metadata: ReadonlyMap<string, string>, fail: (why: string) => never): PeftConfig | null {
-  const settings = parsed(metadata.get('lora_adapter_metadata'));
+export function peftConfig(
+  metadata: ReadonlyMap<string, string>,
+  adapterConfig: string | undefined,
+  fail: (why: string) => never,
+): PeftConfig | null {
+  const settings = parsed(adapterConfig ?? metadata.get('lora_adapter_metadata'));
   if (!settings) return null;
   const hasPrefix = Object.keys(settings).some((key) => key.startsWith(ownPrefix));
   const setting = (name: string) => settings[hasPrefix ? ownPrefix + name : name];
@@ -32,6 +48,17 @@ export function peftConfig(metadata: ReadonlyMap<string, string>, fail: (why: st
       if (!isNumber(alpha) || !isNumber(r) || r <= 0) return null;
       return alpha / (isStabilised ? Math.sqrt(r) : r);
     },
+    oft: readOft(setting),
+  };
+}
+
+/** Reads the settings of OFT; PEFT 0.17's defaults stand for those that are missing. */
+function readOft(setting: (name: string) => unknown): OftSettings {
+  const terms = setting('num_cayley_neumann_terms') ?? 5;
+  const bound = setting('eps') ?? 6e-5;
+  return {
+    terms: setting('use_cayley_neumann') === false || !isNumber(terms) ? null : terms,
+    bound: setting('coft') === true && isNumber(bound) ? bound : null,
   };
 }
 

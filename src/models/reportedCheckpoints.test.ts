@@ -165,7 +165,8 @@ const layout = 'ldm';
 test.each<[string, TensorDtype, readonly number[], string]>([
   ['B39', 'F4', [4, 8], 'F4'],
   ['six bits', 'F6_E2M3', [4, 8], 'F6_E2M3'],
-  ['a type that came later', 'U8', [16], 'F8_E4M3FNUZ'],
+  ['no infinities', 'F8_E4M3FNUZ', [16], 'F8_E4M3FNUZ'],
+  ['a type that came later', 'U8', [16], 'F8_E3M4'],
   ['a type of any length', 'U8', [5], 'INT3'],
 ])('%s: a tensor of the U-Net as %s [%s] (%s) refuses nothing', async (_, dtype, shape, named) => {
   const bytes = await checkpointBytes({
@@ -183,7 +184,7 @@ test.each<[string, TensorDtype, readonly number[], string]>([
   expect(mistyped).toEqual([]);
 });
 const byteCount = (dtype: TensorDtype, shape: readonly number[]) =>
-  elementCount(shape) * ({ F4: 0.5, F6_E2M3: 0.75, U8: 1 } as Record<string, number>)[dtype];
+  elementCount(shape) * ({ F4: 0.5, F6_E2M3: 0.75, U8: 1, F8_E4M3FNUZ: 1 } as Record<string, number>)[dtype];
 
 test('a storage and a tensor of unknown types in a PyTorch file refuse nothing', async () => {
   const storages: Record<string, Uint8Array> = { odd: new Uint8Array(6) };
@@ -224,6 +225,15 @@ const e5m2 = (byte: number) => {
   if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * (exponent === 0 ? fraction * 2 ** -16 : (4 + fraction) * 2 ** (exponent - 17));
 };
+/** FNUZ: the exponent counts from one less, and −0 is NaN. */
+const fnuz = (fractionBits: number, bias: number) => (byte: number) => {
+  if (byte === 128) return Number.NaN;
+  const one = 2 ** fractionBits;
+  const [exponent, fraction] = [(byte & 127) >> fractionBits, byte % one];
+  const magnitude = exponent === 0 ? fraction * 2 ** (1 - bias) : (one + fraction) * 2 ** (exponent - bias);
+  return ((byte & 128 ? -1 : 1) * magnitude) / one;
+};
+const [e4m3fnuz, e5m2fnuz] = [fnuz(3, 8), fnuz(2, 16)];
 const e2m1 = (bits: number) => (bits & 8 ? -1 : 1) * [0, 0.5, 1, 1.5, 2, 3, 4, 6][bits & 7];
 
 const name = 'text_model.encoder.layers.1.mlp.fc2.weight';
@@ -246,6 +256,8 @@ const finite = (value: (byte: number) => number) =>
 
 test.each<[string, TensorDtype, Uint8Array, (index: number) => number]>([
   ['B40', 'F8_E4M3', finite(e4m3), (i) => e4m3(finite(e4m3)[i])],
+  ['no infinities, three bits', 'F8_E4M3FNUZ', finite(e4m3fnuz), (i) => e4m3fnuz(finite(e4m3fnuz)[i])],
+  ['no infinities, two bits', 'F8_E5M2FNUZ', finite(e5m2fnuz), (i) => e5m2fnuz(finite(e5m2fnuz)[i])],
   ['five bits of exponent', 'F8_E5M2', finite(e5m2), (i) => e5m2(finite(e5m2)[i])],
   [
     'four bits',
@@ -258,6 +270,22 @@ test.each<[string, TensorDtype, Uint8Array, (index: number) => number]>([
   expect(checkpoint.tensor(name)).toEqual({ dtype: 'F16', shape });
   const values = toFloat32(await checkpoint.read(name), 'F16');
   expect(Array.from(values)).toEqual(Array.from({ length: 8192 }, (_, i) => value(i)));
+});
+
+test('weights that are powers of two', async () => {
+  const data = Uint8Array.from({ length: 8192 }, (_, i) => i % 255);
+  const checkpoint = await open(await small('F8_E8M0', data));
+  expect(checkpoint.tensor(name)).toEqual({ dtype: 'F32', shape });
+  const values = toFloat32(await checkpoint.read(name), 'F32');
+  expect(Array.from(values)).toEqual(Array.from(data, (byte) => 2 ** (byte - 127)));
+  const broken = await open(await small('F8_E8M0', data.fill(255, 7, 8)));
+  await expect(broken.read(name)).rejects.toThrow(`has NaN in tensor "${name}" at [0, 7]`);
+});
+
+test.each(['F6_E2M3', 'F6_E3M2'] as const)('weights in %s are refused with the reason', async (dtype) => {
+  await expect(open(await small(dtype, new Uint8Array(6144)))).rejects.toThrow(
+    `stores tensor "${name}" as ${dtype}, whose six bits no program has settled how to pack; expected F32, F16`,
+  );
 });
 
 test('a NaN of eight bits is refused', async () => {

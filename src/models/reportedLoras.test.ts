@@ -75,7 +75,35 @@ test.each([
   const { updates, leftOut } = await open(`reports/${file}`);
   expect(updates.map(({ target }) => target)).toEqual(targets);
   expect(updates.map((update) => update.scale)).toEqual([scale, scale, scale, scale]);
-  expect(leftOut).toEqual({ unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] });
+  expect(leftOut).toEqual({
+    ...{ unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] },
+    ...(file === 'real_peft_tf5' && { lacksSettings: true }),
+  });
+});
+
+test.each<[string, object, number]>([
+  ['alpha and rank', { peft_type: 'LORA', r: 4, lora_alpha: 8 }, 2],
+  ['rank-stabilised', { peft_type: 'LORA', r: 4, lora_alpha: 8, use_rslora: true }, 4],
+  ['a pattern', { peft_type: 'LORA', r: 4, lora_alpha: 8, alpha_pattern: { 'layers\\.[01]\\.self_attn.*': 2 } }, 0.5],
+])('adapter_config.json beside a file of PEFT’s: %s', async (_, values, scale) => {
+  const bytes = readFileSync(new URL('./recorded/reports/real_peft_tf5.safetensors', import.meta.url));
+  const file = await openTensorFile(memorySource(bytes, 'adapter_model.safetensors'));
+  const { updates, leftOut } = await readLora(file, { config: clipTiny, adapterConfig: JSON.stringify(values) });
+  expect(updates.map((update) => update.scale)).toEqual([scale, scale, scale, scale]);
+  expect(leftOut.lacksSettings).toBeUndefined();
+});
+
+test('OFT of PEFT without its settings is named, not guessed', async () => {
+  const module = 'base_model.model.text_model.encoder.layers.0.mlp.fc1';
+  const specs = [spec(`${module}.oft_R.weight`, [8, 28])];
+  await expect(written(specs)).rejects.toThrow(
+    'changes the text encoder by OFT of PEFT without its adapter_config.json, which cannot be applied',
+  );
+  const { updates } = await written(specs, settings({ peft_type: 'OFT' }));
+  expect(updates.map(({ change }) => change.kind)).toEqual(['OFT']);
+  await expect(written([spec(`${module}.oft_R.weight`, [8, 27])], settings({ r: 8 }))).rejects.toThrow(
+    'do not fit 64 columns',
+  );
 });
 
 test('B35: alpha stands in the metadata', async () => {

@@ -67,6 +67,8 @@ export interface Keeping {
 /** A LoRA that was opened; it is read anew for every model. */
 export interface OpenedLora {
   readonly file: File;
+  /** Text of the `adapter_config.json` that was opened with it. */
+  readonly adapterConfig?: string;
   /** The LoRA as the model in use reads it; null while it is read, and where it cannot be used with that model. */
   readonly info: LoraInfo | null;
   /** The sentence that says why it cannot be used. */
@@ -108,11 +110,8 @@ export interface Inspected {
   readonly task: Task<LayerTensors>;
 }
 
-/** Remedy that the notice offers: to load a model in another way. */
-export interface Offer {
-  readonly label: string;
-  readonly request: ModelRequest;
-}
+/** Remedy that the notice offers: to load a model, or to open a file, in another way. */
+export type Offer = { readonly label: string } & ({ readonly request: ModelRequest } | { readonly file: File });
 
 export interface Notice {
   readonly id: number;

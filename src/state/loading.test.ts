@@ -85,9 +85,10 @@ describe('another model', () => {
     await (await fake.nextLoad()).fail(new WorkerError('TrailingBytesError', '"long.safetensors" has 6 bytes more.'));
     const [{ message, offer }] = facts().notices;
     expect(message).toBe('"long.safetensors" has 6 bytes more.');
-    expect(offer?.request).toEqual({ kind: 'file', file, passTrailingBytes: true });
-    void facts().openModel(offer!.request);
-    expect((await fake.nextLoad()).request).toEqual(offer!.request);
+    if (!offer || !('request' in offer)) throw new Error('It offers to load the model.');
+    expect(offer.request).toEqual({ kind: 'file', file, passTrailingBytes: true });
+    void facts().openModel(offer.request);
+    expect((await fake.nextLoad()).request).toEqual(offer.request);
   });
 
   test('that fails to load leaves the old one, its outputs and a notice', async () => {

@@ -87,6 +87,31 @@ describe('LoRAs', () => {
     expect(noticesOf(store)).toEqual([expect.stringContaining('width 1024')]);
   });
 
+  test('take PEFT’s settings from the file that is opened with them, or after them', async () => {
+    const tensors = [
+      { name: 'base_model.model.x.lora_A.weight', dtype: 'F32', shape: [1], data: new Uint8Array(4) },
+    ] as const;
+    const matrices = new File([writeSafetensors(tensors)], 'adapter_model.safetensors');
+    const settings = (alpha: number) =>
+      new File([JSON.stringify({ peft_type: 'LORA', lora_alpha: alpha })], 'adapter_config.json');
+    const { openFile } = facts();
+    await openFile(settings(1));
+    expect(noticesOf(store)).toEqual([expect.stringContaining('open adapter_model.safetensors together with it')]);
+    const together = [settings(2), matrices];
+    const opening = together.map((file) => openFile(file, together));
+    const asked = await fake.loras.next();
+    expect(JSON.parse(asked.adapterConfig!)).toEqual({ peft_type: 'LORA', lora_alpha: 2 });
+    await asked.answer();
+    await Promise.all(opening);
+    const later = openFile(settings(3));
+    const again = await fake.loras.next();
+    expect([again.file, JSON.parse(again.adapterConfig!).lora_alpha]).toEqual([matrices, 3]);
+    await again.answer();
+    await later;
+    expect(fake.loras.waiting).toBe(0);
+    expect(noticesOf(store)).toHaveLength(1);
+  });
+
   test('are merged while the prompt names them, and what was encoded without them is found again', async () => {
     await open();
     expect(fake.encodes.waiting).toBe(0);

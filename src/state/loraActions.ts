@@ -8,8 +8,11 @@ import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 
 export interface LoraActions {
-  /** Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. */
-  addLora(file: File): Promise<void>;
+  /**
+   * Reads a LoRA for the model in use, in place of one with the same name; what can go wrong ends as a notice. `adapterConfig` is
+   * the text of PEFT's settings of it.
+   */
+  addLora(file: File, adapterConfig?: string): Promise<void>;
   removeLora(name: string): void;
 }
 
@@ -24,13 +27,17 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
     set({ loras });
   }
 
-  async function read(name: string, file: File, failed: (message: string) => void) {
+  async function read(
+    name: string,
+    { file, adapterConfig }: Pick<OpenedLora, 'file' | 'adapterConfig'>,
+    failed: (message: string) => void,
+  ) {
     const { model } = get();
     if (!client || !model) return;
     const isCurrent = () => get().model === model && get().loras.get(name)?.file === file;
     try {
-      const info = await client.addLora(file);
-      if (isCurrent()) put(name, { file, info, problem: null });
+      const info = await client.addLora(file, adapterConfig);
+      if (isCurrent()) put(name, { file, adapterConfig, info, problem: null });
       else client.removeLora(info.lora);
     } catch (error) {
       if (isCurrent()) failed(messageOf(error));
@@ -38,12 +45,12 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
   }
 
   return {
-    async addLora(file) {
+    async addLora(file, adapterConfig) {
       if (!client) return notify(`${file.name} was not opened: the encoder needs WebGPU.`);
       const name = loraName(file);
       const before = get().loras.get(name) ?? null;
-      put(name, { file, info: null, problem: null });
-      await read(name, file, (message) => {
+      put(name, { file, adapterConfig, info: null, problem: null });
+      await read(name, { file, adapterConfig }, (message) => {
         put(name, before?.info ? before : null);
         notify(message);
       });
@@ -56,10 +63,11 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
     },
     /** Reads the LoRAs that are open for a model that was loaded just now. */
     readLoras() {
-      const unread = [...get().loras].map(([name, { file }]) => [name, { file, info: null, problem: null }] as const);
+      const unread = [...get().loras].map(
+        ([name, { file, adapterConfig }]) => [name, { file, adapterConfig, info: null, problem: null }] as const,
+      );
       if (unread.length > 0) set({ loras: new Map(unread) });
-      for (const [name, { file }] of unread)
-        void read(name, file, (problem) => put(name, { file, info: null, problem }));
+      for (const [name, lora] of unread) void read(name, lora, (problem) => put(name, { ...lora, problem }));
     },
   };
 }

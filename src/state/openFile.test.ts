@@ -85,3 +85,27 @@ test('a picture that the page saved opens as its prompt', async () => {
   });
   await expect(readOpened(file('{'))).rejects.toThrow('is damaged or cut off');
 });
+
+test.each<[string, Uint8Array<ArrayBuffer>]>([
+  ['a LoRA', safetensors(['lora_te_x.lora_down.weight', [4, 768]])],
+  ['an embedding', safetensors(['emb_params', [2, 768]])],
+])('%s with bytes after its last tensor is told of, and opens without them', async (_, bytes) => {
+  const opened = await readOpened(new File([bytes, new Uint8Array(6)], 'long.safetensors'));
+  if (opened.kind !== 'trailing') throw new Error(`opened as ${opened.kind}`);
+  expect(opened.problem).toContain('"long.safetensors" has 6 bytes after its last tensor that belong to none');
+  expect([opened.file.name, opened.file.size]).toEqual(['long.safetensors', bytes.length]);
+  expect(['lora', 'embeddings']).toContain((await readOpened(opened.file)).kind);
+});
+
+test('a checkpoint with bytes after its last tensor is left to whoever loads models', async () => {
+  const bytes = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' });
+  expect(await readOpened(new File([bytes, new Uint8Array(6)], 'long.safetensors'))).toEqual({ kind: 'checkpoint' });
+});
+
+test('PEFT’s settings are known by what they are, not by their name', async () => {
+  const json = JSON.stringify({ peft_type: 'LORA', r: 4, lora_alpha: 8 });
+  expect(await readOpened(new File([json], 'settings.json'))).toEqual({ kind: 'adapterConfig', json });
+  await expect(readOpened(new File(['{"model_type": "clip"}'], 'adapter_config.json'))).rejects.toThrow(
+    'holds neither a prompt',
+  );
+});

@@ -15,6 +15,10 @@ export type Opened =
   | { readonly kind: 'embeddings'; readonly embeddings: readonly Embedding[] }
   /** A LoRA may bring textual inversions; `problem` says in one sentence why they cannot be used. */
   | { readonly kind: 'lora'; readonly embeddings: readonly Embedding[]; readonly problem: string | null }
+  /** PEFT's settings of a LoRA. */
+  | { readonly kind: 'adapterConfig'; readonly json: string }
+  /** A LoRA or embeddings with bytes that belong to nothing: what is wrong, and the file without them. */
+  | { readonly kind: 'trailing'; readonly problem: string; readonly file: File }
   | { readonly kind: 'checkpoint' };
 
 /** Widths of the encoders that can be loaded, so that an embedding can be opened before its model. */
@@ -29,6 +33,8 @@ export async function readOpened(file: File): Promise<Opened> {
   const isJson = /^\s*\{/.test(new TextDecoder().decode(head));
   const isText = /\.txt$/i.test(file.name) || file.type === 'text/plain';
   if (isJson || isText) {
+    const json = isJson ? await readAdapterConfig(file) : null;
+    if (json !== null) return { kind: 'adapterConfig', json };
     const { readGraphFile, readTextPrompts } = await import('../road/readPrompts.ts');
     const written = isText ? await readTextPrompts(source) : await readGraphFile(source);
     return written ? { kind: 'prompts', written } : { kind: 'shared', shared: await readSharedFile(file) };
@@ -37,13 +43,24 @@ export async function readOpened(file: File): Promise<Opened> {
   const conditioning = await openConditioning(source);
   if (conditioning) return { kind: 'conditioning', file: conditioning };
   const { openTensorFile } = await import('../files/openTensorFile.ts');
-  // The code that opens the file for good says what is wrong with it.
-  const tensors = await openTensorFile(source).catch(() => null);
+  let trailing: string | null = null;
+  const tensors = await openTensorFile(source)
+    .catch((error) => {
+      if (!(error instanceof Error && error.name === 'TrailingBytesError')) throw error;
+      trailing = error.message;
+      return openTensorFile(source, undefined, { passTrailingBytes: true });
+    })
+    // The code that opens the file for good says what is wrong with it.
+    .catch(() => null);
   if (!tensors) return { kind: 'checkpoint' };
   const [{ hasLoraNames }, { bringsEmbeddings, EmbeddingError, isEmbeddingFile, readEmbeddings }] = await Promise.all([
     import('../models/loraFile.ts'),
     import('../models/embeddingFile.ts'),
   ]);
+  if (trailing !== null && (hasLoraNames(tensors) || isEmbeddingFile(tensors.tensors))) {
+    const whole = file.slice(0, file.size - (tensors.trailingBytes ?? 0));
+    return { kind: 'trailing', problem: trailing, file: new File([whole], file.name) };
+  }
   if (hasLoraNames(tensors)) {
     if (!bringsEmbeddings(tensors.tensors)) return { kind: 'lora', embeddings: [], problem: null };
     try {
@@ -71,4 +88,15 @@ async function openPicture(source: ByteSource, format: PictureFormat): Promise<O
   }
   const { readPicturePrompts } = await import('../road/readPrompts.ts');
   return { kind: 'prompts', written: await readPicturePrompts(source, format) };
+}
+
+/** PEFT's settings are a few kilobytes. */
+const longestConfig = 1 << 20;
+
+/** Reads the text of PEFT's settings; null for any other file. */
+export async function readAdapterConfig(file: File): Promise<string | null> {
+  if (file.size > longestConfig) return null;
+  const json = await file.text();
+  const { isPeftConfig } = await import('../models/peftConfig.ts');
+  return isPeftConfig(json) ? json : null;
 }

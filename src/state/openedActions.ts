@@ -2,14 +2,17 @@ import type { Embedding } from '../models/embeddingFile.ts';
 import type { LoadingActions } from './loading.ts';
 import type { LoraActions } from './loraActions.ts';
 import { messageOf } from './notices.ts';
-import { readOpened } from './openFile.ts';
+import { readAdapterConfig, readOpened } from './openFile.ts';
 import type { Page } from './page.ts';
 import { SharedError } from './shared.ts';
 import type { WorkActions } from './workActions.ts';
 
 export interface OpenedActions {
-  /** A picture's prompt, a saved prompt, conditionings, a textual inversion, a LoRA or a checkpoint; what is wrong with it ends as a notice. */
-  openFile(file: File): Promise<void>;
+  /**
+   * A picture's prompt, a saved prompt, conditionings, a textual inversion, a LoRA or a checkpoint; what is wrong with it ends as a
+   * notice. PEFT's settings of a LoRA are taken from `together`, the files that were opened with it.
+   */
+  openFile(file: File, together?: readonly File[]): Promise<void>;
   closeCompared(): void;
   removeEmbedding(name: string): void;
 }
@@ -26,7 +29,26 @@ export function openedActions(
 ): OpenedActions {
   const addEmbeddings = (added: readonly Embedding[]) => set({ embeddings: withEmbeddings(get().embeddings, added) });
 
-  async function use(file: File): Promise<void> {
+  /** Finds PEFT's settings among the files that were opened together with a LoRA. */
+  async function settingsAmong(together: readonly File[]): Promise<string | undefined> {
+    for (const file of together) {
+      if (!file.name.endsWith('.json')) continue;
+      const json = await readAdapterConfig(file);
+      if (json !== null) return json;
+    }
+    return undefined;
+  }
+
+  /** Gives settings that were opened alone to the LoRA that they belong to by its name. */
+  async function useSettings(json: string, { name }: File): Promise<void> {
+    const lora = [...get().loras.values()].find(({ file }) => /^adapter_model\./.test(file.name));
+    if (lora) return addLora(lora.file, json);
+    notify(
+      `"${name}" has PEFT’s settings of a LoRA, but not its matrices: open adapter_model.safetensors together with it.`,
+    );
+  }
+
+  async function use(file: File, together: readonly File[]): Promise<void> {
     const opened = await readOpened(file);
     switch (opened.kind) {
       case 'checkpoint':
@@ -34,7 +56,12 @@ export function openedActions(
       case 'lora':
         if (opened.embeddings.length > 0) addEmbeddings(opened.embeddings);
         if (opened.problem) notify(opened.problem);
-        return addLora(file);
+        return addLora(file, await settingsAmong(together));
+      case 'adapterConfig':
+        // The LoRA takes its settings itself.
+        return together.length > 1 ? undefined : useSettings(opened.json, file);
+      case 'trailing':
+        return notify(opened.problem, { label: 'Open it without these bytes', file: opened.file });
       case 'conditioning':
         return set({ compared: opened.file, view: 'export' });
       case 'embeddings':
@@ -49,10 +76,10 @@ export function openedActions(
   }
 
   return {
-    async openFile(file) {
+    async openFile(file, together = []) {
       const { replaced, notices } = get();
       try {
-        await use(file);
+        await use(file, together);
         // What an earlier file replaced is no longer told beside a later one. An opening that failed left a notice.
         if (get().replaced === replaced && get().notices === notices) set({ replaced: null });
       } catch (error) {

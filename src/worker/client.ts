@@ -79,7 +79,7 @@ export interface EncoderClient {
     signal: AbortSignal,
   ): Promise<Drift>;
   /** Reads a LoRA for the model in use: another model has it read anew. AbortError where one took its place meanwhile. */
-  addLora(file: File): Promise<LoraInfo>;
+  addLora(file: File, adapterConfig?: string): Promise<LoraInfo>;
   removeLora(lora: number): void;
   models(): Promise<StoredModels>;
   /**
@@ -192,7 +192,7 @@ export function createEncoderClient(worker: WorkerEnd, onLost: (message: string)
     weightRow: (layer, part, row, loras = []) => ask('weightRow', { layer, part, row, loras }),
     examine: (model, onNews, signal) => ask('examine', { model }, { onNews, signal }),
     drift: (from, to, onNews, signal) => ask('drift', { from, to }, { onNews, signal }),
-    addLora: (file) => ask('addLora', { file }),
+    addLora: (file, adapterConfig) => ask('addLora', { file, adapterConfig }),
     removeLora(lora) {
       // A worker that stopped holds no LoRAs any more, and the calls that need it say so.
       ask('removeLora', { lora }).catch(() => {});

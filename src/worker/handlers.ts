@@ -197,10 +197,10 @@ const profileWith =
   };
 
 /** Reads a LoRA for the model in use. Rejects with AbortError where another model took its place meanwhile. */
-async function addLora(session: Session, file: File): Promise<LoraInfo> {
+async function addLora(session: Session, file: File, adapterConfig?: string): Promise<LoraInfo> {
   const { loaded } = session;
   if (!loaded) throw new Error(`"${file.name}" cannot be used before a model is loaded.`);
-  const lora = await openLora(blobSource(file), { config: loaded.encoder.config });
+  const lora = await openLora(blobSource(file), { config: loaded.encoder.config, adapterConfig });
   const effects = await loraEffects(lora, loaded.weights, { multiplier: 1 });
   if (session.loaded !== loaded) throw new DOMException('Another model took its place.', 'AbortError');
   const id = session.nextLora++;
@@ -232,7 +232,7 @@ export function createHandlers(surroundings: Surroundings): Handlers {
       const loaded = inUse(session);
       return loaded.encoder.weightRow(layer, part, row, heldLoras(loaded, loras));
     },
-    addLora: ({ file }) => addLora(session, file),
+    addLora: ({ file, adapterConfig }) => addLora(session, file, adapterConfig),
     async removeLora({ lora }) {
       session.loaded?.loras.delete(lora);
     },

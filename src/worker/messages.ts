@@ -148,7 +148,7 @@ export interface Calls {
     WeightRow
   >;
   /** Reads a LoRA, and holds it until another model is loaded. */
-  addLora: Call<{ readonly file: File }, LoraInfo>;
+  addLora: Call<{ readonly file: File; readonly adapterConfig?: string }, LoraInfo>;
   removeLora: Call<{ readonly lora: number }, void>;
   examine: Call<{ readonly model: FileRequest }, Examination, LoadProgress>;
   drift: Call<{ readonly from: FileRequest; readonly to: FileRequest }, Drift, LoadProgress>;

@@ -133,7 +133,12 @@ export function fakeEncoder() {
   const loads = calls<Progressing<ModelInfo, LoadProgress> & { readonly request: ModelRequest }>();
   const downloads = calls<Progressing<StoredModel, DownloadProgress> & { readonly file: ModelFile }>();
   const keeps = calls<Progressing<StoredModel, DownloadProgress> & { readonly file: File; readonly source: string }>();
-  const loras = calls<{ readonly file: File; answer(): Promise<void>; fail(error: Error): Promise<void> }>();
+  const loras = calls<{
+    readonly file: File;
+    readonly adapterConfig?: string;
+    answer(): Promise<void>;
+    fail(error: Error): Promise<void>;
+  }>();
   const hashes = calls<Asked<string | undefined>>();
   const profiles = calls<Asked<Profile> & { readonly pass: EncoderPass; readonly rows: RowSpan }>();
   const stored: { models: StoredModel[] } = { models: [] };
@@ -178,14 +183,14 @@ export function fakeEncoder() {
       profiles.push({ pass, rows, ...asked });
       return promise;
     },
-    addLora(file) {
+    addLora(file, adapterConfig) {
       const { promise, asked } = question<LoraInfo>();
       const effects = [
         { target: 'text_model.encoder.layers.0.mlp.fc1.weight', delta: 1, weight: 10, relative: 0.1 },
       ] as const;
       const leftOut = { unet: 0, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] };
       const info: LoraInfo = { lora: nextLora++, ranks: [4], kinds: ['LoRA'], effects, finalNorm: [], leftOut };
-      loras.push({ file, answer: () => asked.answer(info), fail: asked.fail });
+      loras.push({ file, adapterConfig, answer: () => asked.answer(info), fail: asked.fail });
       return promise;
     },
     removeLora: vi.fn(),

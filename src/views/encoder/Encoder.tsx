@@ -84,7 +84,7 @@ export function Encoder() {
           ))}
         </select>
       </div>
-      <FileButton text="Open files…" multiple onChoose={(file) => void openFile(file)} />
+      <FileButton text="Open files…" multiple onChoose={(file, chosen) => void openFile(file, chosen)} />
       <button
         type="button"
         aria-expanded={areModelsOpen}
@@ -165,7 +165,8 @@ export function DropTarget() {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setIsOver(false);
-      for (const file of (event as unknown as DragEvent).dataTransfer.files) void openFile(file);
+      const dropped = [...(event as unknown as DragEvent).dataTransfer.files];
+      for (const file of dropped) void openFile(file, dropped);
     };
     const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
     for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);

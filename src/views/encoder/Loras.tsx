@@ -1,5 +1,5 @@
 import type { LayerTensorName } from '../../clip/weights.ts';
-import { type LeftOut, unchangedText } from '../../models/leftOut.ts';
+import { type LeftOut, lacksSettingsText, unchangedText } from '../../models/leftOut.ts';
 import type { OpenedLora } from '../../state/facts.ts';
 import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
 import { loraUsage } from '../../state/reading.ts';
@@ -129,7 +129,7 @@ function Effects({ name, effects }: { readonly name: string; readonly effects: r
 }
 
 function LeftOutText({
-  leftOut: { unet, otherEncoders, unused, unsupported, unknown },
+  leftOut: { unet, otherEncoders, unused, unsupported, unknown, lacksSettings },
 }: {
   readonly leftOut: LeftOut;
 }) {
@@ -142,5 +142,10 @@ function LeftOutText({
     unknown.length > 0 &&
       `${tensors(unknown.length)} whose names are not known here, such as “${unknown[0].slice(0, 80)}”`,
   ].filter(Boolean);
-  return parts.length > 0 ? <p className="muted small">Left out: {parts.join('; ')}.</p> : null;
+  return (
+    <>
+      {lacksSettings && <p className="muted small">{lacksSettingsText}.</p>}
+      {parts.length > 0 && <p className="muted small">Left out: {parts.join('; ')}.</p>}
+    </>
+  );
 }

@@ -8,8 +8,8 @@ interface FileButtonProps {
   readonly isSmall?: boolean;
   readonly disabled?: boolean;
   readonly multiple?: boolean;
-  /** Once for each file. */
-  onChoose(file: File): void;
+  /** Once for each file, with all that were chosen together. */
+  onChoose(file: File, chosen: readonly File[]): void;
 }
 
 /** Looks like a button, and asks for a file. */
@@ -30,7 +30,7 @@ export function FileButton({ text, accept, title, isSmall, disabled, multiple, o
           const chosen = [...(event.target.files ?? [])];
           // Clearing the value lets the same file be chosen again, say after it was replaced on disk.
           event.target.value = '';
-          for (const file of chosen) onChoose(file);
+          for (const file of chosen) onChoose(file, chosen);
         }}
       />
     </label>

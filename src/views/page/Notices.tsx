@@ -6,6 +6,7 @@ export function Notices() {
   const notices = useFacts((s) => s.notices);
   const dismiss = useFacts((s) => s.dismiss);
   const openModel = useFacts((s) => s.openModel);
+  const openFile = useFacts((s) => s.openFile);
   const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
   return (
     <>
@@ -36,7 +37,7 @@ export function Notices() {
                 className="small"
                 onClick={() => {
                   dismiss(id);
-                  void openModel(offer.request);
+                  void ('file' in offer ? openFile(offer.file) : openModel(offer.request));
                 }}
               >
                 {offer.label}
