@@ -409,6 +409,8 @@ async function encodeJob(
     negative: negative === null ? null : preparePrompt(negative, options, tokenizer, 'negative', embeddings),
     options,
   };
+  const refusal = positive.refusal ?? pair.negative?.refusal;
+  if (refusal) throw new UsageError(refusal);
   // In A1111 the LoRAs of the positive prompt act on both prompts, and those of the negative prompt on none.
   const named = role === 'positive' ? positive.loras : [];
   const merged = named.flatMap(({ name, multiplier }) => {

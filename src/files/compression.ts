@@ -4,13 +4,34 @@ export async function compress(bytes: Uint8Array<ArrayBuffer>, format: Compressi
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 
-/** Unpacks bytes. Returns null if they are damaged, or longer than `longest` when unpacked. */
+/**
+ * The most packed bytes that are handed over at a time. Browsers unpack the whole of what they are handed before any of it is
+ * read, and a byte unpacks to at most 1,032: so half a megabyte at most lies unread.
+ */
+const sliceSize = 512;
+
+/** Hands over the bytes slice by slice, each when the one before has been read. */
+function inSlices(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let at = 0;
+  return new ReadableStream(
+    {
+      pull(controller) {
+        if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + sliceSize));
+        else controller.close();
+        at += sliceSize;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Unpacks bytes. Returns null if they are damaged, or longer than `longest` when unpacked: no more of them is then unpacked. */
 export async function decompress(
   bytes: Uint8Array<ArrayBuffer>,
   format: CompressionFormat,
   longest: number,
 ): Promise<Uint8Array | null> {
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(format)).getReader();
+  const reader = inSlices(bytes).pipeThrough(new DecompressionStream(format)).getReader();
   const parts: Uint8Array[] = [];
   let size = 0;
   try {

@@ -3,6 +3,7 @@ import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
 import { entryAtCall } from '../prompt/a1111/promptSchedule.ts';
 import { lintA1111 } from '../prompt/across/lint.ts';
 import type { Diagnostic, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
+import { holdParts, mostChunks } from '../prompt/bounds.ts';
 import {
   type A1111Chunks,
   chunkA1111,
@@ -23,10 +24,14 @@ import {
 } from './preparedPrompt.ts';
 import { normalised, weightedPrompt } from './weightedPrompt.ts';
 
-/** A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. */
+/**
+ * A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. Throws
+ * PromptBoundError where these are too many.
+ */
 export const a1111Road: LanguageRoad = (prompt, input) => {
   const { options, tokenizer, side } = input;
   const read = readA1111Prompt(prompt, { role: side });
+  holdParts(read.parts.length);
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
     emphasis: options.brackets === 'weights',
@@ -72,11 +77,17 @@ function placeOf({ parts }: A1111Prompt, index: number): Pick<PreparedText, 'sta
 function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
   const { mask, commaPaddingBacktrack, tokenizer: flavour } = options;
   const fitting = fittingEmbeddings(embeddings);
+  let left = mostChunks;
   const known = new Map<ParsedPrompt, { readonly chunked: A1111Chunks; readonly weighted: WeightedPrompt }>();
   return ({ parsed }: PromptStep) => {
     const before = known.get(parsed);
     if (before) return before;
-    const chunked = chunkA1111(parsed.fragments, tokenizer, fitting, { flavour, commaPaddingBacktrack });
+    const chunked = chunkA1111(parsed.fragments, tokenizer, fitting, {
+      flavour,
+      commaPaddingBacktrack,
+      mostChunks: left,
+    });
+    left -= chunked.chunks.length;
     const step = { chunked, weighted: weightedPrompt(chunked.chunks, mask) };
     known.set(parsed, step);
     return step;

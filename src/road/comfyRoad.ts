@@ -1,4 +1,5 @@
 import { lintComfy } from '../prompt/across/lint.ts';
+import { mostChunks } from '../prompt/bounds.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { type Chooser, readDynamicPrompt, seededChooser, variantChooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { pageMessages } from '../prompt/comfy/pageMessages.ts';
@@ -18,7 +19,7 @@ export function pageChooser(options: PromptOptions, side: Side): Chooser | undef
   return variant === 0 ? seeded : variantChooser(variant - 1, seeded);
 }
 
-/** ComfyUI: comments and choices of its page, weights, then chunks; the whole prompt is one text. */
+/** ComfyUI: comments and choices of its page, weights, then chunks; the whole prompt is one text. Throws PromptBoundError where there are too many chunks. */
 export const comfyRoad: LanguageRoad = (prompt, { options, tokenizer, side, embeddings }) => {
   const { mask, comfyUnit: unit, tokenizer: flavour } = options;
   const chooser = pageChooser(options, side);
@@ -27,7 +28,11 @@ export const comfyRoad: LanguageRoad = (prompt, { options, tokenizer, side, embe
   const linted = { ...parsed, diagnostics: [...parsed.diagnostics, ...lintComfy(parsed, dynamic !== undefined)] };
   const read = dynamic && !dynamic.isAsTyped ? placed(linted, dynamic.text, prompt) : linted;
   const { fragments } = read;
-  const { diagnostics, ...chunked } = chunkComfy(fragments, tokenizer, embeddings, { unit, flavour });
+  const { diagnostics, ...chunked } = chunkComfy(fragments, tokenizer, embeddings, {
+    unit,
+    flavour,
+    mostChunks,
+  });
   const weighted = normalised(weightedPrompt(chunked.chunks, mask), options);
   const empty = weightedPrompt(chunkComfy([], tokenizer).chunks, mask);
   const place = { start: 0, end: prompt.length, operator: null, weight: 1 };

@@ -1,20 +1,24 @@
 import { lintCompel } from '../prompt/across/lint.ts';
 import type { Diagnostic, NetworkNode, Range } from '../prompt/ast.ts';
+import { holdParts, mostChunks } from '../prompt/bounds.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { info } from '../prompt/diagnostics.ts';
 import { chunkCompel } from '../tokens/chunks/compelChunks.ts';
 import { embeddingNode, type LanguageRoad, networksOf, type PreparedText, type RoadPrompt } from './preparedPrompt.ts';
 import { compelPrompt, compelPromptOptions, normalised, weightedCompel } from './weightedPrompt.ts';
 
-/** Compel: the parts of .and() and .blend(), each chunked and weighted by itself, then composed. */
+/** Compel: the parts of .and() and .blend(), each chunked and weighted by itself, then composed. Throws PromptBoundError where they are too many. */
 export const compelRoad: LanguageRoad = (prompt, { options, tokenizer, embeddings }) => {
+  let left = mostChunks;
   const compelOptions = compelPromptOptions(options);
   const parsed = parseCompel(prompt);
   const { nodes, parts } = parsed;
+  holdParts(parts.reduce((sum, { content }) => sum + (content.kind === 'blend' ? content.prompts.length : 1), 0));
   const diagnostics: Diagnostic[] = [...parsed.diagnostics, ...lintCompel(parsed)];
   const texts: RoadPrompt['texts'][number][] = [];
   const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
-    const chunked = chunkCompel(fragments, tokenizer, embeddings, compelOptions);
+    const chunked = chunkCompel(fragments, tokenizer, embeddings, { ...compelOptions, mostChunks: left });
+    left -= chunked.chunks.length;
     const weighted = normalised(weightedCompel(fragments, chunked, tokenizer, compelOptions, embeddings), options);
     const { chunks, cut, tokenCount, target } = chunked;
     diagnostics.push(...chunked.diagnostics, ...cutDiagnostics(chunked));

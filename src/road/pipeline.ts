@@ -11,12 +11,14 @@
 
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { promptLoras } from '../prompt/a1111/extraNetworks.ts';
+import type { Diagnostic } from '../prompt/ast.ts';
+import { holdLength, holdPasses, PromptBoundError } from '../prompt/bounds.ts';
 import { byPlace } from '../prompt/diagnostics.ts';
 import type { Side } from '../prompt/side.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { PromptEmbedding } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
-import { appliedWeights } from '../weighting/apply.ts';
+import { appliedWeights, passBound } from '../weighting/apply.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { a1111Road } from './a1111Road.ts';
@@ -24,12 +26,15 @@ import { comfyRoad } from './comfyRoad.ts';
 import { compelRoad } from './compelRoad.ts';
 import { compose, compositionPasses } from './composition.ts';
 import type { PromptOptions } from './options.ts';
-import type { LanguageRoad, PreparedPrompt } from './preparedPrompt.ts';
+import type { LanguageRoad, PreparedPrompt, RoadInput, RoadPrompt } from './preparedPrompt.ts';
 import { unappliedWeights } from './unappliedWeights.ts';
 
 const roads: Readonly<Record<Syntax, LanguageRoad>> = { a1111: a1111Road, compel: compelRoad, comfy: comfyRoad };
 
-/** Reads, chunks and weighs a prompt. `embeddings` are the textual inversions that it may name. Never throws. */
+/**
+ * Reads, chunks and weighs a prompt. `embeddings` are the textual inversions that it may name. Never throws: what exceeds the
+ * bounds is read as the empty prompt, with a diagnostic and a `refusal` that say so.
+ */
 export function preparePrompt(
   prompt: string,
   options: PromptOptions,
@@ -37,7 +42,7 @@ export function preparePrompt(
   side: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
-  const read = roads[options.syntax](prompt, { options, tokenizer, side, embeddings });
+  const { read, refusal } = readWithin(prompt, { options, tokenizer, side, embeddings });
   const texts = read.texts.map((text) => ({
     ...text,
     applied: appliedWeights(text.weighted, methods[options.weighting]),
@@ -45,6 +50,7 @@ export function preparePrompt(
   return {
     ...read,
     source: prompt,
+    refusal,
     texts,
     loras: promptLoras(read.networks),
     chunks: read.texts.flatMap(({ chunks, weighted }, text) =>
@@ -52,6 +58,26 @@ export function preparePrompt(
     ),
     diagnostics: [...read.diagnostics, ...unappliedWeights(texts, options)].sort(byPlace),
   };
+}
+
+/** Reads a prompt by the road of its language, and the empty prompt in its place where it exceeds a bound. */
+function readWithin(prompt: string, input: RoadInput): { readonly read: RoadPrompt; readonly refusal: string | null } {
+  const { syntax, weighting } = input.options;
+  try {
+    holdLength(prompt);
+    const read = roads[syntax](prompt, input);
+    const method = methods[weighting];
+    holdPasses(
+      read.texts.reduce((sum, { weighted }) => sum + passBound(method, weighted), 0),
+      method.label,
+    );
+    return { read, refusal: null };
+  } catch (error) {
+    if (!(error instanceof PromptBoundError)) throw error;
+    const { message } = error;
+    const told: Diagnostic = { code: 'beyond-bounds', severity: 'error', start: 0, end: prompt.length, message };
+    return { read: { ...roads[syntax]('', input), diagnostics: [told] }, refusal: message };
+  }
 }
 
 /** Lists the passes that a method's conditioning reads. */

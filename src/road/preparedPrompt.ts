@@ -57,6 +57,8 @@ export interface RoadPrompt {
 /** Everything known about a prompt before any model is loaded; the diagnostics are sorted by place. */
 export interface PreparedPrompt extends RoadPrompt {
   readonly source: string;
+  /** The sentence that says which bound the prompt exceeds (prompt/bounds.ts): all else is of the empty prompt then. Null where it is read. */
+  readonly refusal: string | null;
   readonly texts: readonly PreparedText[];
   /** LoRAs that are to be merged into the text encoder, with their multipliers. */
   readonly loras: readonly PromptLora[];
@@ -73,7 +75,7 @@ export interface RoadInput {
   readonly embeddings: readonly PromptEmbedding[];
 }
 
-/** The road of one language, from the prompt as typed to weighted chunks. */
+/** The road of one language, from the prompt as typed to weighted chunks. Throws PromptBoundError and nothing else. */
 export type LanguageRoad = (prompt: string, input: RoadInput) => RoadPrompt;
 
 /** Composes a single prompt: nothing is blended or joined. */

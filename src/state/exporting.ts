@@ -37,10 +37,16 @@ const pairOf = memoised(
   }),
 );
 
-/** Both prompts, as they are exported; undefined until the tokenizer is loaded. */
+/** Both prompts, as they are exported; undefined until the tokenizer is loaded, and where one of them is not read. */
 export function exportedPair(facts: Facts): ConditioningPair | undefined {
   const [positive, negative] = sides.map((side) => prepared(facts, side));
-  return positive && negative && pairOf(positive, negative, facts.options);
+  if (!positive || !negative || exportRefusal(facts)) return undefined;
+  return pairOf(positive, negative, facts.options);
+}
+
+/** Says why there is nothing to export: a prompt that is not read. Null where both are. */
+export function exportRefusal(facts: Facts): string | null {
+  return sides.map((side) => prepared(facts, side)?.refusal).find((refusal) => refusal) ?? null;
 }
 
 const passesOf = memoised(exportPasses);

@@ -3,6 +3,7 @@
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/across/readings.ts';
+import { holdPasses, holdStudied, PromptBoundError } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
@@ -13,8 +14,9 @@ import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study
 import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
 import { convertPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { passBound } from '../weighting/apply.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
-import { methodNames } from '../weighting/methods.ts';
+import { methodNames, methods } from '../weighting/methods.ts';
 import { benchPasses, compareMethods, disagreement } from '../weighting/study/compareMethods.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
@@ -101,12 +103,30 @@ export function shownText(facts: Facts): PreparedText | undefined {
   return chunk && prepared(facts, facts.side)?.texts[chunk.text];
 }
 
+/** Says why the methods are not compared on a text: the sentence of a bound that it exceeds. Null where they are. */
+const refusalOf = memoised(({ weighted }: PreparedText): string | null => {
+  try {
+    holdStudied(weighted.chunks.length);
+    for (const name of methodNames) holdPasses(passBound(methods[name], weighted), methods[name].label);
+    return null;
+  } catch (error) {
+    if (error instanceof PromptBoundError) return error.message;
+    throw error;
+  }
+});
+
+/** Says why the methods are not compared, nor a weight swept, on the text on show; null where they are. */
+export function benchRefusal(facts: Facts): string | null {
+  const text = shownText(facts);
+  return text ? refusalOf(text) : null;
+}
+
 const passesOfBench = memoised(({ weighted }: PreparedText) => benchPasses(weighted, methodNames));
 
 /** The passes that the bench has to have encoded. */
 export function shownBenchPasses(facts: Facts): readonly EncoderPass[] {
   const text = shownText(facts);
-  return text ? passesOfBench(text) : none;
+  return text && !refusalOf(text) ? passesOfBench(text) : none;
 }
 const none: readonly EncoderPass[] = [];
 
@@ -129,11 +149,12 @@ const benchOf = memoised(
   }),
 );
 
-/** Undefined while not all that it takes is encoded. */
+/** Undefined while not all that it takes is encoded, and where `benchRefusal` says why it is left out. */
 export function shownBench(facts: Facts): Bench | undefined {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
-  const zOf = shown && chunk && encodedZ(facts, passesOfBench(shown.texts[chunk.text]));
+  if (!shown || !chunk || benchRefusal(facts)) return undefined;
+  const zOf = encodedZ(facts, passesOfBench(shown.texts[chunk.text]));
   return zOf && benchOf(shown, chunk, zOf);
 }
 
@@ -212,10 +233,10 @@ function firstFragment({ chunks }: PreparedText): number | null {
   return (tokens.find(({ weight }) => weight !== 1) ?? tokens[0])?.fragment ?? null;
 }
 
-/** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded. */
+/** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded, and where `benchRefusal` says why it is left out. */
 export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan | undefined {
   const text = shownText(facts);
-  if (!text || facts.tokenizer.phase !== 'ready') return undefined;
+  if (!text || refusalOf(text) || facts.tokenizer.phase !== 'ready') return undefined;
   const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
   const swept = isThere ? fragment : firstFragment(text);
   return swept === null

@@ -96,7 +96,7 @@ export async function readLink(hash: string): Promise<Shared> {
     throw new SharedError('is damaged or cut off');
   }
   const bytes = await decompress(packed, 'deflate-raw', longest);
-  if (!bytes) throw new SharedError('is damaged or cut off');
+  if (!bytes) throw new SharedError('is damaged, cut off or far too long');
   return readShared(new TextDecoder().decode(bytes));
 }
 

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseInfotext } from '../prompt/a1111/infotext.ts';
 import { defaultOptions } from '../road/options.ts';
-import { shared, writeLink } from './shared.ts';
+import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
-import { fakeMemory, tokenizer } from './testing/fakeEncoder.ts';
+import { fakeMemory, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('what replaces the prompts', () => {
   let store: ClipscopeStore;
@@ -35,6 +35,44 @@ describe('what replaces the prompts', () => {
     expect([state().options, state().replaced]).toEqual([defaultOptions, null]);
     state().restore(after);
     expect(state().options.clipSkip).toBe(2);
+  });
+
+  test('prompts longer than the bound are not taken from anywhere, with a sentence', async () => {
+    const long = 'BREAK '.repeat(20_000);
+    const told = 'A prompt of 120,000 characters was not taken: at most 64,000 are read.';
+    const page = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    const contents = shared({ ...page.getState(), prompts: { positive: 'a', negative: long } });
+    const link = await writeLink(contents);
+    expect(link.length).toBeLessThan(2_000);
+    const takers: readonly (() => void | Promise<void>)[] = [
+      () => state().openLink(link),
+      () => state().openFile(new File([writeShared(contents)], 'session.json')),
+      () => state().takeWritten({ program: 'a1111', infotext: { ...infotext, prompt: long }, remarks: [] }, 'Pasted'),
+      () => state().replace({ prompts: { positive: long, negative: '' } }, 'Brought back.'),
+      () => state().setPrompt('positive', long),
+    ];
+    for (const take of takers) {
+      await take();
+      expect(state().prompts).toEqual(mine);
+      expect(noticesOf(store)).toEqual([told]);
+      state().dismiss(state().notices[0].id);
+    }
+    expect(state().replaced).toBeNull();
+    state().setPrompt('positive', 'a'.repeat(64_000));
+    expect([state().prompts.positive.length, noticesOf(store)]).toEqual([64_000, []]);
+  });
+
+  test('a remembered prompt that is longer may be shortened bit by bit', () => {
+    const prompts = { positive: 'a'.repeat(70_000), negative: '' };
+    const memory = fakeMemory(JSON.stringify({ prompts }));
+    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory });
+    state().setPrompt('positive', 'a'.repeat(69_999));
+    expect([state().prompts.positive.length, noticesOf(store)]).toEqual([69_999, []]);
+    state().setPrompt('positive', 'a'.repeat(70_000));
+    expect([state().prompts.positive.length, noticesOf(store)]).toEqual([
+      69_999,
+      ['A prompt of 70,000 characters was not taken: at most 64,000 are read.'],
+    ]);
   });
 
   test('infotext without a clip skip has none, and is A1111’s', () => {
@@ -100,7 +138,7 @@ describe('what replaces the prompts', () => {
     const before = state();
     await before.openLink('#share=abc');
     expect(state().notices.map(({ message }) => message)).toEqual([
-      'The link is damaged or cut off, so it was not opened.',
+      'The link is damaged, cut off or far too long, so it was not opened.',
     ]);
     expect(state().prompts).toBe(before.prompts);
     expect(state().replaced).toBeNull();

@@ -1,3 +1,4 @@
+import { longestPrompt, tooLongToTake } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import { type PromptOptions, withOption } from '../road/options.ts';
 import { readWritten, type TakenPrompts, type WrittenPrompts } from '../road/writtenPrompts.ts';
@@ -10,9 +11,13 @@ import type { Prompts, Work } from './remembered.ts';
 import { readLink, type Shared } from './shared.ts';
 
 export interface WorkActions {
+  /** Takes what was typed. What would make a prompt longer than the bound is not taken, and a notice says so. */
   setPrompt(side: Side, prompt: string): void;
   setOption<K extends keyof PromptOptions>(name: K, value: PromptOptions[K]): void;
-  /** Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. */
+  /**
+   * Puts other prompts (options, …) in place of those on the page, in a way that can be taken back. Prompts longer than the
+   * bound are not taken, and a notice says so.
+   */
   replace(work: Partial<Work>, message: string): void;
   /** Takes prompts that a program wrote. `from`: where they came from, as a sentence begins: "Pasted". */
   takeWritten(written: WrittenPrompts, from: string): void;
@@ -57,19 +62,34 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     return { past };
   }
 
-  function replace(after: Partial<Work>, message: string, readings?: Replacement['readings']) {
+  /** Whether prompts are within the bound; where one is not, a notice says so. */
+  function isTaken(prompts: Partial<Prompts> = {}): boolean {
+    const longest = Math.max(0, ...Object.values(prompts).map(({ length }) => length));
+    if (longest <= longestPrompt) return true;
+    notify(tooLongToTake(longest));
+    return false;
+  }
+
+  /** Says whether it was done. */
+  function replace(after: Partial<Work>, message: string, readings?: Replacement['readings']): boolean {
+    if (!isTaken(after.prompts)) return false;
     const now = get();
     const before = Object.fromEntries(Object.keys(after).map((name) => [name, now[name as keyof Work]]));
     set({ ...noting(), ...after, replaced: { message, before, after, ...(readings && { readings }) } });
+    return true;
   }
 
   function useShared({ work, selection }: Shared, message: string) {
-    replace(work, message);
-    set(selection);
+    if (replace(work, message)) set(selection);
   }
 
   return {
-    setPrompt: (side, prompt) => set({ prompts: { ...get().prompts, [side]: asTyped(prompt) } }),
+    setPrompt(side, prompt) {
+      const { prompts } = get();
+      // A prompt that is too long already may be shortened bit by bit.
+      if (prompt.length >= prompts[side].length && !isTaken({ [side]: prompt })) return;
+      set({ prompts: { ...prompts, [side]: asTyped(prompt) } });
+    },
     setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     replace,
     takeWritten(written, from) {
@@ -81,6 +101,7 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
       const { readings, before = {} } = get().replaced ?? {};
       if (!readings) return;
       const [first, { message, after }] = readings;
+      if (!isTaken(after.prompts)) return;
       set({ ...after, replaced: { message, after, before, readings: [readings[1], first] } });
     },
     restore: (work) => set({ ...noting(), ...work, replaced: null }),

@@ -75,6 +75,13 @@ export function methodPasses(method: Method, prompt: WeightedPrompt): EncoderPas
   return passesRead((zOf) => applyMethod(method, prompt, zOf));
 }
 
+/** Counts the passes that a method may read at most, without making what it reads them for. */
+export function passBound(method: Method, prompt: WeightedPrompt): number {
+  const others = (method.means?.(prompt) ?? []).reduce((sum, { chunks }) => sum + chunks.length - 1, 0);
+  const words = method.wordChanges?.(prompt) ?? [];
+  return method.versions(prompt).length * prompt.chunks.length + others + words.length + 1;
+}
+
 function readsEmpty({ base }: Version, chunk: WeightedChunk): boolean {
   return base === 'empty' && isWeighted(chunk);
 }

@@ -27,20 +27,45 @@ export function levels(chunks: readonly WeightedChunk[], weights: readonly Float
   const reached = [...new Set(all)].filter((w) => w <= 1).sort((a, b) => a - b);
   // Without a light token NaN may still be among the weights, and the whole prompt is all there is.
   if (!reached.some((w) => w < 1)) reached.splice(0, reached.length, 1);
-  let current = chunks;
   let below = 0;
   const versions: Version[] = [];
-  for (const level of reached) {
+  for (const [index, level] of reached.entries()) {
     const share = level - below;
-    if (share !== 0) {
-      const symbol = `E${subscript(versions.length)}`;
-      const describe = () => ({ symbol, factor: share, ...replacedBelow(level, all) });
-      versions.push({ share, base: 'empty', chunks: current, describe });
-    }
     below = level;
-    if (level < 1) current = current.map((chunk, i) => withReplaced(chunk, (row) => weights[i][row] === level));
+    if (share === 0) continue;
+    const symbol = `E${subscript(versions.length)}`;
+    const describe = () => ({ symbol, factor: share, ...replacedBelow(level, all) });
+    const chunksOf = () => (index === 0 ? chunks : chunksFrom(level, chunks, weights));
+    versions.push(versionWhenRead(share, chunksOf, describe));
   }
   return versions;
+}
+
+/** Makes the chunks of a version when they are first read: a long prompt may have hundreds of levels. */
+function versionWhenRead(
+  share: number,
+  makeChunks: () => readonly WeightedChunk[],
+  describe: Version['describe'],
+): Version {
+  let made: readonly WeightedChunk[] | undefined;
+  return {
+    share,
+    base: 'empty',
+    get chunks() {
+      made ??= makeChunks();
+      return made;
+    },
+    describe,
+  };
+}
+
+/** Replaces every token that weighs less than `level`. */
+function chunksFrom(
+  level: number,
+  chunks: readonly WeightedChunk[],
+  weights: readonly Float64Array[],
+): readonly WeightedChunk[] {
+  return chunks.map((chunk, i) => withReplaced(chunk, (row) => weights[i][row] < level));
 }
 
 /** Says what is replaced below a weight; `all` are the weights of the rows of all chunks. */

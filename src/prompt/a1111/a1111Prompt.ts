@@ -82,7 +82,7 @@ export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111
   };
 }
 
-/** Reads the weights of a prompt at each step of the first pass. Never throws. */
+/** Reads the weights of a prompt at each step of the first pass. Throws PromptBoundError where its texts are too much together. */
 export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, options: StepOptions): SteppedPrompt {
   const told = new Map<string, Diagnostic>();
   const tell = (diagnostic: Diagnostic) => {

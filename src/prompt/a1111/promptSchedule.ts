@@ -1,4 +1,5 @@
 import type { AlternateNode, Diagnostic, Range, ScheduledNode, SourceText, TextNode } from '../ast.ts';
+import { holdScheduled } from '../bounds.ts';
 import { deepest } from '../fragments.ts';
 import { pythonSpace as space } from '../pythonText.ts';
 import { joinSources, sliceSource, typedRange } from '../sourceText.ts';
@@ -427,7 +428,7 @@ function buildNodes(source: SourceText, items: readonly Item[]): ScheduleNode[] 
 
 /**
  * The texts of a pass one after the other, as the original lists them: one for each stretch of steps between two that some
- * schedule or alternation names, though they may read the same.
+ * schedule or alternation names, though they may read the same. Throws PromptBoundError where they are too much together.
  */
 export function resolveSchedule(tree: ScheduleTree, options: ScheduleOptions): ScheduledText[] {
   const { steps } = options;
@@ -439,12 +440,22 @@ export function resolveSchedule(tree: ScheduleTree, options: ScheduleOptions): S
   });
   if (alternates) for (let step = 1; step <= steps; step++) ends.add(step);
   const texts = new Map<string, SourceText>();
+  // One text is as long as the prompt at most, whose length is bounded already.
+  const hold = ends.size > 1 ? holdScheduled : () => {};
+  let stretches = 0;
+  let characters = 0;
   return [...ends]
     .sort((a, b) => a - b)
     .map((endAtStep) => {
       const chosen = nodesAtStep(tree, endAtStep, options);
+      stretches += chosen.length;
+      hold(stretches);
       const key = chosen.map(({ start }) => start).join();
-      const text = texts.get(key) ?? joinTexts(chosen);
+      const known = texts.get(key);
+      if (known) return { endAtStep, text: known };
+      characters += chosen.reduce((sum, { text }) => sum + text.length, 0);
+      hold(characters);
+      const text = joinTexts(chosen);
       texts.set(key, text);
       return { endAtStep, text };
     });

@@ -18,6 +18,7 @@ export interface AnswerInput extends Reader {
 /** Gives the sentences in the order of `sentenceKinds`. */
 export function answer(input: AnswerInput): Sentence[] {
   const { prepared, options } = input;
+  if (prepared.refusal) return [sentence('mistakes', prepared.refusal)];
   return [
     ...weightSentences(input),
     ...chunkSentences(prepared, options),

@@ -131,6 +131,7 @@ export function programSentences(prepared: PreparedPrompt, reader: Reader): Sent
 function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): Sentence {
   const { options, tokenizer, side, embeddings } = reader;
   const there = preparePrompt(here.source, { ...options, syntax }, tokenizer, side, embeddings);
+  if (there.refusal) return sentence('programs', `${programs[syntax]}’s reading is left out. ${there.refusal}`);
   const fragmentsOf = ({ texts }: PreparedPrompt) =>
     texts.flatMap(({ fragments }) => fragments.filter(({ kind }) => kind === 'text'));
   const differences = readingDifferences(here.source, fragmentsOf(here), fragmentsOf(there));

@@ -1,4 +1,5 @@
 import type { Range } from '../../prompt/ast.ts';
+import { holdChunks } from '../../prompt/bounds.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
 import { contextLength } from '../clipVocabulary.ts';
 import {
@@ -18,6 +19,8 @@ export interface A1111ChunkOptions {
   readonly flavour?: TokenizerFlavour;
   /** Tokens after the last comma that may move to the next chunk rather than be parted from the rest; 0 moves none. */
   readonly commaPaddingBacktrack?: number;
+  /** The most chunks: PromptBoundError is thrown where there are more. */
+  readonly mostChunks?: number;
 }
 
 export interface A1111Chunks extends ChunkedPrompt {
@@ -60,10 +63,10 @@ export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
   fragments,
   tokenizer,
   embeddings = [],
-  { flavour, commaPaddingBacktrack = 20 } = {},
+  { flavour, commaPaddingBacktrack = 20, mostChunks = Number.POSITIVE_INFINITY } = {},
 ) => {
   const findEmbedding = embeddingFinder(embeddings, tokenizer, flavour);
-  const packer = createPacker(tokenizer, commaPaddingBacktrack);
+  const packer = createPacker(tokenizer, commaPaddingBacktrack, mostChunks);
   const named: NamedPlace[] = [];
   fragments.forEach((fragment, index) => {
     if (fragment.kind === 'break') {
@@ -91,7 +94,7 @@ export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
 };
 
 /** Collects tokens into chunks. */
-function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number) {
+function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number, mostChunks: number) {
   const chunks: TokenChunk[] = [];
   const placements: Placement[] = [];
   let tokens: PromptToken[] = [];
@@ -102,6 +105,7 @@ function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number) {
   function flush(): void {
     tokenCount += chunkLength;
     chunks.push(chunkOf(tokens, tokenizer));
+    holdChunks(chunks.length, mostChunks);
     tokens = [];
     lastComma = -1;
   }
@@ -131,6 +135,7 @@ function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number) {
       if (tokens.length > 0 || chunks.length === 0) {
         tokenCount += tokens.length;
         chunks.push(chunkOf(tokens, tokenizer));
+        holdChunks(chunks.length, mostChunks);
       }
       const placed = chunks.map((chunk, index) =>
         withPlacements(

@@ -1,4 +1,5 @@
 import type { Diagnostic, Range, SourceText } from '../../prompt/ast.ts';
+import { holdChunks } from '../../prompt/bounds.ts';
 import { pythonSpace } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
 import { contextLength } from '../clipVocabulary.ts';
@@ -21,6 +22,8 @@ export type ComfyUnit = (typeof comfyUnits)[number];
 export interface ComfyChunkOptions {
   readonly unit?: ComfyUnit;
   readonly flavour?: TokenizerFlavour;
+  /** The most chunks: PromptBoundError is thrown where there are more. */
+  readonly mostChunks?: number;
 }
 
 /** Finds the embedding that `embedding:` with this name means. */
@@ -39,7 +42,7 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   fragments,
   tokenizer,
   embeddings = [],
-  { unit = 'segments', flavour } = {},
+  { unit = 'segments', flavour, mostChunks = Number.POSITIVE_INFINITY } = {},
 ) => {
   const find = embeddingByName(embeddings);
   const byName = new Map(embeddings.map((one) => [one.name, one.vectors]));
@@ -61,7 +64,7 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
       else units.push(vectors.map((_, i) => tokenOf(0, tokenizer.entry(0), range, { name, index: i })));
     }
   }
-  const chunks = packComfy(units, tokenizer).map((chunk) => withVectors(chunk, (name) => byName.get(name)));
+  const chunks = packComfy(units, tokenizer, mostChunks).map((chunk) => withVectors(chunk, (name) => byName.get(name)));
   return { chunks, cut: [], ...tokenCounts(chunks, []), diagnostics };
 };
 
@@ -105,7 +108,7 @@ export function comfyPieces(source: SourceText, unit: ComfyUnit, find: FindEmbed
   });
 }
 
-function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokenizer): TokenChunk[] {
+function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokenizer, mostChunks: number): TokenChunk[] {
   const room = contextLength - 2;
   const chunks: { readonly tokens: PromptToken[]; readonly wordIds: number[] }[] = [{ tokens: [], wordIds: [] }];
   for (const [index, unit] of units.entries()) {
@@ -118,7 +121,7 @@ function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokeni
         tokens.push(unit[from]);
         wordIds.push(index + 1);
       }
-      if (!fits) chunks.push({ tokens: [], wordIds: [] });
+      if (!fits) holdChunks(chunks.push({ tokens: [], wordIds: [] }), mostChunks);
     }
   }
   return chunks.map(({ tokens, wordIds }) => {

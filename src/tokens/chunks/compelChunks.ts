@@ -1,4 +1,5 @@
 import type { Diagnostic, Fragment, Range } from '../../prompt/ast.ts';
+import { holdChunks } from '../../prompt/bounds.ts';
 import { type AddedTokens, addedTokenCutter, addedTokens } from '../addedTokens.ts';
 import { bosTokenId, contextLength, eosTokenId } from '../clipVocabulary.ts';
 import {
@@ -23,6 +24,8 @@ export interface CompelChunkOptions {
   readonly truncate: boolean;
   readonly split: SplitMode;
   readonly flavour?: TokenizerFlavour;
+  /** The most chunks: PromptBoundError is thrown where there are more. */
+  readonly mostChunks?: number;
 }
 
 /** Tokens of a chunk between BOS and EOS. */
@@ -100,7 +103,7 @@ export function packCompel(
   tokens: readonly PromptToken[],
   tokenizer: Tokenizer,
   embeddings: readonly PromptEmbedding[],
-  { truncate, split }: CompelChunkOptions,
+  { truncate, split, mostChunks = Number.POSITIVE_INFINITY }: CompelChunkOptions,
 ): Pick<CompelChunks, 'chunks' | 'cut'> {
   const added = addedTokens(embeddings);
   const chunks: TokenChunk[] = [];
@@ -108,7 +111,7 @@ export function packCompel(
   do {
     const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
     const { chunk } = normaliseLength(tokens.slice(from, from + length), tokenizer);
-    chunks.push(withVectors(chunk, (name) => added.get(name)));
+    holdChunks(chunks.push(withVectors(chunk, (name) => added.get(name))), mostChunks);
     from = Math.min(from + length, tokens.length);
   } while (!truncate && from < tokens.length);
   return { chunks, cut: tokens.slice(from) };

@@ -1,3 +1,4 @@
+import { exportRefusal } from '../../state/exporting.ts';
 import { FileButton } from '../page/FileButton.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
@@ -18,6 +19,7 @@ const lead = (
 export function ExportView() {
   const compared = useFacts((s) => s.compared);
   const openFile = useFacts((s) => s.openFile);
+  const refusal = useFacts(exportRefusal);
   return (
     <section className={`panel ${styles.view}`} id="export" aria-labelledby="export-title">
       <ViewHeader view="export" lead={lead}>
@@ -28,7 +30,7 @@ export function ExportView() {
         />
       </ViewHeader>
       {compared && <Comparison key={compared.name} />}
-      <Export />
+      {refusal ? <p className="warning">{refusal}</p> : <Export />}
     </section>
   );
 }

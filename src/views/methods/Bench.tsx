@@ -1,5 +1,5 @@
 import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
-import { comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
+import { benchRefusal, comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
@@ -19,18 +19,20 @@ import { Why } from './Why.tsx';
 /** Every method on the prompt on show. */
 export function Bench({ progress }: { progress: ReactNode }) {
   const now = useFacts(shownBench);
+  const refusal = useFacts(benchRefusal);
   // Typed text shows at once; the bench may follow a frame later.
   const bench = useLast(useDeferredValue(now));
   return (
     <>
       <Readings />
+      {refusal && <p className="warning">{refusal}</p>}
       {bench?.isPart && (
         <p className="help">
           The methods are compared on this text by itself, before it is composed with the others of the prompt.
         </p>
       )}
-      {!now && progress}
-      {bench && <BenchTables bench={bench} stale={!now} />}
+      {!now && !refusal && progress}
+      {bench && !refusal && <BenchTables bench={bench} stale={!now} />}
     </>
   );
 }

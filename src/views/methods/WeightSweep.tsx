@@ -1,6 +1,7 @@
 import { type ReactNode, useDeferredValue, useId, useMemo, useRef, useState } from 'react';
 import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sweep.ts';
 import {
+  benchRefusal,
   type ReadySweep,
   type SweepPlan,
   shownSweep,
@@ -36,8 +37,10 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   const now = useFacts((s) => shownSweep(s, plan));
   const ready = useLast(useDeferredValue(now));
   const text = useFacts(shownText);
+  const refusal = useFacts(benchRefusal);
   const sliderId = useId();
   const [moved, setMoved] = useState<{ readonly fragment: number; readonly weight: number } | null>(null);
+  if (refusal) return <p className="warning">{refusal}</p>;
   if (!plan || !text) return <p className="muted">Type a prompt to sweep a weight of it.</p>;
   const own = text.fragments[plan.fragment].weight;
   const weight = moved?.fragment === plan.fragment ? moved.weight : sweepable(own);

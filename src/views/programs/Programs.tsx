@@ -59,6 +59,8 @@ function SideBySide() {
   // Typed text shows at once; the numbers may follow a frame later.
   const shown = useLast(useDeferredValue(now));
   if (!study || !tokenizer) return <p className="muted">Loading</p>;
+  const refusal = syntaxes.map((name) => study.readings[name].prepared.refusal).find((each) => each);
+  if (refusal) return <p className="warning">{refusal}</p>;
   const label = (token: PromptToken) => tokenLabel(token, tokenizer);
   const difference = shown?.study === study && shown.pair === pair ? shown.difference : undefined;
   return (

@@ -24,5 +24,6 @@ export function PromptTokens() {
     );
   if (tokenizer.phase !== 'ready' || !shown || !shownRow)
     return <p className={`${styles.strip} muted`}>Loading the vocabulary</p>;
+  if (shown.refusal) return <p className={styles.strip}>{shown.refusal}</p>;
   return <TokenStrip prepared={shown} shown={shownRow} tokenizer={tokenizer.tokenizer} scale={scale} />;
 }

@@ -1,6 +1,6 @@
 import { type ReactNode, useDeferredValue, useMemo } from 'react';
 import { shiftOf } from '../../road/study/weightSentences.ts';
-import { type Bench, comparisonOf, shownBench } from '../../state/methodBench.ts';
+import { type Bench, benchRefusal, comparisonOf, shownBench } from '../../state/methodBench.ts';
 import { methods } from '../../weighting/methods.ts';
 import methodsStyles from '../methods/methods.module.css';
 import { percent } from '../page/numbers.ts';
@@ -12,7 +12,9 @@ import styles from './weights.module.css';
 /** Shows how far each method moves the text on show as a whole. */
 export function MethodTotals({ progress }: { progress: ReactNode }) {
   const now = useFacts(shownBench);
+  const refusal = useFacts(benchRefusal);
   const bench = useLast(useDeferredValue(now));
+  if (refusal) return <p className="warning">{refusal}</p>;
   return (
     <>
       {!now && progress}

@@ -1,8 +1,9 @@
 import { setDiagnostics } from '@codemirror/lint';
-import { EditorState, type Extension } from '@codemirror/state';
+import { EditorState, type Extension, type Transaction, type TransactionSpec } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
 import type { Diagnostic } from '../../../prompt/ast.ts';
+import { longestPrompt } from '../../../prompt/bounds.ts';
 import type { Side } from '../../../prompt/side.ts';
 import { prepared, shownChunk } from '../../../state/reading.ts';
 
@@ -39,6 +40,12 @@ export function createEditor(
   let shownFacts: EditorFacts | undefined;
   let atCaret: Pointed | null = null;
 
+  /** Says in a notice, as the store does, that what was typed or pasted makes the prompt too long; gives what is left of it. */
+  const refuse = ({ newDoc }: Transaction): readonly TransactionSpec[] => {
+    setPrompt(side, newDoc.toString());
+    return [];
+  };
+
   const isShown = () => store.getState().side === side;
   const showThis = () => {
     if (!isShown()) show({ side });
@@ -54,6 +61,7 @@ export function createEditor(
         undoesReplacements,
         decorations,
         EditorView.lineWrapping,
+        EditorState.transactionFilter.of((transaction) => (isTooLong(transaction) ? refuse(transaction) : transaction)),
         EditorView.contentAttributes.of({ ...plainText, ...attributes }),
         EditorView.updateListener.of(({ docChanged, selectionSet, transactions, state }) => {
           if (docChanged && !transactions.some((transaction) => transaction.annotation(fromPage))) {
@@ -126,6 +134,11 @@ export function createEditor(
       view.destroy();
     },
   };
+}
+
+/** Whether an edit makes the text longer than a prompt may be. */
+function isTooLong({ docChanged, newDoc, startState }: Transaction): boolean {
+  return docChanged && newDoc.length > Math.max(longestPrompt, startState.doc.length);
 }
 
 function underlined({ code, start, end, severity, message, fix }: Diagnostic) {
