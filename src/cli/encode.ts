@@ -340,7 +340,7 @@ async function openEmbeddingFile(path: string, hiddenSize: number, passTrailingB
 /** Reads PEFT's settings beside a LoRA that has PEFT's name; undefined where there are none. */
 async function settingsBeside(path: string): Promise<string | undefined> {
   if (!basename(path).startsWith('adapter_model.')) return undefined;
-  const json = await readFile(join(dirname(path), 'adapter_config.json'), 'utf8').catch(() => undefined);
+  const json = await readText(join(dirname(path), 'adapter_config.json')).catch(() => undefined);
   return json !== undefined && isPeftConfig(json) ? json : undefined;
 }
 

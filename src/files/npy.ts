@@ -15,6 +15,8 @@ export class NpyError extends Error {
 }
 
 const magic = '\x93NUMPY';
+/** Longest header that is read; NumPy itself reads no longer one unless it is told to. */
+const longestHeader = 10_000;
 
 /** Bytes of one element, and a function that views the bytes of a whole buffer as elements. */
 const dtypes: Readonly<Record<string, readonly [size: number, read: (bytes: Uint8Array<ArrayBuffer>) => Npy['data']]>> =
@@ -43,17 +45,21 @@ export function readNpy(bytes: Uint8Array): Npy {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const dataStart = headerStart + (version === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
   if (dataStart > bytes.length) throw new NpyError('The NPY file ends inside its header.');
+  if (dataStart > longestHeader)
+    throw new NpyError(`The NPY file has a header of ${dataStart - headerStart} bytes, which no array needs.`);
   const header = new TextDecoder('latin1').decode(bytes.subarray(headerStart, dataStart));
 
   const field = (key: string, value: string): string => {
     const match = new RegExp(`'${key}'\\s*:\\s*${value}`).exec(header);
-    if (!match) throw new NpyError(`The NPY header has no usable '${key}': ${header.trim()}`);
+    if (!match) throw new NpyError(`The NPY header has no usable '${key}': ${header.trim().slice(0, 200)}`);
     return match[1];
   };
   const descr = field('descr', "'([^']*)'");
   const dtype = Object.hasOwn(dtypes, descr) ? dtypes[descr] : undefined;
   if (!dtype)
-    throw new NpyError(`The NPY file holds elements of type '${descr}'; read are ${Object.keys(dtypes).join(', ')}.`);
+    throw new NpyError(
+      `The NPY file holds elements of type '${descr.slice(0, 100)}'; read are ${Object.keys(dtypes).join(', ')}.`,
+    );
   if (field('fortran_order', '(True|False)') === 'True')
     throw new NpyError('The NPY file is in Fortran order; save it with numpy.ascontiguousarray.');
   const shape = field('shape', '\\(([\\d,\\s]*)\\)')
@@ -65,7 +71,7 @@ export function readNpy(bytes: Uint8Array): Npy {
   const expected = elementCount(shape) * size;
   if (bytes.length - dataStart !== expected)
     throw new NpyError(
-      `The NPY file has ${bytes.length - dataStart} bytes of data; its shape (${shape.join(', ')}) of '${descr}' takes ${expected}.`,
+      `The NPY file has ${bytes.length - dataStart} bytes of data; its shape (${shape.slice(0, 8).join(', ')}) of '${descr}' takes ${expected}.`,
     );
   return { shape, data: read(new Uint8Array(bytes.subarray(dataStart))) };
 }

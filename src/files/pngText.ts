@@ -16,6 +16,8 @@ const mostChunks = 20_000;
 /** Bytes before a chunk's data: its length and type. A checksum of 4 bytes follows the data; it is not checked. */
 const headSize = 8;
 const tailSize = 4;
+/** Bytes that are read for a chunk's head: each read waits for another process, and a picture may have thousands of small chunks. */
+const readAhead = 1 << 12;
 
 export function isPng(head: Uint8Array): boolean {
   return signature.every((byte, i) => head[i] === byte);
@@ -38,8 +40,14 @@ export async function readPngTexts(source: ByteSource): Promise<PngTexts> {
   if (source.size < signature.length || !isPng(await source.read(0, signature.length))) return { texts, exif };
   let at = signature.length;
   let room = mostBytes;
+  let ahead = { start: 0, bytes: new Uint8Array(0) };
+  const readHead = async (at: number): Promise<Uint8Array> => {
+    if (at < ahead.start || at + headSize > ahead.start + ahead.bytes.length)
+      ahead = { start: at, bytes: await source.read(at, Math.min(at + readAhead, source.size)) };
+    return ahead.bytes.subarray(at - ahead.start, at - ahead.start + headSize);
+  };
   for (let chunks = 0; chunks < mostChunks && at + headSize + tailSize <= source.size; chunks++) {
-    const head = await source.read(at, at + headSize);
+    const head = await readHead(at);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
     const type = latin1(head.subarray(4));
     const start = at + headSize;

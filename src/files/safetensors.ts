@@ -30,8 +30,8 @@ export interface OpenOptions {
  * notes and pictures of some MB.
  */
 const longestHeader = 1 << 24;
-/** Colons, commas and brackets: a tensor has about 14. Bounds what JSON.parse makes of the header. */
-const mostMarks = 2_000_000;
+/** Colons, commas and brackets: a tensor has about 14. Bounds what JSON.parse makes of the header to some 70 MB. */
+const mostMarks = 500_000;
 
 /** Objects and arrays nest no deeper in a header: {"name": {"shape": [ ]}}. */
 const maxDepth = 3;

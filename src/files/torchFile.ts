@@ -24,7 +24,7 @@ export class TorchFileError extends Error {
 type Fail = (why: string) => never;
 
 /** Longest pickle that is read. A checkpoint's has 0.2 kB a tensor; this leaves room for anything a trainer adds. */
-const longestPickle = 1 << 24;
+const longestPickle = 1 << 23;
 const mostTensors = 100_000;
 const longestName = 500;
 const mostDimensions = 8;

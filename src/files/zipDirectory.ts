@@ -8,6 +8,8 @@ export interface ZipEntry {
   readonly method: number;
   /** Bytes in the archive. */
   readonly size: number;
+  /** Bytes that it unpacks to, as the directory says. */
+  readonly unpacked: number;
   /** Position of its local header. */
   readonly headerStart: number;
 }
@@ -139,10 +141,23 @@ export async function readZipDirectory(
     if (headerStart + localBytes + size > source.size || (method === 0 && size !== unpacked))
       fail(`is a zip archive whose ${excerpt(name)} lies outside the file: it is cut off or damaged`);
     if (entries.has(name)) fail(`is a zip archive that has ${excerpt(name)} twice`);
-    entries.set(name, { name, method, size, headerStart });
+    entries.set(name, { name, method, size, unpacked, headerStart });
     at = end;
   }
+  checkOverlap([...entries.values()], fail);
   return entries;
+}
+
+/** Refuses entries that share bytes: a small archive could unfold to any size by them, and no program writes such. */
+function checkOverlap(entries: readonly ZipEntry[], fail: Fail): void {
+  const inOrder = entries.toSorted((a, b) => a.headerStart - b.headerStart);
+  for (const [i, { name, headerStart, size }] of inOrder.entries()) {
+    const next = inOrder[i + 1];
+    if (next && headerStart + localBytes + size > next.headerStart)
+      fail(
+        `is a zip archive whose ${excerpt(name)} and ${excerpt(next.name)} share bytes: it is damaged or made to harm`,
+      );
+  }
 }
 
 /** Returns the position of an entry's first byte. Its local header may be longer than the directory says. */

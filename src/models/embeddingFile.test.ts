@@ -100,7 +100,8 @@ test.each<[string, Uint8Array, string]>([
   ['no embedding', png(tEXt('parameters', 'a cat')), 'is a picture without an embedding in its PNG texts'],
   ['no base64', png(tEXt('sd-ti-embedding', '(!)')), 'is a picture with an embedding that is damaged'],
   ['no JSON', picture('{'), 'is a picture with an embedding that is damaged'],
-  ['nothing', picture('null'), 'has no tensors'],
+  ['nothing', picture('null'), 'is a picture with an embedding that is damaged'],
+  ['no parameters', picture({}), 'has no tensors'],
   [
     'no rows',
     picture({ string_to_param: { '*': { TORCHTENSOR: [] } } }),

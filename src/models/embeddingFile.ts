@@ -1,6 +1,7 @@
 import { clipVitL14 } from '../clip/config.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
+import { jsonObject } from '../files/jsonObject.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { isPng, readPngTexts } from '../files/pngText.ts';
 import type { OpenOptions } from '../files/safetensors.ts';
@@ -204,6 +205,18 @@ function jsonRows(param: unknown): number[][] | undefined {
   return rows.every(isRow) ? rows : undefined;
 }
 
+/** Longest JSON of an embedding in a picture, in characters: 75 vectors take 1.5 million. */
+const longestJson = 3 << 20;
+
+/** Decodes base64; empty where the text is none. */
+function decodeBase64(text: string): string {
+  try {
+    return atob(text);
+  } catch {
+    return '';
+  }
+}
+
 /** Reads A1111's picture of an embedding: its PNG text `sd-ti-embedding` is A1111's older file, as JSON in base64. */
 async function pngTensors(source: ByteSource): Promise<Tensors> {
   const fail: (why: string) => never = (why) => {
@@ -211,12 +224,8 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
   };
   const text = (await readPngTexts(source)).texts.get('sd-ti-embedding');
   if (!text) return fail('is a picture without an embedding in its PNG texts');
-  let data: Record<string, unknown>;
-  try {
-    data = JSON.parse(atob(text)) ?? {};
-  } catch {
-    return fail('is a picture with an embedding that is damaged');
-  }
+  const data = jsonObject(decodeBase64(text), longestJson);
+  if (!data) return fail('is a picture with an embedding that is damaged');
   const params = Object.entries(data.string_to_param ?? {}).map(([token, param]) => {
     const rows = jsonRows(param) ?? fail('is a picture with an embedding that is damaged');
     const tensor: StoredTensor = {

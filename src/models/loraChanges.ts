@@ -155,15 +155,19 @@ interface RankedChange {
   readonly rank: number | null;
 }
 
-/** Reads LoKr's left or right matrix, which may be a product itself. */
+/** Reads LoKr's left or right matrix, which may be a product itself; it is no larger than the weight [out, in]. */
 async function kroneckerPart(
   [whole, ...parts]: readonly (Named | undefined)[],
+  [out, into]: readonly number[],
   reading: Reading,
 ): Promise<{ readonly matrix: Matrix; readonly rank: number | null } | null> {
   if (whole) return { matrix: await readMatrix(whole, reading), rank: null };
   if (!parts.some(Boolean)) return null;
   const factors = await readCored(parts, null, reading);
   const { left, right } = factors;
+  // A small file must not have a matrix made that is larger than the weight.
+  if (left.rows > out || right.columns > into)
+    checkProduct(parts.find((part) => part !== undefined)!, [left.rows, right.columns], [out, into], reading.fail);
   return {
     matrix: { rows: left.rows, columns: right.columns, values: Float32Array.from(product(factors)) },
     rank: left.columns,
@@ -188,8 +192,8 @@ async function readChange(draft: Draft, shape: readonly number[], reading: Readi
     const second = await readCored([part('loha2a'), part('loha2b'), part('loha2t')], shape, reading);
     return { change: { kind: 'LoHa', first, second }, rank: first.left.columns };
   }
-  const left = await kroneckerPart([part('lokr1'), part('lokr1a'), part('lokr1b')], reading);
-  const right = await kroneckerPart([part('lokr2'), part('lokr2a'), part('lokr2b'), part('lokr2t')], reading);
+  const left = await kroneckerPart([part('lokr1'), part('lokr1a'), part('lokr1b')], shape, reading);
+  const right = await kroneckerPart([part('lokr2'), part('lokr2a'), part('lokr2b'), part('lokr2t')], shape, reading);
   if (left || right) {
     const [first] = draft.parts.values();
     if (!left || !right) return fail(`has ${excerpt(first.name)} without the other matrix of its Kronecker product`);

@@ -1,3 +1,4 @@
+import { jsonObject } from '../files/jsonObject.ts';
 import { excerpt } from '../files/tensorFile.ts';
 
 /** Settings of a text encoder's adapter that PEFT keeps beside its matrices, in `adapter_config.json`. */
@@ -22,7 +23,7 @@ export interface OftSettings {
 const ownPrefix = 'text_encoder.';
 
 /** Whether the text of a file is PEFT's `adapter_config.json`. */
-export const isPeftConfig = (json: string): boolean => parsed(json)?.peft_type !== undefined;
+export const isPeftConfig = (json: string): boolean => jsonObject(json)?.peft_type !== undefined;
 
 /**
  * Reads the settings in the text of an `adapter_config.json`, or where there is none those that Diffusers writes into a file's
@@ -34,7 +35,7 @@ export function peftConfig(
   adapterConfig: string | undefined,
   fail: (why: string) => never,
 ): PeftConfig | null {
-  const settings = parsed(adapterConfig ?? metadata.get('lora_adapter_metadata'));
+  const settings = jsonObject(adapterConfig ?? metadata.get('lora_adapter_metadata'));
   if (!settings) return null;
   const hasPrefix = Object.keys(settings).some((key) => key.startsWith(ownPrefix));
   const setting = (name: string) => settings[hasPrefix ? ownPrefix + name : name];
@@ -64,16 +65,6 @@ function readOft(setting: (name: string) => unknown): OftSettings {
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
-function parsed(text: string | undefined): Record<string, unknown> | null {
-  if (text === undefined) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
 
 /** Values for the modules whose names an expression matches. */
 type Patterns = readonly (readonly [RegExp, unknown])[];

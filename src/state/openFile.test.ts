@@ -51,7 +51,9 @@ test('a LoRA is a LoRA, an encoder and a broken file are for whoever loads model
     'checkpoint',
   );
   expect(await kind('lora.safetensors', safetensors(['lora_te_x.lora_down.weight', [4, 768]]))).toBe('lora');
-  expect(await kind('broken.pt', 'PK\u0003\u0004')).toBe('checkpoint');
+  await expect(kind('broken.pt', 'PK\u0003\u0004')).rejects.toThrow(
+    '"broken.pt" is a zip archive without its directory',
+  );
   expect(await kind('embeds.safetensors', safetensors(['prompt_embeds', [1, 77, 768]]))).toBe('conditioning');
 });
 

@@ -24,7 +24,11 @@ export type Opened =
 /** Widths of the encoders that can be loaded, so that an embedding can be opened before its model. */
 const widths = [clipVitL14.hiddenSize, clipTiny.hiddenSize];
 
-/** Finds out what a file is and reads it. Throws SharedError, NoPromptError, ConditioningFileError, EmbeddingError, or SourceError where the file cannot be read. */
+/**
+ * Finds out what a file is and reads it. Throws SharedError, NoPromptError, ConditioningFileError, EmbeddingError,
+ * SafetensorsError or TorchFileError for one that is damaged or of no kind that is known, and SourceError where it cannot be
+ * read.
+ */
 export async function readOpened(file: File): Promise<Opened> {
   const source = blobSource(file);
   const head = await source.read(0, Math.min(source.size, pictureHeadSize));
@@ -44,15 +48,11 @@ export async function readOpened(file: File): Promise<Opened> {
   if (conditioning) return { kind: 'conditioning', file: conditioning };
   const { openTensorFile } = await import('../files/openTensorFile.ts');
   let trailing: string | null = null;
-  const tensors = await openTensorFile(source)
-    .catch((error) => {
-      if (!(error instanceof Error && error.name === 'TrailingBytesError')) throw error;
-      trailing = error.message;
-      return openTensorFile(source, undefined, { passTrailingBytes: true });
-    })
-    // The code that opens the file for good says what is wrong with it.
-    .catch(() => null);
-  if (!tensors) return { kind: 'checkpoint' };
+  const tensors = await openTensorFile(source).catch((error) => {
+    if (!(error instanceof Error && error.name === 'TrailingBytesError')) throw error;
+    trailing = error.message;
+    return openTensorFile(source, undefined, { passTrailingBytes: true });
+  });
   const [{ hasLoraNames }, { bringsEmbeddings, EmbeddingError, isEmbeddingFile, readEmbeddings }] = await Promise.all([
     import('../models/loraFile.ts'),
     import('../models/embeddingFile.ts'),

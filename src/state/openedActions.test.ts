@@ -37,7 +37,7 @@ describe('an opened file', () => {
     expect(state().notices.map(({ message }) => message)).toEqual([
       `"photo.png" is a picture without generation data: A1111's, NovelAI's and ComfyUI's were looked for in its texts and EXIF.`,
       '"y.json" holds neither a prompt saved by this page nor ComfyUI’s graph.',
-      'z.safetensors was not opened: the encoder needs WebGPU.',
+      '"z.safetensors" is not a safetensors file: it has only 7 bytes.',
     ]);
     expect(state().prompts).toEqual(mine);
   });

@@ -129,6 +129,8 @@ export interface ZipFile {
   readonly name: string;
   readonly data: Uint8Array;
   readonly method?: number;
+  /** Bytes that the directory says it unpacks to; as many as `data` has by default. */
+  readonly unpacked?: number;
 }
 
 /**
@@ -144,7 +146,7 @@ export function zipBytes(files: readonly ZipFile[], { wide = false } = {}): Uint
       at += part.length;
     }
   };
-  for (const { name, data, method = 0 } of files) {
+  for (const { name, data, method = 0, unpacked = data.length } of files) {
     const utf8 = new TextEncoder().encode(name);
     const padding = (64 - ((at + 30 + utf8.length + 4) % 64)) % 64;
     const headerStart = at;
@@ -165,7 +167,7 @@ export function zipBytes(files: readonly ZipFile[], { wide = false } = {}): Uint
     entry.setUint16(10, method, true);
     entry.setUint32(16, crc32(data), true);
     entry.setUint32(20, wide ? 0xffffffff : data.length, true);
-    entry.setUint32(24, wide ? 0xffffffff : data.length, true);
+    entry.setUint32(24, wide ? 0xffffffff : unpacked, true);
     entry.setUint16(28, utf8.length, true);
     entry.setUint16(30, wide ? 28 : 0, true);
     entry.setUint32(42, wide ? 0xffffffff : headerStart, true);

@@ -2,10 +2,11 @@ import { clipVitL14 } from '../../clip/config.ts';
 import { decompress } from '../../files/compression.ts';
 import { fileKind } from '../../files/fileKind.ts';
 import { readFloats } from '../../files/floatTensor.ts';
+import { jsonObject } from '../../files/jsonObject.ts';
 import { type Npy, NpyError, readNpy, writeNpy } from '../../files/npy.ts';
 import { openSafetensors, SafetensorsError, writeSafetensors } from '../../files/safetensors.ts';
 import type { ByteSource } from '../../files/sources.ts';
-import { excerpt, shapeText } from '../../files/tensorFile.ts';
+import { elementCount, excerpt, shapeText } from '../../files/tensorFile.ts';
 import { entryStart, readZipDirectory, type ZipEntry } from '../../files/zipDirectory.ts';
 import { writeZip } from '../../files/zipWriter.ts';
 import { type ConditioningTensor, promptEmbedsTensor } from './exportConditioning.ts';
@@ -136,23 +137,26 @@ async function openNpz(
   const names = [...(entries?.keys() ?? [])];
   if (!entries || !names.some((name) => name.endsWith('.npy'))) return null;
   const metadataEntry = entries.get(metadataName);
-  const metadata = metadataEntry ? await entryBytes(source, metadataEntry, fail, signal) : undefined;
+  const isShort = metadataEntry !== undefined && metadataEntry.unpacked <= longestMetadata;
+  const metadata = isShort ? await entryBytes(source, metadataEntry, fail, signal) : undefined;
   const arrays = names.filter((name) => name.endsWith('.npy')).map((name) => name.slice(0, -4));
   const wanted = arrays.some((name) => embedsName.test(name))
     ? arrays.filter((name) => embedsName.test(name))
     : arrays.length === 1
       ? arrays
       : fail(`holds ${arrays.length} arrays and none is called prompt_embeds; save the one to compare by that name`);
+  const own = wanted.map((name) => ({ name, entry: entries.get(`${name}.npy`)! }));
+  const bytes = own.reduce((sum, { entry }) => sum + Math.max(entry.size, entry.unpacked), 0);
+  if (bytes > longest) fail(`holds arrays of ${bytes} bytes, which no conditioning needs`);
   const found: FoundArray[] = [];
-  for (const name of wanted) {
-    const bytes = await entryBytes(source, entries.get(`${name}.npy`)!, fail, signal);
-    found.push(arrayOf(bytes, name, fail));
-  }
+  for (const { name, entry } of own) found.push(arrayOf(await entryBytes(source, entry, fail, signal), name, fail));
   return collected(source.name, found, metadataOf(metadata), fail);
 }
 
-/** Bytes that one array may unpack to. */
-const longest = 1 << 28;
+/** Most bytes of all arrays of a file together: 200 chunks of 77 rows of Stable Diffusion 1. */
+const longest = 3 << 24;
+/** Longest metadata that are read, in bytes and characters; longer ones are left out. */
+const longestMetadata = 1 << 20;
 
 async function entryBytes(
   source: ByteSource,
@@ -164,7 +168,7 @@ async function entryBytes(
   const start = await entryStart(source, { ...entry, method: 0 }, fail, signal);
   const bytes = await source.read(start, start + entry.size, signal);
   if (entry.method === 0) return bytes;
-  const unpacked = entry.method === 8 ? await decompress(bytes, 'deflate-raw', longest) : null;
+  const unpacked = entry.method === 8 ? await decompress(bytes, 'deflate-raw', entry.unpacked) : null;
   return unpacked ?? fail(`is an .npz archive whose ${excerpt(entry.name)} cannot be unpacked`);
 }
 
@@ -198,13 +202,9 @@ function openArray(bytes: Uint8Array, fail: (why: string) => never): Npy {
 
 /** JSON of texts by name; nothing where it is anything else. */
 function metadataOf(bytes: Uint8Array | undefined): Map<string, string> {
-  try {
-    const stored: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof stored !== 'object' || stored === null) return new Map();
-    return new Map(Object.entries(stored).filter(([, value]) => typeof value === 'string'));
-  } catch {
-    return new Map();
-  }
+  const stored = jsonObject(new TextDecoder().decode(bytes)) ?? {};
+  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
+  return new Map(Object.entries(stored).filter(isText));
 }
 
 async function collected(
@@ -214,8 +214,11 @@ async function collected(
   fail: (why: string) => never,
 ): Promise<ConditioningFile> {
   const named = arrays.filter((array) => embedsName.test(array.name));
+  const wanted = named.length > 0 ? named : arrays;
+  const numbers = wanted.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  if (numbers > longest / 4) fail(`holds ${numbers} numbers, which no conditioning needs`);
   const conditionings: StoredConditioning[] = [];
-  for (const array of named.length > 0 ? named : arrays) {
+  for (const array of wanted) {
     const shape = conditioningShape(array.shape);
     if (!shape)
       return fail(
@@ -231,5 +234,6 @@ async function collected(
         data: data.subarray(part * rows * d, (part + 1) * rows * d),
       });
   }
-  return { name, metadata, conditionings };
+  const read = [...metadata].filter(([, text]) => text.length <= longestMetadata);
+  return { name, metadata: new Map(read), conditionings };
 }
