@@ -6,6 +6,7 @@ import { type ReadingDifference, readingDifferences } from '../prompt/across/rea
 import { holdPasses, holdStudied, PromptBoundError } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { pageChooser } from '../road/comfyRoad.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
@@ -50,7 +51,16 @@ const readingsOf = memoised(
           ...readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
           ...embeddingDifferences(shown, there),
         ].sort((a, b) => a.start - b.start),
-        converted: convertPrompt(source, options.syntax, syntax, tokenizer, options.tokenizer, side, embeddings),
+        converted: convertPrompt(
+          source,
+          options.syntax,
+          syntax,
+          tokenizer,
+          options.tokenizer,
+          side,
+          embeddings,
+          pageChooser(options, side),
+        ),
       };
     });
   },

@@ -5,6 +5,7 @@ import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { type Piece, printPrompt } from '../prompt/across/translate.ts';
 import type { Fragment } from '../prompt/ast.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import { sameChooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type Conversion, convertPrompt } from './convertPrompt.ts';
@@ -384,4 +385,44 @@ test('a prompt of which nothing is left is compared, too', () => {
   const source = `# ${'a b c '.repeat(4000)}\n${'d '.repeat(4000)}`;
   const { isSame, rows } = convert(source, 'comfy', 'a1111');
   expect([isSame, rows.length > 10_000]).toEqual([false, true]);
+});
+
+describe('ComfyUI’s page', () => {
+  const chosen = (choices: readonly number[]) => sameChooser(choices.map((chosen) => ({ chosen })));
+  const byPage = (source: string, from: Syntax, to: Syntax, choices: readonly number[] = []) =>
+    convertPrompt(source, from, to, tokenizer, undefined, 'positive', [], chosen(choices));
+
+  test.each<[Syntax, string, string]>([
+    ['a1111', 'a {day|night} (b\\{:1.2)', 'a \\{day|night\\} (b\\{:1.2)'],
+    ['a1111', 'see https://x, /* (c:1.2) */', 'see https:/{}/x, /{}* (c:1.2) */'],
+    ['compel', 'a// b (c)1.3 \\\\', 'a/{}/ b (c:1.3) \\\\'],
+  ])('from %s: %s', (from, source, text) => {
+    const conversion = byPage(source, from, 'comfy');
+    expect([conversion.text, conversion.lost, conversion.isSame]).toEqual([text, [], true]);
+  });
+
+  test('comments and other options are lost, and told', () => {
+    const { text, isSame, lost } = byPage('a {b|(c:1.2)} /* d */ \\{e\\} // f', 'comfy', 'a1111', [1]);
+    expect([text, isSame]).toEqual(['a (c:1.2)  {e}', true]);
+    expect(lost).toEqual([
+      {
+        message: 'A1111 chooses nothing, so only what ComfyUI’s page chose this time is converted.',
+        range: { start: 2, end: 13 },
+      },
+      { message: 'ComfyUI’s page removes this comment, so it is left out.', range: { start: 14, end: 21 } },
+      { message: 'ComfyUI’s page removes this comment, so it is left out.', range: { start: 28, end: 32 } },
+    ]);
+  });
+
+  test('a prompt for the page holds the tokens that one for the API holds', () => {
+    const pieces = ['{', '}', '|', '\\', '//', '/*', '*/', 'a', ' b', '(c:1.2)', '\\(', ', ', '\n'];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 12 }), (parts) => {
+        const source = parts.join('');
+        const seen = ({ rows }: Conversion) => rows.map(({ kind, text, converted }) => [kind, text, converted]);
+        expect(seen(byPage(source, 'a1111', 'comfy'))).toEqual(seen(convert(source, 'a1111', 'comfy')));
+      }),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -4,8 +4,10 @@ import type { Network } from '../prompt/a1111/extraNetworks.ts';
 import { textAtStep } from '../prompt/a1111/promptSchedule.ts';
 import { decimal, type Piece, printPrompt } from '../prompt/across/translate.ts';
 import type { Fragment, Range } from '../prompt/ast.ts';
-import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import type { Chooser } from '../prompt/comfy/dynamicPrompt.ts';
+import { typedForPage } from '../prompt/comfy/typedForPage.ts';
 import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
+import { parsePrompt } from '../prompt/parsePrompt.ts';
 import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { commonPlaces } from './align.ts';
@@ -53,7 +55,8 @@ const steps = 20;
 /**
  * A prompt in the language of another program, read again in that and compared token by token. Never throws. What is
  * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own. `embeddings` are the textual
- * inversions that either program has.
+ * inversions that either program has. `chooser` makes the choices of ComfyUI's page; without one ComfyUI's prompts are for
+ * its API.
  */
 export function convertPrompt(
   source: string,
@@ -63,8 +66,9 @@ export function convertPrompt(
   flavour?: TokenizerFlavour,
   role: 'positive' | 'negative' = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
+  chooser?: Chooser,
 ): Conversion {
-  const { fragments, lost, loras } = read(source, from, role, to);
+  const { fragments, lost, loras } = read(source, from, role, to, chooser);
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
     const cut = vectorCutter(embeddings, syntax, tokenizer, flavour);
     return fragments.map((fragment) => ({ fragment, pieces: fragment.kind === 'break' ? [] : cut(fragment) }));
@@ -80,8 +84,9 @@ export function convertPrompt(
   const printed = cut.map(
     ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
   );
-  const text = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
-  const again = read(text, to, role, from);
+  const said = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
+  const text = to === 'comfy' && chooser ? typedForPage(said) : said;
+  const again = read(text, to, role, from, chooser);
   const rows = align(unitsIn(cut), unitsIn(cutIn(again.fragments, to)));
   return {
     text,
@@ -110,14 +115,20 @@ interface Reading {
   readonly loras: readonly NamedLora[];
 }
 
-function read(source: string, syntax: Syntax, role: 'positive' | 'negative', to: Syntax): Reading {
+function read(
+  source: string,
+  syntax: Syntax,
+  role: 'positive' | 'negative',
+  to: Syntax,
+  chooser: Chooser | undefined,
+): Reading {
   switch (syntax) {
     case 'a1111':
       return readA1111(source, role, to);
     case 'compel':
       return readCompel(source, to);
     case 'comfy':
-      return { fragments: parseComfy(source).fragments, lost: [], loras: [] };
+      return readComfy(source, to, chooser);
     default:
       return syntax satisfies never;
   }
@@ -132,7 +143,7 @@ function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): R
   const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
   const texts = parts.map(({ schedule }) => parseA1111(textAtStep(schedule, 1, { steps })).fragments);
   const lost = [
-    ...comments.map((node) => loss(`${program} has no comments, so this one is left out.`, node)),
+    ...comments.map((node) => loss(`${program} has no such comments, so this one is left out.`, node)),
     ...networks.flatMap((node) => {
       const message = networkLoss(node, loads, to);
       return message === null ? [] : [loss(message, node)];
@@ -160,6 +171,24 @@ function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): R
     return { name, weight: multipliers?.te ?? 0, range: { start, end } };
   });
   return { fragments: inChunks(texts), lost, loras: loads && to === 'compel' ? loras : [] };
+}
+
+function readComfy(source: string, to: Syntax, chooser: Chooser | undefined): Reading {
+  const { fragments, page } = parsePrompt(source, 'comfy', chooser);
+  const program = programs[to];
+  const { comments = [], choices = [] } = page ?? {};
+  const lost = [
+    ...comments.map(({ start, end }) => {
+      return { message: 'ComfyUI’s page removes this comment, so it is left out.', range: { start, end } };
+    }),
+    ...choices
+      .filter(({ options }) => options.length > 1)
+      .map(({ start, end }) => {
+        const message = `${program} chooses nothing, so only what ComfyUI’s page chose this time is converted.`;
+        return { message, range: { start, end } };
+      }),
+  ];
+  return { fragments, lost, loras: [] };
 }
 
 function isLora({ kind }: Network): boolean {

@@ -1,6 +1,7 @@
 import { useId, useMemo, useState } from 'react';
 import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import { pageChooser } from '../../road/comfyRoad.ts';
 import { usedEmbeddings } from '../../state/reading.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
 
@@ -33,9 +34,18 @@ export function Convert({ onConverted }: { onConverted(): void }) {
       tokenizer &&
       sides.map((side) => ({
         side,
-        conversion: convertPrompt(prompts[side], syntax, to, tokenizer, options.tokenizer, side, embeddings),
+        conversion: convertPrompt(
+          prompts[side],
+          syntax,
+          to,
+          tokenizer,
+          options.tokenizer,
+          side,
+          embeddings,
+          pageChooser(options, side),
+        ),
       })),
-    [prompts, syntax, to, tokenizer, options.tokenizer, embeddings],
+    [prompts, syntax, to, tokenizer, options, embeddings],
   );
   if (!conversions) return <p className="muted small">Loading the vocabulary</p>;
   const convert = () => {

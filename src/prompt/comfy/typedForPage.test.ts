@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readDynamicPrompt, seededChooser } from './dynamicPrompt.ts';
+import { typedForPage } from './typedForPage.ts';
+
+// biome-ignore format: one text, one line
+test.each([
+  ['a (cat:1.2) \\(b\\) | c', 'a (cat:1.2) \\(b\\) | c'],
+  ['{day} sky', '\\{day\\} sky'],
+  ['see https://x /* y */', 'see https:/{}/x /{}* y */'],
+  ['\\{', '\\\\{\\{}'],
+  ['a\\', 'a\\ {}'],
+])('%s', (text, typed) => expect(typedForPage(text)).toBe(typed));
+
+test('the page hands on the text that was meant, and chooses nothing', () => {
+  const pieces = ['{', '}', '|', '\\', '\\\\', '/', '*', '//', '/*', '*/', 'a', ' ', '\n', '😀'];
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 24 }), (parts) => {
+      const text = parts.join('');
+      const { text: read, open } = readDynamicPrompt(typedForPage(text), seededChooser(1));
+      expect([text, `${text} `]).toContain(read.text);
+      expect(read.text === text || text.endsWith('\\')).toBe(true);
+      expect(open.variants).toBe(1);
+    }),
+    { numRuns: 20_000 },
+  );
+});
