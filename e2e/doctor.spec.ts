@@ -76,8 +76,10 @@ test('a file that cannot be loaded is examined, and the model in use stays', asy
     if (name === 'text_model.final_layer_norm.bias') return null;
     return name === tokenEmbeddingName ? values.with(64 * 320 + 5, Number.NaN) : values;
   });
-  await openView(page, 'Checkpoint');
-  await panel(page).getByLabel('Examine a file…').setInputFiles(file);
+  await page.getByLabel('Open files…').setInputFiles(file);
+  const refusal = page.getByRole('alert').filter({ hasText: 'lacks 1 of the 36 tensors' });
+  await refusal.getByRole('button', { name: 'Examine it' }).click();
+  await expect(refusal).toHaveCount(0);
   await expect(findings(page)).toHaveText([
     /Error 1 of the encoder’s 36 tensors are missing\.text_model\.final_layer_norm\.bias/,
     /Error NaN or infinity in 1 tensor.*token_embedding\.weight: 1 of 3162112 elements, the first NaN at \[320, 5\]/,

@@ -10,7 +10,7 @@ import { SafetensorsError, type TensorEntry, writeSafetensors } from '../files/s
 import type { ByteSource } from '../files/sources.ts';
 import { spySource, zeroSource } from '../files/testing/faultySources.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
-import { CheckpointError, openCheckpoint } from './openCheckpoint.ts';
+import { CheckpointError, DamagedCheckpointError, openCheckpoint } from './openCheckpoint.ts';
 import { syntheticWeights } from './synthetic.ts';
 import { fileTensor, fileTensorName, wholeShape } from './tensorNames.ts';
 import {
@@ -198,6 +198,8 @@ test.each<[string, TensorEntry[], string]>([
   const error = await refusal(zeroSource(tensors, name));
   expect(error).toBeInstanceOf(CheckpointError);
   expect(error.message).toBe(`"${name}" ${why}.`);
+  // An encoder that is there can be examined.
+  expect(error instanceof DamagedCheckpointError).toBe(/^(lacks|has tensor|stores tensor)/.test(why));
 });
 
 test('a file that is no safetensors file keeps its own error', async () => {
@@ -218,7 +220,7 @@ test.each([
     bytes.set(new Uint8Array(values), Buffer.from(bytes.buffer).indexOf(good));
     const checkpoint = await openCheckpoint(memorySource(bytes, name));
     const error = await checkpoint.read(weight).catch((e) => e);
-    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toBeInstanceOf(DamagedCheckpointError);
     expect(error.message).toBe(
       `"${name}" has ${value} in tensor "${fileTensorName(weight, layouts[layout])}" at ${at}; expected only finite numbers.`,
     );

@@ -47,6 +47,11 @@ export class CheckpointError extends Error {
   override name = 'CheckpointError';
 }
 
+/** A text encoder that is there but damaged, so that it can be examined. The message is one sentence. */
+export class DamagedCheckpointError extends CheckpointError {
+  override name = 'DamagedCheckpointError';
+}
+
 /** A text encoder in a file. `read` throws CheckpointError for a value that is NaN or infinite. */
 export interface Checkpoint extends WeightSource {
   readonly layout: Layout;
@@ -79,10 +84,13 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
   };
   const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors));
   const config = encoderConfig(tensors, layout, fail);
+  const failDamaged = (why: string): never => {
+    throw new DamagedCheckpointError(`"${file}" ${why}.`);
+  };
   const expected = expectedTensors(config);
   const missing = [...expected.keys()].filter((name) => !tensors.has(fileTensor(name, layout).name));
   if (missing.length > 0)
-    fail(
+    failDamaged(
       `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensor(missing[0], layout).name}"`,
     );
   if (tensors.has(fileTensor(layerTensor(config.numHiddenLayers, 'layer_norm1.weight'), layout).name))
@@ -94,11 +102,13 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     const tensor = tensors.get(file.name)!;
     const whole = wholeShape(file, shape);
     if (shapeText(tensor.shape) !== shapeText(whole))
-      fail(`has tensor "${file.name}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(whole)}`);
+      failDamaged(
+        `has tensor "${file.name}" of shape ${shapeText(tensor.shape.slice(0, 8))}; expected ${shapeText(whole)}`,
+      );
     const dtype = readAs(tensor.dtype);
     const factor = factorOf(tensors, file.name, fail);
     if (dtype) found.set(name, { file, tensor, shape, dtype: factor ? 'F32' : dtype, factor });
-    else fail(`stores tensor "${file.name}" as ${unreadable(tensor.dtype)}`);
+    else failDamaged(`stores tensor "${file.name}" as ${unreadable(tensor.dtype)}`);
   }
   const get = (name: string) => {
     const entry = found.get(name);
@@ -126,7 +136,7 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
         const [value] = toFloat32(bytes.slice(bad * size, (bad + 1) * size), dtype);
         const [row, ...rest] = unravel(bad, shape);
         const at = shapeText([row + (rows?.start ?? 0), ...rest]);
-        fail(`has ${value} in tensor "${file.name}" at ${at}; expected only finite numbers`);
+        failDamaged(`has ${value} in tensor "${file.name}" at ${at}; expected only finite numbers`);
       }
       return bytes;
     },

@@ -19,6 +19,7 @@ import {
   exportedShapes,
   exportedTensors,
   shownComparison,
+  snippetFor,
   snippetWith,
   whyUnchecked,
   writeSession,
@@ -207,6 +208,19 @@ describe('what the prompts name besides text', () => {
     expect(checkedFiles(exportedNetworks(facts)!)).toBe(
       'These numbers have more in them than the model: add --lora style.v2.safetensors, --lora other.safetensors, --embedding and the file with “moody”.',
     );
+  });
+
+  test('the snippet reads the file that is chosen, by its name', () => {
+    const snippet = readFileSync('src/views/export/diffusers.py', 'utf8');
+    expect(snippetFor('safetensors', snippet)).toBe(snippet);
+    const npz = snippetFor('npz', snippet);
+    expect(npz).toContain('import numpy\nimport torch\n');
+    expect(npz).toContain('numpy.load("conditioning.npz")');
+    expect(npz).toContain('negative_prompt_embeds=embeds["negative_prompt_embeds"]');
+    const npy = snippetFor('npy', snippet);
+    expect(npy).toContain('numpy.load("conditioning.npy")');
+    expect(npy).toContain('negative_prompt=""');
+    for (const other of [npz, npy]) expect(other).not.toMatch(/load_file|safetensors\.torch|conditioning\.safetensors/);
   });
 
   test('of nothing the snippet stays as it is', async () => {

@@ -3,7 +3,7 @@ import type { MergedLora } from '../prompt/a1111/extraNetworks.ts';
 import { sides } from '../prompt/side.ts';
 import { alignFile } from '../road/export/alignedFile.ts';
 import { compareConditioning } from '../road/export/compareConditioning.ts';
-import type { StoredConditioning } from '../road/export/conditioningFile.ts';
+import type { ConditioningFormat, StoredConditioning } from '../road/export/conditioningFile.ts';
 import {
   type ConditioningPair,
   type ConditioningTensor,
@@ -135,6 +135,34 @@ const networksOf = memoised(
 export function exportedNetworks(facts: Facts): ExportedNetworks | undefined {
   const pair = exportedPair(facts);
   return pair && networksOf(pair, mergedLoras(facts), facts.loras);
+}
+
+/** Lines by which the snippet reads a safetensors file. */
+const safetensorsLines = [
+  'from safetensors.torch import load_file\n',
+  'embeds = load_file("conditioning.safetensors")\n',
+];
+
+/** Lines by which it reads other files, with NumPy. */
+const numpyLines: Readonly<Record<Exclude<ConditioningFormat, 'safetensors'>, string>> = {
+  npz: `arrays = numpy.load("conditioning.npz")
+embeds = {name: torch.from_numpy(arrays[name]) for name in ("prompt_embeds", "negative_prompt_embeds")}
+`,
+  npy: `embeds = {"prompt_embeds": torch.from_numpy(numpy.load("conditioning.npy"))}
+`,
+};
+
+/** Rewrites the snippet, which reads a safetensors file, for another format. An .npy has no negative prompt. */
+export function snippetFor(format: ConditioningFormat, snippet: string): string {
+  if (format === 'safetensors') return snippet;
+  const [importing, loading] = safetensorsLines;
+  const read = snippet
+    .replace('import torch\n', 'import numpy\nimport torch\n')
+    .replace(importing, '')
+    .replace(loading, numpyLines[format]);
+  return format === 'npz'
+    ? read
+    : read.replace(/^( *)negative_prompt_embeds=.*$/m, '$1negative_prompt="",  # an .npy holds the prompt alone');
 }
 
 /** Python's literal of a text: JSON's is one. */

@@ -110,8 +110,12 @@ export interface Inspected {
   readonly task: Task<LayerTensors>;
 }
 
-/** Remedy that the notice offers: to load a model, or to open a file, in another way. */
-export type Offer = { readonly label: string } & ({ readonly request: ModelRequest } | { readonly file: File });
+/** Remedy that the notice offers: to load a model, or to open a file, in another way, or to examine a damaged one. */
+export type Offer = { readonly label: string } & (
+  | { readonly request: ModelRequest }
+  | { readonly file: File }
+  | { readonly damaged: FileRequest }
+);
 
 export interface Notice {
   readonly id: number;

@@ -91,6 +91,16 @@ describe('another model', () => {
     expect((await fake.nextLoad()).request).toEqual(offer.request);
   });
 
+  test('a damaged text encoder can be examined, anything else that fails cannot', async () => {
+    const request = fileRequest('nan.safetensors');
+    void facts().openModel(request);
+    await (await fake.nextLoad()).fail(new WorkerError('DamagedCheckpointError', '"nan.safetensors" has a NaN.'));
+    expect(facts().notices[0].offer).toEqual({ label: 'Examine it', damaged: request });
+    void facts().openModel(request);
+    await (await fake.nextLoad()).fail(broken());
+    expect(facts().notices[1].offer).toBeUndefined();
+  });
+
   test('that fails to load leaves the old one, its outputs and a notice', async () => {
     const before = facts();
     void before.openModel(fileRequest('broken.safetensors'));

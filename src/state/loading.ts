@@ -82,6 +82,8 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
           label: 'Open it without these bytes',
           request: { ...request, passTrailingBytes: true },
         });
+      else if (name === 'DamagedCheckpointError' && request.kind !== 'synthetic')
+        notify(messageOf(error), { label: 'Examine it', damaged: request });
       else if (name !== 'AbortError') notify(messageOf(error));
       // Another tab may have deleted it.
       if (request.kind === 'stored') void listModels(page);

@@ -10,6 +10,7 @@ import { type Cell, Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import matrixStyles from '../pictures/matrix.module.css';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { nothing, type Pointed, useMarks, usePointed } from '../pictures/pointed.ts';
+import { type PooledColumns, pooledColumns, pooledText, poolingFactor } from '../pictures/pooling.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
 import styles from './anatomy.module.css';
@@ -19,6 +20,8 @@ import { type MatrixProps, type MatrixView, matrixOf, numbersOf } from './tensor
 /** CSS pixels of a row, and of the whole picture at most. */
 const rowHeight = 20;
 const mostHeight = 420;
+/** Smallest height or width of a cell whose label is written. */
+const labelledCell = 12;
 
 /** A matrix as a picture, with its range, its norms and the sum behind a cell. */
 export function Matrix(props: MatrixProps) {
@@ -103,19 +106,35 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
     () => (isSquare && operation.tensor !== 'scores' ? attentionMask(inspection.pass) : undefined),
     [isSquare, operation, inspection],
   );
+  const factor = isSquare ? 1 : poolingFactor(view.columns, width * devicePixelRatio);
+  const pooled = useMemo(() => pooledColumns(view.values, view.columns, factor), [view, factor]);
+  const shownColumns = useMemo(() => (isSquare ? columns : range(pooled.columns)), [isSquare, columns, pooled]);
   const pixels = useMemo(
-    () => heatmapPixels({ values: view.values, offset: view.offset, stride: view.columns, rows, columns, scale, mask }),
-    [view, rows, columns, scale, mask],
+    () =>
+      heatmapPixels({
+        values: pooled.values,
+        offset: view.offset,
+        stride: pooled.columns,
+        rows,
+        columns: shownColumns,
+        scale,
+        mask,
+      }),
+    [pooled, view, rows, shownColumns, scale, mask],
   );
-  const cells = useMemo(() => (isSquare ? tokenCells(rows, columns) : wideCells(rows)), [isSquare, rows, columns]);
+  const cells = useMemo(
+    () => (isSquare ? tokenCells(rows, columns) : wideCells(rows, pooled, factor)),
+    [isSquare, rows, columns, pooled, factor],
+  );
   const height = Math.min(rows.length * rowHeight, mostHeight);
-  const dense = height / rows.length < 12 || (isSquare && width / columns.length < 12) || undefined;
+  const every = (cells: number, room: number) => (room > 0 ? Math.max(1, Math.ceil((labelledCell * cells) / room)) : 1);
+  const everyRow = every(rows.length, height);
+  const everyColumn = isSquare ? every(columns.length, width) : 1;
   return (
     <div
       ref={frame}
       className={isSquare ? matrixStyles.matrix : `${matrixStyles.matrix} ${styles.wide}`}
-      data-dense={dense}
-      data-averaged={width < columns.length || undefined}
+      data-dense={everyRow > 1 || everyColumn > 1 || undefined}
       style={
         {
           '--picture-height': `${height}px`,
@@ -133,42 +152,47 @@ function Picture({ view, rows, columns, labels, name, isSquare, inspection, oper
         )}
       </span>
       {isSquare ? (
-        <TokenLabels side="columns" list={columnLabels} shown={columns} labels={labels} />
+        <TokenLabels side="columns" list={columnLabels} shown={columns} labels={labels} every={everyColumn} />
       ) : (
         <span className={styles.columnsAxis}>
-          <span>column 0</span>
+          <span>column 0{factor > 1 && ` (a cell shows ${pooledText(factor, 'column')})`}</span>
           <span>{view.columns - 1}</span>
         </span>
       )}
-      <TokenLabels side="rows" list={rowLabels} shown={rows} labels={labels} />
+      <TokenLabels side="rows" list={rowLabels} shown={rows} labels={labels} every={everyRow} />
       <Heatmap
         pixels={pixels}
         rows={rows.length}
-        columns={columns.length}
+        columns={shownColumns.length}
         name={name}
         summary={`${name}: ${rows.length} tokens as rows, ${columns.length} ${isSquare ? 'keys' : 'columns'}.`}
-        axes={{ rows: isSquare ? 'query' : 'token', columns: isSquare ? 'key' : 'column' }}
+        axes={{ rows: isSquare ? 'query' : 'token', columns: isSquare ? 'key' : pooledText(factor, 'column') }}
         labels={{ rows: rows.map((row) => labels[row]) }}
         legend={{
           title: operation.tensor === 'probabilities' ? 'Probability' : 'Value',
           scale,
           masked: mask !== undefined,
         }}
-        onChoose={(row, column) => onChoose(rows[row], columns[column])}
+        onChoose={(row, column) => onChoose(rows[row], isSquare ? columns[column] : pooled.columnOf(rows[row], column))}
         {...cells}
       />
     </div>
   );
 }
 
-/** Cells whose rows are tokens and whose columns are the matrix's own. */
-function wideCells(rows: readonly number[]) {
+/** Cells whose rows are tokens and whose columns are the matrix's own, `factor` of them pooled. */
+function wideCells(rows: readonly number[], { columnOf }: PooledColumns, factor: number) {
   return {
     cellOf: ({ query, column }: Pointed): Cell => {
       const row = query === null ? -1 : rows.indexOf(query);
-      return { row: row < 0 ? null : row, column: column ?? null };
+      return { row: row < 0 ? null : row, column: column === undefined ? null : Math.floor(column / factor) };
     },
-    pointedOf: (row: number, column: number): Pointed => ({ ...nothing, query: rows[row], key: rows[row], column }),
+    pointedOf: (row: number, column: number): Pointed => ({
+      ...nothing,
+      query: rows[row],
+      key: rows[row],
+      column: columnOf(rows[row], column),
+    }),
   };
 }
 

@@ -32,7 +32,8 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
   const cells = useMemo(() => tokenCells(shown, shown), [shown]);
   const n = shown.length;
   const named = shown.map((token) => labels[token]);
-  const dense = (width - labelRoom) / n < labelledCell || undefined;
+  // Without a width nothing is laid out yet.
+  const every = width > 0 ? Math.max(1, Math.ceil((labelledCell * n) / (width - labelRoom))) : 1;
   const summary = `${title}: attention of ${n} queries, rows, to ${n} keys, columns.`;
 
   return (
@@ -40,15 +41,15 @@ export function AttentionMatrix(props: ShownMap & { readonly title: string; read
       <div
         ref={frame}
         className={matrixStyles.matrix}
-        data-dense={dense}
+        data-dense={every > 1 || undefined}
         style={{ maxWidth: `calc(${n * largestCell}px + var(--label-room))` }}
       >
         <span className={matrixStyles.axis}>
           key →<br />
           query ↓
         </span>
-        <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} />
-        <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} />
+        <TokenLabels side="columns" list={columnLabels} shown={shown} labels={labels} every={every} />
+        <TokenLabels side="rows" list={rowLabels} shown={shown} labels={labels} every={every} />
         <Heatmap
           pixels={pixels}
           rows={n}

@@ -1,20 +1,18 @@
-import { Fragment, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { ClipSkip } from '../../road/clipSkip.ts';
 import { shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
 import type { Stage } from '../../state/facts.ts';
 import { shownClipSkip } from '../../state/shownSizes.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
-import { exact, rough } from '../page/numbers.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
 import { type ColourScale, signedScale } from '../pictures/color.ts';
-import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
-import { heatmapPixels, range } from '../pictures/pixels.ts';
-import { usePointed } from '../pictures/pointed.ts';
+import { range } from '../pictures/pixels.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
 import { weightings } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import { Composed, RowsChoice } from './Composed.tsx';
@@ -115,9 +113,9 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
     <div className={styles.embeddings} aria-busy={stale} data-stale={stale || undefined}>
       <div className={styles.embeddingPictures}>
         {pictures.map((picture) => (
-          <StatePicture key={picture.name} {...picture} labels={labels} rows={kinds.length} d={d} />
+          <StatePicture key={picture.name} {...picture} labels={labels} d={d} />
         ))}
-        <StateReadout pictures={pictures} labels={labels} d={d} />
+        <StateReadout matrices={pictures} labels={labels} d={d} />
         {after && <Composed weighted={weighted} />}
         {after && <ChoiceHelp choice={weightings[method]} />}
         {after && mean && <MeanRatio method={method} mean={mean} />}
@@ -145,63 +143,6 @@ function rowNames({ encoded, place, isAlone }: WeightedEncoding, stage: Stage, t
   if (!tokenizer) return { kinds, labels: [] };
   const names = chunks.map(({ tokens }) => tokens.map((token) => tokenLabel(token, tokenizer)));
   return { kinds, labels: kinds.map((_, row) => [...new Set(names.map((labels) => labels[row]))].join(' / ')) };
-}
-
-interface StatePictureProps extends Picture {
-  readonly labels: readonly string[];
-  readonly rows: number;
-  readonly d: number;
-}
-
-function StatePicture({ name, values, scale, largest, labels, rows, d }: StatePictureProps) {
-  const pixels = useMemo(
-    () => heatmapPixels({ values, stride: d, rows: range(rows), columns: range(d), scale }),
-    [values, d, rows, scale],
-  );
-  return (
-    <figure>
-      <figcaption>
-        <b>{name}</b>
-        <span className="muted">
-          {rows} tokens × {d} dimensions, largest magnitude {rough(largest)}
-        </span>
-      </figcaption>
-      <Heatmap
-        pixels={pixels}
-        rows={rows}
-        columns={d}
-        name={name}
-        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
-        {...stateCells}
-        axes={{ rows: 'token', columns: 'dimension' }}
-        labels={{ rows: labels }}
-        legend={{ title: 'Value', scale }}
-      />
-    </figure>
-  );
-}
-
-interface StateReadoutProps {
-  readonly pictures: readonly Picture[];
-  readonly labels: readonly string[];
-  readonly d: number;
-}
-
-function StateReadout({ pictures, labels, d }: StateReadoutProps) {
-  const { query, dimension } = usePointed();
-  if (query === null || dimension === null) return <p className="readout muted">Point at a value.</p>;
-  return (
-    <p className="readout" aria-live="polite">
-      Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
-      {pictures.map(({ name, values }, i) => (
-        <Fragment key={name}>
-          {i > 0 && ', '}
-          {pictures.length > 1 && `${name.split(' ')[0].toLowerCase()} `}
-          <b data-testid="value">{exact(values[query * d + dimension])}</b>
-        </Fragment>
-      ))}
-    </p>
-  );
 }
 
 interface NormsProps {

@@ -2,21 +2,22 @@ import { useMemo, useState } from 'react';
 import type { AlignedFile } from '../../road/export/alignedFile.ts';
 import type { ConditioningComparison } from '../../road/export/compareConditioning.ts';
 import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
+import { type DifferingOption, differingOptions } from '../../road/export/differingOptions.ts';
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
+import type { PromptOptions } from '../../road/options.ts';
 import { shownComparison } from '../../state/exporting.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import embeddingsStyles from '../embeddings/embeddings.module.css';
-import { brief, exact, percent, rough } from '../page/numbers.ts';
+import { brief, exact, percent } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useDark, useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { signedScale } from '../pictures/color.ts';
-import { Heatmap } from '../pictures/Heatmap.tsx';
-import { heatmapPixels, range } from '../pictures/pixels.ts';
-import { type Pointed, usePointed } from '../pictures/pointed.ts';
+import { range } from '../pictures/pixels.ts';
 import { RowNorms } from '../pictures/RowNorms.tsx';
-import { weightings } from '../prompts/choices.ts';
+import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
+import { optionLabels, optionText } from '../prompts/choices.ts';
 import styles from './export.module.css';
 import { useEncoded } from './useEncoded.ts';
 
@@ -66,6 +67,7 @@ export function Comparison() {
 
 /** Shows what the file's metadata says about its making. */
 function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: string }) {
+  const options = useFacts((s) => s.options);
   const prefix = /^\d+\./.exec(name)?.[0] ?? '';
   const isNegative = name.startsWith(`${prefix}negative_`);
   const side = isNegative ? 'negative_' : '';
@@ -73,16 +75,13 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
   const prompt = entry(`${side}prompt`);
   if (prompt === undefined)
     return <p className="help">This page did not make the file, so its prompt and model are not known.</p>;
-  const weighting = entry('weighting') ?? '';
+  const option = (name: keyof PromptOptions) => optionText(name, entry(name) ?? '');
   const { embeddings, loras } = storedNetworks(metadata, prefix, isNegative ? 'negative' : 'positive');
   const facts = [
     ['Prompt', prompt === '' ? '(empty)' : prompt],
-    [
-      'Weighting',
-      Object.hasOwn(weightings, weighting) ? weightings[weighting as keyof typeof weightings].name : weighting,
-    ],
-    ['Mask', entry('mask')],
-    ['Clip skip', entry('clipSkip')],
+    ['Weighting', option('weighting')],
+    ['Mask', option('mask')],
+    ['Clip skip', option('clipSkip')],
     ['Model', [entry('model'), entry('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
     ['LoRAs', loras.map(({ name, multiplier }) => `${name} × ${multiplier}`).join(', ')],
     [
@@ -93,14 +92,44 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
     ],
   ].filter(([, value]) => value);
   return (
-    <dl className={styles.origin}>
-      {facts.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      <dl className={styles.origin}>
+        {facts.map(([term, value]) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <OtherOptions differing={differingOptions(metadata, prefix, options)} />
+    </>
+  );
+}
+
+/** Lists the options that the file was made with and the page is not. */
+function OtherOptions({ differing }: { readonly differing: readonly DifferingOption[] }) {
+  if (differing.length === 0)
+    return <p className="help">The file was made with the same options as are chosen here.</p>;
+  return (
+    <table className={styles.options}>
+      <caption>Options that differ</caption>
+      <thead>
+        <tr>
+          <th scope="col">Option</th>
+          <th scope="col">In the file</th>
+          <th scope="col">Here</th>
+        </tr>
+      </thead>
+      <tbody>
+        {differing.map(({ name, file, page }) => (
+          <tr key={name}>
+            <th scope="row">{optionLabels[name]}</th>
+            <td>{optionText(name, file)}</td>
+            <td>{optionText(name, page)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -125,12 +154,11 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
         .map((token) => (token && tokenizer ? tokenLabel(token, tokenizer) : 'completed')),
     [tokens, tokenizer, shown],
   );
-  const { pixels, scale } = useMemo(() => {
+  const scale = useMemo(() => {
     const { reach: most, largest } = reach(difference);
-    const scale = signedScale(most || largest, dark, true);
-    const values = difference.subarray(shown * L * d, (shown + 1) * L * d);
-    return { scale, pixels: heatmapPixels({ values, stride: d, rows: range(L), columns: range(d), scale }) };
-  }, [difference, shown, d, dark]);
+    return signedScale(most || largest, dark, true);
+  }, [difference, dark]);
+  const values = useMemo(() => difference.subarray(shown * L * d, (shown + 1) * L * d), [difference, shown, d]);
   const title = `File − ${comparison.with}${chunks > 1 ? `, chunk ${shown + 1}` : ''}`;
   return (
     <>
@@ -149,27 +177,8 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
       {chunks > 1 && <Slider label="Chunk" count={chunks} value={shown} onChange={setChunk} />}
       <div className={embeddingsStyles.embeddings} aria-busy={stale} data-stale={stale || undefined}>
         <div className={embeddingsStyles.embeddingPictures}>
-          <figure>
-            <figcaption>
-              <b>{title}</b>
-              <span className="muted">
-                {L} rows × {d} dimensions
-              </span>
-            </figcaption>
-            <Heatmap
-              pixels={pixels}
-              rows={L}
-              columns={d}
-              name={title}
-              summary={`${title}: ${L} tokens as rows, ${d} dimensions as columns, differences up to ${rough(largest)} in magnitude.`}
-              cellOf={({ query, dimension }) => ({ row: query, column: dimension })}
-              pointedOf={(row, column): Pointed => ({ query: row, key: row, dimension: column })}
-              axes={{ rows: 'token', columns: 'dimension' }}
-              labels={{ rows: labels }}
-              legend={{ title: 'Value', scale }}
-            />
-            <Readout difference={difference} from={shown * L} d={d} labels={labels} />
-          </figure>
+          <StatePicture name={title} values={values} d={d} labels={labels} scale={scale} largest={largest} />
+          <StateReadout matrices={[{ name: title, values }]} labels={labels} d={d} from={shown * L} />
         </div>
         <RowNorms
           id="comparison-norms"
@@ -197,24 +206,6 @@ function Alignment({ aligned, rows }: { readonly aligned: AlignedFile | null; re
     <p className="warning">
       The file has other tokens than the prompt here. The {pairs} of {rows} rows that hold the same token differ by{' '}
       {measured}; the numbers and pictures of single rows pair them by their number.
-    </p>
-  );
-}
-
-interface ReadoutProps {
-  readonly difference: Float32Array;
-  readonly from: number;
-  readonly d: number;
-  readonly labels: readonly string[];
-}
-
-function Readout({ difference, from, d, labels }: ReadoutProps) {
-  const { query, dimension } = usePointed();
-  if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
-  return (
-    <p className="readout">
-      Row <b className="query">{`${from + query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
-      <b className={styles.value}>{exact(difference[(from + query) * d + dimension])}</b>
     </p>
   );
 }

@@ -1,6 +1,6 @@
 import { use, useId, useState } from 'react';
 import { conditioningCsv } from '../../road/export/conditioningCsv.ts';
-import { conditioningFormats, writeConditioning } from '../../road/export/conditioningFile.ts';
+import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../../road/export/conditioningFile.ts';
 import { allFinite, whyNotFinite } from '../../road/export/exportConditioning.ts';
 import {
   checkedFiles,
@@ -9,6 +9,7 @@ import {
   exportedPair,
   exportedShapes,
   exportedTensors,
+  snippetFor,
   snippetWith,
   whyUnchecked,
   writeSession,
@@ -66,7 +67,7 @@ export function Export() {
         </p>
       </div>
       {format === 'json' ? <SaveSession /> : <SaveNumbers format={format} />}
-      <Diffusers />
+      <Diffusers format={format} />
       <Check />
     </div>
   );
@@ -76,14 +77,16 @@ function SaveSession() {
   const store = use(StoreContext);
   const hasAll = useFacts((s) => s.tokenizer.phase === 'ready' && s.weightsHash !== null);
   return (
-    <button
-      type="button"
-      className="primary"
-      disabled={!store || !hasAll}
-      onClick={() => store && saveFile('session.json', writeSession(store.getState()), 'application/json')}
-    >
-      Download session.json
-    </button>
+    <div className="row">
+      <button
+        type="button"
+        className="primary"
+        disabled={!store || !hasAll}
+        onClick={() => store && saveFile('session.json', writeSession(store.getState()), 'application/json')}
+      >
+        Download session.json
+      </button>
+    </div>
   );
 }
 
@@ -165,10 +168,27 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
   );
 }
 
-function Diffusers() {
+const isNumeric = (format: Format): format is ConditioningFormat => conditioningFormats.some((name) => name === format);
+
+function Diffusers({ format }: { readonly format: Format }) {
+  if (isNumeric(format)) return <Snippet format={format} />;
+  return (
+    <div className={styles.script}>
+      <h3>Use it with diffusers</h3>
+      <p className="help">
+        {format === 'csv'
+          ? 'A spreadsheet is for looking at. diffusers takes the numbers as safetensors, .npz or .npy: choose one of these.'
+          : 'The session holds no numbers: it opens here again. diffusers takes safetensors, .npz or .npy: choose one of these.'}
+      </p>
+    </div>
+  );
+}
+
+function Snippet({ format }: { readonly format: ConditioningFormat }) {
   const parts = useFacts((s) => exportedPair(s)?.positive.conditionings.length ?? 1);
   const networks = useFacts(exportedNetworks);
-  const snippet = networks ? snippetWith(bareSnippet, networks) : bareSnippet;
+  const read = snippetFor(format, bareSnippet);
+  const snippet = networks ? snippetWith(read, networks) : read;
   const [copied, setCopied] = useState<boolean | null>(null);
   const copy = () =>
     navigator.clipboard.writeText(snippet).then(

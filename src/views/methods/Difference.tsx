@@ -2,14 +2,11 @@ import { useMemo } from 'react';
 import { methods } from '../../weighting/methods.ts';
 import { differenceMap, type MethodComparison } from '../../weighting/study/compareMethods.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
-import { brief, exact, rough } from '../page/numbers.ts';
+import { brief } from '../page/numbers.ts';
 import { useDark } from '../page/useFacts.ts';
 import { signedScale } from '../pictures/color.ts';
-import { Heatmap, stateCells } from '../pictures/Heatmap.tsx';
-import { Legend } from '../pictures/Legend.tsx';
-import { heatmapPixels, range } from '../pictures/pixels.ts';
-import { usePointed } from '../pictures/pointed.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
+import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
 import styles from './methods.module.css';
 
 interface DifferenceProps {
@@ -31,37 +28,21 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
     const chunkOf = ({ conditioning }: MethodComparison) => conditioning.subarray(from * d, (from + rows) * d);
     return differenceMap(chunkOf(first), chunkOf(second), d);
   }, [first, second, d, from, rows]);
-  const { pixels, scale, largest } = useMemo(() => {
+  const { scale, largest } = useMemo(() => {
     const finite = map.difference.filter(Number.isFinite);
     const { reach: most, largest } = finite.length > 0 ? reach(finite) : { reach: 0, largest: 0 };
-    const scale = signedScale(most || largest, dark, true);
-    const pixels = heatmapPixels({ values: map.difference, stride: d, rows: range(rows), columns: range(d), scale });
-    return { pixels, scale, largest };
-  }, [map, d, rows, dark]);
+    return { scale: signedScale(most || largest, dark, true), largest };
+  }, [map, dark]);
   const title = `${a} − ${b}`;
   return (
     <div className={styles.difference}>
-      <figure>
-        <figcaption>
-          <b>{title}</b>
-          <span className="muted">
-            A − B: {rows} tokens × {d} dimensions, largest magnitude {rough(largest)}
-          </span>
-        </figcaption>
-        <Heatmap
-          pixels={pixels}
-          rows={rows}
-          columns={d}
-          name={title}
-          summary={`${title}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
-          {...stateCells}
-        />
-        <Legend title="Value" scale={scale} />
+      <div className={styles.differencePicture}>
+        <StatePicture name={title} values={map.difference} d={d} labels={labels} scale={scale} largest={largest} />
         {largest === 0 && map.nonFiniteRows.length === 0 && (
           <p className="help">The two make the same of this prompt, to the last bit.</p>
         )}
-        <Readout difference={map.difference} d={d} labels={labels} />
-      </figure>
+        <StateReadout matrices={[{ name: title, values: map.difference }]} labels={labels} d={d} />
+      </div>
       <RowNorms
         id="difference-norms"
         caption="Norm of each row, ‖A − B‖"
@@ -71,22 +52,5 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
         format={(value) => (Number.isNaN(value) ? 'not finite' : brief(value))}
       />
     </div>
-  );
-}
-
-interface ReadoutProps {
-  readonly difference: Float32Array;
-  readonly d: number;
-  readonly labels: readonly string[];
-}
-
-function Readout({ difference, d, labels }: ReadoutProps) {
-  const { query, dimension } = usePointed();
-  if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
-  return (
-    <p className="readout">
-      Token <b className="query">{`${query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
-      <b>{exact(difference[query * d + dimension])}</b>
-    </p>
   );
 }

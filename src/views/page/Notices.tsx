@@ -7,6 +7,8 @@ export function Notices() {
   const dismiss = useFacts((s) => s.dismiss);
   const openModel = useFacts((s) => s.openModel);
   const openFile = useFacts((s) => s.openFile);
+  const examine = useFacts((s) => s.examine);
+  const show = useFacts((s) => s.show);
   const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
   return (
     <>
@@ -37,7 +39,12 @@ export function Notices() {
                 className="small"
                 onClick={() => {
                   dismiss(id);
-                  void ('file' in offer ? openFile(offer.file) : openModel(offer.request));
+                  if ('file' in offer) void openFile(offer.file);
+                  else if ('request' in offer) void openModel(offer.request);
+                  else {
+                    show({ view: 'checkpoint' });
+                    void examine(offer.damaged);
+                  }
                 }}
               >
                 {offer.label}

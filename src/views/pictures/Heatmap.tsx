@@ -137,9 +137,3 @@ export function tokenCells(rows: readonly number[], columns: readonly number[]) 
     pointedOf: (row: number, column: number): Pointed => ({ ...nothing, query: rows[row], key: columns[column] }),
   };
 }
-
-/** Cells of a picture of hidden states, whose rows are all tokens and whose columns are the dimensions. */
-export const stateCells = {
-  cellOf: ({ query, dimension }: Pointed): Cell => ({ row: query, column: dimension }),
-  pointedOf: (row: number, column: number): Pointed => ({ query: row, key: row, dimension: column }),
-};

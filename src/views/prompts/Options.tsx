@@ -15,6 +15,7 @@ import {
   comfyUnitChoices,
   masks,
   normalisations,
+  optionLabels,
   splits,
   squareFactors,
   timelines,
@@ -34,31 +35,24 @@ export function Options() {
     <section className={styles.settingsPanel} id="options" aria-label="Options">
       <Presets />
       <div className={styles.settings}>
-        <Choose label="Weighting" name="weighting" values={methodNames} choices={weightings} />
+        <Choose name="weighting" values={methodNames} choices={weightings} />
         {methods[weighting].normalises && (
-          <Choose label="Normalisation" name="normalisation" values={tokenNormalisations} choices={normalisations} />
+          <Choose name="normalisation" values={tokenNormalisations} choices={normalisations} />
         )}
-        <Choose label="Mask" name="mask" values={maskModes} choices={masks} />
-        <Choose label="Tokenizer" name="tokenizer" values={tokenizerFlavours} choices={tokenizers} />
+        <Choose name="mask" values={maskModes} choices={masks} />
+        <Choose name="tokenizer" values={tokenizerFlavours} choices={tokenizers} />
         <Count
-          label="Clip skip"
           name="clipSkip"
           most={layers + 1}
           help="As A1111 counts: 1 is the last layer, which is no skip. Diffusers’ clip_skip is one less."
         />
         {syntax === 'a1111' && (
           <>
-            <Choose label="Brackets" name="brackets" values={optionValues.brackets} choices={bracketChoices} />
-            <Choose
-              label="Square brackets"
-              name="squareFactor"
-              values={optionValues.squareFactor}
-              choices={squareFactors}
-            />
-            <Choose label="Schedules" name="timeline" values={optionValues.timeline} choices={timelines} />
-            <Count label="Steps" name="steps" help="Sampling steps, which schedules such as [a:b:0.5] count in." />
+            <Choose name="brackets" values={optionValues.brackets} choices={bracketChoices} />
+            <Choose name="squareFactor" values={optionValues.squareFactor} choices={squareFactors} />
+            <Choose name="timeline" values={optionValues.timeline} choices={timelines} />
+            <Count name="steps" help="Sampling steps, which schedules such as [a:b:0.5] count in." />
             <Count
-              label="Comma backtracking"
               name="commaPaddingBacktrack"
               help="A full chunk is split at its last comma if that is no more tokens back than this. A1111’s default is 20; 0 never does."
             />
@@ -66,14 +60,14 @@ export function Options() {
         )}
         {syntax === 'compel' && (
           <>
-            <Choose label="Long prompts" name="split" values={optionValues.split} choices={splits} />
-            <Choose label="EOS of chunks" name="clsTokens" values={optionValues.clsTokens} choices={clsChoices} />
+            <Choose name="split" values={optionValues.split} choices={splits} />
+            <Choose name="clsTokens" values={optionValues.clsTokens} choices={clsChoices} />
           </>
         )}
         {syntax === 'comfy' && (
           <>
-            <Choose label="ComfyUI input" name="comfyInput" values={comfyInputs} choices={comfyInputChoices} />
-            <Choose label="Tokenised" name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
+            <Choose name="comfyInput" values={comfyInputs} choices={comfyInputChoices} />
+            <Choose name="comfyUnit" values={comfyUnits} choices={comfyUnitChoices} />
           </>
         )}
       </div>
@@ -84,19 +78,18 @@ export function Options() {
 type NameOf<T> = { [K in keyof PromptOptions]: PromptOptions[K] extends T ? K : never }[keyof PromptOptions];
 
 interface ChooseProps<K extends NameOf<string>> {
-  readonly label: string;
   readonly name: K;
   readonly values: readonly PromptOptions[K][];
   readonly choices: Record<PromptOptions[K], Choice>;
 }
 
-function Choose<K extends NameOf<string>>({ label, name, values, choices }: ChooseProps<K>) {
+function Choose<K extends NameOf<string>>({ name, values, choices }: ChooseProps<K>) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
   return (
     <div className="field">
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>{optionLabels[name]}</label>
       <select
         id={id}
         value={value}
@@ -117,7 +110,6 @@ function Choose<K extends NameOf<string>>({ label, name, values, choices }: Choo
 }
 
 interface CountProps {
-  readonly label: string;
   readonly name: 'clipSkip' | 'steps' | 'commaPaddingBacktrack';
   readonly most?: number;
   readonly help: string;
@@ -126,7 +118,7 @@ interface CountProps {
 /**
  * A field for a whole number. Valid input applies at once; otherwise the last valid value stays and a message says so.
  */
-function Count({ label, name, most = optionValues[name].most, help }: CountProps) {
+function Count({ name, most = optionValues[name].most, help }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
@@ -136,7 +128,7 @@ function Count({ label, name, most = optionValues[name].most, help }: CountProps
   const isRefused = typed !== null && !mayBe(typed);
   return (
     <div className="field">
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>{optionLabels[name]}</label>
       <input
         id={id}
         type="number"
@@ -154,7 +146,7 @@ function Count({ label, name, most = optionValues[name].most, help }: CountProps
       />
       {isRefused && (
         <p className={styles.refused} id={`${id}-refused`}>
-          {label}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
+          {optionLabels[name]}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
         </p>
       )}
       <p className="help" id={`${id}-help`}>

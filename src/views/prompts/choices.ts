@@ -118,3 +118,47 @@ export const tokenizers: Record<TokenizerFlavour, Choice> = {
   'hf-v5': { name: 'HF v5', help: 'transformers 5, as diffusers and Compel use it there.' },
   openai: { name: 'openai/CLIP', help: 'simple_tokenizer.py of the original CLIP.' },
 };
+
+/** Names of the options, as the page calls them. */
+export const optionLabels: Readonly<Record<keyof PromptOptions, string>> = {
+  syntax: 'Read as',
+  tokenizer: 'Tokenizer',
+  mask: 'Mask',
+  weighting: 'Weighting',
+  normalisation: 'Normalisation',
+  clipSkip: 'Clip skip',
+  brackets: 'Brackets',
+  squareFactor: 'Square brackets',
+  steps: 'Steps',
+  step: 'Step',
+  timeline: 'Schedules',
+  commaPaddingBacktrack: 'Comma backtracking',
+  split: 'Long prompts',
+  clsTokens: 'EOS of chunks',
+  comfyUnit: 'Tokenised',
+  comfyInput: 'ComfyUI input',
+  choiceSeed: 'Seed of {a|b}',
+  positiveVariant: 'Variant of {a|b}',
+  negativeVariant: 'Variant of {a|b}, negative prompt',
+};
+
+const choicesOf: Readonly<Partial<Record<keyof PromptOptions, Readonly<Record<string, Choice>>>>> = {
+  syntax: syntaxChoices,
+  tokenizer: tokenizers,
+  mask: masks,
+  weighting: weightings,
+  normalisation: normalisations,
+  brackets: bracketChoices,
+  squareFactor: squareFactors,
+  timeline: timelines,
+  split: splits,
+  clsTokens: clsChoices,
+  comfyUnit: comfyUnitChoices,
+  comfyInput: comfyInputChoices,
+};
+
+/** Names an option's value as the page does; the value itself where it has no other name. */
+export function optionText(option: keyof PromptOptions, value: string): string {
+  const choices = choicesOf[option];
+  return choices && Object.hasOwn(choices, value) ? choices[value].name : value;
+}

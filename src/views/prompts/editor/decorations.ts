@@ -45,7 +45,12 @@ function marksWithin({ state, visibleRanges }: EditorView, within: Range): Decor
           ...(startsChunk && { title: `Chunk ${place.chunk + 1} begins here` }),
           ...(weight !== 1 && { style: `background-color: ${cssColour(scale, weight)}` }),
         };
-        const classes = ['token', ...(place.token % 2 ? [] : ['odd']), ...(startsChunk ? ['starts-chunk'] : [])];
+        const classes = [
+          'token',
+          ...(place.token % 2 ? [] : ['odd']),
+          ...(weight !== 1 ? ['weighed'] : []),
+          ...(startsChunk ? ['starts-chunk'] : []),
+        ];
         return mark({ class: classes.join(' '), attributes }, range);
       });
     return [

@@ -8,6 +8,7 @@ import { changeWeight } from '../../../prompt/editing/weightKeys.ts';
 import type { Change } from '../../../prompt/edits.ts';
 import { parsePrompt } from '../../../prompt/parsePrompt.ts';
 import type { Syntax } from '../../../prompt/syntax.ts';
+import { messageGroups } from '../messageGroups.ts';
 import { factsField } from './editorFacts.ts';
 
 /** Makes a transaction of edits that is undone as one step. */
@@ -75,7 +76,7 @@ function nextDiagnostic(view: EditorView): boolean {
   });
   // The message itself is marked in the list that describes the editor.
   const list = document.getElementById(view.contentDOM.getAttribute('aria-describedby') ?? '')?.children ?? [];
-  const at = diagnostics.indexOf(next);
+  const at = messageGroups(diagnostics).findIndex((group) => group.includes(next));
   for (const [i, item] of [...list].entries()) item.toggleAttribute('data-current', i === at);
   list[at]?.scrollIntoView({ block: 'nearest' });
   return true;
