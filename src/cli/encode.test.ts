@@ -299,7 +299,7 @@ describe('textual inversions and LoRAs', () => {
   test.each([
     ['a missing embedding', ['--embedding', 'none.pt'], '"none.pt" does not exist.'],
     ['a LoRA in the place of an embedding', ['--embedding', unet], '"unet.safetensors" has vectors of width 8'],
-    ['an embedding in the place of a LoRA', ['--lora', toy], '"toy.safetensors" is not a LoRA'],
+    ['an embedding in the place of a LoRA', ['--lora', toy], '"toy.safetensors" is not recognised as a LoRA'],
     ['an embedding of another width', ['--embedding', other], '"wide.safetensors" has vectors of width 768'],
     ['a LoRA without a file', ['--lora'], "Option '--lora <value>' argument missing"],
   ])('%s is one sentence and an exit code', async (_, args, message) => {

@@ -133,12 +133,19 @@ test('a LoRA brings several', async () => {
     spec('bundle_emb.hero.string_to_param.*', [2, d]),
     spec('bundle_emb.a.b.clip_l', [1, d]),
     spec('bundle_emb.a.b.clip_g', [1, 1280]),
+    spec('bundle_emb.onetrainer.clip_l', [3, d]),
+    spec('bundle_emb.onetrainer.t5', [3, 4096]),
+    spec('bundle_emb.v1.5.string_to_param.*', [2, d]),
+    spec('bundle_emb.diffusers.<toy>', [4, d]),
     spec('lora_te_text_model_encoder_layers_0_mlp_fc1.alpha', []),
   );
   const found = await open(bytes, 'lora.safetensors');
   expect(found.map(({ name, vectors }) => [name, vectors.length]).toSorted()).toEqual([
     ['a.b', 1],
+    ['diffusers', 4],
     ['hero', 2],
+    ['onetrainer', 3],
+    ['v1.5', 2],
   ]);
 });
 
@@ -200,7 +207,7 @@ test.each<[string, Uint8Array, string]>([
   [
     'another file',
     safetensors(spec('a', [d, d, 1]), spec('b', [d]), spec('c', [d])),
-    'is not a textual inversion: it has 3 tensors ("a", "b", …)',
+    'is not recognised as a textual inversion: it has 3 tensors ("a", "b", …)',
   ],
   ['an empty file', safetensors(), 'has no tensors'],
 ])('%s is refused in one sentence', async (_, bytes, why) => {

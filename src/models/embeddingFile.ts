@@ -63,7 +63,12 @@ interface Found {
   readonly trainedAs?: string;
 }
 
-const bundledName = /^bundle_emb\.(.+?)\.(string_to_param\..+|clip_l|emb_params)$/;
+/**
+ * A LoRA's embeddings: vectors by the names that trainers give them, or under one name of any kind, as A1111 reads them.
+ * Vectors of other encoders are not for this one.
+ */
+const bundledName =
+  /^bundle_emb\.(?:(?<known>.+?)\.(?<part>string_to_param\..+|clip_l|emb_params)|(?<any>[^.]+)\.(?!(clip_g|t5\w*)$)(?!.*\.(clip_g|t5\w*)$).+)$/;
 
 function find(
   { source, metadata, tensors, ownName }: Tensors,
@@ -74,21 +79,8 @@ function find(
   const name = ownName ?? source.name.replace(/\.[^.]*$/, '');
   const file = ownName === undefined ? source.name : undefined;
 
-  // A1111's embeddings inside a LoRA: of all that the LoRA brings, the ones for this encoder.
-  const bundled = new Map<string, Found>();
-  for (const tensorName of names) {
-    if (tensorName.length > longestName) continue;
-    const [, inner, part] = bundledName.exec(tensorName) ?? [];
-    if (!inner) continue;
-    if (bundled.has(inner)) fail(`has more than one tensor for the embedding ${excerpt(inner)}`);
-    bundled.set(inner, {
-      tensorNames: [tensorName],
-      name: inner,
-      trainedAs: part.startsWith('string_to_param.') ? inner : undefined,
-    });
-  }
-  if (bundled.size > mostEmbeddings) fail(`has ${bundled.size} embeddings; expected at most ${mostEmbeddings}`);
-  if (bundled.size > 0) return [...bundled.values()];
+  const bundled = findBundled(names, fail);
+  if (bundled.length > 0) return bundled;
 
   const params = names.filter((tensorName) => tensorName.startsWith('string_to_param.'));
   if (params.length > 1) fail(`has vectors for ${params.length} tokens; expected one`);
@@ -101,9 +93,28 @@ function find(
   if (names.length === 0) fail('has no tensors');
   if (!areVectors(tensors))
     fail(
-      `is not a textual inversion: it has ${names.length} tensors (${names.slice(0, 2).map(excerpt).join(', ')}, …)`,
+      `is not recognised as a textual inversion: it has ${names.length} tensors (${names.slice(0, 2).map(excerpt).join(', ')}, …)`,
     );
   return findVectors(tensors, widths, { name, file });
+}
+
+/** Finds A1111's embeddings inside a LoRA: of all that the LoRA brings, the ones for this encoder. */
+function findBundled(names: readonly string[], fail: (why: string) => never): Found[] {
+  const bundled = new Map<string, Found>();
+  for (const tensorName of names) {
+    if (tensorName.length > longestName) continue;
+    const { known, part, any } = bundledName.exec(tensorName)?.groups ?? {};
+    const name = known ?? any;
+    if (!name) continue;
+    if (bundled.has(name)) fail(`has more than one tensor for the embedding ${excerpt(name)}`);
+    bundled.set(name, {
+      tensorNames: [tensorName],
+      name,
+      trainedAs: part?.startsWith('string_to_param.') ? name : undefined,
+    });
+  }
+  if (bundled.size > mostEmbeddings) fail(`has ${bundled.size} embeddings; expected at most ${mostEmbeddings}`);
+  return [...bundled.values()];
 }
 
 /** Whether tensors are nothing but vectors of the width of some encoder: a textual inversion, whatever their names are. */

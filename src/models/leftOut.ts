@@ -1,7 +1,7 @@
 /** Tensors that were not used, by reason. */
 export interface LeftOut {
   readonly unet: number;
-  /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders that come after the first. */
+  /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders than the first, of texts and of pictures. */
   readonly otherEncoders: number;
   /** Number of tensors for the encoder's projection and for logit_scale, which no prompt goes through. */
   readonly unused: number;
@@ -18,9 +18,12 @@ export const lacksSettingsText =
   'PEFT keeps alpha in adapter_config.json: without that file, opened together with this one, alpha / r is taken for 1';
 
 /** Says in few words what a LoRA without updates changes. That it changes nothing is said only where every name is known. */
-export function unchangedText({ unet, otherEncoders, unsupported, unknown }: LeftOut): string {
+export function unchangedText({ unet, otherEncoders, unused, unsupported, unknown }: LeftOut): string {
   if (unsupported.length + unknown.length > 0) return 'changes nothing of the text encoder that is known here';
-  if (unet > 0)
-    return otherEncoders > 0 ? 'changes the U-Net and other text encoders alone' : 'changes the U-Net alone';
-  return otherEncoders > 0 ? 'changes other text encoders alone' : 'changes nothing of the text encoder';
+  const parts = [
+    unet > 0 && 'the U-Net',
+    otherEncoders > 0 && 'other encoders',
+    unused > 0 && 'the text encoder’s projection, which no prompt goes through,',
+  ].filter((part) => part !== false);
+  return parts.length > 0 ? `changes ${parts.join(' and ')} alone` : 'changes nothing of the text encoder';
 }

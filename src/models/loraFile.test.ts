@@ -269,7 +269,7 @@ test.each<[string, TorchSpec[], string]>([
   [
     'a text encoder',
     [spec('text_model.encoder.layers.0.mlp.fc1.weight', [m, d])],
-    'is not a LoRA: none of its 1 tensors is named like one\'s, such as "text_model.encoder.layers.0.mlp.fc1.weight"',
+    'is not recognised as a LoRA: none of its 1 tensors is named like one\'s, such as "text_model.encoder.layers.0.mlp.fc1.weight"',
   ],
   ['nothing', [], 'has no tensors'],
 ])('%s is refused in one sentence', async (_, specs, why) => {

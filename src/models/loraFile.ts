@@ -46,13 +46,16 @@ function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
 }
 
 /** Sorts a file's tensors by what they are for. */
-function draftsOf(file: TensorFile, fail: Fail) {
+function draftsOf(file: TensorFile, { hiddenSize: d, intermediateSize: m }: ClipTextConfig, fail: Fail) {
   const counts = { unet: 0, otherEncoder: 0, unused: 0, bundled: 0 };
   const unknown: string[] = [];
   const drafts = new Map<string, Draft>();
   for (const [name, tensor] of file.tensors) {
     const read = readLoraName(name);
-    if (read.sort === 'unknown') unknown.push(name);
+    // Other encoders by OpenAI's names have other widths; LoRAs of this one by those names are not read.
+    const isOwnWidth = tensor.shape.length < 2 || tensor.shape.some((size) => [d, m, 3 * d].includes(size));
+    if (read.sort === 'unknown' || (read.sort === 'openai' && isOwnWidth)) unknown.push(name);
+    else if (read.sort === 'openai') counts.otherEncoder++;
     else if (read.sort !== 'encoder') counts[read.sort]++;
     else {
       const { prefix, module, part: ending } = read;
@@ -122,7 +125,7 @@ export async function readLora(file: TensorFile, options: LoraOptions = {}): Pro
     throw new LoraError(`"${file.source.name}" ${why}.`);
   };
   if (file.tensors.size === 0) fail('has no tensors');
-  const { drafts, counts, unknown } = draftsOf(file, fail);
+  const { drafts, counts, unknown } = draftsOf(file, config, fail);
   const own = ownDrafts(drafts, config);
   const ownSet = new Set(own);
   let otherEncoders = counts.otherEncoder;
@@ -149,7 +152,7 @@ export async function readLora(file: TensorFile, options: LoraOptions = {}): Pro
     fail(
       hasLoraNames(file)
         ? `has no tensor that is known to change a text encoder or a U-Net, such as ${excerpt(unknown[0])}`
-        : `is not a LoRA: none of its ${file.tensors.size} tensors is named like one's, such as ${excerpt(unknown[0])}`,
+        : `is not recognised as a LoRA: none of its ${file.tensors.size} tensors is named like one's, such as ${excerpt(unknown[0])}`,
     );
   checkValues(usable, file.source.size, fail);
   const modules = new Set<string>();

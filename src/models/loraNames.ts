@@ -10,8 +10,13 @@ export interface EncoderPart {
   readonly part: string;
 }
 
-/** `unused` belongs to the encoder's projection, which no prompt goes through; `bundled` to a textual inversion. */
-export type LoraTensor = EncoderPart | { readonly sort: 'unet' | 'otherEncoder' | 'unused' | 'bundled' | 'unknown' };
+/**
+ * `unused` belongs to the encoder's projection, which no prompt goes through; `bundled` to a textual inversion; `openai` to an
+ * encoder by OpenAI's names, of which the shape tells whether it could be the first.
+ */
+export type LoraTensor =
+  | EncoderPart
+  | { readonly sort: 'unet' | 'otherEncoder' | 'openai' | 'unused' | 'bundled' | 'unknown' };
 
 /** Longest name that is read; real names are shorter. */
 const longestName = 500;
@@ -21,13 +26,16 @@ const unet =
   /^((lora|lycoris)_unet_|(lora_)?(base_model\.model\.)?transformer[._])|(^|[._])(unet|diffusion_model|(down|up|input|output|middle|double|single|joint|transformer|single_transformer)_blocks?|mid_block|time_embed(ding)?|label_emb)[._]/;
 /** Names for encoders that are not the first, and towers that are no text encoder. */
 const otherEncoder =
-  /(^|[._])(te[23]|text_encoder_[23]|clip_[gh]|t5\w*|umt5\w*|llama\w*|qwen\w*|gemma\w*|bigg|visual|vision_\w+|image_encoder|resblocks)[._]/i;
+  /(^|[._])(te[23]|text_encoder_[23]|clip_[gh]|t5\w*|umt5\w*|llama\w*|qwen\w*|gemma\w*|bigg|visual|vision_\w+|image_encoder)[._]/i;
 const unused = /[._](text_projection|logit_scale)(\.|$)/;
 
 const inLayer = String.raw`encoder[._]layers[._](?<layer>\d{1,4})[._](?:self_attn[._](?:to_)?(?<attention>[qkv]|out)(?:_proj)?|mlp[._](?<mlp>fc[12])|layer_norm(?<norm>[12]))`;
 const module = new RegExp(
   String.raw`^(?<prefix>|.*?[._])(?:text_model[._])?(?:${inLayer}|embeddings[._](?<table>token|position)_embedding|final_layer_norm)(?:_lora)?\.(?<part>.+)$`,
 );
+
+/** Names for the first text encoder: a name with one of them is not taken for the U-Net's, however it goes on. */
+const firstEncoder = /(^|[._])(te1?|text_encoders?|text_model|clip_l|cond_stage_model)[._]/;
 
 /** Reads the name of a LoRA's tensor. */
 export function readLoraName(name: string): LoraTensor {
@@ -45,8 +53,9 @@ export function readLoraName(name: string): LoraTensor {
     return { sort: 'encoder', prefix, module: `text_model.${own}`, part };
   }
   if (otherEncoder.test(name)) return { sort: 'otherEncoder' };
+  if (/(^|[._])resblocks[._]/.test(name)) return { sort: 'openai' };
   if (unused.test(name)) return { sort: 'unused' };
-  return { sort: unet.test(name) ? 'unet' : 'unknown' };
+  return { sort: unet.test(name) && !firstEncoder.test(name) ? 'unet' : 'unknown' };
 }
 
 /** `text_encoder.` ends like T5's `encoder.`, below which it has a `final_layer_norm`, too. */

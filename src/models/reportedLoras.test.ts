@@ -355,14 +355,45 @@ test('a bias that PEFT trained is scaled as its matrix', async () => {
 
 test.each<[string, TorchSpec[], string]>([
   ['the U-Net alone', [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8])], 'changes the U-Net alone'],
-  ['bigG alone', [spec('lora_te2_x.lora_up.weight', [2, 8])], 'changes other text encoders alone'],
+  ['bigG alone', [spec('lora_te2_x.lora_up.weight', [2, 8])], 'changes other encoders alone'],
+  [
+    'the U-Net and the projection',
+    [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]), spec('text_encoder.text_projection.lora_A.weight', [2, 64])],
+    'changes the U-Net and the text encoder’s projection, which no prompt goes through, alone',
+  ],
+  [
+    'an image half',
+    [spec('vision_model.encoder.layers.0.mlp.fc1.lora_A.weight', [2, 8])],
+    'changes other encoders alone',
+  ],
+  [
+    'an encoder by OpenAI’s names, of this width',
+    [
+      spec('lora_te_transformer_resblocks_0_mlp_c_fc.lora_up.weight', [m, 2]),
+      spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]),
+    ],
+    'changes nothing of the text encoder that is known here',
+  ],
+  [
+    'an encoder by OpenAI’s names, of another width',
+    [spec('lora_te_transformer_resblocks_0_mlp_c_fc.lora_up.weight', [4096, 2])],
+    'changes other encoders alone',
+  ],
+  [
+    'an encoder whose blocks are named like a U-Net’s',
+    [
+      spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]),
+      spec('text_encoder.transformer_blocks.0.attn.lora_A.weight', [2, 64]),
+    ],
+    'changes nothing of the text encoder that is known here',
+  ],
   [
     'the U-Net and what is not understood',
     [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]), spec('words.7.lora_A.weight', [2, 8])],
     'changes nothing of the text encoder that is known here',
   ],
   [
-    'the U-Net and an encoder by OFT’s half',
+    'the U-Net and an encoder without the names of its layers',
     [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]), spec('te.layers.lora_A.weight', [2, 8])],
     'changes nothing of the text encoder that is known here',
   ],

@@ -135,6 +135,40 @@ test.each(other)('%s is called by its name', (_, file, says, open) => {
   expect(message).toContain(open);
 });
 
+test.each([
+  [
+    'a U-Net',
+    ['model.diffusion_model.input_blocks.0.0.weight', 'first_stage_model.quant_conv.bias'],
+    'has a diffusion model (U-Net)',
+  ],
+  ['T5', ['encoder.block.0.layer.0.SelfAttention.q.weight'], 'has a T5 text encoder'],
+  [
+    'the image half',
+    ['vision_model.encoder.layers.0.mlp.fc1.bias', 'visual_projection.weight'],
+    "has CLIP's image half",
+  ],
+  ['a VAE', ['decoder.conv_in.weight', 'quant_conv.bias'], 'has a VAE'],
+  ['a ControlNet', ['control_model.input_blocks.0.0.weight'], 'has a ControlNet'],
+  ['a LoRA', ['lora_unet_down_blocks_0_proj_in.alpha'], 'has tensors of a LoRA'],
+])('%s beside names that nobody knows: that there is no encoder is not said', (_, names, part) => {
+  const describe = (names: readonly string[]) =>
+    describeOtherFile(new Map(names.map((name) => [name, { shape: [2, 768] }])));
+  expect(describe(names)).not.toContain('not known');
+  const message = describe([...names, 'words.stack.0.w', 'words.table']);
+  expect(message).toContain(`${part}, and tensors whose names are not known here ("words.stack.0.w", "words.table")`);
+  expect(message).toContain('none that is named as a CLIP text encoder');
+});
+
+test('parts of a pipeline that are known each are not called unknown', () => {
+  const names = [
+    'model.diffusion_model.joint_blocks.0.x.weight',
+    't5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight',
+    'first_stage_model.decoder.conv_in.weight',
+  ];
+  const message = describeOtherFile(new Map(names.map((name) => [name, { shape: [2, 768] }])));
+  expect(message).toContain('has a T5 text encoder and no CLIP');
+});
+
 test('a single tensor of another shape is no textual inversion', () => {
   expect(describeOtherFile(new Map([['x', { shape: [4, 3] }]]))).toContain('no tensors that are named');
   expect(describeOtherFile(new Map([['x', { shape: [] }]]))).toContain('no tensors that are named');

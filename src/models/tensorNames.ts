@@ -172,27 +172,85 @@ const openInstead = "open a Stable Diffusion 1 checkpoint or its text encoder's 
 export const loraNames =
   /^(lora|lycoris)_|[._]lora([._](A|B|down|up|mid|linear_layer|magnitude|embedding)|\.(down|up)\.)|[._](hada|lokr|oft|boft|vera|hra)_|dora_scale|\.[ab][12]\.weight$|\.(diff|diff_b|on_input|set_weight|w_norm|b_norm)$|\.ia3_l/;
 
-/** Descriptions of files without a usable encoder, by a tensor name that only such files have. The first match counts. */
-const otherFiles: readonly (readonly [name: RegExp, what: string])[] = [
-  [loraNames, 'is a LoRA, which changes a model but is none; open the checkpoint it was made for'],
-  [
-    /^(string_to_param|emb_params$|clip_[lg]$|bundle_emb\.)/,
-    'is a textual inversion, a few vectors but no model; open the checkpoint it was made for',
-  ],
-  [/^control_model\.|^controlnet_|^input_hint_block\./, `is a ControlNet; ${openInstead}`],
-  [/(^|\.)encoder\.block\.\d+\.layer\.0\.SelfAttention\./, `has a T5 text encoder and no CLIP; ${openInstead}`],
-  [/(^|\.)(vision_model|visual)\.|(^|\.)embeddings\.patch_embedding\./, `has only CLIP's image half; ${openInstead}`],
-  [
-    /^model\.diffusion_model\.|^(down_blocks|up_blocks|mid_block|input_blocks|(single_)?transformer_blocks|(double|single|joint)_blocks)\./,
-    `has a diffusion model (U-Net) without its text encoder; ${openInstead}`,
-  ],
-  [
-    /^(first_stage_model\.)?(encoder|decoder)\.(conv_in|conv_out|mid|down|up|mid_block|down_blocks|up_blocks)\./,
-    `is a VAE, which has no text encoder; ${openInstead}`,
-  ],
+/** A kind of file without a usable encoder. */
+interface OtherKind {
+  /** Names of tensors that only such a file has. */
+  readonly evidence: RegExp;
+  /** Names of further tensors that it has. */
+  readonly others?: RegExp;
+  /** Completes the sentence about a file whose tensors are all of this kind: "is …". */
+  readonly whole: string;
+  /** Completes the sentence about a file that has other tensors, too: "has …". */
+  readonly part: string;
+  readonly advice: string;
+}
+
+const openItsCheckpoint = 'open the checkpoint it was made for';
+
+/** The first kind with evidence counts. */
+const otherKinds: readonly OtherKind[] = [
+  {
+    evidence: loraNames,
+    others: /\.(alpha|scale)$/,
+    whole: 'is a LoRA, which changes a model but is none',
+    part: 'has tensors of a LoRA',
+    advice: openItsCheckpoint,
+  },
+  {
+    evidence: /^(string_to_param|emb_params$|clip_[lg]$|bundle_emb\.)/,
+    whole: 'is a textual inversion, a few vectors but no model',
+    part: 'has a textual inversion',
+    advice: openItsCheckpoint,
+  },
+  {
+    evidence: /^control_model\.|^controlnet_|^input_hint_block\./,
+    others:
+      /^(conv_in|time_embed(ding)?|down_blocks|mid_block|input_blocks|middle_block(_out)?|zero_convs|label_emb|add_embedding)\./,
+    whole: 'is a ControlNet',
+    part: 'has a ControlNet',
+    advice: openInstead,
+  },
+  {
+    evidence: /(^|\.)encoder\.block\.\d+\.layer\.0\.SelfAttention\./,
+    others: /(^|\.)((shared|encoder\.embed_tokens)\.weight$|encoder\.(block|final_layer_norm)\.|decoder\.|lm_head\.)/,
+    whole: 'has a T5 text encoder and no CLIP',
+    part: 'has a T5 text encoder',
+    advice: openInstead,
+  },
+  {
+    evidence: /(^|\.)(vision_model|visual)\.|(^|\.)embeddings\.patch_embedding\./,
+    others:
+      /(^|\.)(visual_projection\.|logit_scale$|(encoder\.layers|embeddings|pre_layrnorm|post_layernorm|mask_token)(\.|$))/,
+    whole: "has only CLIP's image half",
+    part: "has CLIP's image half",
+    advice: openInstead,
+  },
+  {
+    evidence:
+      /^model\.diffusion_model\.|^(down_blocks|up_blocks|mid_block|input_blocks|(single_)?transformer_blocks|(double|single|joint)_blocks)\./,
+    others:
+      /^(first_stage_model|model_ema|conv_(in|out|norm_out)|time_(embed(ding)?|proj|in)|(img|txt|vector|guidance)_in|out(put_blocks)?|middle_block|label_emb|add_embedding|class_embedding|final_layer|pos_embed|proj_out|norm_out|x_embedder|context_embedder|time_text_embed|[xyt]_embedder)\.|^(alphas|betas|sqrt|log_one|posterior|model_ema|denoiser|edm|global_step|scale_factor|lvlb|learned_logvar)/,
+    whole: 'has a diffusion model (U-Net) without its text encoder',
+    part: 'has a diffusion model (U-Net)',
+    advice: openInstead,
+  },
+  {
+    evidence:
+      /^(first_stage_model\.)?(encoder|decoder)\.(conv_in|conv_out|mid|down|up|mid_block|down_blocks|up_blocks)\./,
+    others: /^(first_stage_model\.)?((encoder|decoder)\.|(post_)?quant_conv\.|loss\.|quantize\.)/,
+    whole: 'is a VAE, which has no text encoder',
+    part: 'has a VAE',
+    advice: openInstead,
+  },
 ];
 
-/** Completes the sentence about a file in which findLayout finds nothing: "is …; open … instead". */
+const firstOf = (names: readonly string[]) =>
+  `${names.slice(0, 3).map(excerpt).join(', ')}${names.length > 3 ? ', …' : ''}`;
+
+/**
+ * Completes the sentence about a file in which findLayout finds nothing: "is …; open … instead". That there is no encoder is said
+ * only where every name is known; else the names that are not are told.
+ */
 export function describeOtherFile(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): string {
   const names = [...tensors.keys()];
   const table = names.find(
@@ -200,12 +258,18 @@ export function describeOtherFile(tensors: ReadonlyMap<string, { readonly shape:
   );
   if (table && !loraNames.test(table))
     return `has a table of CLIP's ${vocabSize} tokens, ${excerpt(table)}, but its text encoder has names that are not known here; ${openInstead}`;
-  for (const [name, what] of otherFiles) if (names.some((n) => name.test(n))) return what;
+  for (const { evidence, others, whole, part, advice } of otherKinds) {
+    if (!names.some((name) => evidence.test(name))) continue;
+    const isOwn = (name: string) => evidence.test(name) || others?.test(name);
+    const unknown = names.filter((name) => !isOwn(name) && !otherKinds.some((kind) => kind.evidence.test(name)));
+    return unknown.length === 0
+      ? `${whole}; ${advice}`
+      : `${part}, and tensors whose names are not known here (${firstOf(unknown)}), but none that is named as a CLIP text encoder's are; ${advice}`;
+  }
   if (names.length === 0) return 'has no tensors';
   const [{ shape }] = tensors.values();
   // In Diffusers' learned_embeds the token's vectors, [d] or [n, d], have the token as their name.
   if (names.length === 1 && shape.length <= 2 && [768, 1024, 1280].includes(shape.at(-1) ?? 0))
-    return 'is a textual inversion, a few vectors but no model; open the checkpoint it was made for';
-  const listed = `${names.slice(0, 3).map(excerpt).join(', ')}${names.length > 3 ? ', …' : ''}`;
-  return `has no tensors that are named as those of a CLIP text encoder are (it has ${listed}); ${openInstead}`;
+    return `is a textual inversion, a few vectors but no model; ${openItsCheckpoint}`;
+  return `has no tensors that are named as those of a CLIP text encoder are (it has ${firstOf(names)}); ${openInstead}`;
 }
