@@ -97,7 +97,7 @@ test('a picture of one', async () => {
 });
 
 test.each<[string, Uint8Array, string]>([
-  ['no embedding', png(tEXt('parameters', 'a cat')), 'is a picture without an embedding in its PNG texts'],
+  ['no embedding', png(tEXt('parameters', 'a cat')), 'is a picture without an embedding in its texts or its pixels'],
   ['no base64', png(tEXt('sd-ti-embedding', '(!)')), 'is a picture with an embedding that is damaged'],
   ['no JSON', picture('{'), 'is a picture with an embedding that is damaged'],
   ['nothing', picture('null'), 'is a picture with an embedding that is damaged'],

@@ -3,10 +3,12 @@ import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { jsonObject } from '../files/jsonObject.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
-import { isPng, readPngTexts } from '../files/pngText.ts';
+import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureTexts.ts';
 import type { OpenOptions } from '../files/safetensors.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { NoDecoderError } from '../files/webpPixels.ts';
+import { cardJson, longestCardJson } from './embeddingCard.ts';
 import { findLayout, usableConfigs } from './tensorNames.ts';
 
 /**
@@ -216,27 +218,12 @@ function jsonRows(param: unknown): number[][] | undefined {
   return rows.every(isRow) ? rows : undefined;
 }
 
-/** Longest JSON of an embedding in a picture, in characters: 75 vectors take 1.5 million. */
-const longestJson = 3 << 20;
-
-/** Decodes base64; empty where the text is none. */
-function decodeBase64(text: string): string {
-  try {
-    return atob(text);
-  } catch {
-    return '';
-  }
-}
-
-/** Reads A1111's picture of an embedding: its PNG text `sd-ti-embedding` is A1111's older file, as JSON in base64. */
-async function pngTensors(source: ByteSource): Promise<Tensors> {
+/** Reads the JSON in A1111's picture of an embedding, which is A1111's older file. Throws EmbeddingError where it is damaged. */
+function cardTensors(source: ByteSource, json: string): Tensors {
   const fail: (why: string) => never = (why) => {
     throw new EmbeddingError(`"${source.name}" ${why}.`);
   };
-  const text = (await readPngTexts(source)).texts.get('sd-ti-embedding');
-  if (!text) return fail('is a picture without an embedding in its PNG texts');
-  const data = jsonObject(decodeBase64(text), longestJson);
-  if (!data) return fail('is a picture with an embedding that is damaged');
+  const data = jsonObject(json, longestCardJson) ?? fail('is a picture with an embedding that is damaged');
   const params = Object.entries(data.string_to_param ?? {}).map(([token, param]) => {
     const rows = jsonRows(param) ?? fail('is a picture with an embedding that is damaged');
     const tensor: StoredTensor = {
@@ -253,6 +240,19 @@ async function pngTensors(source: ByteSource): Promise<Tensors> {
 }
 
 /**
+ * Reads the embedding in one of A1111's pictures, as readEmbeddings does: in its texts, or in its pixels. Null where there
+ * is none. Throws EmbeddingError, SourceError, and NoDecoderError for a WebP outside of a browser.
+ */
+export async function openEmbeddingCard(
+  source: ByteSource,
+  format: PictureFormat,
+  options: EmbeddingOptions = {},
+): Promise<Embedding[] | null> {
+  const json = await cardJson(source, format);
+  return json === null ? null : readEmbeddings(cardTensors(source, json), options);
+}
+
+/**
  * Opens a safetensors or PyTorch file, or one of A1111's pictures of embeddings, and reads its embeddings as
  * readEmbeddings does. Throws SafetensorsError and TorchFileError, too.
  */
@@ -261,10 +261,16 @@ export async function openEmbeddings(
   options: EmbeddingOptions & OpenOptions = {},
 ): Promise<Embedding[]> {
   const { signal } = options;
-  const head = await source.read(0, Math.min(8, source.size), signal);
-  const file =
-    head.length === 8 && isPng(head) ? await pngTensors(source) : await openTensorFile(source, signal, options);
-  return readEmbeddings(file, options);
+  const format = pictureFormat(await source.read(0, Math.min(pictureHeadSize, source.size), signal));
+  if (!format) return readEmbeddings(await openTensorFile(source, signal, options), options);
+  const fail = (why: string): never => {
+    throw new EmbeddingError(`"${source.name}" ${why}.`);
+  };
+  const embeddings = await openEmbeddingCard(source, format, options).catch((error: unknown) => {
+    if (!(error instanceof NoDecoderError)) throw error;
+    return fail('is a WebP, whose pixels only a browser reads here: open it on the page, or save it as a PNG');
+  });
+  return embeddings ?? fail('is a picture without an embedding in its texts or its pixels');
 }
 
 /** Whether the tensors of a LoRA contain embeddings, for this encoder or another. */

@@ -18,9 +18,9 @@ const longestFile = 1 << 22;
 
 /** The places in which a picture of each format was searched. */
 const places: Record<PictureFormat, string> = {
-  PNG: 'its texts and EXIF',
+  PNG: 'its texts and EXIF, and an embedding in its pixels',
   JPEG: 'its EXIF and comments',
-  WebP: 'its EXIF',
+  WebP: 'its EXIF, and an embedding in its pixels if it is lossless',
   AVIF: 'its EXIF',
   GIF: 'its comments',
 };

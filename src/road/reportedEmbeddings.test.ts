@@ -142,3 +142,39 @@ test('vectors that share their bytes are bounded', async () => {
   const bytes = torchBytes([spec('a', [1024, d])], { within: state });
   await expect(open(bytes, 'x.pt')).rejects.toThrow('has more than 20000 vectors');
 });
+
+const recordedCard = (file: string) =>
+  openEmbeddings(memorySource(readFileSync(`src/models/recorded/cards/${file}`), file), { hiddenSize: 64 });
+
+test.each(['card.png', 'card_rgba.png', 'card_border.png'])(
+  'B48: the pixels of %s hold the embedding, and its name',
+  async (file) => {
+    const [{ name, vectors }, ...others] = await recordedCard(file);
+    expect([name, vectors.length, others]).toEqual(['rick', 8, []]);
+    expect(
+      vectors.map((vector, i) => vector.every((value, j) => value === (((i * 7 + j * 13) % 129) - 64) / 64)),
+    ).toEqual(Array(8).fill(true));
+  },
+);
+
+test.each([
+  ['card.webp', 'is a WebP, whose pixels only a browser reads here: open it on the page, or save it as a PNG'],
+  ['card_lossy.webp', 'is a picture without an embedding in its texts or its pixels'],
+])('B48: outside of a browser, %s %s', async (file, why) => {
+  await expect(recordedCard(file)).rejects.toThrow(`"${file}" ${why}.`);
+});
+
+test('a card with a changed pixel, or cut, has no embedding, and no wrong one', async () => {
+  const [whole] = await recordedCard('card.png');
+  const bytes = readFileSync('src/models/recorded/cards/card.png');
+  for (let place = 60; place < bytes.length - 20; place += 41) {
+    const changed = Uint8Array.from(bytes);
+    changed[place] ^= 4;
+    const opened = await openEmbeddings(memorySource(changed, 'card.png'), { hiddenSize: 64 }).catch(
+      (error: Error) => error.message,
+    );
+    if (typeof opened === 'string')
+      expect(opened).toBe('"card.png" is a picture without an embedding in its texts or its pixels.');
+    else expect(opened).toEqual([whole]);
+  }
+});

@@ -322,7 +322,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     'JSON that is not known',
     () => picture(png(tEXt('parameters', '{"sui_image_params": {"prompt": "a cat"}}'))),
-    /in its texts and EXIF: there is only “{"sui_ima.*”\.$/,
+    /in its texts and EXIF, and an embedding in its pixels: there is only “{"sui_ima.*”\.$/,
   ],
   ['a graph cut off', () => picture(png(tEXt('prompt', json.slice(0, -9)))), /is a picture without generation data/],
   [

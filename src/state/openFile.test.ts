@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
+import { withPngText } from '../files/pngText.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { png, tEXt } from '../files/testing/png.ts';
 import { torchBytes } from '../files/testing/torch.ts';
 import { EmbeddingError } from '../models/embeddingFile.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
+import { NoPromptError } from '../road/readPrompts.ts';
 import { readOpened } from './openFile.ts';
 
 const spec = (name: string, shape: readonly number[]) => ({
@@ -110,4 +113,15 @@ test('PEFT’s settings are known by what they are, not by their name', async ()
   await expect(readOpened(new File(['{"model_type": "clip"}'], 'adapter_config.json'))).rejects.toThrow(
     'holds neither a prompt',
   );
+});
+
+test('a picture that holds an embedding in its pixels opens as that, unless it holds prompts', async () => {
+  const bytes = readFileSync('src/models/recorded/cards/card.png');
+  expect(await readOpened(new File([bytes], 'renamed.png'))).toMatchObject({
+    kind: 'embeddings',
+    embeddings: [{ name: 'rick' }],
+  });
+  const withPrompt = withPngText(Uint8Array.from(bytes), { parameters: 'a cat' });
+  expect(await readOpened(new File([withPrompt], 'renamed.png'))).toMatchObject({ kind: 'prompts' });
+  await expect(readOpened(new File([png()], 'photo.png'))).rejects.toThrow(NoPromptError);
 });

@@ -75,19 +75,28 @@ export async function readOpened(file: File): Promise<Opened> {
   return { kind: 'embeddings', embeddings: await readEmbeddings(tensors, { hiddenSize: widths }) };
 }
 
-/** Opens a picture: an embedding in its texts, a prompt saved by this page, or the prompts that another program wrote into it. */
+/**
+ * Opens a picture: an embedding in its texts, a prompt saved by this page, the prompts that another program wrote into it,
+ * or else an embedding in its pixels.
+ */
 async function openPicture(source: ByteSource, format: PictureFormat): Promise<Opened> {
-  if (format === 'PNG') {
-    const { texts } = await readPngTexts(source);
-    if (texts.has('sd-ti-embedding')) {
-      const { openEmbeddings } = await import('../models/embeddingFile.ts');
-      return { kind: 'embeddings', embeddings: await openEmbeddings(source, { hiddenSize: widths }) };
-    }
-    const own = texts.get('clipscope');
-    if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
+  const texts = format === 'PNG' ? (await readPngTexts(source)).texts : null;
+  const own = texts?.get('clipscope');
+  if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
+  const { NoPromptError, readPicturePrompts } = await import('../road/readPrompts.ts');
+  const card = async () => {
+    const { openEmbeddingCard } = await import('../models/embeddingFile.ts');
+    return openEmbeddingCard(source, format, { hiddenSize: widths });
+  };
+  try {
+    const embeddings = texts?.has('sd-ti-embedding') ? await card() : null;
+    if (embeddings) return { kind: 'embeddings', embeddings };
+    return { kind: 'prompts', written: await readPicturePrompts(source, format) };
+  } catch (error) {
+    const embeddings = error instanceof NoPromptError ? await card() : null;
+    if (embeddings) return { kind: 'embeddings', embeddings };
+    throw error;
   }
-  const { readPicturePrompts } = await import('../road/readPrompts.ts');
-  return { kind: 'prompts', written: await readPicturePrompts(source, format) };
 }
 
 /** PEFT's settings are a few kilobytes. */

@@ -35,7 +35,7 @@ describe('an opened file', () => {
     await state().openFile(new File(['{"a": 1}'], 'y.json'));
     await state().openFile(new File(['weights'], 'z.safetensors'));
     expect(state().notices.map(({ message }) => message)).toEqual([
-      `"photo.png" is a picture without generation data: A1111's, NovelAI's and ComfyUI's were looked for in its texts and EXIF.`,
+      `"photo.png" is a picture without generation data: A1111's, NovelAI's and ComfyUI's were looked for in its texts and EXIF, and an embedding in its pixels.`,
       '"y.json" holds neither a prompt saved by this page nor ComfyUI’s graph.',
       '"z.safetensors" is not a safetensors file: it has only 7 bytes.',
     ]);

@@ -92,7 +92,7 @@ function linkOf(input: GraphInput | undefined): GraphLink | null {
 function samplersOf(graph: ComfyNodes): string[] {
   const takesPrompts = [...graph].filter(
     ([, { inputs }]) =>
-      ['positive', 'guider', 'conditioning'].some((name) => linkOf(inputs.get(name)) !== null) ||
+      ['positive', 'negative', 'guider', 'conditioning'].some((name) => linkOf(inputs.get(name)) !== null) ||
       holdsBothTexts(inputs),
   );
   const byType = takesPrompts.filter(([, { type }]) => /sampl/i.test(type));
