@@ -7,7 +7,10 @@ const load = () => import('./Models.tsx');
 export function LazyModels() {
   const { part, standIn } = usePart(true, load, null);
   return (
-    <section className={styles.models} id="models" aria-label="Models">
+    <section className={styles.models} id="models" aria-labelledby="models-title">
+      <h2 id="models-title" className="visually-hidden">
+        Models
+      </h2>
       {part ? <part.Models /> : standIn}
     </section>
   );

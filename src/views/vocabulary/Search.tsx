@@ -51,7 +51,8 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
           </p>
         )}
       </div>
-      <div className={styles.entries}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard. */}
+      <section className={styles.entries} aria-label="Entries" tabIndex={0}>
         <table aria-label="Vocabulary entries">
           <thead>
             <tr>
@@ -68,7 +69,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </section>
   );
 }
