@@ -50,7 +50,7 @@ export function describeKind(kind: Exclude<FileKind, 'safetensors' | 'unknown'>)
     case 'pickle':
       return 'is a Python pickle, as old .ckpt, .pt and .bin files are, not a safetensors file';
     case 'gguf':
-      return 'is a GGUF file, not a safetensors file';
+      return 'is a GGUF file, whose weights of few bits are not read; open the safetensors file it was made from';
     case 'hdf5':
       return 'is an HDF5 file, not a safetensors file';
     case 'npy':

@@ -194,7 +194,11 @@ test.each<[string, Uint8Array, string]>([
     Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46),
     'is a picture, not a safetensors file',
   ],
-  ['a GGUF file', encoded('GGUF\x03\0\0\0\0\0\0\0'), 'is a GGUF file, not a safetensors file'],
+  [
+    'a GGUF file',
+    encoded('GGUF\x03\0\0\0\0\0\0\0'),
+    'is a GGUF file, whose weights of few bits are not read; open the safetensors file it was made from',
+  ],
   [
     'an HDF5 file',
     Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a, 0),

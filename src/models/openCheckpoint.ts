@@ -82,16 +82,22 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
   const fail = (why: string): never => {
     throw new CheckpointError(`"${file}" ${why}.`);
   };
-  const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors));
+  const part = partOf(file);
+  const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors) + part);
   const config = encoderConfig(tensors, layout, fail);
   const failDamaged = (why: string): never => {
     throw new DamagedCheckpointError(`"${file}" ${why}.`);
   };
   const expected = expectedTensors(config);
   const missing = [...expected.keys()].filter((name) => !tensors.has(fileTensor(name, layout).name));
+  const adapted = missing.length > 0 && [...tensors.keys()].find((name) => /\.base_layer\.weight$/.test(name));
+  if (adapted)
+    fail(
+      `has a text encoder with PEFT's adapters beside its weights, such as ${excerpt(adapted)}; merge them (merge_and_unload) and save it again`,
+    );
   if (missing.length > 0)
     failDamaged(
-      `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensor(missing[0], layout).name}"`,
+      `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensor(missing[0], layout).name}"${part}`,
     );
   if (tensors.has(fileTensor(layerTensor(config.numHiddenLayers, 'layer_norm1.weight'), layout).name))
     fail(`has a text encoder of more than ${config.numHiddenLayers} layers, which is not Stable Diffusion 1's`);
@@ -141,6 +147,12 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
       return bytes;
     },
   };
+}
+
+/** Says that a file is one of several, which its name tells: `model-00001-of-00002.safetensors`. */
+function partOf(fileName: string): string {
+  const [, number, count] = /-(\d{5})-of-(\d{5})\.\w+$/.exec(fileName) ?? [];
+  return number ? `; it is part ${Number(number)} of ${Number(count)} of a model, which are not opened together` : '';
 }
 
 /** One of the encoder's tensors, and its place in the file. `dtype` is the type it is converted to. */

@@ -13,6 +13,7 @@ import { zeroSource } from '../files/testing/faultySources.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
 import { archiveBytes, joined, op, pickled, type TorchSpec, TorchView, torchBytes } from '../files/testing/torch.ts';
 import { examine } from './doctor.ts';
+import { describeModelJson } from './modelJson.ts';
 import { CheckpointError, openCheckpoint } from './openCheckpoint.ts';
 import { syntheticWeights } from './synthetic.ts';
 import { fileTensor, type Layout, wholeShape } from './tensorNames.ts';
@@ -150,6 +151,59 @@ test.each([
   const error = await openCheckpoint(zeroSource(tensors)).catch((e) => e);
   expect(error).toBeInstanceOf(CheckpointError);
   expect(error.message).toBe(`"zeros.safetensors" ${why}.`);
+});
+
+test('a part of a model says so', async () => {
+  const half = specs(clipTiny, ours).slice(0, 20);
+  const error = await openCheckpoint({ ...zeroSource(half), name: 'model-00001-of-00002.safetensors' }).catch((e) => e);
+  expect(error).toBeInstanceOf(CheckpointError);
+  expect(error.message).toContain('of the 36 tensors of the text encoder');
+  expect(error.message).toContain('it is part 1 of 2 of a model, which are not opened together');
+});
+
+test('an encoder with adapters beside its weights says what to do', async () => {
+  const wrapped = specs(clipTiny, ours).map((spec) => ({
+    ...spec,
+    name: spec.name.replace(/q_proj\.(weight|bias)$/, 'q_proj.base_layer.$1'),
+  }));
+  const lora = {
+    name: `${ours.prefix}encoder.layers.0.self_attn.q_proj.lora_A.default.weight`,
+    dtype: 'F16' as const,
+    shape: [2, 64],
+  };
+  await expect(openCheckpoint(zeroSource([...wrapped, lora]))).rejects.toThrow(
+    `has a text encoder with PEFT's adapters beside its weights, such as "${ours.prefix}encoder.layers.0.self_attn.q_proj.base_layer.weight"`,
+  );
+});
+
+const index = (files: Record<string, string>) => JSON.stringify({ metadata: { total_size: 1 }, weight_map: files });
+const inFile = (file: string, layout: Layout = ours) =>
+  Object.fromEntries(specs(clipTiny, layout).map(({ name }) => [name, file]));
+test.each<[string, string, string | null]>([
+  [
+    'an index that has the encoder in one file',
+    index({ ...inFile('b.safetensors'), 'unet.x': 'a.safetensors' }),
+    'is the index of a model in 2 files; open "b.safetensors", which has the text encoder',
+  ],
+  [
+    'an index that has the encoder in two files',
+    index({ ...inFile('b.safetensors'), [`${ours.prefix}final_layer_norm.bias`]: 'a.safetensors' }),
+    'is in 2 of them, which cannot be opened together',
+  ],
+  [
+    'an index of another model',
+    index({ 'unet.x': 'a', 'unet.y': 'b' }),
+    "names no tensor as a CLIP text encoder's are",
+  ],
+  ['a configuration', '{"architectures": ["CLIPTextModel"]}', 'is the configuration of a model, not its weights'],
+  ['a pipeline', '{"_class_name": "StableDiffusionPipeline"}', 'open the model.safetensors in its folder text_encoder'],
+  ['another JSON', '{"a": 1}', null],
+  ['no object', '[1]', null],
+  ['no JSON', '{', null],
+])('JSON beside a model: %s', (_, json, text) => {
+  const described = describeModelJson(json);
+  if (text === null) expect(described).toBeNull();
+  else expect(described).toContain(text);
 });
 
 /** A tensor of a type that writeSafetensors does not know. */

@@ -111,7 +111,7 @@ test('PEFT’s settings are known by what they are, not by their name', async ()
   const json = JSON.stringify({ peft_type: 'LORA', r: 4, lora_alpha: 8 });
   expect(await readOpened(new File([json], 'settings.json'))).toEqual({ kind: 'adapterConfig', json });
   await expect(readOpened(new File(['{"model_type": "clip"}'], 'adapter_config.json'))).rejects.toThrow(
-    'holds neither a prompt',
+    'is the configuration of a model',
   );
 });
 

@@ -5,7 +5,7 @@ import { type ByteSource, blobSource } from '../files/sources.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import type { WrittenPrompts } from '../road/writtenPrompts.ts';
-import { readShared, readSharedFile, type Shared } from './shared.ts';
+import { readShared, readSharedFile, type Shared, SharedError } from './shared.ts';
 
 /** The contents of a file: prompts that a program wrote, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, or else weights. */
 export type Opened =
@@ -37,8 +37,8 @@ export async function readOpened(file: File): Promise<Opened> {
   const isJson = /^\s*\{/.test(new TextDecoder().decode(head));
   const isText = /\.txt$/i.test(file.name) || file.type === 'text/plain';
   if (isJson || isText) {
-    const json = isJson ? await readAdapterConfig(file) : null;
-    if (json !== null) return { kind: 'adapterConfig', json };
+    const opened = isJson && (await openJson(file));
+    if (opened) return opened;
     const { readGraphFile, readTextPrompts } = await import('../road/readPrompts.ts');
     const written = isText ? await readTextPrompts(source) : await readGraphFile(source);
     return written ? { kind: 'prompts', written } : { kind: 'shared', shared: await readSharedFile(file) };
@@ -99,13 +99,23 @@ async function openPicture(source: ByteSource, format: PictureFormat): Promise<O
   }
 }
 
-/** PEFT's settings are a few kilobytes. */
-const longestConfig = 1 << 20;
+/** PEFT's settings are a few kilobytes, the index of a model some hundred. */
+const longestJson = 1 << 20;
 
 /** Reads the text of PEFT's settings; null for any other file. */
 export async function readAdapterConfig(file: File): Promise<string | null> {
-  if (file.size > longestConfig) return null;
+  if (file.size > longestJson) return null;
   const json = await file.text();
   const { isPeftConfig } = await import('../models/peftConfig.ts');
   return isPeftConfig(json) ? json : null;
+}
+
+/** Reads PEFT's settings; null for JSON of another program. Throws SharedError for JSON that lies beside a model's weights. */
+async function openJson(file: File): Promise<Opened | null> {
+  const json = await readAdapterConfig(file);
+  if (json !== null) return { kind: 'adapterConfig', json };
+  const { describeModelJson } = await import('../models/modelJson.ts');
+  const description = file.size > longestJson ? null : describeModelJson(await file.text());
+  if (description !== null) throw new SharedError(description);
+  return null;
 }
