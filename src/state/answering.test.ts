@@ -28,6 +28,6 @@ test('the answer follows the prompt on show, and is the same for the same facts'
   show({ side: 'negative' });
   await answerAll(fake);
   expect(shownAnswer(store.getState())).toMatchObject({ side: 'negative' });
-  store.setState({ lost: 'The device was lost.', model: null });
+  store.setState({ lost: { part: 'GPU', reason: 'the device was lost' }, model: null });
   expect(shownAnswer(store.getState())).toMatchObject({ zOf: null, hindrance: 'the GPU went away.' });
 });

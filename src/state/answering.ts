@@ -9,6 +9,7 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { ZOf } from '../weighting/method.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { encodedZ, unweightedConditioning, weightedConditioning } from './encoded.ts';
+import { lostText } from './encoderStatus.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { ownPasses, unweightedMethod } from './passPlan.ts';
@@ -60,7 +61,7 @@ export function shownAnswer(facts: Facts): AnswerFacts | undefined {
 /** Says why there is no output of the encoder; null while one is on its way. */
 function hindranceOf({ adapter, loading, lost, model, encodeFailure }: Facts): string | null {
   if (adapter.phase === 'missing') return 'the encoder needs WebGPU, which this browser does not offer.';
-  if (lost) return 'the GPU went away.';
+  if (lost) return `${lostText(lost).replace('The', 'the')}.`;
   if (!model)
     return loading || adapter.phase === 'starting' ? 'the encoder’s weights are on their way.' : 'no model is loaded.';
   return encodeFailure ? `encoding failed: ${encodeFailure.message}` : null;

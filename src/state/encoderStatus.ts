@@ -1,3 +1,4 @@
+import type { Lost } from '../worker/messages.ts';
 import { shownEncoded } from './encoded.ts';
 import { type Facts, requestName } from './facts.ts';
 import { memoised } from './memoised.ts';
@@ -47,11 +48,16 @@ export function encodingCost(facts: Facts): EncodingCost | null {
   return encoded.revision === facts.revision && rowsComputed > 0 ? costOf(rowsComputed, rowsTotal, ms) : free;
 }
 
+/** Says that a part of the encoder went away; no full stop at the end. */
+export const lostText = ({ part }: Lost): string =>
+  part === 'GPU' ? 'The GPU went away' : 'The encoder’s worker stopped';
+
 /** The line that says how the encoder is doing. */
 export function encoderStatus(facts: Facts): EncoderStatus {
   const { adapter, loading, lost, encodeFailure, model } = facts;
   if (adapter.phase === 'missing') return { phase: 'idle', text: 'No WebGPU: tokens, weights and masks only' };
-  if (adapter.phase === 'starting') return { phase: 'busy', text: 'Looking for a GPU' };
+  const lostStatus = lost && ({ phase: 'failed', text: `${lostText(lost)}: ${lost.reason}.` } as const);
+  if (adapter.phase === 'starting') return (!loading && lostStatus) || { phase: 'busy', text: 'Looking for a GPU' };
   if (loading) {
     const { progress, request, isCancelled } = loading;
     if (isCancelled) return { phase: 'busy', text: `Cancelling the load of ${requestName(request)}` };
@@ -59,7 +65,7 @@ export function encoderStatus(facts: Facts): EncoderStatus {
     const percent = progress && progress.total > 0 ? ` ${Math.floor((progress.done / progress.total) * 20) * 5} %` : '';
     return { phase: 'busy', text: `Loading ${requestName(request)}${percent}` };
   }
-  if (lost) return { phase: 'failed', text: `The GPU went away: ${lost}` };
+  if (lostStatus) return lostStatus;
   if (!model) return { phase: 'idle', text: 'No model loaded' };
   const shown = prepared(facts, facts.side);
   if (!shown) return { phase: 'busy', text: `${modelName(facts)} loaded` };

@@ -16,6 +16,7 @@ import type {
   LoadProgress,
   LoraInfo,
   LoraUse,
+  Lost,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -155,8 +156,8 @@ export interface Facts extends Remembered {
   /** Downloads, by the file's id. */
   readonly downloads: ReadonlyMap<string, Download>;
   readonly keeping: Keeping | null;
-  /** The reason why the GPU went away, until a model is loaded again; else null. */
-  readonly lost: string | null;
+  /** The GPU or the worker that went away, until a model is loaded again; else null. */
+  readonly lost: Lost | null;
   /** LoRAs, by the name that prompts call them: their file's, without the ending. */
   readonly loras: ReadonlyMap<string, OpenedLora>;
   /** Outputs of `model`, by the LoRAs that were merged (`lorasKey`), then by the pass (`keyOf`). */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { StoredModel } from '../models/library/storage.ts';
 import { WorkerError } from '../worker/client.ts';
-import type { ModelRequest } from '../worker/messages.ts';
+import type { Lost, ModelRequest } from '../worker/messages.ts';
 import { encoderStatus } from './encoderStatus.ts';
 import { modelChoice, modelChoices } from './modelChoices.ts';
 import { prepared, shownChunk } from './reading.ts';
@@ -60,6 +60,20 @@ describe('the first load', () => {
     expect(fake.loads.waiting).toBe(0);
   });
 
+  test('a worker that dies before it found a GPU is told, and a load looks for one again', async () => {
+    store.setState({ lost: { part: 'worker', reason: 'it could not be started' } });
+    await fake.adapter.fail(new WorkerError('WorkerStoppedError', 'It stopped.'));
+    expect(status()).toEqual({
+      phase: 'failed',
+      text: 'The encoder’s worker stopped: it could not be started.',
+    });
+    expect(noticesOf(store)).toEqual([]);
+    fake.client.start = async () => gpu;
+    await fake.load('synthetic-tiny', 'tiny', () => store.getState().openModel(tiny));
+    expect(store.getState()).toMatchObject({ lost: null, adapter: { phase: 'ready', info: gpu } });
+    expect(status().phase).toBe('busy');
+  });
+
   test('no adapter: one sentence, and everything before the encoder works', async () => {
     await fake.adapter.fail(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
     expect(store.getState().adapter).toEqual({ phase: 'missing', message: 'No adapter was found.' });
@@ -72,7 +86,7 @@ describe('the first load', () => {
 describe('another model', () => {
   let fake: FakeEncoder;
   let store: ClipscopeStore;
-  let lose: (message: string) => void;
+  let lose: (lost: Lost) => void;
   const facts = () => store.getState();
   const status = () => encoderStatus(facts());
   beforeEach(async () => {
@@ -162,10 +176,20 @@ describe('another model', () => {
     expect([shownLayer(facts()), shownHead(facts())]).toEqual([11, 7]);
   });
 
+  test('that is not loaded because the worker died leaves what was typed, and says so', async () => {
+    const { prompts, options } = facts();
+    void facts().openModel(fileRequest('mine.safetensors'));
+    lose({ part: 'worker', reason: 'it ran out of memory' });
+    await (await fake.nextLoad()).fail(new WorkerError('WorkerStoppedError', 'It stopped.'));
+    expect(noticesOf(store)).toEqual(['mine.safetensors was not loaded, because the encoder’s worker stopped.']);
+    expect(status()).toEqual({ phase: 'failed', text: 'The encoder’s worker stopped: it ran out of memory.' });
+    expect(facts()).toMatchObject({ prompts, options, modelRequest: full });
+  });
+
   test('ends the loss of the GPU, which is said and asks for nothing', async () => {
-    lose('The driver was reset.');
+    lose({ part: 'GPU', reason: 'the driver was reset' });
     facts().setPrompt('positive', 'a dog');
-    expect(status()).toEqual({ phase: 'failed', text: 'The GPU went away: The driver was reset.' });
+    expect(status()).toEqual({ phase: 'failed', text: 'The GPU went away: the driver was reset.' });
     expect(fake.encodes.waiting).toBe(0);
     await fake.load('synthetic', 'full', () => facts().openModel(full));
     expect(status().phase).toBe('busy');

@@ -1,5 +1,5 @@
 import type { StoredModel } from '../models/library/storage.ts';
-import type { EncoderClient } from '../worker/client.ts';
+import { type EncoderClient, workerStopped } from '../worker/client.ts';
 import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type Facts, requestName } from './facts.ts';
 import { keptModel } from './modelChoices.ts';
@@ -57,6 +57,19 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
   const { client, get, set, notify } = page;
   let loads = 0;
 
+  /** Finds a GPU, unless one is known already. Rejects with what ended the search. */
+  async function findAdapter(client: EncoderClient): Promise<void> {
+    if (get().adapter.phase === 'ready') return;
+    try {
+      set({ adapter: { phase: 'ready', info: await client.start() } });
+    } catch (error) {
+      // A worker that died has not looked for a GPU to its end.
+      const isMissing = !(error instanceof Error && error.name === workerStopped);
+      if (isMissing) set({ adapter: { phase: 'missing', message: messageOf(error) } });
+      throw error;
+    }
+  }
+
   /** Whether the model is in use now. */
   async function load(request: ModelRequest): Promise<boolean> {
     if (!client) {
@@ -68,6 +81,7 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
     const isMine = () => mine === loads;
     set({ loading: { request, progress: null, isCancelled: false } });
     try {
+      await findAdapter(client);
       const model = await client.load(request, (progress) => {
         const { loading } = get();
         if (isMine()) set({ loading: loading && { ...loading, progress } });
@@ -84,6 +98,8 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
         });
       else if (name === 'DamagedCheckpointError' && request.kind !== 'synthetic')
         notify(messageOf(error), { label: 'Examine it', damaged: request });
+      else if (name === workerStopped)
+        notify(`${requestName(request)} was not loaded, because the encoder’s worker stopped.`);
       else if (name !== 'AbortError') notify(messageOf(error));
       // Another tab may have deleted it.
       if (request.kind === 'stored') void listModels(page);
@@ -132,9 +148,8 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
     async start() {
       if (!client) return;
       try {
-        set({ adapter: { phase: 'ready', info: await client.start() } });
-      } catch (error) {
-        set({ adapter: { phase: 'missing', message: messageOf(error) } });
+        await findAdapter(client);
+      } catch {
         return;
       }
       const { storedModel, syntheticSize } = get();

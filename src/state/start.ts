@@ -40,7 +40,11 @@ export function startClipscope(): ClipscopeStore {
   const store = createClipscopeStore({
     connect: (onLost) =>
       navigator.gpu
-        ? createEncoderClient(new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }), onLost)
+        ? createEncoderClient({
+            startWorker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
+            onLost,
+            locks: navigator.locks,
+          })
         : null,
     loadTokenizer,
     memory: localMemory(),

@@ -3,6 +3,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { defaultOptions } from '../road/options.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { EncoderClient } from '../worker/client.ts';
+import type { Lost } from '../worker/messages.ts';
 import { type AnatomyActions, anatomyActions } from './anatomy.ts';
 import { encodeScheduler } from './encoding.ts';
 import { type ExaminationActions, examinationActions } from './examinationActions.ts';
@@ -52,7 +53,7 @@ export type ClipscopeStore = StoreApi<Facts & Actions>;
 /** The world outside of the page. */
 export interface Surroundings {
   /** Null where there is no WebGPU. */
-  connect(onLost: (message: string) => void): EncoderClient | null;
+  connect(onLost: (lost: Lost) => void): EncoderClient | null;
   loadTokenizer(): Promise<Tokenizer>;
   readonly memory: Memory | null;
   /** Asks the browser to keep what is stored, even when the disk fills up. */
@@ -152,7 +153,7 @@ const rememberedFacts = [
 
 /** Makes the page's facts and the actions on them. The store finds a GPU, loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore({ connect, loadTokenizer, memory, persist }: Surroundings): ClipscopeStore {
-  const client = connect((message) => store.setState({ lost: message }));
+  const client = connect((lost) => store.setState({ lost }));
   const store = createStore<Facts & Actions>(() => firstFacts(client, memory) as Facts & Actions);
   const { getState: get, setState: set } = store;
   const { notify, dismiss } = noticeActions({ get, set });

@@ -9,12 +9,15 @@ import type { FromWorker, ModelInfo, StoredModels, ToWorker } from './messages.t
 function fakeWorker() {
   const target = new EventTarget();
   const asked: ToWorker[] = [];
+  const terminate = vi.fn();
   return {
     asked,
+    terminate,
     worker: {
       postMessage: (message: ToWorker) => void asked.push(message),
       addEventListener: target.addEventListener.bind(target),
-    } as Pick<Worker, 'postMessage' | 'addEventListener'>,
+      terminate,
+    } as Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>,
     answer: (data: FromWorker) => target.dispatchEvent(new MessageEvent('message', { data })),
     crash: (message: string) => target.dispatchEvent(Object.assign(new Event('error'), { message })),
     ids: (type: ToWorker['type']) => asked.filter((message) => message.type === type).map(({ id }) => id),
@@ -24,7 +27,26 @@ function fakeWorker() {
 function connected() {
   const fake = fakeWorker();
   const onLost = vi.fn();
-  return { ...fake, onLost, client: createEncoderClient(fake.worker, onLost) };
+  return { ...fake, onLost, client: createEncoderClient({ startWorker: () => fake.worker, onLost }) };
+}
+
+/** A client whose workers can be told apart, and locks that a test gives away. */
+function restarting() {
+  const workers: ReturnType<typeof fakeWorker>[] = [];
+  const onLost = vi.fn();
+  const waiting = new Map<string, () => unknown>();
+  const locks = {
+    request: (name: string, granted: () => unknown) => {
+      waiting.set(name, granted);
+      return Promise.resolve();
+    },
+  } as Pick<LockManager, 'request'>;
+  const startWorker = () => {
+    const fake = fakeWorker();
+    workers.push(fake);
+    return fake.worker;
+  };
+  return { workers, onLost, waiting, client: createEncoderClient({ startWorker, onLost, locks }) };
 }
 
 const want = { hiddenStates: [], attentions: true };
@@ -223,19 +245,62 @@ test('what is stored is asked for, and answers a deletion', async () => {
   expect((await left).models).toEqual([]);
 });
 
-test('a worker that stops fails everything that is open', async () => {
-  const { client, crash } = connected();
+test('a worker that stops fails everything that is open, and the next call starts another', async () => {
+  const { client, workers, onLost } = restarting();
   const open = [client.start(), client.encode([pass(1)], want)];
-  crash('Script error');
-  for (const request of open) await expect(request).rejects.toThrow('Script error');
-  await expect(client.start(), 'a later request').rejects.toThrow('Script error');
+  workers[0].crash('Uncaught Error: no memory.');
+  for (const request of open)
+    await expect(request).rejects.toMatchObject({
+      name: 'WorkerStoppedError',
+      message: "The encoder's worker stopped: Uncaught Error: no memory.",
+    });
+  expect(onLost.mock.calls).toEqual([[{ part: 'worker', reason: 'Uncaught Error: no memory' }]]);
+  expect(workers[0].terminate).toHaveBeenCalledOnce();
+  const adapter = client.start();
+  expect(workers).toHaveLength(2);
+  // An error of the worker before is none of this one.
+  workers[0].crash('late');
+  workers[1].answer({
+    type: 'answer',
+    id: workers[1].ids('start')[0],
+    answer: { description: 'a GPU', software: false },
+  });
+  expect(await adapter).toEqual({ description: 'a GPU', software: false });
+  expect(onLost).toHaveBeenCalledOnce();
+});
+
+test('a worker that cannot be started is one sentence', async () => {
+  const { client, workers } = restarting();
+  const adapter = client.start();
+  workers[0].crash('');
+  await expect(adapter).rejects.toThrow(/^The encoder's worker stopped: it could not be started\.$/);
+});
+
+test('a worker that ends without a word is missed by its lock', async () => {
+  const { client, workers, onLost, waiting } = restarting();
+  const output = client.encode([pass(1)], want);
+  workers[0].answer({ type: 'alive', lock: 'first' });
+  expect(onLost).not.toHaveBeenCalled();
+  waiting.get('first')!();
+  await expect(output).rejects.toMatchObject({ name: 'WorkerStoppedError' });
+  expect(onLost.mock.calls).toEqual([[{ part: 'worker', reason: 'the browser ended it, perhaps for want of memory' }]]);
+});
+
+test('a call that is cancelled after its worker died starts no other', async () => {
+  const { client, workers } = restarting();
+  const abort = new AbortController();
+  const output = client.encode([pass(1)], want, { signal: abort.signal });
+  workers[0].crash('gone');
+  abort.abort();
+  await expect(output).rejects.toThrow('gone');
+  expect(workers).toHaveLength(1);
 });
 
 test('a lost GPU is told, once, and answers no request', async () => {
   const { client, answer, onLost, ids } = connected();
   const output = client.encode([pass(1)], want);
   answer({ type: 'lost', message: 'The driver was reset.' });
-  expect(onLost.mock.calls).toEqual([['The driver was reset.']]);
+  expect(onLost.mock.calls).toEqual([[{ part: 'GPU', reason: 'The driver was reset' }]]);
   answer({ type: 'failed', id: ids('encode')[0], name: 'GpuError', message: 'Lost.' });
   await expect(output).rejects.toThrow('Lost.');
 });

@@ -17,6 +17,7 @@ import type {
   LoadProgress,
   LoraInfo,
   LoraUse,
+  Lost,
   ModelInfo,
   ModelRequest,
   StoredModels,
@@ -105,7 +106,17 @@ export interface EncoderClient {
   deleteModel(model: string): Promise<StoredModels>;
 }
 
-type WorkerEnd = Pick<Worker, 'postMessage' | 'addEventListener'>;
+type WorkerEnd = Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>;
+
+/** The surroundings of the page's end of the thread boundary. */
+interface ClientSurroundings {
+  /** Starts a worker: at first, and after the one before died. */
+  startWorker(): WorkerEnd;
+  /** Hears of a GPU or a worker that went away. */
+  onLost(lost: Lost): void;
+  /** `navigator.locks`; without it the end of a worker shows only where an error ends it. */
+  readonly locks?: Pick<LockManager, 'request'>;
+}
 
 interface AskOptions<Name extends CallName> {
   readonly onNews?: (news: Calls[Name]['news']) => void;
@@ -119,27 +130,50 @@ interface OpenCall {
   onNews?(news: unknown): void;
 }
 
-/** Returns a function that makes a call and resolves with its answer, or rejects with the WorkerError that it ended in. */
-function createAsk(worker: WorkerEnd, onLost: (message: string) => void) {
+/** Class of the error that every call ends in whose worker dies. */
+export const workerStopped = 'WorkerStoppedError';
+
+/**
+ * Returns a function that makes a call and resolves with its answer, or rejects with the WorkerError that it ended in. The
+ * first call after a worker died starts another.
+ */
+function createAsk({ startWorker, onLost, locks }: ClientSurroundings) {
   const open = new Map<number, OpenCall>();
   let nextId = 0;
-  let stopped: WorkerError | null = null;
-  const post = (message: ToWorker) => worker.postMessage(message);
+  let running: WorkerEnd | null = null;
 
-  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-    if (data.type === 'lost') return onLost(data.message);
-    const call = open.get(data.id);
-    if (data.type === 'news') return call?.onNews?.(data.news);
-    open.delete(data.id);
-    if (data.type === 'failed') call?.reject(new WorkerError(data.name, data.message, data.fault));
-    else call?.resolve(data.answer);
-  });
-  worker.addEventListener('error', (event) => {
-    const { message } = event as ErrorEvent;
-    stopped = new WorkerError('Error', `The encoder's worker stopped: ${message || 'it could not be started'}.`);
-    for (const { reject } of open.values()) reject(stopped);
+  function stop(worker: WorkerEnd, reason: string) {
+    if (worker !== running) return;
+    running = null;
+    worker.terminate();
+    const error = new WorkerError(workerStopped, `The encoder's worker stopped: ${reason}.`);
+    for (const { reject } of open.values()) reject(error);
     open.clear();
-  });
+    onLost({ part: 'worker', reason });
+  }
+
+  function start(): WorkerEnd {
+    const worker = startWorker();
+    running = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      if (worker !== running) return;
+      if (data.type === 'lost') return onLost({ part: 'GPU', reason: data.message.replace(/\.$/, '') });
+      if (data.type === 'alive')
+        return void locks?.request(data.lock, () => stop(worker, 'the browser ended it, perhaps for want of memory'));
+      const call = open.get(data.id);
+      if (data.type === 'news') return call?.onNews?.(data.news);
+      open.delete(data.id);
+      if (data.type === 'failed') call?.reject(new WorkerError(data.name, data.message, data.fault));
+      else call?.resolve(data.answer);
+    });
+    worker.addEventListener('error', (event) => {
+      const { message } = event as ErrorEvent;
+      stop(worker, message?.replace(/\.$/, '') || 'it could not be started');
+    });
+    worker.addEventListener('messageerror', () => stop(worker, 'an answer of it could not be read'));
+    return worker;
+  }
+  const post = (message: ToWorker) => (running ?? start()).postMessage(message);
 
   return async <Name extends CallName>(
     type: Name,
@@ -147,9 +181,8 @@ function createAsk(worker: WorkerEnd, onLost: (message: string) => void) {
     { onNews, signal }: AskOptions<Name> = {},
   ): Promise<Calls[Name]['answer']> => {
     signal?.throwIfAborted();
-    if (stopped) throw stopped;
     const id = nextId++;
-    const cancel = () => post({ type: 'cancel', id });
+    const cancel = () => running?.postMessage({ type: 'cancel', id } satisfies ToWorker);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await new Promise<Calls[Name]['answer']>((resolve, reject) => {
@@ -162,9 +195,9 @@ function createAsk(worker: WorkerEnd, onLost: (message: string) => void) {
   };
 }
 
-/** The page's end of the thread boundary; `onLost` hears of a GPU that went away. */
-export function createEncoderClient(worker: WorkerEnd, onLost: (message: string) => void): EncoderClient {
-  const ask = createAsk(worker, onLost);
+/** Makes the page's end of the thread boundary. */
+export function createEncoderClient(surroundings: ClientSurroundings): EncoderClient {
+  const ask = createAsk(surroundings);
   let loading: AbortController | null = null;
   return {
     start: () => ask('start', {}),
@@ -194,7 +227,7 @@ export function createEncoderClient(worker: WorkerEnd, onLost: (message: string)
     drift: (from, to, onNews, signal) => ask('drift', { from, to }, { onNews, signal }),
     addLora: (file, adapterConfig) => ask('addLora', { file, adapterConfig }),
     removeLora(lora) {
-      // A worker that stopped holds no LoRAs any more, and the calls that need it say so.
+      // A worker that died holds no LoRAs any more.
       ask('removeLora', { lora }).catch(() => {});
     },
     models: () => ask('models', {}),

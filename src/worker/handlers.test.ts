@@ -101,7 +101,7 @@ function worker({ adapter = true } = {}) {
   function ask<Name extends CallName>(type: Name, request: Calls[Name]['request']) {
     const id = nextId++;
     const answered = answer({ type, id, request } as ToWorker).then(
-      () => posted.findLast(({ message }) => message.type !== 'lost' && message.id === id)!.message,
+      () => posted.findLast(({ message }) => 'id' in message && message.id === id)!.message,
     );
     return { id, answered };
   }
@@ -175,7 +175,7 @@ test('an encode tells rows first where that is asked for, and moves its arrays',
   encode.resolve(run);
   const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
   expect(await answered).toMatchObject({ answer: { outputs: run.outputs, stats } });
-  const [rows, answer] = posted.filter(({ message }) => message.type !== 'lost' && message.id === id);
+  const [rows, answer] = posted.filter(({ message }) => 'id' in message && message.id === id);
   expect(rows.message).toMatchObject({ type: 'news', news: { ready: [2], stats } });
   expect(rows.transfer).toEqual([start.outputs[0].lastHiddenState.buffer]);
   expect(answer.transfer[0]).toBe(run.outputs[0].lastHiddenState.buffer);

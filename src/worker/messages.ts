@@ -182,4 +182,13 @@ export type FromWorker =
       readonly fault?: string;
     }
   /** The GPU went away; the next load finds it again. */
-  | { readonly type: 'lost'; readonly message: string };
+  | { readonly type: 'lost'; readonly message: string }
+  /** The worker lives, and holds the Web Lock of this name until it dies. */
+  | { readonly type: 'alive'; readonly lock: string };
+
+/** The part of the encoder that went away, with all that it held. */
+export interface Lost {
+  readonly part: 'GPU' | 'worker';
+  /** The driver's or the browser's reason, without a full stop at the end. */
+  readonly reason: string;
+}

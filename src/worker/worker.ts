@@ -22,4 +22,11 @@ const handlers = createHandlers({
 });
 const answer = serve(handlers, post);
 
+// Browsers tell the page of an error in a worker, but not of its end. A lock ends with it.
+const lock = `clipscope worker ${Math.random()}`;
+void navigator.locks?.request(lock, () => {
+  post({ type: 'alive', lock });
+  return new Promise<never>(() => {});
+});
+
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => void answer(data));

@@ -8,7 +8,7 @@ import type { ModelFile } from '../../models/library/modelSources.ts';
 import type { StoredModel } from '../../models/library/storage.ts';
 import { createTokenizer } from '../../tokens/tokenizer.ts';
 import { type Encoded, type EncodeOptions, type EncoderClient, WorkerError } from '../../worker/client.ts';
-import type { AdapterInfo, LoadProgress, LoraInfo, ModelInfo, ModelRequest } from '../../worker/messages.ts';
+import type { AdapterInfo, LoadProgress, LoraInfo, Lost, ModelInfo, ModelRequest } from '../../worker/messages.ts';
 import { noModels } from '../../worker/testing/noModels.ts';
 import { encoderStatus } from '../encoderStatus.ts';
 import type { Facts } from '../facts.ts';
@@ -104,7 +104,7 @@ type Progressing<T, P> = Asked<T> & { progress(progress: P): void };
 /** A page with a client that answers when the test says so. */
 export function openPage(memory: Memory | null = null) {
   const fake = fakeEncoder();
-  let lose!: (message: string) => void;
+  let lose!: (lost: Lost) => void;
   const store = createClipscopeStore({
     connect(onLost) {
       lose = onLost;

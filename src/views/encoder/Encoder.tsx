@@ -1,6 +1,6 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../../models/library/modelSources.ts';
-import { encoderStatus, encodingCost, modelName } from '../../state/encoderStatus.ts';
+import { encoderStatus, encodingCost, lostText, modelName } from '../../state/encoderStatus.ts';
 import { type Facts, requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
 import { FileButton } from '../page/FileButton.tsx';
@@ -110,7 +110,9 @@ export function Encoder() {
       )}
       {lost && (
         <div className="notice" data-severity="error" role="alert">
-          <span>The GPU went away: load {name} again.</span>
+          <span>
+            {lostText(lost)}: load {name} again.
+          </span>
           <button type="button" onClick={() => void openModel(request)}>
             Load again
           </button>
