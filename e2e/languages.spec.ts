@@ -66,6 +66,48 @@ test('the step slider shows which text is encoded at that step', async ({ page }
   await expect(slider).toHaveCount(0);
 });
 
+test('ComfyUI’s page removes comments and chooses, by a seed or as is picked, also after a reload', async ({
+  page,
+}) => {
+  await openTiny(page);
+  await language(page).selectOption('comfy');
+  await prompt(page).fill('a {red|blue} cat // note');
+  const words = () =>
+    tokenRows(page)
+      .locator(own('word'))
+      .allInnerTexts()
+      .then((all) => all.map((word) => word.replace('</w>', '')).join(' '));
+  const choice = page.getByRole('region', { name: 'Choice in {a|b}' });
+  await choice.getByRole('button', { name: 'Variant 2' }).click();
+  await expect.poll(words).toBe('a blue cat');
+  await expect(choice.locator('[aria-current]')).toContainText('a blue cat');
+  await expect(page.locator('.cm-content .inactive')).toHaveText(['red']);
+  await expect(page.locator('.cm-content .comment')).toHaveText(['// note']);
+  await expect(page.getByText('ComfyUI’s page chooses one of 2 here: this time “blue”.')).toBeVisible();
+  await expect(page.getByText('ComfyUI’s page removes this comment before it reads the prompt.')).toBeVisible();
+  // The weight of a word in the option goes into the option.
+  await prompt(page).press('ControlOrMeta+Home');
+  for (let i = 0; i < 9; i++) await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ControlOrMeta+ArrowUp');
+  await expect(prompt(page)).toHaveText('a {red|(blue:1.05)} cat // note');
+  await page.reload();
+  await expect.poll(words).toBe('a blue cat');
+  await choice.getByRole('button', { name: /^Seed/ }).click();
+  const seed = page.getByRole('spinbutton', { name: 'Seed of {a|b}' });
+  const seen = new Set<string>();
+  for (let i = 0; i < 12; i++) {
+    await expect(seed).toHaveValue(String(i));
+    seen.add(await words());
+    await choice.getByRole('button', { name: 'Next seed' }).click();
+  }
+  expect([...seen].sort()).toEqual(['a blue cat', 'a red cat']);
+  await openOptions(page);
+  await page.getByRole('combobox', { name: 'ComfyUI’s page: comments and {a|b}' }).selectOption('api');
+  await expect(choice).toHaveCount(0);
+  await expect.poll(words).toContain('note');
+  await expect(status(page)).toContainText('Ready');
+});
+
 test('the parts of an AND are encoded apart', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill('a cat :1.2 AND a dog');

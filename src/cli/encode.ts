@@ -454,7 +454,8 @@ async function encodeJob(
   };
 }
 
-function printTokens({ chunks, texts, diagnostics }: PreparedPrompt): void {
+function printTokens({ chunks, texts, diagnostics, dynamic }: PreparedPrompt): void {
+  if (dynamic && !dynamic.isAsTyped) console.log(`ComfyUI’s page makes of it: ${dynamic.text.text}`);
   for (const { chunk, text, index } of chunks) {
     const { operator, weight } = texts[text];
     if (chunks.length > 1)

@@ -135,6 +135,16 @@ test('the JSON of the session opens as a saved prompt, and has the tokens', asyn
   expect(model).toEqual({ name: 'tiny.safetensors', sha256: 'abc', random: false });
 });
 
+test('the JSON of the session keeps what was typed for ComfyUI’s page, how it chose, and what was read', async () => {
+  const store = openStore();
+  const options = { ...defaultOptions, syntax: 'comfy', positiveVariant: 2, choiceSeed: 5 } as const;
+  store.getState().replace({ prompts: { positive: 'a {red|blue} car // x', negative: 'fog' }, options }, '');
+  await tokenized(store);
+  const json = writeSession(store.getState());
+  expect(readShared(json).work).toEqual({ prompts: { positive: 'a {red|blue} car // x', negative: 'fog' }, options });
+  expect(JSON.parse(json).read).toEqual({ positive: 'a blue car ' });
+});
+
 test.each([
   ['a (cat:1.2)', {}, null],
   ['a cat AND a dog', { weighting: 'none' }, null],

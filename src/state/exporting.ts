@@ -244,7 +244,8 @@ export function shownComparison(facts: Facts, index: number) {
 }
 
 /**
- * JSON: what a saved prompt holds, and so opens as one, with both prompts' tokens, chunk by chunk, the names of textual
+ * JSON: what a saved prompt holds, and so opens as one, with the texts that ComfyUI's page makes of the prompts, where it
+ * changes them, both prompts' tokens, chunk by chunk, the names of textual
  * inversions in them and of LoRAs merged, and the model's name and hash.
  */
 export function writeSession(facts: Facts): string {
@@ -260,6 +261,10 @@ export function writeSession(facts: Facts): string {
         .map((token) => ({ id: token.id, token: tokenLabel(token, tokenizer), weight: token.weight })),
     })),
   ]);
+  const read = sides.flatMap((side) => {
+    const dynamic = prepared(facts, side)?.dynamic;
+    return dynamic && !dynamic.isAsTyped ? [[side, dynamic.text.text]] : [];
+  });
   const { model, weightsHash } = facts;
   const networks = exportedNetworks(facts);
   return JSON.stringify(
@@ -268,6 +273,7 @@ export function writeSession(facts: Facts): string {
       model: model && { name: model.name, sha256: weightsHash ?? undefined, random: model.random },
       loras: mergedLoras(facts),
       embeddings: networks?.embeddings ?? [],
+      ...(read.length > 0 && { read: Object.fromEntries(read) }),
       tokens: Object.fromEntries(tokens),
     },
     null,

@@ -105,7 +105,7 @@ function braces(source: SourceText, syntax: Syntax): Diagnostic[] {
     if (syntax === 'comfy') {
       const message =
         others.length > 0
-          ? 'ComfyUI’s page chooses one of {…|…}, and its API, as here, encodes all of it as text: write the one that is meant, or choose “Page” under ComfyUI input.'
+          ? 'ComfyUI’s page chooses one of {…|…}, and its API, as here, encodes all of it as text: write the one that is meant, or switch the page on under Options.'
           : 'ComfyUI’s page takes {…} for a choice and drops the braces, and its API, as here, encodes them as text: remove them.';
       return [info('choice', range, message, plainText.test(first.trim()) ? replaced(first.trim()) : undefined)];
     }

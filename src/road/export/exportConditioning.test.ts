@@ -111,6 +111,19 @@ test('the mask of a blend is what any of its prompts sees', () => {
   expect(Array.from(tensors[1].data.slice(0, 8), Number)).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
 });
 
+test('metadata keeps the prompt as typed for ComfyUI’s page, and says what was read', () => {
+  const both = pair('a {red|blue} car // x', 'fog', { syntax: 'comfy', positiveVariant: 2 });
+  const metadata = exportMetadata(both, { name: 'a.safetensors', random: false });
+  expect(metadata).toMatchObject({
+    prompt: 'a {red|blue} car // x',
+    prompt_read: 'a blue car ',
+    negative_prompt: 'fog',
+    positiveVariant: '2',
+    choiceSeed: '0',
+  });
+  expect(metadata).not.toHaveProperty('negative_prompt_read');
+});
+
 test('metadata says what was encoded, and by what', () => {
   const both = pair('a (cat:1.3)', 'fog', { mask: 'hf', clipSkip: 2 });
   const metadata = exportMetadata(both, { name: 'a.safetensors', random: false, sha256: 'ab' });

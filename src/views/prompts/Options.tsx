@@ -110,7 +110,7 @@ function Choose<K extends NameOf<string>>({ name, values, choices }: ChooseProps
 }
 
 interface CountProps {
-  readonly name: 'clipSkip' | 'steps' | 'commaPaddingBacktrack';
+  readonly name: 'clipSkip' | 'steps' | 'commaPaddingBacktrack' | 'choiceSeed';
   readonly most?: number;
   readonly help: string;
 }
@@ -118,7 +118,7 @@ interface CountProps {
 /**
  * A field for a whole number. Valid input applies at once; otherwise the last valid value stays and a message says so.
  */
-function Count({ name, most = optionValues[name].most, help }: CountProps) {
+export function Count({ name, most = optionValues[name].most, help }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();

@@ -9,6 +9,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
 import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
+import { LazyVariants } from './LazyVariants.tsx';
 import { Options } from './Options.tsx';
 import { OptionsInShort } from './OptionsInShort.tsx';
 import { PromptField, PromptMessages } from './PromptField.tsx';
@@ -79,6 +80,7 @@ export function Prompts() {
           <PromptMessages key={side} side={side} handle={handles[side]} />
         ))}
         <Schedule />
+        <LazyVariants />
         <TextualInversions />
         <OpenTool open={tool} onClose={() => setTool(null)} />
         {areOptionsOpen && <Options />}

@@ -46,7 +46,7 @@ export const syntaxChoices: Record<Syntax, Choice> = {
   },
   comfy: {
     name: 'ComfyUI',
-    help: 'ComfyUI: (x:1.2) replaces the weight around it, (x) multiplies by 1.1, embedding:name.',
+    help: 'ComfyUI: (x:1.2) replaces the weight around it, (x) multiplies by 1.1, embedding:name, {a|b}, // comments.',
   },
 };
 
@@ -102,10 +102,13 @@ export const comfyUnitChoices: Record<ComfyUnit, Choice> = {
 
 export const comfyInputChoices: Record<ComfyInput, Choice> = {
   page: {
-    name: 'Page',
+    name: 'On',
     help: 'ComfyUI’s page takes out // and /* */ comments, chooses one of {a|b}, and makes \\{ a brace, before it hands the prompt on.',
   },
-  api: { name: 'API', help: 'ComfyUI’s API gets the prompt as it is typed: comments and braces are encoded as text.' },
+  api: {
+    name: 'Off: as typed into the API',
+    help: 'ComfyUI’s API gets the prompt as it is typed: comments and braces are encoded as text.',
+  },
 };
 
 export const tokenizers: Record<TokenizerFlavour, Choice> = {
@@ -136,7 +139,7 @@ export const optionLabels: Readonly<Record<keyof PromptOptions, string>> = {
   split: 'Long prompts',
   clsTokens: 'EOS of chunks',
   comfyUnit: 'Tokenised',
-  comfyInput: 'ComfyUI input',
+  comfyInput: 'ComfyUI’s page: comments and {a|b}',
   choiceSeed: 'Seed of {a|b}',
   positiveVariant: 'Variant of {a|b}',
   negativeVariant: 'Variant of {a|b}, negative prompt',
