@@ -25,6 +25,8 @@ export function readExif(block: Uint8Array): ExifTexts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const others: string[] = [];
   let comment: string | null = null;
+  // Entries may share bytes, and thousands of them could name the whole block.
+  let room = bytes.length;
   const littleEndian = startsWith(bytes, 'II*\0');
   if (bytes.length < 8 || !(littleEndian || startsWith(bytes, 'MM\0*'))) return { comment, others };
 
@@ -44,7 +46,8 @@ export function readExif(block: Uint8Array): ExifTexts {
       if (tag === tags.exifDirectory && type === types.long) inner = view.getUint32(entry + 8, littleEndian);
       if (type !== types.ascii && type !== types.undefined && type !== types.byte) continue;
       const start = length <= 4 ? entry + 8 : view.getUint32(entry + 8, littleEndian);
-      if (start + length > bytes.length) continue;
+      if (start + length > bytes.length || length > room) continue;
+      room -= length;
       const value = bytes.subarray(start, start + length);
       if (tag === tags.userComment) comment ??= decodeComment(value) || null;
       else if (type === types.ascii) others.push(withoutZeros(new TextDecoder().decode(value)));

@@ -15,7 +15,7 @@ export interface PictureTexts {
 
 const none: PictureTexts = { texts: new Map(), exif: null, comment: null };
 /** The longest EXIF block, comment or index of items that is read, in bytes. A JPEG's are shorter than 64 kB. */
-const longestBlock = 1 << 24;
+const longestBlock = 1 << 22;
 /** The bytes of a GIF in which its comments are looked for. */
 const longestGifHead = 1 << 20;
 /** Segments, chunks or boxes that are looked at. */
@@ -84,11 +84,13 @@ async function readJpeg(source: ByteSource): Promise<PictureTexts> {
     const isStartOfPixels = marker === 0xda || marker === 0xd9;
     const length = head[2] * 256 + head[3];
     if (isStartOfPixels || length < 2) break;
-    if (marker === 0xe1 || marker === 0xfe) {
+    const start = await readPart(source, at + 4, Math.min(at + 10, at + 2 + length));
+    const isExif = marker === 0xe1 && exif === null && start && latin1(start) === 'Exif\0\0';
+    if (isExif || marker === 0xfe) {
       const data = await readPart(source, at + 4, at + 2 + length);
       if (!data) break;
-      if (marker === 0xfe) comment = new TextDecoder().decode(data);
-      else if (exif === null && latin1(data.subarray(0, 6)) === 'Exif\0\0') exif = readExif(data);
+      if (isExif) exif = readExif(data);
+      else comment = new TextDecoder().decode(data);
     }
     at += 2 + length;
   }
@@ -115,16 +117,16 @@ async function readGifComment(source: ByteSource): Promise<string | null> {
   const paletteSize = flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
   const comments: string[] = [];
   let at = 13 + paletteSize;
-  while (bytes[at] === 0x21) {
+  for (let parts = 0; bytes[at] === 0x21 && parts < mostParts; parts++) {
     const isComment = bytes[at + 1] === 0xfe;
-    const blocks: Uint8Array[] = [];
+    const comment: number[] = [];
     at += 2;
     while (at < bytes.length && bytes[at] !== 0) {
-      if (isComment) blocks.push(bytes.subarray(at + 1, at + 1 + bytes[at]));
+      if (isComment) comment.push(...bytes.subarray(at + 1, at + 1 + bytes[at]));
       at += 1 + bytes[at];
     }
     at++;
-    if (isComment) comments.push(await new Blob(blocks as Uint8Array<ArrayBuffer>[]).text());
+    if (isComment) comments.push(new TextDecoder().decode(Uint8Array.from(comment)));
   }
   return comments.length > 0 ? comments.join('\n') : null;
 }

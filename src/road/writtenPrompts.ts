@@ -1,5 +1,6 @@
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { type Infotext, isBeforeA1111V16, parameterNumber } from '../prompt/a1111/infotext.ts';
+import { longestPrompt } from '../prompt/bounds.ts';
 import type { GraphPrompts } from '../prompt/comfy/graphPrompts.ts';
 import type { Side } from '../prompt/side.ts';
 import { sourceText } from '../prompt/sourceText.ts';
@@ -120,8 +121,9 @@ function takeInfotext(
   };
 }
 
-/** Whether A1111 finds a weight other than 1 in a prompt, read as a whole. */
+/** Whether A1111 finds a weight other than 1 in a prompt, read as a whole. Of one that is too long to be taken nobody asks. */
 function weighs(prompt: string): boolean {
+  if (prompt.length > longestPrompt) return false;
   return parseA1111(sourceText(prompt)).fragments.some(({ kind, weight }) => kind === 'text' && weight !== 1);
 }
 

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeNpy } from '../files/npy.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { elementCount } from '../files/tensorFile.ts';
-import { chunk, png, zTXt } from '../files/testing/png.ts';
+import { jpeg, webp } from '../files/testing/pictures.ts';
+import { chunk, png, tEXt, zTXt } from '../files/testing/png.ts';
 import { bytesOf, joined, op, zipBytes } from '../files/testing/torch.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
@@ -33,6 +34,23 @@ const unfolding = (type: 'zTXt' | 'iTXt') => {
   const head = type === 'iTXt' ? 'parameters\0\x01\0\0\0' : 'parameters\0\0';
   return png(...Array(20).fill(chunk(type, joined(bytesOf(head), deflateSync(Buffer.alloc(100e6))))));
 };
+
+/** A PNG of pixels of three bytes: as many as there are, or these rows. */
+function pixels(width: number, height: number, rows = new Uint8Array((1 + 3 * width) * height).fill(0x11)): Uint8Array {
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  for (let at = 0; at < rows.length; at += 1 + 3 * width) rows[at] = 4;
+  return joined(text('\x89PNG\r\n\x1a\n'), chunk('IHDR', head), chunk('IDAT', deflateSync(rows)));
+}
+
+/** An EXIF block that says it has 65535 entries, each a text of 3 MB. */
+const countlessExif = (size: number) =>
+  Uint8Array.from(
+    { length: size },
+    (_, i) => [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0xff, 0xff][i] ?? [1, 14, 0, 2, 0, 0x30, 0, 0, 0, 0, 0, 8][(i - 10) % 12],
+  );
 
 /** A safetensors file of this header and no data. */
 function headed(json: string): Uint8Array {
@@ -107,6 +125,59 @@ test.each<[string, string, () => Uint8Array, string]>([
       png(zTXt('sd-ti-embedding', btoa(`{"string_to_param":{"*":{"TORCHTENSOR":[[${Array(1_400_000).fill(1)}]]}}}`))),
     '"x.png" has vectors of width 1400000; expected 768, the width of Stable Diffusion 1\'s encoder.',
   ],
+  ['a picture of 8 million pixels, all of them packed', 'x.png', () => pixels(2048, 4096), noData],
+  ['a picture that says it has 10^18 pixels', 'x.png', () => pixels(2 ** 30, 2 ** 30, new Uint8Array(100)), noData],
+  ['a picture whose pixels unfold to 200 MB', 'x.png', () => pixels(100, 100, new Uint8Array(200e6)), noData],
+  [
+    'a JPEG of 2,000 segments',
+    'x.jpg',
+    () => jpeg(...Array(2000).fill([0xe1, new Uint8Array(60_000)])),
+    'its EXIF and comments',
+  ],
+  [
+    'a WebP with 4 MB of EXIF, a thousand times over',
+    'x.webp',
+    () => webp(['EXIF', countlessExif(4_000_000)]),
+    'is a picture without',
+  ],
+  [
+    'a WebP of a million chunks',
+    'x.webp',
+    () => joined(webp(), repeated(text('JUNK\0\0\0\0'), 1_000_000)),
+    'is a picture without',
+  ],
+  [
+    'an AVIF with 16 MB of items',
+    'x.avif',
+    () => joined(text('\0\0\0\x0cftypavif\0\xff\xff\xffmeta'), new Uint8Array(1 << 24)),
+    'is a picture without',
+  ],
+  [
+    'a GIF of comments without end',
+    'x.gif',
+    () => joined(text('GIF89a\0\0\0\0\0\0\0'), repeated(text('!\xfe\x01a\0'), 2_000_000)),
+    'there is only “a a a',
+  ],
+  [
+    'a graph of 2 MB of objects in a picture',
+    'x.png',
+    () => png(tEXt('prompt', `{"1":{"class_type":"A","inputs":{"a":[${Array(600_000).fill('{}')}]}}}`)),
+    'no sampler and no text',
+  ],
+  [
+    'a graph with a text that is cut off',
+    'x.png',
+    () => png(tEXt('prompt', `{"1": "${'\\"'.repeat(900_000)}`)),
+    noData,
+  ],
+  ['a graph of 4 MB', 'x.json', () => text(`{"1":{"class_type":"${'A'.repeat(4e6)}"}}`), 'characters of JSON'],
+  [
+    'an infotext of 4 MB on one line',
+    'x.txt',
+    () => text(`${'Negative prompt: '.repeat(240_000)}Steps: 5, a b: c, d e: f`),
+    'prompts',
+  ],
+  ['a text of 4 MB of brackets', 'x.txt', () => text(`${'(['.repeat(2_000_000)}`), 'prompts'],
   [
     'a header of 140,000 tensors',
     'x.safetensors',

@@ -56,14 +56,11 @@ export function utf16(text: string, littleEndian: boolean): Uint8Array {
 
 /** Makes a JPEG of these segments without pixels: marker and data. */
 export function jpeg(...segments: readonly (readonly [marker: number, data: Uint8Array])[]): Uint8Array<ArrayBuffer> {
-  const parts = segments.map(([marker, data]) => [
-    0xff,
-    marker,
-    (data.length + 2) >> 8,
-    (data.length + 2) & 255,
-    ...data,
-  ]);
-  return Uint8Array.from([0xff, 0xd8, ...parts.flat(), 0xff, 0xd9]);
+  const parts = segments.flatMap(([marker, data]) => {
+    const length = data.length + 2;
+    return [Uint8Array.of(0xff, marker, length >> 8, length & 255), data];
+  });
+  return new Uint8Array(Buffer.concat([Uint8Array.of(0xff, 0xd8), ...parts, Uint8Array.of(0xff, 0xd9)]));
 }
 
 /** Makes a JPEG with an EXIF block. */
@@ -74,21 +71,13 @@ export function exifJpeg(block: Uint8Array): Uint8Array<ArrayBuffer> {
 /** Makes a WebP of these chunks: name and data. */
 export function webp(...chunks: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array<ArrayBuffer> {
   const parts = chunks.map(([name, data]) => {
-    const part = new Uint8Array(8 + data.length + (data.length % 2));
-    part.set(new TextEncoder().encode(name));
-    new DataView(part.buffer).setUint32(4, data.length, true);
+    const part = Buffer.alloc(8 + data.length + (data.length % 2));
+    part.write(name, 'latin1');
+    part.writeUInt32LE(data.length, 4);
     part.set(data, 8);
     return part;
   });
-  const size = parts.reduce((sum, { length }) => sum + length, 0);
-  const bytes = new Uint8Array(12 + size);
-  bytes.set(new TextEncoder().encode('RIFF'));
-  new DataView(bytes.buffer).setUint32(4, 4 + size, true);
-  bytes.set(new TextEncoder().encode('WEBP'), 8);
-  let at = 12;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  const head = Buffer.from('RIFF....WEBP');
+  head.writeUInt32LE(4 + parts.reduce((sum, { length }) => sum + length, 0), 4);
+  return new Uint8Array(Buffer.concat([head, ...parts]));
 }
