@@ -172,6 +172,47 @@ test.each([
   expect(metadata.get('1.weighting')).toBe(options.weighting);
 });
 
+test.each<[string, string, string, Partial<PromptOptions>, string]>([
+  [
+    'a.jpg',
+    'a (red:1.3) fox, 猫',
+    'blurry, [bad]',
+    { steps: 24, clipSkip: 2 },
+    'prompt, negative prompt, 24 steps and clip skip 2.',
+  ],
+  [
+    'comfy.png',
+    'best quality\n(cat:1.2) on a log',
+    '(out of frame)',
+    { syntax: 'comfy', weighting: 'comfy', comfyInput: 'api' },
+    'prompt and negative prompt of ComfyUI’s sampler 3 (KSampler).',
+  ],
+])('the prompts of %s are encoded as its program did', async (file, positive, negative, changed, summary) => {
+  const args = ['--from', `src/files/recorded/pictures/${file}`, '--model', 'synthetic-tiny', '--out', out];
+  expect(await main([...args, '--clip-skip', '1', ...adapter]), complaint).toBe(0);
+  expect(printed).toContain(`from ${file}: ${summary}`);
+  const { metadata, read } = await written();
+  expect([metadata.get('prompt'), metadata.get('negative_prompt')]).toEqual([positive, negative]);
+  const options = { ...defaultOptions, ...changed };
+  const [embeds] = promptEmbeds(
+    preparePrompt(positive, options, tokenizer),
+    (await tiny)(options.clipSkip),
+    options.weighting,
+  );
+  expectClose('prompt_embeds', await read('prompt_embeds'), embeds, 1e-4);
+});
+
+test.each([
+  [['--from', 'src/models/recorded/cards/card.png'], '"card.png" is a picture without generation data'],
+  [['--from', 'package.json'], '"package.json" holds no graph of ComfyUI\'s.'],
+  [['--from', 'none.png'], '"none.png" does not exist.'],
+  [['--from', 'a.png', '--prompt', 'a'], 'There is both --prompt and --from; give one of them.'],
+])('%j is one sentence and an exit code', async (args, message) => {
+  expect(await main(args)).toBe(1);
+  expect(complaint.trim()).toContain(message);
+  expect(complaint.trim().split('\n')).toHaveLength(1);
+});
+
 describe('textual inversions and LoRAs', () => {
   const { hiddenSize: d, intermediateSize: m } = clipTiny;
   const waves = (n: number, seed: number) =>

@@ -39,12 +39,14 @@ import {
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
+import { readWritten } from '../road/writtenPrompts.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
 import { fileSource } from './fileSource.ts';
 import { endWhenInterrupted } from './interruption.ts';
 import { writeWholeFile } from './wholeFile.ts';
+import { readWrittenFile } from './writtenFile.ts';
 
 const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebGPU, without a browser.
 
@@ -81,6 +83,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --pass-trailing-bytes   open files with bytes after their last tensor, as ComfyUI does; A1111 and diffusers refuse them
   --adapter NAME      part of a graphics adapter's name
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
+  --from FILE         instead of --prompt: a picture of A1111's, NovelAI's or ComfyUI's, ComfyUI's JSON, or an infotext; its
+                      prompts, and the options that it names, in place of those here
   --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
                       perhaps "negative", and options by the names here ("clip-skip": 2)
   --out FILE          write prompt_embeds [1, 77·n, d], negative_prompt_embeds, with a mask that masks attention_mask,
@@ -256,6 +260,14 @@ async function readPrompts(file: string, values: Values): Promise<Job[]> {
   });
 }
 
+/** Takes the prompts and options that a program wrote into a file, and says which. Throws UsageError, NoPromptError and SourceError. */
+async function readFrom(file: string, values: Values): Promise<Job> {
+  const { negative, role, options } = readJob({ ...values, prompt: '' });
+  const [{ prompts, options: taken, summary }, other] = readWritten(await readWrittenFile(file), options);
+  console.log(`from ${basename(file)}: ${summary}${other ? ` ${other.reader} reads it otherwise.` : ''}`);
+  return { prompt: prompts.positive ?? '', negative: prompts.negative ?? negative, role, options: taken };
+}
+
 /** Throws UsageError if the format of the file cannot hold the jobs' tensors. */
 function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Output {
   const ending = extname(file).slice(1).toLowerCase();
@@ -269,7 +281,7 @@ function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Outp
   return { file, format };
 }
 
-/** Reads the command line; undefined if help was asked for. Throws UsageError. */
+/** Reads the command line; undefined if help was asked for. Throws UsageError, and what readFrom throws. */
 async function readArguments(args: readonly string[]): Promise<Request | undefined> {
   let parsed: Readonly<Record<string, string | boolean | string[] | undefined>>;
   try {
@@ -278,6 +290,7 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
       options: {
         ...jobOptions,
         prompts: text,
+        from: text,
         model: { ...text, default: 'synthetic' },
         embedding: { ...text, multiple: true, default: [] },
         lora: { ...text, multiple: true, default: [] },
@@ -293,11 +306,13 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
   if (parsed.help) return undefined;
   const { embedding, lora, ...others } = parsed;
   const values = others as Values;
-  const { prompts, model, adapter, out } = values;
-  if (prompts !== undefined && values.prompt !== undefined)
-    throw new UsageError('There is both --prompt and --prompts; give one of them.');
+  const { prompts, from, model, adapter, out } = values;
+  const given = ['prompt', 'prompts', 'from'].filter((name) => values[name] !== undefined);
+  if (given.length > 1) throw new UsageError(`There is both --${given[0]} and --${given[1]}; give one of them.`);
   const numbered = prompts !== undefined;
-  const jobs = numbered ? await readPrompts(prompts, values) : [readJob(values)];
+  const jobs = numbered
+    ? await readPrompts(prompts, values)
+    : [from === undefined ? readJob(values) : await readFrom(from, values)];
   return {
     jobs,
     numbered,
