@@ -9,7 +9,12 @@ export interface Change {
 }
 
 export function applyEdits(source: string, edits: readonly Edit[]): string {
-  return edits
-    .toSorted((a, b) => b.start - a.start)
-    .reduce((text, { start, end, insert }) => text.slice(0, start) + insert + text.slice(end), source);
+  const pieces: string[] = [];
+  let from = 0;
+  // Of two at one place the later one comes first.
+  for (const { start, end, insert } of edits.toReversed().sort((a, b) => a.start - b.start)) {
+    pieces.push(source.slice(from, start), insert);
+    from = end;
+  }
+  return [...pieces, source.slice(from)].join('');
 }

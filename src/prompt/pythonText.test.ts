@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pythonFloat, pythonSpace } from './pythonText.ts';
+import { pythonFloat, pythonSpace, withoutOuter } from './pythonText.ts';
 
 // Answers of CPython 3.11.
 // biome-ignore format: one text, one line
@@ -61,4 +61,18 @@ test('whitespace is what CPython 3.11 calls so', () => {
     0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008, 0x2009, 0x200a,
     0x2028, 0x2029, 0x202f, 0x205f, 0x3000,
   ]);
+});
+
+test.each([
+  ['', 0, ''],
+  [',,', 0, ''],
+  [',a,,b,,', 0, 'a,,b'],
+  ['a', 0, 'a'],
+  ['x:,,a,', 2, 'a'],
+  ['x:,,', 2, ''],
+  ['x:', 2, ''],
+])('%j from %i on without commas around it is %j', (text, from, expected) => {
+  const { start, end } = withoutOuter(text, ',', from);
+  expect(text.slice(start, end)).toBe(expected);
+  expect(start).toBeGreaterThanOrEqual(from);
 });

@@ -1,5 +1,7 @@
 /** Spaces, digits and numbers by the rules of Python 3, where they differ from those of JavaScript. */
 
+import type { Range } from './ast.ts';
+
 /**
  * Python's `\s`, for use inside a class of a regular expression. JavaScript's own lacks U+001C–1F and U+0085, and has
  * U+FEFF.
@@ -26,6 +28,14 @@ export function pythonFloat(text: string): number | null {
   const match = special.exec(typed);
   if (!match) return null;
   return match[2] ? Number(`${match[1]}Infinity`) : Number.NaN;
+}
+
+/** Range of a text from `from` on without one character at its ends, as Python's `strip` leaves it. */
+export function withoutOuter(text: string, character: string, from = 0): Range {
+  let [start, end] = [from, text.length];
+  while (start < end && text[end - 1] === character) end--;
+  while (start < end && text[start] === character) start++;
+  return { start, end };
 }
 
 /**

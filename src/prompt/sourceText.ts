@@ -47,3 +47,32 @@ export function typedRange(source: SourceText, from: number, to: number): Range 
 export function isWithin(inner: Range, outer: Range): boolean {
   return outer.start <= inner.start && inner.end <= outer.end;
 }
+
+/** The number of `ranges`, sorted by their beginnings, that begin before `place`. */
+export function countBefore(ranges: readonly Range[], place: number): number {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle].start < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Whether a range lies within one of others, which are sorted and do not overlap. */
+export function isWithinAny(inner: Range, ranges: readonly Range[]): boolean {
+  const around = ranges[countBefore(ranges, inner.start + 1) - 1];
+  return around !== undefined && isWithin(inner, around);
+}
+
+/** Keeps the ranges that lie in no other one, sorted by their beginnings. No two of `ranges` cross. */
+export function outermost<T extends Range>(ranges: readonly T[]): T[] {
+  let end = 0;
+  return ranges
+    .toSorted((a, b) => a.start - b.start)
+    .filter((range) => {
+      if (range.start < end) return false;
+      end = range.end;
+      return true;
+    });
+}

@@ -221,10 +221,16 @@ function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): strin
 
 /** Losses for the LoRAs that the converted prompt does not name. */
 function lostLoras(loras: readonly NamedLora[], converted: readonly NamedLora[], program: string): Loss[] {
-  const left = [...converted];
+  const left = new Map<string, number[]>();
+  for (const { name, weight } of converted) {
+    const weights = left.get(name) ?? [];
+    left.set(name, weights);
+    weights.push(weight);
+  }
   return loras.flatMap(({ name, weight, range }) => {
-    const at = left.findIndex((other) => other.name === name && isClose(other.weight, weight));
-    if (at >= 0) left.splice(at, 1);
+    const weights = left.get(name) ?? [];
+    const at = weights.findIndex((other) => isClose(other, weight));
+    if (at >= 0) weights.splice(at, 1);
     return at >= 0 ? [] : [{ message: `${program} cannot name this LoRA, so it is left out.`, range }];
   });
 }
@@ -317,17 +323,20 @@ function textIn(
   names: ReadonlyMap<Float32Array, PromptEmbedding>,
 ): string {
   if (pieces.every(({ vectors, unknown }) => vectors.length === 0 && unknown === undefined)) return text;
-  let written = '';
+  const said: string[] = [];
   let isNamed = false;
   for (const { source, vectors, unknown } of pieces) {
     const embedding = names.get(vectors[0]);
     const isWhole = embedding?.vectors.length === vectors.length;
-    const said = isWhole ? nameIn(embedding, to) : (unknown ?? source.text);
+    const next = isWhole ? nameIn(embedding, to) : (unknown ?? source.text);
     const parts = isNamed || isWhole || unknown !== undefined;
-    if (parts && !/(^|[ \n])$/.test(written) && !/^(\s|,+(\s|$))/.test(said)) written += ' ';
-    written += said;
+    const before = said.findLast((piece) => piece !== '')?.at(-1);
+    const isApart = before === undefined || before === ' ' || before === '\n';
+    if (parts && !isApart && !/^(\s|,+(\s|$))/.test(next)) said.push(' ');
+    said.push(next);
     isNamed = isWhole || unknown !== undefined;
   }
+  const written = said.join('');
   // ComfyUI's pieces have no space around them.
   const before = /^\s/.test(text) && !/^\s/.test(written) ? ' ' : '';
   const after = /\s$/.test(text) && !/\s$/.test(written) ? ' ' : '';
@@ -420,7 +429,17 @@ function isClose(a: number | null, b: number | null): boolean {
 }
 
 /** Why rows differ; one for neighbours with the same reason. */
-function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
+function lossesOf(
+  rows: readonly ConversionRow[],
+  { fragments, ...given }: Omit<Reasons, 'has'> & { readonly fragments: readonly Fragment[] },
+): Loss[] {
+  const known = new Map<string, boolean>();
+  const has = (what: string) => {
+    const isKnown = known.get(what) ?? fragments.some(({ text }) => text.includes(what));
+    known.set(what, isKnown);
+    return isKnown;
+  };
+  const conversion = { ...given, has };
   const losses: { message: string; range: Range }[] = [];
   let place: Range = { start: 0, end: 0 };
   let differed = false;
@@ -441,15 +460,15 @@ function lossesOf(rows: readonly ConversionRow[], conversion: Reasons): Loss[] {
 
 /** The material that reasons are drawn from. */
 interface Reasons {
-  readonly fragments: readonly Fragment[];
+  /** Whether some fragment of the source has this in its text. */
+  readonly has: (what: string) => boolean;
   readonly embeddings: readonly PromptEmbedding[];
   readonly to: Syntax;
 }
 
-function reason(row: ConversionRow, { fragments, embeddings, to }: Reasons): string {
+function reason(row: ConversionRow, { has, embeddings, to }: Reasons): string {
   const { kind, text, weight } = row;
   const program = programs[to];
-  const has = (what: string) => fragments.some((fragment) => fragment.text.includes(what));
   const isComment = to === 'a1111' && has('#');
   const comment = 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
   if (kind !== 'weight' && row.embedding) {

@@ -82,8 +82,13 @@ function a1111Cutter(
 
 /** The first unit that was typed there or later. */
 function unitAt({ starts }: SourceText, typed: number): number {
-  const at = starts.findIndex((start) => start >= typed);
-  return at < 0 ? starts.length : at;
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle] < typed) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function comfyCutter(embeddings: readonly PromptEmbedding[]): VectorCutter {

@@ -5,7 +5,7 @@
 
 import type { CommentNode, Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText, TextNode } from '../ast.ts';
 import { byPlace } from '../diagnostics.ts';
-import { isWithin, sourceText } from '../sourceText.ts';
+import { isWithinAny, sourceText } from '../sourceText.ts';
 import { type PromptPart, splitParts } from './andParts.ts';
 import { removeComments } from './comments.ts';
 import { parseA1111 } from './emphasis.ts';
@@ -75,7 +75,7 @@ export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111
     diagnostics: [
       ...commented.diagnostics,
       ...tagged.diagnostics,
-      ...tagged.networks.filter((network) => schedules.some((node) => isWithin(network, node))).map(unscheduledNetwork),
+      ...tagged.networks.filter((network) => isWithinAny(network, schedules)).map(unscheduledNetwork),
       ...split.diagnostics,
       ...parts.flatMap(({ schedule }) => schedule.diagnostics),
     ].sort(byPlace),
@@ -154,8 +154,7 @@ function isAnswered({ code, end }: Diagnostic, prompt: string): boolean {
 /** Without a fix that closes, inside a schedule, brackets that open outside of it. */
 function withLocalFix(diagnostic: Diagnostic, changing: readonly Range[]): Diagnostic {
   const { fix, ...told } = diagnostic;
-  if (diagnostic.code !== 'break-in-brackets' || !changing.some((node) => isWithin(diagnostic, node)))
-    return diagnostic;
+  if (diagnostic.code !== 'break-in-brackets' || !isWithinAny(diagnostic, changing)) return diagnostic;
   return told;
 }
 

@@ -450,3 +450,36 @@ test('what square brackets weigh is in the tree and in the messages', () => {
     expect.stringContaining('at 0.9:'),
   ]);
 });
+
+/** Brackets that close, up to 400 deep, of a few weights, with a letter in each: as the original multiplies, run by run. */
+const deepBrackets = fc.array(fc.constantFrom('(', '(', '(', '[', ')', ')', ']', ':1.3)', ':-1)', ':0)', ':-0)'), {
+  maxLength: 400,
+  size: 'max',
+});
+
+test('brackets multiply what is in them in the order in which they close, to the last bit', () => {
+  fc.assert(
+    fc.property(deepBrackets, (marks) => {
+      const runs: number[] = [];
+      const open: Record<'round' | 'square', number[]> = { round: [], square: [] };
+      let prompt = '';
+      const add = (mark: string) => {
+        prompt += `${mark}x`;
+        if (mark === '(' || mark === '[') open[mark === '(' ? 'round' : 'square'].push(runs.length);
+        else {
+          const first = (mark === ']' ? open.square : open.round).pop()!;
+          const value = mark === ')' ? 1.1 : mark === ']' ? 1 / 1.1 : Number(mark.slice(1, -1));
+          for (let run = first; run < runs.length; run++) runs[run] *= value;
+        }
+        runs.push(1);
+      };
+      for (const mark of marks) if (/[([]/.test(mark) || open[mark === ']' ? 'square' : 'round'].length > 0) add(mark);
+      while (open.round.length > 0) add(')');
+      while (open.square.length > 0) add(']');
+      const weights = parseA1111(prompt).fragments.flatMap(({ text, weight }) => Array(text.length).fill(weight));
+      // Zeros of either sign are one fragment.
+      const unsigned = (weight: number) => (weight === 0 ? 0 : weight);
+      if (runs.length > 0) expect(weights.map(unsigned)).toEqual(runs.map(unsigned));
+    }),
+  );
+});

@@ -125,6 +125,7 @@ function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number
 class EmphasisReader {
   private readonly items: Item[] = [];
   private readonly runs: number[] = [];
+  private readonly closed: ClosedRuns[] = [];
   private readonly diagnostics: Diagnostic[] = [];
   private readonly round: Group[] = [];
   private readonly square: Group[] = [];
@@ -160,6 +161,7 @@ class EmphasisReader {
       }
       this.colon = null;
     }
+    multiplyClosed(this.runs, this.closed);
     this.leaveOpen();
     const { source, items, runs, depth, diagnostics } = this;
     return { source, items, runs, depth, diagnostics };
@@ -226,7 +228,7 @@ class EmphasisReader {
     group.close = range;
     group.order = this.items.length;
     const { firstRun, value } = group;
-    for (let i = firstRun; i < this.runs.length; i++) this.runs[i] *= value;
+    this.closed.push({ firstRun, endRun: this.runs.length, value });
     this.items.push({ type: 'close', group });
     this.newRun = true;
   }
@@ -278,6 +280,53 @@ class EmphasisReader {
     this.close(group, { start, end });
     return end;
   }
+}
+
+/** Runs of weights [firstRun, endRun) that a closing bracket multiplies. */
+interface ClosedRuns {
+  readonly firstRun: number;
+  readonly endRun: number;
+  readonly value: number;
+}
+
+/**
+ * Multiplies runs by the brackets around them, in the order in which those close, one after the other, as the original
+ * does. Brackets of one value that close in a row are counted first, and the products of a number by them are kept: a
+ * thousand brackets around a thousand words would take a million products else.
+ */
+function multiplyClosed(runs: number[], closed: readonly ClosedRuns[]): void {
+  const counts = new Int32Array(runs.length + 1);
+  for (let from = 0; from < closed.length; ) {
+    const { value } = closed[from];
+    let [first, end] = [runs.length, 0];
+    for (; from < closed.length && Object.is(closed[from].value, value); from++) {
+      const { firstRun, endRun } = closed[from];
+      counts[firstRun]++;
+      counts[endRun]--;
+      first = Math.min(first, firstRun);
+      end = Math.max(end, endRun);
+    }
+    const products = new Map<number, number[]>();
+    let count = 0;
+    for (let run = first; run < end; run++) {
+      count += counts[run];
+      counts[run] = 0;
+      if (count > 0) runs[run] = multiplied(runs[run], value, count, products);
+    }
+    counts[end] = 0;
+  }
+}
+
+/** Multiplies by a factor `count` times. `products` keeps what each number comes to after one, two, three times. */
+function multiplied(weight: number, factor: number, count: number, products: Map<number, number[]>): number {
+  if (count === 1) return weight * factor;
+  let known = products.get(weight);
+  if (!known || !Object.is(known[0], weight)) {
+    known = [weight];
+    products.set(weight, known);
+  }
+  while (known.length <= count) known.push(known[known.length - 1] * factor);
+  return known[count];
 }
 
 /**

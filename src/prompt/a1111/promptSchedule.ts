@@ -174,7 +174,8 @@ class ScheduleReader {
   private readonly literals: Int32Array;
   private readonly schedules: Item[] = [];
   private readonly numberless: Range[] = [];
-  private readonly failures: Failure[] = [];
+  /** The first failure, which is the one that is told. */
+  private failure: Failure | null = null;
   private stretch = topStretch(0);
   /** Whether literal brackets may stand here: not after a bar. */
   private live = true;
@@ -207,10 +208,10 @@ class ScheduleReader {
       this.readMark(this.text[place], place);
       place++;
     }
-    if (!this.live) this.fail('unclosed', firstBar(this.stretch));
+    if (!this.live) this.fail('unclosed');
     this.schedules.sort((a, b) => a.start - b.start);
-    const { text, tiles, literals, schedules, numberless, failures } = this;
-    return { text, tiles, literals, schedules, numberless, failure: failures.at(0) ?? null };
+    const { text, tiles, literals, schedules, numberless, failure } = this;
+    return { text, tiles, literals, schedules, numberless, failure };
   }
 
   /** Takes a bracket, colon, bar or backslash at `place`: it opens, parts or closes brackets, or is text. */
@@ -240,8 +241,10 @@ class ScheduleReader {
         else if (form === 'square-after') this.part('square-last', place);
         else {
           if (form === 'square-last') this.numberless.push({ start: this.stretch.open, end: place + 1 });
-          if (!this.live)
-            this.fail(form === 'options' ? 'number' : 'bar', form === 'options' ? place : firstBar(this.stretch));
+          if (!this.live) {
+            if (form === 'options') this.fail('number', place);
+            else this.fail('bar');
+          }
           this.enter(topStretch(place + 1), 'before');
         }
         break;
@@ -264,7 +267,7 @@ class ScheduleReader {
         else {
           if (mark === ']' && form.startsWith('square'))
             this.numberless.push({ start: this.stretch.open, end: place + 1 });
-          if (!this.live) this.fail('bar', firstBar(this.stretch));
+          if (!this.live) this.fail('bar');
           this.enter(topStretch(place + 1), 'before');
         }
         break;
@@ -275,12 +278,13 @@ class ScheduleReader {
     }
   }
 
-  private fail(cause: Failure['cause'], at: number): void {
-    this.failures.push({
-      at,
+  /** Fails at a place; without one at the bar that rules out literal brackets here. */
+  private fail(cause: Failure['cause'], at?: number): void {
+    this.failure ??= {
+      at: at ?? firstBar(this.stretch),
       cause,
       matters: !this.live || (cause !== 'backslash' && this.stretch.form.startsWith('square')),
-    });
+    };
     this.live = true;
   }
 

@@ -1,11 +1,11 @@
 /** Compel's weights, operators and LoRAs where A1111 or ComfyUI reads them: as text. */
 import type { Diagnostic, Range, SourceText, WeightedNode } from '../ast.ts';
 import { type Fix, fixWith, info, warning } from '../diagnostics.ts';
-import { typedRange } from '../sourceText.ts';
+import { countBefore, outermost, typedRange } from '../sourceText.ts';
 import { programs } from '../syntax.ts';
 import { joinedByBreak } from './joinedByBreak.ts';
 import { decimal } from './translate.ts';
-import { countBefore, eachWeight, type WeighedText, weightAt } from './weighedText.ts';
+import { eachWeight, type WeighedText, weightAt } from './weighedText.ts';
 
 type OtherSyntax = 'a1111' | 'comfy';
 
@@ -183,18 +183,6 @@ function isWhole({ starts, ends }: SourceText, from: number, to: number): boolea
 
 function beginsIn(outer: Range, ranges: readonly Range[]): boolean {
   return (ranges[countBefore(ranges, outer.start)]?.start ?? outer.end) < outer.end;
-}
-
-/** Keeps the ranges that lie in no other one, sorted by their beginnings. No two of `ranges` cross. */
-function outermost<T extends Range>(ranges: readonly T[]): T[] {
-  let end = 0;
-  return ranges
-    .toSorted((a, b) => a.start - b.start)
-    .filter((range) => {
-      if (range.start < end) return false;
-      end = range.end;
-      return true;
-    });
 }
 
 /** Whether `place` is in one of `ranges`, which do not overlap, and not at its beginning. */

@@ -81,9 +81,15 @@ function compelWords(text: string): string {
   });
 }
 
+/** NFC. Only a letter's own marks are composed with it, and putting more than a few hundred of them in order takes long. */
+function composed(text: string): string {
+  if (!/\p{M}{500}/u.test(text)) return text.normalize('NFC');
+  return text.replace(/\P{M}?\p{M}{1,500}/gu, (characters) => characters.normalize('NFC'));
+}
+
 /** Whether Compel can weigh a text without changing its tokens: in brackets commas and full stops stand alone. */
 function canWeighInCompel(text: string): boolean {
-  const isAlone = !/[.,][^\p{L}\p{N}\s]|[^\p{L}\p{N}\s][.,]/u.test(text.normalize('NFC'));
+  const isAlone = !/[.,][^\p{L}\p{N}\s]|[^\p{L}\p{N}\s][.,]/u.test(composed(text));
   return isAlone && !/=|[+-](?=$|[\s()",.+=-])/.test(escapeCompel(text));
 }
 

@@ -1,4 +1,5 @@
-import type { Fragment, Node, Range, SourceText, WeightedNode } from '../ast.ts';
+import type { Fragment, Node, SourceText, WeightedNode } from '../ast.ts';
+import { countBefore } from '../sourceText.ts';
 
 /** A text as its program weighs it. */
 export interface WeighedText {
@@ -29,15 +30,4 @@ export function eachWeight(
 /** The weight of the fragment at a place of the prompt. */
 export function weightAt(fragments: readonly Fragment[], place: number): number {
   return fragments[Math.max(0, countBefore(fragments, place + 1) - 1)]?.weight ?? 1;
-}
-
-/** The number of `ranges`, sorted by their beginnings, that begin before `place`. */
-export function countBefore(ranges: readonly Range[], place: number): number {
-  let [low, high] = [0, ranges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle].start < place) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

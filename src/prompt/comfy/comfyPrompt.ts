@@ -1,7 +1,7 @@
 import { a1111Leftovers } from '../across/a1111Leftovers.ts';
 import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
 import { deepest, fragmentNodes } from '../fragments.ts';
-import { asciiDigits, pythonFloat, pythonSpace } from '../pythonText.ts';
+import { asciiDigits, pythonFloat, pythonSpace, withoutOuter } from '../pythonText.ts';
 import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
 
 /** Nesting at which the original's recursion reaches Python's limit, or nearly. */
@@ -19,6 +19,8 @@ interface Reading {
   readonly closing: Uint32Array;
   /** [text.length + 1] 1 + the place of the last colon before each unit; 0 where there is none. */
   readonly colonBefore: Uint32Array;
+  /** [text.length + 1] The same of the last bracket. */
+  readonly bracketBefore: Uint32Array;
   readonly fragments: Fragment[];
   readonly diagnostics: Diagnostic[];
   depth: number;
@@ -64,7 +66,9 @@ function readGroup(reading: Reading, start: number, end: number, around: number,
   const { text } = reading;
   const inside = start + 1;
   const colon = reading.colonBefore[end - 1] - 1;
-  const tail = colon > inside ? text.slice(colon + 1, end - 1) : null;
+  // No number has a bracket in it, and what follows the last colon may be most of the prompt.
+  const isTail = colon > inside && reading.bracketBefore[end - 1] - 1 < colon;
+  const tail = isTail ? text.slice(colon + 1, end - 1) : null;
   const number = tail === null ? null : pythonFloat(tail);
   const value = number ?? 1.1;
   const weight = number ?? around * value;
@@ -89,16 +93,18 @@ function readGroup(reading: Reading, start: number, end: number, around: number,
   };
 }
 
-function landmarks(text: string): Pick<Reading, 'closing' | 'colonBefore'> {
+function landmarks(text: string): Pick<Reading, 'closing' | 'colonBefore' | 'bracketBefore'> {
   const closing = new Uint32Array(text.length);
   const colonBefore = new Uint32Array(text.length + 1);
+  const bracketBefore = new Uint32Array(text.length + 1);
   const open: number[] = [];
   for (let i = 0; i < text.length; i++) {
     colonBefore[i + 1] = text[i] === ':' ? i + 1 : colonBefore[i];
+    bracketBefore[i + 1] = text[i] === '(' || text[i] === ')' ? i + 1 : bracketBefore[i];
     if (text[i] === '(') open.push(i);
     else if (text[i] === ')' && open.length > 0) closing[open.pop()!] = i;
   }
-  return { closing, colonBefore };
+  return { closing, colonBefore, bracketBefore };
 }
 
 /** Brackets with what is in them, and the text between. After a `)` too many the next `(` is text. */
@@ -145,13 +151,12 @@ function textNodes(text: SourceText): Node[] {
     if (range) nodes.push({ type: 'text', ...sliceSource(text, from, to), ...range });
   };
   for (const { 0: word, index } of text.text.matchAll(embedding)) {
-    const name = word.slice('embedding:'.length).replace(/^,+|,+$/g, '');
-    const to = index + word.replace(/,+$/, '').length;
-    const range = typedRange(text, index, to);
-    if (name === '' || !range) continue;
+    const name = withoutOuter(word, ',', 'embedding:'.length);
+    const range = typedRange(text, index, index + name.end);
+    if (name.start === name.end || !range) continue;
     pushText(index);
-    nodes.push({ type: 'network', ...range, kind: 'embedding', name, args: [] });
-    from = to;
+    nodes.push({ type: 'network', ...range, kind: 'embedding', name: word.slice(name.start, name.end), args: [] });
+    from = index + name.end;
   }
   pushText(text.text.length);
   return nodes;

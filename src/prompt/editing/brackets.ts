@@ -1,6 +1,5 @@
-import { countBefore } from '../across/weighedText.ts';
 import type { Node, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
-import { isWithin } from '../sourceText.ts';
+import { countBefore, isWithin } from '../sourceText.ts';
 
 /** `[a:b:0.5]` or `[a|b]`: A1111 schedules these, and only what is left of them reaches its attention syntax. */
 export function isSchedule({ form, children }: WeightedNode): boolean {
@@ -55,7 +54,12 @@ export function enclosedIn({ source, page }: ParsedPrompt, section: Section): En
 
 /** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one section, outermost first. */
 function plainBrackets(source: string, { nodes, range: { start, end } }: Section): Enclosed[] {
-  const isTyped = (at: number) => nodes.some((node) => node.start <= at && at < node.end);
+  const sorted = nodes.toSorted((a, b) => a.start - b.start);
+  let [next, typedUpTo] = [0, 0];
+  const isTyped = (at: number) => {
+    for (; next < sorted.length && sorted[next].start <= at; next++) typedUpTo = Math.max(typedUpTo, sorted[next].end);
+    return at < typedUpTo;
+  };
   const open: number[] = [];
   const found: Enclosed[] = [];
   for (const { 0: mark, index } of source.slice(start, end).matchAll(/[()"]/g)) {

@@ -1,8 +1,8 @@
-import type { ParsedPrompt, Range } from '../ast.ts';
+import type { Node, ParsedPrompt, Range } from '../ast.ts';
 import { type Chooser, sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
-import { isWithin } from '../sourceText.ts';
+import { isWithin, isWithinAny, outermost } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, type Section, sectionsOf, trimmed } from './brackets.ts';
 import { type Mark, outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
@@ -60,25 +60,39 @@ function isMeant(
 
 /** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */
 function innermostItems(parsed: ParsedPrompt, selection: Range): Item[] {
-  const { source, nodes } = parsed;
-  let found: Item[] = [];
-  let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
-  for (let isOutermost = true; section; isOutermost = false) {
-    const items: Item[] = section.isScheduled ? [] : itemsOf(parsed, section);
-    if (isOutermost || items.length > 1) found = items;
-    section = sectionsIn(parsed, section).find(({ range }) => isWithin(selection, range));
+  const around = sectionsAround(parsed, selection);
+  for (let i = around.length - 1; i > 0; i--) {
+    if (!mayPart(parsed.source, around[i], around[i + 1])) continue;
+    const items = itemsOf(parsed, around[i]);
+    if (items.length > 1) return items;
   }
-  return found;
+  return itemsOf(parsed, around[0]);
 }
 
-/** Sections around the selection, outermost first. */
-function sectionsIn(parsed: ParsedPrompt, section: Section): Section[] {
-  const enclosed = enclosedIn(parsed, section).map(({ content }) => ({
+/** The whole prompt and the sections around the selection, one in the other. */
+function sectionsAround(parsed: ParsedPrompt, selection: Range): Section[] {
+  const { source, nodes, page } = parsed;
+  const around: Section[] = [];
+  let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
+  while (section) {
+    around.push(section);
+    const all: readonly Node[] = section.nodes;
+    for (const { content } of enclosedIn(parsed, section))
+      if (isWithin(selection, content)) around.push({ nodes: all, range: content });
+    const { range } = around[around.length - 1];
     // A text that an option is part of reaches beyond it.
-    nodes: parsed.page ? section.nodes : section.nodes.filter((node) => isWithin(node, content)),
-    range: content,
-  }));
-  return [...enclosed, ...section.nodes.flatMap(sectionsOf)];
+    section = (page ? all : all.filter((node) => isWithin(node, range)))
+      .flatMap(sectionsOf)
+      .find((inside) => isWithin(selection, inside.range));
+  }
+  return around;
+}
+
+/** Whether something may part a section outside of the one in it: without that there is one item, and no need to look. */
+function mayPart(source: string, { range }: Section, inside: Section | undefined): boolean {
+  if (!inside || !isWithin(inside.range, range)) return true;
+  const around = [source.slice(range.start, inside.range.start), source.slice(inside.range.end, range.end)];
+  return around.some((text) => /,|BREAK/.test(text));
 }
 
 /** The stretch between two commas or BREAKs of one level, with and without the spaces and comments around it. */
@@ -89,19 +103,17 @@ interface Item {
 
 function itemsOf(parsed: ParsedPrompt, section: Section): Item[] {
   const { source } = parsed;
-  const {
-    nodes,
-    range: { start, end },
-  } = section;
-  const enclosed = enclosedIn(parsed, section);
+  const { start, end } = section.range;
+  if (section.isScheduled) return [];
+  const nodes = parsed.page ? section.nodes : section.nodes.filter((node) => isWithin(node, section.range));
+  const enclosed = outermost(enclosedIn(parsed, { ...section, nodes }));
   const isApart = (at: number) => at < start || at >= end || /[\s,]/.test(source[at]);
   const separators = nodes.flatMap((node): Range[] => {
     if (node.type === 'break') return isApart(node.start - 1) && isApart(node.end) ? [node] : [];
     if (node.type !== 'text') return [];
     return Array.from(node.text.matchAll(/,/g), ({ index }) => ({ start: node.starts[index], end: node.ends[index] }));
   });
-  const isSeparator = (at: Range) =>
-    isWithin(at, section.range) && !enclosed.some((brackets) => isWithin(at, brackets));
+  const isSeparator = (at: Range) => isWithin(at, section.range) && !isWithinAny(at, enclosed);
   const items: Item[] = [];
   let from = start;
   for (const separator of [...separators.filter(isSeparator), { start: end, end }]) {

@@ -2,7 +2,7 @@ import type { Edit, Node, PageChanges, ParsedPrompt, Range, WeightedNode } from 
 import { sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
-import { isWithin } from '../sourceText.ts';
+import { countBefore, isWithin, isWithinAny, outermost } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
 import { outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
@@ -16,7 +16,7 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
   const { source, nodes } = parsed;
   const network = changeNetwork(parsed, selection, step, syntax);
   if (network) return network;
-  const prompt: Prompt = { source, groups: closedGroups(source, nodes), step, syntax };
+  const prompt: Prompt = { source, ...groupsOf(source, nodes), step, syntax };
   const weighings = weighingsOf(prompt, parsed, selection);
   for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
     const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
@@ -46,7 +46,12 @@ interface Group extends Range {
 
 interface Prompt {
   readonly source: string;
+  /** By their beginnings, the outer before the inner. */
   readonly groups: readonly Group[];
+  /** The outermost brackets that weigh, by the place of what is in them or of themselves, marks included. */
+  readonly around: ReadonlyMap<string, Group>;
+  /** Those by their own place alone. */
+  readonly byPlace: ReadonlyMap<string, Group>;
   readonly step: number;
   readonly syntax: Syntax;
 }
@@ -83,11 +88,11 @@ function weighingsOf(prompt: Prompt, parsed: ParsedPrompt, selection: Range): We
   if (page && isAside(page, selection)) return [];
   const enclosed = allEnclosed(parsed, { nodes, range: { start: 0, end: source.length } });
   const whole = balanced(trimmed(parsed, selection), [...groups, ...enclosed, ...atoms.map(unbroken)]);
-  const parts = groupOf(groups, whole) ? [whole] : betweenBreaks(parsed, whole);
+  const parts = prompt.around.has(placeOf(whole)) ? [whole] : betweenBreaks(parsed, whole);
   return parts
     .flatMap((part) => outweighed(prompt, part))
     .map((part) => {
-      const group = groupOf(groups, part);
+      const group = prompt.around.get(placeOf(part));
       return group ? weighGroup(prompt, group) : wrap(prompt, part);
     });
 }
@@ -104,12 +109,8 @@ function isMeant(
   if (!sameAside(parsed, after)) return false;
   const marks = outline(parsed.nodes);
   if (!sameMarks(marks, outline(after.nodes))) return false;
-  const weighingAt = (at: number) =>
-    weighings.find(
-      ({ content }) =>
-        holds(content, at) &&
-        !prompt.groups.some((group) => group.replaces && isWithin(group, content) && holds(group, at)),
-    );
+  const places = weighedPlaces(prompt, weighings);
+  const weighingAt = (at: number) => places[at];
   const before = weightedMarks(parsed.fragments);
   // Fragments lack the text that Compel swaps in.
   const characters = [...before, ...marks.filter(({ text }) => text.length === 1)];
@@ -126,6 +127,27 @@ function isMeant(
   );
 }
 
+/** [source.length] The weighing that changes the weight of each unit: none where a number of ComfyUI inside of it counts instead. */
+function weighedPlaces({ source, groups }: Prompt, weighings: readonly Weighing[]): (Weighing | undefined)[] {
+  const places: (Weighing | undefined)[] = Array(source.length).fill(undefined);
+  for (const weighing of weighings.toReversed()) {
+    const { content } = weighing;
+    let from = content.start;
+    for (const replaced of outermost(replacingIn(groups, content))) {
+      places.fill(weighing, from, replaced.start);
+      from = replaced.end;
+    }
+    places.fill(weighing, from, content.end);
+  }
+  return places;
+}
+
+/** The brackets in a range whose number replaces the weight around them. `groups` are sorted by their beginnings. */
+function replacingIn(groups: readonly Group[], range: Range): Group[] {
+  const inside = groups.slice(countBefore(groups, range.start), countBefore(groups, range.end));
+  return inside.filter((group) => group.replaces && isWithin(group, range));
+}
+
 const networks: Record<Syntax, RegExp | null> = {
   a1111: /<\w+:[^<>]*:([+-]?(?:\d+\.?\d*|\.\d+))>/g,
   compel: /(?:use|with)Lora\(\s*[\w-]+\s*,\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)/g,
@@ -136,11 +158,12 @@ const networks: Record<Syntax, RegExp | null> = {
 function changeNetwork(parsed: ParsedPrompt, { start, end }: Range, step: number, syntax: Syntax): Change | null {
   const pattern = networks[syntax];
   if (!pattern) return null;
+  const starts = new Set(nodesOf(parsed.nodes, 'network').map((node) => node.start));
   for (const { 0: tag, 1: number, index } of parsed.source.matchAll(pattern)) {
     const tagEnd = index + tag.length;
     if (!(index < end && start < tagEnd) && !(start === end && index <= start && start <= tagEnd)) continue;
     // A tag that Compel takes for text has no node.
-    const isNetwork = syntax === 'a1111' || nodesOf(parsed.nodes, 'network').some((node) => node.start === index);
+    const isNetwork = syntax === 'a1111' || starts.has(index);
     if (!isNetwork) continue;
     if (start < index || end > tagEnd) return null;
     const from = index + tag.lastIndexOf(number);
@@ -204,13 +227,21 @@ function groupAt(groups: readonly Group[], caret: number): Group | undefined {
   return inside ?? groups.findLast(({ start, end, weighs }) => weighs && start <= caret && caret <= end);
 }
 
-/** The brackets around exactly this, or that it is, marks included. */
-function groupOf(groups: readonly Group[], { start, end }: Range): Group | undefined {
-  return groups.find(
-    (group) =>
-      group.weighs &&
-      ((group.start === start && group.end === end) || (group.open.end === start && group.close.start === end)),
-  );
+function groupsOf(source: string, nodes: readonly Node[]): Pick<Prompt, 'groups' | 'around' | 'byPlace'> {
+  const groups = closedGroups(source, nodes);
+  const around = new Map<string, Group>();
+  const byPlace = new Map<string, Group>();
+  for (const group of groups) {
+    if (!group.weighs) continue;
+    const [place, inside] = [placeOf(group), placeOf(between(group.open, group.close))];
+    for (const key of [place, inside]) if (!around.has(key)) around.set(key, group);
+    if (!byPlace.has(place)) byPlace.set(place, group);
+  }
+  return { groups, around, byPlace };
+}
+
+function placeOf({ start, end }: Range): string {
+  return `${start} ${end}`;
 }
 
 type Pair = Pick<Group, 'open' | 'close' | 'start' | 'end'>;
@@ -238,20 +269,22 @@ function allEnclosed(parsed: ParsedPrompt, section: Section): Pair[] {
   return [...own, ...inside.flatMap((within) => allEnclosed(parsed, within))];
 }
 
-function holds({ start, end }: Range, at: number): boolean {
-  return start <= at && at < end;
-}
-
 /** The range with every pair of brackets that it cuts through. */
-function balanced(range: Range, groups: readonly Pair[]): Range {
-  const isCut = ({ start, end, open, close }: Pair) =>
-    range.start < end &&
-    start < range.end &&
-    !(open.end <= range.start && range.end <= close.start) &&
-    !(range.start <= start && end <= range.end);
-  const cut = groups.find(isCut);
-  if (!cut) return range;
-  return balanced({ start: Math.min(range.start, cut.start), end: Math.max(range.end, cut.end) }, groups);
+function balanced({ start: from, end: to }: Range, pairs: readonly Pair[]): Range {
+  let [start, end] = [from, to];
+  const isCut = (pair: Pair) =>
+    start < pair.end &&
+    pair.start < end &&
+    !(pair.open.end <= start && end <= pair.close.start) &&
+    !(start <= pair.start && pair.end <= end);
+  const sorted = pairs.toSorted((a, b) => a.start - b.start);
+  // What is cut by a pair that was passed before grows with the next round.
+  for (let before = -1; before !== end - start; ) {
+    before = end - start;
+    for (const pair of [...sorted, ...sorted.toReversed()])
+      if (isCut(pair)) [start, end] = [Math.min(start, pair.start), Math.max(end, pair.end)];
+  }
+  return { start, end };
 }
 
 /** Cuts a range into stretches that brackets may go around: they must not reach over a BREAK. */
@@ -286,11 +319,12 @@ function wordAt({ source, page }: ParsedPrompt, caret: number): Range | null {
   )) {
     if (index > caret) return null;
     const word = { start: index, end: index + text.length };
+    if (caret > word.end) continue;
     for (const { start, end } of page?.comments ?? []) {
       if (word.start < end && end <= caret) word.start = end;
       if (caret <= start && start < word.end) word.end = start;
     }
-    if (caret <= word.end) return word;
+    return word;
   }
   return null;
 }
@@ -300,11 +334,14 @@ function wordAt({ source, page }: ParsedPrompt, caret: number): Range | null {
  * brackets, as new brackets around them would change nothing; else the range itself.
  */
 function outweighed({ source, groups }: Prompt, range: Range): Range[] {
-  const inner = groups.filter((group) => group.replaces && isWithin(group, range));
-  const isOutside = (at: number) => !inner.some((group) => holds(group, at));
+  const inner = replacingIn(groups, range);
+  if (inner.length === 0) return [range];
+  const covered = outermost(inner);
+  const isOutside = (at: number) => !isWithinAny({ start: at, end: at + 1 }, covered);
   const words = Array.from(source.slice(range.start, range.end).matchAll(/[\p{L}\p{N}]/gu));
-  if (inner.length === 0 || words.some(({ index }) => isOutside(range.start + index))) return [range];
-  return inner.filter(({ parent }) => !(parent && inner.includes(parent)));
+  if (words.some(({ index }) => isOutside(range.start + index))) return [range];
+  const all = new Set(inner);
+  return inner.filter(({ parent }) => !(parent && all.has(parent)));
 }
 
 /** New brackets. */
@@ -361,15 +398,13 @@ function between(open: Range, close: Range): Range {
 }
 
 /** Brackets directly around brackets are changed as one. */
-function weighGroup({ source, groups, step, syntax }: Prompt, group: Group): Weighing[] {
+function weighGroup({ source, byPlace, step, syntax }: Prompt, group: Group): Weighing[] {
   let outer = group;
   while (outer.parent?.weighs && outer.parent.open.end === outer.start && outer.parent.close.start === outer.end)
     outer = outer.parent;
   const nest = [outer];
   let content = between(outer.open, outer.close);
-  const inside = () =>
-    groups.find(({ weighs, start, end }) => weighs && start === content.start && end === content.end);
-  for (let inner = inside(); inner; inner = inside()) {
+  for (let inner = byPlace.get(placeOf(content)); inner; inner = byPlace.get(placeOf(content))) {
     nest.push(inner);
     content = between(inner.open, inner.close);
   }

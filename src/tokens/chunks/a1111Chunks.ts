@@ -33,10 +33,9 @@ export interface NamedPlace {
   readonly range: Range;
 }
 
-/** The place of an embedding's vectors in the chunks. */
+/** The place of an embedding's vectors in a chunk. */
 interface Placement {
   readonly embedding: PromptEmbedding;
-  readonly chunk: number;
   /** The first row that they replace. */
   readonly row: number;
 }
@@ -96,7 +95,8 @@ export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
 /** Collects tokens into chunks. */
 function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number, mostChunks: number) {
   const chunks: TokenChunk[] = [];
-  const placements: Placement[] = [];
+  /** By the chunk. */
+  const placements = new Map<number, Placement[]>();
   let tokens: PromptToken[] = [];
   let lastComma = -1;
   /** 75 for each chunk but the last, whether full or not. */
@@ -121,7 +121,9 @@ function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number, mostC
   function place(embedding: PromptEmbedding, placeholder: PromptToken): void {
     const { length } = embedding.vectors;
     if (tokens.length + length > chunkLength) flush();
-    placements.push({ embedding, chunk: chunks.length, row: tokens.length + 1 });
+    const placed = placements.get(chunks.length) ?? [];
+    placements.set(chunks.length, placed);
+    placed.push({ embedding, row: tokens.length + 1 });
     for (let i = 0; i < length; i++) tokens.push(placeholder);
   }
   return {
@@ -137,13 +139,7 @@ function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number, mostC
         chunks.push(chunkOf(tokens, tokenizer));
         holdChunks(chunks.length, mostChunks);
       }
-      const placed = chunks.map((chunk, index) =>
-        withPlacements(
-          chunk,
-          placements.filter((one) => one.chunk === index),
-        ),
-      );
-      return { chunks: placed, tokenCount };
+      return { chunks: chunks.map((chunk, i) => withPlacements(chunk, placements.get(i) ?? [])), tokenCount };
     },
   };
 }

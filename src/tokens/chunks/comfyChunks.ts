@@ -1,6 +1,6 @@
 import type { Diagnostic, Range, SourceText } from '../../prompt/ast.ts';
 import { holdChunks } from '../../prompt/bounds.ts';
-import { pythonSpace } from '../../prompt/pythonText.ts';
+import { pythonSpace, withoutOuter } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
 import { contextLength } from '../clipVocabulary.ts';
 import {
@@ -164,9 +164,10 @@ function nameOf(
   const start = piece.starts[0];
   const nowhere = { start, end: piece.ends[from - 1] };
   if (!first || first.text === '') return { name: null, range: nowhere, rest: sliceSource(piece, 0, 0) };
-  const stripped = first.text.replace(/^,+|,+$/g, '');
-  const name = find(first.text) ? first.text : stripped;
-  const to = first.text.lastIndexOf(name) + name.length;
+  const stripped = withoutOuter(first.text, ',');
+  const bare = first.text.slice(stripped.start, stripped.end);
+  const name = find(first.text) ? first.text : bare;
+  const to = name === bare && bare !== '' ? stripped.end : first.text.length;
   // The original counts the commas from the end, those in front as well.
   const left = name === first.text ? [] : [sliceSource(first, name.length)];
   const rest = [...left, ...others].flatMap((word, i) => {
