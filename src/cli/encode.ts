@@ -505,6 +505,7 @@ async function run({
 }: Request): Promise<void> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const source = await openModel(model, passTrailingBytes);
+  if (source.doubt) console.log(`note: ${source.doubt}`);
   const networks = await openNetworks({ embeddings, loras, passTrailingBytes }, source.config);
   const gpu = await requestGpuDevice(nodeGpu(adapter));
   const encoder = await createGpuEncoder(gpu.device, source, {

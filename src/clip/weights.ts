@@ -10,6 +10,8 @@ export interface WeightSource {
   readonly name: string;
   /** True where the weights are made up and mean nothing. */
   readonly random: boolean;
+  /** A doubt about the weights that the file cannot dispel, in a sentence. */
+  readonly doubt?: string;
   readonly config: ClipTextConfig;
   /** Type and shape of a tensor; Linear weights are [out, in]. Throws on a name this source lacks. */
   tensor(name: string): { readonly dtype: WeightDtype; readonly shape: readonly number[] };

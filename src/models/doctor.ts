@@ -9,7 +9,7 @@ import {
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
-import { CheckpointError, encoderConfig, rowsInFile } from './openCheckpoint.ts';
+import { CheckpointError, encoderConfig, openclipDoubt, rowsInFile } from './openCheckpoint.ts';
 import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, wholeShape } from './tensorNames.ts';
 import { hex, sha256 } from './weightsHash.ts';
 
@@ -282,10 +282,7 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
   const complete = digests.length === expected.length;
   const whole = complete ? await sha256(new Uint8Array(await new Blob(digests).arrayBuffer())) : undefined;
   const notes: string[] = [];
-  if (names === 'openai')
-    notes.push(
-      "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.",
-    );
+  if (names === 'openai') notes.push(openclipDoubt);
   if (file.trailingBytes)
     notes.push(
       `${file.trailingBytes} bytes after the last tensor belong to none and are passed over. ComfyUI does so too; A1111 and diffusers refuse the file.`,

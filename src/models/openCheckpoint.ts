@@ -57,6 +57,10 @@ export interface Checkpoint extends WeightSource {
   readonly layout: Layout;
 }
 
+/** A doubt about weights by OpenAI's names. */
+export const openclipDoubt =
+  "OpenCLIP's ViT-L/14 trained on LAION has the same tensors as OpenAI's, which alone is Stable Diffusion 1's: it needs the exact GELU, and nothing in the file tells them apart.";
+
 /** Names of other text encoders by their width d, for messages about files that cannot be used. */
 const otherWidths: Readonly<Record<number, string>> = {
   512: 'CLIP ViT-B',
@@ -127,6 +131,7 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     random: false,
     config,
     layout,
+    ...(layout.names === 'openai' && { doubt: openclipDoubt }),
     tensor(name) {
       const { dtype, shape } = get(name);
       return { dtype, shape };

@@ -56,14 +56,16 @@ test.each([
   const layout: Layout = { prefix, names: 'transformers' };
   const checkpoint = await open(await checkpointBytes({ config: clipTiny, dtype: 'F16', layout }));
   expect(checkpoint.layout).toEqual(layout);
+  expect(checkpoint.doubt).toBeUndefined();
   await expectOriginal(checkpoint);
 });
 
-test("an encoder by OpenAI's names under a name of its own", async () => {
+test("an encoder by OpenAI's names under a name of its own, of which OpenCLIP has another", async () => {
   const layout: Layout = { prefix: 'wrapped.clip.', names: 'openai' };
   const checkpoint = await open(await checkpointBytes({ config: clipTiny, dtype: 'F16', layout }));
   expect(checkpoint.layout).toEqual(layout);
   await expectOriginal(checkpoint);
+  expect(checkpoint.doubt).toContain('trained on LAION');
 });
 
 test.each<[string, string, { within: (state: Map<string, TorchView>) => unknown }]>([

@@ -115,7 +115,8 @@ async function load(
     session.loaded?.encoder.destroy();
     session.loaded = { encoder, weights, loras: new Map() };
     const { config, dtype, finalLayerNorm } = encoder;
-    return { name: weights.name, random: weights.random, config, dtype, gpuBytes: heldBytes(encoder), finalLayerNorm };
+    const { name, random, doubt } = weights;
+    return { name, random, doubt, config, dtype, gpuBytes: heldBytes(encoder), finalLayerNorm };
   } finally {
     if (session.loading === mine) {
       session.loading = undefined;

@@ -26,6 +26,8 @@ export interface ModelInfo {
   readonly name: string;
   /** True where the weights are made up and the numbers mean nothing. */
   readonly random: boolean;
+  /** A doubt about the weights that the file cannot dispel, in a sentence. */
+  readonly doubt?: string;
   readonly config: ClipTextConfig;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;

@@ -120,6 +120,7 @@ export function Encoder() {
       )}
       <div className={styles.details}>
         {details && <p>{details}</p>}
+        {model?.doubt && <p>{model.doubt.replaceAll("'", '’')}</p>}
         {model?.random && !isLoading && (
           <p>
             <b>Made-up weights:</b> the numbers show how things work and mean nothing until you open a checkpoint (SD
