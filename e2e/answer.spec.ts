@@ -22,10 +22,10 @@ test('why does my weight do nothing', async ({ page }) => {
 
   await openOptions(page);
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
-  await expect(sentence(page, '“Ignore” applies no weights')).toBeVisible();
+  await expect(sentence(page, '“A1111 Ignore” applies no weights')).toBeVisible();
   await expect(sentence(page, 'grows by')).toHaveCount(0);
   // At the prompt too, and in the colours.
-  const message = page.locator('#diagnostics-positive').getByText('“Ignore” applies no weights');
+  const message = page.locator('#diagnostics-positive').getByText('“A1111 Ignore” applies no weights');
   await expect(message).toBeVisible();
   await openView(page, 'Tokens');
   await expect(tokenRows(page).nth(2).locator(own('weight'))).toHaveText('1.3 → 1');
@@ -33,7 +33,7 @@ test('why does my weight do nothing', async ({ page }) => {
 
   // Show me leads to the place in the prompt.
   await openView(page, 'Answer');
-  await sentence(page, '“Ignore” applies no weights').getByRole('button', { name: 'Show me' }).click();
+  await sentence(page, '“A1111 Ignore” applies no weights').getByRole('button', { name: 'Show me' }).click();
   await expect(prompt(page)).toBeFocused();
   expect(await page.evaluate(() => String(getSelection()))).toBe('red');
 });
@@ -116,12 +116,12 @@ test('the picture of the weights reacts to a weight, says why, and has the other
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
-  const why = panel.getByRole('region', { name: 'Why: Original, token 2 “red”' });
+  const why = panel.getByRole('region', { name: 'Why: A1111 Original, token 2 “red”' });
   await expect(why).toContainText('z″ = 1.9 · z');
 
   await panel.getByRole('button', { name: 'Totals of all methods' }).click();
   const totals = page.getByRole('table', { name: /^All methods/ });
-  await expect(totals.getByRole('row', { name: /^Ignore 0 %/ })).toBeVisible();
+  await expect(totals.getByRole('row', { name: /^A1111 Ignore 0 %/ })).toBeVisible();
   await expect(totals.getByRole('row')).toHaveCount(1 + 10);
 
   // The word under the caret is swept.
@@ -132,7 +132,7 @@ test('the picture of the weights reacts to a weight, says why, and has the other
 
   await openOptions(page);
   await page.getByRole('combobox', { name: 'Weighting' }).selectOption('none');
-  await expect(panel.getByText('“Ignore” applies no weights')).toBeVisible();
+  await expect(panel.getByText('“A1111 Ignore” applies no weights')).toBeVisible();
   await expect(barRow(page, 'red')).toContainText('1.9 → 1');
   await expect(barRow(page, 'red')).toContainText('0 %');
 });

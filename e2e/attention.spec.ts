@@ -106,7 +106,7 @@ test('lines: a token that is pointed at names its strongest keys', async ({ page
     .first()
     .hover();
   await expect(readout(page)).toContainText('Query 3 car');
-  await expect(readout(page)).toContainText('Row entropy');
+  await expect(readout(page)).toContainText('entropy');
   const drawn = await page.locator(`${own('lines')} canvas`).evaluate((canvas: HTMLCanvasElement) =>
     canvas
       .getContext('2d')

@@ -18,7 +18,7 @@ for (const width of [360, 768, 1280, 1600, 2560])
     await page.getByRole('combobox', { name: 'Mask' }).selectOption('lecture');
     await page.getByRole('button', { name: 'Keys' }).click();
     await openView(page, 'Mask lab');
-    await expect(page.getByRole('status', { name: 'Mask lab' })).toHaveText('4 of 4 passes encoded');
+    await expect(page.getByRole('status', { name: 'Mask lab' })).toHaveText('4 of 4 runs of the encoder done');
     await openView(page, 'Vocabulary');
     await expect(page.getByRole('searchbox')).toBeVisible();
     expect(await overflow()).toBeLessThanOrEqual(0);

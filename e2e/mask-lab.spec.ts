@@ -15,7 +15,7 @@ async function openLab(page: Page, text: string): Promise<void> {
   await openTiny(page);
   await prompt(page).fill(text);
   await openView(page, 'Mask lab');
-  await expect(progress(page)).toHaveText('4 of 4 passes encoded');
+  await expect(progress(page)).toHaveText('4 of 4 runs of the encoder done');
 }
 
 const same = 'unchanged';
@@ -47,7 +47,7 @@ test('masking a token as a key changes rows from it on, and no row before it', a
   expect(await column(page, 'masked')).toEqual(Array(6).fill('–'));
   await token(page, '2 red').click();
   await expect(token(page, '2 red')).toHaveAttribute('aria-pressed', 'true');
-  await expect(progress(page)).toHaveText('5 of 5 passes encoded');
+  await expect(progress(page)).toHaveText('5 of 5 runs of the encoder done');
   await expect(page.getByRole('columnheader', { name: 'Key 2 “red” masked' })).toBeVisible();
   expect(await column(page, 'masked')).toEqual([same, same, other, other, other, other]);
   const trial = page.locator(own('trial')).last();
@@ -83,7 +83,7 @@ test('a key is masked under the mask on show', async ({ page }) => {
   await page.locator('#mask-lab').getByRole('button', { name: '72 PAD rows' }).click();
   await token(page, '9 PAD').click();
   const trial = page.locator(own('trial')).last();
-  await expect(trial).toContainText('The mask on show hides this key already.');
+  await expect(trial).toContainText('The mask chosen hides this key already.');
   await expect(trial.locator(own('finding'))).toHaveText('No row changes.');
 });
 
@@ -96,6 +96,6 @@ test('a token pointed at in the lab is pointed at everywhere, and the lab follow
   await expect(page.locator(`${own('strip')} [data-pointed]`)).toHaveText('car');
   await prompt(page).fill('a cat');
   await expect(rows(page).getByRole('rowheader')).toHaveText(['0 BOS', '1 a', '2 cat', '3 EOS', '4–76 PAD']);
-  await expect(progress(page)).toHaveText('4 of 4 passes encoded');
+  await expect(progress(page)).toHaveText('4 of 4 runs of the encoder done');
   expect(await column(page, 'lecture')).toEqual([same, same, same, other, other]);
 });

@@ -14,6 +14,10 @@ async function openVocabulary(page: Page): Promise<void> {
 
 test('the vocabulary can be searched by text', async ({ page }) => {
   await openVocabulary(page);
+  // It opens on a word of the prompt.
+  await expect(page.getByRole('searchbox')).toHaveValue('background');
+  await expect(entries(page).first()).toContainText('background</w>');
+  await page.getByRole('searchbox').fill('');
   await expect(found(page)).toHaveText('49,408 entries, the first 100 below');
   await expect(entries(page)).toHaveCount(100);
   await page.getByRole('searchbox').fill('Blurry');
@@ -36,7 +40,7 @@ test('the merges of a word, step by step', async ({ page }) => {
   const readout = page.locator(`${own('player')} .readout`);
   await page.getByRole('textbox', { name: 'Word' }).fill('banananana');
   await expect(symbols(page)).toHaveText(['ban', 'anan', 'ana</w>']);
-  await expect(readout).toContainText('No merge is left: 3 tokens.');
+  await expect(readout).toContainText('No merge in the list fits any more: 3 tokens.');
   // The keyboard alone is enough.
   await page.getByRole('slider', { name: 'Merge' }).focus();
   await page.keyboard.press('Home');

@@ -40,7 +40,7 @@ describe('weights that change nothing', () => {
 
   test('the message names a way that applies them', () => {
     expect(prepare('(cat:2)', { weighting: 'none' }).diagnostics[0].message).toBe(
-      '“Ignore” applies no weights, so those typed here change nothing: choose another way under Weighting, such as A1111’s “Original”.',
+      '“A1111 Ignore” applies no weights, so those typed here change nothing: choose another way under Weighting, such as “A1111 Original”.',
     );
   });
 });

@@ -1,7 +1,6 @@
 /** Says at the prompt that the weights typed there change nothing. */
 import type { Diagnostic, Range } from '../prompt/ast.ts';
 import { warning } from '../prompt/diagnostics.ts';
-import { programs } from '../prompt/syntax.ts';
 import { appliesWeights } from '../weighting/apply.ts';
 import { methods, ownMethod } from '../weighting/methods.ts';
 import type { PromptOptions } from './options.ts';
@@ -20,7 +19,7 @@ export function unappliedWeights(
 function reasonOf({ syntax, weighting, normalisation }: PromptOptions): string {
   const { label, formula, normalises } = methods[weighting];
   if (!appliesWeights(methods[weighting]))
-    return `“${label}” applies no weights, so those typed here change nothing: choose another way under Weighting, such as ${programs[syntax]}’s “${methods[ownMethod[syntax]].label}”.`;
+    return `“${label}” applies no weights, so those typed here change nothing: choose another way under Weighting, such as “${methods[ownMethod[syntax]].label}”.`;
   if (normalises && normalisation !== 'none')
     return `After the normalisation “${normalisation}”, “${label}” has nothing to weigh: the weights typed here change nothing.`;
   return `“${label}” makes the same of these weights as of none: ${formula}.`;

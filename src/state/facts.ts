@@ -205,8 +205,8 @@ export interface Facts extends Remembered {
   readonly stage: Stage;
   /** Whether a text that Compel blends or weighs as a whole is shown by itself, not in its conditioning. */
   readonly textAlone: boolean;
-  /** The word whose merges are shown. */
-  readonly word: string;
+  /** The word whose merges are shown; null for one of the prompt's. */
+  readonly word: string | null;
 }
 
 /** The name of a model in messages, before it is loaded. */

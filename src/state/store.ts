@@ -111,7 +111,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null): Facts 
     head: 0,
     stage: 'last',
     textAlone: false,
-    word: 'photorealistic',
+    word: null,
   };
 }
 

@@ -4,7 +4,7 @@ import { type Method, wholePrompt } from './method.ts';
 export const advA1111 = {
   name: 'adv-a1111',
   label: 'ADV A1111',
-  help: 'ADV_CLIP_emb “A1111”: as Original, with one mean over all chunks.',
+  help: 'ADV_CLIP_emb, an extension of ComfyUI, “A1111”: as A1111 Original, with one mean over all chunks.',
   source: 'ComfyUI_ADV_CLIP_emb, “A1111”',
   formula: 'z″ = w · z · mean(z) / mean(z′)',
   family: 'a1111',

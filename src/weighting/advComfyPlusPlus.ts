@@ -8,7 +8,7 @@ import { type Method, unweighted, type WeightedChunk, type WordChange } from './
 export const advComfyPlusPlus = {
   name: 'adv-comfy++',
   label: 'ADV comfy++',
-  help: 'ADV_CLIP_emb “comfy++”: down level by level; up by what a word adds over itself replaced.',
+  help: 'ADV_CLIP_emb, an extension of ComfyUI, “comfy++”: a weight above 1 adds what the word changes in its own row; weights below 1 mix in prompts in which “+” stands for the words that weigh less.',
   source: 'ComfyUI_ADV_CLIP_emb, “comfy++”',
   formula: 'z′ = Σ (uⱼ − uⱼ₋₁) Eⱼ + (w − 1) · (z − Eᵥ)',
   family: 'comfy',

@@ -8,7 +8,7 @@ const raised = (weight: number) => (weight >= 1 ? weight : 1);
 export const advCompel = {
   name: 'adv-compel',
   label: 'ADV compel',
-  help: 'ADV_CLIP_emb “compel”: up from the empty prompt; down by mixing in the prompt with the tokens replaced, level by level.',
+  help: 'ADV_CLIP_emb, an extension of ComfyUI, “compel”: a weight above 1 moves the row away from the empty prompt’s; weights below 1 mix in prompts in which “+” stands for the words that weigh less.',
   source: 'ComfyUI_ADV_CLIP_emb, “compel”',
   formula: 'z′ = Σ (uⱼ − uⱼ₋₁) Eⱼ,  Eⱼ = e + p · (zⱼ − e)',
   family: 'compel',

@@ -8,7 +8,7 @@ import { type Method, unweighted, type WeightedChunk } from './method.ts';
 export const advDownWeight = {
   name: 'adv-down-weight',
   label: 'ADV down_weight',
-  help: 'ADV_CLIP_emb “down_weight”: weights are divided by the largest, so that all are at most 1, then down level by level.',
+  help: 'ADV_CLIP_emb, an extension of ComfyUI, “down_weight”: all weights are divided by the largest, so that none is above 1 and words without one become lighter; then prompts are mixed in which “+” stands for the words that weigh less.',
   source: 'ComfyUI_ADV_CLIP_emb, “down_weight”',
   formula: 'z′ = Σ (uⱼ − uⱼ₋₁) Eⱼ,  u = w / max(w)',
   family: 'down',

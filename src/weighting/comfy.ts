@@ -8,7 +8,7 @@ import { type Method, wholePrompt } from './method.ts';
 export const comfy = {
   name: 'comfy',
   label: 'ComfyUI',
-  help: 'ComfyUI, and ADV “comfy”: each row moves from the empty prompt’s, e + (z − e)·w.',
+  help: 'ComfyUI, and “comfy” of its extension ADV_CLIP_emb: each row moves away from the empty prompt’s row e by its weight, e + (z − e)·w.',
   source: 'ComfyUI; ComfyUI_ADV_CLIP_emb, “comfy”',
   formula: 'z′ = e + w · (z − e)',
   family: 'comfy',

@@ -61,5 +61,5 @@ export function lambdaTerms({ downweighted }: WeightedPrompt): Term[] {
   );
   if (lambdas.length === 0) return [];
   const value = lambdas.reduce((sum, lambda) => sum + lambda.value, 0);
-  return [...lambdas, { symbol: 'Σ λ', meaning: 'sum over all light fragments', value }];
+  return [...lambdas, { symbol: 'Σ λ', meaning: 'sum over all texts that weigh less than 1', value }];
 }

@@ -7,8 +7,8 @@ import { filler, type Method, type WeightedChunk, type WeightedPrompt, wholeProm
  */
 export const original = {
   name: 'original',
-  label: 'Original',
-  help: 'A1111’s default: z′ = w·z, then scaled so that the mean over the chunk is as before.',
+  label: 'A1111 Original',
+  help: 'A1111’s default: each row times its weight, z′ = w·z, then all rows of the chunk scaled until the mean of their numbers is as before. So rows without a weight move, too.',
   source: 'stable-diffusion-webui 1.10, emphasis “Original”, its default',
   formula: 'z″ = w · z · mean(z) / mean(z′)',
   family: 'a1111',

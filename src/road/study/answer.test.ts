@@ -50,14 +50,14 @@ describe('what the weights did', () => {
       [
         '“red” (weight 1.3) grows by 29.7 %, in the same direction.',
         '“blurry” (weight 0.9091) shrinks by 9.34 %, in the same direction.',
-        'The other 75 rows, of weight 1, shrink by 0.269 %, BOS, EOS and PAD too, because A1111’s “Original” restores the mean over each chunk.',
+        'The other 75 rows, of weight 1, shrink by 0.269 %, BOS, EOS and PAD too, because “A1111 Original” restores the mean over each chunk.',
       ],
     ],
     [
       'a (red:1.3) car',
       { weighting: 'none' },
       [
-        '“Ignore” applies no weights, so those typed here change nothing: choose another way under Weighting, such as A1111’s “Original”.',
+        '“A1111 Ignore” applies no weights, so those typed here change nothing: choose another way under Weighting, such as “A1111 Original”.',
       ],
     ],
     [
@@ -113,7 +113,7 @@ describe('what the weights did', () => {
       { syntax: 'comfy', weighting: 'original' },
       [
         '“red” (weight ∞) gets values that are infinite or no numbers, of which no picture can be made.',
-        'The other 76 rows, of weight 1, get values that are infinite or no numbers, of which no picture can be made too, because A1111’s “Original” restores the mean over each chunk.',
+        'The other 76 rows, of weight 1, get values that are infinite or no numbers, of which no picture can be made too, because “A1111 Original” restores the mean over each chunk.',
       ],
     ],
     ['a red car', {}, ['No word has a weight, so every row is as the encoder gives it.']],
@@ -346,7 +346,7 @@ test('without an encoder there are words, and no numbers of rows', () => {
   expect(textsOf(inputOf('a (red:1.3) [car]', {}, false), ['weights', 'rest', 'model'])).toEqual([
     '“red” (weight 1.3) is weighed.',
     '“car” (weight 0.9091) is weighed.',
-    'By A1111’s “Original” their rows become z″ = w · z · mean(z) / mean(z′).',
+    'By “A1111 Original” their rows become z″ = w · z · mean(z) / mean(z′).',
     'No numbers yet: this browser offers no WebGPU.',
   ]);
 });

@@ -4,6 +4,7 @@ import type { MappedRow } from '../../road/lecture.ts';
 import { shownConfig, shownLayer } from '../../state/shownSizes.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
+import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import styles from './anatomy.module.css';
 import { Diagram } from './Diagram.tsx';
 import { Equations } from './Equations.tsx';
@@ -37,6 +38,7 @@ export function Anatomy() {
     <section className={`panel ${styles.anatomy}`} id="anatomy" aria-labelledby="anatomy-title">
       <ViewHeader view="anatomy" lead={lead} />
       <Equations shown={row} onChoose={setRow} />
+      <WeightsNotHere what="anything before the last stage" />
       <div className={styles.columns}>
         <Diagram
           shown={row}

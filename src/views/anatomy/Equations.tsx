@@ -24,7 +24,7 @@ export function Equations({ shown, onChoose }: EquationsProps) {
   return (
     <div className={styles.equations}>
       <span className={styles.equationsTitle} id="anatomy-equations-title">
-        Equation
+        Equation of the lecture
       </span>
       {/* The arrow keys move among the buttons inside. */}
       <div role="toolbar" aria-labelledby="anatomy-equations-title" onKeyDown={moveAlong}>

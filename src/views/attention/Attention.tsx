@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import { attentionMask } from '../../clip/masks.ts';
 import { type EncodedChunk, shownEncoded } from '../../state/encoded.ts';
-import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
+import { shownClipSkip, shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { rough } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
@@ -26,8 +26,9 @@ const kindNames: Record<ProbabilityKind, string> = { linear: 'Linear', sqrt: 'Sq
 const lead = (
   <>
     <dfn>Attention</dfn> is how tokens learn of each other: each token, as a <dfn>query</dfn> (a row), takes in a share
-    of every token that it may see, the <dfn>keys</dfn> (columns), and its shares sum to 1. Each layer does this several
-    times over, in its <dfn>heads</dfn>, which look for different things. Choose a head in the small pictures.
+    of every token that it may see, the <dfn>keys</dfn> (columns), and its shares, the probabilities, sum to 1. Each
+    layer does this several times over, in its <dfn>heads</dfn>, which look for different things. Choose a head in the
+    small pictures.
   </>
 );
 
@@ -101,9 +102,23 @@ export function Attention() {
       ) : (
         <Waiting />
       )}
-      <WeightsNotHere />
+      <WeightsNotHere what="attention" />
+      <SkippedLayer layer={layer} />
     </section>
   );
+}
+
+/** Says where clip skip leaves a layer out, so that a change in it changes nothing. */
+function SkippedLayer({ layer }: { readonly layer: number }) {
+  const skip = useFacts(shownClipSkip);
+  const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
+  const last = layers + 1 - skip;
+  return layer >= last ? (
+    <p className="help">
+      Clip skip {skip} takes the rows {last > 0 ? `after layer ${last}` : 'before layer 1'}, so that nothing in this
+      layer reaches the U-Net.
+    </p>
+  ) : null;
 }
 
 interface MapsProps {
@@ -175,9 +190,10 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
           <AttentionLines {...props} title={title} most={most} />
         )}
         <p className="help">
-          {!bos &&
-            `In trained encoders BOS takes most of the attention (a sink). With it hidden, colours run up to the largest probability left, ${rough(most)}. `}
-          {hidden > 0 && `${hidden} of ${tokens.length} tokens hidden; probabilities are those over all keys.`}
+          In trained encoders BOS takes most of the attention: it is a sink, where shares go that no word needs.{' '}
+          {!bos && `With it hidden, colours run up to the largest share left, ${rough(most)}. `}
+          {hidden > 0 &&
+            `${hidden} of ${tokens.length} tokens are hidden here, not from the encoder: what they take is missing to 1 in a row.`}
         </p>
       </div>
     </div>

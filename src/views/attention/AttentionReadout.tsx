@@ -2,6 +2,13 @@ import { exact } from '../page/numbers.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { entropy, type ShownMap, strongestKeys } from './attentionMaps.ts';
 
+/** Says how many tokens equal shares would be spread over as widely, from the entropy of a row. */
+function spread(map: Float32Array, L: number, query: number): string {
+  const bits = entropy(map, L, query);
+  const tokens = (2 ** bits).toFixed(1);
+  return `${tokens} ${tokens === '1.0' ? 'token' : 'tokens'} (entropy ${bits.toFixed(2)} bits)`;
+}
+
 /**
  * Shows query, key and probability of the cell that is pointed at. For a query alone it shows the keys that it attends
  * to most.
@@ -34,7 +41,7 @@ export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
       </p>
       {query !== null && (
         <p className="muted">
-          Row entropy {entropy(map, L, query).toFixed(2)} bits; most on{' '}
+          Spread over about {spread(map, L, query)}; most on{' '}
           {strongestKeys(map, L, query, 3)
             .map((j) => `${name(j)} (${map[query * L + j].toFixed(3)})`)
             .join(', ')}

@@ -15,6 +15,7 @@ import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
 import { weightings } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
+import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import { Composed, RowsChoice } from './Composed.tsx';
 import { difference, reach, rowNorms } from './embeddingMaps.ts';
 import styles from './embeddings.module.css';
@@ -23,8 +24,9 @@ import { MeanRatio } from './MeanRatio.tsx';
 const lead = (
   <>
     The numbers themselves: each row is a token’s <dfn>embedding</dfn>, a list of numbers that stands for it, orange
-    above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn>, which brings each row to one
-    scale, gives those that weights act on.
+    above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn> brings them to one scale, so
+    that all are about equally long before weights act on them, and what is longer or shorter afterwards was made so by
+    its weight.
   </>
 );
 
@@ -120,10 +122,12 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
         {after && <ChoiceHelp choice={weightings[method]} />}
         {after && mean && <MeanRatio method={method} mean={mean} />}
         {stage !== 'last' && (
-          <p className="help">
-            Weights act on the last of the stages; those before it do not know of them
-            {weighted.place.isComposed ? ', nor of the other texts that this one is composed with' : ''}.
-          </p>
+          <>
+            <WeightsNotHere what="this stage" />
+            {weighted.place.isComposed && (
+              <p className="help">This is one text of the prompt: texts are composed after the last stage.</p>
+            )}
+          </>
         )}
       </div>
       <Norms before={before} after={after} d={d} labels={labels} kinds={kinds} />
@@ -164,7 +168,7 @@ function Norms({ before, after, d, labels, kinds }: NormsProps) {
   return (
     <RowNorms
       id="norms-title"
-      caption="Norm of each row, ‖z‖₂"
+      caption="Length of each row: its norm, ‖z‖₂"
       columns={columns}
       labels={labels}
       {...withoutPad(kinds)}

@@ -16,19 +16,21 @@ export function MeanRatio({ method, mean: { before, after, ratio, over } }: Mean
     <div className={styles.meanRatio}>
       <dl>
         <div>
-          <dt>Mean before</dt>
+          <dt>Mean of all numbers before</dt>
           <dd>{exact(before)}</dd>
         </div>
         <div>
-          <dt>Mean of w·z</dt>
+          <dt>With each row times its weight</dt>
           <dd>{exact(after)}</dd>
         </div>
         <div>
-          <dt>Ratio, applied to all tokens</dt>
+          <dt>Every row is multiplied by their ratio</dt>
           <dd>× {exact(ratio)}</dd>
         </div>
       </dl>
-      <p className="help">Both means are taken over {over}.</p>
+      <p className="help">
+        Both means are taken over {over}. “{label}” brings the mean back: this is why rows without a weight change, too.
+      </p>
       {isOdd && (
         <p className="warning">
           The ratio is far from 1 because the mean of w·z is near 0 or has changed its sign: “{label}” distorts the

@@ -59,7 +59,7 @@ export function Comparison() {
       ) : comparison ? (
         <Difference comparison={comparison} stale={!now} />
       ) : (
-        <p className="muted">{`Encoding: ${done} of ${total} passes`}</p>
+        <p className="muted">{`Encoding: ${done} of ${total} runs of the encoder`}</p>
       )}
     </section>
   );

@@ -158,7 +158,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
             : !hasModel
               ? 'The numbers need a model.'
               : !tensors
-                ? `Encoding: ${done} of ${total} passes`
+                ? `Encoding: ${done} of ${total} runs of the encoder`
                 : metadata
                   ? 'Ready'
                   : 'The weights are being hashed for the file’s metadata.'}

@@ -10,13 +10,14 @@ import { maskPixels, range } from '../pictures/pixels.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
+import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import styles from './masks.module.css';
 
 const lead = (
   <>
     Which tokens may see which, in every layer and head: row i is the token that looks (the query), column j the one
     that is looked at (the key), and a masked key gets no attention at all. The first mask hides what comes later, the
-    second what fills the chunk up; a key has to pass both.
+    second what fills the chunk up (its mask bits are 0); a key has to pass both.
   </>
 );
 
@@ -106,6 +107,7 @@ export function Masks() {
             ))}
           </div>
           <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
+          <WeightsNotHere what="masks" />
           <p className="help">
             <a href="#view=mask-lab">Mask lab</a> shows what each mask does to the encoder’s output, and what happens to
             the rows when you mask a token of your choice.

@@ -124,29 +124,17 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
   return (
     <div className={styles.scrolling}>
       <table className={`${styles.methodTable} ${styles.numbers} ${styles.totals}`} aria-labelledby="totals-title">
-        <caption id="totals-title">Methods, those furthest from the others first</caption>
+        <caption id="totals-title">All methods on this prompt, the one that differs most from the others first</caption>
         <thead>
           <tr>
             <th scope="col">Method</th>
-            <th scope="col" title="The mean distance of its embeddings from those of the other methods">
-              From the others
-            </th>
-            <th scope="col" title="Frobenius norm of the change against the prompt without weights">
-              ‖Δ‖
-            </th>
-            <th scope="col" title="Cosine of each row to the same row without weights, averaged over all rows">
-              Cosine
-            </th>
-            <th scope="col" title="Norm of the embeddings over their norm without weights">
-              Norm ratio
-            </th>
+            <th scope="col">Distance from the others</th>
+            <th scope="col">‖Δ‖</th>
+            <th scope="col">Cosine</th>
+            <th scope="col">Length ratio</th>
             <th scope="col">Rows changed</th>
-            <th scope="col" title="The difference map shows A − B">
-              A
-            </th>
-            <th scope="col" title="The difference map shows A − B">
-              B
-            </th>
+            <th scope="col">A</th>
+            <th scope="col">B</th>
             <th scope="col">
               <span className="visually-hidden">Formula</span>
             </th>
@@ -198,7 +186,30 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
           })}
         </tbody>
       </table>
+      <p className="help">
+        Distance from the others: how far its rows are, on average, from what the other methods make of them. Against
+        the prompt without weights, over all rows: ‖Δ‖ is how far they moved, the cosine is 1 where they keep their
+        direction, and the length ratio is 1 where they keep their length. The picture below shows A − B.
+      </p>
+      <MethodNames />
     </div>
+  );
+}
+
+/** Says in words what each method does. */
+function MethodNames() {
+  return (
+    <details className={styles.names}>
+      <summary>What each method does</summary>
+      <dl>
+        {Object.values(methods).map(({ name, label, help }) => (
+          <div key={name}>
+            <dt>{label}</dt>
+            <dd>{help}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
   );
 }
 
@@ -216,8 +227,8 @@ const measures = {
     away: (value: number) => 1 - value,
   },
   normRatios: {
-    name: 'Norm ratio',
-    help: 'Norm of the row over its norm without weights. The bar is how far it is from 1.',
+    name: 'Length ratio',
+    help: 'Length of the row (its norm) over its length without weights. The bar is how far it is from 1.',
     format: fixed,
     away: (value: number) => Math.abs(value - 1),
   },

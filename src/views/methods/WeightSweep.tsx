@@ -132,7 +132,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
   return (
     <>
       <fieldset className={styles.spans} ref={frame} {...pointsAtTokens}>
-        <legend>Text of one weight: choose which is swept</legend>
+        <legend>Words in the same brackets share a weight: choose which to sweep</legend>
         {fragments.map((fragment) => (
           <label key={fragment}>
             <input
@@ -285,7 +285,8 @@ function MeanNotes({ swept, index }: { swept: readonly MethodSweep[]; index: num
     if (sweepable(band.from) >= sweepable(band.to))
       return (
         <p key={root} className="help">
-          {who} {divides}. It would be 0 at a weight of {signed(root)}, far from those here.
+          {who} {divides}, which is far from 0 at all weights here (it would be 0 at a weight of {signed(root)}), so
+          that no row grows without bounds.
         </p>
       );
     return (

@@ -16,7 +16,7 @@ export function PassProgress({ passes }: { passes: readonly EncoderPass[] }) {
     <div className={styles.passes}>
       <progress aria-label="Passes encoded" max={passes.length} value={done} />
       <span>
-        {done} of {passes.length} passes
+        {done} of {passes.length} runs of the encoder
       </span>
     </div>
   );

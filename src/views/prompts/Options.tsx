@@ -18,6 +18,7 @@ import {
   optionLabels,
   splits,
   squareFactors,
+  syntaxChoices,
   timelines,
   tokenizers,
   weightings,
@@ -34,6 +35,7 @@ export function Options() {
   return (
     <section className={styles.settingsPanel} id="options" aria-label="Options">
       <Presets />
+      <ChoiceHelp choice={syntaxChoices[syntax]} />
       <div className={styles.settings}>
         <Choose name="weighting" values={methodNames} choices={weightings} />
         {methods[weighting].normalises && (

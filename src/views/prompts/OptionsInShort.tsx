@@ -47,6 +47,7 @@ export function Presets() {
           {preset.name}
         </button>
       ))}
+      <span className="muted small">The lecture is the one whose equations Anatomy numbers.</span>
     </div>
   );
 }

@@ -14,20 +14,20 @@ export interface Choice {
 
 export const masks: Record<MaskMode, Choice> = {
   causal: {
-    name: 'Causal only',
-    help: 'A1111, ComfyUI, diffusers and CompVis for SD 1.5: PAD tokens are seen like any other.',
+    name: 'Causal',
+    help: 'A1111, ComfyUI, diffusers and CompVis for SD 1.5: a token sees itself and those before it. PAD stands last, so that only PAD sees it; but its rows go to the U-Net as well.',
   },
   hf: {
-    name: 'Causal × attention_mask',
-    help: 'transformers, when given the tokenizer’s attention_mask: PAD is hidden, the prompt’s EOS is not.',
+    name: 'Causal, PAD hidden',
+    help: 'transformers, when given the tokenizer’s attention_mask: PAD is hidden too, the prompt’s EOS is not.',
   },
   lecture: {
-    name: 'Causal × MaskPAD',
-    help: 'The textbook mask: every id 49407 is hidden. PAD is EOS, so the prompt’s own EOS goes too.',
+    name: 'Causal, PAD and EOS hidden',
+    help: 'MaskPAD, equations 8 to 10 of the lecture that Anatomy numbers: every id 49407 is hidden. PAD is EOS, so the prompt’s own EOS goes too.',
   },
   none: {
     name: 'No mask',
-    help: 'No program runs this: every token sees those after it. For comparison.',
+    help: 'No program runs this: every token sees all others, those after it too. For comparison.',
   },
 };
 
@@ -58,13 +58,16 @@ export const normalisations: Record<TokenNormalisation, Choice> = {
 };
 
 export const squareFactors: Record<PromptOptions['squareFactor'], Choice> = {
-  '1/1.1': { name: '÷ 1.1', help: 'What A1111 does: [x] weighs 1/1.1 = 0.909.' },
-  '0.9': { name: '× 0.9', help: 'The lecture’s value.' },
+  '1/1.1': { name: '[x] weighs 1 ÷ 1.1', help: 'A1111: each pair divides the weight by 1.1, which makes 0.909.' },
+  '0.9': { name: '[x] weighs 0.9', help: 'As in the lecture whose equations Anatomy numbers.' },
 };
 
 export const bracketChoices: Record<PromptOptions['brackets'], Choice> = {
-  weights: { name: 'Weigh', help: 'A1111’s emphasis modes Original, No norm and Ignore read ( ) and [ ] as weights.' },
-  text: { name: 'Text', help: 'A1111’s emphasis mode None encodes brackets as they are.' },
+  weights: {
+    name: 'Are weights',
+    help: 'A1111’s emphasis modes Original, No norm and Ignore: ( ) and [ ] weigh the text in them.',
+  },
+  text: { name: 'Are text', help: 'A1111’s emphasis mode None: brackets are encoded as characters.' },
 };
 
 export const timelines: Record<PromptOptions['timeline'], Choice> = {
@@ -113,13 +116,16 @@ export const comfyInputChoices: Record<ComfyInput, Choice> = {
 
 export const tokenizers: Record<TokenizerFlavour, Choice> = {
   'hf-slow-ftfy': {
-    name: 'HF slow + ftfy',
-    help: 'A1111, and diffusers with ftfy installed.',
+    name: 'transformers 4 + ftfy',
+    help: 'A1111, and diffusers where ftfy is installed, a library that mends quotes and wrongly decoded letters before the text is cut into tokens.',
   },
-  'hf-slow': { name: 'HF slow', help: 'diffusers on transformers 4 without ftfy.' },
-  'hf-fast': { name: 'HF fast', help: 'transformers 4, CLIPTokenizerFast.' },
-  'hf-v5': { name: 'HF v5', help: 'transformers 5, as diffusers and Compel use it there.' },
-  openai: { name: 'openai/CLIP', help: 'simple_tokenizer.py of the original CLIP.' },
+  'hf-slow': {
+    name: 'transformers 4',
+    help: 'diffusers on Hugging Face’s transformers 4, where ftfy is not installed.',
+  },
+  'hf-fast': { name: 'transformers 4, fast', help: 'Its second tokenizer, CLIPTokenizerFast.' },
+  'hf-v5': { name: 'transformers 5', help: 'As diffusers and Compel use it there.' },
+  openai: { name: 'OpenAI’s CLIP', help: 'simple_tokenizer.py of the original CLIP.' },
 };
 
 /** Names of the options, as the page calls them. */

@@ -18,7 +18,8 @@ const lead = (
   <>
     The prompt as the encoder gets it: <dfn>tokens</dfn>, words or pieces of words, each with its number (id) in a fixed
     vocabulary. They are encoded in <dfn>chunks</dfn> of 77: <dfn>BOS</dfn> begins a chunk, <dfn>EOS</dfn> ends the
-    text, and <dfn>PAD</dfn> fills up what is left. Choose a token to see how its word is put together.
+    text, and <dfn>PAD</dfn> fills up what is left. A mask bit of 0 hides a token from all others. Choose a token to see
+    how its word is put together.
   </>
 );
 
@@ -82,11 +83,7 @@ export function TokenTable() {
             <th scope="col" className={styles.number}>
               Weight
             </th>
-            <th
-              scope="col"
-              className={styles.number}
-              title="1: the token may be seen as a key. 0: it is masked for every query."
-            >
+            <th scope="col" className={styles.number}>
               Mask bit
             </th>
           </tr>

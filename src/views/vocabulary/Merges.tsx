@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { sourceText } from '../../prompt/sourceText.ts';
+import { shownWord } from '../../state/shownWord.ts';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { wordsOf } from '../../tokens/words.ts';
@@ -14,7 +15,7 @@ const longest = 60;
 
 /** Plays the merges that turn a word's bytes into its tokens, in the order of their ranks. */
 export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
-  const typed = useFacts((s) => s.word);
+  const typed = useFacts(shownWord);
   const flavour = useFacts((s) => s.options.tokenizer);
   const show = useFacts((s) => s.show);
   const [chosen, setChosen] = useState(0);
@@ -126,12 +127,13 @@ function Player({ ids, tokenizer }: PlayerProps) {
         {step ? (
           <>
             <Pair left={name(step.left)} right={name(step.right)} /> → <SymbolText text={name(step.merged)} />: merge{' '}
-            {whole(step.rank + 1)} of {whole(mergeCount)}.{' '}
+            {whole(step.rank + 1)} in the list of {whole(mergeCount)}.{' '}
           </>
         ) : (
           `${bytes.length === 1 ? 'One byte' : `${bytes.length} bytes`} of UTF-8, one symbol each; the last says that the word ends. `
         )}
-        {isDone && (ids.length === 1 ? 'The word is one token.' : `No merge is left: ${ids.length} tokens.`)}
+        {isDone &&
+          (ids.length === 1 ? 'The word is one token.' : `No merge in the list fits any more: ${ids.length} tokens.`)}
       </p>
       <ol
         className={styles.steps}

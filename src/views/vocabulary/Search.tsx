@@ -1,4 +1,5 @@
 import { useDeferredValue, useMemo, useState } from 'react';
+import { shownWord } from '../../state/shownWord.ts';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { createVocabularySearch, listedIds } from '../../tokens/vocabularySearch.ts';
@@ -12,13 +13,22 @@ const most = 100;
 
 /** Finds entries of the vocabulary by text, and the text of ids. */
 export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
-  const [query, setQuery] = useState('');
+  const word = useFacts(shownWord);
+  const show = useFacts((s) => s.show);
+  /** Null until something is typed: the entries are then those of the word whose merges are shown. */
+  const [typed, setTyped] = useState<string | null>(null);
+  const query = typed ?? word;
   const deferred = useDeferredValue(query);
   const search = useMemo(() => createVocabularySearch(tokenizer), [tokenizer]);
   const listed = useMemo(() => listedIds(deferred), [deferred]);
   const found = useMemo(() => search(deferred, most), [search, deferred]);
   const known = listed?.filter((id) => id < tokenizer.vocabSize) ?? [];
   const unknown = listed?.filter((id) => id >= tokenizer.vocabSize) ?? [];
+  // The list stays as it is when one of its entries is chosen.
+  const choose = (text: string) => {
+    setTyped(query);
+    show({ word: text });
+  };
   const count = found.total === 1 ? '1 entry' : `${whole(found.total)} entries`;
 
   return (
@@ -30,7 +40,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
         placeholder="cat, ing</w> or 320 1125 539"
         spellCheck={false}
         value={query}
-        onChange={(event) => setQuery(event.target.value)}
+        onChange={(event) => setTyped(event.target.value)}
       />
       <div role="status" aria-label="Found">
         {listed && known.length > 0 && (
@@ -65,7 +75,7 @@ export function Search({ tokenizer }: { tokenizer: Tokenizer }) {
           </thead>
           <tbody onKeyDown={(event) => moveFocus(event, 'button')}>
             {[...(listed ? known : []), ...found.ids].slice(0, most).map((id, i) => (
-              <EntryRow key={`${i} ${id}`} id={id} isFirst={i === 0} tokenizer={tokenizer} />
+              <EntryRow key={`${i} ${id}`} id={id} isFirst={i === 0} tokenizer={tokenizer} onChoose={choose} />
             ))}
           </tbody>
         </table>
@@ -78,10 +88,10 @@ interface EntryRowProps {
   readonly id: number;
   readonly isFirst: boolean;
   readonly tokenizer: Tokenizer;
+  onChoose(text: string): void;
 }
 
-function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
-  const show = useFacts((s) => s.show);
+function EntryRow({ id, isFirst, tokenizer, onChoose }: EntryRowProps) {
   const entry = tokenizer.entry(id);
   const text = tokenizer.decode([id]).trim();
   const isSpecial = /^<\|.*\|>$/.test(text);
@@ -100,7 +110,7 @@ function EntryRow({ id, isFirst, tokenizer }: EntryRowProps) {
             className="quiet small"
             tabIndex={isFirst ? 0 : -1}
             title={`Show the merges of “${text}”`}
-            onClick={() => show({ word: text })}
+            onClick={() => onChoose(text)}
           >
             {text}
           </button>

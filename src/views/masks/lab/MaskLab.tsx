@@ -12,6 +12,7 @@ import { Waiting } from '../../page/Waiting.tsx';
 import { Heatmap, tokenCells } from '../../pictures/Heatmap.tsx';
 import { maskPixels, range } from '../../pictures/pixels.ts';
 import { masks } from '../../prompts/choices.ts';
+import { WeightsNotHere } from '../../weights/WeightsNotHere.tsx';
 import styles from './maskLab.module.css';
 import { changesText, keysText, reachText } from './maskTexts.ts';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
@@ -97,6 +98,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
         masked={shownKeys}
         onToggle={toggle}
       />
+      <WeightsNotHere what="these numbers" />
     </div>
   );
 }
@@ -122,7 +124,7 @@ function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps)
     <figure className={styles.trial}>
       <figcaption>
         <b>{name}</b>
-        {isShown && <span className="muted">on show</span>}
+        {isShown && <span className="muted">in use</span>}
       </figcaption>
       <Heatmap
         pixels={pixels}
@@ -155,7 +157,7 @@ function Progress({ encoded, total }: { encoded: number; total: number }) {
   });
   return (
     <p className={`${styles.progress} muted`} role="status" aria-label="Mask lab">
-      {encoded} of {total} passes encoded
+      {encoded} of {total} runs of the encoder done
       {failure && `. ${failure}`}
     </p>
   );

@@ -58,7 +58,7 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           <b className={styles.unchanged}>
             <span>unchanged</span>
           </b>{' '}
-          means equal in every bit
+          means that not one bit of the row’s numbers differs
         </span>
       </div>
       <table className={styles.table}>

@@ -76,8 +76,8 @@ test('what masking keys can reach', () => {
   expect(reachText([3, 2], true, all)).toMatch(/^Rows before 2 cannot change/);
   expect(reachText([0], true, all)).toMatch(/^Every row/);
   expect(reachText([2], false, all)).toMatch(/^Without a causal mask/);
-  expect(reachText([4, 5], true, hf)).toBe('The mask on show hides these keys already.');
-  expect(reachText([4], false, hf)).toBe('The mask on show hides this key already.');
+  expect(reachText([4, 5], true, hf)).toBe('The mask chosen hides these keys already.');
+  expect(reachText([4], false, hf)).toBe('The mask chosen hides this key already.');
   // A key that is hidden already reaches nothing, so the next one counts.
   expect(reachText([4, 3], true, hf)).toMatch(/^Rows before 3 cannot change/);
 });

@@ -73,7 +73,7 @@ export function keysText(keys: readonly number[], names: readonly string[], most
 /** Says what is known before anything is encoded. `keys` may be in any order, but not empty. */
 export function reachText(keys: readonly number[], causal: boolean, keyMask: Uint8Array): string {
   if (keys.every((key) => keyMask[key] === 0))
-    return `The mask on show hides ${keys.length === 1 ? 'this key' : 'these keys'} already.`;
+    return `The mask chosen hides ${keys.length === 1 ? 'this key' : 'these keys'} already.`;
   if (!causal) return 'Without a causal mask every row sees these keys, those before them too.';
   const first = Math.min(...keys.filter((key) => keyMask[key] !== 0));
   if (first === 0) return 'Every row sees BOS, and may change.';
