@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openTiny, openView, own, prompt, tokenRows } from './page.ts';
+import { openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
 
 /** Presses Tab until `found` says that the focus has arrived. */
 async function tabTo(page: Page, what: string, found: (element: Element) => boolean): Promise<void> {
@@ -32,7 +32,7 @@ test('from the prompt to an attention value without a pointer', async ({ page })
   await page.keyboard.press('End');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 4' })).toBeVisible();
 
-  await tabTo(page, 'the overview', (element) => element.classList.contains('overview-picture'));
+  await tabTo(page, 'the overview', (element) => element.matches('[class*="_overview-picture_"]'));
   await page.keyboard.press('ArrowLeft');
   await expect(page.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
 
@@ -86,3 +86,37 @@ test('every picture and every control has a name', async ({ page }) => {
     expect(await page.getByRole(role, { name: /\S/ }).count(), role).toBe(all);
   }
 });
+
+for (const view of ['Answer', 'Attention'])
+  test(`a screen reader hears one thing when typing rests, and nothing before: ${view}`, async ({ page }) => {
+    await openTiny(page);
+    await openView(page, view);
+    await prompt(page).click();
+    await page.keyboard.press('ControlOrMeta+End');
+    await expect(page.getByRole('status', { name: 'Encoder', exact: true })).toContainText('Ready');
+    const texts = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('[role="status"], [role="alert"], [aria-live="polite"]')]
+          .filter((region) => region.getAttribute('aria-live') !== 'off')
+          .map((region) => region.textContent)
+          .join('|'),
+      );
+    const before = await texts();
+    await page.evaluate(() => {
+      const heard: string[] = [];
+      Object.assign(window, { heard });
+      new MutationObserver((changes) => {
+        for (const { target } of changes) {
+          const element = target instanceof Element ? target : target.parentElement;
+          const region = element?.closest('[role="status"], [role="alert"], [aria-live="polite"]');
+          if (region && region.getAttribute('aria-live') !== 'off') heard.push(region.textContent);
+        }
+      }).observe(document.body, { childList: true, characterData: true, subtree: true });
+    });
+    await page.keyboard.type(', wet street', { delay: 60 });
+    await expect.poll(texts).not.toBe(before);
+    await expect(status(page)).toContainText('Ready');
+    const heard = await page.evaluate(() => (window as unknown as { heard: string[] }).heard);
+    expect(heard).toHaveLength(1);
+    expect(heard[0]).toContain(view === 'Answer' ? '“red” (weight 1.3) grows' : '12 / 75');
+  });

@@ -2,6 +2,7 @@ import { useDeferredValue, useEffect, useId, useState } from 'react';
 import { programs } from '../../prompt/syntax.ts';
 import type { Lead, Sentence, SentenceKind } from '../../road/study/sentence.ts';
 import { type AnswerFacts, answerOf, shownAnswer } from '../../state/answering.ts';
+import { Announcement } from '../page/Announcement.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
@@ -89,6 +90,7 @@ function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
         })}
       </div>
       <Announcement
+        label="Answer in short"
         text={sentences
           .slice(0, 3)
           .map(({ text }) => text)
@@ -154,22 +156,5 @@ function CopyText({ text }: { text: string }) {
         Copy as text
       </button>
     </div>
-  );
-}
-
-/** Typing has rested when nothing was typed for as long. */
-const restMilliseconds = 1500;
-
-/** Tells screen readers the first sentences, once when typing rests; nothing of those that are there from the start. */
-function Announcement({ text }: { text: string }) {
-  const [said, setSaid] = useState(text);
-  useEffect(() => {
-    const rest = setTimeout(() => setSaid(text), restMilliseconds);
-    return () => clearTimeout(rest);
-  }, [text]);
-  return (
-    <p className="visually-hidden" role="status" aria-label="Answer in short">
-      {said}
-    </p>
   );
 }

@@ -1,4 +1,5 @@
 import { exact } from '../page/numbers.ts';
+import { useReadAloud } from '../page/useReadAloud.ts';
 import { usePointed } from '../pictures/pointed.ts';
 import { entropy, type ShownMap, strongestKeys } from './attentionMaps.ts';
 
@@ -15,12 +16,13 @@ function spread(map: Float32Array, L: number, query: number): string {
  */
 export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
   const { query, key } = usePointed();
+  const readAloud = useReadAloud();
   const name = (token: number) => `${token} ${labels[token]}`;
   if (query === null && key === null)
     return <p className="readout muted">Point at a cell or a token, or move over the picture with the arrow keys.</p>;
   const value = query !== null && key !== null ? query * L + key : null;
   return (
-    <div className="readout" aria-live="polite">
+    <div className="readout" aria-live={readAloud}>
       <p>
         {query !== null && (
           <>

@@ -3,6 +3,7 @@ import { sd15TextEncoder } from '../../models/library/modelSources.ts';
 import { encoderStatus, encodingCost, lostText, modelName } from '../../state/encoderStatus.ts';
 import { type Facts, requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
+import { Announcement } from '../page/Announcement.tsx';
 import { FileButton } from '../page/FileButton.tsx';
 import menuStyles from '../page/menu.module.css';
 import { bytes } from '../page/numbers.ts';
@@ -20,9 +21,11 @@ export function EncoderStatus() {
   const phase = useFacts((s) => encoderStatus(s).phase);
   return (
     <>
-      <div className={styles.status} role="status" aria-label="Encoder status" data-phase={phase}>
+      {/* It changes twice at each key, so that it is said by the announcement alone, when it has come to rest. */}
+      <div className={styles.status} role="status" aria-live="off" aria-label="Encoder status" data-phase={phase}>
         <span>{text}</span>
       </div>
+      <Announcement label="Encoder" text={text} />
       <Cost />
     </>
   );

@@ -3,6 +3,7 @@ import { attentionMask, causalMask } from '../../clip/masks.ts';
 import { shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
+import { useReadAloud } from '../page/useReadAloud.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import legendStyles from '../pictures/legend.module.css';
@@ -128,6 +129,7 @@ interface MaskReadoutProps {
 
 function MaskReadout({ labels, causal, keyMask }: MaskReadoutProps) {
   const { query, key } = usePointed();
+  const readAloud = useReadAloud();
   if (query === null || key === null)
     return <p className="readout muted">Rows are queries i, columns keys j, {keyMask.length} each. Point at a cell.</p>;
   const byCausal = causal[query * keyMask.length + key] === 0;
@@ -141,7 +143,7 @@ function MaskReadout({ labels, causal, keyMask }: MaskReadoutProps) {
           ? 'masked: the key’s mask bit is 0'
           : 'visible';
   return (
-    <p className="readout" aria-live="polite">
+    <p className="readout" aria-live={readAloud}>
       Query <b className="query">{`${query} ${labels[query]}`}</b>, key <b className="key">{`${key} ${labels[key]}`}</b>
       : {verdict}
     </p>

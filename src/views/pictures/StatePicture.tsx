@@ -1,5 +1,6 @@
 import { Fragment, useMemo, useRef } from 'react';
 import { exact, rough } from '../page/numbers.ts';
+import { useReadAloud } from '../page/useReadAloud.ts';
 import { useWidth } from '../page/useWidth.ts';
 import type { ColourScale } from './color.ts';
 import { type Cell, Heatmap } from './Heatmap.tsx';
@@ -78,9 +79,10 @@ interface StateReadoutProps {
 /** Tells the values at the token and dimension that are pointed at. */
 export function StateReadout({ matrices, labels, d, from = 0 }: StateReadoutProps) {
   const { query, dimension } = usePointed();
+  const readAloud = useReadAloud();
   if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
   return (
-    <p className="readout" aria-live="polite">
+    <p className="readout" aria-live={readAloud}>
       Token <b className="query">{`${from + query} ${labels[query]}`}</b>, dimension <b>{dimension}</b>:{' '}
       {matrices.map(({ name, values }, i) => (
         <Fragment key={name}>

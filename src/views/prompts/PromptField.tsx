@@ -96,7 +96,7 @@ export function PromptField({ side, handle }: { side: Side; handle: RefObject<Pr
             type="button"
             className="link"
             aria-expanded={isUnfolded}
-            aria-label={`Unfold the ${names[side].toLowerCase()}`}
+            aria-label={`${isUnfolded ? 'fold' : 'unfold'} the ${names[side].toLowerCase()}`}
             onClick={() => setUnfolded(!isUnfolded)}
           >
             {isUnfolded ? 'fold' : 'unfold'}

@@ -2,8 +2,10 @@ import { useRef, useState } from 'react';
 import { guessSyntax } from '../../prompt/across/guessSyntax.ts';
 import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
 
+import { Announcement } from '../page/Announcement.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
@@ -68,6 +70,7 @@ export function Prompts() {
             <PromptToolbar open={tool} onOpen={setTool} />
           </div>
         </div>
+        <CountsInShort />
         <div className={styles.topStrip} id="strip">
           <PromptTokens />
           <ViewMenu />
@@ -87,6 +90,17 @@ export function Prompts() {
       </div>
     </>
   );
+}
+
+/** Says how long the prompt on show is, when typing rests; the answer, where it is on show, says more. */
+function CountsInShort() {
+  const shown = useFacts((s) => prepared(s, s.side));
+  const syntax = useFacts((s) => s.options.syntax);
+  const isAnswerShown = useFacts((s) => s.view === 'answer');
+  if (!shown || isAnswerShown) return null;
+  const messages = shown.diagnostics.length;
+  const told = messages === 0 ? '' : messages === 1 ? ', 1 message' : `, ${messages} messages`;
+  return <Announcement label="Prompt in short" text={`${countText(tokenCount(shown), syntax)}${told}`} />;
 }
 
 /** Offers to switch to another language if the prompts look as if they were written in it. */
