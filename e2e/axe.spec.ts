@@ -34,7 +34,7 @@ for (const { name, width, media } of looks)
       await openView(page, viewTitles[view]);
       // On a narrow page it takes links that are scrolled out of the menu for skip links; keyboard.spec holds the skip link.
       const axe = new AxeBuilder({ page }).disableRules('skip-link');
-      // What is around the views is the same for all.
+      // The rest of the page is the same around every view.
       const { violations } = await (view === views[0] ? axe : axe.include(own('views'))).analyze();
       for (const { id, nodes } of violations)
         for (const { html, failureSummary } of nodes)

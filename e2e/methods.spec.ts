@@ -231,7 +231,7 @@ test('nothing scrolls the page sideways, and tables stay within the panel', asyn
   expect(await sweep(page).evaluate(sticking)).toEqual([]);
 });
 
-/** What sticks out of a panel and is not in a part that scrolls. */
+/** Lists elements that stick out of a panel and are not in a part that scrolls. */
 function sticking(section: Element): string[] {
   const { right } = section.getBoundingClientRect();
   return [...section.querySelectorAll('button, canvas, svg, table, input, p, [class*="_scrolling_"]')]

@@ -1,4 +1,4 @@
-/** What exceeds a bound is not read, and says so; what is within it is read exactly. */
+/** A text over a bound is not read, and that is said; one within it is read exactly. */
 import { describe, expect, test } from 'vitest';
 import { longestPrompt, mostChunks, mostPasses } from '../prompt/bounds.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';

@@ -80,7 +80,7 @@ export function openedActions(
       const { replaced, notices } = get();
       try {
         await use(file, together);
-        // What an earlier file replaced is no longer told beside a later one. An opening that failed left a notice.
+        // The message of an earlier file goes when a later one is opened. An opening that failed left a notice.
         if (get().replaced === replaced && get().notices === notices) set({ replaced: null });
       } catch (error) {
         notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));

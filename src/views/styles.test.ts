@@ -10,7 +10,7 @@ const textOf = (path: string) => readFileSync(path, 'utf8').replace(/\/\*.*?\*\/
 
 /** Classes that the selectors of a style sheet name. */
 function classesOf(path: string): ReadonlySet<string> {
-  // What is shared is no class of the sheet's own.
+  // Shared classes are none of the sheet's own.
   const own = textOf(path).replace(/:global\([^)]*\)/g, '');
   const selectors = [...own.matchAll(/([^{};]+)\{/g)].map(([, text]) => text.trim());
   return new Set(

@@ -8,7 +8,7 @@ interface InfotextReading {
 
 /** The parameters that A1111 writes into a picture it made. */
 export interface Infotext extends InfotextReading {
-  /** What Civitai reads in a text that lost its line breaks, where A1111 does not find the prompts in it. */
+  /** Holds what Civitai reads in a text that lost its line breaks, where A1111 does not find the prompts in it. */
   readonly asCivitai?: InfotextReading;
 }
 

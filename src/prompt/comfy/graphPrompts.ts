@@ -225,7 +225,7 @@ class TextFinder {
     return [];
   }
 
-  /** Of a node that takes both conditionings, the one that is asked for: by its output, where it gives both. */
+  /** Chooses the conditioning that is asked for, of a node that takes both: by its output, where it gives both. */
   #ofSide<T extends { readonly name: string }>(
     type: string,
     links: readonly T[],
