@@ -11,7 +11,7 @@ export interface Change {
 export function applyEdits(source: string, edits: readonly Edit[]): string {
   const pieces: string[] = [];
   let from = 0;
-  // Of two at one place the later one comes first.
+  // The later one of two at one place comes first.
   for (const { start, end, insert } of edits.toReversed().sort((a, b) => a.start - b.start)) {
     pieces.push(source.slice(from, start), insert);
     from = end;

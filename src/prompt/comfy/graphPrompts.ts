@@ -11,7 +11,7 @@ import {
 /** The prompts of ComfyUI's graph, and the rest of it that changes their encoding. */
 export interface GraphPrompts {
   readonly prompts: Readonly<Record<Side, string>>;
-  /** As A1111 counts, from 1, which is none. */
+  /** Counts as A1111 does, from 1, which is none. */
   readonly clipSkip: number;
   /** Whether ComfyUI's page is yet to read the texts, as it does before it sends them to the server. */
   readonly fromPage: boolean;

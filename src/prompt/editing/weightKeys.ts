@@ -278,7 +278,7 @@ function balanced({ start: from, end: to }: Range, pairs: readonly Pair[]): Rang
     !(pair.open.end <= start && end <= pair.close.start) &&
     !(start <= pair.start && pair.end <= end);
   const sorted = pairs.toSorted((a, b) => a.start - b.start);
-  // What is cut by a pair that was passed before grows with the next round.
+  // A pair that was passed before grows with the next round.
   for (let before = -1; before !== end - start; ) {
     before = end - start;
     for (const pair of [...sorted, ...sorted.toReversed()])
