@@ -23,8 +23,10 @@ import type { PeftConfig } from './peftConfig.ts';
 
 /** Higher ranks are no LoRA's: a matrix of the encoder has a rank of 768. */
 const highestRank = 4096;
-/** Largest blocks of OFT, whose matrices are inverted: 3,072 rows of this size take two seconds. */
-const largestBlock = 768;
+/** Largest blocks of OFT, which are inverted, and cores: both take time with the third power of their size. */
+const largestBlock = 512;
+/** Most terms of PEFT's series for an inverse, of which it uses five. */
+const mostTerms = 16;
 
 export type Fail = (why: string) => never;
 
@@ -128,6 +130,8 @@ async function withCore({ left, right }: Factors, core: Named | undefined, readi
   if (!core) return { left, right };
   const values = await readMatrix(core, reading);
   checkProduct(core, [values.rows, values.columns], [left.columns, right.rows], reading.fail);
+  if (values.rows > largestBlock)
+    reading.fail(`has a core ${excerpt(core.name)} of rank ${values.rows}; expected at most ${largestBlock}`);
   const { rows, columns } = right;
   return { left, right: { rows, columns, values: Float32Array.from(product({ left: values, right })) } };
 }
@@ -294,17 +298,17 @@ async function readTurnsOfPeft(
       `has blocks ${excerpt(named.name)} of shape ${shapeText(shape.slice(0, 8))}, which do not fit ${into} columns`,
     );
   const { terms, bound } = peft.oft;
+  if (terms !== null && !(Number.isInteger(terms) && terms >= 1 && terms <= mostTerms))
+    return fail(`has settings of PEFT with ${terms} terms of a series; expected 1 to ${mostTerms}`);
   const skew = skewFromUpper(await readFloats(named.name, named.tensor, fail, signal), size);
   const limitedSkew = bound === null ? skew : limitedBlocks(skew, size, bound);
-  const own =
+  const matrices =
     terms === null
       ? cayley(
           limitedSkew.map((value) => -value),
           size,
         )
       : neumann(limitedSkew, size, terms);
-  const matrices = new Float64Array(blocks * size * size);
-  for (let at = 0; at < matrices.length; at += own.length) matrices.set(own, at);
   return { kind: 'OFT', turns: [{ size, matrices, order: inOrder(into) }], along: 'columns', rescale: null };
 }
 

@@ -7,7 +7,7 @@ export type Axis = 'rows' | 'columns';
 export interface Turn {
   /** Number n of lines in a block. */
   readonly size: number;
-  /** [blocks, n, n] */
+  /** [blocks, n, n], or [1, n, n] for all blocks. */
   readonly matrices: Float64Array;
   /** [lines] The index of the line that is at each place of the blocks, one block after the other. */
   readonly order: Uint32Array;
@@ -27,7 +27,7 @@ export function turned(
     const first = place - (place % size);
     const line = order[place] * lineStep;
     for (let q = 0; q < size; q++) {
-      const factor = matrices[place * size + q];
+      const factor = matrices[(place * size + q) % matrices.length];
       const from = order[first + q] * lineStep;
       for (let i = 0; i < length; i++) out[line + i * step] += factor * values[from + i * step];
     }

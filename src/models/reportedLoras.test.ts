@@ -414,6 +414,33 @@ test.each([
   else expect(describeLora(await read).kinds).toEqual(['OFT']);
 });
 
+test.each<[string, TorchSpec[], Record<string, string>, string]>([
+  [
+    'blocks that take long to invert',
+    [spec('text_encoder.text_model.encoder.layers.0.mlp.fc1.oft_blocks', [3, 1024, 1024])],
+    {},
+    'of 1024 rows; expected at most 512',
+  ],
+  [
+    'a series without end',
+    [spec('base_model.model.encoder.layers.0.mlp.fc1.oft_R.weight', [96, 28])],
+    settings({ num_cayley_neumann_terms: 1e9 }),
+    'with 1000000000 terms of a series; expected 1 to 16',
+  ],
+  [
+    'a core of a high rank',
+    [
+      spec('te.text_model.encoder.layers.0.self_attn.q_proj.lora_down.weight', [513, 768]),
+      spec('te.text_model.encoder.layers.0.self_attn.q_proj.lora_up.weight', [768, 513]),
+      spec('te.text_model.encoder.layers.0.self_attn.q_proj.lora_mid.weight', [513, 513]),
+    ],
+    {},
+    'of rank 513; expected at most 512',
+  ],
+])('a LoRA with %s is refused before it is computed', async (_, specs, metadata, why) => {
+  await expect(written(specs, metadata, clipVitL14)).rejects.toThrow(why);
+});
+
 test('orthogonal matrices keep the length of every column', async () => {
   const { updates } = await open('loras/boft');
   const [update] = updates;
