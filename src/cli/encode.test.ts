@@ -16,10 +16,11 @@ import { openLora } from '../models/loraFile.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { writeCheckpointFile } from '../models/testing/checkpoints.ts';
 import { openConditioning } from '../road/export/conditioningFile.ts';
-import { defaultOptions, type PromptOptions } from '../road/options.ts';
+import { defaultOptions, type PromptOptions, writtenOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds } from '../road/pipeline.ts';
 import { referenceZ } from '../road/testing/encodings.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import { main } from './encode.ts';
 import { fileSource } from './fileSource.ts';
 
@@ -65,6 +66,8 @@ const cases: readonly (readonly [prompt: string, options: Partial<PromptOptions>
   ['a (red:1.3) car, (blurry:0.5)', { syntax: 'comfy', weighting: 'comfy', comfyUnit: 'words' }],
   ['a (red:1.3) car, (blurry:0.5)', { syntax: 'comfy', weighting: 'adv-comfy++', normalisation: 'length+mean' }],
   ['a ({red|blue|green}:1.3) car // blurry', { syntax: 'comfy', weighting: 'comfy', choiceSeed: 7 }],
+  ['a cat that don’t see “猫”', { syntax: 'comfy', weighting: 'comfy' }],
+  ['a cat that don’t see “猫”', { syntax: 'comfy', weighting: 'comfy', tokenizer: 'hf-slow-ftfy' }],
   ['a {red|blue|green} car', { syntax: 'comfy', weighting: 'comfy', positiveVariant: 3, comfyInput: 'page' }],
 ];
 
@@ -117,7 +120,7 @@ test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed
   const rows = (of: 'inputIds' | 'perTokenWeights') => prepared.chunks.map(({ chunk }) => Array.from(chunk[of]));
   expect(JSON.parse(metadata.get('token_ids')!)).toEqual(rows('inputIds'));
   expect(JSON.parse(metadata.get('weights')!)).toEqual(rows('perTokenWeights'));
-  const texts = Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)]));
+  const texts = { ...writtenOptions(options), tokenizer: flavourOf(options) };
   expect(Object.fromEntries(metadata)).toMatchObject({ prompt, ...texts, model: 'synthetic-tiny' });
 });
 

@@ -23,6 +23,7 @@ import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { Side } from '../prompt/side.ts';
+import { syntaxes } from '../prompt/syntax.ts';
 import { clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../road/export/conditioningFile.ts';
 import {
@@ -41,6 +42,7 @@ import { preparePrompt } from '../road/pipeline.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { readWritten } from '../road/writtenPrompts.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
+import { ownFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
 import { fileSource } from './fileSource.ts';
@@ -76,7 +78,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --variant N --negative-variant N   ComfyUI's page: choose what gives this variant of the prompt, from 1, instead of by the
                       seed
   --mask MODE         ${optionValues.mask.join(', ')} (default ${defaultOptions.mask})
-  --tokenizer NAME    ${optionValues.tokenizer.join(', ')} (default ${defaultOptions.tokenizer})
+  --tokenizer NAME    ${tokenizerFlavours.join(', ')}, or ${defaultOptions.tokenizer}: the one
+                      of the syntax's program, ${syntaxes.map((syntax) => ownFlavour[syntax]).join(', ')} (default ${defaultOptions.tokenizer})
   --embedding FILE    a textual inversion, which stands where the prompts name it; again for another
   --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
                       that it brings and the adapter_config.json beside an adapter_model.safetensors; again for another

@@ -13,6 +13,7 @@ import {
   fittingEmbeddings,
 } from '../tokens/chunks/a1111Chunks.ts';
 import { fragmentTokens } from '../tokens/promptTokens.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
 import {
   embeddingNode,
@@ -75,7 +76,8 @@ function placeOf({ parts }: A1111Prompt, index: number): Pick<PreparedText, 'sta
 
 /** Chunks the text of a step. Steps with the same text share its parse, and so its chunks. */
 function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
-  const { mask, commaPaddingBacktrack, tokenizer: flavour } = options;
+  const { mask, commaPaddingBacktrack } = options;
+  const flavour = flavourOf(options);
   const fitting = fittingEmbeddings(embeddings);
   let left = mostChunks;
   const known = new Map<ParsedPrompt, { readonly chunked: A1111Chunks; readonly weighted: WeightedPrompt }>();
@@ -99,10 +101,11 @@ function overlongDiagnostics({ fragments }: ParsedPrompt, { options, tokenizer, 
   const fitting = fittingEmbeddings(embeddings);
   const overlong = embeddings.filter((one) => !fitting.includes(one));
   if (overlong.length === 0) return [];
-  const find = embeddingFinder(overlong, tokenizer, options.tokenizer);
+  const flavour = flavourOf(options);
+  const find = embeddingFinder(overlong, tokenizer, flavour);
   const diagnostics: Diagnostic[] = [];
   for (const fragment of fragments) {
-    const tokens = fragmentTokens([fragment], tokenizer, options.tokenizer);
+    const tokens = fragmentTokens([fragment], tokenizer, flavour);
     for (let place = 0; place < tokens.length; ) {
       const match = find(tokens, place);
       place += match?.length ?? 1;

@@ -6,6 +6,7 @@ import { pageMessages } from '../prompt/comfy/pageMessages.ts';
 import { placed } from '../prompt/comfy/placed.ts';
 import type { Side } from '../prompt/side.ts';
 import { chunkComfy } from '../tokens/chunks/comfyChunks.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { PromptOptions } from './options.ts';
 import { type LanguageRoad, networksOf, single } from './preparedPrompt.ts';
 import { normalised, weightedPrompt } from './weightedPrompt.ts';
@@ -21,7 +22,8 @@ export function pageChooser(options: PromptOptions, side: Side): Chooser | undef
 
 /** ComfyUI: comments and choices of its page, weights, then chunks; the whole prompt is one text. Throws PromptBoundError where there are too many chunks. */
 export const comfyRoad: LanguageRoad = (prompt, { options, tokenizer, side, embeddings }) => {
-  const { mask, comfyUnit: unit, tokenizer: flavour } = options;
+  const { mask, comfyUnit: unit } = options;
+  const flavour = flavourOf(options);
   const chooser = pageChooser(options, side);
   const dynamic = chooser && readDynamicPrompt(prompt, chooser);
   const parsed = parseComfy(dynamic?.text.text ?? prompt);

@@ -3,7 +3,7 @@ import { type MaskMode, maskModes } from '../clip/masks.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { type ComfyUnit, comfyUnits } from '../tokens/chunks/comfyChunks.ts';
 import { type SplitMode, splitModes } from '../tokens/chunks/compelChunks.ts';
-import { type TokenizerFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
+import { flavourOf, type TokenizerChoice, tokenizerChoices } from '../tokens/tokenizerFlavours.ts';
 import { type MethodName, methodNames, ownMethod } from '../weighting/methods.ts';
 import { type TokenNormalisation, tokenNormalisations } from '../weighting/normalise.ts';
 import type { ClipSkip } from './clipSkip.ts';
@@ -18,7 +18,7 @@ export type ComfyInput = (typeof comfyInputs)[number];
 
 export interface PromptOptions {
   readonly syntax: Syntax;
-  readonly tokenizer: TokenizerFlavour;
+  readonly tokenizer: TokenizerChoice;
   readonly mask: MaskMode;
   readonly weighting: MethodName;
   /** ADV_CLIP_emb: how weights are normalised before one of its methods, or ComfyUI's, applies them. */
@@ -54,7 +54,7 @@ export interface PromptOptions {
 /** The options that give A1111's numbers. */
 export const defaultOptions: PromptOptions = {
   syntax: 'a1111',
-  tokenizer: 'hf-slow-ftfy',
+  tokenizer: 'program',
   mask: 'causal',
   weighting: ownMethod.a1111,
   normalisation: 'none',
@@ -73,6 +73,15 @@ export const defaultOptions: PromptOptions = {
   positiveVariant: 0,
   negativeVariant: 0,
 };
+
+/** Writes options as texts, the tokenizer by its own name. */
+export function writtenOptions(options: PromptOptions): Record<keyof PromptOptions, string> {
+  const written = Object.entries({ ...options, tokenizer: flavourOf(options) });
+  return Object.fromEntries(written.map(([name, value]) => [name, String(value)])) as Record<
+    keyof PromptOptions,
+    string
+  >;
+}
 
 /** Changes one option. With another syntax comes its program's own way of weighing, unless another was chosen. */
 export function withOption<K extends keyof PromptOptions>(
@@ -95,7 +104,7 @@ export interface Bounds {
 /** The values that each option may have: a list, or bounds of a whole number. */
 export const optionValues = {
   syntax: syntaxes,
-  tokenizer: tokenizerFlavours,
+  tokenizer: tokenizerChoices,
   mask: maskModes,
   weighting: methodNames,
   normalisation: tokenNormalisations,

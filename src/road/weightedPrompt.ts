@@ -14,6 +14,7 @@ import {
 import { bosTokenId, eosTokenId, padTokenId } from '../tokens/clipVocabulary.ts';
 import type { PromptEmbedding, PromptToken, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { Downweighted, WeightedChunk, WeightedPrompt } from '../weighting/method.ts';
 import { methods } from '../weighting/methods.ts';
 import { normaliseTokens } from '../weighting/normalise.ts';
@@ -137,7 +138,9 @@ export function normalised(prompt: WeightedPrompt, { weighting, normalisation }:
   return methods[weighting].normalises ? normaliseTokens(prompt, normalisation) : prompt;
 }
 
-export function compelPromptOptions({ mask, split, tokenizer: flavour }: PromptOptions): CompelPromptOptions {
+export function compelPromptOptions(options: PromptOptions): CompelPromptOptions {
+  const { mask, split } = options;
+  const flavour = flavourOf(options);
   return { mask, truncate: split === 'cut', split: split === 'cut' ? 'SENTENCES' : split, flavour };
 }
 

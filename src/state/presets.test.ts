@@ -9,6 +9,12 @@ test('the defaults of a program are told apart from changed options', () => {
   expect(changedOptions({ ...defaultOptions, mask: 'hf', clipSkip: 2 })).toEqual(['mask', 'clipSkip']);
 });
 
+test('presets have each program’s own tokenizer; one that is chosen by name counts as changed where it is another', () => {
+  for (const { options } of presets) expect(options.tokenizer).toBe('program');
+  expect(changedOptions({ ...programOptions('comfy'), tokenizer: 'hf-slow' })).toEqual([]);
+  expect(changedOptions({ ...programOptions('comfy'), tokenizer: 'hf-slow-ftfy' })).toEqual(['tokenizer']);
+});
+
 test('a preset keeps the prompt’s steps', () => {
   for (const preset of presets)
     expect(withPreset({ ...defaultOptions, steps: 30, step: 4 }, preset)).toEqual({

@@ -1,5 +1,6 @@
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { defaultOptions, type PromptOptions } from '../road/options.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import { ownMethod } from '../weighting/methods.ts';
 import { scale } from '../weighting/scale.ts';
 
@@ -43,8 +44,10 @@ export function withPreset(now: PromptOptions, { options }: Preset): PromptOptio
 /** Names of the options that differ from what the prompt's program does by itself. */
 export function changedOptions(options: PromptOptions): readonly (keyof PromptOptions)[] {
   const own = programOptions(options.syntax);
+  // A tokenizer that was chosen by name may be the program's own.
+  const now = flavourOf(options) === flavourOf(own) ? { ...options, tokenizer: own.tokenizer } : options;
   const names = Object.keys(own) as (keyof PromptOptions)[];
-  return names.filter((name) => !ofPrompt.some((other) => other === name) && options[name] !== own[name]);
+  return names.filter((name) => !ofPrompt.some((other) => other === name) && now[name] !== own[name]);
 }
 
 /** Says whether the options are those of the program, of a preset, or how many differ. */

@@ -24,6 +24,18 @@ test('there and back', async () => {
   expect(readShared(writeShared(contents, 2))).toEqual(contents);
 });
 
+test('a link that names a tokenizer keeps it, in every language', () => {
+  const options = { ...defaultOptions, syntax: 'comfy' as const };
+  const json = JSON.stringify({
+    clipscope: 1,
+    prompts: { positive: 'a' },
+    options: { ...options, tokenizer: 'hf-slow-ftfy' },
+  });
+  expect(readShared(json).work.options).toEqual({ ...options, tokenizer: 'hf-slow-ftfy' });
+  const following = readShared(writeShared({ ...contents, work: { ...contents.work, options } }));
+  expect(following.work.options.tokenizer).toBe('program');
+});
+
 test('any prompt comes through, line ends as an editor writes them', async () => {
   const text = fc.string({ unit: 'grapheme' });
   await fc.assert(

@@ -14,7 +14,7 @@ import { commonPlaces } from './align.ts';
 import { chunkLength } from './chunks/a1111Chunks.ts';
 import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import type { TokenizerFlavour } from './tokenizerFlavours.ts';
+import { flavourOf, type TokenizerChoice, type TokenizerFlavour } from './tokenizerFlavours.ts';
 import { nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
 
 /** A token of either prompt, or a BREAK. */
@@ -63,14 +63,15 @@ export function convertPrompt(
   from: Syntax,
   to: Syntax,
   tokenizer: Tokenizer,
-  flavour?: TokenizerFlavour,
+  choice: TokenizerChoice = 'hf-slow-ftfy',
   role: 'positive' | 'negative' = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
   chooser?: Chooser,
 ): Conversion {
   const { fragments, lost, loras } = read(source, from, role, to, chooser);
+  const flavourIn = (syntax: Syntax) => flavourOf({ tokenizer: choice, syntax });
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
-    const cut = vectorCutter(embeddings, syntax, tokenizer, flavour);
+    const cut = vectorCutter(embeddings, syntax, tokenizer, flavourIn(syntax));
     return fragments.map((fragment) => ({ fragment, pieces: fragment.kind === 'break' ? [] : cut(fragment) }));
   };
   const names = new Map(embeddings.toReversed().map((one) => [one.vectors[0], one]));
@@ -78,7 +79,8 @@ export function convertPrompt(
     embeddings.flatMap(({ vectors }) => vectors).map((vector, i) => [vector, tokenizer.vocabSize + i]),
   );
   const labels = new Map(embeddings.flatMap((one) => one.vectors.map((vector, i) => [vector, labelOf(one, i)])));
-  const unitsIn = (cut: readonly CutFragment[]) => unitsOf(cut, { tokenizer, flavour, ids, labels });
+  const unitsIn = (cut: readonly CutFragment[], syntax: Syntax) =>
+    unitsOf(cut, { tokenizer, flavour: flavourIn(syntax), ids, labels });
 
   const cut = cutIn(fragments, from);
   const printed = cut.map(
@@ -87,7 +89,9 @@ export function convertPrompt(
   const said = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
   const text = to === 'comfy' && chooser ? typedForPage(said) : said;
   const again = read(text, to, role, from, chooser);
-  const rows = align(unitsIn(cut), unitsIn(cutIn(again.fragments, to)));
+  const rows = align(unitsIn(cut, from), unitsIn(cutIn(again.fragments, to), to));
+  const isRetokenised = ({ range, convertedRange }: ConversionRow) =>
+    flavourIn(from) !== flavourIn(to) && isCleanedUp(range ? typedIn(source, range) : typedIn(text, convertedRange!));
   return {
     text,
     isSame: rows.every(({ kind }) => kind === 'same'),
@@ -95,7 +99,7 @@ export function convertPrompt(
     lost: [
       ...lost,
       ...lostLoras(loras, again.loras, programs[to]),
-      ...lossesOf(rows, { fragments, embeddings, to }),
+      ...lossesOf(rows, { fragments, embeddings, from, to, isRetokenised }),
     ].sort((a, b) => a.range.start - b.range.start),
   };
 }
@@ -351,7 +355,7 @@ function labelOf({ name, vectors }: PromptEmbedding, index: number): Label {
 
 interface Identities {
   readonly tokenizer: Tokenizer;
-  readonly flavour: TokenizerFlavour | undefined;
+  readonly flavour: TokenizerFlavour;
   /** Ids of vectors, numbered after the vocabulary. */
   readonly ids: ReadonlyMap<Float32Array, number>;
   readonly labels: ReadonlyMap<Float32Array, Label>;
@@ -463,10 +467,21 @@ interface Reasons {
   /** Whether some fragment of the source has this in its text. */
   readonly has: (what: string) => boolean;
   readonly embeddings: readonly PromptEmbedding[];
+  readonly from: Syntax;
   readonly to: Syntax;
+  /** Whether the two tokenizers may read what a row is of differently. */
+  isRetokenised(row: ConversionRow): boolean;
 }
 
-function reason(row: ConversionRow, { has, embeddings, to }: Reasons): string {
+/** Gives what a token was typed as, with the characters beside it: clean-up joins it to those. */
+const typedIn = (text: string, { start, end }: Range) => text.slice(Math.max(0, start - 1), end + 1);
+
+/** Whether text has characters that tokenizers clean up, each in its own way. */
+function isCleanedUp(text: string): boolean {
+  return /[^\t-\r -~]|&/.test(text);
+}
+
+function reason(row: ConversionRow, { has, embeddings, from, to, isRetokenised }: Reasons): string {
   const { kind, text, weight } = row;
   const program = programs[to];
   const isComment = to === 'a1111' && has('#');
@@ -495,6 +510,8 @@ function reason(row: ConversionRow, { has, embeddings, to }: Reasons): string {
       return 'Compel cannot weigh “=”, nor signs, commas and full stops that touch one another, so this weighs 1.';
   }
   if (isComment) return comment;
+  if (kind !== 'weight' && isRetokenised(row))
+    return `${program}’s tokenizer cleans these characters up otherwise than ${programs[from]}’s.`;
   if (to === 'a1111' && (weight === -1 || text === 'BREAK'))
     return 'A1111 takes the word BREAK at a weight of −1 for the end of a chunk, and cannot encode it.';
   if (to === 'comfy' && has('embedding:'))

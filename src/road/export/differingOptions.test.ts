@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { defaultOptions } from '../options.ts';
+import { defaultOptions, type PromptOptions, writtenOptions } from '../options.ts';
 import { differingOptions } from './differingOptions.ts';
 
-const metadataOf = (options: object, prefix = '') =>
-  new Map(Object.entries(options).map(([name, value]) => [prefix + name, String(value)]));
+const metadataOf = (options: PromptOptions, prefix = '') =>
+  new Map(Object.entries(writtenOptions(options)).map(([name, value]) => [prefix + name, value]));
 
 test('a file of the same options differs in none', () => {
   expect(differingOptions(metadataOf(defaultOptions), '', defaultOptions)).toEqual([]);
@@ -12,7 +12,7 @@ test('a file of the same options differs in none', () => {
 });
 
 test('options that differ are named with both values, where they have an effect in one of the languages', () => {
-  const there = {
+  const there: PromptOptions = {
     ...defaultOptions,
     syntax: 'comfy',
     weighting: 'comfy',
@@ -22,6 +22,7 @@ test('options that differ are named with both values, where they have an effect 
   };
   expect(differingOptions(metadataOf(there, '3.'), '3.', defaultOptions)).toEqual([
     { name: 'syntax', file: 'comfy', page: 'a1111' },
+    { name: 'tokenizer', file: 'hf-slow', page: 'hf-slow-ftfy' },
     { name: 'weighting', file: 'comfy', page: 'original' },
     { name: 'squareFactor', file: '0.9', page: '1/1.1' },
     { name: 'clipSkip', file: '2', page: '1' },

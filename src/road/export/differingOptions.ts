@@ -1,6 +1,6 @@
 /** Finds the options by which a file's conditioning was made otherwise than the page's. */
 import type { Syntax } from '../../prompt/syntax.ts';
-import { optionValues, type PromptOptions } from '../options.ts';
+import { optionValues, type PromptOptions, writtenOptions } from '../options.ts';
 
 export interface DifferingOption {
   readonly name: keyof PromptOptions;
@@ -35,10 +35,11 @@ export function differingOptions(
   prefix: string,
   options: PromptOptions,
 ): DifferingOption[] {
+  const written = writtenOptions(options);
   const syntaxes = [metadata.get(`${prefix}syntax`), options.syntax];
   return (Object.keys(optionValues) as (keyof PromptOptions)[]).flatMap((name) => {
     const file = metadata.get(prefix + name);
-    const page = String(options[name]);
+    const page = written[name];
     const language = languages[name];
     if (file === undefined || file === page || (language && !syntaxes.includes(language))) return [];
     return [{ name, file, page }];

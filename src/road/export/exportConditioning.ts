@@ -8,7 +8,7 @@ import { passesRead, type WeightedPrompt, type ZOf } from '../../weighting/metho
 import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
 import type { Composition } from '../composition.ts';
-import type { PromptOptions } from '../options.ts';
+import { type PromptOptions, writtenOptions } from '../options.ts';
 import { promptEmbeds } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
@@ -264,7 +264,7 @@ export function exportMetadata(pair: ConditioningPair, model: ConditioningModel)
     ...(model.sha256 && { model_hash: model.sha256 }),
     ...(model.loras?.length && { loras: json(model.loras) }),
     random_weights: String(model.random),
-    ...Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
+    ...writtenOptions(options),
   };
 }
 

@@ -5,7 +5,6 @@ import { programs, type Syntax } from '../../prompt/syntax.ts';
 import { commonPlaces } from '../../tokens/align.ts';
 import type { PromptEmbedding, PromptToken } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
-import type { TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { conditioningPlace } from '../conditioningPlace.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
@@ -14,18 +13,10 @@ import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { type RowDifference, rowDifferences } from './rowDifferences.ts';
 import { listed, quoted } from './sentence.ts';
 
-/** The tokenizer that each program comes with: A1111 installs ftfy, ComfyUI does not, and diffusers has transformers 5. */
-export const ownFlavour: Readonly<Record<Syntax, TokenizerFlavour>> = {
-  a1111: 'hf-slow-ftfy',
-  compel: 'hf-v5',
-  comfy: 'hf-slow',
-};
-
 /** Sets what one program does of itself; its own settings, the step and clip skip stay as they are chosen. */
 export function programOptions(options: PromptOptions, syntax: Syntax): PromptOptions {
-  const { mask, normalisation, squareFactor } = defaultOptions;
-  const own = { syntax, tokenizer: ownFlavour[syntax], weighting: ownMethod[syntax] };
-  return { ...options, ...own, mask, normalisation, squareFactor };
+  const { tokenizer, mask, normalisation, squareFactor } = defaultOptions;
+  return { ...options, syntax, weighting: ownMethod[syntax], tokenizer, mask, normalisation, squareFactor };
 }
 
 /** A token of the text, and where a program puts it. */

@@ -1,15 +1,18 @@
 /** Says how a prompt was read: its chunks, what is cut, what other programs would read, and what looks like a slip. */
 import { readingDifferences } from '../../prompt/across/readings.ts';
+import type { Range } from '../../prompt/ast.ts';
 import type { Side } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { flavourOf, ownFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import { methods, ownMethod } from '../../weighting/methods.ts';
 import { number } from '../../weighting/wording.ts';
 import type { PromptOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
 import type { PreparedChunk, PreparedPrompt } from '../preparedPrompt.ts';
+import { programOptions } from './programs.ts';
 import { counted, listed, quoted, type Sentence, sentence } from './sentence.ts';
 import { tokenCount } from './tokenCount.ts';
 import { unappliedCodes } from './weightSentences.ts';
@@ -130,7 +133,7 @@ export function programSentences(prepared: PreparedPrompt, reader: Reader): Sent
 
 function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): Sentence {
   const { options, tokenizer, side, embeddings } = reader;
-  const there = preparePrompt(here.source, { ...options, syntax }, tokenizer, side, embeddings);
+  const there = preparePrompt(here.source, programOptions(options, syntax), tokenizer, side, embeddings);
   if (there.refusal) return sentence('programs', `${programs[syntax]}’s reading is left out. ${there.refusal}`);
   const fragmentsOf = ({ texts }: PreparedPrompt) =>
     texts.flatMap(({ fragments }) => fragments.filter(({ kind }) => kind === 'text'));
@@ -143,10 +146,13 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
   );
   const counts = { here: tokenCount(here), there: tokenCount(there) };
   const more = counts.there.typed - counts.here.typed;
+  const retokenised =
+    ownFlavour[syntax] === flavourOf(options) ? [] : otherTokens(here, there, differences).map((text) => quoted(text));
   const how = [
     ...(asText.length > 0 ? [`read ${listed(asText)} as text`] : []),
     ...(asMarks.length > 0 ? [`not encode ${listed(asMarks)}`] : []),
     ...(weighed.length > 0 ? [`weigh ${listed(weighed)}`] : []),
+    ...(retokenised.length > 0 ? [`make other tokens of ${listed(retokenised)}`] : []),
   ];
   const count = [
     ...(more === 0 ? [] : [`${counted(Math.abs(more), more > 0 ? 'more token' : 'token')}${more > 0 ? '' : ' fewer'}`]),
@@ -164,6 +170,28 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
   return sentence('programs', `${program} would ${read}${tail}.`, more === 0 ? [] : [Math.abs(more)], {
     view: 'programs',
   });
+}
+
+/** Lists the stretches that both encode as text, each in tokens of its own, as they are typed. */
+function otherTokens(here: PreparedPrompt, there: PreparedPrompt, unlike: readonly Range[]): string[] {
+  const known = new Set(typedTokens(there).map(({ id, start, end }) => `${id} ${start} ${end}`));
+  const runs: { start: number; end: number }[] = [];
+  for (const { id, start, end } of typedTokens(here)) {
+    if (known.has(`${id} ${start} ${end}`) || unlike.some((range) => start < range.end && range.start < end)) continue;
+    const last = runs.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else runs.push({ start, end });
+  }
+  return runs.map(({ start, end }) => here.source.slice(start, end)).filter((text) => /[^\t-\r -~]|&/.test(text));
+}
+
+/** Gives the ids of the text, also of what is cut off, and where each was typed. */
+function typedTokens({
+  texts,
+}: PreparedPrompt): { readonly id: number; readonly start: number; readonly end: number }[] {
+  return texts
+    .flatMap(({ chunks, cut }) => [...chunks.flatMap(({ tokens }) => tokens), ...cut])
+    .flatMap(({ kind, id, range }) => (kind === 'text' && range ? [{ id, ...range }] : []));
 }
 
 function cutCount(cut: number): string {

@@ -3,7 +3,6 @@ import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import {
   type AlignedToken,
   differenceSentences,
-  ownFlavour,
   type PairDifference,
   type ProgramPair,
   type ProgramReadings,
@@ -13,6 +12,7 @@ import {
 import { programPasses, shownDifference, shownPrograms } from '../../state/programReadings.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
+import { ownFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { brief, percent } from '../page/numbers.ts';
 import { PassProgress } from '../page/PassProgress.tsx';

@@ -3,7 +3,7 @@ import { maskModes } from '../../clip/masks.ts';
 import { comfyInputs, isWithin, optionValues, type PromptOptions } from '../../road/options.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
-import { tokenizerFlavours } from '../../tokens/tokenizerFlavours.ts';
+import { tokenizerChoices } from '../../tokens/tokenizerFlavours.ts';
 import { methodNames, methods } from '../../weighting/methods.ts';
 import { tokenNormalisations } from '../../weighting/normalise.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -20,7 +20,7 @@ import {
   squareFactors,
   syntaxChoices,
   timelines,
-  tokenizers,
+  tokenizerChoicesIn,
   weightings,
 } from './choices.ts';
 import { Presets } from './OptionsInShort.tsx';
@@ -42,7 +42,7 @@ export function Options() {
           <Choose name="normalisation" values={tokenNormalisations} choices={normalisations} />
         )}
         <Choose name="mask" values={maskModes} choices={masks} />
-        <Choose name="tokenizer" values={tokenizerFlavours} choices={tokenizers} />
+        <Choose name="tokenizer" values={tokenizerChoices} choices={tokenizerChoicesIn(syntax)} />
         <Count
           name="clipSkip"
           most={layers + 1}

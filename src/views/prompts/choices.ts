@@ -1,8 +1,8 @@
 import type { MaskMode } from '../../clip/masks.ts';
-import type { Syntax } from '../../prompt/syntax.ts';
+import { programs, type Syntax } from '../../prompt/syntax.ts';
 import type { ComfyInput, PromptOptions } from '../../road/options.ts';
 import type { ComfyUnit } from '../../tokens/chunks/comfyChunks.ts';
-import type { TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
+import { ownFlavour, type TokenizerChoice, type TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { type MethodName, methodNames, methods } from '../../weighting/methods.ts';
 import type { TokenNormalisation } from '../../weighting/normalise.ts';
 
@@ -121,12 +121,18 @@ export const tokenizers: Record<TokenizerFlavour, Choice> = {
   },
   'hf-slow': {
     name: 'transformers 4',
-    help: 'diffusers on Hugging Face’s transformers 4, where ftfy is not installed.',
+    help: 'ComfyUI, and diffusers on Hugging Face’s transformers 4 where ftfy is not installed.',
   },
   'hf-fast': { name: 'transformers 4, fast', help: 'Its second tokenizer, CLIPTokenizerFast.' },
   'hf-v5': { name: 'transformers 5', help: 'As diffusers and Compel use it there.' },
   openai: { name: 'OpenAI’s CLIP', help: 'simple_tokenizer.py of the original CLIP.' },
 };
+
+/** The tokenizers to choose from in a language: first the one that its program comes with, which follows the language. */
+export function tokenizerChoicesIn(syntax: Syntax): Record<TokenizerChoice, Choice> {
+  const own = tokenizers[ownFlavour[syntax]];
+  return { program: { name: `As ${programs[syntax]}: ${own.name}`, help: own.help }, ...tokenizers };
+}
 
 /** Names of the options, as the page calls them. */
 export const optionLabels: Readonly<Record<keyof PromptOptions, string>> = {

@@ -10,7 +10,7 @@ import { ViewHeader } from '../page/ViewHeader.tsx';
 import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
 import { Legend } from '../pictures/Legend.tsx';
 import { pointsAtTokens, tokenOf, useFocusedToken, useMarks } from '../pictures/pointed.ts';
-import { tokenizers } from '../prompts/choices.ts';
+import { tokenizerChoicesIn } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import styles from './tokens.module.css';
 
@@ -28,7 +28,7 @@ export function TokenTable() {
   const shown = useFacts((s) => prepared(s, s.side));
   const shownRow = useFacts(shownChunk);
   const tokenizer = useFacts((s) => s.tokenizer);
-  const flavour = useFacts((s) => s.options.tokenizer);
+  const { syntax, tokenizer: choice } = useFacts((s) => s.options);
   const show = useFacts((s) => s.show);
   const dark = useDark();
   const scale = useMemo(() => weightScale(dark), [dark]);
@@ -121,7 +121,7 @@ export function TokenTable() {
           })}
         </tbody>
       </table>
-      <ChoiceHelp choice={tokenizers[flavour]} />
+      <ChoiceHelp choice={tokenizerChoicesIn(syntax)[choice]} />
     </section>
   );
 }

@@ -3,6 +3,7 @@ import { sourceText } from '../../prompt/sourceText.ts';
 import { shownWord } from '../../state/shownWord.ts';
 import { wordEnd } from '../../tokens/bytePairs.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { flavourOf } from '../../tokens/tokenizerFlavours.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import { whole } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
@@ -16,7 +17,7 @@ const longest = 60;
 /** Plays the merges that turn a word's bytes into its tokens, in the order of their ranks. */
 export function Merges({ tokenizer }: { tokenizer: Tokenizer }) {
   const typed = useFacts(shownWord);
-  const flavour = useFacts((s) => s.options.tokenizer);
+  const flavour = useFacts((s) => flavourOf(s.options));
   const show = useFacts((s) => s.show);
   const [chosen, setChosen] = useState(0);
   const words = useMemo(
