@@ -88,6 +88,55 @@ test('a picture dropped on the page fills the prompts', async ({ page }) => {
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');
 });
 
+test('B50, B54: a JPEG’s infotext and ComfyUI’s picture fill the prompts, and each can be taken back', async ({
+  page,
+}) => {
+  await openTiny(page);
+  await drop(page, 'a.jpg', readFileSync('src/files/recorded/pictures/a.jpg'));
+  await expect(prompt(page)).toHaveText('a (red:1.3) fox, 猫');
+  await expect(negativePrompt(page)).toHaveText('blurry, [bad]');
+  await expect(opened(page)).toContainText('From a.jpg: prompt, negative prompt, 24 steps and clip skip 2.');
+
+  await drop(page, 'comfy.png', readFileSync('src/files/recorded/pictures/comfy.png'));
+  await expect(negativePrompt(page)).toHaveText('(out of frame)');
+  await expect(opened(page)).toContainText(
+    'From comfy.png: prompt and negative prompt of ComfyUI’s sampler 3 (KSampler).',
+  );
+  await expect(page.getByRole('combobox', { name: 'Read as' })).toHaveValue('comfy');
+  await opened(page).getByRole('button', { name: 'Undo' }).click();
+  await expect(prompt(page)).toHaveText('a (red:1.3) fox, 猫');
+  await expect(page.getByRole('combobox', { name: 'Read as' })).toHaveValue('a1111');
+});
+
+for (const decoder of ['its decoder of pictures', 'a canvas'])
+  test(`B48: the browser reads an embedding out of the pixels of a WebP by ${decoder}`, async ({ page }) => {
+    if (decoder === 'a canvas') await page.addInitScript(() => Reflect.deleteProperty(window, 'ImageDecoder'));
+    await openTiny(page);
+    await prompt(page).fill('a photo of rick');
+    await drop(page, 'a.png', png(tEXt('parameters', 'a photo of rick')));
+    await drop(page, 'renamed.webp', readFileSync('src/models/recorded/cards/card.webp'));
+    // Three words, eight vectors, and the beginning and the end.
+    await expect(tokenRows(page).nth(4)).toContainText('rick·1');
+    await expect(tokenRows(page).nth(11)).toContainText('rick·8');
+    await expect(opened(page)).toBeEmpty();
+    await drop(page, 'card_lossy.webp', readFileSync('src/models/recorded/cards/card_lossy.webp'));
+    await expect(page.getByRole('alert')).toContainText('"card_lossy.webp" is a picture without generation data');
+  });
+
+test('B59: an infotext on one line empties nothing, and both readings can be had', async ({ page }) => {
+  await openPage(page);
+  await prompt(page).fill('mine');
+  await paste(page, 'a red fox,.Negative prompt: blurry.Steps: 24, Sampler: Euler a, CFG scale: 7, Seed: 1');
+  await expect(prompt(page)).toHaveText('a red fox');
+  await expect(negativePrompt(page)).toHaveText('blurry');
+  await opened(page).getByRole('button', { name: 'Read it as A1111' }).click();
+  await expect(prompt(page)).toHaveText('');
+  await opened(page).getByRole('button', { name: 'Read it as Civitai' }).click();
+  await expect(prompt(page)).toHaveText('a red fox');
+  await opened(page).getByRole('button', { name: 'Undo' }).click();
+  await expect(prompt(page)).toHaveText('mine');
+});
+
 test('a picture can be chosen without a pointer', async ({ page }) => {
   await openPage(page);
   await page.getByLabel('Open files…').setInputFiles('src/files/recorded/parameters.png');

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pictureFormat, readPictureTexts } from './pictureTexts.ts';
+import { pictureFormat } from './pictureFormat.ts';
+import { readPictureTexts } from './pictureTexts.ts';
 import { spySource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { commentBlock, exifBlock, exifJpeg, jpeg, utf16, webp } from './testing/pictures.ts';

@@ -1,8 +1,7 @@
 import { type ExifTexts, readExif } from './exif.ts';
-import { isPng, readPngTexts } from './pngText.ts';
+import type { PictureFormat } from './pictureFormat.ts';
+import { readPngTexts } from './pngText.ts';
 import type { ByteSource } from './sources.ts';
-
-export type PictureFormat = 'PNG' | 'JPEG' | 'WebP' | 'AVIF' | 'GIF';
 
 /** The texts beside the pixels of a picture. */
 export interface PictureTexts {
@@ -20,19 +19,6 @@ const longestBlock = 1 << 22;
 const longestGifHead = 1 << 20;
 /** Segments, chunks or boxes that are looked at. */
 const mostParts = 1000;
-/** Bytes that tell a format. */
-export const pictureHeadSize = 12;
-
-/** Recognises a picture by its first bytes; null if it is none of those that may carry a prompt. */
-export function pictureFormat(head: Uint8Array): PictureFormat | null {
-  if (isPng(head)) return 'PNG';
-  if (head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff) return 'JPEG';
-  const text = latin1(head);
-  if (text.startsWith('RIFF') && text.slice(8, 12) === 'WEBP') return 'WebP';
-  if (/^GIF8[79]a/.test(text)) return 'GIF';
-  // Pictures of this container: AVIF's brands, and HEIF's, which keep EXIF in the same way.
-  return /^(avif|avis|mif1|msf1|heic|heix)$/.test(text.slice(8, 12)) && text.slice(4, 8) === 'ftyp' ? 'AVIF' : null;
-}
 
 /**
  * Reads the texts beside a picture's pixels: a PNG's text chunks, EXIF, and comments. Only the heads of its parts and those

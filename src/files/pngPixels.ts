@@ -1,5 +1,5 @@
 import { decompress } from './compression.ts';
-import { isPng } from './pngText.ts';
+import { isPng } from './pictureFormat.ts';
 import type { ByteSource } from './sources.ts';
 
 /** The pixels of a picture, to the bit as they are stored. */

@@ -1,8 +1,7 @@
 import { decompress } from './compression.ts';
 import { crc32 } from './crc32.ts';
+import { isPng, pngSignature } from './pictureFormat.ts';
 import type { ByteSource } from './sources.ts';
-
-const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /**
  * Limit for all texts of a picture together, in bytes, packed and unpacked: the card of an embedding of 75 vectors has 2 MB.
@@ -19,10 +18,6 @@ const tailSize = 4;
 /** Bytes that are read for a chunk's head: each read waits for another process, and a picture may have thousands of small chunks. */
 const readAhead = 1 << 12;
 
-export function isPng(head: Uint8Array): boolean {
-  return signature.every((byte, i) => head[i] === byte);
-}
-
 /** The texts of a PNG by keyword, and its EXIF block. */
 export interface PngTexts {
   readonly texts: ReadonlyMap<string, string>;
@@ -37,8 +32,8 @@ export interface PngTexts {
 export async function readPngTexts(source: ByteSource): Promise<PngTexts> {
   const texts = new Map<string, string>();
   let exif: Uint8Array | null = null;
-  if (source.size < signature.length || !isPng(await source.read(0, signature.length))) return { texts, exif };
-  let at = signature.length;
+  if (source.size < pngSignature.length || !isPng(await source.read(0, pngSignature.length))) return { texts, exif };
+  let at = pngSignature.length;
   let room = mostBytes;
   let ahead = { start: 0, bytes: new Uint8Array(0) };
   const readHead = async (at: number): Promise<Uint8Array> => {
@@ -100,7 +95,7 @@ export function withPngText(
   png: Uint8Array<ArrayBuffer>,
   texts: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
-  const headEnd = signature.length + headSize + new DataView(png.buffer, png.byteOffset).getUint32(8) + tailSize;
+  const headEnd = pngSignature.length + headSize + new DataView(png.buffer, png.byteOffset).getUint32(8) + tailSize;
   // Neither packed nor in any language; the keyword is not translated.
   const chunks = Object.entries(texts).map(([keyword, text]) => chunkOf('iTXt', `${keyword}\0\0\0\0\0${text}`));
   const parts = [png.subarray(0, headEnd), ...chunks, png.subarray(headEnd)];

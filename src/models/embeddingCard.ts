@@ -1,5 +1,5 @@
 import { decompress } from '../files/compression.ts';
-import type { PictureFormat } from '../files/pictureTexts.ts';
+import type { PictureFormat } from '../files/pictureFormat.ts';
 import { type Pixels, readPngPixels } from '../files/pngPixels.ts';
 import { readPngTexts } from '../files/pngText.ts';
 import type { ByteSource } from '../files/sources.ts';

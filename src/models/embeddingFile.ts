@@ -3,7 +3,7 @@ import { fromFloat32 } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
 import { jsonObject } from '../files/jsonObject.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
-import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureTexts.ts';
+import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
 import type { OpenOptions } from '../files/safetensors.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';

@@ -1,4 +1,5 @@
-import { type PictureFormat, pictureFormat, pictureHeadSize, readPictureTexts } from '../files/pictureTexts.ts';
+import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
+import { readPictureTexts } from '../files/pictureTexts.ts';
 import type { ByteSource } from '../files/sources.ts';
 import { parseInfotext } from '../prompt/a1111/infotext.ts';
 import { novelAiPrompts } from '../prompt/a1111/novelAi.ts';
@@ -68,6 +69,10 @@ export async function readPicturePrompts(source: ByteSource, format: PictureForm
     json.filter((text) => text !== undefined && text !== null && isJson(text)) as string[],
   );
   if (graph) return graph;
+
+  // Programs that A1111 does not read put an infotext under other names.
+  const elsewhere = [...texts.values(), ...(exif?.others ?? [])].map(parseInfotext).find((found) => found !== null);
+  if (elsewhere) return { program: 'a1111', infotext: elsewhere, remarks: [] };
 
   const other = [userComment, texts.get('parameters'), comment].find((text) => text);
   const found = other ? `: there is only ${quoted(other)}` : '';

@@ -15,6 +15,8 @@ import { readWritten, type WrittenPrompts } from './writtenPrompts.ts';
 const recorded = (file: string) => readFileSync(`src/files/recorded/pictures/${file}`);
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
+const both = { positive: 'a cat', negative: 'fog' };
+
 async function picture(bytes: Uint8Array, name = 'a.png'): Promise<WrittenPrompts> {
   const source = memorySource(bytes, name);
   return readPicturePrompts(source, (await pictureFormatOf(source))!);
@@ -46,6 +48,23 @@ test('B53: NovelAI’s picture, as A1111 turns it into an infotext', async () =>
   expect(prompts).toEqual({ positive: 'a {red} fox, best quality', negative: 'lowres, bad anatomy' });
   expect(options).toEqual({ ...defaultOptions, steps: 28, clipSkip: 2 });
   expect(summary).toMatch(/^prompt, negative prompt, 28 steps and clip skip 2\. It is NovelAI’s/);
+});
+
+test.each<[string, Uint8Array]>([
+  [
+    'a PNG’s Comment',
+    png(tEXt('Software', 'GIMP'), iTXt('Comment', 'a cat\nNegative prompt: fog\nSteps: 9, A b: c, D e: f', false)),
+  ],
+  [
+    'EXIF’s description',
+    exifJpeg(exifBlock({ first: [[0x010e, 2, utf8('a cat\nNegative prompt: fog\nSteps: 9, A b: c, D e: f\0')]] })),
+  ],
+  [
+    'a comment that follows a mere description',
+    jpeg([0xfe, utf8('a cat\nNegative prompt: fog\nSteps: 9, A b: c, D e: f')]),
+  ],
+])('an infotext in %s', async (_, bytes) => {
+  expect(taken(await picture(bytes))).toMatchObject({ prompts: both, options: { steps: 9 } });
 });
 
 const novelAi = (comment: object, description?: string) =>
@@ -119,6 +138,32 @@ test.each(['comfy.png', 'comfy.webp'])('B54: ComfyUI’s %s', async (file) => {
   expect(summary).toBe('prompt and negative prompt of ComfyUI’s sampler 3 (KSampler).');
 });
 
+test('several samplers, clip skip, LoRAs and combined texts are told', async () => {
+  const nodes = {
+    1: { class_type: 'KSampler', inputs: { positive: ['5', 0], negative: ['3', 0], latent_image: ['9', 0] } },
+    2: { class_type: 'CLIPTextEncode', inputs: { text: 'a cat', clip: ['6', 0] } },
+    3: { class_type: 'CLIPTextEncode', inputs: { text: 'fog', clip: ['6', 0] } },
+    5: { class_type: 'ConditioningConcat', inputs: { conditioning_to: ['2', 0], conditioning_from: ['2', 0] } },
+    6: { class_type: 'CLIPSetLastLayer', inputs: { stop_at_clip_layer: -2, clip: ['7', 1] } },
+    7: { class_type: 'LoraLoader', inputs: { lora_name: 'x.safetensors', strength_clip: 0.8, clip: ['8', 1] } },
+    8: { class_type: 'CheckpointLoaderSimple', inputs: {} },
+    9: { class_type: 'KSampler', inputs: { positive: ['2', 0], negative: ['3', 0] } },
+  };
+  const found = taken(await picture(png(tEXt('prompt', JSON.stringify(nodes)))));
+  expect([found.prompts, found.options.clipSkip]).toEqual([both, 2]);
+  expect(found.summary).toBe(
+    'prompt and negative prompt of ComfyUI’s sampler 9 (KSampler), the first of 2, and clip skip 2. Its graph merges the LoRA “x.safetensors” × 0.8 into the encoder, which is not taken.',
+  );
+});
+
+test('texts of a workflow are yet to be read by ComfyUI’s page, those of a graph are not', async () => {
+  const options = async (json: object) =>
+    taken((await readGraphFile(memorySource(utf8(JSON.stringify(json)))))!).options;
+  expect((await options(graph)).comfyInput).toBe('api');
+  const node = { id: 1, type: 'CLIPTextEncode', widgets_values: ['{a|b}'] };
+  expect((await options({ nodes: [node], links: [] })).comfyInput).toBe('page');
+});
+
 const graph = {
   1: { class_type: 'KSampler', inputs: { positive: ['2', 0], negative: ['3', 0] } },
   2: { class_type: 'CLIPTextEncode', inputs: { text: 'a cat', clip: ['4', 0] } },
@@ -152,7 +197,7 @@ test.each<[string, Uint8Array]>([
   ],
   ['“parameters” beside', png(tEXt('parameters', '{"sui_image_params": {}}'), tEXt('prompt', json))],
 ])('ComfyUI’s graph in %s', async (_, bytes) => {
-  expect(taken(await picture(bytes)).prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+  expect(taken(await picture(bytes)).prompts).toEqual(both);
 });
 
 const emphasised = 'a (red:1.3) fox\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1';
@@ -298,7 +343,7 @@ test('a text file is an infotext, a graph or a prompt', async () => {
   expect(taken(await text(`${emphasised}, Emphasis: Ignore`)).options.weighting).toBe('none');
   expect(taken(await text(`\ufeff${emphasised}`)).prompts.positive).toBe('a (red:1.3) fox');
   expect(taken(await text(Uint8Array.from([0xff, 0xfe, ...utf16(emphasised, true)]))).prompts.negative).toBe('blurry');
-  expect(taken(await text(json)).prompts).toEqual({ positive: 'a cat', negative: 'fog' });
+  expect(taken(await text(json)).prompts).toEqual(both);
   const mere = taken(await text(' a red++ car\n{a|b}\n'), { syntax: 'compel', weighting: 'scale' });
   expect(mere).toMatchObject({
     prompts: { positive: 'a red++ car\n{a|b}' },

@@ -151,7 +151,7 @@ function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
       ...remarks.map((remark) => `${remark}.`),
       ...(merged.length > 0
         ? [
-            `Its graph merges ${merged.length === 1 ? 'the LoRA' : 'the LoRAs'} ${listed(merged)}, which no prompt of ComfyUI names: here the encoder stays without.`,
+            `Its graph merges ${merged.length === 1 ? 'the LoRA' : 'the LoRAs'} ${listed(merged)} into the encoder, which is not taken.`,
           ]
         : []),
     ].join(' '),

@@ -1,6 +1,5 @@
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
-import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureTexts.ts';
-import { readPngTexts } from '../files/pngText.ts';
+import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
 import { type ByteSource, blobSource } from '../files/sources.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
@@ -80,10 +79,13 @@ export async function readOpened(file: File): Promise<Opened> {
  * or else an embedding in its pixels.
  */
 async function openPicture(source: ByteSource, format: PictureFormat): Promise<Opened> {
+  const [{ readPngTexts }, { NoPromptError, readPicturePrompts }] = await Promise.all([
+    import('../files/pngText.ts'),
+    import('../road/readPrompts.ts'),
+  ]);
   const texts = format === 'PNG' ? (await readPngTexts(source)).texts : null;
   const own = texts?.get('clipscope');
   if (own !== undefined) return { kind: 'shared', shared: readShared(own) };
-  const { NoPromptError, readPicturePrompts } = await import('../road/readPrompts.ts');
   const card = async () => {
     const { openEmbeddingCard } = await import('../models/embeddingFile.ts');
     return openEmbeddingCard(source, format, { hiddenSize: widths });
