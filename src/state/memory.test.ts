@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Memory } from './memory.ts';
 import { createClipscopeStore } from './store.ts';
-import { fakeMemory, tokenizer } from './testing/fakeEncoder.ts';
+import { fakeMemory, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('memory', () => {
   const start = (memory: Memory) =>
@@ -35,10 +35,14 @@ describe('memory', () => {
       loadTokenizer: async () => tokenizer,
       memory: forbidden,
     });
+    expect(noticesOf(store)).toEqual([]);
     for (const prompt of ['a dog', 'a cat']) {
       store.getState().setPrompt('positive', prompt);
       store.getState().notePrompts();
     }
+    expect(noticesOf(store), 'told once').toEqual([
+      expect.stringMatching(/^This browser keeps nothing for the next visit, because its storage is full or blocked/),
+    ]);
     expect(store.getState().past.map(({ prompts }) => prompts.positive)).toEqual(['a cat', 'a dog']);
     store.getState().clearHistory();
     expect(store.getState().past).toEqual([]);

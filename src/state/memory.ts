@@ -50,12 +50,20 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
   };
 }
 
-/** Writes what is to survive a reload. */
-export function remember(memory: Memory | null, facts: Remembered): void {
+/** Writes what is to survive a reload. Returns whether there was room and leave to write it. */
+export function remember(memory: Memory | null, facts: Remembered): boolean {
   const { prompts, options, weightStep, theme, syntheticSize, storedModel } = facts;
   try {
     memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize, storedModel }));
+    return true;
   } catch {
-    // Full or forbidden: the page works on, and the next visit starts afresh.
+    return false;
   }
+}
+
+/** Stands for the storage of a browser that denies it. */
+export const deniedMemory: Memory = { getItem: deny, setItem: deny, removeItem: deny };
+
+function deny(): never {
+  throw new DOMException('The browser denies its storage.', 'SecurityError');
 }

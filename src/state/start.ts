@@ -1,14 +1,14 @@
 import { createEncoderClient } from '../worker/client.ts';
-import type { Memory } from './memory.ts';
+import { deniedMemory, type Memory } from './memory.ts';
 import { isSharedLink } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { firstView, viewHash, viewOf } from './view.ts';
 
-function localMemory(): Memory | null {
+function localMemory(): Memory {
   try {
     return localStorage;
   } catch {
-    return null;
+    return deniedMemory;
   }
 }
 

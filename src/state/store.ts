@@ -151,6 +151,9 @@ const rememberedFacts = [
   'storedModel',
 ] as const satisfies readonly (keyof Remembered)[];
 
+const forgetful =
+  'This browser keeps nothing for the next visit, because its storage is full or blocked: what is typed lasts until the page is closed, and Share saves it as a file.';
+
 /** Makes the page's facts and the actions on them. The store finds a GPU, loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore({ connect, loadTokenizer, memory, persist }: Surroundings): ClipscopeStore {
   const client = connect((lost) => store.setState({ lost }));
@@ -176,12 +179,18 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
   };
   set(actions);
 
+  let isToldForgetful = false;
+  const rememberFacts = (facts: Facts) => {
+    if (remember(memory, facts) || isToldForgetful) return;
+    isToldForgetful = true;
+    notify(forgetful);
+  };
   const scheduler = client && encodeScheduler(client, page);
   store.subscribe((state, before) => {
     if (isChanged(revisionFacts, state, before)) set({ revision: state.revision + 1 });
     if (state.model !== before.model) readLoras();
     scheduler?.changed(state, before);
-    if (isChanged(rememberedFacts, state, before)) remember(memory, state);
+    if (isChanged(rememberedFacts, state, before)) rememberFacts(state);
   });
 
   void actions.loadTokenizer();

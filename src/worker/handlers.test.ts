@@ -75,13 +75,15 @@ interface FakeLoad extends Deferred<GpuEncoder> {
 }
 
 /** Handlers behind `serve` with a fake GPU: `ask` makes a call and gives its id and its answer. */
-function worker({ adapter = true } = {}) {
+function worker({ adapter = true, adapters = Number.POSITIVE_INFINITY } = {}) {
   const loads = inbox<FakeLoad>();
   const lost = deferred<{ message: string; reason: string }>();
   const onLost = vi.fn();
   const device = { lost: lost.promise, features: new Set() };
   const requestAdapter = async () =>
-    adapter ? { info: { description: 'a fake' }, features: new Set(), requestDevice: async () => device } : null;
+    adapter && adapters-- > 0
+      ? { info: { description: 'a fake' }, features: new Set(), requestDevice: async () => device }
+      : null;
   const surroundings = {
     gpu: { requestAdapter },
     quota: undefined,
@@ -239,6 +241,18 @@ test('a LoRA is held for the model in use: encodes name it until it is removed o
   const second = await addLora();
   await loadModel();
   expect(await encodeWith(second).answered).toMatchObject({ type: 'failed' });
+});
+
+test('a browser that gives no GPU again after one went away is told as that', async () => {
+  const { ask, loadModel, lost } = worker({ adapters: 1 });
+  await loadModel();
+  lost.resolve({ message: 'It crashed.', reason: 'unknown' });
+  await lost.promise;
+  expect(await ask('load', tiny).answered).toMatchObject({
+    type: 'failed',
+    name: 'WebGpuUnavailableError',
+    message: expect.stringMatching(/^The browser gives this page no GPU since it went away; wait two minutes/),
+  });
 });
 
 test('a lost GPU is told once; a load under way fails, and so does every encode until the next load', async () => {

@@ -1,7 +1,7 @@
 import type { EncoderOutput } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { blobSource } from '../files/sources.ts';
-import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
+import { type GpuDevice, requestGpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
 import type { EncodeRun } from '../gpu/encodeRun.ts';
 import type { createGpuEncoder, GpuEncoder } from '../gpu/encoder.ts';
 import { meanProfile, type Profile } from '../gpu/profile.ts';
@@ -35,6 +35,8 @@ interface Session {
   /** The device, or the search for it; undefined before the first call and after it was lost. */
   finding?: Promise<GpuDevice>;
   gpu?: GpuDevice;
+  /** Whether a device went away: browsers then keep GPUs from the page for a while. */
+  hasLost?: boolean;
   loaded?: Loaded;
   /** Stops the newest load, which cancels the one before. */
   loading?: AbortController;
@@ -52,13 +54,19 @@ function device(session: Session): Promise<GpuDevice> {
         session.finding = undefined;
         session.gpu = undefined;
         session.loaded = undefined;
+        session.hasLost = true;
         if (reason !== 'destroyed') session.surroundings.onLost(message || 'the graphics driver gave no reason');
       });
       return gpu;
     },
     (error: unknown) => {
       session.finding = undefined;
-      throw error;
+      throw session.hasLost
+        ? new WebGpuUnavailableError(
+            'The browser gives this page no GPU since it went away; wait two minutes and load again, or restart the browser.',
+            { cause: error },
+          )
+        : error;
     },
   );
   return session.finding;

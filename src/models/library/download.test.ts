@@ -412,6 +412,51 @@ test('redirects, as the hub makes them to its storage, are followed each time', 
   }
 });
 
+test('a redirect to a file of another host is followed, and one to a page or without end is one sentence', async () => {
+  const other = await startFaultyServer(encoder);
+  const url = await serve(encoder, (_, path) =>
+    path.startsWith('/page') ? { body: html, type: 'text/html' } : { redirect: redirects(path, other.origin) },
+  );
+  try {
+    const model = await get(createModelStorage(memoryFiles()), `${server.origin}/other`, { expected: whole(encoder) });
+    expect(model.complete).toBe(true);
+    const storage = createModelStorage(memoryFiles());
+    expect((await fault(storage, `${server.origin}/login`)).message).toContain('is a web page');
+    expect((await fault(storage, url)).fault).toBe('unreachable');
+    expect(await storage.list()).toEqual([]);
+  } finally {
+    await other.close();
+  }
+});
+const redirects = (path: string, other: string) =>
+  path === '/other' ? `${other}/model.safetensors` : path === '/login' ? '/page' : path;
+
+test('a length that is smaller than the file is found out by its header, and nothing is stored', async () => {
+  const storage = createModelStorage(memoryFiles());
+  const url = await serve(encoder, () => ({ claims: encoder.length - 5000 }));
+  const error = await get(storage, url).catch((error: unknown) => error as Error);
+  expect((error as Error).message).toMatch(/is cut off: its tensors take \d+ bytes, but only \d+ are there\.$/);
+  expect(await storage.list()).toEqual([]);
+});
+
+test('a file that drips can be paused at any drop, and is gone on with', async () => {
+  const storage = createModelStorage(memoryFiles());
+  let isSlow = true;
+  const url = await serve(encoder, () => (isSlow ? { stallAfter: 100_000, delay: 1 } : {}));
+  const abort = new AbortController();
+  const dripping = get(storage, url, {
+    expected: whole(encoder),
+    signal: abort.signal,
+    clock: { ...fastClock(), now: () => performance.now() * 1e6 },
+    onProgress: ({ done }) => done >= 90_000 && abort.abort(),
+  });
+  await expect(dripping).rejects.toMatchObject({ name: 'AbortError' });
+  const [{ stored, complete }] = await storage.list();
+  expect([stored! >= 90_000, complete]).toEqual([true, false]);
+  isSlow = false;
+  expect((await get(storage, url, { expected: whole(encoder) })).sha256).toBe(hashOf(encoder));
+});
+
 test('mirrors are tried in turn, and a part of one is finished by the next', async () => {
   const storage = createModelStorage(memoryFiles());
   await serve(encoder, (n, path) => {
