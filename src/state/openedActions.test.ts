@@ -5,6 +5,7 @@ import { png, tEXt } from '../files/testing/png.ts';
 import { prepared, usedEmbeddings } from './reading.ts';
 import { shared, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
+import { droppedFolder } from './testing/droppedFolder.ts';
 import { tokenized, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('an opened file', () => {
@@ -40,6 +41,17 @@ describe('an opened file', () => {
       '"z.safetensors" is not a safetensors file: it has only 7 bytes.',
     ]);
     expect(state().prompts).toEqual(mine);
+  });
+
+  test('the file that is wanted in a folder is opened, or the folder is told of', async () => {
+    const vectors = { name: 'emb_params', dtype: 'F32', shape: [1, 768], data: new Uint8Array(3072) } as const;
+    const bytes = Buffer.from(writeSafetensors([vectors])).toString('latin1');
+    await state().openFolder(droppedFolder('pipeline', { text_encoder: { 'model.safetensors': bytes } }));
+    expect(state().embeddings.map(({ name }) => name)).toEqual(['model']);
+    await state().openFolder(droppedFolder('pictures', { 'a.png': 'x' }));
+    expect(state().notices.map(({ message }) => message)).toEqual([
+      'The folder "pictures" has no file of a name that is known, such as text_encoder/model.safetensors: open the file that you mean.',
+    ]);
   });
 
   const infotext = 'a cat\nNegative prompt: fog\nSteps: 20, A b: c, Clip skip: 2';

@@ -13,6 +13,8 @@ export interface OpenedActions {
    * notice. PEFT's settings of a LoRA are taken from `together`, the files that were opened with it.
    */
   openFile(file: File, together?: readonly File[]): Promise<void>;
+  /** Opens the text encoder or the LoRA in a folder that was dropped. */
+  openFolder(folder: FileSystemDirectoryEntry): Promise<void>;
   closeCompared(): void;
   removeEmbedding(name: string): void;
 }
@@ -75,15 +77,30 @@ export function openedActions(
     }
   }
 
+  async function openFile(file: File, together: readonly File[] = []): Promise<void> {
+    const { replaced, notices } = get();
+    try {
+      await use(file, together);
+      // The message of an earlier file goes when a later one is opened. An opening that failed left a notice.
+      if (get().replaced === replaced && get().notices === notices) set({ replaced: null });
+    } catch (error) {
+      notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
+    }
+  }
+
   return {
-    async openFile(file, together = []) {
-      const { replaced, notices } = get();
+    openFile,
+    async openFolder(folder) {
       try {
-        await use(file, together);
-        // The message of an earlier file goes when a later one is opened. An opening that failed left a notice.
-        if (get().replaced === replaced && get().notices === notices) set({ replaced: null });
+        const { filesToOpen } = await import('./folder.ts');
+        const files = await filesToOpen(folder);
+        if (files.length === 0)
+          notify(
+            `The folder "${folder.name}" has no file of a name that is known, such as text_encoder/model.safetensors: open the file that you mean.`,
+          );
+        for (const file of files) await openFile(file, files);
       } catch (error) {
-        notify(error instanceof SharedError ? `"${file.name}" ${error.message}.` : messageOf(error));
+        notify(`The folder "${folder.name}" cannot be read: ${messageOf(error)}`);
       }
     },
     closeCompared: () => set({ compared: null }),

@@ -156,6 +156,7 @@ function detailsLine(facts: Facts): string {
 /** Opens a file of any kind that is dropped anywhere on the page. */
 export function DropTarget() {
   const openFile = useFacts((s) => s.openFile);
+  const openFolder = useFacts((s) => s.openFolder);
   const [isOver, setIsOver] = useState(false);
   useEffect(() => {
     const hasFiles = (event: Event) => (event as unknown as DragEvent).dataTransfer?.types.includes('Files');
@@ -171,15 +172,19 @@ export function DropTarget() {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setIsOver(false);
-      const dropped = [...(event as unknown as DragEvent).dataTransfer.files];
+      const { files, items } = (event as unknown as DragEvent).dataTransfer;
+      // A folder is among the files, too, as a file that cannot be read.
+      const entries = [...items].filter(({ kind }) => kind === 'file').map((item) => item.webkitGetAsEntry?.());
+      const dropped = [...files].filter((_, i) => !entries[i]?.isDirectory);
       for (const file of dropped) void openFile(file, dropped);
+      for (const entry of entries) if (entry?.isDirectory) void openFolder(entry as FileSystemDirectoryEntry);
     };
     const handlers = { dragover: onOver, dragleave: onLeave, drop: onDrop };
     for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler);
     return () => {
       for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler);
     };
-  }, [openFile]);
+  }, [openFile, openFolder]);
   return isOver ? (
     <div className={styles.dropTarget}>
       <p>Drop to open</p>
