@@ -1,5 +1,6 @@
 /** Prompts as people type them into ComfyUI's page, by the number of the public report, and others of the kind. */
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { applyFix } from '../prompt/testing/applyFix.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
@@ -103,4 +104,47 @@ test('mistakes are told where they were typed, and mended without touching a com
   ]);
   const [cut] = page('(c:/* a */ )');
   expect([cut.code, cut.typed, cut.fix]).toEqual(['not-a-number-weight', ':/* a */ ', undefined]);
+});
+
+test('whatever is typed, all that is told lies in it, and mending a weight leaves comments and options as they are', () => {
+  const pieces = [
+    '{',
+    '|',
+    '}',
+    '{a|b}',
+    '//',
+    '/*',
+    '*/',
+    '\\',
+    '(',
+    ')',
+    '[',
+    ']',
+    ':1.2)',
+    ': )',
+    'a',
+    'b ',
+    '\n',
+    '猫',
+  ];
+  const ofPage = ['page-comment', 'page-choice', 'choice-of-one', 'unclosed-choice', 'backslash-at-end'];
+  const aside = ({ dynamic, source }: ReturnType<typeof read>) => {
+    const { comments, choices } = dynamic!;
+    const others = choices.flatMap(({ options, chosen }) => options.filter((_, i) => i !== chosen));
+    return [...comments, ...others].map(({ start, end }) => source.slice(start, end));
+  };
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 16 }), fc.nat(1000), (parts, choiceSeed) => {
+      const prompt = parts.join('');
+      const prepared = read(prompt, { choiceSeed });
+      const { diagnostics, nodes, texts, inactive } = prepared;
+      const ranges = [...diagnostics, ...nodes, ...texts[0].fragments, ...inactive];
+      for (const { start, end } of [...ranges, ...diagnostics.flatMap(({ fix }) => fix?.edits ?? [])])
+        expect(0 <= start && start <= end && end <= prompt.length).toBe(true);
+      for (const diagnostic of diagnostics)
+        if (diagnostic.fix && !ofPage.includes(diagnostic.code))
+          expect(aside(read(applyFix(prompt, diagnostic), { choiceSeed }))).toEqual(aside(prepared));
+    }),
+    { numRuns: 1000 },
+  );
 });

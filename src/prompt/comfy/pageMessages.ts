@@ -3,12 +3,14 @@ import type { ChoiceNode, CommentNode, Diagnostic } from '../ast.ts';
 import { fixWith, info, insertion, warning } from '../diagnostics.ts';
 import type { DynamicPrompt } from './dynamicPrompt.ts';
 
-/** Tells of each comment and choice, and of what is left of marks that do not pair. */
+/** Tells of each comment and choice, of the first brace that is not closed, and of what is left of other marks. */
 export function pageMessages({ text, comments, choices, open: { source } }: DynamicPrompt): Diagnostic[] {
   const diagnostics = [
     ...comments.map((comment) => removedComment(comment, source)),
-    ...choices.map((choice) => madeChoice(choice, source)),
+    ...choices.filter(isClosed).map((choice) => madeChoice(choice, source)),
   ];
+  const unclosed = choices.find((choice) => !isClosed(choice));
+  if (unclosed) diagnostics.push(unclosedChoice(unclosed));
   const opening = comments.length === 0 ? source.indexOf('/*') : text.text.indexOf('/*');
   const start = text.starts[opening];
   if (opening >= 0 && source.startsWith('/*', start)) {
@@ -35,13 +37,18 @@ function removedComment(comment: CommentNode, source: string): Diagnostic {
   return warning('page-comment', comment, message, fixWith('Write “/{}/”', insertion(start + 1, '{}')));
 }
 
-function madeChoice({ start, end, marks, options, chosen }: ChoiceNode, source: string): Diagnostic {
-  if (marks.length === options.length) {
-    const message =
-      'This “{” is never closed, so ComfyUI’s page chooses from all that follows: add a “}”, or type “\\{” for the character.';
-    const fix = fixWith('Type “\\{”', insertion(start, '\\'));
-    return warning('unclosed-choice', { start, end: start + 1 }, message, fix);
-  }
+function isClosed({ marks, options }: ChoiceNode): boolean {
+  return marks.length > options.length;
+}
+
+function unclosedChoice({ start }: ChoiceNode): Diagnostic {
+  const message =
+    'This “{” is never closed, so ComfyUI’s page chooses from all that follows: add a “}”, or type “\\{” for the character.';
+  const fix = fixWith('Type “\\{”', insertion(start, '\\'));
+  return warning('unclosed-choice', { start, end: start + 1 }, message, fix);
+}
+
+function madeChoice({ start, end, options, chosen }: ChoiceNode, source: string): Diagnostic {
   const { start: from, end: to } = options[chosen];
   const typed = source.slice(from, to);
   if (options.length === 1) {

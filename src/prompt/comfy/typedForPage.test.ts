@@ -12,6 +12,12 @@ test.each([
   ['a\\', 'a\\ {}'],
 ])('%s', (text, typed) => expect(typedForPage(text)).toBe(typed));
 
+// Typing whose time grew with the square would take minutes.
+test.each(['\\', '{', '/', '\\{'])('a million of %j', (piece) => {
+  const text = `${piece.repeat(1_000_000)} `;
+  expect(typedForPage(text).length).toBeGreaterThanOrEqual(text.length);
+});
+
 test('the page hands on the text that was meant, and chooses nothing', () => {
   const pieces = ['{', '}', '|', '\\', '\\\\', '/', '*', '//', '/*', '*/', 'a', ' ', '\n', '😀'];
   fc.assert(

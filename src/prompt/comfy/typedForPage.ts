@@ -3,12 +3,18 @@
  * backslash at the very end, after which the page needs something. An empty choice parts slashes that would begin a comment.
  */
 export function typedForPage(text: string): string {
-  const typed = text.replace(/(\\*)([{}|])|\/(?=[/*])/g, (mark, backslashes: string | undefined, brace: string) => {
-    if (backslashes === undefined) return `${mark}{}`;
-    // The page drops one backslash before a brace or bar. An even number of them leaves an opening brace to be read.
-    if (brace === '{') return backslashes.length % 2 === 0 ? `${backslashes}\\{` : `${backslashes}\\{\\{}`;
-    return backslashes === '' && brace === '|' ? brace : `${backslashes}\\${brace}`;
-  });
-  const [ending] = /\\*$/.exec(typed)!;
-  return ending.length % 2 === 0 ? typed : `${typed} {}`;
+  const typed: string[] = [];
+  /** Backslashes in a row before this place. */
+  let backslashes = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text[at];
+    const next = text[at + 1];
+    if (unit === '/' && (next === '/' || next === '*')) typed.push('/{}');
+    // The page drops one backslash before a brace or bar. After an even number of them an opening brace would be read.
+    else if (unit === '{') typed.push(backslashes % 2 === 0 ? '\\{' : '\\{\\{}');
+    else if (unit === '}' || (unit === '|' && backslashes > 0)) typed.push(`\\${unit}`);
+    else typed.push(unit);
+    backslashes = unit === '\\' ? backslashes + 1 : 0;
+  }
+  return `${typed.join('')}${backslashes % 2 === 0 ? '' : ' {}'}`;
 }

@@ -152,6 +152,15 @@ describe('in words', () => {
       ],
     ],
     [
+      'a {water}proof cat // red',
+      ['a1111', 'comfy'],
+      [
+        'A1111 reads 8 tokens and ComfyUI 3; 2 are the same, all with the same weight.',
+        'Only A1111 reads “{water}proof” and “// red”.',
+        'Only ComfyUI reads “waterproof”.',
+      ],
+    ],
+    [
       'a cat AND a dog',
       ['a1111', 'comfy'],
       [

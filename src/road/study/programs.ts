@@ -274,12 +274,15 @@ function runsOf(
   syntax: Syntax,
   label: (token: PromptToken) => string,
 ): string[] {
-  const { source } = readings[syntax].prepared;
+  const { source, dynamic } = readings[syntax].prepared;
   const runs: { text: string; last: number; end: number }[] = [];
   for (const i of at) {
     const { token } = rows[i][syntax]!;
     const { start, end } = token.range!;
-    const text = token.vector ? label(token) : source.slice(start, end);
+    const typed = source.slice(start, end);
+    // ComfyUI's page may put a word together from what stands around a brace.
+    const isPutTogether = dynamic && !dynamic.isAsTyped && /[{|}/]/.test(typed);
+    const text = token.vector || isPutTogether ? label(token) : typed;
     const before = runs.at(-1);
     if (before?.last === i - 1 && start >= before.end) {
       before.text += (start > before.end ? ' ' : '') + text;
