@@ -26,6 +26,7 @@ import { comfyRoad } from './comfyRoad.ts';
 import { compelRoad } from './compelRoad.ts';
 import { compose, compositionPasses } from './composition.ts';
 import type { PromptOptions } from './options.ts';
+import { otherTokenizer } from './otherTokenizer.ts';
 import type { LanguageRoad, PreparedPrompt, RoadInput, RoadPrompt } from './preparedPrompt.ts';
 import { unappliedWeights } from './unappliedWeights.ts';
 
@@ -56,7 +57,11 @@ export function preparePrompt(
     chunks: read.texts.flatMap(({ chunks, weighted }, text) =>
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
-    diagnostics: [...read.diagnostics, ...unappliedWeights(texts, options)].sort(byPlace),
+    diagnostics: [
+      ...read.diagnostics,
+      ...unappliedWeights(texts, options),
+      ...otherTokenizer(texts, options, tokenizer),
+    ].sort(byPlace),
   };
 }
 

@@ -78,6 +78,21 @@ test.each<[string, Partial<PromptOptions>, string[]]>([
   expect(programSentences(prompt, options)).toEqual(sentences);
 });
 
+test('a tokenizer that is not the program’s own is told where it makes other tokens', () => {
+  const messages = (prompt: string, options: Partial<PromptOptions>) =>
+    preparePrompt(prompt, { ...defaultOptions, ...options }, tokenizer).diagnostics;
+  const code = 'other-tokenizer';
+  const severity = 'info';
+  const message = 'ComfyUI’s own tokenizer makes other tokens of this than the one chosen under Tokenizer.';
+  const chosen = { syntax: 'comfy', tokenizer: 'hf-slow-ftfy' } as const;
+  expect(messages('I (don’t:1.2) see “it”', chosen)).toEqual([{ code, severity, message, start: 6, end: 22 }]);
+  expect(messages('a red cat, it’s <|EndOfText|>', { syntax: 'comfy', tokenizer: 'hf-slow' })).toEqual([]);
+  expect(messages('“““', chosen)[0]).toMatchObject({ code, start: 0, end: 3 });
+  expect(messages('a\x00a', { syntax: 'compel', tokenizer: 'hf-slow' })[0]).toMatchObject({ code, start: 0, end: 3 });
+  expect(messages('a red cat', chosen)).toEqual([]);
+  expect(messages('I don’t', { syntax: 'comfy' })).toEqual([]);
+});
+
 test('a converted prompt is compared with each program’s own tokenizer', () => {
   const convert = (choice: PromptOptions['tokenizer']) =>
     convertPrompt('I (don’t:1.2)', 'comfy', 'a1111', tokenizer, choice);
