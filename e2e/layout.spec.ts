@@ -34,6 +34,19 @@ for (const width of [360, 768, 1280, 1600, 2560])
     expect(sticking).toEqual([]);
   });
 
+for (const [width, most] of [
+  [1440, 1],
+  [390, 2],
+])
+  test(`the status takes ${most} lines at most at ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    await openTiny(page);
+    const lines = status(page)
+      .locator('span')
+      .evaluate((text) => text.getClientRects().length);
+    expect(await lines).toBeLessThanOrEqual(most);
+  });
+
 test('tapping what is below a readout does not move it away', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await openTiny(page);

@@ -74,7 +74,7 @@ export function encoderStatus(facts: Facts): EncoderStatus {
     return { phase: 'failed', text: `Encoding failed: ${encodeFailure.message}` };
   if (missing) {
     const more = missing.total > 1 ? `: ${missing.total} runs to go` : '';
-    return { phase: 'busy', text: `Encoding with ${modelName(facts)}${more}` };
+    return { phase: 'busy', text: `Encoding${more}` };
   }
   return { phase: 'ready', text: `Ready: ${modelName(facts)}` };
 }

@@ -52,7 +52,7 @@ test('first the chunk on show with all its states, then what else the weighting 
   const first = await fake.nextEncode();
   expect(first).toMatchObject({ passes: [{}], want: { attentions: true } });
   await first.answer();
-  expect(status()).toEqual({ phase: 'busy', text: 'Encoding with made-up weights, full size: 3 runs to go' });
+  expect(status()).toEqual({ phase: 'busy', text: 'Encoding: 3 runs to go' });
   expect(shownEncoded(facts())).toBeDefined();
   expect(shownWeighted(facts())).toBeUndefined();
   const second = await fake.nextEncode();

@@ -42,7 +42,7 @@ describe('the first load', () => {
     load.progress({ done: 47, total: 100 });
     expect(status()).toEqual({ phase: 'busy', text: 'Loading made-up weights, full size 45 %' });
     await load.answer(modelInfo('synthetic', 'full'));
-    expect(status()).toEqual({ phase: 'busy', text: 'Encoding with made-up weights, full size' });
+    expect(status()).toEqual({ phase: 'busy', text: 'Encoding' });
     const encode = await fake.nextEncode();
     expect(encode.passes).toEqual(prepared(store.getState(), 'positive')?.chunks.map(({ pass }) => pass));
     expect(encode.want).toEqual({ hiddenStates: Array.from({ length: 13 }, (_, i) => i), attentions: true });

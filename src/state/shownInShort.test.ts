@@ -12,7 +12,7 @@ test('a view says of which prompt, chunk, step and weights its numbers are', asy
   expect(inShort('attention')).toBe('positive · chunk 2 of 2 · made-up weights');
   expect(inShort('answer')).toBe('positive · made-up weights');
   expect(inShort('export')).toBe('both prompts · made-up weights');
-  expect(inShort('vocabulary')).toBe('');
+  expect(inShort('vocabulary')).toBe('the same for every prompt');
   setPrompt('positive', 'a [cat:dog:0.5]');
   setOption('step', 12);
   expect(inShort('masks')).toBe('positive · chunk 1 of 1 · step 12 · made-up weights');

@@ -5,12 +5,12 @@ import { type View, viewScopes } from './view.ts';
 
 /**
  * Says of what a view's numbers are: `positive · chunk 2 of 5 · step 1 · made-up weights`. The step is named where it
- * matters. Empty for a view that is the same whatever is typed.
+ * matters.
  */
 export function shownInShort(facts: Facts, view: View): string {
   const { side, model, options } = facts;
   const scope = viewScopes[view];
-  if (scope === null) return '';
+  if (scope === null) return 'the same for every prompt';
   const parts: string[] = [scope === 'both' ? 'both prompts' : side];
   const chunk = shownChunk(facts);
   const whole = prepared(facts, side);

@@ -45,8 +45,8 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
       </div>
       <RowNorms
         id="difference-norms"
-        caption="Norm of each row, ‖A − B‖"
-        columns={[{ name: 'Norm', values: map.distances }]}
+        caption="Distance of each row, ‖A − B‖"
+        columns={[{ name: 'Distance', values: map.distances }]}
         labels={labels}
         {...withoutPad(kinds)}
         format={(value) => (Number.isNaN(value) ? 'not finite' : brief(value))}

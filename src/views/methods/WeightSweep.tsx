@@ -198,8 +198,10 @@ function Sweeps({ ready, stale, weight, own, onWeight }: SweepsProps) {
         ))}
       </div>
       <p className="help">
-        Of the rows of the swept text, averaged. The solid line is the slider, the dotted one the weight in the prompt;
-        drag in a picture to move the slider. Numbers at the curves are those of the table.
+        The norm is the length of the swept words’ rows, on average; the cosine is 1 where they keep the direction that
+        they have without weights; the mean ratio is what A1111 multiplies all rows by, to bring their mean back. The
+        solid line is the slider, the dotted one the weight in the prompt; drag in a picture to move the slider. Numbers
+        at the curves are those of the table.
       </p>
       <MeanNotes swept={swept.methods} index={index} />
       <Values ready={ready} weight={weight} index={index} hidden={hidden} onToggle={toggle} />

@@ -19,7 +19,7 @@ export function ViewHeader({ view, lead, children }: ViewHeaderProps) {
     <>
       <header>
         <h2 id={`${view}-title`}>{viewTitles[view]}</h2>
-        {inShort && <p className={styles.inShort}>{inShort}</p>}
+        <p className={styles.inShort}>{inShort}</p>
         {children}
       </header>
       <p className={styles.lead}>{lead}</p>
