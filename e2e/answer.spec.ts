@@ -28,7 +28,7 @@ test('why does my weight do nothing', async ({ page }) => {
   const message = page.locator('#diagnostics-positive').getByText('“A1111 Ignore” applies no weights');
   await expect(message).toBeVisible();
   await openView(page, 'Tokens');
-  await expect(tokenRows(page).nth(2).locator(own('weight'))).toHaveText('1.3 → 1');
+  await expect(tokenRows(page).nth(2).getByRole('cell').nth(3)).toHaveText('1.3 → 1');
   await expect(page.locator('.cm-content .token[style]').filter({ hasText: 'red' })).toHaveCount(0);
 
   // Show me leads to the place in the prompt.

@@ -60,7 +60,7 @@ export function Diagram({ shown, layers, layer: shownLayer, times, onChoose, onL
       role="toolbar"
       aria-label="Stages of the encoder"
       aria-orientation="vertical"
-      onKeyDown={(event) => moveFocus(event, 'button.anatomy-box')}
+      onKeyDown={(event) => moveFocus(event, 'button')}
     >
       <a className={styles.end} href="#tokens">
         Tokens

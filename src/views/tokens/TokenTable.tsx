@@ -167,7 +167,7 @@ function TokenRow({ token, index, end, label, applied, visible, scale, onChoose,
           </>
         )}
       </td>
-      <td className={`${styles.number} weight`} title={String(weight)}>
+      <td className={styles.number} title={String(weight)}>
         <span
           className={styles.chip}
           style={applied === 1 ? undefined : { backgroundColor: cssColour(scale, applied) }}
