@@ -7,7 +7,7 @@ export interface ExifTexts {
 }
 
 const tags = { exifDirectory: 0x8769, userComment: 0x9286 } as const;
-/** Types of values: bytes, ASCII (UTF-8 in practice), a number of four bytes, and bytes of no said meaning. */
+/** Types of values: bytes, ASCII (UTF-8 in practice), a number of four bytes, and bytes whose meaning is not said. */
 const types = { byte: 1, ascii: 2, long: 4, undefined: 7 } as const;
 /** Entries of a directory that are looked at. Cameras write fewer than 100. */
 const mostEntries = 1000;
@@ -63,7 +63,7 @@ export function readExif(block: Uint8Array): ExifTexts {
 
 /**
  * Reads a user comment: eight bytes that name its encoding, and the text. UTF-16 comes in either order, since programs
- * differ in it; a text of no said encoding is read as UTF-8, as A1111 does.
+ * differ in it; a text without a name of its encoding is read as UTF-8, as A1111 does.
  */
 function decodeComment(value: Uint8Array): string {
   const text = value.subarray(prefixSize);

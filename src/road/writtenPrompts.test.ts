@@ -156,6 +156,23 @@ test('several samplers, clip skip, LoRAs and combined texts are told', async () 
   );
 });
 
+test.each<[string, string, Partial<PromptOptions>]>([
+  ['comfy++', 'length+mean', { weighting: 'adv-comfy++', normalisation: 'length+mean' }],
+  ['A1111', 'none', { weighting: 'adv-a1111', normalisation: 'none' }],
+  ['down_weight', 'mean', { weighting: 'adv-down-weight', normalisation: 'mean' }],
+  ['comfy', 'length', { weighting: 'comfy', normalisation: 'length' }],
+  ['perp', 'none', { weighting: 'comfy', normalisation: 'none' }],
+])('a text that ADV_CLIP_emb weighs as %s, %s', async (weight_interpretation, token_normalization, options) => {
+  const encoder = {
+    class_type: 'BNK_CLIPTextEncodeAdvanced',
+    inputs: { text: 'a (cat:1.2)', weight_interpretation, token_normalization },
+  };
+  const json = { ...graph, 2: encoder };
+  const found = taken((await readGraphFile(memorySource(utf8(JSON.stringify(json)))))!);
+  expect(found.options).toMatchObject({ syntax: 'comfy', ...options });
+  expect(found.summary).toContain(`, weighed as “${weight_interpretation}” (${token_normalization}).`);
+});
+
 test('texts of a workflow are yet to be read by ComfyUI’s page, those of a graph are not', async () => {
   const options = async (json: object) =>
     taken((await readGraphFile(memorySource(utf8(JSON.stringify(json)))))!).options;

@@ -4,7 +4,14 @@ import { longestPrompt } from '../prompt/bounds.ts';
 import type { GraphPrompts } from '../prompt/comfy/graphPrompts.ts';
 import type { Side } from '../prompt/side.ts';
 import { sourceText } from '../prompt/sourceText.ts';
-import { ownMethod } from '../weighting/methods.ts';
+import { advA1111 } from '../weighting/advA1111.ts';
+import { advComfyPlusPlus } from '../weighting/advComfyPlusPlus.ts';
+import { advCompel } from '../weighting/advCompel.ts';
+import { advDownWeight } from '../weighting/advDownWeight.ts';
+import { type MethodName, ownMethod } from '../weighting/methods.ts';
+import { none } from '../weighting/none.ts';
+import { tokenNormalisations } from '../weighting/normalise.ts';
+import { scale } from '../weighting/scale.ts';
 import { type Bounds, optionValues, type PromptOptions, withOption } from './options.ts';
 import { counted, listed } from './study/sentence.ts';
 
@@ -34,9 +41,18 @@ export interface TakenPrompts {
 /** A1111's emphasis modes by their names in an infotext, as options. */
 const emphasisModes: Readonly<Record<string, Pick<PromptOptions, 'brackets' | 'weighting'>>> = {
   None: { brackets: 'text', weighting: ownMethod.a1111 },
-  Ignore: { brackets: 'weights', weighting: 'none' },
+  Ignore: { brackets: 'weights', weighting: none.name },
   Original: { brackets: 'weights', weighting: ownMethod.a1111 },
-  'No norm': { brackets: 'weights', weighting: 'scale' },
+  'No norm': { brackets: 'weights', weighting: scale.name },
+};
+
+/** The weighting methods of ADV_CLIP_emb by their names in ComfyUI's graph. */
+const interpretations: Readonly<Record<string, MethodName>> = {
+  comfy: ownMethod.comfy,
+  A1111: advA1111.name,
+  compel: advCompel.name,
+  'comfy++': advComfyPlusPlus.name,
+  down_weight: advDownWeight.name,
 };
 
 /**
@@ -129,10 +145,11 @@ function weighs(prompt: string): boolean {
 
 /** Takes the prompts of ComfyUI's graph, and says of which sampler they are. */
 function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
-  const { prompts, clipSkip, sampler, loras, remarks, fromPage } = graph;
+  const { prompts, clipSkip, sampler, loras, remarks, fromPage, advanced } = graph;
   const of = sampler ? ` of ComfyUI’s sampler ${sampler.id} (${sampler.type})` : ' of the only text in ComfyUI’s graph';
   const among = sampler && sampler.among > 1 ? `, the first of ${sampler.among}` : '';
   const parts = sampler ? ['prompt', 'negative prompt'] : ['prompt'];
+  const weighed = advanced ? `, weighed as “${advanced.interpretation}” (${advanced.normalisation})` : '';
   const skipped = clipSkip > 1 ? `, and clip skip ${clipSkip}` : '';
   const { most } = optionValues.clipSkip;
   const merged = loras.map(({ name, strength }) => `“${name}” × ${strength}`);
@@ -141,13 +158,13 @@ function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
     prompts,
     options: {
       ...withOption(options, 'syntax', 'comfy'),
-      weighting: ownMethod.comfy,
-      normalisation: 'none',
+      weighting: interpretations[advanced?.interpretation ?? 'comfy'] ?? ownMethod.comfy,
+      normalisation: tokenNormalisations.find((name) => name === advanced?.normalisation) ?? 'none',
       comfyInput: fromPage ? 'page' : 'api',
       clipSkip: Math.min(clipSkip, most),
     },
     summary: [
-      `${listed(parts, parts.length)}${of}${among}${skipped}.`,
+      `${listed(parts, parts.length)}${of}${among}${weighed}${skipped}.`,
       ...remarks.map((remark) => `${remark}.`),
       ...(merged.length > 0
         ? [

@@ -17,6 +17,8 @@ export interface GraphPrompts {
   readonly fromPage: boolean;
   /** The sampler whose prompts they are; null if there is none. */
   readonly sampler: { readonly id: string; readonly type: string; readonly among: number } | null;
+  /** How ADV_CLIP_emb's node weighs the text, by its own names; null where ComfyUI's own node encodes it. */
+  readonly advanced: { readonly interpretation: string; readonly normalisation: string } | null;
   /** The LoRAs that change the text encoder, in their order. */
   readonly loras: readonly { readonly name: string; readonly strength: number }[];
   /** Sentences about what could not be taken as it is. */
@@ -26,7 +28,7 @@ export interface GraphPrompts {
 /** Nodes that are looked at on the way from a sampler to its texts, and the longest way. */
 const mostSteps = 10_000;
 const longestWay = 500;
-/** Samplers for which is looked which one comes first. */
+/** The most samplers among which the first is looked for. */
 const mostSamplers = 50;
 /** Inputs by which a node takes conditionings, one or more. */
 const conditioningInput = /^(positive|negative|conditioning.*|cond\d*|guider|.*pipe)$/i;
@@ -165,22 +167,24 @@ class TextFinder {
     return texts.join('\n');
   }
 
-  /** Reads clip skip and LoRAs on the way of the CLIP model to the first text that was taken. */
-  encoding(): Pick<GraphPrompts, 'clipSkip' | 'loras'> {
+  /** Reads how the first text that was taken is weighed, and clip skip and LoRAs on the way of the CLIP model to it. */
+  encoding(): Pick<GraphPrompts, 'clipSkip' | 'loras' | 'advanced'> {
     const loras: { name: string; strength: number }[] = [];
     let clipSkip: number | null = null;
     let node = this.#graph.get(this.encoders[0] ?? '');
+    const interpretation = textIn(node, 'weight_interpretation');
+    const normalisation = textIn(node, 'token_normalization') ?? 'none';
     for (const seen = new Set<GraphNode>(); node && !seen.has(node); ) {
       seen.add(node);
       const last = numberOf(node.inputs.get('stop_at_clip_layer')) ?? numberOf(node.inputs.get('clip_skip'));
       if (last !== null && last < 0 && Number.isInteger(last)) clipSkip ??= -last;
-      const lora = node.inputs.get('lora_name');
+      const lora = textIn(node, 'lora_name');
       const strength = numberOf(node.inputs.get('strength_clip')) ?? 0;
-      if (lora && 'value' in lora && typeof lora.value === 'string' && strength !== 0)
-        loras.unshift({ name: lora.value, strength });
+      if (lora !== null && strength !== 0) loras.unshift({ name: lora, strength });
       node = this.#graph.get(linkOf(node.inputs.get('clip'))?.node ?? '');
     }
-    return { clipSkip: clipSkip ?? 1, loras };
+    const advanced = interpretation === null ? null : { interpretation, normalisation };
+    return { clipSkip: clipSkip ?? 1, loras, advanced };
   }
 
   #remark(sentence: string): void {
@@ -213,6 +217,9 @@ class TextFinder {
     const text = conditionings.length > 0 ? null : this.#textOfNode(id, node, side);
     if (text !== null) {
       this.encoders.push(id);
+      const parser = textIn(node, 'parser');
+      if (parser !== null && parser !== 'comfy')
+        this.#remark(`Node ${id} (${node.type}) reads its text as “${parser}” does, not as ComfyUI`);
       return [text];
     }
     const onward = conditionings.length > 0 ? conditionings : links.filter(({ name }) => !otherInput.test(name));
@@ -279,6 +286,11 @@ class TextFinder {
     const links = [...node.inputs.values()].filter((input) => linkOf(input) !== null);
     return links.length === 1 ? textOf(links[0]) : null;
   }
+}
+
+function textIn(node: GraphNode | undefined, name: string): string | null {
+  const input = node?.inputs.get(name);
+  return input && 'value' in input && typeof input.value === 'string' ? input.value : null;
 }
 
 function numberOf(input: GraphInput | undefined): number | null {
