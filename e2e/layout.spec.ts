@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from '@playwright/test';
+import { viewGroups, viewTitles } from '../src/state/view.ts';
 import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
@@ -143,4 +146,32 @@ test('pictures are redrawn for the dark theme', async ({ page }) => {
   await expect.poll(middle).toBeLessThan(80);
   await openView(page, 'Attention');
   await expect.poll(masked).toBeLessThan(80);
+});
+
+test('prompts, tokens and menu take at most 220 px; an answer is in the first screen', async ({ page }) => {
+  await page.setViewportSize({ width: 1366, height: 768 });
+  await openTiny(page);
+  await openView(page, 'Answer');
+  const top = page.getByRole('region', { name: 'Prompts' });
+  expect((await top.boundingBox())?.height).toBeLessThanOrEqual(220);
+  await expect(page.getByText('“red” (weight 1.3) grows by')).toBeInViewport();
+});
+
+test('no view is longer than two screens and a little', async ({ page }) => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await openTiny(page);
+  const heights: Record<string, number> = {};
+  for (const view of viewGroups.flatMap(({ views }) => views)) {
+    await openView(page, viewTitles[view]);
+    heights[view] = await page.evaluate(() => document.documentElement.scrollHeight);
+  }
+  expect(Object.entries(heights).filter(([, height]) => height > 2100)).toEqual([]);
+});
+
+test('the scripts that the page starts with are at most 150 KB, compressed', () => {
+  const html = readFileSync('dist/index.html', 'utf8');
+  const scripts = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)].map(([, name]) => `dist/${name}`);
+  expect(scripts.length).toBeGreaterThan(0);
+  const sizes = scripts.map((name) => gzipSync(readFileSync(name)).length);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(150_000);
 });

@@ -2,7 +2,6 @@ import type { Embedding } from '../models/embeddingFile.ts';
 import type { LoadingActions } from './loading.ts';
 import type { LoraActions } from './loraActions.ts';
 import { messageOf } from './notices.ts';
-import { readAdapterConfig, readOpened } from './openFile.ts';
 import type { Page } from './page.ts';
 import { SharedError } from './shared.ts';
 import type { WorkActions } from './workActions.ts';
@@ -33,6 +32,7 @@ export function openedActions(
 
   /** Finds PEFT's settings among the files that were opened together with a LoRA. */
   async function settingsAmong(together: readonly File[]): Promise<string | undefined> {
+    const { readAdapterConfig } = await import('./openFile.ts');
     for (const file of together) {
       if (!file.name.endsWith('.json')) continue;
       const json = await readAdapterConfig(file);
@@ -51,6 +51,7 @@ export function openedActions(
   }
 
   async function use(file: File, together: readonly File[]): Promise<void> {
+    const { readOpened } = await import('./openFile.ts');
     const opened = await readOpened(file);
     switch (opened.kind) {
       case 'checkpoint':

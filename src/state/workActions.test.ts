@@ -23,8 +23,8 @@ describe('what replaces the prompts', () => {
     state().setPrompt('negative', mine.negative);
   });
 
-  test('infotext fills both prompts, says so, and can be taken back', () => {
-    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
+  test('infotext fills both prompts, says so, and can be taken back', async () => {
+    await state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     expect(state().prompts).toEqual({ positive: 'a cat', negative: 'fog' });
     expect(state().options).toMatchObject({ steps: 30, step: 1, clipSkip: 2 });
     expect(state().replaced?.message).toBe('Pasted: prompt, negative prompt, 30 steps and clip skip 2.');
@@ -75,17 +75,20 @@ describe('what replaces the prompts', () => {
     ]);
   });
 
-  test('infotext without a clip skip has none, and is A1111’s', () => {
-    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
+  test('infotext without a clip skip has none, and is A1111’s', async () => {
+    await state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     state().setOption('syntax', 'comfy');
-    state().takeWritten({ program: 'a1111', infotext: { ...infotext, parameters: new Map() }, remarks: [] }, 'Pasted');
+    await state().takeWritten(
+      { program: 'a1111', infotext: { ...infotext, parameters: new Map() }, remarks: [] },
+      'Pasted',
+    );
     expect(state().options).toMatchObject({ syntax: 'a1111', weighting: 'original', clipSkip: 1, steps: 30 });
     expect(state().replaced?.message).toBe('Pasted: prompt and negative prompt.');
   });
 
-  test('B59: an infotext on one line empties nothing; its other reading can be taken, and each back', () => {
+  test('B59: an infotext on one line empties nothing; its other reading can be taken, and each back', async () => {
     const text = 'a red fox,.Negative prompt: blurry.Steps: 24, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 8x8';
-    state().takeWritten({ program: 'a1111', infotext: parseInfotext(text)!, remarks: [] }, 'Pasted');
+    await state().takeWritten({ program: 'a1111', infotext: parseInfotext(text)!, remarks: [] }, 'Pasted');
     const civitai = { positive: 'a red fox', negative: 'blurry' };
     expect(state().prompts).toEqual(civitai);
     expect(state().replaced?.readings?.[1].label).toBe('Read it as A1111');
@@ -103,8 +106,8 @@ describe('what replaces the prompts', () => {
     expect(state().prompts).toEqual(mine);
   });
 
-  test('what was replaced is in the history', () => {
-    state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
+  test('what was replaced is in the history', async () => {
+    await state().takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
     expect(state().past.map(({ prompts }) => prompts)).toEqual([mine]);
     state().restore({ prompts: mine });
     expect(state().past[0].prompts).toEqual({ positive: 'a cat', negative: 'fog' });

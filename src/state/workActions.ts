@@ -1,7 +1,7 @@
 import { longestPrompt, tooLongToTake } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import { type PromptOptions, withOption } from '../road/options.ts';
-import { readWritten, type TakenPrompts, type WrittenPrompts } from '../road/writtenPrompts.ts';
+import type { TakenPrompts, WrittenPrompts } from '../road/writtenPrompts.ts';
 import type { Facts, Reading, Replacement } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
 import { asTyped } from './memory.ts';
@@ -20,7 +20,7 @@ export interface WorkActions {
    */
   replace(work: Partial<Work>, message: string): void;
   /** Takes prompts that a program wrote. `from`: where they came from, as a sentence begins: "Pasted". */
-  takeWritten(written: WrittenPrompts, from: string): void;
+  takeWritten(written: WrittenPrompts, from: string): Promise<void>;
   /** Takes the other reading of what replaced the prompts, and offers the first. */
   takeOther(): void;
   /** Puts back what a replacement replaced, or again what it put in its place. */
@@ -92,7 +92,8 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     },
     setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     replace,
-    takeWritten(written, from) {
+    async takeWritten(written, from) {
+      const { readWritten } = await import('../road/writtenPrompts.ts');
       const { prompts, options } = get();
       const [first, second] = readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
       replace(first.after, first.message, second && [first, second]);

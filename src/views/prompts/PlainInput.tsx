@@ -50,7 +50,7 @@ export function PlainInput({
         const infotext = parseInfotext(event.clipboardData.getData('text/plain'));
         if (!infotext) return;
         event.preventDefault();
-        takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
+        void takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
       }}
     />
   );

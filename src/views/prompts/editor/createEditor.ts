@@ -192,7 +192,7 @@ function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, lea
     pointerleave: () => pointed.over(null),
     paste(event) {
       const infotext = parseInfotext(event.clipboardData?.getData('text/plain') ?? '');
-      if (infotext) takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
+      if (infotext) void takeWritten({ program: 'a1111', infotext, remarks: [] }, 'Pasted');
       return infotext !== null;
     },
     // The page opens files that are dropped; the editor would paste them as text.
