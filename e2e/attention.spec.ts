@@ -87,7 +87,7 @@ test('hidden BOS and PAD leave the matrix, and the colours are rescaled to the r
   await expect(labels).toHaveText(['BOS', 'a', 'red', 'car', ',', 'blurry', 'EOS']);
   await page.getByRole('checkbox', { name: 'Hide BOS' }).check();
   await expect(labels).toHaveText(['a', 'red', 'car', ',', 'blurry', 'EOS']);
-  await expect(page.getByText(/colours run up to the largest probability left, 0\.\d+/)).toBeVisible();
+  await expect(page.getByText(/colours run up to the largest share left, 0\.\d+/)).toBeVisible();
   await page.getByRole('checkbox', { name: 'Hide PAD' }).uncheck();
   await expect(labels).toHaveCount(76);
 });

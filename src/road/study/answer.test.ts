@@ -353,7 +353,7 @@ test('without an encoder there are words, and no numbers of rows', () => {
 
 test('the model is named for what it is', () => {
   const input = inputOf('a cat', {});
-  expect(textsOf(input, ['model'])[0]).toContain('are made up (synthetic-tiny)');
+  expect(textsOf(input, ['model'])[0]).toContain('are made up: the numbers show how weighing works');
   expect(textsOf({ ...input, model: { name: 'sd15.safetensors', isRandom: false } }, ['model'])).toEqual([
     'The numbers are those of sd15.safetensors.',
   ]);

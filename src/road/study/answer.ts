@@ -33,6 +33,6 @@ function modelSentence({ embeds, model, hindrance }: AnswerInput): Sentence {
   if (!model.isRandom) return sentence('model', `The numbers are those of ${model.name}.`);
   return sentence(
     'model',
-    `The weights of this encoder are made up (${model.name}): the numbers show how weighing works, not what a trained encoder makes of these words.`,
+    `The weights of this encoder are made up: the numbers show how weighing works, not what a trained encoder makes of these words.`,
   );
 }
