@@ -393,7 +393,7 @@ async function openNetworks(
         `warning: ${unknown.length} tensors of "${path}" have names that are not known here, such as ${excerpt(unknown[0])}: they are left out.`,
       );
     merged.set(lora.name, lora);
-    if (bringsEmbeddings(file.tensors)) opened.push(...(await readEmbeddings(file, { hiddenSize })));
+    if (bringsEmbeddings(file)) opened.push(...(await readEmbeddings(file, { hiddenSize })));
   }
   for (const path of embeddings) opened.push(...(await openEmbeddingFile(path, hiddenSize, passTrailingBytes)));
   return { embeddings: [...new Map(opened.map((one) => [one.name, one])).values()], loras: merged };

@@ -9,6 +9,7 @@ import type { ByteSource } from '../files/sources.ts';
 import { elementCount, excerpt, type StoredTensor, shapeText, type TensorFile } from '../files/tensorFile.ts';
 import { NoDecoderError } from '../files/webpPixels.ts';
 import { cardJson, longestCardJson } from './embeddingCard.ts';
+import { embedFlag } from './loraNames.ts';
 import { findLayout, usableConfigs } from './tensorNames.ts';
 
 /**
@@ -81,7 +82,7 @@ function find(
   const name = ownName ?? source.name.replace(/\.[^.]*$/, '');
   const file = ownName === undefined ? source.name : undefined;
 
-  const bundled = findBundled(names, fail);
+  const bundled = findBundled(names, metadata, fail);
   if (bundled.length > 0) return bundled;
 
   const params = names.filter((tensorName) => tensorName.startsWith('string_to_param.'));
@@ -101,18 +102,23 @@ function find(
 }
 
 /** Finds A1111's embeddings inside a LoRA: of all that the LoRA brings, the ones for this encoder. */
-function findBundled(names: readonly string[], fail: (why: string) => never): Found[] {
+function findBundled(
+  names: readonly string[],
+  metadata: TensorFile['metadata'],
+  fail: (why: string) => never,
+): Found[] {
   const bundled = new Map<string, Found>();
   for (const tensorName of names) {
     if (tensorName.length > longestName) continue;
     const { known, part, any } = bundledName.exec(tensorName)?.groups ?? {};
-    const name = known ?? any;
+    const isFlagged = metadata.get(tensorName) === embedFlag;
+    const name = isFlagged ? tensorName : (known ?? any);
     if (!name) continue;
     if (bundled.has(name)) fail(`has more than one tensor for the embedding ${excerpt(name)}`);
     bundled.set(name, {
       tensorNames: [tensorName],
       name,
-      trainedAs: part?.startsWith('string_to_param.') ? name : undefined,
+      trainedAs: isFlagged || part?.startsWith('string_to_param.') ? name : undefined,
     });
   }
   if (bundled.size > mostEmbeddings) fail(`has ${bundled.size} embeddings; expected at most ${mostEmbeddings}`);
@@ -273,9 +279,11 @@ export async function openEmbeddings(
   return embeddings ?? fail('is a picture without an embedding in its texts or its pixels');
 }
 
-/** Whether the tensors of a LoRA contain embeddings, for this encoder or another. */
-export function bringsEmbeddings(tensors: TensorFile['tensors']): boolean {
-  return [...tensors.keys()].some((name) => name.length <= longestName && bundledName.test(name));
+/** Whether a LoRA contains embeddings, for this encoder or another. */
+export function bringsEmbeddings({ tensors, metadata }: Pick<TensorFile, 'tensors' | 'metadata'>): boolean {
+  return [...tensors.keys()].some(
+    (name) => name.length <= longestName && (bundledName.test(name) || metadata.get(name) === embedFlag),
+  );
 }
 
 /** Whether a file is a textual inversion, for this encoder or another. A LoRA that brings some is a LoRA. */

@@ -7,7 +7,7 @@ import { elementCount, excerpt, type TensorFile } from '../files/tensorFile.ts';
 import type { LeftOut } from './leftOut.ts';
 import { type Draft, type Fail, readUpdates } from './loraChanges.ts';
 import { type LoraUpdate, loraNorm, norm } from './loraDelta.ts';
-import { type Part, partOf, readLoraName, unsupportedKind } from './loraNames.ts';
+import { embedFlag, type Part, partOf, readLoraName, readNumberedName, unsupportedKind } from './loraNames.ts';
 import { peftConfig } from './peftConfig.ts';
 import { loraNames } from './tensorNames.ts';
 
@@ -51,7 +51,10 @@ function draftsOf(file: TensorFile, { hiddenSize: d, intermediateSize: m }: Clip
   const unknown: string[] = [];
   const drafts = new Map<string, Draft>();
   for (const [name, tensor] of file.tensors) {
-    const read = readLoraName(name);
+    const read =
+      file.metadata.get(name) === embedFlag
+        ? ({ sort: 'bundled' } as const)
+        : (readNumberedName(name, file.metadata.get('text_encoder')) ?? readLoraName(name));
     // Other encoders by OpenAI's names have other widths; LoRAs of this one by those names are not read.
     const isOwnWidth = tensor.shape.length < 2 || tensor.shape.some((size) => [d, m, 3 * d].includes(size));
     if (read.sort === 'unknown' || (read.sort === 'openai' && isOwnWidth)) unknown.push(name);

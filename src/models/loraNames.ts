@@ -18,6 +18,9 @@ export type LoraTensor =
   | EncoderPart
   | { readonly sort: 'unet' | 'otherEncoder' | 'openai' | 'unused' | 'bundled' | 'unknown' };
 
+/** Marks a tensor in the metadata of the first LoRAs as a textual inversion, whose token is the tensor's name. */
+export const embedFlag = '<embed>';
+
 /** Longest name that is read; real names are shorter. */
 const longestName = 500;
 
@@ -56,6 +59,24 @@ export function readLoraName(name: string): LoraTensor {
   if (/(^|[._])resblocks[._]/.test(name)) return { sort: 'openai' };
   if (unused.test(name)) return { sort: 'unused' };
   return { sort: unet.test(name) && !firstEncoder.test(name) ? 'unet' : 'unknown' };
+}
+
+/** The linear layers of an attention, in the order in which transformers declares them. */
+const attentionLayers = ['k_proj', 'v_proj', 'q_proj', 'out_proj'];
+
+/**
+ * Reads a name of the first LoRAs (cloneofsimo's): layers by their numbers, `text_encoder:5:up`, among those below modules of the
+ * classes that the metadata lists. Null for a name of another form.
+ */
+export function readNumberedName(name: string, classes: string | undefined): LoraTensor | null {
+  const [, network, number, part] = /^(unet|text_encoder):(\d{1,4}):(up|down)$/.exec(name) ?? [];
+  if (!network) return null;
+  if (network === 'unet') return { sort: 'unet' };
+  if (classes !== '["CLIPAttention"]') return { sort: 'unknown' };
+  const count = attentionLayers.length;
+  const [layer, inner] = [Math.floor(Number(number) / count), attentionLayers[Number(number) % count]];
+  const module = `text_model.encoder.layers.${layer}.self_attn.${inner}`;
+  return { sort: 'encoder', prefix: 'text_encoder:', module, part: `lora_${part}.weight` };
 }
 
 /** `text_encoder.` ends like T5's `encoder.`, below which it has a `final_layer_norm`, too. */

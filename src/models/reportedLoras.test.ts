@@ -11,6 +11,7 @@ import { writeSafetensors } from '../files/safetensors.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
 import type { TorchSpec } from '../files/testing/torch.ts';
+import { bringsEmbeddings, readEmbeddings } from './embeddingFile.ts';
 import { unchangedText } from './leftOut.ts';
 import { loraNamed } from './loraAliases.ts';
 import { changedWeight, loraDelta, loraNorm, mergedFinalLayerNorm } from './loraDelta.ts';
@@ -461,6 +462,40 @@ test('a weight that takes the place of another does so at any multiplier but 0',
   for (const multiplier of [1, -0.5, 3])
     expect(changedWeight(weight, [{ ...update, multiplier }])).toEqual(update.change.values);
   expect(changedWeight(weight, [{ ...update, multiplier: 0 }])).toEqual(weight);
+});
+
+test('the first LoRAs number the layers of the attention, and bring tokens', async () => {
+  const specs = [0, 1, 2, 3, 6].flatMap((number) => [
+    spec(`text_encoder:${number}:up`, [d, 4]),
+    spec(`text_encoder:${number}:down`, [4, d], 2),
+  ]);
+  const others = [spec('unet:0:up', [8, 4]), spec('unet:0:down', [4, 8]), spec('<s1>', [d])];
+  const metadata = { text_encoder: '["CLIPAttention"]', unet: '["CrossAttention"]', '<s1>': '<embed>' };
+  const { updates, leftOut } = await written([...specs, ...others], metadata);
+  // transformers declares them in the order k, v, q, out.
+  expect(updates.map(({ target }) => target.slice('text_model.encoder.layers.'.length)).toSorted()).toEqual(
+    [
+      '0.self_attn.k_proj',
+      '0.self_attn.out_proj',
+      '0.self_attn.q_proj',
+      '0.self_attn.v_proj',
+      '1.self_attn.q_proj',
+    ].map((module) => `${module}.weight`),
+  );
+  expect(updates.map(({ scale }) => scale)).toEqual([1, 1, 1, 1, 1]);
+  expect(leftOut).toEqual({ unet: 2, otherEncoders: 0, unused: 0, unsupported: [], unknown: [] });
+  const file = await openTensorFile(memorySource(writeSafetensors([...specs, ...others], metadata), 'x.safetensors'));
+  expect([hasLoraNames(file), bringsEmbeddings(file)]).toEqual([true, true]);
+  const embeddings = await readEmbeddings(file, { hiddenSize: d });
+  expect(embeddings.map(({ name, trainedAs, vectors }) => [name, trainedAs, vectors.length])).toEqual([
+    ['<s1>', '<s1>', 1],
+  ]);
+  // Layers of other classes have other numbers.
+  const extended = await written([...specs, ...others], { ...metadata, text_encoder: '["CLIPAttention", "CLIPMLP"]' });
+  expect([extended.updates.length, unchangedText(extended.leftOut)]).toEqual([
+    0,
+    'changes nothing of the text encoder that is known here',
+  ]);
 });
 
 test('a LoRA of names that are not known is not called none', async () => {

@@ -170,7 +170,7 @@ const openInstead = "open a Stable Diffusion 1 checkpoint or its text encoder's 
 
 /** Tensors named as those of a LoRA are, of whatever kind and for whatever part of a model. */
 export const loraNames =
-  /^(lora|lycoris)_|[._]lora([._](A|B|down|up|mid|linear_layer|magnitude|embedding)|\.(down|up)\.)|[._](hada|lokr|oft|boft|vera|hra)_|dora_scale|\.[ab][12]\.weight$|\.(diff|diff_b|on_input|set_weight|w_norm|b_norm)$|\.ia3_l/;
+  /^(lora|lycoris)_|^(unet|text_encoder):\d+:(up|down)$|[._]lora([._](A|B|down|up|mid|linear_layer|magnitude|embedding)|\.(down|up)\.)|[._](hada|lokr|oft|boft|vera|hra)_|dora_scale|\.[ab][12]\.weight$|\.(diff|diff_b|on_input|set_weight|w_norm|b_norm)$|\.ia3_l/;
 
 /** A kind of file without a usable encoder. */
 interface OtherKind {

@@ -61,7 +61,7 @@ export async function readOpened(file: File): Promise<Opened> {
     return { kind: 'trailing', problem: trailing, file: new File([whole], file.name) };
   }
   if (hasLoraNames(tensors)) {
-    if (!bringsEmbeddings(tensors.tensors)) return { kind: 'lora', embeddings: [], problem: null };
+    if (!bringsEmbeddings(tensors)) return { kind: 'lora', embeddings: [], problem: null };
     try {
       const embeddings = await readEmbeddings(tensors, { hiddenSize: widths });
       return { kind: 'lora', embeddings, problem: null };
