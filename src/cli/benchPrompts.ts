@@ -4,16 +4,26 @@ import { printPrompt } from '../prompt/across/translate.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import { defaultOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
-import { createTokenizer } from '../tokens/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { ownMethod } from '../weighting/methods.ts';
+import { characterFamilies, type Family, markFamilies, pairFamilies, runFamilies } from './promptFamilies.ts';
+import { fastestGrowth } from './promptGrowth.ts';
+import { promptStages, type Stage, textStages } from './promptStages.ts';
 
 /** Milliseconds of a frame at 60 Hz. */
 const frame = 1000 / 60;
 const words = 'masterpiece, (best quality:1.2), a castle on a hill, [evening] light, ((blurry:0.8)), oil on canvas, ';
 
-/** Prints the median time to read and tokenise a prompt after each of 31 edits, also as a share of a frame. */
+/** Prints how long a prompt takes to read after an edit, and how that grows with its length. */
 export async function main(): Promise<number> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
+  printEdits(tokenizer);
+  printGrowth(tokenizer);
+  return 0;
+}
+
+/** Prints the median time to read and tokenise a prompt after each of 31 edits, also as a share of a frame. */
+function printEdits(tokenizer: Tokenizer): void {
   console.log('Reading and tokenising after an edit, ms (and share of a frame at 60 Hz)\n');
   console.log(`| characters | ${syntaxes.join(' | ')} |`);
   console.log(`|---|${syntaxes.map(() => '---|').join('')}`);
@@ -33,5 +43,31 @@ export async function main(): Promise<number> {
     console.log(`| ${length} | ${cells.join(' | ')} |`);
   }
   console.log('');
-  return 0;
+}
+
+/**
+ * Prints for each stage of each language the prompts for which its time grows fastest. All marks of a grammar and all
+ * classes of characters are repeated for each stage, and all pairs of marks, and long runs between marks, for the whole road.
+ */
+function printGrowth(tokenizer: Tokenizer): void {
+  console.log('Time grows as length ** exponent, up to 64,000 characters: the fastest growth of each stage\n');
+  console.log('| language | stage | exponent | repeated | characters | ms |');
+  console.log('|---|---|---|---|---|---|');
+  const print = (language: string, stage: Stage, families: readonly Family[]) => {
+    const growth = fastestGrowth(stage, families);
+    if (!growth) return;
+    const { family, exponent, length, milliseconds } = growth;
+    const repeated = family.replaceAll('|', '\\|');
+    console.log(
+      `| ${language} | ${stage.name} | ${exponent.toFixed(2)} | ${repeated} | ${length} | ${milliseconds.toFixed(1)} |`,
+    );
+  };
+  const characters = characterFamilies();
+  for (const stage of textStages(tokenizer)) print('any', stage, characters);
+  for (const syntax of syntaxes) {
+    const alone = [...characters, ...markFamilies(syntax)];
+    for (const stage of promptStages(syntax, tokenizer))
+      print(syntax, stage, stage.name === 'road' ? [...alone, ...pairFamilies(syntax), ...runFamilies(syntax)] : alone);
+  }
+  console.log('');
 }

@@ -74,18 +74,26 @@ export function fragmentTokens(
   flavour?: TokenizerFlavour,
 ): PromptToken[] {
   return fragments.flatMap((fragment, index) =>
-    fragment.kind === 'break'
-      ? []
-      : tokenizer.tokenize(fragment, flavour).map(
-          ({ id, text, start, end }): PromptToken => ({
-            kind: 'text',
-            id,
-            text,
-            weight: fragment.weight,
-            range: { start, end },
-            fragment: index,
-          }),
-        ),
+    fragment.kind === 'break' ? [] : textTokens(fragment, index, tokenizer, flavour),
+  );
+}
+
+/** Tokenises a fragment that is no BREAK; `index` is its index among the prompt's. */
+export function textTokens(
+  fragment: Fragment,
+  index: number,
+  tokenizer: Tokenizer,
+  flavour?: TokenizerFlavour,
+): PromptToken[] {
+  return tokenizer.tokenize(fragment, flavour).map(
+    ({ id, text, start, end }): PromptToken => ({
+      kind: 'text',
+      id,
+      text,
+      weight: fragment.weight,
+      range: { start, end },
+      fragment: index,
+    }),
   );
 }
 
@@ -108,7 +116,8 @@ export function normaliseLength(
   });
   const kept = tokens.slice(0, L - 2);
   const row = [special('bos', bosTokenId), ...kept, special('eos', eosTokenId)];
-  while (row.length < L) row.push(special('pad', padTokenId));
+  const pad = special('pad', padTokenId);
+  while (row.length < L) row.push(pad);
   return {
     chunk: {
       tokens: row,

@@ -126,18 +126,16 @@ export function createTokenizer(merges: string): Tokenizer {
     let first = from;
     let after = from;
     let bytesAfter = 0;
-    const nextCharacter = () => {
-      first = after;
-      const codePoint = source.text.codePointAt(first)!;
-      after += codePoint > 0xffff ? 2 : 1;
-      bytesAfter += utf8Length(codePoint);
-    };
     let byte = 0;
     for (const id of ids) {
-      if (byte === bytesAfter) nextCharacter();
-      const start = source.starts[first];
+      const start = source.starts[byte === bytesAfter ? after : first];
       byte += byteLengths[id];
-      while (bytesAfter < byte) nextCharacter();
+      while (bytesAfter < byte) {
+        first = after;
+        const codePoint = source.text.codePointAt(first)!;
+        after += codePoint > 0xffff ? 2 : 1;
+        bytesAfter += utf8Length(codePoint);
+      }
       tokens.push({ id, text: entries[id], start, end: source.ends[after - 1] });
     }
   }

@@ -5,11 +5,11 @@ import { contextLength } from '../clipVocabulary.ts';
 import {
   type ChunkedPrompt,
   type Chunker,
-  fragmentTokens,
   normaliseLength,
   type PromptEmbedding,
   type PromptToken,
   type TokenChunk,
+  textTokens,
   withVectors,
 } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
@@ -72,7 +72,7 @@ export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
       packer.flush();
       return;
     }
-    const typed = fragmentTokens([fragment], tokenizer, flavour).map((token) => ({ ...token, fragment: index }));
+    const typed = textTokens(fragment, index, tokenizer, flavour);
     for (let place = 0; place < typed.length; ) {
       packer.makeRoom(typed[place]);
       const match = findEmbedding(typed, place);
