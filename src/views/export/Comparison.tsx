@@ -76,13 +76,14 @@ function Origin({ file: { metadata }, name }: { file: ConditioningFile; name: st
   if (prompt === undefined)
     return <p className="help">This page did not make the file, so its prompt and model are not known.</p>;
   const option = (name: keyof PromptOptions) => optionText(name, entry(name) ?? '');
+  const modelText = entry('random_weights') === 'true' ? `made-up weights (${entry('model')})` : entry('model');
   const { embeddings, loras } = storedNetworks(metadata, prefix, isNegative ? 'negative' : 'positive');
   const facts = [
     ['Prompt', prompt === '' ? '(empty)' : prompt],
     ['Weighting', option('weighting')],
     ['Mask', option('mask')],
     ['Clip skip', option('clipSkip')],
-    ['Model', [entry('model'), entry('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
+    ['Model', [modelText, entry('model_hash')?.slice(0, 10)].filter(Boolean).join(', SHA-256 ')],
     ['LoRAs', loras.map(({ name, multiplier }) => `${name} × ${multiplier}`).join(', ')],
     [
       'Textual inversions',
