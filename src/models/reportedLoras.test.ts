@@ -94,6 +94,18 @@ test.each<[string, object, number]>([
   expect(leftOut.lacksSettings).toBeUndefined();
 });
 
+test.each([
+  ['B34', 'text_encoder.encoder.layers.0.self_attn.q_proj'],
+  ['B34', 'base_model.model.encoder.layers.0.self_attn.q_proj'],
+  ['kohya', 'lora_te_encoder_layers_0_self_attn_q_proj'],
+  ['within a pipeline', 'pipe.text_encoder.encoder.layers.0.self_attn.q_proj'],
+])('%s: %s beside the U-Net’s tensors is found', async (_, module) => {
+  const specs = [...pairOf(module, 4, [d, d]), ...pairOf('unet.down_blocks.0.attentions.0.to_q', 4, [320, 320])];
+  const { updates, leftOut } = await written(specs);
+  expect(updates.map(({ target }) => target)).toEqual(qv.slice(0, 1));
+  expect(leftOut).toMatchObject({ unet: 2, unknown: [] });
+});
+
 test('OFT of PEFT without its settings is named, not guessed', async () => {
   const module = 'base_model.model.text_model.encoder.layers.0.mlp.fc1';
   const specs = [spec(`${module}.oft_R.weight`, [8, 28])];

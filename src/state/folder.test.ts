@@ -19,6 +19,7 @@ test.each<[string, Record<string, string | object>, string[]]>([
     { 'README.md': '', 'adapter_config.json': 'settings', 'adapter_model.safetensors': 'lora' },
     ['lora', 'settings'],
   ],
+  ['a LoRA of Diffusers', { 'README.md': '', 'pytorch_lora_weights.safetensors': 'lora' }, ['lora']],
   ['half precision alone', { text_encoder: { 'model.fp16.safetensors': 'half' } }, ['half']],
   ['other files', { 'style.safetensors': 'x', inner: { 'model.safetensors': 'y' } }, []],
   ['nothing', {}, []],

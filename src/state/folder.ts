@@ -1,4 +1,7 @@
-/** Paths in a folder at which pipelines of Diffusers, models of transformers and LoRAs of PEFT keep what the page opens; the best first. */
+/**
+ * Paths in a folder at which pipelines, LoRAs and embeddings of Diffusers, models of transformers and LoRAs of PEFT keep what the
+ * page opens; the best first.
+ */
 const wantedPaths = [
   'text_encoder/model.safetensors',
   'text_encoder/model.fp16.safetensors',
@@ -7,6 +10,10 @@ const wantedPaths = [
   'adapter_model.bin',
   'model.safetensors',
   'pytorch_model.bin',
+  'pytorch_lora_weights.safetensors',
+  'pytorch_lora_weights.bin',
+  'learned_embeds.safetensors',
+  'learned_embeds.bin',
   'text_encoder/model.safetensors.index.json',
   'model.safetensors.index.json',
 ];
