@@ -113,9 +113,19 @@ test('every format, the snippet, the script and the session', async ({ page }) =
 
   expect((await download(page, 'Download check.py', 'check.py')).toString()).toContain('CLIPTextModel');
   await openView(page, 'Export');
-  await panel(page).getByRole('button', { name: 'Copy' }).click();
-  await expect(panel(page).getByRole('status', { name: 'Snippet' })).toHaveText('Copied.');
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('negative_prompt_embeds=embeds[');
+  await expect(panel(page)).toContainText('The session holds no numbers');
+  // The snippet reads the file that is chosen.
+  for (const [name, loading] of [
+    ['npz', 'numpy.load("conditioning.npz")'],
+    ['safetensors', 'load_file("conditioning.safetensors")'],
+  ]) {
+    await format.selectOption(name);
+    await panel(page).getByRole('button', { name: 'Copy' }).click();
+    await expect(panel(page).getByRole('status', { name: 'Snippet' })).toHaveText('Copied.');
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied).toContain(loading);
+    expect(copied).toContain('negative_prompt_embeds=embeds[');
+  }
 });
 
 test('pictures are saved with what stands around them', async ({ page }) => {
