@@ -93,12 +93,15 @@ test('in the mask lab the text has the room beside a small picture', async ({ pa
   await openTiny(page);
   await openView(page, 'Mask lab');
   await expect(page.locator(own('trial'))).toHaveCount(5);
-  const trials = await page.locator(own('trial')).evaluateAll((figures) =>
-    figures.map((figure) => {
-      const box = (part: string) => figure.querySelector(part)?.getBoundingClientRect() ?? new DOMRect();
-      const [picture, text] = [box('.heatmap'), box('.lab-text')];
-      return { isBeside: text.left >= picture.right, isWider: text.width > picture.width };
-    }),
+  const parts = { picture: own('heatmap'), text: own('text') };
+  const trials = await page.locator(own('trial')).evaluateAll(
+    (figures, parts) =>
+      figures.map((figure) => {
+        const box = (part: string) => figure.querySelector(part)!.getBoundingClientRect();
+        const [picture, text] = [box(parts.picture), box(parts.text)];
+        return { isBeside: text.left >= picture.right, isWider: text.width > picture.width };
+      }),
+    parts,
   );
   expect(trials).toEqual(Array(5).fill({ isBeside: true, isWider: true }));
 });

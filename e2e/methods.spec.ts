@@ -63,7 +63,7 @@ test('((cat:1.3)): the languages disagree on the weight, the methods on what it 
   await expect(reads(page, 'Compel')).toHaveText([/“cat” 1 instead of 1\.43.*“:1\.3” as text/, 'a (cat)1.43']);
   const { a, cat, EOS } = await valuesOf(page);
   expect(cat.Weight).toBe(1.43);
-  expect(cat.Ignore).toBe(0);
+  expect(cat['A1111 Ignore']).toBe(0);
   // Compel and ComfyUI both move away from the empty prompt, by the same weight; A1111 scales.
   expect(cat.ComfyUI).toBeGreaterThan(0);
   expect(cat.Compel).toBe(cat.ComfyUI);
