@@ -187,7 +187,7 @@ test.each<[string, string, string, Partial<PromptOptions>, string]>([
     'comfy.png',
     'best quality\n(cat:1.2) on a log',
     '(out of frame)',
-    { syntax: 'comfy', weighting: 'comfy', comfyInput: 'api' },
+    { syntax: 'comfy', weighting: 'comfy' },
     'prompt and negative prompt of ComfyUI’s sampler 3 (KSampler).',
   ],
 ])('the prompts of %s are encoded as its program did', async (file, positive, negative, changed, summary) => {

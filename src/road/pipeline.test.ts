@@ -98,6 +98,12 @@ describe('A1111', () => {
     expect(prepare(prompt, {}, 'negative').texts).toHaveLength(1);
   });
 
+  test('before 1.6, a number with a point is a step from 1 up', () => {
+    const at = (step: number, timeline: PromptOptions['timeline']) =>
+      words(prepare('a [cat:dog:1.5]', { steps: 10, step, timeline }))[0][1];
+    expect([at(3, 'before-1.6'), at(3, 'since-1.6')]).toEqual(['dog', 'cat']);
+  });
+
   test('the text of the step is encoded, and the others are inactive', () => {
     const prompt = 'a [cat:dog:0.5] on [grass|sand]';
     const at = (step: number) => prepare(prompt, { steps: 10, step });

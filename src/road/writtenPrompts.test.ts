@@ -176,7 +176,9 @@ test.each<[string, string, Partial<PromptOptions>]>([
 test('texts of a workflow are yet to be read by ComfyUI’s page, those of a graph are not', async () => {
   const options = async (json: object) =>
     taken((await readGraphFile(memorySource(utf8(JSON.stringify(json)))))!).options;
-  expect((await options(graph)).comfyInput).toBe('api');
+  expect((await options(graph)).comfyInput).toBe('page');
+  const sent = { 1: { class_type: 'CLIPTextEncode', inputs: { text: 'a {cat} // dog' } } };
+  expect((await options(sent)).comfyInput).toBe('api');
   const node = { id: 1, type: 'CLIPTextEncode', widgets_values: ['{a|b}'] };
   expect((await options({ nodes: [node], links: [] })).comfyInput).toBe('page');
 });

@@ -143,6 +143,9 @@ function weighs(prompt: string): boolean {
   return parseA1111(sourceText(prompt)).fragments.some(({ kind, weight }) => kind === 'text' && weight !== 1);
 }
 
+/** The marks of comments and choices, which ComfyUI's page reads. */
+const pageMarks = /[{}]|\/[/*]/;
+
 /** Takes the prompts of ComfyUI's graph, and says of which sampler they are. */
 function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
   const { prompts, clipSkip, sampler, loras, remarks, fromPage, advanced } = graph;
@@ -152,6 +155,8 @@ function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
   const weighed = advanced ? `, weighed as “${advanced.interpretation}” (${advanced.normalisation})` : '';
   const skipped = clipSkip > 1 ? `, and clip skip ${clipSkip}` : '';
   const { most } = optionValues.clipSkip;
+  // The page would read the texts a second time.
+  const isSent = !fromPage && Object.values(prompts).some((prompt) => pageMarks.test(prompt));
   const merged = loras.map(({ name, strength }) => `“${name}” × ${strength}`);
   return {
     reader: 'ComfyUI',
@@ -160,12 +165,13 @@ function takeGraph(graph: GraphPrompts, options: PromptOptions): TakenPrompts {
       ...withOption(options, 'syntax', 'comfy'),
       weighting: interpretations[advanced?.interpretation ?? 'comfy'] ?? ownMethod.comfy,
       normalisation: tokenNormalisations.find((name) => name === advanced?.normalisation) ?? 'none',
-      comfyInput: fromPage ? 'page' : 'api',
+      comfyInput: isSent ? 'api' : 'page',
       clipSkip: Math.min(clipSkip, most),
     },
     summary: [
       `${listed(parts, parts.length)}${of}${among}${weighed}${skipped}.`,
       ...remarks.map((remark) => `${remark}.`),
+      ...(isSent ? ['Its texts are those that ComfyUI’s page sent, which is left out here.'] : []),
       ...(merged.length > 0
         ? [
             `Its graph merges ${merged.length === 1 ? 'the LoRA' : 'the LoRAs'} ${listed(merged)} into the encoder, which is not taken.`,

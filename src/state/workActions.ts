@@ -19,7 +19,7 @@ export interface WorkActions {
    * bound are not taken, and a notice says so.
    */
   replace(work: Partial<Work>, message: string): void;
-  /** Takes prompts that a program wrote. `from`: where they came from, as a sentence begins: "Pasted". */
+  /** Takes prompts that a program wrote. `from`: where they came from, as a sentence begins: "Pasted". What fails ends as a notice. */
   takeWritten(written: WrittenPrompts, from: string): Promise<void>;
   /** Takes the other reading of what replaced the prompts, and offers the first. */
   takeOther(): void;
@@ -93,9 +93,10 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     replace,
     async takeWritten(written, from) {
-      const { readWritten } = await import('../road/writtenPrompts.ts');
+      const readers = await import('../road/writtenPrompts.ts').catch((error: unknown) => notify(messageOf(error)));
+      if (!readers) return;
       const { prompts, options } = get();
-      const [first, second] = readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
+      const [first, second] = readers.readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
       replace(first.after, first.message, second && [first, second]);
     },
     takeOther() {
