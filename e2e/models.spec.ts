@@ -89,6 +89,27 @@ test('a download shows its progress, is used when it is whole, and is there with
   await expect(page.locator('#encoder')).toContainText('F16');
 });
 
+test('a second tab that downloads the same file is told, and the first goes on', async ({ page, context }) => {
+  const address = `${await serve(await tiny())}/model.safetensors`;
+  fault = { stallAfter: 2_000_000, delay: 4 };
+  await openTiny(page);
+  await download(page, address);
+  await expect(downloads(page)).toContainText(/[12]\.\d of 6\.5 MB/);
+  const other = await context.newPage();
+  await openTiny(other);
+  await download(other, address);
+  await expect(downloads(other).getByRole('alert')).toHaveText(
+    /^"model\.safetensors" is being written by another download or tab; wait for it or stop it first\./,
+  );
+  await expect(status(other)).toHaveText('Ready: made-up weights, tiny');
+  await page.bringToFront();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(downloads(page)).toContainText('Paused');
+  fault = {};
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await expect(status(page)).toContainText('Ready: model.safetensors');
+});
+
 test('a part of an earlier visit can be gone on with', async ({ page }) => {
   const address = `${await serve(await tiny())}/model.safetensors`;
   fault = { stallAfter: 2_000_000, delay: 4 };
