@@ -23,6 +23,31 @@ test('the same text weighs otherwise in another language', async ({ page }) => {
   await expect(language(page)).toHaveValue('compel');
 });
 
+test('B20: the tokenizer follows the language until another is chosen, which is told where it matters', async ({
+  page,
+}) => {
+  await openTiny(page);
+  await prompt(page).fill('a cat that don’t see “猫” schÃ¶n');
+  const ids = async () => (await tokenRows(page).locator('td:nth-of-type(2)').allInnerTexts()).join(' ');
+  const withFtfy = '49406 320 2368 682 847 713 862 257 163 234 360 257 844 7255 333 49407';
+  await expect.poll(ids).toContain(withFtfy);
+  await language(page).selectOption('comfy');
+  await expect.poll(ids).toContain('49406 320 2368 682 847 728 503 339 862 728 506 163 234 360 728 507 ');
+  await openOptions(page);
+  const tokenizer = page.getByRole('combobox', { name: 'Tokenizer' });
+  await expect(tokenizer.locator('option:checked')).toHaveText('As ComfyUI: transformers 4');
+  await tokenizer.selectOption('hf-slow-ftfy');
+  await expect.poll(ids).toContain(withFtfy);
+  await expect(page.getByText('ComfyUI’s own tokenizer makes other tokens of this')).toBeVisible();
+  await language(page).selectOption('a1111');
+  await language(page).selectOption('comfy');
+  await page.reload();
+  await openOptions(page);
+  await expect(tokenizer).toHaveValue('hf-slow-ftfy');
+  await page.getByRole('button', { name: 'ComfyUI', exact: true }).click();
+  await expect(tokenizer).toHaveValue('program');
+});
+
 test('a long prompt is encoded chunk by chunk, with the boundaries in the editor', async ({ page }) => {
   await openTiny(page);
   await prompt(page).fill(`${'cat '.repeat(70)}, ${'dog '.repeat(20)} BREAK grass`);
