@@ -1,9 +1,11 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import packageJson from './package.json' with { type: 'json' };
 
 export default defineConfig({
   base: './',
   plugins: [react()],
+  define: { clipscopeVersion: JSON.stringify(packageJson.version) },
   worker: { format: 'es' },
   css: { modules: { localsConvention: 'camelCaseOnly' } },
   build: { target: 'es2023', chunkSizeWarningLimit: 1000 },

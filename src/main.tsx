@@ -5,7 +5,7 @@ import { startClipscope } from './state/start.ts';
 import { App } from './views/page/App.tsx';
 import { StoreContext } from './views/page/useFacts.ts';
 
-const store = startClipscope();
+const store = await startClipscope();
 // The theme is applied before the first paint, and before pictures that take colours from the style sheet are drawn anew.
 const applyTheme = ({ theme }: { readonly theme: string }) => {
   document.documentElement.dataset.theme = theme;

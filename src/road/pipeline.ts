@@ -43,7 +43,30 @@ export function preparePrompt(
   side: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
-  const { read, refusal } = readWithin(prompt, { options, tokenizer, side, embeddings });
+  const input = { options, tokenizer, side, embeddings };
+  return completed(prompt, input, readWithin(prompt, input));
+}
+
+/** Prepares the empty prompt in the place of one that could not be read; `refusal` is the sentence that says why. */
+export function unreadPrompt(
+  prompt: string,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  side: Side,
+  refusal: string,
+): PreparedPrompt {
+  const input = { options, tokenizer, side, embeddings: [] };
+  return completed(prompt, input, notRead(prompt, input, refusal));
+}
+
+/** A road's reading, and the sentence that says why it is that of the empty prompt; null where it is the prompt's own. */
+interface Reading {
+  readonly read: RoadPrompt;
+  readonly refusal: string | null;
+}
+
+/** Adds what follows from a road's reading of a prompt. */
+function completed(prompt: string, { options, tokenizer }: RoadInput, { read, refusal }: Reading): PreparedPrompt {
   const texts = read.texts.map((text) => ({
     ...text,
     applied: appliedWeights(text.weighted, methods[options.weighting]),
@@ -66,7 +89,7 @@ export function preparePrompt(
 }
 
 /** Reads a prompt by the road of its language, and the empty prompt in its place where it exceeds a bound. */
-function readWithin(prompt: string, input: RoadInput): { readonly read: RoadPrompt; readonly refusal: string | null } {
+function readWithin(prompt: string, input: RoadInput): Reading {
   const { syntax, weighting } = input.options;
   try {
     holdLength(prompt);
@@ -79,10 +102,14 @@ function readWithin(prompt: string, input: RoadInput): { readonly read: RoadProm
     return { read, refusal: null };
   } catch (error) {
     if (!(error instanceof PromptBoundError)) throw error;
-    const { message } = error;
-    const told: Diagnostic = { code: 'beyond-bounds', severity: 'error', start: 0, end: prompt.length, message };
-    return { read: { ...roads[syntax]('', input), diagnostics: [told] }, refusal: message };
+    return notRead(prompt, input, error.message);
   }
+}
+
+/** Reads the empty prompt in the place of one, with the sentence that says why that is not read. */
+function notRead(prompt: string, input: RoadInput, message: string): Reading {
+  const told: Diagnostic = { code: 'not-read', severity: 'error', start: 0, end: prompt.length, message };
+  return { read: { ...roads[input.options.syntax]('', input), diagnostics: [told] }, refusal: message };
 }
 
 /** Lists the passes that a method's conditioning reads. */

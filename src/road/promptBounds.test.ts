@@ -45,11 +45,11 @@ describe('is not read', () => {
     expect(refusal).toMatch(new RegExp(reason));
     expect(refusal).toMatch(/^[A-Z].*\.$/);
     expect(source).toBe(prompt);
-    // All else is of the empty prompt.
+    // Nothing else of it is read.
     expect(chunks.map(({ chunk }) => chunk.tokens.filter(({ kind }) => kind === 'text').length)).toEqual([0]);
     expect(conditionings).toHaveLength(1);
     expect(diagnostics).toEqual([
-      { code: 'beyond-bounds', severity: 'error', start: 0, end: prompt.length, message: refusal },
+      { code: 'not-read', severity: 'error', start: 0, end: prompt.length, message: refusal },
     ]);
   });
 });

@@ -122,9 +122,20 @@ export interface Notice {
   readonly id: number;
   readonly message: string;
   readonly offer?: Offer;
+  /** The fault of the page that it tells of, so that a report of it can be copied. */
+  readonly fault?: Fault;
+}
+
+/** Something that went wrong in the page's own code. */
+export interface Fault {
+  /** The part of the page that it went wrong in, as the page calls it. */
+  readonly place: string;
+  readonly error: Error;
 }
 
 export interface Facts extends Remembered {
+  /** The remembered prompts and options that are not in use, because the last visit stopped at them; null where there are none. */
+  readonly putAside: Work | null;
   readonly tokenizer:
     | { readonly phase: 'loading' }
     /** The road is loaded by then: see road.ts. */

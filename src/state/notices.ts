@@ -1,12 +1,17 @@
-import type { Facts } from './facts.ts';
+import type { Facts, Fault, Offer } from './facts.ts';
 import type { Page } from './page.ts';
 
 export interface NoticeActions {
+  /** Shows a fault of the page's own code. */
+  tellFault(fault: Fault): void;
   dismiss(notice: number): void;
 }
 
 /** The sentence of an error; the text of anything else that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Ends an error's message as a sentence does. */
+const inSentence = ({ message }: Error): string => (/[.!?]$/.test(message) ? message : `${message}.`);
 
 /** Shows messages on the page, and takes them away. */
 export function noticeActions({
@@ -17,11 +22,18 @@ export function noticeActions({
   set(facts: Pick<Facts, 'notices'>): void;
 }): NoticeActions & Pick<Page, 'notify'> {
   let nextId = 0;
+  function notify(message: string, offer?: Offer, fault?: Fault): void {
+    const others = get().notices.filter((notice) => notice.message !== message);
+    set({ notices: [...others, { id: nextId++, message, ...(offer && { offer }), ...(fault && { fault }) }] });
+  }
   return {
-    notify(message, offer) {
-      const others = get().notices.filter((notice) => notice.message !== message);
-      set({ notices: [...others, { id: nextId++, message, ...(offer && { offer }) }] });
-    },
+    notify,
+    tellFault: (fault) =>
+      notify(
+        `Something went wrong in ${fault.place}: ${inSentence(fault.error)} Your prompts are kept.`,
+        undefined,
+        fault,
+      ),
     dismiss: (notice) => set({ notices: get().notices.filter(({ id }) => id !== notice) }),
   };
 }

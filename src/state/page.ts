@@ -1,5 +1,5 @@
 import type { EncoderClient } from '../worker/client.ts';
-import type { Facts, Offer } from './facts.ts';
+import type { Facts, Fault, Offer } from './facts.ts';
 import type { Memory } from './memory.ts';
 
 /** The page as its actions see it. */
@@ -12,5 +12,5 @@ export interface Page {
   get(): Facts;
   set(facts: Partial<Facts>): void;
   /** Shows a message until it is dismissed; one that is on show already is shown once. */
-  notify(message: string, offer?: Offer): void;
+  notify(message: string, offer?: Offer, fault?: Fault): void;
 }

@@ -8,6 +8,7 @@ import type { LoraUse } from '../worker/messages.ts';
 import type { Facts } from './facts.ts';
 import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
+import { messageOf } from './notices.ts';
 import { keyOf } from './passKeys.ts';
 
 import { road } from './road.ts';
@@ -15,6 +16,24 @@ import { shownConfig } from './shownSizes.ts';
 
 /** The facts that a prompt is read by. */
 export type ReadingFacts = Pick<Facts, 'prompts' | 'options' | 'tokenizer' | 'embeddings' | 'model'>;
+
+/** Reads a prompt. An error of the page's own code refuses that prompt, which can be changed, and takes nothing else with it. */
+function read(
+  prompt: string,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  side: Side,
+  embeddings: readonly Embedding[],
+): PreparedPrompt {
+  const { preparePrompt, unreadPrompt } = road();
+  try {
+    return preparePrompt(prompt, options, tokenizer, side, embeddings);
+  } catch (error) {
+    console.error(error);
+    const refusal = `The page failed to read this prompt (${messageOf(error)}): change it to go on.`;
+    return unreadPrompt(prompt, options, tokenizer, side, refusal);
+  }
+}
 
 /** Reads a side's prompt. Passes that a change of weights leaves as they were stay the same objects, so that nothing is derived from them again. */
 function preparing(side: Side) {
@@ -26,7 +45,7 @@ function preparing(side: Side) {
       tokenizer: Tokenizer,
       embeddings: readonly Embedding[],
     ): PreparedPrompt => {
-      const now = road().preparePrompt(prompt, options, tokenizer, side, embeddings);
+      const now = read(prompt, options, tokenizer, side, embeddings);
       const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
       before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
       return { ...now, chunks: before };

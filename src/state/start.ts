@@ -1,14 +1,16 @@
 import { createEncoderClient } from '../worker/client.ts';
-import { deniedMemory, type Memory } from './memory.ts';
+import { deniedMemory } from './memory.ts';
 import { isSharedLink } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { firstView, viewHash, viewOf } from './view.ts';
+import { openVisit, wasVisitStopped } from './visit.ts';
 
-function localMemory(): Memory {
+/** The browser's storage; null where it is forbidden. */
+function localStorageOrNull(): Storage | null {
   try {
     return localStorage;
   } catch {
-    return deniedMemory;
+    return null;
   }
 }
 
@@ -35,8 +37,20 @@ function openAddress(store: ClipscopeStore) {
   void store.getState().openLink(hash);
 }
 
+/** Tells of errors that nobody has caught, those of event handlers, promises and listeners: each is a notice. */
+function tellOfFaults(store: ClipscopeStore) {
+  const tell = (error: unknown) => {
+    if (error instanceof Error && error.name !== 'AbortError') store.getState().tellFault({ place: 'the page', error });
+  };
+  addEventListener('error', ({ error }) => tell(error));
+  addEventListener('unhandledrejection', ({ reason }) => tell(reason));
+}
+
 /** The store of this page, with this browser's worker, storage, files and address behind it. */
-export function startClipscope(): ClipscopeStore {
+export async function startClipscope(): Promise<ClipscopeStore> {
+  const storage = localStorageOrNull();
+  const wasStopped = await wasVisitStopped(storage, navigator.locks);
+  const visit = await openVisit(storage, navigator.locks);
   const store = createClipscopeStore({
     connect: (onLost) =>
       navigator.gpu
@@ -47,9 +61,12 @@ export function startClipscope(): ClipscopeStore {
           })
         : null,
     loadTokenizer,
-    memory: localMemory(),
+    memory: storage ?? deniedMemory,
+    visit,
+    wasStopped,
     persist: async () => navigator.storage?.persist?.(),
   });
+  tellOfFaults(store);
   openAddress(store);
   addEventListener('hashchange', () => openAddress(store));
   // A view that the page itself brings up gets its place in the history, so that Back leads to the one before.
@@ -57,6 +74,9 @@ export function startClipscope(): ClipscopeStore {
     if (view !== before.view && view !== (viewOf(location.hash) ?? firstView))
       history.pushState(null, '', viewHash(view));
   });
-  addEventListener('pagehide', () => store.getState().notePrompts());
+  addEventListener('pagehide', () => {
+    store.getState().notePrompts();
+    visit.end();
+  });
   return store;
 }

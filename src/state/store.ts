@@ -21,6 +21,7 @@ import { type ProfilingActions, profilingActions } from './profiling.ts';
 import type { Remembered, Theme, WeightStep } from './remembered.ts';
 import { loadRoad } from './road.ts';
 import { firstView } from './view.ts';
+import type { Visit } from './visit.ts';
 import { type WorkActions, workActions } from './workActions.ts';
 
 /** The facts that a person chooses to see. */
@@ -56,6 +57,10 @@ export interface Surroundings {
   connect(onLost: (lost: Lost) => void): EncoderClient | null;
   loadTokenizer(): Promise<Tokenizer>;
   readonly memory: Memory | null;
+  /** Marks that this visit draws what it was given, until it has. Nothing is marked where it is missing. */
+  readonly visit?: Visit;
+  /** Whether the last visit did not come to its end: its prompts are then put aside. */
+  readonly wasStopped?: boolean;
   /** Asks the browser to keep what is stored, even when the disk fills up. */
   persist?(): Promise<unknown>;
 }
@@ -75,9 +80,13 @@ const firstVisit: Remembered = {
 const noWebGpu = 'This browser offers no WebGPU.';
 
 /** The facts that a page starts with. */
-function firstFacts(client: EncoderClient | null, memory: Memory | null): Facts {
+function firstFacts(client: EncoderClient | null, memory: Memory | null, wasStopped: boolean): Facts {
+  const remembered = recall(memory, firstVisit);
+  const { prompts, options } = firstVisit;
   return {
-    ...recall(memory, firstVisit),
+    ...remembered,
+    ...(wasStopped && { prompts, options }),
+    putAside: wasStopped ? { prompts: remembered.prompts, options: remembered.options } : null,
     tokenizer: { phase: 'loading' },
     adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
     model: null,
@@ -142,6 +151,8 @@ const isChanged = (names: readonly (keyof Facts)[], state: Facts, before: Facts)
   names.some((name) => state[name] !== before[name]);
 
 const revisionFacts = ['prompts', 'options', 'side', 'chunk'] as const;
+/** The facts whose change may have much drawn anew. */
+const drawnFacts = ['prompts', 'options', 'side', 'chunk', 'view', 'tokenizer', 'encoded'] as const;
 const rememberedFacts = [
   'prompts',
   'options',
@@ -154,12 +165,34 @@ const rememberedFacts = [
 const forgetful =
   'This browser keeps nothing for the next visit, because its storage is full or blocked: what is typed lasts until the page is closed, and Share saves it as a file.';
 
+/** Keeps a listener's error from the others and from whoever changed the facts: it is told of, once until it works again. */
+function isolateListeners(store: ClipscopeStore): void {
+  const { subscribe } = store;
+  store.subscribe = (listener) => {
+    let told = '';
+    return subscribe((state, before) => {
+      try {
+        listener(state, before);
+        told = '';
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        if (error.message === told) return;
+        told = error.message;
+        console.error(error);
+        state.tellFault({ place: 'the page', error });
+      }
+    });
+  };
+}
+
 /** Makes the page's facts and the actions on them. The store finds a GPU, loads the tokenizer and a model, and encodes by itself. */
-export function createClipscopeStore({ connect, loadTokenizer, memory, persist }: Surroundings): ClipscopeStore {
+export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore {
+  const { connect, loadTokenizer, memory, persist, visit, wasStopped = false } = surroundings;
   const client = connect((lost) => store.setState({ lost }));
-  const store = createStore<Facts & Actions>(() => firstFacts(client, memory) as Facts & Actions);
+  const store = createStore<Facts & Actions>(() => firstFacts(client, memory, wasStopped) as Facts & Actions);
+  isolateListeners(store);
   const { getState: get, setState: set } = store;
-  const { notify, dismiss } = noticeActions({ get, set });
+  const { notify, ...notices } = noticeActions({ get, set });
   const page: Page = { client, memory, persist: persist ?? (async () => {}), get, set, notify };
   const { start, ...loading } = modelLoading(page);
   const { readLoras, ...loras } = loraActions(page);
@@ -175,7 +208,7 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     ...examinationActions(page),
     ...profilingActions(page),
     ...anatomyActions(page),
-    dismiss,
+    ...notices,
   };
   set(actions);
 
@@ -186,7 +219,9 @@ export function createClipscopeStore({ connect, loadTokenizer, memory, persist }
     notify(forgetful);
   };
   const scheduler = client && encodeScheduler(client, page);
+  visit?.begin();
   store.subscribe((state, before) => {
+    if (isChanged(drawnFacts, state, before)) visit?.begin();
     if (isChanged(revisionFacts, state, before)) set({ revision: state.revision + 1 });
     if (state.model !== before.model) readLoras();
     scheduler?.changed(state, before);

@@ -4,7 +4,7 @@ import { type PromptOptions, withOption } from '../road/options.ts';
 import type { TakenPrompts, WrittenPrompts } from '../road/writtenPrompts.ts';
 import type { Facts, Reading, Replacement } from './facts.ts';
 import { recallPast, rememberPast, withPrompts } from './history.ts';
-import { asTyped } from './memory.ts';
+import { asTyped, remember } from './memory.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 import type { Prompts, Work } from './remembered.ts';
@@ -29,6 +29,9 @@ export interface WorkActions {
   acceptReplaced(): void;
   /** Takes prompts, options and selection from a link or a file. */
   useShared(shared: Shared, message: string): void;
+  /** Puts the prompts in use that the last visit stopped at. */
+  openPutAside(): void;
+  dismissPutAside(): void;
   /** Reads a `#share=` link; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
   /** Puts the prompts into the history. */
@@ -50,6 +53,14 @@ function readingOf({ reader, prompts, options, summary }: TakenPrompts, from: st
 export function workActions({ memory, get, set, notify }: Page): WorkActions {
   /** The prompts that need not go into the history: those in it, and those nobody has changed. */
   let noted = get().prompts;
+  const { putAside } = get();
+  if (putAside) {
+    // Neither a reload nor another tab is to meet them again.
+    remember(memory, get());
+    const past = withPrompts(get().past, putAside.prompts, Date.now());
+    rememberPast(memory, past);
+    set({ past });
+  }
 
   /** Writes the prompts into the history if someone worked on them; gives the facts that change. */
   function noting(): Partial<Pick<Facts, 'past'>> {
@@ -109,6 +120,11 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     restore: (work) => set({ ...noting(), ...work, replaced: null }),
     acceptReplaced: () => set({ replaced: null }),
     useShared,
+    openPutAside() {
+      const { putAside } = get();
+      if (putAside && replace(putAside, 'Opened the prompts of the last visit.')) set({ putAside: null });
+    },
+    dismissPutAside: () => set({ putAside: null }),
     async openLink(hash) {
       try {
         useShared(await readLink(hash), 'Opened from a link.');

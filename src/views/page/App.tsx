@@ -3,6 +3,7 @@ import { DropTarget, Encoder, EncoderStatus } from '../encoder/Encoder.tsx';
 import { Prompts } from '../prompts/Prompts.tsx';
 import styles from './app.module.css';
 import { Examples } from './Examples.tsx';
+import { Guarded } from './Guarded.tsx';
 import { Notices } from './Notices.tsx';
 import { useFacts } from './useFacts.ts';
 import { Views } from './Views.tsx';
@@ -13,16 +14,22 @@ export function App() {
       <a className={styles.skipLink} href="#prompts">
         Skip to the prompts
       </a>
-      <Header />
+      <Guarded name="the header">
+        <Header />
+      </Guarded>
       <main>
         <Notices />
         <div className={styles.page}>
-          <Encoder />
+          <Guarded name="the models">
+            <Encoder />
+          </Guarded>
           <Prompts />
           <Views />
         </div>
       </main>
-      <DropTarget />
+      <Guarded name="the place to drop files">
+        <DropTarget />
+      </Guarded>
     </>
   );
 }
@@ -43,7 +50,9 @@ function Header() {
       </p>
       <Examples />
       <div className={styles.end}>
-        <EncoderStatus />
+        <Guarded name="the status of the encoder">
+          <EncoderStatus />
+        </Guarded>
         <select
           aria-label="Theme"
           className="quiet"

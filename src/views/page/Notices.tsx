@@ -1,3 +1,4 @@
+import { CopyReport } from './Guarded.tsx';
 import styles from './notices.module.css';
 import { useFacts } from './useFacts.ts';
 
@@ -29,10 +30,12 @@ export function Notices() {
           </div>
         )}
       </div>
+      <PutAside />
       <div className={`${styles.notices} ${styles.errors}`}>
-        {notices.map(({ id, message, offer }) => (
+        {notices.map(({ id, message, offer, fault }) => (
           <div key={id} className="notice" data-severity="error" role="alert">
             <p>{message}</p>
+            {fault && <CopyReport fault={fault} />}
             {offer && (
               <button
                 type="button"
@@ -59,3 +62,29 @@ export function Notices() {
     </>
   );
 }
+
+/** Offers the prompts that the last visit stopped at. */
+function PutAside() {
+  const putAside = useFacts((s) => s.putAside);
+  const openPutAside = useFacts((s) => s.openPutAside);
+  const dismissPutAside = useFacts((s) => s.dismissPutAside);
+  if (!putAside) return null;
+  return (
+    <div className={styles.notices}>
+      <div className="notice" role="alert">
+        <p>
+          Last time this prompt stopped the page, so it is not in use: <q>{excerpt(putAside.prompts.positive)}</q>. It
+          is in the history too.
+        </p>
+        <button type="button" className="small" onClick={openPutAside}>
+          Open it
+        </button>
+        <button type="button" className="quiet small" aria-label="Dismiss" onClick={dismissPutAside}>
+          ✕
+        </button>
+      </div>
+    </div>
+  );
+}
+
+const excerpt = (prompt: string) => (prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt);

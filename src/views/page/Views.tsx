@@ -1,5 +1,6 @@
 import { Activity, type ComponentType, memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type View, viewTitles } from '../../state/view.ts';
+import { Guarded } from './Guarded.tsx';
 import { LazyPanel } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
 import styles from './views.module.css';
@@ -48,7 +49,9 @@ export function Views() {
     <div className={styles.views} ref={frame}>
       {opened.map((name) => (
         <Activity key={name} mode={name === shown ? 'visible' : 'hidden'}>
-          <Panel id={name} title={viewTitles[name]} load={views[name]} />
+          <Guarded name={`“${viewTitles[name]}”`}>
+            <Panel id={name} title={viewTitles[name]} load={views[name]} />
+          </Guarded>
         </Activity>
       ))}
     </div>

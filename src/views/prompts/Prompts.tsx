@@ -6,6 +6,7 @@ import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
 
 import { Announcement } from '../page/Announcement.tsx';
+import { Guarded } from '../page/Guarded.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
@@ -43,50 +44,68 @@ export function Prompts() {
         <div className={styles.topEditors}>
           <div className={styles.prompts}>
             {sides.map((side) => (
-              <PromptField key={side} side={side} handle={handles[side]} />
+              <Guarded key={side} name={`the ${side} prompt’s field`}>
+                <PromptField side={side} handle={handles[side]} />
+              </Guarded>
             ))}
           </div>
           <div className={styles.topTools}>
-            <div className="toolbar">
-              <label className="field inline">
-                <span>Read as</span>
-                <select value={syntax} onChange={(event) => setOption('syntax', event.target.value as Syntax)}>
-                  {syntaxes.map((name) => (
-                    <option key={name} value={name}>
-                      {syntaxChoices[name].name}
-                    </option>
-                  ))}
-                </select>
-              </label>
-              <Segmented
-                legend="Show below"
-                name="side"
-                choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
-                value={shown}
-                onChange={(side) => show({ side })}
-              />
-            </div>
-            <OptionsInShort isOpen={areOptionsOpen} onToggle={() => setOptionsOpen(!areOptionsOpen)} />
-            <PromptToolbar open={tool} onOpen={setTool} />
+            <Guarded name="the tools of the prompts">
+              <div className="toolbar">
+                <label className="field inline">
+                  <span>Read as</span>
+                  <select value={syntax} onChange={(event) => setOption('syntax', event.target.value as Syntax)}>
+                    {syntaxes.map((name) => (
+                      <option key={name} value={name}>
+                        {syntaxChoices[name].name}
+                      </option>
+                    ))}
+                  </select>
+                </label>
+                <Segmented
+                  legend="Show below"
+                  name="side"
+                  choices={sides.map((side) => ({ value: side, label: shortNames[side] }))}
+                  value={shown}
+                  onChange={(side) => show({ side })}
+                />
+              </div>
+              <OptionsInShort isOpen={areOptionsOpen} onToggle={() => setOptionsOpen(!areOptionsOpen)} />
+              <PromptToolbar open={tool} onOpen={setTool} />
+            </Guarded>
           </div>
         </div>
         <CountsInShort />
         <div className={styles.topStrip} id="strip">
-          <PromptTokens />
+          <Guarded name="the token strip">
+            <PromptTokens />
+          </Guarded>
           <ViewMenu />
         </div>
       </section>
       <div className={styles.underTop}>
-        <Replaced />
-        <OtherLanguage />
+        <Guarded name="the notes about the prompts">
+          <Replaced />
+          <OtherLanguage />
+        </Guarded>
         {sides.map((side) => (
-          <PromptMessages key={side} side={side} handle={handles[side]} />
+          <Guarded key={side} name={`the messages about the ${side} prompt`}>
+            <PromptMessages side={side} handle={handles[side]} />
+          </Guarded>
         ))}
-        <Schedule />
-        <LazyVariants />
-        <TextualInversions />
-        <OpenTool open={tool} onClose={() => setTool(null)} />
-        {areOptionsOpen && <Options />}
+        <Guarded name="the schedule">
+          <Schedule />
+        </Guarded>
+        <Guarded name="the variants">
+          <LazyVariants />
+        </Guarded>
+        <Guarded name="the textual inversions">
+          <TextualInversions />
+        </Guarded>
+        <Guarded name="this tool">
+          <OpenTool open={tool} onClose={() => setTool(null)} />
+        </Guarded>
+        <Guarded name="the options">{areOptionsOpen && <Options />}</Guarded>
       </div>
     </>
   );
