@@ -1,3 +1,4 @@
+import { describeKind, fileKind } from '../files/fileKind.ts';
 import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
 import { readPictureTexts } from '../files/pictureTexts.ts';
 import type { ByteSource } from '../files/sources.ts';
@@ -87,7 +88,10 @@ export async function readTextPrompts(source: ByteSource): Promise<WrittenPrompt
     throw new NoPromptError(`"${source.name}" ${why}.`);
   };
   if (source.size > longestFile) fail(`has ${source.size} bytes, and a text of prompts is read up to ${longestFile}`);
-  const text = decodeText(await source.read(0, source.size));
+  const bytes = await source.read(0, source.size);
+  const kind = fileKind(bytes.subarray(0, 64));
+  if (kind === 'web page' || kind === 'git-lfs pointer') fail(describeKind(kind));
+  const text = decodeText(bytes);
   if (text === null || /[\0-\x08\x0e-\x1a]/.test(text)) return fail('is no text in UTF-8 or UTF-16');
   if (text.trim() === '') fail('is an empty text');
   const infotext = parseInfotext(text);

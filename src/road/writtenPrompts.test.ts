@@ -400,6 +400,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /holds 3000006 characters of JSON/,
   ],
   ['a text of zeros', () => text(new Uint8Array(100)), /"notes\.txt" is no text in UTF-8 or UTF-16\.$/],
+  ['a web page', () => text('<!doctype html><title>404</title>'), /is a web page: the download was answered with HTML/],
   ['an empty text', () => text(' \n'), /is an empty text\.$/],
   ['a text of 5 MB', () => text('a'.repeat(5 << 20)), /has 5242880 bytes/],
   [
