@@ -8,9 +8,10 @@ const [short, long] = [1000, 4000];
 /** UTF-16 units of the prompts by which the exponent is told. */
 const lengths = [4000, 8000, 16_000, 32_000, 64_000];
 /** Families that are looked at closely, for each stage. */
-const closely = 2;
-/** A shorter time is not told from the noise. */
-const leastMilliseconds = 1;
+const closely = 3;
+/** Milliseconds; the exponent is told by longer times alone, and families are chosen by times longer than the noise. */
+const leastMilliseconds = 2;
+const noise = 0.2;
 
 /** The growth of a stage's time over one family: about length ** exponent. */
 export interface Growth {
@@ -49,14 +50,21 @@ function exponentOf(points: readonly { readonly length: number; readonly millise
   return mean(products) / mean(xs.map((value) => (value - x) ** 2));
 }
 
+/** How many times as long a stage takes for a prompt that is longer; null where a bound keeps it from being read. */
+function growthOver(stage: Stage, family: Family): number | null {
+  const times = [short, long].map((length) => timeOf(stage, family.prompt(length), 1));
+  const [first, second] = times;
+  return first === null || second === null || second < noise ? null : second / Math.max(first, noise / 4);
+}
+
 /** Gives the fastest growth among the families; null where all of them are read too quickly to tell. */
 export function fastestGrowth(stage: Stage, families: readonly Family[]): Growth | null {
   const candidates = families.flatMap((family) => {
-    const times = [short, long].map((length) => timeOf(stage, family.prompt(length), 1));
-    const [first, second] = times;
-    return first === null || second === null || second < leastMilliseconds / 10
-      ? []
-      : [{ family, growth: second / Math.max(first, 0.05) }];
+    const growth = growthOver(stage, family);
+    if (growth === null) return [];
+    // A pause of the machine would pass for growth.
+    const again = growth > 1.2 * (long / short) ? growthOver(stage, family) : growth;
+    return again === null ? [] : [{ family, growth: Math.min(growth, again) }];
   });
   const grown = candidates
     .sort((a, b) => b.growth - a.growth)
@@ -67,7 +75,7 @@ export function fastestGrowth(stage: Stage, families: readonly Family[]): Growth
         return milliseconds === null || milliseconds < leastMilliseconds ? [] : [{ length, milliseconds }];
       });
       const last = points.at(-1);
-      return last && points.length > 1 ? [{ family: family.name, exponent: exponentOf(points), ...last }] : [];
+      return last && points.length > 2 ? [{ family: family.name, exponent: exponentOf(points), ...last }] : [];
     });
   return grown.sort((a, b) => b.exponent - a.exponent).at(0) ?? null;
 }
