@@ -402,7 +402,7 @@ test.each<[string, () => Uint8Array, string]>([
   const { user, system } = process.cpuUsage(start);
   expect((user + system) / 1e6).toBeLessThan(5);
   const after = process.memoryUsage();
-  expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(600e6);
+  expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(200e6);
   expect(message).toContain(why);
 });
 

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
@@ -74,6 +77,30 @@ test('a server without ranges is read into, and left as soon as it can be', asyn
   );
   await new Promise((resolve) => setTimeout(resolve, 50));
   for (const { sent } of server.asked) expect(sent).toBeLessThan(20_000_000);
+});
+
+test('a file that unpacks without end on its way is left after its first bytes', async () => {
+  const zeros = gzipSync(Buffer.alloc(50_000_000));
+  let isLeft = () => {};
+  const left = new Promise<void>((resolve) => {
+    isLeft = resolve;
+  });
+  const endless = createServer((_, response) => {
+    response.on('close', isLeft);
+    response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/octet-stream' });
+    // Members of a gzip file follow each other.
+    const send = () => response.destroyed || response.write(zeros, send);
+    send();
+  });
+  await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve));
+  const { port } = endless.address() as AddressInfo;
+  try {
+    const opening = openHttpSource(`http://127.0.0.1:${port}/x.safetensors`, { clock: fastClock(), stallAfter: 1e6 });
+    await expect(opening).rejects.toMatchObject({ fault: 'no length' });
+    await left;
+  } finally {
+    endless.close();
+  }
 });
 
 test('an abort ends with its reason, before, during and between connections', async () => {
