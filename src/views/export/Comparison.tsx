@@ -183,7 +183,7 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
         </div>
         <RowNorms
           id="comparison-norms"
-          caption="Norm of each row’s difference"
+          caption="Distance of each row from the page’s"
           columns={[{ name: 'Norm', values: comparison.distances.subarray(shown * L, (shown + 1) * L) }]}
           labels={labels}
           few={range(firstRows)}
