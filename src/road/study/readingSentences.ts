@@ -175,9 +175,11 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
 /** Lists the stretches that both encode as text, each in tokens of its own, as they are typed. */
 function otherTokens(here: PreparedPrompt, there: PreparedPrompt, unlike: readonly Range[]): string[] {
   const known = new Set(typedTokens(there).map(({ id, start, end }) => `${id} ${start} ${end}`));
+  const isUnlike = new Uint8Array(here.source.length);
+  for (const { start, end } of unlike) isUnlike.fill(1, start, end);
   const runs: { start: number; end: number }[] = [];
   for (const { id, start, end } of typedTokens(here)) {
-    if (known.has(`${id} ${start} ${end}`) || unlike.some((range) => start < range.end && range.start < end)) continue;
+    if (known.has(`${id} ${start} ${end}`) || isUnlike.subarray(start, end).includes(1)) continue;
     const last = runs.at(-1);
     if (last && start <= last.end) last.end = Math.max(last.end, end);
     else runs.push({ start, end });
