@@ -3,7 +3,7 @@ import type { Syntax } from '../prompt/syntax.ts';
 
 /** Prompts that repeat one thing. */
 export interface Family {
-  /** What is repeated, and how. */
+  /** Says what is repeated, and how. */
   readonly name: string;
   /** Gives a prompt of about that many UTF-16 units. */
   prompt(length: number): string;
