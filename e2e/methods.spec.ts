@@ -123,7 +123,7 @@ test('methods are sorted by how far they stand apart; two show their difference'
   await expect(panel(page).getByRole('img', { name: /^ComfyUI − Compel: 77 tokens as rows/ })).toBeVisible();
   await page.getByRole('radio', { name: 'B: ComfyUI' }).check();
   await expect(panel(page)).toContainText('to the last bit');
-  await page.getByText('Length ratio').last().click();
+  await page.getByRole('radio', { name: 'Length ratio' }).check();
   await expect(page.getByRole('table', { name: 'Length ratio of each token by each method' })).toBeVisible();
   // The keyboard moves from value to value.
   await values(page).getByRole('row', { name: /^BOS/ }).getByRole('button').first().focus();
