@@ -148,6 +148,20 @@ test.describe('a link that unfolds to more than it seems', () => {
   });
 });
 
+test('of hundreds of chunks the strip draws those around the one on show, and leads to the others', async ({
+  page,
+}) => {
+  await openPage(page);
+  await page.goto(linkTo('a BREAK '.repeat(499)));
+  const strip = page.locator('#strip');
+  const chunks = strip.getByRole('radio');
+  await expect(chunks).toHaveCount(24);
+  await strip.getByRole('button', { name: 'Show chunks 25 to 48 of 499' }).click();
+  await expect(chunks).toHaveCount(24);
+  await expect(strip.getByRole('radio', { name: 'Chunk 25 ' })).toBeChecked();
+  await expect(strip.getByRole('button', { name: 'Show chunks 1 to 24 of 499' })).toBeVisible();
+});
+
 test.describe('a visit that did not come to its end', () => {
   const aside = (page: Page) => alerts(page).filter({ hasText: 'Last time this prompt stopped the page' });
 

@@ -10,6 +10,8 @@ import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 import styles from './strip.module.css';
 import tokensStyles from './tokens.module.css';
 
+/** Most chunks that are drawn at once: the page stays quick with hundreds of them. */
+const mostChunks = 24;
 /** Most tokens that are listed as cut off. */
 const mostCut = 200;
 
@@ -20,7 +22,10 @@ interface TokenStripProps {
   readonly scale: ColourScale;
 }
 
-/** Shows all encoded tokens, a line for each chunk, and lets the person choose the chunk that the pictures show. */
+/**
+ * Shows the encoded tokens, a line for each chunk, and lets the person choose the chunk that the pictures show. Of a prompt of
+ * very many chunks it shows those around that one, and leads on to the others.
+ */
 export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProps) {
   const show = useFacts((s) => s.show);
   const strip = useRef<HTMLFieldSetElement>(null);
@@ -37,10 +42,14 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
     else if (below > 0) frame.scrollTop += below;
   }, [shownText, shownIndex]);
   const { chunks, texts } = prepared;
+  const shownAt = chunks.findIndex(({ text, index }) => text === shownText && index === shownIndex);
+  const first = mostChunks * Math.floor(shownAt / mostChunks);
   return (
     <fieldset className={styles.strip} ref={strip} {...pointsAtTokens}>
       <legend className="visually-hidden">Chunk shown</legend>
-      {chunks.map(({ chunk, text, index }, at) => {
+      <OtherChunks from={first - mostChunks} count={chunks.length} />
+      {chunks.slice(first, first + mostChunks).map(({ chunk, text, index }, i) => {
+        const at = first + i;
         const isShown = text === shown.text && index === shown.index;
         const words = chunk.tokens.filter(({ kind }) => kind === 'text').length;
         const isLast = index === texts[text].chunks.length - 1;
@@ -74,7 +83,20 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
           </div>
         );
       })}
+      <OtherChunks from={first + mostChunks} count={chunks.length} />
     </fieldset>
+  );
+}
+
+/** Leads to chunks that are not drawn, from `from` on; nothing where there are none. */
+function OtherChunks({ from, count }: { readonly from: number; readonly count: number }) {
+  const show = useFacts((s) => s.show);
+  if (from < 0 || from >= count) return null;
+  const end = Math.min(from + mostChunks, count);
+  return (
+    <button type="button" className="small" onClick={() => show({ chunk: from })}>
+      {end > from + 1 ? `Show chunks ${from + 1} to ${end} of ${count}` : `Show chunk ${end} of ${count}`}
+    </button>
   );
 }
 
