@@ -128,10 +128,12 @@ function Report({ name, examination }: { readonly name: string; readonly examina
           </dd>
         </div>
         <div>
-          <dt title="A hash of the encoder's tensors. It is the same in a file of another layout.">SHA-256</dt>
+          <dt>SHA-256</dt>
           <dd>
             {sha256 ? (
-              <code>{sha256}</code>
+              <>
+                <code>{sha256}</code> of the encoder’s tensors, the same in a file of another layout
+              </>
             ) : (
               'None: tensors are missing, or this page did not come from https or localhost.'
             )}

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'react';
+import { Meanings } from '../page/Meanings.tsx';
 import styles from './checkpoint.module.css';
 import { type Order, reordered, sorted } from './sorting.ts';
 
@@ -31,51 +32,55 @@ export function SortedTable<T>({ label, rows, columns, keyOf }: Props<T>) {
     () => (order ? sorted(rows, columns[order.by].value, order.descending) : rows),
     [rows, columns, order],
   );
+  const helps = columns.flatMap(({ title, help }) => (help ? [[title, help] as const] : []));
   const isText = (column: Column<T>) => rows.length > 0 && typeof column.value(rows[0]) === 'string';
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard.
-    <section className="table-scroll" aria-label={label} tabIndex={0}>
-      <table className={styles.sorted}>
-        <caption className="visually-hidden">{label}</caption>
-        <thead>
-          <tr>
-            {columns.map((column, i) => (
-              <th
-                key={column.title}
-                scope="col"
-                className={isText(column) ? undefined : styles.number}
-                aria-sort={direction(order, i)}
-              >
-                <button type="button" title={column.help} onClick={() => setOrder(reordered(order, i, isText(column)))}>
-                  {column.title}
-                  <span aria-hidden="true">
-                    {direction(order, i) === 'descending' ? ' ↓' : direction(order, i) ? ' ↑' : ''}
-                  </span>
-                </button>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map((column, i) => {
-                const text = column.text?.(row) ?? String(column.value(row));
-                const details = column.details?.(row);
-                return i === 0 ? (
-                  <th key={column.title} scope="row" title={details}>
-                    {text}
-                  </th>
-                ) : (
-                  <td key={column.title} className={isText(column) ? undefined : styles.number} title={details}>
-                    {text}
-                  </td>
-                );
-              })}
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard. */}
+      <section className="table-scroll" aria-label={label} tabIndex={0}>
+        <table className={styles.sorted}>
+          <caption className="visually-hidden">{label}</caption>
+          <thead>
+            <tr>
+              {columns.map((column, i) => (
+                <th
+                  key={column.title}
+                  scope="col"
+                  className={isText(column) ? undefined : styles.number}
+                  aria-sort={direction(order, i)}
+                >
+                  <button type="button" onClick={() => setOrder(reordered(order, i, isText(column)))}>
+                    {column.title}
+                    <span aria-hidden="true">
+                      {direction(order, i) === 'descending' ? ' ↓' : direction(order, i) ? ' ↑' : ''}
+                    </span>
+                  </button>
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <tr key={keyOf(row)}>
+                {columns.map((column, i) => {
+                  const text = column.text?.(row) ?? String(column.value(row));
+                  const details = column.details?.(row);
+                  return i === 0 ? (
+                    <th key={column.title} scope="row" title={details}>
+                      {text}
+                    </th>
+                  ) : (
+                    <td key={column.title} className={isText(column) ? undefined : styles.number} title={details}>
+                      {text}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      {helps.length > 0 && <Meanings summary="What the columns say" entries={helps} />}
+    </>
   );
 }

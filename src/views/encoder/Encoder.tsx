@@ -123,6 +123,10 @@ export function Encoder() {
       )}
       <div className={styles.details}>
         {details && <p>{details}</p>}
+        <p>
+          Open files… takes checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows,
+          texts, saved prompts and conditionings; or drop them anywhere, several at once.
+        </p>
         {model?.doubt && <p>{model.doubt.replaceAll("'", '’')}</p>}
         {model?.random && !isLoading && (
           <p>
@@ -189,7 +193,8 @@ export function DropTarget() {
     <div className={styles.dropTarget}>
       <p>Drop to open</p>
       <p className="small">
-        a checkpoint, a LoRA, a textual inversion, a picture made with A1111, a saved prompt, or prompt embeds
+        checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows, texts, saved prompts
+        or conditionings
       </p>
     </div>
   ) : null;

@@ -16,7 +16,6 @@ export function KeepButton({ isListed }: { readonly isListed?: boolean }) {
     <button
       type="button"
       className="small"
-      title="The next visit opens it without the file. Only the text encoder is copied."
       aria-label={isListed ? `Keep${amount}: ${file.name}` : undefined}
       onClick={() => void keepFile()}
     >

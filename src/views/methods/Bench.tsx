@@ -3,6 +3,7 @@ import { benchRefusal, comparisonOf, type Bench as ReadyBench, shownBench } from
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
+import { Meanings } from '../page/Meanings.tsx';
 import { brief } from '../page/numbers.ts';
 import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
@@ -143,10 +144,10 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         <tbody>
           {order.map(({ name, distance, nonFiniteRows }) => {
             const { totals, changedRows } = byName.get(name)!;
-            const { label: title, help } = methods[name];
+            const { label: title } = methods[name];
             return (
               <tr key={name} data-own={name === own || undefined}>
-                <th scope="row" title={help}>
+                <th scope="row">
                   {title}
                   {name === own && <span className="muted"> (in use)</span>}
                 </th>
@@ -191,27 +192,13 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         the prompt without weights, over all rows: ‖Δ‖ is how far they moved, the cosine is 1 where they keep their
         direction, and the length ratio is 1 where they keep their length. The picture below shows A − B.
       </p>
-      <MethodNames />
+      <Meanings summary="What each method does" entries={methodMeanings} />
     </div>
   );
 }
 
 /** Says in words what each method does. */
-function MethodNames() {
-  return (
-    <details className={styles.names}>
-      <summary>What each method does</summary>
-      <dl>
-        {Object.values(methods).map(({ name, label, help }) => (
-          <div key={name}>
-            <dt>{label}</dt>
-            <dd>{help}</dd>
-          </div>
-        ))}
-      </dl>
-    </details>
-  );
-}
+const methodMeanings = Object.values(methods).map(({ label, help }) => [label, help] as const);
 
 const measures = {
   distances: {
@@ -284,7 +271,7 @@ function TokenValues({ order, byName, from, labels, kinds, weights, asked, onAsk
               <th scope="col">Token</th>
               <th scope="col">Weight</th>
               {all.map(({ name }) => (
-                <th key={name} scope="col" title={methods[name].help}>
+                <th key={name} scope="col">
                   {/* Room to break a long word. */}
                   {methods[name].label.replace('_', '_\u200b')}
                 </th>

@@ -96,23 +96,25 @@ function Write({ plan, weight, swept, onWritten }: WriteProps) {
   const prompts = useFacts((s) => s.prompts);
   const replace = useFacts((s) => s.replace);
   return (
-    <button
-      type="button"
-      className="small"
-      disabled={typed === null || isThere}
-      title={
-        typed === null
-          ? 'This text has no number of its own to change, or the prompt would be read otherwise than meant.'
-          : undefined
-      }
-      onClick={() => {
-        if (typed === null) return;
-        replace({ prompts: { ...prompts, [side]: typed } }, `“${swept}” now weighs ${signed(weight)}.`);
-        onWritten();
-      }}
-    >
-      Write {signed(weight)} into the prompt
-    </button>
+    <>
+      <button
+        type="button"
+        className="small"
+        disabled={typed === null || isThere}
+        onClick={() => {
+          if (typed === null) return;
+          replace({ prompts: { ...prompts, [side]: typed } }, `“${swept}” now weighs ${signed(weight)}.`);
+          onWritten();
+        }}
+      >
+        Write {signed(weight)} into the prompt
+      </button>
+      {typed === null && (
+        <span className="muted small">
+          This text has no number of its own to change, or the prompt would be read otherwise than meant.
+        </span>
+      )}
+    </>
   );
 }
 
@@ -333,7 +335,7 @@ function Values({ ready, weight, index, hidden, onToggle }: ValuesProps) {
             const ratio = meansOf(method, index)?.ratios[0];
             return (
               <tr key={name}>
-                <th scope="row" title={methods[name].help}>
+                <th scope="row">
                   <label className={styles.lineName}>
                     <input
                       type="checkbox"

@@ -33,10 +33,14 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
             ? embeddingState(name, used, embeddings)
             : { text: networkState(node, side, loras, usage.has(name)), help: undefined };
         return (
-          <li key={start} title={help}>
+          <li key={start}>
             {kinds[kind] ?? kind} <b>{name}</b>
             {rest && ` ${rest}`}
-            <span className="muted"> · {text}</span>
+            <span className="muted">
+              {' '}
+              · {text}
+              {help && `. ${help}`}
+            </span>
           </li>
         );
       })}

@@ -45,7 +45,6 @@ export function Share() {
       <button
         type="button"
         className="small"
-        title="A link to this page with the prompts, options and selection in it"
         onClick={() => void copy()}
         onBlur={() => outcome?.kind === 'copied' && setOutcome(null)}
       >

@@ -1,6 +1,7 @@
 import { groupSteps, type ProfiledGroup, stage } from '../../gpu/profile.ts';
 import type { Facts } from '../../state/facts.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
+import { Meanings } from '../page/Meanings.tsx';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import styles from './timing.module.css';
@@ -39,8 +40,8 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
               <th scope="col" className={styles.share}>
                 {whole.share === null ? 'Share of the arithmetic' : 'Share of the time'}
               </th>
-              {columns.map(({ title, help }) => (
-                <th key={title} scope="col" className={styles.number} title={help}>
+              {columns.map(({ title }) => (
+                <th key={title} scope="col" className={styles.number}>
                   {title}
                 </th>
               ))}
@@ -76,6 +77,7 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
           </tfoot>
         </table>
       </section>
+      <Meanings summary="What the columns say" entries={columns.map(({ title, help }) => [title, help] as const)} />
     </>
   );
 }
