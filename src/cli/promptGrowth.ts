@@ -8,10 +8,12 @@ const [short, long] = [1000, 4000];
 /** UTF-16 units of the prompts by which the exponent is told. */
 const lengths = [4000, 8000, 16_000, 32_000, 64_000];
 /** Families that are looked at closely, for each stage. */
-const closely = 3;
+const closely = 2;
 /** Milliseconds; the exponent is told by longer times alone, and families are chosen by times longer than the noise. */
 const leastMilliseconds = 2;
 const noise = 0.2;
+/** Milliseconds; a longer time is told well enough by one try. */
+const enough = 60;
 
 /** The growth of a stage's time over one family: about length ** exponent. */
 export interface Growth {
@@ -22,12 +24,12 @@ export interface Growth {
   readonly milliseconds: number;
 }
 
-/** Milliseconds that this process computes for a stage, at best; null where a bound keeps the prompt from being read. */
+/** Milliseconds that this process computes for a stage, at best, of fewer tries where one takes long; null where a bound keeps the prompt from being read. */
 function timeOf(stage: Stage, prompt: string, tries: number): number | null {
   try {
     const run = stage.prepare(prompt);
     let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < tries; i++) {
+    for (let i = 0; i < tries && (i === 0 || best < enough); i++) {
       const before = process.cpuUsage();
       run();
       const { user, system } = process.cpuUsage(before);
