@@ -26,13 +26,13 @@ test('the largest difference first, another pair, and what Compel cuts off', asy
   await openTiny(page);
   await prompt(page).fill(`a (red:1.6) car, ${'cat '.repeat(80)}`);
   await openView(page, 'Programs');
-  await page.getByText('Largest difference first').click();
+  await page.getByRole('radio', { name: 'Largest difference first' }).check();
   await expect(tokens(page).getByRole('row').nth(1).getByRole('cell').nth(3)).toHaveText(/%$/);
   const shares = await tokens(page).evaluate((table: HTMLTableElement) =>
     Array.from(table.tBodies[0].rows, (row) => Number.parseFloat(row.cells[4].textContent)).filter(Number.isFinite),
   );
   expect(shares).toEqual(shares.toSorted((a, b) => b - a));
-  await panel(page).getByText('A1111 and Compel', { exact: true }).first().click();
+  await panel(page).getByRole('radio', { name: 'A1111 and Compel' }).check();
   await expect(panel(page)).toContainText(/Compel cuts off \d+ tokens, from “cat” on\./);
   await expect(panel(page)).toContainText('A1111 encodes this as 2 chunks, Compel as one chunk.');
   await expect(tokens(page)).toContainText('cut off');
