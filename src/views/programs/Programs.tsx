@@ -130,7 +130,12 @@ function Tokens({ study, pair, difference, label }: StudyProps) {
             <tr>
               <th scope="col">Token</th>
               {syntaxes.map((syntax) => (
-                <th key={syntax} scope="col" data-compared={pair.includes(syntax) || undefined}>
+                <th
+                  key={syntax}
+                  scope="col"
+                  data-compared={pair.includes(syntax) || undefined}
+                  data-aside={!pair.includes(syntax) || undefined}
+                >
                   {programs[syntax]}
                 </th>
               ))}
@@ -145,6 +150,7 @@ function Tokens({ study, pair, difference, label }: StudyProps) {
               <Token
                 key={at}
                 row={rows[at]}
+                pair={pair}
                 label={label}
                 hasChunks={hasChunks}
                 difference={byRow.get(at)}
@@ -166,6 +172,7 @@ function Tokens({ study, pair, difference, label }: StudyProps) {
 
 interface TokenProps {
   readonly row: AlignedToken;
+  readonly pair: ProgramPair;
   label(token: PromptToken): string;
   readonly hasChunks: boolean;
   readonly difference: TokenDifference | undefined;
@@ -173,7 +180,7 @@ interface TokenProps {
   readonly most: number;
 }
 
-function Token({ row, label, hasChunks, difference, most }: TokenProps) {
+function Token({ row, pair, label, hasChunks, difference, most }: TokenProps) {
   const [first] = Object.values(row);
   const weights = new Set(Object.values(row).map(({ token }) => brief(token.weight)));
   const isUneven = weights.size > 1 || syntaxes.some((syntax) => !row[syntax]);
@@ -181,7 +188,7 @@ function Token({ row, label, hasChunks, difference, most }: TokenProps) {
     <tr data-uneven={isUneven || undefined}>
       <th scope="row">{label(first.token)}</th>
       {syntaxes.map((syntax) => (
-        <td key={syntax}>
+        <td key={syntax} data-aside={!pair.includes(syntax) || undefined}>
           <Cell token={row[syntax]} hasChunks={hasChunks} />
         </td>
       ))}
