@@ -70,6 +70,76 @@ test('tapping what is below a readout does not move it away', async ({ page }) =
   expect(await tops()).toEqual(pointed);
 });
 
+test('choosing what sticks to the top leaves the page where it is', async ({ page }) => {
+  const scrolled = () => page.evaluate(() => scrollY);
+  for (const width of [390, 1366]) {
+    await page.setViewportSize({ width, height: 768 });
+    await openTiny(page);
+    await openView(page, 'Embeddings');
+    // The last picture, so that nothing grows above the place that is scrolled to.
+    await expect(page.locator('#embeddings').getByRole('img', { name: /^Difference/ })).toBeVisible();
+    await page.mouse.move(width / 2, 700);
+    await page.mouse.wheel(0, 700);
+    await expect.poll(scrolled).toBeGreaterThan(600);
+    const before = await scrolled();
+    const chip = await page.locator('#strip [data-token]').nth(3).boundingBox();
+    if (!chip) throw new Error('The token is not on the page.');
+    await page.mouse.click(chip.x + chip.width / 2, chip.y + chip.height / 2);
+    await expect(page.locator('#strip input')).toBeFocused();
+    expect(await scrolled()).toBe(before);
+  }
+  const before = await scrolled();
+  await prompt(page).click();
+  await page.keyboard.type('xy');
+  await expect(prompt(page)).toContainText('xy');
+  expect(await scrolled()).toBe(before);
+});
+
+test('the options that are opened on a scrolled page are in sight', async ({ page }) => {
+  await page.setViewportSize({ width: 1366, height: 768 });
+  await openTiny(page);
+  await openView(page, 'Embeddings');
+  await page.mouse.move(700, 700);
+  await page.mouse.wheel(0, 700);
+  await expect.poll(() => page.evaluate(() => scrollY)).toBe(700);
+  await openOptions(page);
+  await expect(page.getByRole('combobox', { name: 'Weighting' })).toBeInViewport();
+});
+
+test('on a phone the menu shows the view that the address names, and the comparison of programs fits', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await openTiny(page);
+  for (const [view, name] of [
+    ['export', 'Export'],
+    ['programs', 'Programs'],
+  ]) {
+    await page.evaluate((view) => {
+      location.hash = `view=${view}`;
+    }, view);
+    const link = page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true });
+    await expect(link).toHaveAttribute('aria-current', 'page');
+    await expect(link).toBeInViewport({ ratio: 0.9 });
+  }
+  const tokens = page.getByRole('region', { name: 'Tokens in each program' });
+  await expect(tokens.getByText('%').first()).toBeVisible();
+  expect(await tokens.evaluate((frame) => frame.scrollWidth - frame.clientWidth)).toBeLessThanOrEqual(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+});
+
+test('a prompt of ten tokens takes no more room than one of nine', async ({ page }) => {
+  await page.setViewportSize({ width: 1366, height: 768 });
+  await openTiny(page);
+  const height = () => page.locator('#strip').evaluate((strip) => strip.clientHeight);
+  await prompt(page).fill('a b c d e f g h i');
+  await expect(page.locator('#strip [data-token]')).toHaveCount(9);
+  const before = await height();
+  await prompt(page).fill('a b c d e f g h i j');
+  await expect(page.locator('#strip [data-token]')).toHaveCount(10);
+  expect(await height()).toBe(before);
+});
+
 test('the labels of the lines are at the ends of the lines, alike on both sides', async ({ page }) => {
   await openTiny(page);
   await openView(page, 'Attention');

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'react';
 import { viewGroups, viewHash, viewTitles } from '../../state/view.ts';
 import { useFacts } from './useFacts.ts';
 import styles from './viewMenu.module.css';
@@ -5,8 +6,15 @@ import styles from './viewMenu.module.css';
 /** Links to the views, in groups; the one on show is marked. */
 export function ViewMenu() {
   const shown = useFacts((s) => s.view);
+  const menu = useRef<HTMLElement>(null);
+  // A narrow page has room for a part of the menu: the view on show is brought to its middle, and the page stays in place.
+  useLayoutEffect(() => {
+    const frame = menu.current?.getBoundingClientRect();
+    const link = menu.current?.querySelector(`[href="${viewHash(shown)}"]`)?.getBoundingClientRect();
+    if (frame && link) menu.current?.scrollBy({ left: link.left + link.width / 2 - frame.left - frame.width / 2 });
+  }, [shown]);
   return (
-    <nav className={styles.viewMenu} aria-label="Views">
+    <nav className={styles.viewMenu} aria-label="Views" ref={menu}>
       {viewGroups.map(({ name, views }) => (
         <ul key={name} aria-label={name}>
           {views.map((view) => (

@@ -1,5 +1,6 @@
 import { Activity, type ComponentType, memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type View, viewTitles } from '../../state/view.ts';
+import { showBelowTop } from './belowTop.ts';
 import { Guarded } from './Guarded.tsx';
 import { LazyPanel } from './lazyPart.tsx';
 import { useFacts } from './useFacts.ts';
@@ -41,9 +42,7 @@ export function Views() {
   useLayoutEffect(() => {
     if (before.current === shown) return;
     before.current = shown;
-    const top = document.getElementById('strip')?.getBoundingClientRect().bottom ?? 0;
-    const from = frame.current?.getBoundingClientRect().top ?? top;
-    if (from < top) scrollBy({ top: from - top, behavior: 'instant' });
+    if (frame.current) showBelowTop(frame.current);
   }, [shown]);
   return (
     <div className={styles.views} ref={frame}>

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { guessSyntax } from '../../prompt/across/guessSyntax.ts';
 import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
@@ -6,6 +6,7 @@ import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
 
 import { Announcement } from '../page/Announcement.tsx';
+import { showBelowTop } from '../page/belowTop.ts';
 import { Guarded } from '../page/Guarded.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -35,6 +36,11 @@ export function Prompts() {
   const handles = { positive, negative };
   const [areOptionsOpen, setOptionsOpen] = useState(false);
   const [tool, setTool] = useState<Tool | null>(null);
+  const opened = useRef<HTMLDivElement>(null);
+  // The buttons stay in sight when the page is scrolled; what they open does not.
+  useEffect(() => {
+    if ((tool || areOptionsOpen) && opened.current) showBelowTop(opened.current);
+  }, [tool, areOptionsOpen]);
   return (
     <>
       <section className={styles.top} id="prompts" aria-labelledby="prompts-title">
@@ -62,6 +68,7 @@ export function Prompts() {
                     ))}
                   </select>
                 </label>
+                <OptionsInShort isOpen={areOptionsOpen} onToggle={() => setOptionsOpen(!areOptionsOpen)} />
                 <Segmented
                   legend="Show below"
                   name="side"
@@ -70,7 +77,6 @@ export function Prompts() {
                   onChange={(side) => show({ side })}
                 />
               </div>
-              <OptionsInShort isOpen={areOptionsOpen} onToggle={() => setOptionsOpen(!areOptionsOpen)} />
               <PromptToolbar open={tool} onOpen={setTool} />
             </Guarded>
           </div>
@@ -102,10 +108,12 @@ export function Prompts() {
         <Guarded name="the textual inversions">
           <TextualInversions />
         </Guarded>
-        <Guarded name="this tool">
-          <OpenTool open={tool} onClose={() => setTool(null)} />
-        </Guarded>
-        <Guarded name="the options">{areOptionsOpen && <Options />}</Guarded>
+        <div className={styles.opened} ref={opened}>
+          <Guarded name="this tool">
+            <OpenTool open={tool} onClose={() => setTool(null)} />
+          </Guarded>
+          <Guarded name="the options">{areOptionsOpen && <Options />}</Guarded>
+        </div>
       </div>
     </>
   );
