@@ -150,3 +150,18 @@ test('typing in a prompt of 20,000 characters', async ({ page }) => {
   await page.keyboard.type('a'.repeat(15));
   await expect(prompt(page)).toContainText('a'.repeat(15));
 });
+
+test('keys in a long prompt are not held up: it is read when they rest', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('(w:0.9) '.repeat(5000));
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText(/chunks/);
+  await page.keyboard.press('ControlOrMeta+End');
+  await page.keyboard.type('the last words');
+  await expect(prompt(page)).toContainText('the last words');
+  // What is done with the text needs no rest: leaving the field takes it over at once.
+  await prompt(page).blur();
+  await expect
+    .poll(() => page.evaluate(() => JSON.parse(localStorage.clipscope).prompts.positive))
+    .toMatch(/the last words$/);
+  await expect(page.locator(`#prompts ${own('count')}`).first()).toHaveText(/^5,?003 /);
+});

@@ -18,6 +18,9 @@ import { chunkAtCaret, tokenAtCaret } from './tokenRanges.ts';
 
 /** Messages that are underlined at once; the list under the prompt shows as many. */
 const mostDiagnostics = 100;
+/** Texts longer than this are read when no key has followed for `restOfKeys` milliseconds, so that keys are never held up. */
+const longTyped = 16_000;
+const restOfKeys = 250;
 
 export interface PromptView {
   readonly view: EditorView;
@@ -26,6 +29,7 @@ export interface PromptView {
 }
 
 /** Creates an editor of one of the store's prompts. It tells the store of edits, and shows the store's facts about the text. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its functions share what the editor and the store know of each other.
 export function createEditor(
   store: ClipscopeStore,
   side: Side,
@@ -39,6 +43,13 @@ export function createEditor(
   let prompt = store.getState().prompts[side];
   let shownFacts: EditorFacts | undefined;
   let atCaret: Pointed | null = null;
+
+  /** The text that the store has: of a long text that is being typed, the one before. */
+  let known = prompt;
+  const typing = afterKeys((text) => {
+    known = text;
+    setPrompt(side, text);
+  });
 
   /** Says in a notice, as the store does, that what was typed or pasted makes the prompt too long; gives what is left of it. */
   const refuse = ({ newDoc }: Transaction): readonly TransactionSpec[] => {
@@ -68,7 +79,7 @@ export function createEditor(
             prompt = state.doc.toString();
             const work = transactions.map(restored).find((replaced) => replaced !== null);
             if (work) restore(work);
-            else setPrompt(side, prompt);
+            else typing.take(prompt);
             showThis();
           }
           if (!docChanged && !selectionSet) return;
@@ -78,7 +89,13 @@ export function createEditor(
           const chunk = chunkAtCaret(texts(), state.selection.main.head);
           if (chunk !== null && chunk !== store.getState().chunk) show({ chunk });
         }),
-        pageEvents(store, { isShown, showThis, followCaret, leaveCaret: () => pointed.leave(atCaret) }),
+        pageEvents(store, {
+          isShown,
+          showThis,
+          followCaret,
+          leaveCaret: () => pointed.leave(atCaret),
+          tellNow: typing.now,
+        }),
       ],
     }),
   });
@@ -91,6 +108,7 @@ export function createEditor(
   }
 
   function markPointed() {
+    if (typing.isWaiting()) return;
     const { query, key } = pointed.get();
     const rangeOf = (index: number | null) =>
       index === null || !isShown() ? null : (shownChunk(store.getState())?.chunk.tokens[index]?.range ?? null);
@@ -101,11 +119,15 @@ export function createEditor(
 
   function follow() {
     const state = store.getState();
-    if (state.prompts[side] !== prompt) {
-      prompt = state.prompts[side];
+    if (state.prompts[side] !== known) {
+      typing.drop();
+      known = state.prompts[side];
+      prompt = known;
       const change = replacing(view.state, prompt, state.replaced);
       if (change) view.dispatch(change);
     }
+    // The store's facts are about the text before.
+    if (typing.isWaiting()) return;
     const ready = prepared(state, side);
     const chunk = isShown() && ready ? Math.min(state.chunk, ready.chunks.length - 1) : null;
     const facts = { prepared: ready, syntax: state.options.syntax, chunk, scale };
@@ -121,7 +143,7 @@ export function createEditor(
     followCaret();
   }
 
-  const leave = [store.subscribe(follow), pointed.subscribe(markPointed)];
+  const leave = [store.subscribe(follow), pointed.subscribe(markPointed), typing.leave];
   follow();
   return {
     view,
@@ -132,6 +154,36 @@ export function createEditor(
     destroy() {
       for (const stop of leave) stop();
       view.destroy();
+    },
+  };
+}
+
+/** Passes a text on: at once, or, of a long one, when no key has followed for a moment. */
+function afterKeys(pass: (text: string) => void) {
+  let waiting: { readonly text: string; readonly timer: ReturnType<typeof setTimeout> } | null = null;
+  function drop(): void {
+    clearTimeout(waiting?.timer);
+    waiting = null;
+  }
+  function now(): void {
+    if (!waiting) return;
+    const { text } = waiting;
+    drop();
+    pass(text);
+  }
+  addEventListener('pagehide', now);
+  return {
+    take(text: string): void {
+      drop();
+      if (text.length > longTyped) waiting = { text, timer: setTimeout(now, restOfKeys) };
+      else pass(text);
+    },
+    now,
+    drop,
+    isWaiting: () => waiting !== null,
+    leave(): void {
+      now();
+      removeEventListener('pagehide', now);
     },
   };
 }
@@ -168,10 +220,15 @@ interface EditorActions {
   followCaret(): void;
   /** Stops pointing at that token. */
   leaveCaret(): void;
+  /** Tells the store of what was typed, if that still waits. */
+  tellNow(): void;
 }
 
 /** Handles the events by which an editor and the rest of the page act on each other. */
-function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, leaveCaret }: EditorActions): Extension {
+function pageEvents(
+  store: ClipscopeStore,
+  { isShown, showThis, followCaret, leaveCaret, tellNow }: EditorActions,
+): Extension {
   const { takeWritten, notePrompts } = store.getState();
   return EditorView.domEventHandlers({
     // Working in a prompt shows it; passing through with the Tab key does not.
@@ -181,6 +238,7 @@ function pageEvents(store: ClipscopeStore, { isShown, showThis, followCaret, lea
     },
     focus: followCaret,
     blur: () => {
+      tellNow();
       leaveCaret();
       notePrompts();
     },

@@ -64,7 +64,10 @@ function move(direction: -1 | 1): Command {
 
 /** Selects the text of the next message; after the last one, of the first. */
 function nextDiagnostic(view: EditorView): boolean {
-  const diagnostics: readonly Diagnostic[] = view.state.field(factsField).prepared?.diagnostics ?? [];
+  const { prepared } = view.state.field(factsField);
+  // Messages about a text of another length are about the one before the last keys.
+  const diagnostics: readonly Diagnostic[] =
+    prepared?.source.length === view.state.doc.length ? prepared.diagnostics : [];
   if (diagnostics.length === 0) return false;
   const { from, to } = view.state.selection.main;
   const isAfter = ({ start, end }: Diagnostic) => start > from || (start === from && end > to);
