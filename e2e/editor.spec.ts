@@ -158,7 +158,7 @@ test('keys in a long prompt are not held up: it is read when they rest', async (
   await page.keyboard.press('ControlOrMeta+End');
   await page.keyboard.type('the last words');
   await expect(prompt(page)).toContainText('the last words');
-  // What is done with the text needs no rest: leaving the field takes it over at once.
+  // Leaving the field needs no rest: the text is taken over at once.
   await prompt(page).blur();
   await expect
     .poll(() => page.evaluate(() => JSON.parse(localStorage.clipscope).prompts.positive))

@@ -12,8 +12,8 @@ import { useLast } from '../page/useLast.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import styles from './encoder.module.css';
 import { Keep } from './Keep.tsx';
+import { LazyLoras } from './LazyLoras.tsx';
 import { LazyModels } from './LazyModels.tsx';
-import { Loras } from './Loras.tsx';
 
 /** The one line about the encoder, for eyes and for screen readers. */
 export function EncoderStatus() {
@@ -138,7 +138,7 @@ export function Encoder() {
       {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
       <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
-      <Loras />
+      <LazyLoras />
       {areModelsOpen && !isMissing && <LazyModels />}
     </section>
   );

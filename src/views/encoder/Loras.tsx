@@ -11,7 +11,6 @@ import styles from './encoder.module.css';
 /** Lists the open LoRAs: which parts of the encoder each changes, and by how much. */
 export function Loras() {
   const loras = useFacts((s) => s.loras);
-  if (loras.size === 0) return null;
   return (
     <ul className={`${styles.downloads} ${styles.loras}`} aria-label="LoRAs">
       {[...loras].map(([name, lora]) => (

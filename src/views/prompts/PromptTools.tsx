@@ -1,8 +1,8 @@
 import { lazy, Suspense } from 'react';
-import { History } from './History.tsx';
-import { KeysHelp } from './KeysHelp.tsx';
 import { Share } from './Share.tsx';
 
+const History = lazy(() => import('./History.tsx').then(({ History }) => ({ default: History })));
+const KeysHelp = lazy(() => import('./KeysHelp.tsx').then(({ KeysHelp }) => ({ default: KeysHelp })));
 const Convert = lazy(() => import('./Convert.tsx').then(({ Convert }) => ({ default: Convert })));
 
 const tools = { history: 'History', convert: 'Convert…', keys: 'Keys' } as const;
@@ -39,13 +39,11 @@ export function OpenTool({ open, onClose }: { readonly open: Tool | null; onClos
   if (!open) return null;
   return (
     <div id={`tool-${open}`}>
-      {open === 'history' && <History onChosen={onClose} />}
-      {open === 'convert' && (
-        <Suspense fallback={<p className="muted small">Loading</p>}>
-          <Convert onConverted={onClose} />
-        </Suspense>
-      )}
-      {open === 'keys' && <KeysHelp />}
+      <Suspense fallback={<p className="muted small">Loading</p>}>
+        {open === 'history' && <History onChosen={onClose} />}
+        {open === 'convert' && <Convert onConverted={onClose} />}
+        {open === 'keys' && <KeysHelp />}
+      </Suspense>
     </div>
   );
 }

@@ -13,8 +13,9 @@ import { useFacts } from '../page/useFacts.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
 import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
+import { LazyInversions } from './LazyInversions.tsx';
+import { LazyOptions } from './LazyOptions.tsx';
 import { LazyVariants } from './LazyVariants.tsx';
-import { Options } from './Options.tsx';
 import { OptionsInShort } from './OptionsInShort.tsx';
 import { PromptField, PromptMessages } from './PromptField.tsx';
 import { OpenTool, PromptToolbar, type Tool } from './PromptTools.tsx';
@@ -22,7 +23,6 @@ import type { PromptHandle } from './promptHandle.ts';
 import styles from './prompts.module.css';
 import { Replaced } from './Replaced.tsx';
 import { Schedule } from './Schedule.tsx';
-import { TextualInversions } from './TextualInversions.tsx';
 
 const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Negative' };
 
@@ -106,13 +106,13 @@ export function Prompts() {
           <LazyVariants />
         </Guarded>
         <Guarded name="the textual inversions">
-          <TextualInversions />
+          <LazyInversions />
         </Guarded>
         <div className={styles.opened} ref={opened}>
           <Guarded name="this tool">
             <OpenTool open={tool} onClose={() => setTool(null)} />
           </Guarded>
-          <Guarded name="the options">{areOptionsOpen && <Options />}</Guarded>
+          <Guarded name="the options">{areOptionsOpen && <LazyOptions />}</Guarded>
         </div>
       </div>
     </>

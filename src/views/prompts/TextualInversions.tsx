@@ -22,7 +22,6 @@ const count = (vectors: number) => (vectors === 1 ? '1 vector' : `${vectors} vec
 export function TextualInversions() {
   const embeddings = useFacts((s) => s.embeddings);
   const syntax = useFacts((s) => s.options.syntax);
-  if (embeddings.length === 0) return null;
   return (
     <div className={styles.inversions}>
       <h3 id="inversions-title">Textual inversions</h3>
