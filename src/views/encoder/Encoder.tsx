@@ -123,10 +123,11 @@ export function Encoder() {
       )}
       <div className={styles.details}>
         {details && <p>{details}</p>}
-        <p>
-          Open files… takes checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows,
-          texts, saved prompts and conditionings; or drop them anywhere, several at once.
-        </p>
+        <details>
+          <summary>What can be opened</summary>
+          Checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows, texts, saved prompts
+          and conditionings; or drop them anywhere, several at once.
+        </details>
         {model?.doubt && <p>{model.doubt.replaceAll("'", '’')}</p>}
         {model?.random && !isLoading && (
           <p>

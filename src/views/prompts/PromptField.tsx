@@ -6,7 +6,7 @@ import { prepared } from '../../state/reading.ts';
 
 import { useFacts } from '../page/useFacts.ts';
 import { Diagnostics } from './Diagnostics.tsx';
-import { Networks } from './Networks.tsx';
+import { LazyNetworks } from './LazyNetworks.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
 import { promptHandles } from './promptHandles.ts';
@@ -119,7 +119,7 @@ export function PromptMessages({ side, handle }: { side: Side; handle: RefObject
   const ready = useFacts((s) => prepared(s, side));
   return (
     <>
-      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
+      {ready && ready.networks.length > 0 && <LazyNetworks side={side} networks={ready.networks} />}
       <Diagnostics id={`diagnostics-${side}`} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
     </>
   );

@@ -15,6 +15,7 @@ import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
 import { LazyInversions } from './LazyInversions.tsx';
 import { LazyOptions } from './LazyOptions.tsx';
+import { LazySchedule } from './LazySchedule.tsx';
 import { LazyVariants } from './LazyVariants.tsx';
 import { OptionsInShort } from './OptionsInShort.tsx';
 import { PromptField, PromptMessages } from './PromptField.tsx';
@@ -22,7 +23,6 @@ import { OpenTool, PromptToolbar, type Tool } from './PromptTools.tsx';
 import type { PromptHandle } from './promptHandle.ts';
 import styles from './prompts.module.css';
 import { Replaced } from './Replaced.tsx';
-import { Schedule } from './Schedule.tsx';
 
 const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Negative' };
 
@@ -100,7 +100,7 @@ export function Prompts() {
           </Guarded>
         ))}
         <Guarded name="the schedule">
-          <Schedule />
+          <LazySchedule />
         </Guarded>
         <Guarded name="the variants">
           <LazyVariants />
