@@ -42,7 +42,7 @@ function bracketsAsText(texts: readonly Pick<PreparedText, 'fragments'>[]): Diag
   );
   if (ranges.length === 0) return [];
   const message =
-    'Brackets are encoded as they are and weigh nothing, as by A1111’s emphasis “None”: choose “Weigh” under Brackets to have them weigh.';
+    'Brackets are encoded as they are and weigh nothing, as by A1111’s emphasis “None”: choose “Are weights” under Brackets to have them weigh.';
   return [warning('brackets-as-text', spanOf(ranges), message)];
 }
 

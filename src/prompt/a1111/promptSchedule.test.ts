@@ -258,11 +258,11 @@ test.each<[string, string, string, string, RegExp]>([
   ['[a:b:1.0]', 'never-switches', '1.0', '[a:b:1.0]', /less than 1\.0/],
   ['[a:b:5.5]', 'never-switches', '5.5', '[a:b:5]', /less than 1\.0/],
   ['[a:b:20.5]', 'never-switches', '20.5', '[a:b:20.5]', /less than 1\.0/],
-  ['[x:0.8]', 'schedule-not-weight', '[x:0.8]', '(x:0.8)', /nothing up to step 16 of 20, then what is in the brackets/],
-  ['[x: .5 ]', 'schedule-not-weight', '[x: .5 ]', '(x: .5 )', /nothing up to step 10 of 20/],
-  ['[x:1.2]', 'schedule-not-weight', '[x:1.2]', '(x:1.2)', /never comes/],
+  ['[x:0.8]', 'schedule-not-weight', '[x:0.8]', '(x:0.8)', /the text in the brackets comes in after step 16 of 20/],
+  ['[x: .5 ]', 'schedule-not-weight', '[x: .5 ]', '(x: .5 )', /comes in after step 10 of 20/],
+  ['[x:1.2]', 'schedule-not-weight', '[x:1.2]', '(x:1.2)', /would come after the last step/],
   ['[x:-0.5]', 'schedule-not-weight', '[x:-0.5]', '(x:-0.5)', /from the first step/],
-  ['[x:5.e-1]', 'schedule-not-weight', '[x:5.e-1]', '[x:5.e-1]', /nothing up to step 10 of 20/],
+  ['[x:5.e-1]', 'schedule-not-weight', '[x:5.e-1]', '[x:5.e-1]', /comes in after step 10 of 20/],
   ['[a:b:1e999]', 'schedule-number-too-large', '1e999', '[a:b:1e999]', /stops A1111/],
 ])('%j: %s at %j, mended as %j', (prompt, code, place, fixed, message) => {
   const diagnostics = diagnosticsOf(prompt);
@@ -275,8 +275,12 @@ test.each<[string, string, string, string, RegExp]>([
 });
 
 test.each([
-  ['[x:1.2]', 'schedule-not-weight', /for a step, not a weight: nothing up to step 1 of 20/],
-  ['[x:0.8]', 'schedule-not-weight', /for a share of the steps, not a weight: nothing up to step 16 of 20/],
+  ['[x:1.2]', 'schedule-not-weight', /for a step, not a weight: the text in the brackets comes in after step 1 of 20/],
+  [
+    '[x:0.8]',
+    'schedule-not-weight',
+    /for a share of the steps, not a weight: the text in the brackets comes in after step 16 of 20/,
+  ],
   ['[a:b:20.5]', 'never-switches', /There are 20 steps/],
   ['[a:b:0.0]', 'switches-at-once', /before the first step/],
 ])('before 1.6, %j: %s', (prompt, code, message) => {

@@ -570,10 +570,10 @@ function notAWeight(
 ): Diagnostic {
   const consequence =
     last < 1
-      ? 'what is in the brackets is there from the first step'
+      ? 'the text in the brackets is there from the first step'
       : last >= steps
-        ? 'nothing, as the first pass never comes to what is in the brackets'
-        : `nothing up to step ${last} of ${steps}, then what is in the brackets`;
+        ? 'the text in the brackets would come after the last step, so it is not encoded'
+        : `the text in the brackets comes in after step ${last} of ${steps}`;
   const diagnostic: Diagnostic = {
     code: 'schedule-not-weight',
     severity: last < 1 || last >= steps ? 'warning' : 'info',

@@ -64,7 +64,7 @@ describe('what the weights did', () => {
       'a (red:1.3) car',
       { brackets: 'text' },
       [
-        'Brackets are encoded as they are and weigh nothing, as by A1111’s emphasis “None”: choose “Weigh” under Brackets to have them weigh.',
+        'Brackets are encoded as they are and weigh nothing, as by A1111’s emphasis “None”: choose “Are weights” under Brackets to have them weigh.',
         'No word has a weight, so every row is as the encoder gives it.',
       ],
     ],
