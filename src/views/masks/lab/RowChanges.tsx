@@ -61,59 +61,62 @@ export function RowChanges({ columns, tokens, labels, most, masked, onToggle }: 
           means that not one bit of the row’s numbers differs
         </span>
       </div>
-      <table className={styles.table}>
-        <caption className="visually-hidden">Change of each row under each mask</caption>
-        <thead>
-          <tr>
-            <th scope="col">Token: press to mask</th>
-            {columns.map(({ id, name, against }) => (
-              <th key={id} scope="col" data-column={id}>
-                {name} <span className="muted">{against}</span>
-              </th>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard. */}
+      <section className={styles.scrolling} aria-label="Rows and masks" tabIndex={0}>
+        <table className={styles.table}>
+          <caption className="visually-hidden">Change of each row under each mask</caption>
+          <thead>
+            <tr>
+              <th scope="col">Token: press to mask</th>
+              {columns.map(({ id, name, against }) => (
+                <th key={id} scope="col" data-column={id}>
+                  {name} <span className="muted">{against}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody
+            ref={body}
+            {...pointsAtTokens}
+            {...focusedToken}
+            onKeyDown={(event: KeyboardEvent<HTMLElement>) => moveFocus(event, 'th button')}
+          >
+            {single.map((i) => (
+              <tr key={i} data-token={i}>
+                <th scope="row">
+                  <button
+                    type="button"
+                    tabIndex={i === 0 ? 0 : -1}
+                    aria-pressed={masked.includes(i)}
+                    title={masked.includes(i) ? 'Let it be seen as a key again' : 'Mask it as a key'}
+                    onClick={() => onToggle(i)}
+                  >
+                    <span className="muted">{i}</span> {labels[i]}
+                  </button>
+                </th>
+                {columns.map((column) => (
+                  <Change key={column.id} column={column} first={i} end={i + 1} most={most} />
+                ))}
+              </tr>
             ))}
-          </tr>
-        </thead>
-        <tbody
-          ref={body}
-          {...pointsAtTokens}
-          {...focusedToken}
-          onKeyDown={(event: KeyboardEvent<HTMLElement>) => moveFocus(event, 'th button')}
-        >
-          {single.map((i) => (
-            <tr key={i} data-token={i}>
-              <th scope="row">
-                <button
-                  type="button"
-                  tabIndex={i === 0 ? 0 : -1}
-                  aria-pressed={masked.includes(i)}
-                  title={masked.includes(i) ? 'Let it be seen as a key again' : 'Mask it as a key'}
-                  onClick={() => onToggle(i)}
-                >
-                  <span className="muted">{i}</span> {labels[i]}
-                </button>
-              </th>
-              {columns.map((column) => (
-                <Change key={column.id} column={column} first={i} end={i + 1} most={most} />
-              ))}
-            </tr>
-          ))}
-          {isRun && (
-            <tr data-token={firstPad} data-token-end={L}>
-              <th scope="row">
-                <span className={styles.run}>
-                  <span className="muted">
-                    {firstPad}–{L - 1}
-                  </span>{' '}
-                  PAD
-                </span>
-              </th>
-              {columns.map((column) => (
-                <Change key={column.id} column={column} first={firstPad} end={L} most={most} />
-              ))}
-            </tr>
-          )}
-        </tbody>
-      </table>
+            {isRun && (
+              <tr data-token={firstPad} data-token-end={L}>
+                <th scope="row">
+                  <span className={styles.run}>
+                    <span className="muted">
+                      {firstPad}–{L - 1}
+                    </span>{' '}
+                    PAD
+                  </span>
+                </th>
+                {columns.map((column) => (
+                  <Change key={column.id} column={column} first={firstPad} end={L} most={most} />
+                ))}
+              </tr>
+            )}
+          </tbody>
+        </table>
+      </section>
       {pads > 1 && <PadRows count={pads} isExpanded={expanded} less="PAD in one row" onToggle={setExpanded} />}
     </>
   );
