@@ -310,7 +310,7 @@ test.each<[string, Partial<PromptOptions>, readonly string[]]>([
     'a (red:1.3) car',
     { syntax: 'comfy' },
     [
-      'A1111 would read the same, and weigh it as z″ = w · z · mean(z) / mean(z′).',
+      'A1111 would read the same, and weigh each row z by another formula, z″ = w · z · mean(z) / mean(z′).',
       'Compel would read “(” and “:1.3)” as text and weigh “red” 1 instead of 1.3: 4 more tokens.',
     ],
   ],

@@ -164,7 +164,10 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
   const program = programs[syntax];
   const isWeighed = here.texts.some(({ applied }) => applied.some((weights) => weights.some((weight) => weight !== 1)));
   const own = ownMethod[syntax];
-  const otherMethod = isWeighed && own !== options.weighting ? `, and weigh it as ${methods[own].formula}` : '';
+  const { formula } = methods[own];
+  const empty = /\be\b/.test(formula) ? ', e being the empty prompt’s row' : '';
+  const otherMethod =
+    isWeighed && own !== options.weighting ? `, and weigh each row z by another formula, ${formula}${empty}` : '';
   const read = how.length > 0 ? listed(how) : count.length > 0 ? 'read the same words and weights' : 'read the same';
   const tail = count.length > 0 ? `: ${count.join(', ')}` : how.length > 0 ? '' : otherMethod;
   return sentence('programs', `${program} would ${read}${tail}.`, more === 0 ? [] : [Math.abs(more)], {
