@@ -3,16 +3,20 @@ import { constants } from 'node:os';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Ends the process with a sentence, and with the exit code of a shell (130 for Ctrl-C), where it is interrupted. What
- * listens to the process's exit cleans up before. Returns a function that ends the watch.
+ * Ends the process with a sentence where it is interrupted, after what listens to its exit has cleaned up. It then dies by
+ * the signal itself, which a shell tells as 130 for Ctrl-C: an ordinary exit would take the GPU's library down while its
+ * threads still work, and crash. Returns a function that ends the watch.
  */
 export function endWhenInterrupted(sentence: () => string): () => void {
   const end = (signal: (typeof signals)[number]) => {
     console.error(sentence());
-    process.exit(128 + constants.signals[signal]);
+    stop();
+    process.emit('exit', 128 + constants.signals[signal]);
+    process.kill(process.pid, signal);
   };
-  for (const signal of signals) process.once(signal, end);
-  return () => {
+  const stop = () => {
     for (const signal of signals) process.off(signal, end);
   };
+  for (const signal of signals) process.once(signal, end);
+  return stop;
 }
