@@ -6,7 +6,8 @@ export default defineConfig({
   // A full-size encode takes seconds on a software adapter, and two at once take twice as long.
   timeout: 180_000,
   expect: { timeout: 60_000 },
-  workers: 1,
+  // Most tests wait for the page and not for the GPU.
+  workers: 2,
   reporter: [['list']],
   use: {
     baseURL: 'http://localhost:4173',

@@ -2,6 +2,9 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import packageJson from './package.json' with { type: 'json' };
 
+/** Tests that run shaders. */
+const onGpu = ['src/gpu/**/*.test.ts', 'src/cli/encode.test.ts', 'src/cli/wholeFile.test.ts'];
+
 export default defineConfig({
   base: './',
   plugins: [react()],
@@ -11,11 +14,19 @@ export default defineConfig({
   build: { target: 'es2023', chunkSizeWarningLimit: 1000 },
   preview: { port: 4173 },
   test: {
-    include: ['src/**/*.test.ts'],
     environment: 'node',
-    // Two Dawn devices at once only fight over the same cores.
-    fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'plain', include: ['src/**/*.test.ts'], exclude: onGpu, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        // Two Dawn devices at once only fight over the same cores.
+        test: { name: 'gpu', include: onGpu, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
