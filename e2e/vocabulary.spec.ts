@@ -48,7 +48,7 @@ test('the merges of a word, step by step', async ({ page }) => {
   await expect(readout).toContainText('10 bytes of UTF-8');
   await page.keyboard.press('ArrowRight');
   await expect(symbols(page)).toHaveText(['b', 'an', 'an', 'an', 'an', 'a</w>']);
-  await expect(readout).toContainText(/^a \+ n → an: merge [\d,]+ of 48,894\./);
+  await expect(readout).toContainText(/^a \+ n → an: merge [\d,]+ in the list of 48,894\./);
   await page.getByRole('button', { name: 'Step forward' }).click();
   await expect(symbols(page)).toHaveText(['ban', 'an', 'an', 'an', 'a</w>']);
   await page.getByRole('button', { name: 'Step back' }).click();

@@ -34,7 +34,11 @@ function browser() {
       kill() {
         for (const [name, owner] of held) if (owner === own) held.delete(name);
       },
-      wasStopped: () => wasVisitStopped(marks, locks),
+      async wasStopped() {
+        const asked = wasVisitStopped(marks, locks);
+        await vi.advanceTimersByTimeAsync(300);
+        return asked;
+      },
     };
   }
   return { marks, tab, names: () => [...texts.keys()] };

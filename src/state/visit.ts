@@ -12,6 +12,8 @@ const prefix = 'clipscope-drawing-';
 const restMilliseconds = 1_000;
 /** A visit that was given nothing to draw for longer than this, and still draws, is held by it, though its tab may be open. */
 const heldMilliseconds = 10_000;
+/** Time by which what a page wrote at its end is seen by the next. */
+const settleMilliseconds = 300;
 
 export interface Visit {
   /** Marks that something is drawn. */
@@ -79,9 +81,13 @@ export async function wasVisitStopped(marks: Marks | null, locks: LockManager | 
     const drawing = names.filter((name) => name.startsWith(prefix));
     if (!marks || drawing.length === 0) return false;
     const living = new Set(((await locks?.query())?.held ?? []).map(({ name }) => name));
-    const stopped = drawing.filter(
+    const suspects = drawing.filter(
       (name) => !living.has(name) || Date.now() - Number(marks.getItem(name)) > heldMilliseconds,
     );
+    if (suspects.length === 0) return false;
+    // A visit that was just left may have taken its mark away in another process, whose storage is seen a moment later.
+    await new Promise((resolve) => setTimeout(resolve, settleMilliseconds));
+    const stopped = suspects.filter((name) => marks.getItem(name) !== null);
     for (const name of stopped) marks.removeItem(name);
     return stopped.length > 0;
   } catch {
