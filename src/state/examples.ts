@@ -1,5 +1,5 @@
 import { defaultOptions } from '../road/options.ts';
-import { presets, programOptions } from './presets.ts';
+import { defaultsOf, lecture } from './presets.ts';
 import type { Work } from './remembered.ts';
 import type { View } from './view.ts';
 
@@ -11,7 +11,6 @@ export interface Example {
 }
 
 const a1111 = defaultOptions;
-const lecture = presets[3].options;
 
 /** Two hundred tokens in two groups. */
 const long = `a detailed landscape, ${'mountains, rivers, '.repeat(22)}forest
@@ -43,13 +42,16 @@ export const examples: readonly Example[] = [
     question: 'How are two prompts blended?',
     work: {
       prompts: { positive: '("a red fox", "a grey wolf").blend(0.7, 0.3)', negative: '' },
-      options: programOptions('compel'),
+      options: defaultsOf('compel'),
     },
     view: 'embeddings',
   },
   {
     question: 'The lecture’s cinematic lighting',
-    work: { prompts: { positive: 'a portrait, (cinematic lighting:1.3), [blurry]', negative: '' }, options: lecture },
+    work: {
+      prompts: { positive: 'a portrait, (cinematic lighting:1.3), [blurry]', negative: '' },
+      options: lecture.options,
+    },
     view: 'embeddings',
   },
 ];

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
-import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import { encodedCount } from './encoded.ts';
@@ -32,15 +32,7 @@ beforeEach(() => {
     ...modelInfo('synthetic-tiny', 'tiny'),
     finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
   };
-  const client = answeringEncoder(
-    model,
-    (pass, want) => ({
-      lastHiddenState: fakeZ(pass),
-      hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
-      ...(want.attentions && { attentions: new Float32Array(1) }),
-    }),
-    { asked },
-  );
+  const client = answeringEncoder(model, fakeOutput, { asked });
   store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
 });
 

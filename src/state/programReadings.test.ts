@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EncoderPass } from '../clip/encoderPass.ts';
-import { fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { encodedCount } from './encoded.ts';
 import { programPasses, shownDifference, shownPrograms } from './programReadings.ts';
 import { createClipscopeStore } from './store.ts';
@@ -14,15 +14,7 @@ test('what two programs need is encoded on demand, and their rows are compared',
     config: { ...tiny.config, hiddenSize: 3 },
     finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
   };
-  const client = answeringEncoder(
-    model,
-    (pass, want) => ({
-      lastHiddenState: fakeZ(pass),
-      hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
-      ...(want.attentions && { attentions: new Float32Array(1) }),
-    }),
-    { asked },
-  );
+  const client = answeringEncoder(model, fakeOutput, { asked });
   const store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
   const facts = () => store.getState();
   facts().setPrompt('positive', 'a [blurry] car');

@@ -50,7 +50,7 @@ interface Prompt {
   readonly groups: readonly Group[];
   /** The outermost brackets that weigh, by the place of what is in them or of themselves, marks included. */
   readonly around: ReadonlyMap<string, Group>;
-  /** Those by their own place alone. */
+  /** The outermost brackets that weigh, by the place of the brackets alone. */
   readonly byPlace: ReadonlyMap<string, Group>;
   readonly step: number;
   readonly syntax: Syntax;

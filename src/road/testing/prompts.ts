@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../../clip/encoderPass.ts';
 import type { MaskMode } from '../../clip/masks.ts';
 import { parseA1111 } from '../../prompt/a1111/emphasis.ts';
 import type { Fragment } from '../../prompt/ast.ts';
@@ -31,6 +31,15 @@ export const fakeZ: ZOf = (pass: EncoderPass) => {
   if (isMeanless) z[z.length - 1] -= z.reduce((sum, value) => sum + value, 0);
   return z;
 };
+
+/** Made-up output of a pass, in which every state that is wanted is `fakeZ`. */
+export function fakeOutput(pass: EncoderPass, want: EncoderWant): EncoderOutput {
+  return {
+    lastHiddenState: fakeZ(pass),
+    hiddenStates: new Map(want.hiddenStates.map((index) => [index, fakeZ(pass)])),
+    ...(want.attentions && { attentions: new Float32Array(1) }),
+  };
+}
 
 export function fragmentsOf(parts: readonly (readonly [string, number])[]): Fragment[] {
   return parts.map(([text, weight]) => ({ kind: 'text', weight, ...sourceText(text), start: 0, end: text.length }));

@@ -89,7 +89,7 @@ function charactersOfBytes(from: number, to: number): string {
 }
 
 const continuations = charactersOfBytes(0x80, 0xbf);
-/** Those that seldom stand beside mojibake for themselves: without dashes, dots and quotation marks. */
+/** Continuations without the dashes, dots and quotation marks that often stand beside mojibake and mean themselves. */
 const strict = continuations.replace(/[–—―‘’‚“”„•…]/g, '');
 /** Characters in a row that may each be UTF-8 read in one encoding or another. */
 const stretch = new RegExp(

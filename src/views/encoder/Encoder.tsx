@@ -5,6 +5,7 @@ import { type Facts, requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { FileButton } from '../page/FileButton.tsx';
+import { lazyPart } from '../page/lazyPart.tsx';
 import menuStyles from '../page/menu.module.css';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -12,8 +13,12 @@ import { useLast } from '../page/useLast.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import styles from './encoder.module.css';
 import { Keep } from './Keep.tsx';
-import { LazyLoras } from './LazyLoras.tsx';
 import { LazyModels } from './LazyModels.tsx';
+
+const Loras = lazyPart(async () => (await import('./Loras.tsx')).Loras, {
+  isNeeded: (s) => s.loras.size > 0,
+  loading: null,
+});
 
 /** The one line about the encoder, for eyes and for screen readers. */
 export function EncoderStatus() {
@@ -139,7 +144,7 @@ export function Encoder() {
       {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
       <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
-      <LazyLoras />
+      <Loras />
       {areModelsOpen && !isMissing && <LazyModels />}
     </section>
   );

@@ -78,7 +78,7 @@ export function Masks() {
       <ViewHeader view="masks" lead={lead}>
         <div className={legendStyles.legend}>
           <span>
-            <i className={`${styles.swatch} ${styles.maskVisible}`} /> visible
+            <i className={legendStyles.maskVisible} /> visible
           </span>
           <span>
             <i className={legendStyles.hatch} /> masked

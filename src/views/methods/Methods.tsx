@@ -1,7 +1,7 @@
-import { useEffect } from 'react';
 import { shownBenchPasses } from '../../state/methodBench.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Bench } from './Bench.tsx';
 import styles from './methods.module.css';
@@ -16,12 +16,8 @@ const lead = (
 
 /** Compares every weighting method on the prompt on show, and has encoded what they need while it is on show. */
 export function Methods() {
-  const need = useFacts((s) => s.need);
   const passes = useFacts(shownBenchPasses);
-  useEffect(() => {
-    need('methods', passes);
-  }, [need, passes]);
-  useEffect(() => () => need('methods', []), [need]);
+  useNeeded('methods', passes);
   return (
     <section className={`panel ${styles.view} ${styles.bench}`} id="methods" aria-labelledby="methods-title">
       <ViewHeader view="methods" lead={lead} />

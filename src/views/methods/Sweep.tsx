@@ -1,8 +1,9 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { shownSweepPlan } from '../../state/methodBench.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import styles from './methods.module.css';
 import { WeightSweep } from './WeightSweep.tsx';
@@ -14,14 +15,10 @@ const lead =
 
 /** Sweeps one weight of the prompt on show through every method, and has encoded what they need while it is on show. */
 export function Sweep() {
-  const need = useFacts((s) => s.need);
   const [fragment, setFragment] = useState<number | null>(null);
   const plan = useFacts((s) => shownSweepPlan(s, fragment));
   const passes = plan?.passes ?? none;
-  useEffect(() => {
-    need('methods', passes);
-  }, [need, passes]);
-  useEffect(() => () => need('methods', none), [need]);
+  useNeeded('methods', passes);
   return (
     <section className={`panel ${styles.view} ${styles.sweep}`} id="sweep" aria-labelledby="sweep-title">
       <ViewHeader view="sweep" lead={lead} />

@@ -1,4 +1,6 @@
 import { type ComponentType, type ReactNode, useEffect, useState } from 'react';
+import type { Facts } from '../../state/facts.ts';
+import { useFacts } from './useFacts.ts';
 
 /**
  * Loads a part of the page when it is needed. `load` has to be the same function every time. Until the part is
@@ -29,6 +31,29 @@ export function usePart<P>(
         </button>
       </div>
     ),
+  };
+}
+
+interface LazyPartOptions {
+  /** Whether there is anything to show; nothing is loaded or shown before. */
+  readonly isNeeded?: (facts: Facts) => boolean;
+  /** Stands in the part's place until it is there. */
+  readonly loading?: ReactNode;
+}
+
+const always = () => true;
+
+/** Makes a component whose code is loaded when it is first needed. */
+export function lazyPart<P extends object = object>(
+  load: () => Promise<ComponentType<P>>,
+  { isNeeded = always, loading }: LazyPartOptions = {},
+): ComponentType<P> {
+  const loadPart = async () => ({ Loaded: await load() });
+  return function LazyPart(props: P) {
+    const isShown = useFacts(isNeeded);
+    const { part, standIn } = usePart(isShown, loadPart, loading);
+    if (!isShown) return null;
+    return part ? <part.Loaded {...props} /> : standIn;
   };
 }
 

@@ -1,4 +1,4 @@
-import { useDeferredValue, useEffect, useState } from 'react';
+import { useDeferredValue, useState } from 'react';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import {
   type AlignedToken,
@@ -19,6 +19,7 @@ import { PassProgress } from '../page/PassProgress.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { tokenizers, weightings } from '../prompts/choices.ts';
 import styles from './programs.module.css';
@@ -44,17 +45,13 @@ export function Programs() {
 }
 
 function SideBySide() {
-  const need = useFacts((s) => s.need);
   const syntax = useFacts((s) => s.options.syntax);
   const tokenizer = useFacts(tokenizerOf);
   const study = useFacts(shownPrograms);
   const [chosen, setChosen] = useState<ProgramPair | null>(null);
   const pair = chosen ?? pairs.find((pair) => pair.includes(syntax))!;
   const passes = useFacts((s) => programPasses(s, pair));
-  useEffect(() => {
-    need('programs', passes);
-  }, [need, passes]);
-  useEffect(() => () => need('programs', []), [need]);
+  useNeeded('programs', passes);
   const now = useFacts((s) => shownDifference(s, pair));
   // Typed text shows at once; the numbers may follow a frame later.
   const shown = useLast(useDeferredValue(now));

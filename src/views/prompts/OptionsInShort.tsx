@@ -1,4 +1,4 @@
-import { changedOptions, optionsInShort, presets, programOptions, withPreset } from '../../state/presets.ts';
+import { changedOptions, defaultsOf, optionsInShort, presets, withPreset } from '../../state/presets.ts';
 import { useFacts } from '../page/useFacts.ts';
 
 /** Says in two words how the prompt is encoded; opens the options, and puts them back. */
@@ -7,8 +7,8 @@ export function OptionsInShort({ isOpen, onToggle }: { readonly isOpen: boolean;
   const replace = useFacts((s) => s.replace);
   const isChanged = changedOptions(options).length > 0;
   const reset = () => {
-    const own = { name: '', options: programOptions(options.syntax) };
-    replace({ options: withPreset(options, own) }, 'The options are back at the program’s own.');
+    const own = withPreset(options, { options: defaultsOf(options.syntax) });
+    replace({ options: own }, 'The options are back at the program’s own.');
   };
   return (
     <div className="toolbar">

@@ -4,13 +4,15 @@ import type { Side } from '../../prompt/side.ts';
 import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
 
+import { lazyPart } from '../page/lazyPart.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { Diagnostics } from './Diagnostics.tsx';
-import { LazyNetworks } from './LazyNetworks.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
 import { promptHandles } from './promptHandles.ts';
 import styles from './prompts.module.css';
+
+const Networks = lazyPart(async () => (await import('./Networks.tsx')).Networks, { loading: null });
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
 
@@ -119,7 +121,7 @@ export function PromptMessages({ side, handle }: { side: Side; handle: RefObject
   const ready = useFacts((s) => prepared(s, side));
   return (
     <>
-      {ready && ready.networks.length > 0 && <LazyNetworks side={side} networks={ready.networks} />}
+      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
       <Diagnostics id={`diagnostics-${side}`} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
     </>
   );

@@ -1,9 +1,9 @@
-import { lazy, Suspense } from 'react';
+import { lazyPart } from '../page/lazyPart.tsx';
 import { Share } from './Share.tsx';
 
-const History = lazy(() => import('./History.tsx').then(({ History }) => ({ default: History })));
-const KeysHelp = lazy(() => import('./KeysHelp.tsx').then(({ KeysHelp }) => ({ default: KeysHelp })));
-const Convert = lazy(() => import('./Convert.tsx').then(({ Convert }) => ({ default: Convert })));
+const History = lazyPart(async () => (await import('./History.tsx')).History);
+const Convert = lazyPart(async () => (await import('./Convert.tsx')).Convert);
+const KeysHelp = lazyPart(async () => (await import('./KeysHelp.tsx')).KeysHelp);
 
 const tools = { history: 'History', convert: 'Convert…', keys: 'Keys' } as const;
 export type Tool = keyof typeof tools;
@@ -39,11 +39,9 @@ export function OpenTool({ open, onClose }: { readonly open: Tool | null; onClos
   if (!open) return null;
   return (
     <div id={`tool-${open}`}>
-      <Suspense fallback={<p className="muted small">Loading</p>}>
-        {open === 'history' && <History onChosen={onClose} />}
-        {open === 'convert' && <Convert onConverted={onClose} />}
-        {open === 'keys' && <KeysHelp />}
-      </Suspense>
+      {open === 'history' && <History onChosen={onClose} />}
+      {open === 'convert' && <Convert onConverted={onClose} />}
+      {open === 'keys' && <KeysHelp />}
     </div>
   );
 }

@@ -8,14 +8,12 @@ import { prepared } from '../../state/reading.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { showBelowTop } from '../page/belowTop.ts';
 import { Guarded } from '../page/Guarded.tsx';
+import { lazyPart } from '../page/lazyPart.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
 import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
-import { LazyInversions } from './LazyInversions.tsx';
-import { LazyOptions } from './LazyOptions.tsx';
-import { LazySchedule } from './LazySchedule.tsx';
 import { LazyVariants } from './LazyVariants.tsx';
 import { OptionsInShort } from './OptionsInShort.tsx';
 import { PromptField, PromptMessages } from './PromptField.tsx';
@@ -23,6 +21,16 @@ import { OpenTool, PromptToolbar, type Tool } from './PromptTools.tsx';
 import type { PromptHandle } from './promptHandle.ts';
 import styles from './prompts.module.css';
 import { Replaced } from './Replaced.tsx';
+
+const Options = lazyPart(async () => (await import('./Options.tsx')).Options);
+const Schedule = lazyPart(async () => (await import('./Schedule.tsx')).Schedule, {
+  isNeeded: (s) => prepared(s, s.side)?.texts.some(({ steps }) => steps.length > 1) ?? false,
+  loading: null,
+});
+const TextualInversions = lazyPart(async () => (await import('./TextualInversions.tsx')).TextualInversions, {
+  isNeeded: (s) => s.embeddings.length > 0,
+  loading: null,
+});
 
 const shortNames: Record<Side, string> = { positive: 'Positive', negative: 'Negative' };
 
@@ -100,19 +108,19 @@ export function Prompts() {
           </Guarded>
         ))}
         <Guarded name="the schedule">
-          <LazySchedule />
+          <Schedule />
         </Guarded>
         <Guarded name="the variants">
           <LazyVariants />
         </Guarded>
         <Guarded name="the textual inversions">
-          <LazyInversions />
+          <TextualInversions />
         </Guarded>
         <div className={styles.opened} ref={opened}>
           <Guarded name="this tool">
             <OpenTool open={tool} onClose={() => setTool(null)} />
           </Guarded>
-          <Guarded name="the options">{areOptionsOpen && <LazyOptions />}</Guarded>
+          <Guarded name="the options">{areOptionsOpen && <Options />}</Guarded>
         </div>
       </div>
     </>

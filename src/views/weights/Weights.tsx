@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { unappliedCodes } from '../../road/study/weightSentences.ts';
 import { encodedZ, shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
@@ -15,6 +15,7 @@ import { Why } from '../methods/Why.tsx';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
 import { usePointed } from '../pictures/pointed.ts';
@@ -106,17 +107,16 @@ const none: readonly EncoderPass[] = [];
 
 /** Offers the totals of all methods, and the sweep of a word: each encoded when it is asked for. */
 function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['tokens'] }) {
-  const need = useFacts((s) => s.need);
   const [isCompared, setIsCompared] = useState(false);
   const [swept, setSwept] = useState<{ readonly fragment: number | null } | null>(null);
   const benchPasses = useFacts((s) => (isCompared ? shownBenchPasses(s) : none));
   const plan = useFacts((s) => (swept ? shownSweepPlan(s, swept.fragment) : undefined));
   const sweepPasses = plan?.passes ?? none;
   const frame = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    need('weights', [...benchPasses, ...sweepPasses]);
-  }, [need, benchPasses, sweepPasses]);
-  useEffect(() => () => need('weights', none), [need]);
+  useNeeded(
+    'weights',
+    useMemo(() => [...benchPasses, ...sweepPasses], [benchPasses, sweepPasses]),
+  );
   return (
     <div className={styles.onDemand} ref={frame}>
       <div className="toolbar">

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { RowEffects } from '../../../clip/maskEffects.ts';
 import { attentionMask, maskModes } from '../../../clip/masks.ts';
 import { encoderStatus } from '../../../state/encoderStatus.ts';
@@ -7,6 +7,7 @@ import { shownChunk } from '../../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../../state/tokenLabels.ts';
 import type { Tokenizer } from '../../../tokens/tokenizer.ts';
 import { useDark, useFacts } from '../../page/useFacts.ts';
+import { useNeeded } from '../../page/useNeeded.ts';
 import { ViewHeader } from '../../page/ViewHeader.tsx';
 import { Waiting } from '../../page/Waiting.tsx';
 import { Heatmap, tokenCells } from '../../pictures/Heatmap.tsx';
@@ -42,11 +43,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
   const lab = useFacts((s) => maskLab(s, keys));
   const mode = useFacts((s) => s.options.mask);
   const hasModel = useFacts((s) => s.model !== null);
-  const need = useFacts((s) => s.need);
-
-  const next = lab?.next;
-  useEffect(() => need('masks', next ?? []), [need, next]);
-  useEffect(() => () => need('masks', []), [need]);
+  useNeeded('masks', lab?.next);
 
   if (!lab || !chunk) return null;
   const { tokens } = chunk.chunk;
