@@ -2,7 +2,21 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-const rooms = ['prompt', 'tokens', 'files', 'clip', 'models', 'weighting', 'road', 'gpu', 'worker', 'state', 'views'];
+const rooms = [
+  'prompt',
+  'tokens',
+  'files',
+  'clip',
+  'models',
+  'weighting',
+  'road',
+  'engine',
+  'gpu',
+  'cpu',
+  'worker',
+  'state',
+  'views',
+];
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
 
 const isTest = (file: string) => file.endsWith('.test.ts') || file.includes('/testing/');
@@ -22,7 +36,8 @@ test.each(files)('%s imports only leftwards', (file) => {
         expect(rooms.indexOf(target), from).toBeLessThanOrEqual(room);
     } else if (!isTest(file) && room >= 0) {
       if (/^(react|zustand|d3-|@codemirror)/.test(from)) expect(['state', 'views'], from).toContain(rooms[room]);
-      if (from === 'webgpu' || from.startsWith('node:')) expect(file, from).toBe('gpu/node.ts');
+      if (from === 'webgpu' || from.startsWith('node:'))
+        expect(['gpu/node.ts', 'cpu/nodeThreads.ts'], from).toContain(file);
     }
   }
 });

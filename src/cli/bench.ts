@@ -3,14 +3,15 @@ import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { expectedTensors } from '../clip/weights.ts';
+import type { Encoder } from '../engine/encoder.ts';
+import { groupSteps, meanProfile, type Profile, type ProfiledGroup, type RowSpan, stage } from '../engine/profile.ts';
 import { megabytes } from '../files/byteCount.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
+import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { matmulKernels } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
-import { groupSteps, meanProfile, type Profile, type ProfiledGroup, type RowSpan, stage } from '../gpu/profile.ts';
 import { type KernelTuning, timeMatmuls, tuneKernels } from '../gpu/tuning.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
@@ -78,7 +79,7 @@ function printRatios(title: string, found: ReadonlyMap<string, readonly number[]
   }
 }
 
-async function benchEncodes(encoders: readonly GpuEncoder[], runs: number): Promise<void> {
+async function benchEncodes(encoders: readonly Encoder[], runs: number): Promise<void> {
   const found = await times(runs, async function* () {
     for (const encoder of encoders)
       for (const passes of [[newPrompt()], [newPrompt(), newPrompt()]]) {
@@ -89,7 +90,7 @@ async function benchEncodes(encoders: readonly GpuEncoder[], runs: number): Prom
   printRatios('whole encode', found);
 }
 
-async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
+async function benchEdits(encoder: Encoder, runs: number): Promise<void> {
   let rowsAgain = 0;
   const found = await times(runs, async function* () {
     const prompt = newPrompt();
@@ -112,18 +113,18 @@ async function benchEdits(encoder: GpuEncoder, runs: number): Promise<void> {
   console.log(`Rows computed after a change of weights: ${rowsAgain}.`);
 }
 
-function printMemory({ config, dtype, gpuBytes, activationBytes }: GpuEncoder): void {
+function printMemory({ config, dtype, weightBytes: weights, activationBytes }: Encoder): void {
   const stored = [...expectedTensors(config)]
     .filter(([name]) => name.includes('.layers.'))
     .reduce((sum, [, shape]) => sum + elementCount(shape) * weightBytes[dtype as WeightDtype], 0);
-  const held = gpuBytes + activationBytes;
+  const held = weights + activationBytes;
   console.log(
-    `GPU memory, ${dtype}: ${megabytes(held)} (weights ${megabytes(gpuBytes)}, rows ${megabytes(activationBytes)}), ` +
+    `GPU memory, ${dtype}: ${megabytes(held)} (weights ${megabytes(weights)}, rows ${megabytes(activationBytes)}), ` +
       `${(held / stored).toFixed(3)} × the ${megabytes(stored)} that the layers' weights are stored in.`,
   );
 }
 
-async function benchProfile(encoder: GpuEncoder, runs: number, rows?: RowSpan): Promise<void> {
+async function benchProfile(encoder: Encoder, runs: number, rows?: RowSpan): Promise<void> {
   const profiles: Profile[] = [];
   const prompt = newPrompt();
   for (let run = 0; run < runs; run++) profiles.push(await encoder.profile(prompt, rows));
@@ -152,7 +153,7 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
   console.log(
     `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}, ${tuning.attention}, layer_norm by ${tuning.layerNormLanes} lanes.`,
   );
-  const encoders: GpuEncoder[] = [];
+  const encoders: Encoder[] = [];
   for (const dtype of dtypes)
     encoders.push(
       await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), {

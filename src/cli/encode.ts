@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
+import type { Encoder } from '../engine/encoder.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { TrailingBytesError } from '../files/safetensors.ts';
 import { excerpt, type TensorFile } from '../files/tensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
-import { createGpuEncoder, type GpuEncoder } from '../gpu/encoder.ts';
+import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { tuneKernels } from '../gpu/tuning.ts';
 import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
@@ -401,7 +402,7 @@ async function openNetworks(
 
 interface Running {
   readonly tokenizer: Tokenizer;
-  readonly encoder: GpuEncoder;
+  readonly encoder: Encoder;
   readonly model: ConditioningModel;
   readonly networks: Networks;
 }

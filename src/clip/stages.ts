@@ -1,6 +1,6 @@
 /**
  * The encoder's stages as data, one row a stage, in the order in which they run: the README's map, the tests and the page's
- * anatomy are made from them. A stage is one step of gpu/schedule.ts, and has one operation for each matrix that an equation
+ * anatomy are made from them. A stage is one step of engine/schedule.ts, and has one operation for each matrix that an equation
  * of the lecture names.
  */
 import type { ClipTextConfig } from './config.ts';

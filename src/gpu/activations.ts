@@ -1,14 +1,15 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { attentionMask } from '../clip/masks.ts';
+import { operands, type RowRange, type Schedule, type Step, schedule } from '../engine/schedule.ts';
+import type { WeightSpec } from '../engine/weightReading.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
+import { stepDispatch } from './dispatches.ts';
 import { usage } from './flags.ts';
-import { type Kernel, kernels, type Pipelines, type Work } from './kernels.ts';
-import { isAttention, type RowRange, type Schedule, type Step, schedule } from './schedule.ts';
-import type { Slot } from './slots.ts';
+import type { KernelName, Pipelines, Work } from './kernels.ts';
 import type { KernelChoice } from './tuning.ts';
-import type { WeightSpec, Weights } from './upload.ts';
+import type { Weights } from './upload.ts';
 
 /** Row ranges whose dispatches are kept. */
 const maxPrepared = 64;
@@ -51,10 +52,11 @@ export function destroyBuffers({ own }: BoundBuffers): void {
 }
 
 /** Type of the stored weights that a step reads; F32 where it reads none. */
-export function weightDtype(step: Step, weights: ReadonlyMap<string, Pick<WeightSpec, 'dtype'>>): WeightDtype {
-  const kernel: Kernel = kernels[step.kernel];
-  const weight = kernel.bindings.findIndex(([name]) => name === 'weight');
-  return kernel.weights ? weights.get(step.tensors[weight])!.dtype : 'F32';
+export function weightDtype(
+  { operation, tensors }: Step,
+  weights: ReadonlyMap<string, Pick<WeightSpec, 'dtype'>>,
+): WeightDtype {
+  return operation === 'linear' ? weights.get(tensors[operands.linear.reads.indexOf('weight')])!.dtype : 'F32';
 }
 
 /** Binds the range's part of a tensor: kernels take the number of rows from arrayLength, so it must not be longer. */
@@ -62,7 +64,8 @@ function binding(name: string, step: Step, plan: Schedule, buffers: BoundBuffers
   const { range, tensors, slots } = plan;
   const { shape, bySlot, byRow } = tensors.get(name)!;
   const buffer = buffers.all.get(name)!;
-  if (!byRow || isAttention(step))
+  // Attention takes the range as an input, and reads keys and values before it too.
+  if (!byRow || step.operation === 'attention')
     return { buffer, size: elementCount(shape) * weightBytes[weights.get(name)?.dtype ?? 'F32'] };
   const width = shape[shape.length - 1];
   const L = elementCount(shape) / width / (bySlot ? slots : 1);
@@ -72,7 +75,7 @@ function binding(name: string, step: Step, plan: Schedule, buffers: BoundBuffers
 }
 
 export interface PreparedStep extends Work {
-  readonly step: Step;
+  readonly kernel: KernelName;
 }
 
 /** Compiles a schedule's pipelines and binds its buffers. */
@@ -80,6 +83,7 @@ export async function prepare(
   device: GPUDevice,
   pipelines: Pipelines,
   plan: Schedule,
+  { config, choice }: { readonly config: ClipTextConfig; readonly choice?: KernelChoice },
   buffers: BoundBuffers,
   weights: Weights,
 ): Promise<readonly PreparedStep[]> {
@@ -89,7 +93,8 @@ export async function prepare(
   device.queue.writeBuffer(range, 0, Uint32Array.of(first, end, slot));
   return Promise.all(
     plan.steps.map(async (step): Promise<PreparedStep> => {
-      const pipeline = await pipelines(step.kernel, step.constants, weightDtype(step, weights));
+      const { kernel, constants, grid } = stepDispatch(step, plan, config, choice);
+      const pipeline = await pipelines(kernel, constants, weightDtype(step, weights));
       const bindGroup = device.createBindGroup({
         label: step.label,
         layout: pipeline.getBindGroupLayout(0),
@@ -99,7 +104,7 @@ export async function prepare(
             plan.tensors.get(name)!.kind === 'range' ? { buffer: range } : binding(name, step, plan, buffers, weights),
         })),
       });
-      return { step, pipeline, bindGroup, grid: step.grid };
+      return { kernel, pipeline, bindGroup, grid };
     }),
   );
 }
@@ -124,8 +129,8 @@ export function writeInputs(
 
 /** Buffers with room for some passes, and the dispatches of the row ranges that were asked for. */
 export interface Activations extends BoundBuffers {
-  readonly plan: Schedule;
-  readonly slots: Slot[];
+  /** Passes there is room for. */
+  readonly slots: number;
   readonly bytes: number;
   /** Dispatches that compute a range, of which the last 64 are kept. Rejects where a kernel cannot be compiled. */
   dispatches(range: RowRange): Promise<readonly PreparedStep[]>;
@@ -139,18 +144,17 @@ export function createActivations(
   slots: number,
   choice?: KernelChoice,
 ): Activations {
-  const plan = schedule(config, slots, choice);
-  const buffers = allocate(device, plan, weights);
+  const buffers = allocate(device, schedule(config, slots), weights);
   const prepared = new Map<string, Promise<readonly PreparedStep[]>>();
   return {
     ...buffers,
-    plan,
-    slots: Array.from({ length: slots }, () => ({ pass: undefined, rows: 0, used: 0 })),
+    slots,
     bytes: buffers.own.reduce((sum, { size }) => sum + size, 0),
     dispatches(range) {
       const key = `${range.slot} ${range.passes} ${range.first} ${range.end}`;
       const steps =
-        prepared.get(key) ?? prepare(device, pipelines, schedule(config, slots, choice, range), buffers, weights);
+        prepared.get(key) ??
+        prepare(device, pipelines, schedule(config, slots, range), { config, choice }, buffers, weights);
       // Puts the range that was used last at the end, so that the first one is the oldest.
       prepared.delete(key);
       prepared.set(key, steps);

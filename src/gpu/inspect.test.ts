@@ -14,6 +14,7 @@ import {
   tokenEmbeddingName,
   type WeightSource,
 } from '../clip/weights.ts';
+import type { Encoder } from '../engine/encoder.ts';
 import { toFloat32, type WeightDtype } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
@@ -21,7 +22,7 @@ import { loraDelta } from '../models/loraDelta.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
-import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
+import { createGpuEncoder } from './gpuEncoder.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { tuneKernels } from './tuning.ts';
 
@@ -125,7 +126,7 @@ async function expectedEmbeddings(source: WeightSource, inputIds: Uint32Array) {
   ]);
 }
 
-async function expectEveryLayer(encoder: GpuEncoder, source: WeightSource, encoderPass: EncoderPass): Promise<void> {
+async function expectEveryLayer(encoder: Encoder, source: WeightSource, encoderPass: EncoderPass): Promise<void> {
   const { config } = source;
   const { hiddenStates, lastHiddenState } = (await referenceEncoder(source))(encoderPass);
   const N = config.numHiddenLayers;
@@ -148,7 +149,7 @@ async function expectEveryLayer(encoder: GpuEncoder, source: WeightSource, encod
 const everything = { hiddenStates: [0, 1, 2], attentions: true };
 
 describe.each(testAdapters)('on %s', (adapter) => {
-  let encoder: GpuEncoder;
+  let encoder: Encoder;
   const source = syntheticWeights(clipTiny);
   beforeAll(async () => {
     encoder = await createGpuEncoder(await testDevice(adapter), source);

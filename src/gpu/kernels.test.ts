@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
+import { stackUpdates } from '../engine/loraChanges.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { loraDelta } from '../models/loraDelta.ts';
 import { attentionDispatch, attentionKernels } from './attention.ts';
 import { epilogues, kernels } from './kernels.ts';
-import { mergeGrid, stackUpdates } from './loraMerge.ts';
+import { mergeGrid } from './loraMerge.ts';
 import { matmulDispatch, matmulFamilies, matmulKernels } from './matmul.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';

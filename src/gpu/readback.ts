@@ -1,14 +1,9 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderWant } from '../clip/encoderPass.ts';
+import type { ReadySlot } from '../engine/backend.ts';
+import { attentionsName, hiddenName } from '../engine/schedule.ts';
 import type { BoundBuffers } from './activations.ts';
-import { attentionsName, hiddenName } from './schedule.ts';
 import type { Copy } from './submit.ts';
-
-/** A slot whose pass is read back, and how many of its rows are computed. */
-export interface ReadySlot {
-  readonly slot: number;
-  readonly ready: number;
-}
 
 const hiddenNames = ({ hiddenStates }: EncoderWant) => ['lastHiddenState', ...hiddenStates.map(hiddenName)];
 

@@ -1,6 +1,6 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
-import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
+import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { LoraUse, ModelInfo } from '../worker/messages.ts';
 import type { Facts, Inspection, Task } from './facts.ts';
 import { memoised } from './memoised.ts';

@@ -1,7 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
-import type { Profile, RowSpan } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../engine/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { DownloadProgress } from '../models/library/download.ts';

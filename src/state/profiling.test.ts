@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Profile } from '../gpu/profile.ts';
+import type { Profile } from '../engine/profile.ts';
 import { editedRows, shownChunk } from './reading.ts';
 import { readyPage } from './testing/fakeEncoder.ts';
 

@@ -1,4 +1,4 @@
-import type { Profile, RowSpan } from '../gpu/profile.ts';
+import type { Profile, RowSpan } from '../engine/profile.ts';
 import type { Facts, Task } from './facts.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';

@@ -1,4 +1,4 @@
-import type { RowSpan } from '../gpu/profile.ts';
+import type { RowSpan } from '../engine/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';

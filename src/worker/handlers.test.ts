@@ -2,10 +2,10 @@ import { expect, test, vi } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
 import { encoderPass } from '../clip/masks.ts';
+import type { EncodeOptions, EncodeRun } from '../engine/encodeRun.ts';
+import type { Encoder } from '../engine/encoder.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import type { EncodeOptions, EncodeRun } from '../gpu/encodeRun.ts';
-import type { GpuEncoder } from '../gpu/encoder.ts';
 import { createHandlers, type Surroundings } from './handlers.ts';
 import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';
 import { serve } from './serve.ts';
@@ -54,7 +54,7 @@ function fakeEncoder() {
   const encoder = {
     config: clipTiny,
     dtype: 'F32',
-    gpuBytes: 100,
+    weightBytes: 100,
     mergedBytes: 10,
     activationBytes: 1,
     finalLayerNorm: { weight: new Float32Array(64), bias: new Float32Array(64) },
@@ -67,10 +67,10 @@ function fakeEncoder() {
     compile: async () => {},
     destroy,
   };
-  return { encoder: encoder as unknown as GpuEncoder, encodes, destroy };
+  return { encoder: encoder as unknown as Encoder, encodes, destroy };
 }
 
-interface FakeLoad extends Deferred<GpuEncoder> {
+interface FakeLoad extends Deferred<Encoder> {
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -89,7 +89,7 @@ function worker({ adapter = true, adapters = Number.POSITIVE_INFINITY } = {}) {
     quota: undefined,
     storage: () => Promise.reject(new Error('There is no storage.')),
     createEncoder(_device: unknown, _source: unknown, { signal, onProgress }: Record<string, unknown>) {
-      const load = deferred<GpuEncoder>();
+      const load = deferred<Encoder>();
       (signal as AbortSignal).addEventListener('abort', () => load.reject((signal as AbortSignal).reason));
       loads.put({ onProgress: onProgress as FakeLoad['onProgress'], ...load });
       return load.promise;

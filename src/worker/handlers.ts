@@ -1,10 +1,11 @@
 import type { EncoderOutput } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
+import type { EncodeRun } from '../engine/encodeRun.ts';
+import type { Encoder } from '../engine/encoder.ts';
+import { meanProfile, type Profile } from '../engine/profile.ts';
 import { blobSource } from '../files/sources.ts';
 import { type GpuDevice, requestGpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
-import type { EncodeRun } from '../gpu/encodeRun.ts';
-import type { createGpuEncoder, GpuEncoder } from '../gpu/encoder.ts';
-import { meanProfile, type Profile } from '../gpu/profile.ts';
+import type { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFile.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
@@ -24,7 +25,7 @@ export interface Surroundings extends Library {
 
 /** The encoder in use, where its weights came from, and the LoRAs that were read for it. */
 interface Loaded {
-  readonly encoder: GpuEncoder;
+  readonly encoder: Encoder;
   readonly weights: WeightSource;
   readonly loras: Map<number, Lora>;
 }
@@ -79,7 +80,8 @@ function compileAhead(session: Session): void {
   session.loaded?.encoder.compile(session.compiling.signal).catch(() => {});
 }
 
-const heldBytes = ({ gpuBytes, mergedBytes, activationBytes }: GpuEncoder) => gpuBytes + mergedBytes + activationBytes;
+const heldBytes = ({ weightBytes, mergedBytes, activationBytes }: Encoder) =>
+  weightBytes + mergedBytes + activationBytes;
 
 /** Messages of progress per load: as many as a bar of a second can show smoothly. */
 const progressMessages = 60;

@@ -1,8 +1,8 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
-import type { WeightRow, WeightRowPart } from '../gpu/inspect.ts';
-import type { Profile, RowSpan } from '../gpu/profile.ts';
+import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
+import type { Profile, RowSpan } from '../engine/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
 import type { LeftOut } from '../models/leftOut.ts';
 import type { DownloadProgress } from '../models/library/download.ts';

@@ -1,4 +1,4 @@
-import { createGpuEncoder } from '../gpu/encoder.ts';
+import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { openModelStorage } from '../models/library/openStorage.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
 import { createHandlers } from './handlers.ts';

@@ -1,7 +1,7 @@
 import { encoderPass } from '../../../src/clip/masks.ts';
 import { expectedTensors } from '../../../src/clip/weights.ts';
 import { requestGpuDevice } from '../../../src/gpu/device.ts';
-import { createGpuEncoder } from '../../../src/gpu/encoder.ts';
+import { createGpuEncoder } from '../../../src/gpu/gpuEncoder.ts';
 import { tuneKernels } from '../../../src/gpu/tuning.ts';
 
 /** Copies the source's tensors into memory, where a file's would be. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { vi } from 'vitest';
 import { clipTiny, clipVitL14 } from '../../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../../clip/encoderPass.ts';
-import type { Profile, RowSpan } from '../../gpu/profile.ts';
+import type { Profile, RowSpan } from '../../engine/profile.ts';
 import type { DownloadProgress } from '../../models/library/download.ts';
 import type { ModelFile } from '../../models/library/modelSources.ts';
 import type { StoredModel } from '../../models/library/storage.ts';

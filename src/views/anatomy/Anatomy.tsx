@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'react';
-import { groupSteps, stage as stageName } from '../../gpu/profile.ts';
+import { groupSteps, stage as stageName } from '../../engine/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
 import { shownConfig, shownLayer } from '../../state/shownSizes.ts';
 import { useFacts } from '../page/useFacts.ts';

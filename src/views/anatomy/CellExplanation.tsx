@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { type CellSum, cellSum, largestTerms, type Term } from '../../clip/cellSums.ts';
 import { attentionMask } from '../../clip/masks.ts';
 import type { CellRule } from '../../clip/stages.ts';
-import type { WeightRow } from '../../gpu/inspect.ts';
+import type { WeightRow } from '../../engine/inspect.ts';
 import type { Inspection } from '../../state/facts.ts';
 import { messageOf } from '../../state/notices.ts';
 import { exact } from '../page/numbers.ts';

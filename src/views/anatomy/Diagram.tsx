@@ -1,5 +1,5 @@
 import { type Stage, stages, type TensorKey } from '../../clip/stages.ts';
-import type { ProfiledGroup } from '../../gpu/profile.ts';
+import type { ProfiledGroup } from '../../engine/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
 import { moveFocus } from '../page/roving.ts';
 import { Slider } from '../page/Slider.tsx';

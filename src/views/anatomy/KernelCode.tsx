@@ -14,14 +14,14 @@ function variants({ shaders }: Stage): readonly KernelName[] {
 interface KernelCodeProps {
   readonly stage: Stage;
   /** The one that was measured; undefined where none was. */
-  readonly chosen: KernelName | undefined;
+  readonly chosen: string | undefined;
 }
 
 /** A stage's WGSL, folded. */
 export function KernelCode({ stage, chosen }: KernelCodeProps) {
   const names = variants(stage);
   const [picked, setPicked] = useState<KernelName | null>(null);
-  const shown = picked && names.includes(picked) ? picked : (chosen ?? names[0]);
+  const shown = names.find((name) => name === picked) ?? names.find((name) => name === chosen) ?? names[0];
   const { source, weights }: Kernel = kernels[shown];
   return (
     <details className={styles.code}>

@@ -1,6 +1,6 @@
 import { equationRanges } from '../../clip/lectureRow.ts';
 import type { Operation, Stage, TensorKey } from '../../clip/stages.ts';
-import type { ProfiledGroup } from '../../gpu/profile.ts';
+import type { ProfiledGroup } from '../../engine/profile.ts';
 import type { MappedRow } from '../../road/lecture.ts';
 import { shownClipSkip, shownConfig } from '../../state/shownSizes.ts';
 import { bytes } from '../page/numbers.ts';

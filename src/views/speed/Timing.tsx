@@ -1,4 +1,4 @@
-import { groupSteps, type ProfiledGroup, stage } from '../../gpu/profile.ts';
+import { groupSteps, type ProfiledGroup, stage } from '../../engine/profile.ts';
 import type { Facts } from '../../state/facts.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { Meanings } from '../page/Meanings.tsx';

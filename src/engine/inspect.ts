@@ -8,11 +8,8 @@ import {
   type LayerTensorName,
   layerTensor,
 } from '../clip/weights.ts';
-import { toFloat32, weightBytes } from '../files/dtypes.ts';
-import { elementCount } from '../files/tensorFile.ts';
-import { allocate, destroyBuffers, prepare, writeInputs } from './activations.ts';
-import { type Engine, tokenRowsOf } from './engine.ts';
-import { usage } from './flags.ts';
+import type { Backend } from './backend.ts';
+import { type EncoderState, tokenRowsOf } from './encoderState.ts';
 import {
   attention,
   attentionsName,
@@ -26,18 +23,16 @@ import {
   rowsOf,
   type Schedule,
 } from './schedule.ts';
-import { isSamePass } from './slots.ts';
-import { copyToStaging, dispatchAll, GpuError, submit } from './submit.ts';
-import type { KernelChoice } from './tuning.ts';
-import { findTensor } from './upload.ts';
+import { isSamePass, type Slot } from './slots.ts';
+import { findTensor } from './weightReading.ts';
 
 /**
  * The steps of one layer with a tensor for each of their results. A linear layer with an epilogue runs twice: without it, for
  * the product alone, and with it, as in an encode. Begins with the layer's input where that is `kept`, else with the embeddings.
  */
-function inspectionSchedule(config: ClipTextConfig, layer: number, kept: boolean, choice?: KernelChoice): Schedule {
+function inspectionSchedule(config: ClipTextConfig, layer: number, kept: boolean): Schedule {
   const { hiddenSize: d, intermediateSize: m, numHiddenLayers: N } = config;
-  const draft = beginSchedule(config, 1, choice);
+  const draft = beginSchedule(config, 1);
   const x = hiddenName(Math.max(0, layer));
   if (kept) rowsOf(draft, x, d);
   else embeddings(draft);
@@ -90,54 +85,27 @@ function splitQkv(qkv: Float32Array, d: number): [LayerTensorKey, Float32Array][
 
 /**
  * Reads back every tensor of one layer of a pass, all rows with the padding; see `layerTensorShapes` for the layers and shapes.
- * The encoder's own kernels compute them in buffers that are destroyed afterwards, so the rows kept for encodes stay as they
- * are. Throws RangeError for a layer that there is not; rejects with GpuError, or with the signal's reason.
+ * The encoder's own kernels compute them beside the rows kept for encodes, which stay as they are. Throws RangeError for a layer
+ * that there is not; rejects with the engine's error, or with the signal's reason.
  */
 export async function inspectLayer(
-  engine: Engine,
+  state: EncoderState,
   pass: EncoderPass,
   layer: number,
   signal?: AbortSignal,
 ): Promise<LayerTensors> {
-  const { device, pipelines, config, choice, bound, name, activations } = engine;
+  const { backend, config, slots } = state;
   const { maxPositionEmbeddings: L, hiddenSize: d } = config;
   const shapes = layerTensorShapes(config, layer);
-  const isKept = (slot: (typeof activations.slots)[number]) =>
-    slot.pass !== undefined && slot.rows === L && isSamePass(slot.pass, pass);
-  const slot = layer < 0 ? -1 : activations.slots.findIndex(isKept);
-  const plan = inspectionSchedule(config, layer, slot >= 0, choice);
-  device.pushErrorScope('out-of-memory');
-  const scratch = allocate(device, plan, bound);
-  const full = await device.popErrorScope();
-  try {
-    if (full) throw new GpuError(`The GPU has not enough memory to show a layer of "${name}".`);
-    const works = await prepare(device, pipelines, plan, scratch, bound);
-    signal?.throwIfAborted();
-    writeInputs(device, scratch, 0, pass, tokenRowsOf(engine, pass));
-    const names = [...new Set([...shapes.keys()].map((key) => tensorOf(key, layer)))];
-    const sizes = names.map((tensor) => elementCount(plan.tensors.get(tensor)!.shape));
-    const staging = await submit(device, name, (encoder) => {
-      const x = hiddenName(layer);
-      if (slot >= 0)
-        encoder.copyBufferToBuffer(activations.all.get(x)!, slot * L * d * 4, scratch.all.get(x)!, 0, L * d * 4);
-      dispatchAll(encoder, works);
-      const copies = names.map((tensor, i) => ({ buffer: scratch.all.get(tensor)!, from: 0, elements: sizes[i] }));
-      return copyToStaging(device, encoder, copies);
-    });
-    const results = new Float32Array(staging.getMappedRange().slice(0));
-    staging.destroy();
-    const read = new Map<string, Float32Array>();
-    let from = 0;
-    for (const [i, tensor] of names.entries()) {
-      read.set(tensor, results.slice(from, from + sizes[i]));
-      from += sizes[i];
-    }
-    const qkv = read.get('qkv');
-    const parts = new Map(qkv && splitQkv(qkv, d));
-    return new Map([...shapes.keys()].map((key) => [key, parts.get(key) ?? read.get(tensorOf(key, layer))!]));
-  } finally {
-    destroyBuffers(scratch);
-  }
+  const isKept = (slot: Slot) => slot.pass !== undefined && slot.rows === L && isSamePass(slot.pass, pass);
+  const slot = layer < 0 ? -1 : slots.findIndex(isKept);
+  const plan = inspectionSchedule(config, layer, slot >= 0);
+  const names = [...new Set([...shapes.keys()].map((key) => tensorOf(key, layer)))];
+  const kept = slot >= 0 ? { tensor: hiddenName(layer), slot } : undefined;
+  const read = await backend.inspect(plan, { pass, tokenRows: tokenRowsOf(state, pass), kept }, names, signal);
+  const qkv = read.get('qkv');
+  const parts = new Map(qkv && splitQkv(qkv, d));
+  return new Map([...shapes.keys()].map((key) => [key, parts.get(key) ?? read.get(tensorOf(key, layer))!]));
 }
 
 export type WeightRowPart = LayerPart | 'final_layer_norm';
@@ -154,7 +122,7 @@ export interface WeightRow {
  * matter for the final LayerNorm. Throws RangeError for a row that there is not.
  */
 export async function readWeightRow(
-  { device, name, bound }: Engine,
+  { weights, readRow }: Backend,
   layer: number,
   part: WeightRowPart,
   row: number,
@@ -163,22 +131,10 @@ export async function readWeightRow(
     part === 'final_layer_norm'
       ? [finalLayerNormWeightName, finalLayerNormBiasName]
       : (['weight', 'bias'] as const).map((end) => layerTensor(layer, `${part}.${end}` as LayerTensorName));
-  const [{ weight, part: index, parts }, bias] = [findTensor(bound, weightName), findTensor(bound, biasName)];
-  const rows = weight.shape[0] / parts;
+  const [of, bias] = [findTensor(weights, weightName), findTensor(weights, biasName)];
+  const rows = of.weight.shape[0] / of.parts;
   if (!Number.isInteger(row) || row < 0 || row >= rows)
     throw new RangeError(`${weightName} has no row ${row}; expected 0 to ${rows - 1}.`);
-  const at = index * rows + row;
-  const rowBytes = (weight.shape[1] ?? 1) * weightBytes[weight.dtype];
-  const staging = await submit(device, name, (encoder) => {
-    const staging = device.createBuffer({ size: rowBytes + 4, usage: usage.copyTarget | usage.mapRead });
-    encoder.copyBufferToBuffer(weight.buffer, at * rowBytes, staging, 0, rowBytes);
-    encoder.copyBufferToBuffer(bias.weight.buffer, at * 4, staging, rowBytes, 4);
-    return staging;
-  });
-  const bytes = new Uint8Array(staging.getMappedRange().slice(0));
-  staging.destroy();
-  return {
-    weight: toFloat32(bytes.slice(0, rowBytes), weight.dtype),
-    bias: toFloat32(bytes.slice(rowBytes), 'F32')[0],
-  };
+  const at = of.part * rows + row;
+  return { weight: await readRow(of.name, at), bias: (await readRow(bias.name, at))[0] };
 }

@@ -1,6 +1,5 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { attentionMask } from '../clip/masks.ts';
-import type { KernelName } from './kernels.ts';
 
 /** Rows (tokens) `first` to `end` (exclusive) of a pass. */
 export interface RowSpan {
@@ -8,12 +7,12 @@ export interface RowSpan {
   readonly end: number;
 }
 
-/** One dispatch of an encode. */
+/** One step of an encode, timed. */
 export interface ProfiledStep {
   /** In the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
-  readonly kernel: KernelName;
-  /** Time by the GPU's own clock; null where that cannot be read. */
+  readonly kernel: string;
+  /** Time by the engine's own clock; null where that cannot be read. */
   readonly milliseconds: number | null;
   /** Multiplications and additions. */
   readonly flops: number;
@@ -61,7 +60,7 @@ export function visibleKeys(
 /** Steps of one kind together. */
 export interface ProfiledGroup {
   readonly name: string;
-  readonly kernel: KernelName;
+  readonly kernel: string;
   readonly dispatches: number;
   readonly milliseconds: number | null;
   /** Share of the time of all steps, 0 to 1. */

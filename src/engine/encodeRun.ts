@@ -1,10 +1,8 @@
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
-import { type Engine, makeRoom, maxSlots, place } from './engine.ts';
-import type { WeightedLora } from './loraMerge.ts';
-import { outputCopies, readOutputs } from './readback.ts';
+import type { WeightedLora } from './backend.ts';
+import { type EncoderState, makeRoom, maxSlots, place } from './encoderState.ts';
 import type { RowRange } from './schedule.ts';
 import { isSamePass, type Placed, paddingStart, rowRanges } from './slots.ts';
-import { copyToStaging, dispatchAll, submit } from './submit.ts';
 
 export interface EncodeRun {
   readonly outputs: readonly EncoderOutput[];
@@ -30,11 +28,11 @@ export interface EncodeOptions {
   readonly signal?: AbortSignal;
   /**
    * LoRAs to merge into the weights, and no others; without any, the outputs are to the bit those of the model. Nothing is
-   * merged anew where they are those of the encode before: the same updates in the same order. Rejects with GpuError, and
-   * leaves things as they were, where the GPU has no room for the merged weights.
+   * merged anew where they are those of the encode before: the same updates in the same order. Rejects with
+   * the engine's error, and leaves things as they were, where there is no room for the merged weights.
    */
   readonly loras?: readonly WeightedLora[];
-  /** Number of submits in which the padding is computed after `onRows`: more than 1 lets a signal end it earlier. */
+  /** Parts in which a GPU computes the padding after `onRows`: more than 1 lets a signal end it earlier. */
   readonly paddingSubmits?: number;
   /** Passes that will be edited too, the most important first. Their rows are kept, and room is made for them up to a bound. */
   readonly alsoNeeded?: readonly EncoderPass[];
@@ -42,50 +40,33 @@ export interface EncodeOptions {
 
 /** Computes `ranges`, and reads back the rows of the placed passes that are there then; the others are zeros. */
 async function compute(
-  engine: Engine,
+  { backend, slots }: EncoderState,
   ranges: readonly RowRange[],
   placed: readonly Placed[],
   want: EncoderWant,
-  { submits = 1, signal }: { readonly submits?: number; readonly signal?: AbortSignal } = {},
+  options?: { readonly submits?: number; readonly signal?: AbortSignal },
 ) {
-  const { device, name, config, activations } = engine;
-  const works = (await Promise.all(ranges.map((range) => activations.dispatches(range)))).flat();
-  const perSubmit = Math.ceil(works.length / submits);
-  let at = 0;
-  for (; at + perSubmit < works.length; at += perSubmit) {
-    await submit(device, name, (encoder) => dispatchAll(encoder, works.slice(at, at + perSubmit)) as undefined);
-    await device.queue.onSubmittedWorkDone();
-    signal?.throwIfAborted();
-  }
-  const rowsOf = new Map(activations.slots.map(({ rows }, slot) => [slot, rows]));
+  const rowsOf = new Map(slots.map(({ rows }, slot) => [slot, rows]));
   for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) rowsOf.set(s, end);
-  const slots = placed.map(({ slot }) => ({ slot, ready: rowsOf.get(slot)! }));
-  const staging = await submit(device, name, (encoder) => {
-    dispatchAll(encoder, works.slice(at));
-    return copyToStaging(device, encoder, outputCopies(activations, config, want, slots));
-  });
-  try {
-    const outputs = readOutputs(new Float32Array(staging.getMappedRange()), config, want, slots);
-    for (const [slot, rows] of rowsOf) activations.slots[slot].rows = rows;
-    return {
-      outputs,
-      ready: slots.map(({ ready }) => ready),
-      rows: ranges.reduce((sum, { passes, first, end }) => sum + passes * (end - first), 0),
-    };
-  } finally {
-    staging.destroy();
-  }
+  const ready = placed.map(({ slot }) => ({ slot, ready: rowsOf.get(slot)! }));
+  const outputs = await backend.compute(ranges, want, ready, options);
+  for (const [slot, rows] of rowsOf) slots[slot].rows = rows;
+  return {
+    outputs,
+    ready: ready.map(({ ready }) => ready),
+    rows: ranges.reduce((sum, { passes, first, end }) => sum + passes * (end - first), 0),
+  };
 }
 
 /** Encodes passes with the LoRAs that are merged, in batches of as many as have room together. */
 export async function encodePasses(
-  engine: Engine,
+  state: EncoderState,
   passes: readonly EncoderPass[],
   want: EncoderWant,
   options: EncodeOptions,
 ): Promise<EncodeRun> {
   const { onRows, signal, paddingSubmits: submits } = options;
-  const L = engine.config.maxPositionEmbeddings;
+  const L = state.config.maxPositionEmbeddings;
   // A prompt without words is quickly computed again: its rows are not worth keeping.
   const alsoNeeded = (options.alsoNeeded ?? []).filter((pass) => paddingStart(pass) > 2);
   const start = performance.now();
@@ -95,16 +76,16 @@ export async function encodePasses(
     signal?.throwIfAborted();
     const batch = passes.slice(from, from + maxSlots);
     const others = alsoNeeded.filter((other) => !batch.some((pass) => isSamePass(pass, other)));
-    await makeRoom(engine, batch.length, batch.length + others.length);
-    const placed = place(engine, batch, alsoNeeded);
+    await makeRoom(state, batch.length, batch.length + others.length);
+    const placed = place(state, batch, alsoNeeded);
     // `onRows` receives all passes at once, so they have to be in one batch.
     const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
-    let run = await compute(engine, now, placed, want);
+    let run = await compute(state, now, placed, want);
     rows += run.rows;
     if (later.length > 0) {
       await onRows?.({ ...run, milliseconds: performance.now() - start });
       signal?.throwIfAborted();
-      run = await compute(engine, later, placed, want, { submits, signal });
+      run = await compute(state, later, placed, want, { submits, signal });
       rows += run.rows;
     }
     outputs.push(...run.outputs);

@@ -7,10 +7,6 @@ import {
   positionEmbeddingName,
 } from '../clip/weights.ts';
 import { elementCount } from '../files/tensorFile.ts';
-import { attentionDispatch, attentionKernels } from './attention.ts';
-import { type Constants, epilogues, type KernelDispatch, type KernelName } from './kernels.ts';
-import { chooseMatmul } from './matmul.ts';
-import type { KernelChoice } from './tuning.ts';
 
 /**
  * Kinds of tensors. `role`: weights and inputs are filled from outside, activations are written by a step before they are
@@ -40,7 +36,7 @@ const kinds = {
 
 export type TensorKind = keyof typeof kinds;
 
-/** A named, shaped array of numbers on the GPU; four bytes each, except in a matrix. */
+/** A named, shaped array of numbers; four bytes each, except in a matrix. */
 export interface TensorSpec {
   readonly kind: TensorKind;
   readonly role: 'weight' | 'input' | 'activation';
@@ -60,16 +56,33 @@ export interface RowRange {
   readonly end: number;
 }
 
-export interface Step extends KernelDispatch {
+/** An operation's tensors, in the order in which every kernel of it takes them. */
+export const operands = {
+  embeddings: { reads: ['rows', 'positions'], writes: ['hidden'] },
+  layer_norm: { reads: ['x', 'weight', 'bias'], writes: ['y'] },
+  /** The bias stands in for a residual that the epilogue does not read. */
+  linear: { reads: ['x', 'weight', 'bias', 'residual'], writes: ['y'] },
+  attention: { reads: ['qkv', 'mask', 'range'], writes: ['probabilities', 'attended'] },
+} as const;
+
+export type Operation = keyof typeof operands;
+
+/** The operation that follows the product in a linear layer, besides the bias that all of them add. */
+export type Epilogue = 'bias' | 'quickGelu' | 'residual';
+
+export interface Step {
+  readonly operation: Operation;
+  /** Of a linear layer only. */
+  readonly epilogue?: Epilogue;
   /** The step's name, from the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;
-  /** Tensor names, in the order of the kernel's bindings. */
+  /** Tensor names, in the order of `operands`. */
   readonly tensors: readonly string[];
   /** Multiplications and additions, for GFLOP/s; in attention as if no key were masked. */
   readonly flops: number;
 }
 
-/** Everything an encode does, as data: it can be printed, counted and checked without a GPU. */
+/** Everything an encode does, as data: it can be printed, counted and checked without an engine. */
 export interface Schedule {
   /** Passes there is room for. */
   readonly slots: number;
@@ -81,7 +94,6 @@ export interface Schedule {
 /** A schedule that is being written. */
 export interface Draft extends Schedule {
   readonly config: ClipTextConfig;
-  readonly choice: KernelChoice;
   readonly tensors: Map<string, TensorSpec>;
   readonly steps: Step[];
   /** Rows that each step computes, of all passes of the range. */
@@ -92,19 +104,16 @@ export interface Draft extends Schedule {
 export const hiddenName = (i: number) => `hiddenStates.${i}`;
 export const attentionsName = (layer: number) => `attentions.${layer}`;
 
-const plainKernels: KernelChoice = { kernel: 'matmul', support: { subgroups: false } };
-
 /** Returns a schedule without steps. Throws RangeError where some rows of several passes are asked for. */
 export function beginSchedule(
   config: ClipTextConfig,
   slots: number,
-  choice: KernelChoice = plainKernels,
   range: RowRange = { slot: 0, passes: slots, first: 0, end: config.maxPositionEmbeddings },
 ): Draft {
   const queries = range.end - range.first;
   if (range.passes > 1 && queries !== config.maxPositionEmbeddings)
     throw new RangeError('Some rows can be computed of a single pass only; several passes are computed whole.');
-  return { config, slots, choice, range, rows: range.passes * queries, tensors: new Map(), steps: [] };
+  return { config, slots, range, rows: range.passes * queries, tensors: new Map(), steps: [] };
 }
 
 /** Names a tensor, and adds it where it is new. */
@@ -120,40 +129,27 @@ function tensor(draft: Draft, name: string, kind: TensorKind, shape: readonly nu
 export const rowsOf = (draft: Draft, name: string, width: number, kind: TensorKind = 'rows') =>
   tensor(draft, name, kind, [draft.slots, draft.config.maxPositionEmbeddings, width]);
 
-function addStep(
-  { steps }: Draft,
-  kernel: KernelName,
-  label: string,
-  tensors: readonly string[],
-  constants: Constants,
-  grid: Step['grid'],
-  flops: number,
-) {
-  steps.push({ kernel, label, tensors, constants, grid, flops });
-}
-
 /** X₀ = T + P. */
 export function embeddings(draft: Draft): void {
-  const { config, rows } = draft;
+  const { config, rows, steps } = draft;
   const { maxPositionEmbeddings: L, hiddenSize: d } = config;
-  const names = [
+  const tensors = [
     rowsOf(draft, 'tokenRows', d, 'tokenRows'),
     tensor(draft, 'positionEmbedding', 'positions', [L, d], [positionEmbeddingName]),
     rowsOf(draft, hiddenName(0), d),
   ];
-  addStep(draft, 'embeddings', 'embeddings', names, {}, [Math.ceil((rows * d) / 4 / 64), 1, 1], rows * d);
+  steps.push({ operation: 'embeddings', label: 'embeddings', tensors, flops: rows * d });
 }
 
 function addLayerNorm(draft: Draft, label: string, from: { weight: string; bias: string }, x: string, y: string) {
-  const { config, choice, rows } = draft;
-  const { hiddenSize: d, layerNormEps } = config;
+  const { config, rows, steps } = draft;
+  const { hiddenSize: d } = config;
   const weights = [
     tensor(draft, `${label}.weight`, 'vector', [d], [from.weight]),
     tensor(draft, `${label}.bias`, 'vector', [d], [from.bias]),
   ];
-  const lanes = choice.layerNormLanes;
-  const constants = { D: d, EPSILON: layerNormEps, ...(lanes && { WORKGROUP: lanes }) };
-  addStep(draft, 'layer_norm', label, [x, ...weights, rowsOf(draft, y, d)], constants, [rows, 1, 1], 8 * rows * d);
+  const tensors = [x, ...weights, rowsOf(draft, y, d)];
+  steps.push({ operation: 'layer_norm', label, tensors, flops: 8 * rows * d });
 }
 
 /** Y = LayerNorm(X), with the weights of this part of a layer. */
@@ -184,54 +180,38 @@ export function linear(
   x: string,
   y: string,
   outFeatures: number,
-  epilogue: keyof typeof epilogues,
+  epilogue: Epilogue,
   residual?: string,
 ): void {
-  const { choice, rows, tensors } = draft;
+  const { rows, steps, tensors } = draft;
   const label = `layers.${layer}.${part}`;
   const inFeatures = tensors.get(x)!.shape[2];
   const from = (end: 'weight' | 'bias') => linearParts[part].map((name) => layerTensor(layer, `${name}.${end}`));
   const weight = tensor(draft, `${label}.weight`, 'matrix', [outFeatures, inFeatures], from('weight'));
   const bias = tensor(draft, `${label}.bias`, 'vector', [outFeatures], from('bias'));
-  const { kernel, constants, grid } = chooseMatmul(choice, { M: rows, K: inFeatures, N: outFeatures });
   const out = rowsOf(draft, y, outFeatures, part === 'self_attn.qkv_proj' ? 'qkv' : 'rows');
-  addStep(
-    draft,
-    kernel,
+  steps.push({
+    operation: 'linear',
+    epilogue,
     label,
-    // The bias stands in for a residual that the epilogue does not read.
-    [x, weight, bias, residual ?? bias, out],
-    { K: inFeatures, N: outFeatures, EPILOGUE: epilogues[epilogue], ...constants },
-    grid,
-    2 * rows * inFeatures * outFeatures,
-  );
+    tensors: [x, weight, bias, residual ?? bias, out],
+    flops: 2 * rows * inFeatures * outFeatures,
+  });
 }
 
 /** Probabilities [S, h, L, L], and the values that they weigh, heads side by side [S, L, d]. `qkv` [S, L, 3d]. */
 export function attention(draft: Draft, layer: number, qkv: string): void {
-  const { config, choice, range, rows, slots } = draft;
-  const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h, headDim } = config;
-  const names = [
+  const { config, rows, slots, steps } = draft;
+  const { maxPositionEmbeddings: L, hiddenSize: d, numAttentionHeads: h } = config;
+  const tensors = [
     qkv,
     tensor(draft, 'mask', 'mask', [slots, L, L]),
     tensor(draft, 'range', 'range', [3]),
     tensor(draft, attentionsName(layer), 'probabilities', [slots, h, L, L]),
     rowsOf(draft, 'attended', d),
   ];
-  const shape = { queries: range.end - range.first, heads: h, passes: range.passes };
-  const { kernel, constants, grid } =
-    attentionDispatch(choice.attention ?? 'attention', shape, choice.support) ??
-    attentionDispatch('attention', shape, choice.support)!;
-  const sizes = { L, H: h, HEAD_DIM: headDim };
-  addStep(
-    draft,
-    kernel,
-    `layers.${layer}.self_attn.attention`,
-    names,
-    { ...sizes, ...constants },
-    grid,
-    4 * rows * L * d,
-  );
+  const label = `layers.${layer}.self_attn.attention`;
+  steps.push({ operation: 'attention', label, tensors, flops: 4 * rows * L * d });
 }
 
 /**
@@ -252,18 +232,15 @@ export function encoderLayer(draft: Draft, layer: number): void {
 
 /**
  * The encoder, layer by layer in the order of `clip/reference.ts`, for the passes of all `slots`, or for a range of them.
- * Every kernel except attention computes each row by itself, so a range needs nothing of the rows before it but Q, K and V.
+ * Every operation except attention computes each row by itself, so a range needs nothing of the rows before it but Q, K and V.
  */
-export function schedule(config: ClipTextConfig, slots: number, choice?: KernelChoice, range?: RowRange): Schedule {
-  const draft = beginSchedule(config, slots, choice, range);
+export function schedule(config: ClipTextConfig, slots: number, range?: RowRange): Schedule {
+  const draft = beginSchedule(config, slots, range);
   embeddings(draft);
   for (let layer = 0; layer < config.numHiddenLayers; layer++) encoderLayer(draft, layer);
   finalLayerNorm(draft);
   return draft;
 }
-
-/** Attention takes the range as an input and reads keys and values before it too. */
-export const isAttention = ({ kernel }: Pick<Step, 'kernel'>) => attentionKernels.some((name) => name === kernel);
 
 /**
  * Bytes that a step has to read and write, each once. `elementBytes` gives the bytes of one number of a tensor as it is stored,
@@ -281,7 +258,7 @@ export function stepBytes(
     const L = shape[shape.length - 2];
     const queries = range.end - range.first;
     // Attention reads Q for the queries, and K and V for the keys.
-    const rows = kind === 'qkv' && isAttention(step) ? (queries + 2 * keys) / 3 : queries;
+    const rows = kind === 'qkv' && step.operation === 'attention' ? (queries + 2 * keys) / 3 : queries;
     const bytes = elementCount(shape) * elementBytes(name);
     sum += bytes * (bySlot ? range.passes / slots : 1) * (byRow || bySlot ? rows / L : 1);
   }

@@ -7,6 +7,9 @@ import index from '../clip/recorded/index.json';
 import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { at, expectClose, recordedArray } from '../clip/testing/recorded.ts';
 import { type LayerTensorName, layerTensor, tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
+import type { WeightedLora } from '../engine/backend.ts';
+import type { EncodeStart } from '../engine/encodeRun.ts';
+import type { Encoder } from '../engine/encoder.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
@@ -17,9 +20,7 @@ import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
 import { attentionKernels } from './attention.ts';
 import { requestGpuDevice } from './device.ts';
-import type { EncodeStart } from './encodeRun.ts';
-import { createGpuEncoder, type GpuEncoder } from './encoder.ts';
-import type { WeightedLora } from './loraMerge.ts';
+import { createGpuEncoder } from './gpuEncoder.ts';
 import { matmulKernels } from './matmul.ts';
 import { nodeGpu } from './node.ts';
 import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
@@ -113,7 +114,7 @@ const forGpus = { kernel: 'matmul_split', attention: 'attention_group', layerNor
 
 describe.each(testAdapters)('on %s', (adapter) => {
   describe('tiny, from a safetensors file', () => {
-    let encoder: GpuEncoder;
+    let encoder: Encoder;
     beforeAll(async () => {
       encoder = await createGpuEncoder(await testDevice(adapter), await viaSafetensors(clipTiny, 'F32'));
     });

@@ -1,0 +1,86 @@
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { EncoderPass } from '../clip/encoderPass.ts';
+import { tokenEmbeddingName } from '../clip/weights.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
+import { addToRows, tokenRows } from '../models/tokenTable.ts';
+import type { Backend, WeightedLora } from './backend.ts';
+import { type Placed, placePasses, type Slot } from './slots.ts';
+
+/** Passes of one batch; more are encoded in several. Bounds what activations take: 17 MB a pass at full size. */
+export const maxSlots = 8;
+/** Passes there is room for from the start: a prompt and a negative prompt, encoded together or in turn. */
+export const minSlots = 2;
+
+/** An encoder's state. Operations on it must run one at a time: each builds on the rows of the one before. */
+export interface EncoderState {
+  readonly backend: Backend;
+  readonly config: ClipTextConfig;
+  /** [V, d] as stored. */
+  readonly tokenTable: { readonly bytes: Uint8Array; readonly dtype: WeightDtype };
+  /** The LoRAs that are merged now. */
+  loras: readonly WeightedLora[];
+  slots: readonly Slot[];
+  /** The largest number of passes that may still find memory: one less than the last that did not. */
+  mostSlots: number;
+  /** Counts the uses of slots. */
+  uses: number;
+}
+
+/** Makes slots that hold nothing. */
+export const emptySlots = (count: number): Slot[] =>
+  Array.from({ length: count }, () => ({ pass: undefined, rows: 0, used: 0 }));
+
+/**
+ * Grows to `wished` passes where there is memory for them, and at least to `passes`; rows that are there are kept. Rejects with
+ * the backend's error where there is no memory for `passes`.
+ */
+export async function makeRoom(state: EncoderState, passes: number, wished: number): Promise<void> {
+  const wanted = Math.max(passes, Math.min(state.mostSlots, wished));
+  const room = state.slots.length;
+  if (wanted <= room) return;
+  try {
+    await state.backend.grow(wanted);
+  } catch (error) {
+    state.mostSlots = wanted - 1;
+    if (passes === wanted) throw error;
+    return makeRoom(state, passes, wished);
+  }
+  state.slots = [...state.slots, ...emptySlots(wanted - room)];
+}
+
+/** Gathers the token embeddings of a pass [L, d] as LoRAs change them, with its textual-inversion vectors in their places. */
+export function tokenRowsOf({ tokenTable, config, loras }: EncoderState, pass: EncoderPass): Float32Array<ArrayBuffer> {
+  const rows = tokenRows(tokenTable.bytes, tokenTable.dtype, pass.inputIds, config.hiddenSize);
+  for (const { updates, multiplier } of loras)
+    for (const update of updates)
+      if (update.target === tokenEmbeddingName) addToRows(rows, pass.inputIds, config.hiddenSize, update, multiplier);
+  for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * config.hiddenSize);
+  return rows;
+}
+
+/** Gives each pass a slot, and writes the inputs of the passes that have rows to compute. */
+export function place(
+  state: EncoderState,
+  passes: readonly EncoderPass[],
+  alsoNeeded?: readonly EncoderPass[],
+): readonly Placed[] {
+  const placed = placePasses(state.slots, passes, alsoNeeded);
+  for (const { pass, slot, first } of placed) {
+    if (first < pass.inputIds.length) state.backend.write(slot, pass, tokenRowsOf(state, pass));
+    Object.assign(state.slots[slot], { pass, rows: first, used: ++state.uses });
+  }
+  return placed;
+}
+
+/**
+ * Merges these LoRAs into the weights, and no others. Does nothing where they are merged already: the same updates with the
+ * same multipliers in the same order. Rejects with the backend's error where there is no memory, and changes nothing then.
+ */
+export async function useLoras(state: EncoderState, wanted: readonly WeightedLora[]): Promise<void> {
+  const loras = wanted.filter(({ updates, multiplier }) => multiplier !== 0 && updates.length > 0);
+  const isMerged = (lora: WeightedLora, i: number) =>
+    lora.updates === state.loras[i].updates && lora.multiplier === state.loras[i].multiplier;
+  if (loras.length === state.loras.length && loras.every(isMerged)) return;
+  await state.backend.merge(loras);
+  Object.assign(state, { loras, slots: emptySlots(minSlots), mostSlots: maxSlots });
+}
