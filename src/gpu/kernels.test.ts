@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
-import { stackUpdates } from '../engine/loraChanges.ts';
+import { stackUpdates } from '../engine/weightChanges.ts';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { loraDelta } from '../models/loraDelta.ts';

@@ -7,7 +7,7 @@ import {
   mergedTogether,
   type ReadTensor,
   stackUpdates,
-} from '../engine/loraChanges.ts';
+} from '../engine/weightChanges.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { usage } from './flags.ts';
