@@ -72,7 +72,7 @@ export type Epilogue = 'bias' | 'quickGelu' | 'residual';
 
 export interface Step {
   readonly operation: Operation;
-  /** Of a linear layer only. */
+  /** A linear layer has one; the other operations have none. */
   readonly epilogue?: Epilogue;
   /** The step's name, from the model's own names: `layers.0.mlp.fc1`. */
   readonly label: string;

@@ -26,7 +26,7 @@ import { timeDispatches } from './timing.ts';
 import type { KernelChoice } from './tuning.ts';
 import { destroyWeights, type Weights } from './upload.ts';
 
-/** What a backend holds on its device. */
+/** A backend with all that it holds on its device. */
 interface Held {
   readonly device: GPUDevice;
   readonly pipelines: Pipelines;
