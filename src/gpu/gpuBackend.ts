@@ -3,8 +3,8 @@ import type { EncoderOutput, EncoderWant } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import type { Backend, ReadySlot, WeightedLora } from '../engine/backend.ts';
 import { minSlots } from '../engine/encoderState.ts';
-import type { ReadTensor } from '../engine/weightChanges.ts';
 import { type RowRange, schedule } from '../engine/schedule.ts';
+import type { ReadTensor } from '../engine/weightChanges.ts';
 import { toFloat32, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import {
