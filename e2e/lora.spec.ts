@@ -62,7 +62,7 @@ test('a dropped LoRA is merged while the prompt names it, and leaves no trace', 
   await page.dispatchEvent('#prompts', 'drop', { dataTransfer: drop });
   await expect(list(page)).toContainText('rank 2');
   await expect(list(page)).toContainText('Not merged: write <lora:style:1> in the prompt');
-  await expect(list(page)).toContainText('Left out: 1 tensor of the U-Net.');
+  await expect(list(page)).toContainText('Left out: 1 tensor of the image model.');
   const rows = list(page)
     .getByRole('table', { name: 'Change of each layer by style' })
     .locator('tbody')

@@ -337,7 +337,7 @@ describe('textual inversions and LoRAs', () => {
     expect(metadata.has('0.loras')).toBe(false);
     expect(JSON.parse(metadata.get('1.loras')!)).toEqual([{ name: 'style', multiplier: 1 }]);
     expect(printed).toContain('The LoRA “absent” is not merged: give its file by --lora.');
-    expect(printed).toContain('LoRA unet: changes the U-Net alone');
+    expect(printed).toContain('LoRA unet: changes the image model alone');
   });
 
   test.each([

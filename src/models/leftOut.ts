@@ -1,5 +1,6 @@
 /** Tensors that were not used, by reason. */
 export interface LeftOut {
+  /** Number of tensors for the model that paints: SD's U-Net, or the transformer of Flux and SD 3. */
   readonly unet: number;
   /** Number of tensors for SDXL's OpenCLIP ViT-bigG and other encoders than the first, of texts and of pictures. */
   readonly otherEncoders: number;
@@ -21,7 +22,7 @@ export const lacksSettingsText =
 export function unchangedText({ unet, otherEncoders, unused, unsupported, unknown }: LeftOut): string {
   if (unsupported.length + unknown.length > 0) return 'changes nothing of the text encoder that is known here';
   const parts = [
-    unet > 0 && 'the U-Net',
+    unet > 0 && 'the image model',
     otherEncoders > 0 && 'other encoders',
     unused > 0 && 'the text encoder’s projection, which no prompt goes through,',
   ].filter((part) => part !== false);

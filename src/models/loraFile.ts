@@ -154,7 +154,7 @@ export async function readLora(file: TensorFile, options: LoraOptions = {}): Pro
   if (usable.length === 0 && counts.unet + otherEncoders + counts.bundled + counts.unused === 0)
     fail(
       hasLoraNames(file)
-        ? `has no tensor that is known to change a text encoder or a U-Net, such as ${excerpt(unknown[0])}`
+        ? `has no tensor that is known to change a text encoder or an image model, such as ${excerpt(unknown[0])}`
         : `is not recognised as a LoRA: none of its ${file.tensors.size} tensors is named like one's, such as ${excerpt(unknown[0])}`,
     );
   checkValues(usable, file.source.size, fail);

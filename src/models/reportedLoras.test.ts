@@ -367,12 +367,17 @@ test('a bias that PEFT trained is scaled as its matrix', async () => {
 });
 
 test.each<[string, TorchSpec[], string]>([
-  ['the U-Net alone', [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8])], 'changes the U-Net alone'],
+  ['the U-Net alone', [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8])], 'changes the image model alone'],
+  [
+    'the transformer of Flux, which has no U-Net',
+    [spec('transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight', [2, 8])],
+    'changes the image model alone',
+  ],
   ['bigG alone', [spec('lora_te2_x.lora_up.weight', [2, 8])], 'changes other encoders alone'],
   [
     'the U-Net and the projection',
     [spec('unet.up_blocks.0.x.lora_A.weight', [2, 8]), spec('text_encoder.text_projection.lora_A.weight', [2, 64])],
-    'changes the U-Net and the text encoder’s projection, which no prompt goes through, alone',
+    'changes the image model and the text encoder’s projection, which no prompt goes through, alone',
   ],
   [
     'an image half',
@@ -514,6 +519,6 @@ test('a LoRA of names that are not known is not called none', async () => {
   const specs = [spec('net.blocks.0.lora_A.weight', [2, 8])];
   expect(hasLoraNames(await openTensorFile(memorySource(writeSafetensors(specs))))).toBe(true);
   await expect(written(specs)).rejects.toThrow(
-    'has no tensor that is known to change a text encoder or a U-Net, such as "net.blocks.0.lora_A.weight"',
+    'has no tensor that is known to change a text encoder or an image model, such as "net.blocks.0.lora_A.weight"',
   );
 });

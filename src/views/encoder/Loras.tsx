@@ -134,7 +134,7 @@ function LeftOutText({
 }) {
   const tensors = (count: number) => (count === 1 ? '1 tensor' : `${count} tensors`);
   const parts = [
-    unet > 0 && `${tensors(unet)} of the U-Net`,
+    unet > 0 && `${tensors(unet)} of the image model`,
     otherEncoders > 0 && `${tensors(otherEncoders)} of other encoders`,
     unused > 0 && `${tensors(unused)} of the projection, which no prompt goes through`,
     ...unsupported.map(({ kind, names }) => `${tensors(names.length)} of ${kind}, which cannot be applied`),
