@@ -90,6 +90,8 @@ test('no file imports itself by way of others', () => {
 });
 
 test('no two files have one name', () => {
-  const names = files.filter((file) => !file.includes('.test.')).map((file) => file.split('/').at(-1));
+  // Kernels of the GPU and of the CPU that compute the same have one name.
+  const named = files.filter((file) => !file.includes('.test.') && !file.startsWith('cpu/kernels'));
+  const names = named.map((file) => file.split('/').at(-1));
   expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
 });

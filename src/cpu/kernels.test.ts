@@ -1,0 +1,454 @@
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compileModules } from '../../scripts/kernels.mjs';
+import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
+import { expectClose } from '../clip/testing/recorded.ts';
+import { fromFloat32, toFloat32, type WeightDtype } from '../files/dtypes.ts';
+import {
+  type CpuEpilogue,
+  type CpuKernels,
+  CpuUnavailableError,
+  compileKernels,
+  cpuKernels,
+  fastestTile,
+  matmulScratchBytes,
+  panelBytes,
+  type TileRows,
+  tileHeights,
+} from './kernels.ts';
+
+// Node 20 has relaxed SIMD behind a switch.
+if (Number(process.versions.node.split('.')[0]) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+/** [count] repeatable numbers, uniform in ±range. */
+function numbers(count: number, seed: number, range = 1): Float32Array<ArrayBuffer> {
+  let state = seed * 2654435761;
+  return Float32Array.from({ length: count }, () => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return ((state >>> 8) * 2 ** -23 - 1) * range;
+  });
+}
+
+const wide = (values: Float32Array) => Float64Array.from(values);
+const dtypes: WeightDtype[] = ['F32', 'F16', 'BF16'];
+
+/** A memory, filled from its start. */
+class Arena {
+  readonly memory = new WebAssembly.Memory({ initial: 1200 });
+  private end = 16;
+
+  room(bytes: number): number {
+    const at = this.end;
+    this.end = Math.ceil((at + bytes) / 16) * 16;
+    if (this.end > this.memory.buffer.byteLength) throw new RangeError('The memory of the tests is too small.');
+    return at;
+  }
+
+  clear() {
+    this.end = 16;
+  }
+
+  put(values: ArrayBufferView): number {
+    const at = this.room(values.byteLength);
+    new Uint8Array(this.memory.buffer, at).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return at;
+  }
+
+  /** Room for an output, NaN, so that an element that the kernel does not write cannot pass for a result. */
+  output(count: number): number {
+    return this.put(new Float32Array(count).fill(Number.NaN));
+  }
+
+  read(at: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer.slice(at, at + 4 * count));
+  }
+}
+
+/** `values` [rows, width] in rows that are `stride` apart, NaN between them. */
+function spread(values: Float32Array, width: number, stride: number): Float32Array {
+  const out = new Float32Array((values.length / width) * stride).fill(Number.NaN);
+  for (let row = 0; row * width < values.length; row++)
+    out.set(values.subarray(row * width, (row + 1) * width), row * stride);
+  return out;
+}
+
+/** Bits of floats: NaN and signed zeros are told apart. */
+const bits = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+function isSame(a: Float32Array, b: Float32Array): boolean {
+  const [wordsOfA, wordsOfB] = [bits(a), bits(b)];
+  return a.length === b.length && wordsOfA.every((word, i) => word === wordsOfB[i]);
+}
+
+test('the committed modules are what the sources compile to', async () => {
+  for (const [name, bytes] of Object.entries(await compileModules()))
+    expect(Buffer.compare(readFileSync(`src/cpu/kernels/${name}`), bytes), `${name}; npm run kernels writes it`).toBe(
+      0,
+    );
+});
+
+test('the relaxed module is taken where it can be run, the plain one elsewhere', async () => {
+  expect((await compileKernels()).relaxed).toBe(true);
+  expect((await compileKernels(false)).relaxed).toBe(false);
+  const { validate } = WebAssembly;
+  try {
+    let asked = 0;
+    WebAssembly.validate = () => ++asked > 1;
+    expect((await compileKernels()).relaxed).toBe(false);
+    WebAssembly.validate = () => false;
+    await expect(compileKernels()).rejects.toThrow(CpuUnavailableError);
+    await expect(compileKernels()).rejects.toThrow(/has no SIMD/);
+  } finally {
+    WebAssembly.validate = validate;
+  }
+});
+
+test('a policy that forbids WebAssembly is told in words', async () => {
+  const { compile } = WebAssembly;
+  WebAssembly.compile = () => Promise.reject(new WebAssembly.CompileError('Wasm code generation disallowed'));
+  try {
+    await expect(compileKernels()).rejects.toThrow(/Wasm code generation disallowed.*'wasm-unsafe-eval'/);
+  } finally {
+    WebAssembly.compile = compile;
+  }
+});
+
+test('the fastest tile is one of those there are', async () => {
+  expect(tileHeights).toContain(await fastestTile(await compileKernels()));
+});
+
+describe.each(['plain', 'relaxed'])('the %s module', (which) => {
+  const arena = new Arena();
+  let kernels: CpuKernels;
+  beforeAll(async () => {
+    kernels = await cpuKernels(await compileKernels(which === 'relaxed'), arena.memory);
+    expect(kernels.relaxed).toBe(which === 'relaxed');
+  });
+
+  /** `weight` [N, K] as stored → panels, at an offset that is aligned to nothing. */
+  function packed(weight: Uint8Array, dtype: WeightDtype, N: number, K: number) {
+    const stored = arena.room(weight.length + 3) + 3;
+    new Uint8Array(arena.memory.buffer, stored).set(weight);
+    const at = arena.output(panelBytes(N, K, dtype) / 4);
+    kernels.pack({ dtype, stored, rowStride: K, panels: at, N, K });
+    return { at, dtype };
+  }
+
+  test.each([
+    [1, 4],
+    [77, 64],
+    [77, 768],
+  ])('embeddings of %d × %d', (L, d) => {
+    arena.clear();
+    const [rows, positions] = [numbers(L * d, 1), numbers(L * d, 2)];
+    const hidden = arena.output(L * d);
+    kernels.embeddings(arena.put(rows), arena.put(positions), hidden, L * d);
+    const expected = embeddings(wide(rows), wide(positions), L, d);
+    expect(arena.read(hidden, L * d)).toEqual(Float32Array.from(expected));
+  });
+
+  test.each([
+    [1, 4],
+    [63, 64],
+    [65, 68],
+    [77, 768],
+    [2, 3072],
+  ])('layer_norm of %d rows of %d', (rows, d) => {
+    arena.clear();
+    // Far from zero mean: a one-pass variance would fail here.
+    const x = numbers(rows * d, 3).map((v, i) => v + 40 + (i % d === 1 ? 25 : 0));
+    const [weight, bias] = [numbers(d, 4), numbers(d, 5)];
+    const y = arena.output(rows * d);
+    const places = { x: arena.put(x), weight: arena.put(weight), bias: arena.put(bias), y };
+    kernels.layerNorm({ ...places, rows, d, epsilon: 1e-5 });
+    expectClose('layer_norm', arena.read(y, rows * d), layerNorm(wide(x), wide(weight), wide(bias), 1e-5), 5e-5, 5e-5);
+    kernels.layerNorm({ ...places, y: places.x, rows, d, epsilon: 1e-5 });
+    expect(isSame(arena.read(places.x, rows * d), arena.read(y, rows * d)), 'in place').toBe(true);
+  });
+
+  test('layer_norm of equal elements is the bias', () => {
+    arena.clear();
+    const bias = numbers(64, 6);
+    const y = arena.output(64);
+    const x = arena.put(new Float32Array(64).fill(3));
+    kernels.layerNorm({
+      x,
+      weight: arena.put(numbers(64, 7)),
+      bias: arena.put(bias),
+      y,
+      rows: 1,
+      d: 64,
+      epsilon: 1e-5,
+    });
+    expectClose('layer_norm', arena.read(y, 64), bias, 1e-6);
+  });
+
+  interface Product {
+    readonly x: Float32Array;
+    readonly weight: Uint8Array;
+    readonly dtype: WeightDtype;
+    readonly bias: Float32Array;
+    readonly residual: Float32Array;
+    readonly M: number;
+    readonly K: number;
+    readonly N: number;
+  }
+
+  /** Runs matmul on rows that lie apart, and sees that nothing but y is written. → [M, N] */
+  function product(of: Product, epilogue: CpuEpilogue, tileRows: TileRows): Float32Array {
+    const { M, K, N } = of;
+    arena.clear();
+    const [xStride, yStride] = [K + 3, N + 5];
+    const scratchBytes = matmulScratchBytes(M, K);
+    const scratch = arena.output(scratchBytes / 4 + 4);
+    const y = arena.output(M * yStride);
+    kernels.matmul({
+      epilogue,
+      x: arena.put(spread(of.x, K, xStride)),
+      xStride,
+      weight: packed(of.weight, of.dtype, N, K),
+      ...(epilogue !== 'none' && { bias: arena.put(of.bias) }),
+      ...(epilogue === 'residual' && { residual: arena.put(spread(of.residual, N, yStride)) }),
+      ...{ y, yStride, rows: M, K, N, tileRows, scratch },
+    });
+    expect(arena.read(scratch + scratchBytes, 4)).toEqual(new Float32Array(4).fill(Number.NaN));
+    const written = arena.read(y, M * yStride);
+    const values = new Float32Array(M * N);
+    for (let row = 0; row < M; row++) {
+      values.set(written.subarray(row * yStride, row * yStride + N), row * N);
+      expect(written.subarray(row * yStride + N, (row + 1) * yStride)).toEqual(new Float32Array(5).fill(Number.NaN));
+    }
+    return values;
+  }
+
+  const shapes = [
+    [1, 4, 4],
+    [1, 64, 64],
+    [2, 768, 64],
+    [3, 64, 132],
+    [5, 769, 8],
+    [7, 68, 4],
+    [8, 768, 260],
+    [55, 68, 48],
+    [63, 64, 132],
+    [64, 4, 64],
+    [65, 772, 260],
+    [77, 768, 768],
+    [77, 128, 16],
+    [154, 3072, 768],
+    [768, 100, 101],
+  ] as const;
+  const cases = shapes.flatMap(([M, K, N]) => dtypes.map((dtype) => [dtype, M, K, N] as const));
+  test.each(cases)('matmul of %s weights, M %d, K %d, N %d', (dtype, M, K, N) => {
+    const x = numbers(M * K, 8);
+    const weight = fromFloat32(numbers(N * K, 9, 1 / Math.sqrt(K)), dtype);
+    const [bias, residual] = [numbers(N, 10), numbers(M * N, 11, 4)];
+    const none = linear(wide(x), wide(toFloat32(weight, dtype)), null, K, N);
+    const biased = none.map((v, i) => v + bias[i % N]);
+    const expected = { none, bias: biased, quickGelu: quickGelu(biased), residual: add(biased, wide(residual)) };
+    const of = { x, weight, dtype, bias, residual, M, K, N };
+    for (const [epilogue, values] of Object.entries(expected) as [CpuEpilogue, Float64Array][]) {
+      const y = product(of, epilogue, 4);
+      expectClose(epilogue, y, values, 2e-7 * Math.sqrt(K), 1e-6);
+      for (const tileRows of tileHeights)
+        if (tileRows !== 4)
+          expect(isSame(product(of, epilogue, tileRows), y), `${epilogue}, ${tileRows} rows`).toBe(true);
+    }
+    // Rows that are kept from one encode to the next rely on it.
+    const y = product(of, 'residual', 4);
+    for (let rows = 1; rows < M && rows <= 13; rows++) {
+      const from = M - rows;
+      const some = { ...of, x: x.slice(from * K), residual: residual.slice(from * N), M: rows };
+      expect(isSame(product(some, 'residual', rows % 2 ? 6 : 4), y.slice(from * N)), `last ${rows} rows`).toBe(true);
+    }
+  });
+
+  test.each(['F16', 'BF16'] as const)(
+    'every %s weight is read exactly, by few rows and by many, and by lora_merge',
+    (dtype) => {
+      const N = 256;
+      const K = 256;
+      const weight = new Uint8Array(Uint16Array.from({ length: N * K }, (_, i) => i).buffer);
+      const stored = toFloat32(weight, dtype);
+      for (const rows of [1, 2, 3, 4, 9]) {
+        for (const k of [0, 1, 130, 255]) {
+          arena.clear();
+          // One column of the weight alone, so that infinities do not meet zeros.
+          const column = Uint16Array.from({ length: N }, (_, n) => n * K + k);
+          const y = arena.output(rows * N);
+          kernels.matmul({
+            epilogue: 'none',
+            ...{ x: arena.put(new Float32Array(rows).fill(1)), xStride: 1, y, yStride: N, rows, K: 1, N, tileRows: 4 },
+            weight: packed(new Uint8Array(column.buffer), dtype, N, 1),
+            scratch: arena.room(matmulScratchBytes(rows, 1)),
+          });
+          for (let i = 0; i < rows * N; i++) {
+            const [actual, wanted] = [arena.read(y + 4 * i, 1)[0], stored[(i % N) * K + k]];
+            // The sum starts from 0, and −0 + 0 is 0.
+            if (!Object.is(actual + 0, wanted + 0))
+              expect.fail(`weight ${(i % N) * K + k} is ${actual}, not ${wanted}`);
+          }
+        }
+      }
+      arena.clear();
+      const merged = arena.output(N * K);
+      const zeros = arena.put(new Float32Array(N));
+      const strides = { upStride: N, downStride: K };
+      kernels.loraMerge({
+        weight: packed(weight, dtype, N, K),
+        up: zeros,
+        down: zeros,
+        ...strides,
+        merged,
+        N,
+        K,
+        R: 1,
+      });
+      const panels = arena.read(merged, N * K);
+      for (let n = 0; n < N; n++)
+        for (let k = 0; k < K; k++) {
+          const [actual, wanted] = [panels[(n >> 3) * 8 * K + 8 * k + (n & 7)], stored[n * K + k]];
+          if (!Object.is(actual + 0, wanted + 0)) expect.fail(`merged weight ${n * K + k} is ${actual}, not ${wanted}`);
+        }
+    },
+  );
+
+  test('quick_gelu survives arguments whose exp overflows', () => {
+    const u = Float32Array.of(-1e4, -200, -60, -1, 0, 1, 60, 200, 1e4, 3e38, -3e38, 1e-30);
+    const [K, N] = [4, u.length];
+    const zeros = new Float32Array(N * K);
+    const of = { x: zeros.slice(0, K), weight: new Uint8Array(zeros.buffer), dtype: 'F32' as const, bias: u };
+    const y = product({ ...of, residual: zeros, M: 1, K, N }, 'quickGelu', 4);
+    expectClose('quick_gelu', y, quickGelu(wide(u)), 1e-30, 2e-6);
+  });
+
+  test('exp is right to 2 units in the last place', async () => {
+    const modules = await compileModules(`
+      import { exp } from './simd';
+      export function exp_all(at: usize, count: i32): void {
+        for (const end = at + 4 * count; at < end; at += 16) v128.store(at, exp(v128.load(at)));
+      }`);
+    const bytes = modules[which === 'relaxed' ? 'kernels_relaxed.wasm' : 'kernels.wasm'];
+    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: arena.memory } });
+    const expAll = instance.exports.exp_all as (at: number, count: number) => void;
+    const dense = Float32Array.from({ length: 2 ** 18 }, (_, i) => (-87.3 * i) / 2 ** 18);
+    const small = Float32Array.from({ length: 256 }, (_, i) => -(2 ** (-i / 8)));
+    const special = Float32Array.of(-87.4, -104, -1e6, -3.4e38, Number.NEGATIVE_INFINITY, Number.NaN, 0, -0);
+    arena.clear();
+    const count = dense.length + small.length + special.length;
+    const at = arena.room(4 * count);
+    const x = new Float32Array(arena.memory.buffer, at, count);
+    x.set([...dense, ...small, ...special]);
+    const arguments_ = x.slice();
+    expAll(at, count);
+    for (let i = 0; i < count - special.length; i++) {
+      const exact = Math.exp(arguments_[i]);
+      const unit = 2 ** (Math.floor(Math.log2(exact)) - 23);
+      if (!(Math.abs(x[i] - exact) <= 2 * unit)) expect.fail(`exp(${arguments_[i]}) is ${x[i]}, not ${exact}`);
+    }
+    expect([...x.slice(-special.length)]).toEqual([0, 0, 0, 0, 0, Number.NaN, 1, 1]);
+  });
+
+  const merges = [
+    [4, 4, [1]],
+    [1, 4, [3]],
+    [63, 68, [1, 2]],
+    [65, 133, [4, 8, 1]],
+    [77, 772, [5]],
+    [768, 768, [16, 4]],
+    [768, 3072, [32]],
+  ] as const;
+  const mergeCases = merges.flatMap(([N, K, ranks]) => dtypes.map((dtype) => [dtype, N, K, ranks] as const));
+  test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', (dtype, N, K, ranks) => {
+    arena.clear();
+    const R = ranks.reduce<number>((sum, rank) => sum + rank, 0);
+    const width = Math.ceil(N / 8) * 8;
+    const weight = fromFloat32(numbers(N * K, 13, 1 / Math.sqrt(K)), dtype);
+    const [up, down] = [numbers(R * width, 20), numbers(R * K, 14, 1 / Math.sqrt(K))];
+    const [upStride, downStride] = [width + 4, K + 3];
+    const panels = packed(weight, dtype, N, K);
+    const merged = arena.output(width * K);
+    const of = {
+      weight: panels,
+      up: arena.put(spread(up, width, upStride)),
+      down: arena.put(spread(down, K, downStride)),
+      ...{ upStride, downStride, merged, N, K, R },
+    };
+    kernels.loraMerge(of);
+    const values = toFloat32(weight, dtype);
+    const expected = new Float64Array(N * K);
+    for (let n = 0; n < N; n++)
+      for (let k = 0; k < K; k++) {
+        let update = 0;
+        for (let r = 0; r < R; r++) update += up[r * width + n] * down[r * K + k];
+        expected[n * K + k] = values[n * K + k] + update;
+      }
+    const rowsOf = (read: Float32Array) =>
+      Float32Array.from(expected, (_, i) => {
+        const [n, k] = [Math.floor(i / K), i % K];
+        return read[(n >> 3) * 8 * K + 8 * k + (n & 7)];
+      });
+    const read = arena.read(merged, width * K);
+    expectClose('merged', rowsOf(read), expected, 2e-7 * Math.sqrt(R), 2e-7);
+    if (dtype !== 'F32') return;
+    kernels.loraMerge({ ...of, merged: panels.at });
+    expect(isSame(rowsOf(arena.read(panels.at, width * K)), rowsOf(read)), 'in place').toBe(true);
+  });
+
+  const attended = [
+    ['causal', 1, 1, 4],
+    ['causal', 63, 3, 16],
+    ['causal', 8, 2, 20],
+    ['causal with hidden keys', 77, 12, 64],
+    ['none', 65, 2, 64],
+    ['a row that sees nothing', 5, 2, 8],
+    ['causal, not finite from row 30 on', 40, 2, 8],
+  ] as const;
+  test.each(attended)('attention, mask %s, L %d, h %d, head dim %d', (kind, L, h, headDim) => {
+    arena.clear();
+    const d = h * headDim;
+    const qkv = numbers(L * 3 * d, 12, 3);
+    const mask = Uint8Array.from({ length: L * L }, (_, at) => {
+      const [i, j] = [Math.floor(at / L), at % L];
+      if (kind === 'none') return 1;
+      if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
+      return j <= i && (kind !== 'causal with hidden keys' || j % 5 !== 3) ? 1 : 0;
+    });
+    // Later rows must not reach earlier ones: 0 times infinity or NaN is not 0.
+    const finite = kind.endsWith('row 30 on') ? 30 : L;
+    if (finite < L)
+      qkv.fill(Number.POSITIVE_INFINITY, finite * 3 * d, (L - 1) * 3 * d).fill(Number.NaN, (L - 1) * 3 * d);
+    const [qkvAt, maskAt] = [arena.put(qkv), arena.put(mask)];
+    const run = (first: number, end: number) => {
+      const [probabilities, attended] = [arena.output(h * L * L), arena.output(L * d)];
+      kernels.attention({ qkv: qkvAt, mask: maskAt, probabilities, attended, L, h, headDim, first, end });
+      return { probabilities: arena.read(probabilities, h * L * L), output: arena.read(attended, L * d) };
+    };
+    const column = (which: number) =>
+      Float64Array.from({ length: L * d }, (_, i) => qkv[(Math.floor(i / d) * 3 + which) * d + (i % d)]);
+    const expected = attention(column(0), column(1), column(2), mask, L, h, headDim);
+    const { probabilities, output } = run(0, L);
+    for (let head = 0; head < h; head++) {
+      const [from, to] = [head * L * L, (head * L + finite) * L];
+      const computed = probabilities.subarray(from, to);
+      expectClose('probabilities', computed, expected.probabilities.subarray(from, to), 1e-6, 1e-5);
+      for (let i = 0; i < computed.length; i++)
+        if (!mask[i] && computed[i] !== 0) expect.fail(`probabilities[${from + i}] is masked but not 0`);
+    }
+    expectClose('attended', output.subarray(0, finite * d), expected.output.subarray(0, finite * d), 5e-6, 1e-5);
+
+    // Some rows are the same to the bit, and no other is written.
+    const [first, end] = [L >> 1, L - (L >> 2)];
+    const some = run(first, end);
+    const untouched = (values: Float32Array) => values.every(Number.isNaN);
+    for (let head = 0; head < h; head++) {
+      const rows = (values: Float32Array, from: number, to: number) =>
+        values.slice((head * L + from) * L, (head * L + to) * L);
+      expect(isSame(rows(some.probabilities, first, end), rows(probabilities, first, end))).toBe(true);
+      expect(untouched(rows(some.probabilities, 0, first)) && untouched(rows(some.probabilities, end, L))).toBe(true);
+    }
+    expect(isSame(some.output.slice(first * d, end * d), output.slice(first * d, end * d))).toBe(true);
+    expect(untouched(some.output.slice(0, first * d)) && untouched(some.output.slice(end * d))).toBe(true);
+  });
+});

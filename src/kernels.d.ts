@@ -1,0 +1,5 @@
+declare module '*.wasm?url&inline' {
+  /** A data: URL. */
+  const url: string;
+  export default url;
+}
