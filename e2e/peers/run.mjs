@@ -1,61 +1,66 @@
-// Compares the encoder with other engines, in one Chromium or in Node: node e2e/peers/run.mjs --runs 3 --only
-// tfjs,jax-js
-import { execFileSync, fork } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { dirname, extname, join } from 'node:path';
+// Compares the encoder with other engines, in one Chromium or in Node: node e2e/peers/run.mjs --cpu --only LiteRT.js
+import { execFileSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
-import { chromium } from 'playwright';
 import { build } from 'vite';
-import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
+import { isOurs, settings } from './contenders.mjs';
+import { openInChromium, serve } from './inChromium.mjs';
+import { openInNode } from './inNode.mjs';
+import { median, reportApart, reportTogether } from './report.mjs';
+
+/**
+ * @typedef {object} Session one engine, loaded
+ * @property {number} load seconds
+ * @property {string} adapter
+ * @property {string} [browser] its version
+ * @property {number} empty memory of the processes before the engine was there, in MB
+ * @property {(index: number, check?: boolean) => Promise<{ seconds: number, output?: number[] }>} pass
+ * @property {(index: number) => Promise<number | null | undefined>} edit
+ * @property {() => ReturnType<typeof import('./processes.mjs').usage>} usage
+ * @property {() => Promise<void>} collectGarbage
+ * @property {() => number} [downloaded] gzipped bytes of the code that the page loaded
+ * @property {() => Promise<void>} close
+ */
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, 'node_modules');
-const built = join(packages, '.page');
-const builtForNode = join(packages, '.dawn');
+const builtPage = join(packages, '.page');
+const builtForNode = join(packages, '.node');
 
-/** Engines to time, in the order of a round; `of` is the package whose version is shown. */
-const contenders = [
-  { engine: 'clipscope', backend: 'webgpu' },
-  { engine: 'onnxruntime-web', backend: 'webgpu', of: 'onnxruntime-web' },
-  { engine: 'onnxruntime-web', backend: 'wasm', of: 'onnxruntime-web' },
-  { engine: 'tfjs', backend: 'webgpu', of: '@tensorflow/tfjs-backend-webgpu' },
-  { engine: 'tfjs', backend: 'wasm', of: '@tensorflow/tfjs-backend-wasm' },
-  { engine: 'jax-js', backend: 'webgpu', of: '@jax-js/jax' },
-  { engine: 'jax-js', backend: 'wasm', of: '@jax-js/jax' },
-  { engine: 'LiteRT.js', backend: 'webgpu', of: '@litertjs/core' },
-  { engine: 'LiteRT.js', backend: 'wasm', of: '@litertjs/core' },
-];
-const ours = contenders[0];
-/** Engines that also run on Dawn in Node. jax-js needs a newer Node than the project, LiteRT.js a page. */
-const onDawn = ['clipscope', 'onnxruntime-web', 'tfjs'];
-/** Most passes of one page: the first, which compiles, and warm ones until they took this many seconds together. */
-const passes = 4;
+/** With every engine apart: most warm passes of one page, unless they take this many seconds together before. */
+const warmPasses = 3;
 const warmSeconds = 10;
-/** Largest difference from our numbers; with a larger one, the engine computes something else. */
-const tolerance = 1e-3;
-const patience = 1_200_000;
+/** With all engines loaded: milliseconds between two passes, in which an engine's threads fall asleep. */
+const rest = 200;
 
+const known = [...new Set(Object.values(settings).flatMap(({ among }) => among(1).filter((one) => !isOurs(one))))];
 const help = `npm run bench:peers -- [options]
-  --runs N      rounds, each with a fresh browser for every engine (3)
-  --only A,B    of: ${[...new Set(contenders.slice(1).map(({ engine }) => engine))].join(', ')} (all); ours is always run
-  --dawn NAME   in Node, on the adapter with NAME in its name (llvmpipe); ${onDawn.slice(1).join(' and ')} run there
+  --cpu         on the processor: WebAssembly in Chromium, our pages without cross-origin isolation
+  --node        on the processor in Node: onnxruntime-node, which is native
+  --dawn NAME   in Node on WebGPU, on the adapter with NAME in its name (llvmpipe)
+                (none of these: on WebGPU in Chromium, and the others in WebAssembly too)
+  --threads A,B with --cpu and --node: numbers of threads (1,2)
+  --runs N      rounds (3; with --cpu and --node 10)
+  --only A,B    of: ${[...new Set(known.map(({ engine }) => engine))].join(', ')} (all); ours is always run
   --layers N    layers of the encoder (12); fewer only to see whether an engine works`;
 
-const median = (values) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
+function wholeNumber(text, name) {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} must be a whole number from 1, not "${text}".`);
+}
 
 function options() {
   const { values } = parseArgs({
     options: {
-      runs: { type: 'string', default: '3' },
-      only: { type: 'string' },
+      cpu: { type: 'boolean' },
+      node: { type: 'boolean' },
       dawn: { type: 'string' },
+      threads: { type: 'string' },
+      runs: { type: 'string' },
+      only: { type: 'string' },
       layers: { type: 'string', default: '12' },
       help: { type: 'boolean' },
     },
@@ -64,241 +69,178 @@ function options() {
     console.log(help);
     process.exit();
   }
-  const [runs, layers] = ['runs', 'layers'].map((name) => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1)
-      throw new Error(`--${name} must be a whole number from 1, not "${values[name]}".`);
-    return value;
-  });
+  const asked = ['cpu', 'node', 'dawn'].filter((name) => values[name] !== undefined);
+  if (asked.length > 1) throw new Error(`--${asked.join(' and --')} are different comparisons: ask for one.`);
+  const setting = asked[0] ?? 'webgpu';
+  const together = setting === 'cpu' || setting === 'node';
+  if (values.threads && !together) throw new Error('--threads is for --cpu and --node.');
+  const threads = (values.threads ?? '1,2').split(',').map((text) => wholeNumber(text, 'threads'));
+  const runs = wholeNumber(values.runs ?? (together ? '10' : '3'), 'runs');
   const only = values.only?.split(',').map((name) => name.trim());
-  const unknown = only?.find((name) => !contenders.some(({ engine }) => engine === name));
+  const unknown = only?.find((name) => !known.some(({ engine }) => engine === name));
   if (unknown !== undefined) throw new Error(`--only does not know "${unknown}".\n${help}`);
-  const { dawn } = values;
-  const can = ({ engine, backend }) => dawn === undefined || (backend === 'webgpu' && onDawn.includes(engine));
-  const chosen = contenders.filter((one) => can(one) && (one === ours || !only || only.includes(one.engine)));
-  return { runs, layers, dawn, chosen };
+  const among = (threads) =>
+    settings[setting].among(threads).filter((one) => isOurs(one) || !only || only.includes(one.engine));
+  return {
+    setting,
+    together,
+    threads,
+    runs,
+    among,
+    layers: wholeNumber(values.layers, 'layers'),
+    adapter: values.dawn,
+  };
 }
 
 function installPackages() {
   const installed = join(packages, '.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(here, 'package-lock.json')).mtimeMs) return;
+  // Nothing is downloaded but the packages: install scripts would fetch drivers that are not used here.
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: here, stdio: 'inherit' });
 }
 
-/**
- * Serves the built page and the engines' WebAssembly to an isolated page (which threads need), and counts the code it
- * sends.
- */
-async function serve() {
-  const folders = {
-    '/onnxruntime/': join(packages, 'onnxruntime-web/dist'),
-    '/tfjs-core/': join(packages, '@tensorflow/tfjs-core/dist'),
-    '/tfjs/': join(packages, '@tensorflow/tfjs-backend-wasm/dist'),
-    '/litert/': join(packages, '@litertjs/core/wasm'),
-    '/': built,
-  };
-  const types = {
-    '.html': 'text/html',
-    '.js': 'text/javascript',
-    '.mjs': 'text/javascript',
-    '.wasm': 'application/wasm',
-  };
-  const sizes = new Map();
-  const sent = new Set();
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const prefix = Object.keys(folders).find((path) => pathname.startsWith(path));
-    const name = pathname.slice(prefix.length) || 'index.html';
-    const file = join(folders[prefix], name);
-    if (name.includes('..') || !existsSync(file)) return response.writeHead(404).end();
-    const type = types[extname(file)] ?? 'application/octet-stream';
-    const content = readFileSync(file);
-    if (type !== types['.html'] && !sizes.has(file)) sizes.set(file, gzipSync(content).length);
-    if (sizes.has(file)) sent.add(file);
-    response.writeHead(200, {
-      'Content-Type': type,
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Embedder-Policy': 'require-corp',
-    });
-    response.end(content);
+/** Builds the pages or the Node program; returns what opens an engine there. */
+async function prepare({ setting, layers, adapter, count }) {
+  const inNode = setting === 'node' || setting === 'dawn';
+  await build({
+    root: here,
+    configFile: false,
+    logLevel: 'error',
+    worker: { format: 'es' },
+    build: {
+      target: 'esnext',
+      outDir: inNode ? builtForNode : builtPage,
+      emptyOutDir: true,
+      chunkSizeWarningLimit: 4000,
+      ssr: inNode && 'nodeProcess.mjs',
+    },
   });
-  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-  return {
-    url: `http://localhost:${server.address().port}/`,
-    forget: () => sent.clear(),
-    /** Gzipped bytes of JavaScript and WebAssembly since `forget`. */
-    downloaded: () => [...sent].reduce((sum, file) => sum + sizes.get(file), 0),
-    close: () => server.close(),
-  };
-}
-
-/**
- * Sums over a browser's processes: resident memory now and at most so far, in MB, and processor seconds used. Undefined
- * if there is no /proc.
- */
-async function usage(browser) {
-  if (!existsSync('/proc/self/status')) return;
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  const total = { now: 0, peak: 0, processor: 0 };
-  for (const { id } of processInfo) {
-    const status = readFileSync(`/proc/${id}/status`, 'utf8');
-    const megabytes = (name) => Number(status.match(`${name}:\\s+(\\d+) kB`)?.[1] ?? 0) / 1000;
-    total.now += megabytes('VmRSS');
-    total.peak += megabytes('VmHWM');
-    // After the name in brackets, which may contain anything, utime and stime are the 12th and 13th, in hundredths.
-    const times = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13);
-    total.processor += times.reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
+  if (inNode) {
+    const want = { layers, count, adapter, onnxruntime: join(packages, 'onnxruntime-web/dist') };
+    return { open: (contender) => openInNode(contender, want, join(builtForNode, 'nodeProcess.js')), close() {} };
   }
-  return total;
+  const server = await serve(packages, builtPage);
+  return { open: (contender) => openInChromium(contender, { layers, count }, server), close: server.close };
 }
 
-/** Runs one engine in a Node process of its own. Throws the engine's errors. */
-function runInNode({ engine }, layers, adapter) {
-  const onnxruntime = join(packages, 'onnxruntime-web/dist');
-  const want = { adapter, engine, layers, count: passes, warmSeconds, onnxruntime };
-  return new Promise((resolve, reject) => {
-    const child = fork(join(builtForNode, 'dawn.js'), [JSON.stringify(want)], { silent: true });
-    let said = '';
-    child.stderr.on('data', (text) => {
-      said += text;
-    });
-    child.on('message', (result) =>
-      resolve({
-        ...result,
-        first: result.passes[0],
-        passes: result.passes.slice(1),
-        warm: median(result.passes.slice(1)),
-      }),
-    );
-    child.on('exit', () => reject(new Error(/^\w*Error: .*$/m.exec(said)?.[0] ?? 'the process ended')));
-  });
-}
-
-/** Runs one engine in a fresh browser. Throws the errors of its page. */
-async function runInChromium({ engine, backend }, layers, server) {
-  const browser = await chromium.launch({
-    executablePath: findChromium(),
-    args: [...chromiumArgs, '--js-flags=--expose-gc'],
-  });
-  let late;
+/** Runs `work`; an error of another engine than ours is kept in `failures`, and undefined is returned. */
+async function attempt(contender, failures, work) {
   try {
-    const page = await browser.newPage();
-    const lost = new Promise((_, reject) => {
-      page.on('crash', () => reject(new Error('the page crashed')));
-      late = setTimeout(() => reject(new Error(`no result in ${patience / 60_000} minutes`)), patience);
-    });
-    const call = (name, argument) =>
-      Promise.race([lost, page.evaluate(([name, argument]) => window.bench[name](argument), [name, argument])]);
-    server.forget();
-    await page.goto(`${server.url}?${new URLSearchParams({ engine, backend, layers, passes })}`);
-    await page.waitForFunction(() => window.bench);
-    const adapter = await call('adapter');
-    const empty = await usage(browser);
-    await call('prepare');
-    const load = await call('load');
-    const first = await call('pass', 0);
+    return await work();
+  } catch (error) {
+    if (isOurs(contender)) throw error;
+    failures.set(contender, error.message.replace(/^page\.\w+: /, '').split('\n')[0]);
+    console.error(`${contender.engine} ${contender.backend}: ${failures.get(contender)}`);
+  }
+}
+
+/** Loads one engine, times its first pass and warm ones, and ends it. */
+async function runApart(contender, open) {
+  const session = await open(contender);
+  try {
+    const first = await session.pass(0, true);
     const outputs = [first.output];
     const warm = [];
-    const before = await usage(browser);
-    for (let index = 1; index < passes && warm.reduce((sum, seconds) => sum + seconds, 0) < warmSeconds; index++) {
-      const { seconds, output } = await call('pass', index);
+    const before = session.usage();
+    for (let i = 1; i <= warmPasses && warm.reduce((sum, seconds) => sum + seconds, 0) < warmSeconds; i++) {
+      const { seconds, output } = await session.pass(i, true);
       warm.push(seconds);
       outputs.push(output);
     }
-    const after = await usage(browser);
-    await call('collectGarbage');
-    const full = await usage(browser);
+    const after = session.usage();
+    await session.collectGarbage();
+    const full = session.usage();
     return {
-      load,
+      load: session.load,
       first: first.seconds,
       warm: median(warm),
       passes: warm,
       processor: after && (after.processor - before.processor) / warm.length,
       outputs,
-      held: full && full.now - empty.now,
-      peak: full && full.peak - empty.now,
-      downloaded: server.downloaded(),
-      adapter,
-      browser: browser.version(),
+      held: full && full.now - session.empty,
+      peak: full && full.peak - session.empty,
+      downloaded: session.downloaded?.(),
+      adapter: session.adapter,
+      browser: session.browser,
     };
   } finally {
-    clearTimeout(late);
-    await browser.close();
+    await session.close();
   }
 }
 
-/** Returns the largest difference between two runs' outputs; NaN if one contains NaN. */
-function difference(outputs, reference) {
-  let largest = 0;
-  for (const [pass, output] of outputs.slice(0, reference.length).entries()) {
-    if (output.length !== reference[pass].length) return Number.NaN;
-    for (const [i, value] of output.entries()) {
-      const distance = Math.abs(value - reference[pass][i]);
-      if (!(distance <= largest)) largest = distance;
+/** Rounds in which each engine is loaded anew: no two are in memory at once. */
+async function compareApart({ runs, among }, open) {
+  const results = new Map();
+  const failures = new Map();
+  for (let round = 1; round <= runs; round++)
+    for (const contender of among().filter((one) => !failures.has(one))) {
+      const result = await attempt(contender, failures, () => runApart(contender, open));
+      if (!result) {
+        results.delete(contender);
+        continue;
+      }
+      results.set(contender, [...(results.get(contender) ?? []), result]);
+      const { load, first, passes } = result;
+      const warm = passes.map((seconds) => seconds.toFixed(2)).join(', ');
+      const name = `${contender.engine} ${contender.backend}`;
+      console.error(`${round}/${runs} ${name}: load ${load.toFixed(2)} s, first ${first.toFixed(2)} s, warm ${warm} s`);
     }
-  }
-  return largest;
+  return { results, failures };
 }
 
-/** Formats rows under a header as Markdown, with its columns lined up. */
-function markdown(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const line = (row) =>
-    `| ${row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i < 2 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [line(rows[0]), rule, ...rows.slice(1).map(line)].join('\n');
-}
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const version = ({ of }) =>
-  of ? JSON.parse(readFileSync(join(packages, of, 'package.json'), 'utf8')).version : 'this one';
-
-function report(results, failures) {
-  const base = results.get(ours);
-  const reference = base[0].outputs;
-  const header = [
-    'engine',
-    'backend',
-    'version',
-    'load s',
-    'first pass s',
-    'warm pass s',
-    'ratio to ours',
-    'CPU s a pass',
-    'CPU ratio',
-    'max difference',
-  ];
-  const rows = [[...header, 'held MB', 'peak MB', 'code MB, gzip']];
-  const wrong = [];
-  for (const [contender, runs] of results) {
-    const { engine, backend } = contender;
-    const of = (name) => median(runs.map((run) => run[name]));
-    // Ratios are taken round by round, because the load of the machine differs from round to round.
-    const ratio = (name) => median(runs.map((run, round) => run[name] / base[round][name]));
-    const off = Math.max(...runs.map(({ outputs }) => difference(outputs, reference)));
-    const right = off <= tolerance;
-    if (!right) wrong.push(`${engine} on ${backend}`);
-    const number = (value, digits) => (value === undefined ? '–' : value.toFixed(digits));
-    rows.push([
-      engine,
-      backend,
-      version(contender),
-      of('load').toFixed(2),
-      of('first').toFixed(2),
-      of('warm').toFixed(2),
-      right ? ratio('warm').toFixed(2) : 'wrong',
-      number(of('processor'), 2),
-      right ? number(runs[0].processor && ratio('processor'), 2) : 'wrong',
-      contender === ours ? '0' : off.toExponential(1),
-      number(runs[0].held && of('held'), 0),
-      number(runs[0].peak && of('peak'), 0),
-      number(runs[0].downloaded && of('downloaded') / 1e6, 2),
-    ]);
+/** Loads all engines, then lets each run one pass a round. */
+async function compareTogether(contenders, runs, open) {
+  const sessions = new Map();
+  const results = new Map();
+  const failures = new Map();
+  try {
+    for (const contender of contenders)
+      await attempt(contender, failures, async () => {
+        const session = await open(contender);
+        sessions.set(contender, session);
+        const { seconds, output } = await session.pass(0, true);
+        await session.collectGarbage();
+        const full = session.usage();
+        const { load, adapter, browser } = session;
+        results.set(contender, {
+          load,
+          first: seconds,
+          outputs: [output],
+          held: full && full.now - session.empty,
+          peak: full && full.peak - session.empty,
+          downloaded: session.downloaded?.(),
+          adapter,
+          browser,
+          passes: [],
+          processor: [],
+          edits: [],
+        });
+        console.error(
+          `${contender.engine} ${contender.backend}, threads: ${contender.threads}: load ${load.toFixed(2)} s`,
+        );
+      });
+    // Round 0 is not timed: some engines compile their WebAssembly for speed only after the first pass.
+    for (let round = 0; round <= runs; round++)
+      for (const [contender, result] of results) {
+        const session = sessions.get(contender);
+        await sleep(rest);
+        const before = session.usage();
+        const { seconds } = await session.pass(round + 1);
+        const after = session.usage();
+        const edit = await session.edit(round + 1);
+        if (round === 0) continue;
+        result.passes.push(seconds);
+        if (after) result.processor.push(after.processor - before.processor);
+        if (typeof edit === 'number') result.edits.push(edit);
+      }
+    for (const [contender, { outputs }] of results)
+      outputs.push((await sessions.get(contender).pass(runs + 2, true)).output);
+  } finally {
+    for (const session of sessions.values()) await session.close();
   }
-  console.log(`\n${markdown(rows)}`);
-  if (wrong.length) console.log(`\nWrong (more than ${tolerance} from ours): ${wrong.join(', ')}.`);
-  for (const [{ engine, backend }, error] of failures) console.log(`\n${engine} on ${backend} failed: ${error}`);
+  return { results, failures };
 }
 
 let asked;
@@ -308,47 +250,25 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { runs, layers, dawn, chosen } = asked;
+const { together, threads, runs, among, layers } = asked;
 installPackages();
-await build({
-  root: here,
-  configFile: false,
-  logLevel: 'error',
-  build: {
-    target: 'esnext',
-    outDir: dawn ? builtForNode : built,
-    emptyOutDir: true,
-    chunkSizeWarningLimit: 4000,
-    ssr: dawn && 'dawn.mjs',
-  },
-});
-const server = dawn ? undefined : await serve();
-const results = new Map();
-const failures = new Map();
+const place = await prepare({ ...asked, count: together ? runs + 3 : warmPasses + 1 });
+const where = (adapter, browser) =>
+  `${new Date().toISOString().slice(0, 10)}, ${browser ? `Chromium ${browser}` : `Node ${process.version}`}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}`;
 try {
-  for (let round = 1; round <= runs; round++)
-    for (const contender of chosen) {
-      if (failures.has(contender)) continue;
-      const { engine, backend } = contender;
-      try {
-        const result = await (dawn ? runInNode(contender, layers, dawn) : runInChromium(contender, layers, server));
-        results.set(contender, [...(results.get(contender) ?? []), result]);
-        const warm = result.passes.map((seconds) => seconds.toFixed(2)).join(', ');
-        console.error(
-          `${round}/${runs} ${engine} ${backend}: load ${result.load.toFixed(2)} s, first ${result.first.toFixed(2)} s, warm ${warm} s`,
-        );
-      } catch (error) {
-        if (contender === ours) throw error;
-        failures.set(contender, error.message.replace(/^page\.\w+: /, '').split('\n')[0]);
-        results.delete(contender);
-        console.error(`${round}/${runs} ${engine} ${backend}: ${failures.get(contender)}`);
-      }
+  if (together)
+    for (const number of threads) {
+      const { results, failures } = await compareTogether(among(number), runs, place.open);
+      const [{ adapter, browser }] = results.values();
+      console.log(`\n${where(adapter, browser)}; threads: ${number}`);
+      reportTogether(results, failures, packages);
     }
+  else {
+    const { results, failures } = await compareApart(asked, place.open);
+    const [[{ adapter, browser }]] = results.values();
+    console.log(`\n${where(adapter, browser)}, medians of theirs`);
+    reportApart(results, failures, packages);
+  }
 } finally {
-  server?.close();
+  place.close();
 }
-const { adapter, browser } = results.get(ours)[0];
-console.log(
-  `\n${new Date().toISOString().slice(0, 10)}, ${browser ? `Chromium ${browser}` : 'Dawn in Node'}, ${adapter}, ${layers} layers, F32, one pass of 77 tokens; rounds: ${runs}, medians of theirs`,
-);
-report(results, failures);

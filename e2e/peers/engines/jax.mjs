@@ -9,7 +9,7 @@ export async function prepare(source) {
   return { layers: source.config.numHiddenLayers, weights: await readWeights(source, 'in-out') };
 }
 
-export async function load({ layers, weights }, backend) {
+export async function load({ layers, weights }, { backend }) {
   if (!(await init(backend)).includes(backend)) throw new Error(`jax-js has no ${backend} device here.`);
   defaultDevice(backend);
   const parameters = {};
@@ -32,5 +32,5 @@ export async function load({ layers, weights }, backend) {
     };
     return clipText(x, layers, ops);
   });
-  return async ({ rows }) => encode(tree.ref(parameters), np.array(rows).reshape([L, d])).data();
+  return { pass: async ({ rows }) => encode(tree.ref(parameters), np.array(rows).reshape([L, d])).data() };
 }

@@ -3,4 +3,4 @@ import { loadWith } from './onnxruntime.mjs';
 
 export { prepare } from './onnxruntime.mjs';
 
-export const load = (model, backend, threads) => loadWith(ort, model, backend, threads);
+export const load = (model, want) => loadWith(ort, model, want);

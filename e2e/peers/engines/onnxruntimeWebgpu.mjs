@@ -3,4 +3,4 @@ import { loadWith } from './onnxruntime.mjs';
 
 export { prepare } from './onnxruntime.mjs';
 
-export const load = (model, backend, threads, wasm) => loadWith(ort, model, backend, threads, wasm);
+export const load = (model, want) => loadWith(ort, model, want);

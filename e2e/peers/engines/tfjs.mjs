@@ -9,7 +9,7 @@ export async function prepare(source) {
 }
 
 /** @param tf tfjs-core, with `backend` registered */
-export async function loadWith(tf, { layers, weights }, backend) {
+export async function loadWith(tf, { layers, weights }, { backend }) {
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs has no ${backend} backend here.`);
   await tf.ready();
   const tensors = new Map();
@@ -31,10 +31,12 @@ export async function loadWith(tf, { layers, weights }, backend) {
     quickGelu: (x) => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
     add: (a, b) => tf.add(a, b),
   };
-  return async ({ rows }) => {
-    const output = tf.tidy(() => clipText(tf.tensor2d(rows, [L, d]), layers, ops));
-    const data = await output.data();
-    output.dispose();
-    return data;
+  return {
+    async pass({ rows }) {
+      const output = tf.tidy(() => clipText(tf.tensor2d(rows, [L, d]), layers, ops));
+      const data = await output.data();
+      output.dispose();
+      return data;
+    },
   };
 }

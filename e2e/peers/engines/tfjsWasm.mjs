@@ -11,13 +11,13 @@ function script(src) {
   });
 }
 
-export async function load(model, backend, threads) {
+export async function load(model, want) {
   // The published scripts are used, because the backend starts its threads from its own source text, which no bundler
   // may change.
   await script('/tfjs-core/tf-core.min.js');
   await script('/tfjs/tf-backend-wasm.min.js');
   const { tf } = window;
   tf.wasm.setWasmPaths('/tfjs/');
-  tf.wasm.setThreadsCount(threads);
-  return loadWith(tf, model, backend);
+  tf.wasm.setThreadsCount(want.threads);
+  return loadWith(tf, model, want);
 }

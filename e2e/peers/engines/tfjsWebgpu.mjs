@@ -4,4 +4,4 @@ import { loadWith } from './tfjs.mjs';
 
 export { prepare } from './tfjs.mjs';
 
-export const load = (model, backend) => loadWith(tf, model, backend);
+export const load = (model, want) => loadWith(tf, model, want);
