@@ -32,7 +32,13 @@ export const isOurs = ({ of }) => of === undefined;
 /** Comparisons by where the engines run: `among(threads)` are the contenders of a round, ours first. */
 export const settings = {
   webgpu: { among: () => onWebgpu },
-  dawn: { among: () => onWebgpu.filter(({ engine, backend }) => backend === 'webgpu' && onDawn.includes(engine)) },
+  dawn: {
+    // onnxruntime-web cannot start threads in Node; on WebGPU it needs none.
+    among: () =>
+      onWebgpu
+        .filter(({ engine, backend }) => backend === 'webgpu' && onDawn.includes(engine))
+        .map((one) => ({ ...one, threads: 1 })),
+  },
   cpu: {
     among: (threads) => [
       { engine: 'clipscope', backend: 'webgpu', threads, isolated: false },

@@ -169,11 +169,11 @@ async function runApart(contender, open) {
 }
 
 /** Rounds in which each engine is loaded anew: no two are in memory at once. */
-async function compareApart({ runs, among }, open) {
+async function compareApart(contenders, runs, open) {
   const results = new Map();
   const failures = new Map();
   for (let round = 1; round <= runs; round++)
-    for (const contender of among().filter((one) => !failures.has(one))) {
+    for (const contender of contenders.filter((one) => !failures.has(one))) {
       const result = await attempt(contender, failures, () => runApart(contender, open));
       if (!result) {
         results.delete(contender);
@@ -264,7 +264,7 @@ try {
       reportTogether(results, failures, packages);
     }
   else {
-    const { results, failures } = await compareApart(asked, place.open);
+    const { results, failures } = await compareApart(among(), runs, place.open);
     const [[{ adapter, browser }]] = results.values();
     console.log(`\n${where(adapter, browser)}, medians of theirs`);
     reportApart(results, failures, packages);
