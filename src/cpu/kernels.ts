@@ -5,7 +5,7 @@
  * Places of tensors are byte offsets into the memory, multiples of 16; strides are in elements.
  */
 
-import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
+import { uint16View, type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import plainModule from './kernels/kernels.wasm?url&inline';
 import relaxedModule from './kernels/kernels_relaxed.wasm?url&inline';
 
@@ -27,7 +27,7 @@ export const panelColumns = 8;
 export const tileHeights = [4, 5, 6] as const;
 export type TileRows = (typeof tileHeights)[number];
 
-/** A weight [N, K] in panels of 8 columns, [⌈N/8⌉, K, 8]. */
+/** A weight [N, K] in panels of 8 columns, [⌈N/8⌉, K, 8]: kernels/weights.ts. */
 export interface Panels {
   readonly at: number;
   readonly dtype: WeightDtype;
@@ -126,12 +126,27 @@ export interface CpuKernels {
   matmul(of: MatmulArguments): void;
   attention(of: AttentionArguments): void;
   loraMerge(of: LoraMergeArguments): void;
+  /** Throws RangeError if an F16 element is not below 128; see heldDtype. */
   pack(of: PackArguments): void;
 }
 
 /** Bytes of a weight [N, K] in panels. */
 export function panelBytes(N: number, K: number, dtype: WeightDtype): number {
   return Math.ceil(N / panelColumns) * panelColumns * K * weightBytes[dtype];
+}
+
+/** Least magnitude of a half, as bits, that an F16 panel cannot hold: 128. */
+const tooLargeHalf = 0x5800;
+
+/**
+ * Type in which panels can hold a weight: the stored one, but F32 for F16 with an element that is infinite, NaN or not below 128 in
+ * magnitude. Such a weight has to be widened by toFloat32 before it is packed.
+ */
+export function heldDtype(stored: Uint8Array<ArrayBuffer>, dtype: WeightDtype): WeightDtype {
+  if (dtype !== 'F16') return dtype;
+  const halves = uint16View(stored);
+  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7fff) >= tooLargeHalf) return 'F32';
+  return 'F16';
 }
 
 /** Longest block of K, BLOCK of kernels/matmul.ts. */
@@ -146,7 +161,7 @@ export function matmulScratchBytes(rows: number, K: number): number {
 /** The modules' exports, with the parameters of kernels/*.ts in order. */
 type Exports = Record<
   'attention' | 'embeddings' | 'layer_norm' | 'lora_merge' | 'matmul' | 'pack',
-  (...parameters: number[]) => void
+  (...parameters: number[]) => number
 >;
 
 /** A compiled module. It can be sent to other threads. */
@@ -213,7 +228,10 @@ export async function cpuKernels(
       run.attention(qkv, mask, probabilities, attended, L, h, headDim, first, end),
     loraMerge: ({ weight, up, upStride, down, downStride, merged, N, K, R }) =>
       run.lora_merge(dtypes[weight.dtype], weight.at, up, upStride, down, downStride, merged, N, K, R),
-    pack: ({ dtype, stored, rowStride, panels, N, K }) => run.pack(dtypes[dtype], stored, rowStride, panels, N, K),
+    pack({ dtype, stored, rowStride, panels, N, K }) {
+      if (!run.pack(dtypes[dtype], stored, rowStride, panels, N, K))
+        throw new RangeError('An F16 weight has an element that is not below 128; expected it to be held as F32.');
+    },
   };
 }
 

@@ -13,6 +13,9 @@
 // A tile of tile_rows × 8 sums stays in registers while k runs. K is cut into blocks, so that x and a panel stay in cache; x is
 // copied so that the rows of a tile lie side by side. Every y[r, n] is one sum in ascending k, whatever the tile, so a row is
 // the same to the bit alone and among others. Half weights are unpacked once a block, or read as they are for few rows.
+// Measured on one core (Zen, 77 rows, the encoder's four shapes, GFLOP/s at tiles of 4, 5, 6 rows): relaxed 46, 48, 50, plain
+// 37, 40, 28, as a sixth row spills there; F16 and BF16 0.92 to 0.97 of F32. Two rows: F32 17 to 25, F16 20 to 24, BF16 22 to 28,
+// which is 10 to 25 GB/s of weights. Blocks of 256 and 384 are up to 0.1 slower than 768.
 import { finish_columns } from './linear';
 import { madd } from './simd';
 import { BF16, element_bytes, F16, F32, unpack, weights_0_to_3, weights_4_to_7 } from './weights';
