@@ -1,83 +1,109 @@
-/** Finds the prompts for which a stage's time grows fastest with the prompt's length. */
+/**
+ * Finds the prompts for which a stage's time grows fastest with the prompt's length.
+ *
+ * Processor time is compared, since other work on the machine takes none of it, and always for as many characters in all: one
+ * long prompt against several short ones. So both make as much garbage, reach as far beyond the caches, and are as long
+ * against the clock's steps. The best of several tries counts. Node has to run with --expose-gc and with room for all that
+ * a try makes (package.json), so that nothing is collected within it.
+ */
 import { PromptBoundError } from '../prompt/bounds.ts';
 import type { Family } from './promptFamilies.ts';
 import type { Stage } from './promptStages.ts';
 
-/** UTF-16 units of the prompts by which the families are chosen that are looked at closely. */
-const [short, long] = [1000, 4000];
-/** UTF-16 units of the prompts by which the exponent is told. */
-const lengths = [4000, 8000, 16_000, 32_000, 64_000];
+/** UTF-16 units of the prompts by which the exponent is told, the longest first. */
+const lengths = [64_000, 22_600, 8000] as const;
 /** Families that are looked at closely, for each stage. */
 const closely = 2;
-/** Milliseconds; the exponent is told by longer times alone, and families are chosen by times longer than the noise. */
-const leastMilliseconds = 2;
-const noise = 0.2;
-/** Milliseconds; a longer time is told well enough by one try. */
-const enough = 60;
+/** Milliseconds: the exponent is told of stages that take longer for the longest prompt. */
+const leastMilliseconds = 4;
+/** An exponent over this is too much. */
+export const highestExponent = 1.2;
 
 /** The growth of a stage's time over one family: about length ** exponent. */
 export interface Growth {
   readonly family: string;
   readonly exponent: number;
-  /** Length of the longest prompt that was read, and the time for it. */
-  readonly length: number;
+  /** For a prompt of 64,000 characters. */
   readonly milliseconds: number;
 }
 
-/** Milliseconds that this process computes for a stage, at best, of fewer tries where one takes long; null where a bound keeps the prompt from being read. */
-function timeOf(stage: Stage, prompt: string, tries: number): number | null {
+/** What a stage takes for prompts of one length. */
+interface Timing {
+  readonly length: number;
+  /** Milliseconds for so many prompts as have the characters of the longest together. */
+  milliseconds: number;
+}
+
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Milliseconds that a stage computes to read `characters` in prompts of one length; null where a bound keeps them from being read. */
+function timeOf(stage: Stage, family: Family, length: number, characters: number): number | null {
   try {
-    const run = stage.prepare(prompt);
-    let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < tries && (i === 0 || best < enough); i++) {
-      const before = process.cpuUsage();
-      run();
-      const { user, system } = process.cpuUsage(before);
-      best = Math.min(best, (user + system) / 1000);
-    }
-    return best;
+    const run = stage.prepare(family.prompt(length));
+    const count = Math.round(characters / length);
+    const before = processorTime();
+    for (let i = 0; i < count; i++) run();
+    return ((processorTime() - before) * characters) / (count * length);
   } catch (error) {
     if (error instanceof PromptBoundError) return null;
     throw error;
   }
 }
 
-/** The slope of log time over log length, by least squares. */
-function exponentOf(points: readonly { readonly length: number; readonly milliseconds: number }[]): number {
-  const xs = points.map(({ length }) => Math.log(length));
-  const ys = points.map(({ milliseconds }) => Math.log(milliseconds));
+/** How many times as long one prompt takes as eight of an eighth of its length; null where that is too short to tell, or a bound keeps it from being read. */
+function excessAt(length: number, stage: Stage, family: Family): number | null {
+  const long = timeOf(stage, family, length, length);
+  if (long === null || long < (leastMilliseconds * length) / lengths[0]) return null;
+  const short = timeOf(stage, family, length / 8, length);
+  return short === null ? null : long / Math.max(short, 0.1);
+}
+
+/** The slope of log time over log length, by least squares, of the time for one prompt. */
+function exponentOf(timings: readonly Timing[]): number {
+  const xs = timings.map(({ length }) => Math.log(length));
+  const ys = timings.map(({ milliseconds, length }) => Math.log(milliseconds * length));
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [x, y] = [mean(xs), mean(ys)];
   const products = xs.map((value, i) => (value - x) * (ys[i] - y));
   return mean(products) / mean(xs.map((value) => (value - x) ** 2));
 }
 
-/** How many times as long a stage takes for a prompt that is longer; null where a bound keeps it from being read. */
-function growthOver(stage: Stage, family: Family): number | null {
-  const times = [short, long].map((length) => timeOf(stage, family.prompt(length), 1));
-  const [first, second] = times;
-  return first === null || second === null || second < noise ? null : second / Math.max(first, noise / 4);
+/** Times a stage for each length; where the exponent is high, again and again, as a disturbance would pass for growth. */
+function closeLook(stage: Stage, family: Family): Growth | null {
+  const timings: Timing[] = lengths.map((length) => ({ length, milliseconds: Number.POSITIVE_INFINITY }));
+  for (let tries = 1; tries <= 9; tries++) {
+    for (const timing of timings) {
+      globalThis.gc?.({ type: 'minor', execution: 'sync' });
+      const milliseconds = timeOf(stage, family, timing.length, lengths[0]);
+      if (milliseconds === null) return null;
+      timing.milliseconds = Math.min(timing.milliseconds, milliseconds);
+    }
+    if (timings[0].milliseconds < leastMilliseconds) return null;
+    if (tries > 1 && exponentOf(timings) <= highestExponent - 0.05) break;
+  }
+  return { family: family.name, exponent: exponentOf(timings), milliseconds: timings[0].milliseconds };
 }
 
-/** Gives the fastest growth among the families; null where all of them are read too quickly to tell. */
-export function fastestGrowth(stage: Stage, families: readonly Family[]): Growth | null {
+/**
+ * Gives the fastest growth among the families; null where all of them are read too quickly to tell. They are chosen by the
+ * growth up to prompts of `screened` characters.
+ */
+export function fastestGrowth(stage: Stage, families: readonly Family[], screened: number): Growth | null {
   const candidates = families.flatMap((family) => {
-    const growth = growthOver(stage, family);
-    if (growth === null) return [];
-    // A pause of the machine would pass for growth.
-    const again = growth > 1.2 * (long / short) ? growthOver(stage, family) : growth;
-    return again === null ? [] : [{ family, growth: Math.min(growth, again) }];
+    const excess = excessAt(screened, stage, family);
+    if (excess === null) return [];
+    const again = excess > 1.25 ? excessAt(screened, stage, family) : excess;
+    return again === null ? [] : [{ family, excess: Math.min(excess, again) }];
   });
-  const grown = candidates
-    .sort((a, b) => b.growth - a.growth)
-    .slice(0, closely)
-    .flatMap(({ family }): Growth[] => {
-      const points = lengths.flatMap((length) => {
-        const milliseconds = timeOf(stage, family.prompt(length), 3);
-        return milliseconds === null || milliseconds < leastMilliseconds ? [] : [{ length, milliseconds }];
-      });
-      const last = points.at(-1);
-      return last && points.length > 2 ? [{ family: family.name, exponent: exponentOf(points), ...last }] : [];
-    });
-  return grown.sort((a, b) => b.exponent - a.exponent).at(0) ?? null;
+  return (
+    candidates
+      .sort((a, b) => b.excess - a.excess)
+      .slice(0, closely)
+      .flatMap(({ family }) => closeLook(stage, family) ?? [])
+      .sort((a, b) => b.exponent - a.exponent)
+      .at(0) ?? null
+  );
 }

@@ -5,7 +5,7 @@ export type Fix = NonNullable<Diagnostic['fix']>;
 
 function diagnostic(severity: Diagnostic['severity'], code: string, range: Range, message: string, fix?: Fix) {
   const { start, end } = range;
-  return { code, severity, start, end, message, ...(fix && { fix }) };
+  return fix ? { code, severity, start, end, message, fix } : { code, severity, start, end, message };
 }
 
 export function error(code: string, range: Range, message: string, fix?: Fix): Diagnostic {
@@ -30,4 +30,21 @@ export function insertion(at: number, insert: string): Edit {
 
 export function byPlace(a: Range, b: Range): number {
   return a.start - b.start;
+}
+
+/** Keeps of the diagnostics with one code and place the first. */
+export class DistinctDiagnostics {
+  readonly all: Diagnostic[] = [];
+  readonly #places = new Map<string, Set<number>>();
+
+  add(diagnostic: Diagnostic): void {
+    const { code, start, end } = diagnostic;
+    const places = this.#places.get(code) ?? new Set();
+    this.#places.set(code, places);
+    // A number is made faster than a text, and no prompt has 2²⁶ characters.
+    const place = start * 2 ** 26 + end;
+    if (places.has(place)) return;
+    places.add(place);
+    this.all.push(diagnostic);
+  }
 }

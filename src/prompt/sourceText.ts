@@ -22,20 +22,27 @@ export function sliceSource(source: SourceText, from: number, to = source.text.l
 
 /** `text`, every unit of which was typed at `range`: what an escape or a ligature becomes. */
 export function replacement(text: string, range: Range): SourceText {
-  return {
-    text,
-    starts: Array.from({ length: text.length }, () => range.start),
-    ends: Array.from({ length: text.length }, () => range.end),
-  };
+  const starts: number[] = [];
+  const ends: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    starts.push(range.start);
+    ends.push(range.end);
+  }
+  return { text, starts, ends };
 }
 
 export function joinSources(parts: readonly SourceText[]): SourceText {
   if (parts.length === 1) return parts[0];
-  return {
-    text: parts.map((part) => part.text).join(''),
-    starts: parts.flatMap((part) => part.starts),
-    ends: parts.flatMap((part) => part.ends),
-  };
+  const starts: number[] = [];
+  const ends: number[] = [];
+  // A prompt may be joined of as many parts as it has characters, for which flatMap takes several times as long.
+  for (const part of parts) {
+    for (let i = 0; i < part.text.length; i++) {
+      starts.push(part.starts[i]);
+      ends.push(part.ends[i]);
+    }
+  }
+  return { text: parts.map((part) => part.text).join(''), starts, ends };
 }
 
 /** The range of the prompt in which the units [from, to) of a derived text were typed; undefined if there are none. */

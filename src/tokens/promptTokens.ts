@@ -1,7 +1,10 @@
 import type { Diagnostic, Fragment, Range } from '../prompt/ast.ts';
 import { bosTokenId, contextLength, eosTokenId, padTokenId } from './clipVocabulary.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Token, Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
+
+/** `!` stands where a vector will. */
+export const placeholderId = 0;
 
 export type TokenKind = 'bos' | 'text' | 'eos' | 'pad';
 
@@ -85,16 +88,26 @@ export function textTokens(
   tokenizer: Tokenizer,
   flavour?: TokenizerFlavour,
 ): PromptToken[] {
-  return tokenizer.tokenize(fragment, flavour).map(
-    ({ id, text, start, end }): PromptToken => ({
-      kind: 'text',
-      id,
-      text,
-      weight: fragment.weight,
-      range: { start, end },
-      fragment: index,
-    }),
-  );
+  return tokenizer.tokenize(fragment, flavour).map((token) => typedToken(token, fragment.weight, index));
+}
+
+/**
+ * Gives a token its weight and fragment. Each property is written out: an object that is spread first makes a slow one of the
+ * new object in some engines, and there may be as many tokens as characters.
+ */
+export function typedToken({ id, text, start, end }: Token, weight: number, fragment: number): PromptToken {
+  return { kind: 'text', id, text, weight, range: { start, end }, fragment };
+}
+
+/** The token that stands where a vector of an embedding will. */
+export function vectorToken(
+  text: string,
+  weight: number,
+  range: Range,
+  fragment: number,
+  vector: PromptToken['vector'],
+): PromptToken {
+  return { kind: 'text', id: placeholderId, text, weight, range, fragment, vector };
 }
 
 /**

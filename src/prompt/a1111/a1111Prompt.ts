@@ -4,7 +4,7 @@
  */
 
 import type { CommentNode, Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText, TextNode } from '../ast.ts';
-import { byPlace } from '../diagnostics.ts';
+import { byPlace, DistinctDiagnostics } from '../diagnostics.ts';
 import { isWithinAny, sourceText } from '../sourceText.ts';
 import { type PromptPart, splitParts } from './andParts.ts';
 import { removeComments } from './comments.ts';
@@ -84,15 +84,10 @@ export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111
 
 /** Reads the weights of a prompt at each step of the first pass. Throws PromptBoundError where its texts are too much together. */
 export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, options: StepOptions): SteppedPrompt {
-  const told = new Map<string, Diagnostic>();
-  const tell = (diagnostic: Diagnostic) => {
-    const { code, start, end } = diagnostic;
-    const key = `${code} ${start} ${end}`;
-    if (!told.has(key)) told.set(key, diagnostic);
-  };
-  diagnostics.forEach(tell);
+  const told = new DistinctDiagnostics();
+  for (const diagnostic of diagnostics) told.add(diagnostic);
   const stepped = parts.map(({ schedule }) => {
-    scheduleDiagnostics(schedule, options).forEach(tell);
+    for (const diagnostic of scheduleDiagnostics(schedule, options)) told.add(diagnostic);
     const reading = { end: lastPlace(schedule.source), squareFactor: options.squareFactor };
     const changing = schedule.nodes.filter(({ type }) => type !== 'text');
     const read = new Map<SourceText, ParsedPrompt>();
@@ -102,13 +97,13 @@ export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, opt
       const parsed = options.emphasis === false ? unweighted(text) : parseA1111(text, reading);
       read.set(text, parsed);
       for (const diagnostic of parsed.diagnostics) {
-        if (!isAnswered(diagnostic, source)) tell(withLocalFix(diagnostic, changing));
+        if (!isAnswered(diagnostic, source)) told.add(withLocalFix(diagnostic, changing));
       }
       return { endAtStep, text, parsed };
     });
     return { steps };
   });
-  return { parts: stepped, diagnostics: [...told.values()].sort(byPlace) };
+  return { parts: stepped, diagnostics: told.all.sort(byPlace) };
 }
 
 function wholePart(text: SourceText): PromptPart {
@@ -153,8 +148,8 @@ function isAnswered({ code, end }: Diagnostic, prompt: string): boolean {
 
 /** Without a fix that closes, inside a schedule, brackets that open outside of it. */
 function withLocalFix(diagnostic: Diagnostic, changing: readonly Range[]): Diagnostic {
-  const { fix, ...told } = diagnostic;
   if (diagnostic.code !== 'break-in-brackets' || !isWithinAny(diagnostic, changing)) return diagnostic;
+  const { fix, ...told } = diagnostic;
   return told;
 }
 

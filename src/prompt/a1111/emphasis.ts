@@ -1,4 +1,4 @@
-import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
+import type { Diagnostic, Edit, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
 import { deepest, emptyFragment, fragmentNodes } from '../fragments.ts';
 import { asciiDigits, pythonSpace as space } from '../pythonText.ts';
 import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
@@ -107,18 +107,26 @@ function typedAt(source: SourceText, { start, end }: Range): Range {
   return typedRange(source, start, end) ?? { start: point, end: point };
 }
 
-/** The fix is left out where it would rewrite what stands between two characters and is no part of this text. */
-function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, end: number | undefined): Diagnostic {
-  const { fix, ...told } = { ...diagnostic, ...typedAt(source, diagnostic) };
-  const { starts, ends, text } = source;
-  const isWhole = (range: Range) =>
-    starts.slice(range.start + 1, range.end).every((start, i) => start === ends[range.start + i]);
-  if (!fix?.edits.every(isWhole)) return told;
-  const edits = fix.edits.map((edit) => {
-    const atEnd = end !== undefined && edit.start === text.length;
-    return { ...edit, ...(atEnd ? { start: end, end } : typedAt(source, edit)) };
+/**
+ * Places a diagnostic of a derived text in the prompt. The fix is left out where it would rewrite what stands between two
+ * characters and is no part of this text. `promptEnd` is the place of what is added at the end.
+ */
+function typedDiagnostic(diagnostic: Diagnostic, source: SourceText, promptEnd: number | undefined): Diagnostic {
+  const { code, severity, message, fix } = diagnostic;
+  const { start, end } = typedAt(source, diagnostic);
+  if (!fix?.edits.every((edit) => isWhole(source, edit))) return { code, severity, start, end, message };
+  const edits = fix.edits.map((edit): Edit => {
+    const isAtEnd = promptEnd !== undefined && edit.start === source.text.length;
+    const place = isAtEnd ? { start: promptEnd, end: promptEnd } : typedAt(source, edit);
+    return { start: place.start, end: place.end, insert: edit.insert };
   });
-  return { ...told, fix: { ...fix, edits } };
+  return { code, severity, start, end, message, fix: { label: fix.label, edits } };
+}
+
+/** Whether nothing was typed between the units of a range that is no part of the text. */
+function isWhole({ starts, ends }: SourceText, { start, end }: Range): boolean {
+  for (let i = start + 1; i < end; i++) if (starts[i] !== ends[i - 1]) return false;
+  return true;
 }
 
 /** Reads a prompt's brackets from left to right, as the regular expression of A1111's parser cuts it into tokens. */

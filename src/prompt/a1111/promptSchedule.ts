@@ -443,7 +443,7 @@ export function resolveSchedule(tree: ScheduleTree, options: ScheduleOptions): S
     else if (lastStepBefore(node, options) >= 1) ends.add(lastStepBefore(node, options));
   });
   if (alternates) for (let step = 1; step <= steps; step++) ends.add(step);
-  const texts = new Map<string, SourceText>();
+  const texts: { readonly nodes: readonly TextNode[]; readonly text: SourceText }[] = [];
   // One text is as long as the prompt at most, whose length is bounded already.
   const hold = ends.size > 1 ? holdScheduled : () => {};
   let stretches = 0;
@@ -454,15 +454,18 @@ export function resolveSchedule(tree: ScheduleTree, options: ScheduleOptions): S
       const chosen = nodesAtStep(tree, endAtStep, options);
       stretches += chosen.length;
       hold(stretches);
-      const key = chosen.map(({ start }) => start).join();
-      const known = texts.get(key);
-      if (known) return { endAtStep, text: known };
+      const known = texts.find(({ nodes }) => sameNodes(nodes, chosen));
+      if (known) return { endAtStep, text: known.text };
       characters += chosen.reduce((sum, { text }) => sum + text.length, 0);
       hold(characters);
       const text = joinTexts(chosen);
-      texts.set(key, text);
+      texts.push({ nodes: chosen, text });
       return { endAtStep, text };
     });
+}
+
+function sameNodes(a: readonly TextNode[], b: readonly TextNode[]): boolean {
+  return a.length === b.length && a.every((node, i) => node === b[i]);
 }
 
 /** The text that is encoded for a step, counted from 1. */

@@ -6,7 +6,7 @@
 import type { A1111Prompt, SteppedPrompt } from '../a1111/a1111Prompt.ts';
 import type { CommentNode, Diagnostic, ParsedPrompt, SourceText } from '../ast.ts';
 import type { ParsedCompel } from '../compel/compelPrompt.ts';
-import { byPlace, fixWith, info, warning } from '../diagnostics.ts';
+import { byPlace, DistinctDiagnostics, fixWith, info, warning } from '../diagnostics.ts';
 import { sourceText, typedRange } from '../sourceText.ts';
 import { programs, type Syntax } from '../syntax.ts';
 import { compelComposites, compelMarks } from './compelMarks.ts';
@@ -23,7 +23,7 @@ export function lintA1111(
   { source, comments }: A1111Prompt,
   { parts, diagnostics: parsed }: SteppedPrompt,
 ): Diagnostic[] {
-  const byKey = new Map<string, Diagnostic>();
+  const distinct = new DistinctDiagnostics();
   const texts = distinctTexts(parts);
   for (const weighed of texts) {
     const { text } = weighed;
@@ -33,12 +33,9 @@ export function lintA1111(
       ...namedEmbeddings(text, 'a1111'),
       ...silentMarks(weighed, 'a1111'),
     ];
-    for (const diagnostic of diagnostics) {
-      const key = `${diagnostic.code} ${diagnostic.start} ${diagnostic.end}`;
-      if (!byKey.has(key)) byKey.set(key, diagnostic);
-    }
+    for (const diagnostic of diagnostics) distinct.add(diagnostic);
   }
-  const all = [...byKey.values(), ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')];
+  const all = [...distinct.all, ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')];
   const nodes = texts.flatMap((weighed) => weighed.nodes);
   return [...all, ...mixedDialects(source, nodes, [...parsed, ...all].sort(byPlace), 'a1111')].sort(byPlace);
 }

@@ -8,6 +8,7 @@ import {
   normaliseLength,
   type PromptEmbedding,
   type PromptToken,
+  placeholderId,
   type TokenChunk,
   textTokens,
   withVectors,
@@ -49,8 +50,6 @@ export function fittingEmbeddings(embeddings: readonly PromptEmbedding[]): reado
 
 /** `,</w>`: no other comma counts. */
 const commaTokenId = 267;
-/** `!` stands where vectors will. */
-const placeholderId = 0;
 
 /**
  * Packs any number of tokens into chunks of 77 ids, as `tokenize_line` of stable-diffusion-webui 1.10 does: a BREAK fragment

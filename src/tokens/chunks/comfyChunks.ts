@@ -8,8 +8,11 @@ import {
   normaliseLength,
   type PromptEmbedding,
   type PromptToken,
+  placeholderId,
   type TokenChunk,
   tokenCounts,
+  typedToken,
+  vectorToken,
   withVectors,
 } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
@@ -47,21 +50,18 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   const find = embeddingByName(embeddings);
   const byName = new Map(embeddings.map((one) => [one.name, one.vectors]));
   const diagnostics: Diagnostic[] = [];
+  const placeholder = tokenizer.entry(placeholderId);
   const units: PromptToken[][] = [];
   for (const [index, fragment] of fragments.entries()) {
-    const tokenOf = (id: number, text: string, range: Range, vector?: PromptToken['vector']): PromptToken =>
-      vector
-        ? { kind: 'text', id, text, weight: fragment.weight, range, fragment: index, vector }
-        : { kind: 'text', id, text, weight: fragment.weight, range, fragment: index };
+    const { weight } = fragment;
     for (const { source, embedding } of comfyPieces(fragment, unit, find)) {
       if (embedding === null) {
-        const tokens = tokenizer.tokenize(source, flavour);
-        units.push(tokens.map(({ id, text, start, end }) => tokenOf(id, text, { start, end })));
+        units.push(tokenizer.tokenize(source, flavour).map((token) => typedToken(token, weight, index)));
         continue;
       }
       const { name, vectors, range } = embedding;
       if (name === null || vectors === undefined) diagnostics.push(unknownEmbedding(name, range, unit));
-      else units.push(vectors.map((_, i) => tokenOf(0, tokenizer.entry(0), range, { name, index: i })));
+      else units.push(vectors.map((_, i) => vectorToken(placeholder, weight, range, index, { name, index: i })));
     }
   }
   const chunks = packComfy(units, tokenizer, mostChunks).map((chunk) => withVectors(chunk, (name) => byName.get(name)));

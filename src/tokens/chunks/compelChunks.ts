@@ -8,8 +8,11 @@ import {
   normaliseLength,
   type PromptEmbedding,
   type PromptToken,
+  placeholderId,
   type TokenChunk,
   tokenCounts,
+  typedToken,
+  vectorToken,
   withVectors,
 } from '../promptTokens.ts';
 import type { Tokenizer } from '../tokenizer.ts';
@@ -74,15 +77,14 @@ function fragmentUnits(
   flavour: TokenizerFlavour | undefined,
 ): PromptToken[][][] {
   const cutOut = addedTokenCutter(added, flavour);
-  return fragments.map(({ weight, ...fragment }, index) => {
-    const placed = { kind: 'text', weight, fragment: index } as const;
+  const placeholder = tokenizer.entry(placeholderId);
+  return fragments.map((fragment, index) => {
+    const { weight } = fragment;
     return cutOut(fragment).flatMap(({ source, vectors }): PromptToken[][] => {
       if (vectors.length === 0)
-        return tokenizer
-          .tokenize(source, flavour)
-          .map(({ id, text, start, end }) => [{ ...placed, id, text, range: { start, end } }]);
+        return tokenizer.tokenize(source, flavour).map((token) => [typedToken(token, weight, index)]);
       const range = { start: source.starts[0], end: source.ends[source.ends.length - 1] };
-      return [vectors.map((vector) => ({ ...placed, id: 0, text: tokenizer.entry(0), range, vector }))];
+      return [vectors.map((vector) => vectorToken(placeholder, weight, range, index, vector))];
     });
   });
 }
