@@ -14,8 +14,8 @@ import type { Stage } from './promptStages.ts';
 const lengths = [64_000, 22_600, 8000] as const;
 /** Families that are looked at closely, for each stage. */
 const closely = 2;
-/** Milliseconds: the exponent is told of stages that take longer for the longest prompt. */
-const leastMilliseconds = 4;
+/** Milliseconds, half a frame: of stages that take less for the longest prompt no exponent is told. Pages of memory make up most of that. */
+const leastMilliseconds = 8;
 /** An exponent over this is too much. */
 export const highestExponent = 1.2;
 
@@ -27,7 +27,7 @@ export interface Growth {
   readonly milliseconds: number;
 }
 
-/** What a stage takes for prompts of one length. */
+/** The time of a stage for prompts of one length. */
 interface Timing {
   readonly length: number;
   /** Milliseconds for so many prompts as have the characters of the longest together. */
