@@ -26,6 +26,11 @@ fn columns4(at: u32, stride: u32) -> mat4x4f {
     weights4(weight[at]), weights4(weight[at + stride]), weights4(weight[at + 2 * stride]), weights4(weight[at + 3 * stride]));
 }
 
+/** Adds four inputs times the weights of four columns to `sums`, one k after the other. w[i] has the weights of the i-th k. */
+fn add_products(sums: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
+  return fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], sums))));
+}
+
 /** QuickGELU (eq. 27). The argument of exp is never positive, so it cannot overflow. */
 fn quick_gelu(u: vec4f) -> vec4f {
   let e = exp(-abs(1.702 * u));
@@ -46,12 +51,4 @@ fn store(row: u32, column: u32, product: vec4f) {
     value += residual[at];
   }
   y[at] = value;
-}
-
-/** Stores 16 outputs of a row, from column 4 · column on. */
-fn store_row(row: u32, column: u32, product: mat4x4f) {
-  store(row, column, product[0]);
-  store(row, column + 1, product[1]);
-  store(row, column + 2, product[2]);
-  store(row, column + 3, product[3]);
 }

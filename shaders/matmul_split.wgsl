@@ -44,39 +44,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   var y6 = vec4f();
   var y7 = vec4f();
   for (var k = lane; k < blocks; k += 8) {
-    // w[i] holds the weights of the four columns for the i-th of these four k.
     let w = transpose(columns4(at0 + k, blocks));
-    {
-      let v = x[x0 + k];
-      y0 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y0))));
-    }
+    y0 = add_products(y0, x[x0 + k], w);
     if (ROWS > 1) {
-      let v = x[x1 + k];
-      y1 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y1))));
+      y1 = add_products(y1, x[x1 + k], w);
     }
     if (ROWS > 2) {
-      let v = x[x2 + k];
-      y2 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y2))));
+      y2 = add_products(y2, x[x2 + k], w);
     }
     if (ROWS > 3) {
-      let v = x[x3 + k];
-      y3 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y3))));
+      y3 = add_products(y3, x[x3 + k], w);
     }
     if (ROWS > 4) {
-      let v = x[x4 + k];
-      y4 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y4))));
+      y4 = add_products(y4, x[x4 + k], w);
     }
     if (ROWS > 5) {
-      let v = x[x5 + k];
-      y5 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y5))));
+      y5 = add_products(y5, x[x5 + k], w);
     }
     if (ROWS > 6) {
-      let v = x[x6 + k];
-      y6 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y6))));
+      y6 = add_products(y6, x[x6 + k], w);
     }
     if (ROWS > 7) {
-      let v = x[x7 + k];
-      y7 = fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], y7))));
+      y7 = add_products(y7, x[x7 + k], w);
     }
   }
   let here = id.z * COLUMNS + id.y;

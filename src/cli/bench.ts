@@ -9,10 +9,10 @@ import { megabytes } from '../files/byteCount.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { type GpuDevice, requestGpuDevice } from '../gpu/device.ts';
+import { matmulKernels } from '../gpu/dispatches.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
-import { matmulKernels } from '../gpu/matmul.ts';
 import { nodeGpu, softwareAdapters } from '../gpu/node.ts';
-import { type KernelTuning, timeMatmuls, tuneKernels } from '../gpu/tuning.ts';
+import { chooseKernels, timeAttention, timeMatmuls } from '../gpu/tuning.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
 
@@ -42,19 +42,23 @@ const editLastWord = (pass: EncoderPass): EncoderPass => ({
   inputIds: pass.inputIds.with(20, bosTokenId - 1),
 });
 
-async function benchKernels({ device, support }: GpuDevice, runs: number): Promise<void> {
+async function benchKernels({ device }: GpuDevice, runs: number): Promise<void> {
   const shapes = { qkv_proj: [768, 2304], out_proj: [768, 768], fc1: [768, 3072], fc2: [3072, 768] };
   for (const M of [77, 2]) {
     const title = `F32 matmul, ${M} rows, GFLOP/s`;
     console.log(`\n${title.padEnd(32)}${matmulKernels.map((kernel) => cell(kernel, 16)).join('')}`);
     for (const [name, [K, N]] of Object.entries(shapes)) {
-      const times = await timeMatmuls(device, support, { M, K, N }, { runs });
-      const rates = matmulKernels.map((kernel) =>
-        times.has(kernel) ? (2 * M * K * N) / times.get(kernel)! / 1e6 : null,
-      );
+      const timed = await timeMatmuls(device, { M, K, N }, runs);
+      const rates = matmulKernels.map((name) => {
+        const milliseconds = timed.find(({ kernel }) => kernel === name)?.milliseconds;
+        return milliseconds === undefined ? null : (2 * M * K * N) / milliseconds / 1e6;
+      });
       console.log(`${name.padEnd(32)}${rates.map((rate) => cell(rate, 16)).join('')}`);
     }
   }
+  console.log('\nattention of a pass, ms');
+  for (const { kernel, milliseconds } of await timeAttention(device, runs))
+    console.log(`${kernel.padEnd(32)}${cell(milliseconds, 16)}`);
 }
 
 /**
@@ -149,17 +153,12 @@ async function benchAdapter(adapter: string | undefined, runs: number, what: Rea
   console.log(`\n${gpu.description}`);
   if (what.has('kernels')) await benchKernels(gpu, runs);
   const start = performance.now();
-  const tuning: KernelTuning = await tuneKernels(gpu, clipVitL14);
-  console.log(
-    `\nChosen in ${cell((performance.now() - start) / 1000, 0)} s: ${tuning.kernel}, for few rows ${tuning.few}, ${tuning.attention}, layer_norm by ${tuning.layerNormLanes} lanes.`,
-  );
+  const choice = await chooseKernels(gpu, clipVitL14);
+  const seconds = cell((performance.now() - start) / 1000, 0);
+  console.log(`\nChosen in ${seconds} s: ${choice.matmul}, ${choice.attention}.`);
   const encoders: Encoder[] = [];
   for (const dtype of dtypes)
-    encoders.push(
-      await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), {
-        choice: { ...tuning, support: gpu.support },
-      }),
-    );
+    encoders.push(await createGpuEncoder(gpu.device, syntheticWeights(clipVitL14, { dtype }), { choice }));
   for (const encoder of encoders) printMemory(encoder);
   if (what.has('encodes')) await benchEncodes(encoders, runs);
   if (what.has('edits')) for (const encoder of encoders) await benchEdits(encoder, runs);

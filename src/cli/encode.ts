@@ -12,7 +12,7 @@ import { excerpt, type TensorFile } from '../files/tensorFile.ts';
 import { requestGpuDevice } from '../gpu/device.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
-import { tuneKernels } from '../gpu/tuning.ts';
+import { chooseKernels } from '../gpu/tuning.ts';
 import { bringsEmbeddings, type Embedding, openEmbeddings, readEmbeddings } from '../models/embeddingFile.ts';
 import { lacksSettingsText, unchangedText } from '../models/leftOut.ts';
 import { loraNamed } from '../models/loraAliases.ts';
@@ -512,9 +512,8 @@ async function run({
   if (source.doubt) console.log(`note: ${source.doubt}`);
   const networks = await openNetworks({ embeddings, loras, passTrailingBytes }, source.config);
   const gpu = await requestGpuDevice(nodeGpu(adapter));
-  const encoder = await createGpuEncoder(gpu.device, source, {
-    choice: { ...(await tuneKernels(gpu, source.config)), support: gpu.support },
-  });
+  const choice = await chooseKernels(gpu, source.config);
+  const encoder = await createGpuEncoder(gpu.device, source, { choice });
   const { random } = source;
   const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
   const running = { tokenizer, encoder, networks, model: named };

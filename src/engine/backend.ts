@@ -51,13 +51,13 @@ export interface Backend {
   write(slot: number, pass: EncoderPass, tokenRows: Float32Array<ArrayBuffer>): void;
   /**
    * Computes the ranges in order, and reads back the rows that are ready then; the others are zeros. The signal ends it with its
-   * reason, between two of `submits` parts or more often.
+   * reason, unless the engine cannot stop halfway.
    */
   compute(
     ranges: readonly RowRange[],
     want: EncoderWant,
     slots: readonly ReadySlot[],
-    options?: { readonly submits?: number; readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal },
   ): Promise<EncoderOutput[]>;
   /** Merges these LoRAs into the weights, and no others. All rows are lost, and there is room for `minSlots` passes again. */
   merge(loras: readonly WeightedLora[]): Promise<void>;

@@ -24,7 +24,7 @@ export interface EncodeOptions {
    * the padding.
    */
   readonly onRows?: (start: EncodeStart) => void | Promise<void>;
-  /** Ends the encode between two submits with the signal's reason. Rows that `onRows` received are kept. */
+  /** Ends the encode with the signal's reason, as soon as the engine can stop. Rows that `onRows` received are kept. */
   readonly signal?: AbortSignal;
   /**
    * LoRAs to merge into the weights, and no others; without any, the outputs are to the bit those of the model. Nothing is
@@ -32,8 +32,6 @@ export interface EncodeOptions {
    * the engine's error, and leaves things as they were, where there is no room for the merged weights.
    */
   readonly loras?: readonly WeightedLora[];
-  /** Parts in which a GPU computes the padding after `onRows`: more than 1 lets a signal end it earlier. */
-  readonly paddingSubmits?: number;
   /** Passes that will be edited too, the most important first. Their rows are kept, and room is made for them up to a bound. */
   readonly alsoNeeded?: readonly EncoderPass[];
 }
@@ -44,7 +42,7 @@ async function compute(
   ranges: readonly RowRange[],
   placed: readonly Placed[],
   want: EncoderWant,
-  options?: { readonly submits?: number; readonly signal?: AbortSignal },
+  options?: { readonly signal?: AbortSignal },
 ) {
   const rowsOf = new Map(slots.map(({ rows }, slot) => [slot, rows]));
   for (const { slot, passes, end } of ranges) for (let s = slot; s < slot + passes; s++) rowsOf.set(s, end);
@@ -65,7 +63,7 @@ export async function encodePasses(
   want: EncoderWant,
   options: EncodeOptions,
 ): Promise<EncodeRun> {
-  const { onRows, signal, paddingSubmits: submits } = options;
+  const { onRows, signal } = options;
   const L = state.config.maxPositionEmbeddings;
   // A prompt without words is quickly computed again: its rows are not worth keeping.
   const alsoNeeded = (options.alsoNeeded ?? []).filter((pass) => paddingStart(pass) > 2);
@@ -85,7 +83,7 @@ export async function encodePasses(
     if (later.length > 0) {
       await onRows?.({ ...run, milliseconds: performance.now() - start });
       signal?.throwIfAborted();
-      run = await compute(state, later, placed, want, { submits, signal });
+      run = await compute(state, later, placed, want, { signal });
       rows += run.rows;
     }
     outputs.push(...run.outputs);

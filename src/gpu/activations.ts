@@ -5,10 +5,9 @@ import { operands, type RowRange, type Schedule, type Step, schedule } from '../
 import type { WeightSpec } from '../engine/weightReading.ts';
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
-import { stepDispatch } from './dispatches.ts';
+import { type KernelChoice, stepDispatch } from './dispatches.ts';
 import { usage } from './flags.ts';
 import type { KernelName, Pipelines, Work } from './kernels.ts';
-import type { KernelChoice } from './tuning.ts';
 import type { Weights } from './upload.ts';
 
 /** Row ranges whose dispatches are kept. */

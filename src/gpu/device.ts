@@ -1,5 +1,3 @@
-import type { KernelSupport } from './kernels.ts';
-
 /** There is no WebGPU here. The message says what is missing and what to do. */
 export class WebGpuUnavailableError extends Error {
   override name = 'WebGpuUnavailableError';
@@ -11,7 +9,6 @@ export interface GpuDevice {
   readonly description: string;
   /** True where a CPU stands in for the GPU. */
   readonly software: boolean;
-  readonly support: KernelSupport;
 }
 
 /** Finds an adapter and makes a device with what the encoder can use. Throws WebGpuUnavailableError. */
@@ -26,16 +23,12 @@ export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice>
     throw new WebGpuUnavailableError(
       'WebGPU found no graphics adapter; update the graphics driver, or allow hardware acceleration in the settings.',
     );
-  const { vendor, architecture, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
-  const requiredFeatures = (['timestamp-query', 'subgroups'] as const).filter((name) => adapter.features.has(name));
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   const device = await adapter.requestDevice({ label: 'clipscope', requiredFeatures });
   return {
     device,
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',
     software: isFallbackAdapter || /swiftshader|llvmpipe|warp/i.test(`${architecture} ${description}`),
-    support: {
-      subgroups: device.features.has('subgroups'),
-      subgroupSize: subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined,
-    },
   };
 }

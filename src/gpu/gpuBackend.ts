@@ -16,14 +16,13 @@ import {
   weightDtype,
   writeInputs,
 } from './activations.ts';
-import { stepDispatch } from './dispatches.ts';
+import { type KernelChoice, stepDispatch } from './dispatches.ts';
 import { usage } from './flags.ts';
 import { type Pipelines, pipelinesOf } from './kernels.ts';
 import { mergeLoras } from './loraMerge.ts';
 import { outputCopies, readOutputs } from './readback.ts';
 import { copyToStaging, dispatchAll, GpuError, submit } from './submit.ts';
 import { timeDispatches } from './timing.ts';
-import type { KernelChoice } from './tuning.ts';
 import { destroyWeights, type Weights } from './upload.ts';
 
 /** A backend with all that it holds on its device. */
@@ -74,18 +73,10 @@ async function compute(
   ranges: readonly RowRange[],
   want: EncoderWant,
   slots: readonly ReadySlot[],
-  { submits = 1, signal }: { readonly submits?: number; readonly signal?: AbortSignal } = {},
 ): Promise<EncoderOutput[]> {
   const works = (await Promise.all(ranges.map((range) => activations.dispatches(range)))).flat();
-  const perSubmit = Math.ceil(works.length / submits);
-  let at = 0;
-  for (; at + perSubmit < works.length; at += perSubmit) {
-    await submit(device, name, (encoder) => dispatchAll(encoder, works.slice(at, at + perSubmit)) as undefined);
-    await device.queue.onSubmittedWorkDone();
-    signal?.throwIfAborted();
-  }
   const staging = await submit(device, name, (encoder) => {
-    dispatchAll(encoder, works.slice(at));
+    dispatchAll(encoder, works);
     return copyToStaging(device, encoder, outputCopies(activations, config, want, slots));
   });
   try {
@@ -220,7 +211,7 @@ export async function createGpuBackend(
     },
     grow: (slots) => grow(held, slots),
     write: (slot, pass, rows) => writeInputs(device, held.activations, slot, pass, rows),
-    compute: (ranges, want, slots, options) => compute(held, ranges, want, slots, options),
+    compute: (ranges, want, slots) => compute(held, ranges, want, slots),
     merge: (loras) => merge(held, loras),
     time: async (range) => timeDispatches(device, held.name, await held.activations.dispatches(range)),
     inspect: inspectWith(held),

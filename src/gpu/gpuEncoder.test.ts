@@ -18,13 +18,11 @@ import { openLora } from '../models/loraFile.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
-import { attentionKernels } from './attention.ts';
 import { requestGpuDevice } from './device.ts';
+import { attentionKernels, matmulKernels, plainKernels } from './dispatches.ts';
 import { createGpuEncoder } from './gpuEncoder.ts';
-import { matmulKernels } from './matmul.ts';
 import { nodeGpu } from './node.ts';
-import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
-import { tuneKernels } from './tuning.ts';
+import { testAdapters, testDevice } from './testing/adapters.ts';
 
 const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
 const everything = ({ numHiddenLayers: N }: ClipTextConfig): EncoderWant => ({
@@ -109,9 +107,6 @@ function withoutRoom(device: GPUDevice, after = 0) {
   });
 }
 
-/** Kernels that no software adapter chooses. */
-const forGpus = { kernel: 'matmul_split', attention: 'attention_group', layerNormLanes: 64 } as const;
-
 describe.each(testAdapters)('on %s', (adapter) => {
   describe('tiny, from a safetensors file', () => {
     let encoder: Encoder;
@@ -156,12 +151,11 @@ describe.each(testAdapters)('on %s', (adapter) => {
     });
 
     test.each([
-      ...matmulKernels.map((kernel) => [kernel, { kernel }] as const),
-      ...attentionKernels.map((attention) => [attention, { kernel: 'matmul', attention }] as const),
-      ['what suits a GPU', forGpus] as const,
+      ...matmulKernels.map((matmul) => [matmul, { ...plainKernels, matmul }] as const),
+      ...attentionKernels.map((attention) => [attention, { ...plainKernels, attention }] as const),
     ])('equals the float64 encoder with %s, also of an edited prompt', async (name, choice) => {
-      const { device, support } = await testGpu(adapter);
-      const make = () => createGpuEncoder(device, syntheticWeights(clipTiny), { choice: { ...choice, support } });
+      const device = await testDevice(adapter);
+      const make = () => createGpuEncoder(device, syntheticWeights(clipTiny), { choice });
       const [other, another] = await Promise.all([make(), make()]);
       const pass = passOf(2, 'causal');
       const edited = { ...pass, inputIds: pass.inputIds.with(3, 736) };
@@ -325,32 +319,6 @@ describe.each(testAdapters)('on %s', (adapter) => {
       other.destroy();
     });
 
-    test('an encode that is cancelled between two submits of the padding keeps the rows before it', async () => {
-      const device = await testDevice(adapter);
-      const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
-      const [expected] = await fresh([edited]);
-      await forget();
-      await encoder.encode([before], everything(clipTiny));
-      const abort = new AbortController();
-      const onRows = vi.fn();
-      const done = device.queue.onSubmittedWorkDone;
-      const spy = vi.spyOn(device.queue, 'onSubmittedWorkDone').mockImplementationOnce(async () => {
-        await done.call(device.queue);
-        abort.abort(new Error('a newer prompt'));
-      });
-      const options = { onRows, signal: abort.signal, paddingSubmits: 4 };
-      await expect(encoder.encode([edited], everything(clipTiny), options)).rejects.toThrow('a newer prompt');
-      expect([onRows.mock.calls.length, spy.mock.calls.length]).toEqual([1, 1]);
-      const { outputs, rows } = await encoder.encode([edited], everything(clipTiny), { paddingSubmits: 4 });
-      expect([rows, outputs[0]]).toEqual([77 - 11, expected]);
-      // And where nobody cancels, in several submits as in one.
-      await encoder.encode([before], everything(clipTiny));
-      const split = await encoder.encode([edited], everything(clipTiny), { onRows, paddingSubmits: 4 });
-      expect([split.rows, split.outputs[0]]).toEqual([77 - 9, expected]);
-      expect(spy).toHaveBeenCalledTimes(1 + 3);
-      spy.mockRestore();
-    });
-
     test('what the GPU refuses is an error, and nothing of it counts as computed', async () => {
       const device = await testDevice(adapter);
       const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
@@ -396,10 +364,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     });
 
     test('what did not compile once is compiled when it is needed again', async () => {
-      const { device, support } = await requestGpuDevice(nodeGpu(adapter));
-      const other = await createGpuEncoder(device, syntheticWeights(clipTiny), {
-        choice: { kernel: 'matmul', support },
-      });
+      const { device } = await requestGpuDevice(nodeGpu(adapter));
+      const other = await createGpuEncoder(device, syntheticWeights(clipTiny));
       const pass = padded(words, 'causal');
       await other.encode([pass], everything(clipTiny));
       const failing = vi.spyOn(device, 'createComputePipelineAsync').mockRejectedValueOnce(new Error('Busy.'));
@@ -448,9 +414,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
     test('what is compiled ahead is all that any number of rows needs, and waits for encodes', async () => {
       // On a device of its own nothing is compiled yet.
-      const { device, support } = await requestGpuDevice(nodeGpu(adapter));
-      const choice = { kernel: 'matmul', few: 'matmul', support } as const;
-      const other = await createGpuEncoder(device, syntheticWeights(clipTiny), { choice });
+      const { device } = await requestGpuDevice(nodeGpu(adapter));
+      const other = await createGpuEncoder(device, syntheticWeights(clipTiny));
       const create = device.createComputePipelineAsync.bind(device);
       const order: string[] = [];
       const spy = vi.spyOn(device, 'createComputePipelineAsync').mockImplementation((of) => {
@@ -466,7 +431,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
         await other.encode([padded(Array(n).fill(9), 'causal')], everything(clipTiny), { onRows() {} });
       expect(order).toEqual([]);
       // And all that another encoder needs.
-      (await createGpuEncoder(device, syntheticWeights(clipTiny), { choice })).destroy();
+      (await createGpuEncoder(device, syntheticWeights(clipTiny))).destroy();
       expect(order).toEqual([]);
       const abort = new AbortController();
       abort.abort(new Error('another model'));
@@ -665,10 +630,8 @@ describe('full size, from a safetensors file', () => {
   test.each(testAdapters)(
     'on %s equals every recorded array, and float64 at every stage',
     async (adapter) => {
-      const gpu = await testGpu(adapter);
-      const { device, support } = gpu;
-      const choice = { ...(await tuneKernels(gpu, clipVitL14)), support };
-      const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'), { choice });
+      const device = await testDevice(adapter);
+      const encoder = await createGpuEncoder(device, await viaSafetensors(clipVitL14, 'F32'));
       const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
       const { outputs } = await encoder.encode(passes, everything(clipVitL14));
       const attn = recordedArray('clip/recorded/full_B_causal_attn_l0_p1.npy');
@@ -679,10 +642,13 @@ describe('full size, from a safetensors file', () => {
         for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
       }
       encoder.destroy();
-      const other = await createGpuEncoder(device, syntheticWeights(clipVitL14), { choice: { ...forGpus, support } });
-      const [output] = (await other.encode([passOf(1, 'causal')], everything(clipVitL14))).outputs;
-      expectStages('causal, with what suits a GPU', clipVitL14, output, reference);
-      other.destroy();
+      for (const matmul of ['matmul_tile', 'matmul_split'] as const) {
+        const choice = { matmul, attention: 'attention_group' } as const;
+        const other = await createGpuEncoder(device, syntheticWeights(clipVitL14), { choice });
+        const [output] = (await other.encode([passOf(1, 'causal')], everything(clipVitL14))).outputs;
+        expectStages(`causal, with ${matmul}`, clipVitL14, output, reference);
+        other.destroy();
+      }
     },
     600_000,
   );

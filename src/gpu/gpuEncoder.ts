@@ -4,10 +4,9 @@ import { minSlots } from '../engine/encoderState.ts';
 import { schedule } from '../engine/schedule.ts';
 import { weightSpecs } from '../engine/weightReading.ts';
 import { weightDtype } from './activations.ts';
-import { stepDispatch } from './dispatches.ts';
+import { type KernelChoice, stepDispatch } from './dispatches.ts';
 import { createGpuBackend } from './gpuBackend.ts';
 import { pipelinesOf } from './kernels.ts';
-import type { KernelChoice } from './tuning.ts';
 import { uploadWeights } from './upload.ts';
 
 /**

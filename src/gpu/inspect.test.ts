@@ -23,8 +23,7 @@ import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
 import { createGpuEncoder } from './gpuEncoder.ts';
-import { testAdapters, testDevice, testGpu } from './testing/adapters.ts';
-import { tuneKernels } from './tuning.ts';
+import { testAdapters, testDevice } from './testing/adapters.ts';
 
 const pass = encoderPass(Uint32Array.from(index.ids[1]), 'causal');
 const other = encoderPass(Uint32Array.from(index.ids[2]), 'causal');
@@ -244,10 +243,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
 test.each(testAdapters)(
   'full size on %s: the first, a middle and the last layer equal float64’s',
   async (adapter) => {
-    const gpu = await testGpu(adapter);
-    const choice = { ...(await tuneKernels(gpu, clipVitL14)), support: gpu.support };
     const source = syntheticWeights(clipVitL14);
-    const encoder = await createGpuEncoder(gpu.device, source, { choice });
+    const encoder = await createGpuEncoder(await testDevice(adapter), source);
     const { hiddenStates, lastHiddenState } = (await referenceEncoder(source))(pass);
     await encoder.encode([pass], { hiddenStates: [], attentions: false });
     for (const layer of [0, 6, 11])

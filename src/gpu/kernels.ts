@@ -1,16 +1,13 @@
 import attention from '../../shaders/attention.wgsl?raw';
 import attentionGroup from '../../shaders/attention_group.wgsl?raw';
-import attentionQuad from '../../shaders/attention_quad.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
 import heads from '../../shaders/heads.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import loraMerge from '../../shaders/lora_merge.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
-import matmulFew from '../../shaders/matmul_few.wgsl?raw';
-import matmulQuad from '../../shaders/matmul_quad.wgsl?raw';
 import matmulSplit from '../../shaders/matmul_split.wgsl?raw';
-import matmulSubgroup from '../../shaders/matmul_subgroup.wgsl?raw';
+import matmulTile from '../../shaders/matmul_tile.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
@@ -28,8 +25,6 @@ export interface Kernel {
   readonly bindings: readonly (readonly [name: string, access: Access])[];
   /** True where the kernel reads stored weights, and so needs the prelude of their dtype. */
   readonly weights?: boolean;
-  /** True where the kernel needs the device feature `subgroups`. */
-  readonly subgroups?: boolean;
 }
 
 const attentionBindings = [
@@ -67,12 +62,9 @@ export const kernels = {
     ],
   },
   matmul: { source: `${linear}\n${matmul}`, bindings: linearBindings, weights: true },
-  matmul_quad: { source: `${linear}\n${matmulQuad}`, bindings: linearBindings, weights: true, subgroups: true },
-  matmul_subgroup: { source: `${linear}\n${matmulSubgroup}`, bindings: linearBindings, weights: true, subgroups: true },
-  matmul_few: { source: `${linear}\n${matmulFew}`, bindings: linearBindings, weights: true, subgroups: true },
+  matmul_tile: { source: `${linear}\n${matmulTile}`, bindings: linearBindings, weights: true },
   matmul_split: { source: `${linear}\n${matmulSplit}`, bindings: linearBindings, weights: true },
   attention: { source: `${heads}\n${attention}`, bindings: attentionBindings },
-  attention_quad: { source: `${heads}\n${attentionQuad}`, bindings: attentionBindings, subgroups: true },
   attention_group: { source: `${heads}\n${attentionGroup}`, bindings: attentionBindings },
   lora_merge: {
     source: loraMerge,
@@ -88,32 +80,12 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
-/** Features of a device that decide which kernels it can run. */
-export interface KernelSupport {
-  /** Whether the device has the feature `subgroups`. */
-  readonly subgroups: boolean;
-  /** Lanes of a subgroup; undefined where the adapter has several sizes. */
-  readonly subgroupSize?: number;
-}
-
-/** One dispatch of a kernel, for inputs of a certain shape. */
-export interface KernelDispatch<Name extends KernelName = KernelName> {
-  readonly kernel: Name;
-  /** The kernel's override constants. */
-  readonly constants: Constants;
-  /** Workgroups. */
-  readonly grid: readonly [number, number, number];
-}
-
-/** Values of EPILOGUE: the operation that follows the product in a linear layer. */
-export const epilogues = { bias: 0, quickGelu: 1, residual: 2 } as const;
-
 const preludes = { F32: weightsF32, F16: weightsF16, BF16: weightsBf16 } as const satisfies Record<WeightDtype, string>;
 
 /** WGSL of a kernel, with the prelude that reads weights of `dtype` where it reads any. */
 function kernelSource(name: KernelName, dtype: WeightDtype = 'F32'): string {
-  const { source, weights, subgroups }: Kernel = kernels[name];
-  return [subgroups ? 'enable subgroups;' : '', weights ? preludes[dtype] : '', source].join('\n');
+  const { source, weights }: Kernel = kernels[name];
+  return weights ? `${preludes[dtype]}\n${source}` : source;
 }
 
 /** Pipelines of one device, each made once: a kernel with its constants and, where it reads weights, their dtype. */

@@ -16,24 +16,6 @@ function systemHasDrivers(): boolean {
   );
 }
 
-const isNative = (task: unknown) => Function.prototype.toString.call(task).includes('[native code]');
-let pollsSeldom = false;
-
-/**
- * Makes Dawn poll less often. While work is under way it asks by `setImmediate`, again and again, whether the work is done. On a
- * software adapter that takes a third of two cores from the work, so this thread sleeps 0.1 ms before each question.
- */
-function pollSeldom(): void {
-  if (pollsSeldom) return;
-  pollsSeldom = true;
-  const immediately = globalThis.setImmediate as (...task: unknown[]) => unknown;
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  globalThis.setImmediate = Object.assign((task: unknown, ...rest: unknown[]) => {
-    if (isNative(task)) Atomics.wait(sleeper, 0, 0, 0.1);
-    return immediately(task, ...rest);
-  }, immediately) as typeof setImmediate;
-}
-
 // Keeps every GPU object alive: Dawn crashes when one is collected while its devices live.
 const aliveGpus: GPU[] = [];
 
@@ -46,10 +28,7 @@ export function nodeGpu(adapter?: string): GPU {
   // lavapipe wants a runtime folder, and the Vulkan loader only knows the drivers of the system's folders.
   process.env.XDG_RUNTIME_DIR ??= '/tmp';
   const software = adapter ? softwareAdapters.includes(adapter) : process.platform === 'linux' && !systemHasDrivers();
-  if (software) {
-    process.env.VK_ICD_FILENAMES ??= softwareDrivers.map(({ icd }) => icd).join(':');
-    pollSeldom();
-  }
+  if (software) process.env.VK_ICD_FILENAMES ??= softwareDrivers.map(({ icd }) => icd).join(':');
   // Timestamps are rounded to a tenth of a millisecond to guard a browser's users; a kernel on a GPU takes less.
   const exact = 'disable-dawn-features=timestamp_quantization';
   const gpu = create(adapter ? [exact, `adapter=${adapter}`] : [exact]);

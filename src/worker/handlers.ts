@@ -6,6 +6,7 @@ import { meanProfile, type Profile } from '../engine/profile.ts';
 import { blobSource } from '../files/sources.ts';
 import { type GpuDevice, requestGpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
 import type { createGpuEncoder } from '../gpu/gpuEncoder.ts';
+import { chooseKernels } from '../gpu/tuning.ts';
 import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFile.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
@@ -111,10 +112,10 @@ async function load(
   try {
     const gpu = await device(session);
     const weights = await openModel(surroundings, model, signal);
-    const tuning = await surroundings.tuningOf(gpu, weights.config);
+    const choice = await chooseKernels(gpu, weights.config, surroundings.tuningOf);
     const encoder = await surroundings.createEncoder(gpu.device, weights, {
       signal,
-      choice: { ...tuning, support: gpu.support },
+      choice,
       onProgress: progressTo(tell),
     });
     if (signal.aborted || session.gpu !== gpu) {
@@ -155,12 +156,6 @@ const arraysOf = (outputs: readonly EncoderOutput[]) =>
     ...(attentions ? [attentions] : []),
   ]);
 
-/**
- * Submits that the padding is spread over on a software adapter, where it takes up to a second: a newer prompt then waits
- * for one submit only. A GPU computes all the padding in one, between two keystrokes.
- */
-const softwarePaddingSubmits = 6;
-
 const encodeWith =
   (session: Session): Handlers['encode'] =>
   async ({ passes, want, loras, rowsFirst, alsoNeeded }, signal, tell) => {
@@ -177,7 +172,6 @@ const encodeWith =
       signal,
       loras: heldLoras(loaded, loras),
       alsoNeeded,
-      paddingSubmits: session.gpu?.software ? softwarePaddingSubmits : 1,
       ...(rowsFirst && {
         onRows: (start) => {
           const { outputs, ready } = start;

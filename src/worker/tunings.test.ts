@@ -1,15 +1,17 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { clipTiny } from '../clip/config.ts';
 import type { GpuDevice } from '../gpu/device.ts';
-import type { KernelTuning } from '../gpu/tuning.ts';
+import { compared, type KernelTuning } from '../gpu/tuning.ts';
 
-const tuneKernels = vi.hoisted(() => vi.fn<() => Promise<KernelTuning>>());
-vi.mock('../gpu/tuning.ts', async (actual) => ({ ...(await actual<object>()), tuneKernels }));
+const measureKernels = vi.hoisted(() => vi.fn<() => Promise<KernelTuning>>());
+vi.mock('../gpu/tuning.ts', async (actual) => ({ ...(await actual<object>()), measureKernels }));
 
-const adapter = { description: 'an adapter', software: false, support: { subgroups: false } };
-const { tuneKernels: actual } = await vi.importActual<typeof import('../gpu/tuning.ts')>('../gpu/tuning.ts');
-/** The tuning of a width too small to be measured, for which no device is needed. */
-const tuning = await actual({ ...adapter, device: {} as GPUDevice }, clipTiny);
+const adapter = { description: 'an adapter', software: false };
+const tuning: KernelTuning = {
+  adapter: adapter.description,
+  compared: compared(),
+  matmul: 'matmul_tile',
+  attention: 'attention_group',
+};
 
 const gpuWith = (lost: Promise<unknown>) => ({ ...adapter, device: { lost } as GPUDevice }) satisfies GpuDevice;
 const gpu = gpuWith(new Promise(() => {}));
@@ -41,7 +43,7 @@ async function visit() {
 }
 
 beforeEach(() => {
-  tuneKernels.mockReset().mockResolvedValue(tuning);
+  measureKernels.mockReset().mockResolvedValue(tuning);
   storage = fakeCaches();
   vi.stubGlobal('caches', storage);
 });
@@ -51,11 +53,11 @@ afterEach(() => vi.unstubAllGlobals());
 test('what was measured is remembered, in this visit and the next', async () => {
   const tuningOf = await visit();
   const written = storage.nextWrite();
-  expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
-  expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
+  expect(await tuningOf(gpu)).toEqual(tuning);
+  expect(await tuningOf(gpu)).toEqual(tuning);
   await written;
-  expect(await (await visit())(gpu, clipTiny)).toEqual(tuning);
-  expect(tuneKernels).toHaveBeenCalledTimes(1);
+  expect(await (await visit())(gpu)).toEqual(tuning);
+  expect(measureKernels).toHaveBeenCalledTimes(1);
 });
 
 test('two loads at once measure once', async () => {
@@ -65,28 +67,28 @@ test('two loads at once measure once', async () => {
   });
   const tuningOf = await visit();
   const started = new Promise<void>((resolve) => {
-    tuneKernels.mockImplementation(() => {
+    measureKernels.mockImplementation(() => {
       resolve();
       return measurement;
     });
   });
   const written = storage.nextWrite();
-  const both = Promise.all([tuningOf(gpu, clipTiny), tuningOf(gpu, clipTiny)]);
+  const both = Promise.all([tuningOf(gpu), tuningOf(gpu)]);
   await started;
   finish(tuning);
   expect(await both).toEqual([tuning, tuning]);
-  expect(tuneKernels).toHaveBeenCalledTimes(1);
+  expect(measureKernels).toHaveBeenCalledTimes(1);
   await written;
   expect(storage.written.map((text) => JSON.parse(text))).toEqual([[tuning]]);
 });
 
 test('what failed is told to all who wait for it, and tried again', async () => {
-  tuneKernels.mockRejectedValueOnce(new Error('Out of memory.'));
+  measureKernels.mockRejectedValueOnce(new Error('Out of memory.'));
   const tuningOf = await visit();
-  const both = await Promise.allSettled([tuningOf(gpu, clipTiny), tuningOf(gpu, clipTiny)]);
+  const both = await Promise.allSettled([tuningOf(gpu), tuningOf(gpu)]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(storage.written).toEqual([]);
-  expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
+  expect(await tuningOf(gpu)).toEqual(tuning);
 });
 
 test('what was measured while the device was lost is not remembered', async () => {
@@ -95,15 +97,15 @@ test('what was measured while the device was lost is not remembered', async () =
   const lost = new Promise<void>((resolve) => {
     lose = resolve;
   }).then(() => ({ reason: 'unknown', message: 'The driver was reset.' }));
-  tuneKernels.mockImplementationOnce(async () => {
+  measureKernels.mockImplementationOnce(async () => {
     lose();
     await lost;
     return tuning;
   });
   const written = storage.nextWrite();
-  await tuningOf(gpuWith(lost), clipTiny);
-  await tuningOf(gpu, clipTiny);
-  expect(tuneKernels).toHaveBeenCalledTimes(2);
+  await tuningOf(gpuWith(lost));
+  await tuningOf(gpu);
+  expect(measureKernels).toHaveBeenCalledTimes(2);
   await written;
   expect(storage.written.map((text) => JSON.parse(text))).toEqual([[tuning]]);
 });
@@ -116,8 +118,8 @@ test.each([
   vi.stubGlobal('caches', caches);
   for (const visits of [1, 2]) {
     const tuningOf = await visit();
-    expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
-    expect(await tuningOf(gpu, clipTiny)).toEqual(tuning);
-    expect(tuneKernels).toHaveBeenCalledTimes(visits);
+    expect(await tuningOf(gpu)).toEqual(tuning);
+    expect(await tuningOf(gpu)).toEqual(tuning);
+    expect(measureKernels).toHaveBeenCalledTimes(visits);
   }
 });

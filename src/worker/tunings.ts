@@ -1,6 +1,5 @@
-import type { ClipTextConfig } from '../clip/config.ts';
 import type { GpuDevice } from '../gpu/device.ts';
-import { type KernelTuning, rememberedTuning, tuneKernels } from '../gpu/tuning.ts';
+import { type KernelTuning, measureKernels, rememberedTuning } from '../gpu/tuning.ts';
 
 /** Name of the cache that holds tunings between visits; a worker has no localStorage. */
 const cacheName = 'clipscope-tunings';
@@ -8,23 +7,22 @@ const address = '/tunings.json';
 
 /** Tunings from earlier visits, joined by those of this one. */
 let known: Promise<unknown[]> | undefined;
-/** Measurements that are running, by adapter and width: two at once would time each other's work. */
+/** Measurements that are running, by adapter: two at once would time each other's work. */
 const underway = new Map<string, Promise<KernelTuning>>();
 
 /** Finds the fastest kernels on this adapter: remembered ones, else measured now and then remembered. */
-export async function tuningOf(gpu: GpuDevice, config: ClipTextConfig): Promise<KernelTuning> {
+export async function tuningOf(gpu: GpuDevice): Promise<KernelTuning> {
   known ??= remembered();
   const tunings = await known;
-  const key = `${gpu.description} ${config.hiddenSize}`;
-  const found = rememberedTuning(tunings, gpu, config) ?? underway.get(key);
+  const found = rememberedTuning(tunings, gpu) ?? underway.get(gpu.description);
   if (found) return found;
-  const measuring = measure(gpu, config, tunings).finally(() => underway.delete(key));
-  underway.set(key, measuring);
+  const measuring = measure(gpu, tunings).finally(() => underway.delete(gpu.description));
+  underway.set(gpu.description, measuring);
   return measuring;
 }
 
-async function measure(gpu: GpuDevice, config: ClipTextConfig, tunings: unknown[]): Promise<KernelTuning> {
-  const measured = await tuneKernels(gpu, config);
+async function measure(gpu: GpuDevice, tunings: unknown[]): Promise<KernelTuning> {
+  const measured = await measureKernels(gpu);
   // A lost device finishes all work at once, so that its times mean nothing.
   const lost = await Promise.race([gpu.device.lost, undefined]);
   if (!lost) {

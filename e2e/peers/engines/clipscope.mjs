@@ -2,7 +2,7 @@ import { encoderPass } from '../../../src/clip/masks.ts';
 import { expectedTensors } from '../../../src/clip/weights.ts';
 import { requestGpuDevice } from '../../../src/gpu/device.ts';
 import { createGpuEncoder } from '../../../src/gpu/gpuEncoder.ts';
-import { tuneKernels } from '../../../src/gpu/tuning.ts';
+import { chooseKernels } from '../../../src/gpu/tuning.ts';
 import { bosTokenId, eosTokenId } from '../../../src/tokens/clipVocabulary.ts';
 
 const want = { hiddenStates: [], attentions: false };
@@ -41,11 +41,10 @@ export function encoderOf(encoder) {
 }
 
 /**
- * Loads the encoder like the page's worker: it requests a device, measures which kernels are fastest, and creates the
- * encoder.
+ * Loads the encoder like the page's worker: it requests a device, chooses the kernels, and creates the encoder.
  */
 export async function load(source) {
   const gpu = await requestGpuDevice(navigator.gpu);
-  const tuning = await tuneKernels(gpu, source.config);
-  return encoderOf(await createGpuEncoder(gpu.device, source, { choice: { ...tuning, support: gpu.support } }));
+  const choice = await chooseKernels(gpu, source.config);
+  return encoderOf(await createGpuEncoder(gpu.device, source, { choice }));
 }

@@ -1,6 +1,7 @@
 import type { WeightDtype } from '../../files/dtypes.ts';
+import type { KernelDispatch } from '../dispatches.ts';
 import { mapModeRead, usage } from '../flags.ts';
-import { bindWhole, type Constants, dispatch, type KernelName, kernels, pipelinesOf } from '../kernels.ts';
+import { bindWhole, dispatch, kernels, pipelinesOf } from '../kernels.ts';
 
 /**
  * One dispatch of one kernel on its own. `data`: what each binding holds before, in the kernel's order, or for an output
@@ -8,15 +9,12 @@ import { bindWhole, type Constants, dispatch, type KernelName, kernels, pipeline
  */
 export async function runKernel(
   device: GPUDevice,
-  name: KernelName,
-  options: {
-    readonly constants: Constants;
+  options: KernelDispatch & {
     readonly dtype?: WeightDtype;
     readonly data: readonly (ArrayBufferView<ArrayBuffer> | number)[];
-    readonly grid: readonly [number, number, number];
   },
 ): Promise<Map<string, Float32Array>> {
-  const pipeline = await pipelinesOf(device)(name, options.constants, options.dtype);
+  const pipeline = await pipelinesOf(device)(options.kernel, options.constants, options.dtype);
   const buffers = options.data.map((data) => {
     const size = typeof data === 'number' ? data * 4 : data.byteLength;
     const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
@@ -28,7 +26,9 @@ export async function runKernel(
   const pass = encoder.beginComputePass();
   dispatch(pass, { pipeline, bindGroup: bindWhole(device, pipeline, buffers), grid: options.grid });
   pass.end();
-  const outputs = kernels[name].bindings.flatMap(([output, access], i) => (access === 'write' ? [{ output, i }] : []));
+  const outputs = kernels[options.kernel].bindings.flatMap(([output, access], i) =>
+    access === 'write' ? [{ output, i }] : [],
+  );
   const staged = outputs.map(({ i }) => {
     const staging = device.createBuffer({ size: buffers[i].size, usage: usage.copyTarget | usage.mapRead });
     encoder.copyBufferToBuffer(buffers[i], 0, staging, 0, buffers[i].size);
