@@ -12,7 +12,7 @@ import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { commonPlaces } from './align.ts';
 import { chunkLength } from './chunks/a1111Chunks.ts';
-import { fragmentTokens, type PromptEmbedding } from './promptTokens.ts';
+import type { PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { flavourOf, type TokenizerChoice, type TokenizerFlavour } from './tokenizerFlavours.ts';
 import { nameIn, type VectorPiece, vectorCutter } from './vectorPieces.ts';
@@ -366,16 +366,19 @@ function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels 
     const { kind, weight, start, end } = fragment;
     if (kind === 'break') return [{ id: -1, text: 'BREAK', weight: null, range: { start, end } }];
     return pieces.flatMap(({ source, vectors, unknown }): Unit[] => {
-      const placed = { weight, range: typedRange(source, 0, source.text.length) ?? { start, end: start } };
-      if (unknown !== undefined)
-        return [
-          { ...placed, id: unknownId, text: `embedding:${unknown}`, embedding: { name: unknown, isOpen: false } },
-        ];
+      const range = typedRange(source, 0, source.text.length) ?? { start, end: start };
+      if (unknown !== undefined) {
+        const embedding = { name: unknown, isOpen: false };
+        return [{ id: unknownId, text: `embedding:${unknown}`, weight, range, embedding }];
+      }
       if (vectors.length > 0)
-        return vectors.map((vector) => ({ ...placed, ...labels.get(vector)!, id: ids.get(vector)! }));
-      return fragmentTokens([{ ...fragment, ...source }], tokenizer, flavour).map(({ id, text, range }) => {
-        return { id, text, weight, range: range! };
-      });
+        return vectors.map((vector) => {
+          const { text, embedding } = labels.get(vector)!;
+          return { id: ids.get(vector)!, text, weight, range, embedding };
+        });
+      return tokenizer
+        .tokenize(source, flavour)
+        .map(({ id, text, start, end }) => ({ id, text, weight, range: { start, end } }));
     });
   });
 }

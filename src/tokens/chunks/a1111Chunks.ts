@@ -152,7 +152,12 @@ function withPlacements(chunk: TokenChunk, placements: readonly Placement[]): To
       vectors.map((_, index) => [row + index, { name, index }] as const),
     ),
   );
-  const tokens = chunk.tokens.map((token, row) => (labels.has(row) ? { ...token, vector: labels.get(row) } : token));
+  const tokens = chunk.tokens.map((token, row): PromptToken => {
+    const vector = labels.get(row);
+    if (!vector) return token;
+    const { kind, id, text, weight, range, fragment } = token;
+    return { kind, id, text, weight, range, fragment, vector };
+  });
   return withVectors({ ...chunk, tokens }, (name) => byName.get(name));
 }
 
