@@ -78,7 +78,8 @@ export async function encodePasses(
     const placed = place(state, batch, alsoNeeded);
     // `onRows` receives all passes at once, so they have to be in one batch.
     const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
-    let run = await compute(state, now, placed, want);
+    // The first rows are always finished: whoever types on and on would else never see any.
+    let run = await compute(state, now, placed, want, later.length > 0 ? undefined : { signal });
     rows += run.rows;
     if (later.length > 0) {
       await onRows?.({ ...run, milliseconds: performance.now() - start });
