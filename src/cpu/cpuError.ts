@@ -1,0 +1,4 @@
+/** Out of memory, or a thread that ended. */
+export class CpuError extends Error {
+  override name = 'CpuError';
+}

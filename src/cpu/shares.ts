@@ -1,0 +1,80 @@
+import type { ClipTextConfig } from '../clip/config.ts';
+import type { WeightSpec } from '../engine/weightReading.ts';
+import { CpuError } from './cpuError.ts';
+import { divideWork, type Share } from './division.ts';
+import { compileKernels, fastestTile } from './kernels.ts';
+import { connectShare, type RemoteShare, type SpawnThread } from './remoteShare.ts';
+import { createShare, type ShareCalls } from './shareCalls.ts';
+
+type Argument<Name extends keyof ShareCalls> = Parameters<ShareCalls[Name]>[0];
+type Result<Name extends keyof ShareCalls> = ReturnType<ShareCalls[Name]>;
+
+/** Says that the weights found no room. */
+export const noRoomFor = (model: string) => new CpuError(`There is not enough memory for "${model}".`);
+
+/** The shares of an encoder: share 0 in this thread, each of the others in one of its own. */
+export interface Shares {
+  readonly all: readonly Share[];
+  readonly first: ShareCalls;
+  readonly others: readonly RemoteShare[];
+  /** Makes a call to every share, the others first; results are in the order of the shares. Rejects with CpuError. */
+  call<Name extends keyof ShareCalls>(
+    name: Name,
+    argumentOf: (share: Share) => Argument<Name>,
+  ): Promise<Result<Name>[]>;
+  /** Makes a call that may find no room in every share, and calls `undo` in all of them where one has none. */
+  tryCall<Name extends 'setSlots' | 'beginInspection'>(
+    name: Name,
+    argument: Argument<Name>,
+    undo: () => Promise<unknown>,
+  ): Promise<boolean>;
+  end(): void;
+}
+
+function joinShares(all: readonly Share[], first: ShareCalls, others: readonly RemoteShare[]): Shares {
+  const shares: Shares = {
+    all,
+    first,
+    others,
+    async call(name, argumentOf) {
+      const asked = others.map((other, i) => other.call(name, argumentOf(all[i + 1])));
+      const own = (first[name] as (argument: unknown) => unknown)(argumentOf(all[0]));
+      return [own as Result<typeof name>, ...(await Promise.all(asked))];
+    },
+    async tryCall(name, argument, undo) {
+      const done = (await shares.call(name, () => argument as never)).every(Boolean);
+      if (!done) await undo();
+      return done;
+    },
+    end() {
+      for (const other of others) other.end();
+    },
+  };
+  return shares;
+}
+
+/**
+ * Starts the threads, and makes room for the weights. Rejects with CpuError where there is none or a thread cannot start, and
+ * with CpuUnavailableError; no thread is left then.
+ */
+export async function startShares(
+  config: ClipTextConfig,
+  specs: ReadonlyMap<string, WeightSpec>,
+  { name, threads, spawn }: { readonly name: string; readonly threads: number; readonly spawn?: SpawnThread },
+): Promise<Shares> {
+  const compiled = await compileKernels();
+  const all = divideWork(config, threads);
+  const others = all.slice(1).map(() => connectShare(spawn!(), name));
+  try {
+    const asked = others.map((other, i) => other.create({ config, share: all[i + 1], specs, compiled }));
+    const first = await createShare({ config, share: all[0], specs, compiled });
+    if (!(await Promise.all(asked)).every(Boolean) || !first) throw noRoomFor(name);
+    const shares = joinShares(all, first, others);
+    const tileRows = await fastestTile(compiled);
+    await shares.call('useTiles', () => tileRows);
+    return shares;
+  } catch (error) {
+    for (const other of others) other.end();
+    throw error;
+  }
+}
