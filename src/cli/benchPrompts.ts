@@ -55,7 +55,7 @@ function printGrowth(tokenizer: Tokenizer): void {
   console.log('| language | stage | exponent | repeated | ms for 64,000 |');
   console.log('|---|---|---|---|---|');
   const tooFast: string[] = [];
-  const print = (language: string, stage: Stage, families: readonly Family[], screened = 8000) => {
+  const print = (language: string, stage: Stage, families: readonly Family[], screened = 4000) => {
     const growth = fastestGrowth(stage, families, screened);
     if (!growth) return;
     const repeated = growth.family.replaceAll('|', '\\|');
@@ -69,7 +69,7 @@ function printGrowth(tokenizer: Tokenizer): void {
   for (const syntax of syntaxes) {
     const stages = promptStages(syntax, tokenizer);
     for (const stage of stages) print(syntax, stage, [...characters, ...markFamilies(syntax)]);
-    print(`${syntax}, pairs`, stages[0], [...pairFamilies(syntax), ...runFamilies(syntax)], 4000);
+    print(`${syntax}, pairs`, stages[0], [...pairFamilies(syntax), ...runFamilies(syntax)], 2000);
   }
   const { user, system } = process.cpuUsage(before);
   console.log(`\nOver ${highestExponent}: ${tooFast.length === 0 ? 'none' : tooFast.join('; ')}.`);

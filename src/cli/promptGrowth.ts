@@ -74,7 +74,7 @@ function exponentOf(timings: readonly Timing[]): number {
 /** Times a stage for each length; where the exponent is high, again and again, as a disturbance would pass for growth. */
 function closeLook(stage: Stage, family: Family): Growth | null {
   const timings: Timing[] = lengths.map((length) => ({ length, milliseconds: Number.POSITIVE_INFINITY }));
-  for (let tries = 1; tries <= 9; tries++) {
+  for (let tries = 1; tries <= 6; tries++) {
     for (const timing of timings) {
       globalThis.gc?.({ type: 'minor', execution: 'sync' });
       const milliseconds = timeOf(stage, family, timing.length, lengths[0]);
@@ -82,7 +82,7 @@ function closeLook(stage: Stage, family: Family): Growth | null {
       timing.milliseconds = Math.min(timing.milliseconds, milliseconds);
     }
     if (timings[0].milliseconds < leastMilliseconds) return null;
-    if (tries > 1 && exponentOf(timings) <= highestExponent - 0.05) break;
+    if (tries > 1 && exponentOf(timings) <= highestExponent) break;
   }
   return { family: family.name, exponent: exponentOf(timings), milliseconds: timings[0].milliseconds };
 }
