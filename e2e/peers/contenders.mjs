@@ -41,7 +41,7 @@ export const settings = {
   },
   cpu: {
     among: (threads) => [
-      { engine: 'clipscope', backend: 'webgpu', threads, isolated: false },
+      { engine: 'clipscope', backend: 'wasm', threads, isolated: false },
       ...onWebgpu
         .filter(({ engine, backend }) => backend === 'wasm' && (threads === 1 || !singleThreaded.includes(engine)))
         .map((one) => ({ ...one, threads })),
@@ -49,7 +49,7 @@ export const settings = {
   },
   node: {
     among: (threads) => [
-      { engine: 'clipscope', backend: 'webgpu', threads },
+      { engine: 'clipscope', backend: 'wasm', threads },
       { engine: 'onnxruntime-node', backend: 'cpu', of: 'onnxruntime-node', threads },
     ],
   },

@@ -7,7 +7,8 @@ import { nodeGpu } from '../../src/gpu/node.ts';
 import { createRunner } from './runner.mjs';
 
 const engines = {
-  clipscope: () => import('./engines/clipscope.mjs'),
+  clipscope: ({ backend }) =>
+    backend === 'webgpu' ? import('./engines/clipscopeWebgpu.mjs') : import('./engines/clipscopeNode.mjs'),
   'onnxruntime-node': () => import('./engines/onnxruntimeNode.mjs'),
   'onnxruntime-web': () => import('./engines/onnxruntimeWebgpu.mjs'),
   tfjs: () => import('./engines/tfjsWebgpu.mjs'),
@@ -32,7 +33,7 @@ async function useDawn(name) {
 
 const { engine, backend, threads = cpus().length, layers, count, adapter, onnxruntime } = JSON.parse(process.argv[2]);
 const description = backend === 'webgpu' ? await useDawn(adapter) : cpus()[0].model;
-const runner = createRunner(engines[engine], {
+const runner = createRunner(() => engines[engine]({ backend }), {
   backend,
   threads,
   layers,

@@ -4,7 +4,8 @@ import { createRunner } from './runner.mjs';
 
 /** @type {Record<string, (want: { backend: string }) => Promise<import('./runner.mjs').Engine>>} */
 const engines = {
-  clipscope: () => import('./engines/clipscope.mjs'),
+  clipscope: ({ backend }) =>
+    backend === 'webgpu' ? import('./engines/clipscopeWebgpu.mjs') : import('./engines/clipscopeWasm.mjs'),
   'jax-js': () => import('./engines/jax.mjs'),
   'LiteRT.js': () => import('./engines/litert.mjs'),
   'onnxruntime-web': ({ backend }) =>

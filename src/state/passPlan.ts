@@ -23,7 +23,6 @@ export const planFacts = [
   'chunk',
   'tokenizer',
   'embeddings',
-  'longReadings',
   'loras',
   'model',
   'adapter',

@@ -1,22 +1,27 @@
 import { encoderPass } from '../../../src/clip/masks.ts';
 import { expectedTensors } from '../../../src/clip/weights.ts';
-import { requestGpuDevice } from '../../../src/gpu/device.ts';
-import { createGpuEncoder } from '../../../src/gpu/gpuEncoder.ts';
-import { chooseKernels } from '../../../src/gpu/tuning.ts';
 import { bosTokenId, eosTokenId } from '../../../src/tokens/clipVocabulary.ts';
 
 const want = { hiddenStates: [], attentions: false };
 /** Position of the last of 20 tokens, after BOS. */
 const last = 20;
 
-/** Copies the source's tensors into memory, where a file's would be. */
+/** Copies the source's tensors into memory, where a file's would be; each can be read once, and is gone then. */
 export async function prepare(source) {
   const tensors = new Map();
   for (const name of expectedTensors(source.config).keys()) tensors.set(name, await source.read(name));
-  return { ...source, read: async (name) => tensors.get(name) };
+  return {
+    ...source,
+    async read(name) {
+      const bytes = tensors.get(name);
+      tensors.delete(name);
+      return bytes;
+    },
+  };
 }
 
-export function encoderOf(encoder) {
+/** @param {import('../../../src/engine/encoder.ts').Encoder} encoder */
+export function passOf(encoder) {
   const encode = (ids, options) => encoder.encode([encoderPass(ids, 'causal')], want, options);
   return {
     async pass({ ids }) {
@@ -29,8 +34,8 @@ export function encoderOf(encoder) {
       await encode(prompt);
       let upToEos;
       await encode(prompt.with(last, bosTokenId - 1), {
-        onRows({ milliseconds, rows }) {
-          upToEos = { milliseconds, rows };
+        onRows(start) {
+          upToEos = start;
         },
       });
       // The word itself and EOS.
@@ -38,13 +43,4 @@ export function encoderOf(encoder) {
       return upToEos.milliseconds / 1000;
     },
   };
-}
-
-/**
- * Loads the encoder like the page's worker: it requests a device, chooses the kernels, and creates the encoder.
- */
-export async function load(source) {
-  const gpu = await requestGpuDevice(navigator.gpu);
-  const choice = await chooseKernels(gpu, source.config);
-  return encoderOf(await createGpuEncoder(gpu.device, source, { choice }));
 }

@@ -1,12 +1,10 @@
-import { useDeferredValue, useId, useMemo, useState } from 'react';
+import { useDeferredValue, useEffect, useId, useState } from 'react';
 import { programs } from '../../prompt/syntax.ts';
 import type { Lead, Sentence, SentenceKind } from '../../road/study/sentence.ts';
-import { type Answered, type AnswerFacts, answeringPrompt, shownAnswer } from '../../state/answering.ts';
-import { isBeingRead, isLong } from '../../state/reading.ts';
+import { type AnswerFacts, answerOf, shownAnswer } from '../../state/answering.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
-import { useSliced } from '../page/useSliced.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { pointed, tokenAt } from '../pictures/pointed.ts';
 import { selectInPrompt } from '../prompts/promptHandles.ts';
@@ -21,9 +19,19 @@ const questions: readonly { readonly title: string; readonly kinds: readonly Sen
   { title: 'How far to trust it', kinds: ['model'] },
 ];
 
-/** Prompts of more chunks are answered in slices: a hundred chunks take half a second. */
+/** Prompts of more chunks are answered when typing rests: a hundred chunks take half a second. */
 const mostAtOnce = 8;
-const isAnswerLong = ({ prepared: { source, chunks } }: AnswerFacts) => isLong(source) || chunks.length > mostAtOnce;
+const longPromptMilliseconds = 500;
+
+/** Returns a value once it has stayed the same for a while; at once where the while is 0. */
+function useRested<T>(value: T, milliseconds: number): T {
+  const [rested, setRested] = useState(value);
+  useEffect(() => {
+    const rest = setTimeout(() => setRested(value), milliseconds);
+    return () => clearTimeout(rest);
+  }, [value, milliseconds]);
+  return milliseconds === 0 ? value : rested;
+}
 
 const lead = (
   <>
@@ -36,30 +44,26 @@ const lead = (
 /** Says what the prompt on show does, in sentences that lead to where it can be seen. */
 export function Answer() {
   const now = useFacts(shownAnswer);
-  // Typed text shows at once; its answer may follow a frame later, or where it is long when it is found.
-  const facts = useLast(useDeferredValue(now));
-  const work = useMemo(() => (facts ? () => answeringPrompt(facts) : null), [facts]);
-  const { value: answered, isStale } = useSliced(work, facts !== undefined && isAnswerLong(facts));
+  // Typed text shows at once; its answer may follow a frame later.
+  const rested = useRested(now, (now?.prepared.chunks.length ?? 0) > mostAtOnce ? longPromptMilliseconds : 0);
+  const facts = useLast(useDeferredValue(rested));
   const isLoading = useFacts((s) => s.tokenizer.phase === 'loading');
-  const isReading = useFacts((s) => isBeingRead(s, s.side)) || facts !== undefined;
   return (
     <section className={`panel ${styles.answer}`} id="answer" aria-labelledby="answer-title" tabIndex={-1}>
-      {answered ? (
-        <Sentences answered={answered} stale={isStale || facts !== now} />
+      {facts ? (
+        <Sentences facts={facts} stale={facts !== now} />
       ) : (
         <>
           <ViewHeader view="answer" lead={lead} />
-          <p className="muted">
-            {isLoading && 'Loading the vocabulary'}
-            {!isLoading && (isReading ? 'Reading the prompt' : 'Waiting for the encoder.')}
-          </p>
+          <p className="muted">{isLoading ? 'Loading the vocabulary' : 'Waiting for the encoder.'}</p>
         </>
       )}
     </section>
   );
 }
 
-function Sentences({ answered: { facts, sentences }, stale }: { answered: Answered; stale: boolean }) {
+function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
+  const sentences = answerOf(facts);
   const { side, options, model, zOf } = facts;
   const provenance = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
   const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));

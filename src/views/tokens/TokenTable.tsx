@@ -1,13 +1,11 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
-import { shownChunk } from '../../state/reading.ts';
+import { prepared, shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import { brief } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
-import { useLast } from '../page/useLast.ts';
-import { useReading } from '../page/useReading.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
 import { Legend } from '../pictures/Legend.tsx';
@@ -27,8 +25,8 @@ const lead = (
 
 /** Lists the tokens of the chunk on show, with their ids, weights and mask bits. */
 export function TokenTable() {
-  const { reading, isStale } = useReading(useFacts((s) => s.side));
-  const shownRow = useLast(useFacts(shownChunk));
+  const shown = useFacts((s) => prepared(s, s.side));
+  const shownRow = useFacts(shownChunk);
   const tokenizer = useFacts((s) => s.tokenizer);
   const { syntax, tokenizer: choice } = useFacts((s) => s.options);
   const show = useFacts((s) => s.show);
@@ -39,17 +37,17 @@ export function TokenTable() {
   const focusedToken = useFocusedToken();
   useMarks(body);
 
-  if (tokenizer.phase !== 'ready' || !reading || !shownRow)
+  if (tokenizer.phase !== 'ready' || !shown || !shownRow)
     return (
       <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
         <ViewHeader view="tokens" lead={lead} />
-        <p className="muted">{tokenizer.phase === 'ready' ? 'Reading the prompt' : 'Waiting for the vocabulary.'}</p>
+        <p className="muted">Waiting for the vocabulary.</p>
       </section>
     );
 
   const { tokens } = shownRow.chunk;
   const { keyMask } = shownRow.pass;
-  const applied = reading.texts[shownRow.text].applied[shownRow.index];
+  const applied = shown.texts[shownRow.text].applied[shownRow.index];
   const labels = tokenLabels(tokens, tokenizer.tokenizer);
   const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
@@ -68,13 +66,7 @@ export function TokenTable() {
   };
 
   return (
-    <section
-      className={`panel ${styles.view}`}
-      id="tokens"
-      aria-labelledby="tokens-title"
-      aria-busy={isStale || undefined}
-      data-stale={isStale || undefined}
-    >
+    <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
       <ViewHeader view="tokens" lead={lead}>
         <Legend title="Weight" scale={scale} />
       </ViewHeader>
