@@ -10,6 +10,7 @@ const rooms = [
   'models',
   'weighting',
   'road',
+  'world',
   'engine',
   'gpu',
   'cpu',

@@ -1,0 +1,134 @@
+import {
+  colourMeans,
+  colourWord,
+  hslOf,
+  hueFrom,
+  neutralChroma,
+  type Rgb,
+  radiusRange,
+  saturationRange,
+  toneRange,
+  type WordSpread,
+} from '../attributes.ts';
+import type { Description, Graded, ObjectWords } from '../description.ts';
+import type { Colour, Filling, Shape, Size, Tone } from '../worldWords.ts';
+import { relationOf, type SeenPicture } from './judge.ts';
+
+/** The values of an object that words are held against: of one that was drawn, or of one that the judge has seen. */
+export interface ObjectValues {
+  readonly shape: Shape;
+  readonly x: number;
+  readonly y: number;
+  /** In sides of the picture. */
+  readonly radius: number;
+  readonly rgb: Rgb;
+  /** The other end of what its colour may be, where that is not known exactly. */
+  readonly purest?: Rgb;
+  readonly filling: Filling;
+}
+
+/** How far the judge's measure of a small model's picture may be off: 0.3 pixels, a few steps of lightness, some degrees. */
+export interface Tolerance {
+  readonly radius: number;
+  readonly lightness: number;
+  readonly hue: number;
+  readonly saturation: number;
+}
+
+export const exact: Tolerance = { radius: 0, lightness: 0, hue: 0, saturation: 0 };
+export const judged: Tolerance = { radius: 0.0075, lightness: 0.03, hue: 4, saturation: 0.1 };
+
+/** Whether a value lies where the word's values lie. `open` is the side on which the word has no end: +1, −1, or 0. */
+function within(value: number, { mean, reach }: WordSpread, tolerance: number, open: number): boolean {
+  const off = value - mean;
+  if (open !== 0) return off * open >= -reach - tolerance;
+  return Math.abs(off) <= reach + tolerance;
+}
+
+/** "Large" holds of everything from its smallest on, "slightly large" up to its own end only. */
+export function sizeFits({ word, grade }: Graded<Size>, radius: number, tolerance = judged): boolean {
+  const open = grade === 'slightly' ? 0 : { small: -1, medium: 0, large: 1 }[word];
+  return within(radius, radiusRange(word, grade), tolerance.radius, open);
+}
+
+/** The tone of a colour is told from the lightness of that colour; it holds of nothing that is black or white. */
+export function toneFits({ word, grade }: Graded<Tone>, colour: Colour, rgb: Rgb, tolerance = judged): boolean {
+  if (!colourMeans[colour].hue) return false;
+  const lightness = hslOf(rgb).lightness - colourMeans[colour].lightness;
+  const open = grade === 'slightly' ? 0 : word === 'light' ? 1 : -1;
+  return within(lightness, toneRange(word, grade), tolerance.lightness, open);
+}
+
+/** A hue within the word's spread, of a saturation that fits the grade. */
+export function colourFits({ word, grade }: Graded<Colour>, rgb: Rgb, tolerance = judged): boolean {
+  const mean = colourMeans[word];
+  if (!mean.hue) return colourWord(rgb) === word;
+  const { hue, saturation, chroma } = hslOf(rgb);
+  if (chroma < neutralChroma) return false;
+  if (Math.abs(hueFrom(word, hue)) > mean.hue.reach + tolerance.hue) return false;
+  if (grade === null) return true;
+  const open = grade === 'very' ? 1 : -1;
+  return within(saturation / mean.saturation, saturationRange(grade), tolerance.saturation, open);
+}
+
+/** Whether each thing that is said of an object holds; null is what is not said. */
+export interface ObjectVerdict {
+  readonly shape: boolean | null;
+  readonly colour: boolean | null;
+  readonly size: boolean | null;
+  readonly tone: boolean | null;
+  readonly filling: boolean | null;
+}
+
+export function objectVerdict(words: ObjectWords, values: ObjectValues, tolerance = judged): ObjectVerdict {
+  const { shape, colour, size, tone, filling } = words;
+  const possible = [values.rgb, values.purest ?? values.rgb];
+  return {
+    shape: shape && shape === values.shape,
+    colour: colour && possible.some((rgb) => colourFits(colour, rgb, tolerance)),
+    size: size && sizeFits(size, values.radius, tolerance),
+    tone: tone && possible.some((rgb) => toneFits(tone, colour?.word ?? colourWord(rgb), rgb, tolerance)),
+    filling: filling && filling === values.filling,
+  };
+}
+
+export interface Verdict {
+  /** Everything that the caption says holds. */
+  readonly right: boolean;
+  /** Whether there are as many objects as the caption names. */
+  readonly count: boolean;
+  /** In the caption's order; empty if the count is wrong. */
+  readonly objects: readonly ObjectVerdict[];
+  readonly relation: boolean | null;
+  readonly ground: boolean | null;
+}
+
+const failures = (verdict: ObjectVerdict) => Object.values(verdict).filter((holds) => holds === false).length;
+
+/**
+ * Holds a picture to a caption's meaning. Which of two seen objects is which of the caption's is chosen so that most of what is
+ * said of them holds; the relation decides only where both ways are as good.
+ */
+export function verdictOf(description: Description, seen: SeenPicture): Verdict {
+  const { objects: said, relation, ground } = description;
+  const groundHolds = ground && ground === seen.ground;
+  if (said.length !== seen.objects.length)
+    return { right: false, count: false, objects: [], relation: relation && false, ground: groundHolds };
+  const orders =
+    said.length === 1
+      ? [[0]]
+      : [
+          [0, 1],
+          [1, 0],
+        ];
+  const verdicts = orders.map((order): Verdict => {
+    const objects = said.map((words, i) => objectVerdict(words, seen.objects[order[i]]));
+    const relationHolds = relation && relationOf(seen.objects[order[0]], seen.objects[order[1]]) === relation;
+    const right =
+      objects.every((verdict) => failures(verdict) === 0) && relationHolds !== false && groundHolds !== false;
+    return { right, count: true, objects, relation: relationHolds, ground: groundHolds };
+  });
+  const wrong = ({ objects, relation: holds }: Verdict) =>
+    objects.reduce((sum, verdict) => sum + failures(verdict), 0) + (holds === false ? 0.5 : 0);
+  return verdicts.reduce((best, verdict) => (wrong(verdict) < wrong(best) ? verdict : best));
+}
