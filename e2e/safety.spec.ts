@@ -1,7 +1,7 @@
 /** Whatever goes wrong stays where it goes wrong, and no link or remembered prompt stops the page. */
 import { deflateRawSync } from 'node:zlib';
 import { expect, type Page, test } from '@playwright/test';
-import { negativePrompt, openOptions, openPage, openTiny, openView, prompt } from './page.ts';
+import { negativePrompt, openOptions, openPage, openTiny, openView, prompt, status } from './page.ts';
 
 /** Writes a link to a prompt, as the page does. */
 function linkTo(positive: string): string {
@@ -148,7 +148,52 @@ test.describe('a link that unfolds to more than it seems', () => {
   });
 });
 
-test('of hundreds of chunks the strip draws those around the one on show, and leads to the others', async ({
+test('while a prompt of 64,000 characters is read the page goes on, and keys typed meanwhile are read with it', async ({
+  page,
+}) => {
+  const errors = pageErrors(page);
+  // Holds back what waits for its next turn, as the slices of a reading do.
+  await page.addInitScript(() => {
+    const { setTimeout: later, clearTimeout: drop } = window;
+    const held = new Map<number, () => void>();
+    let last = 0;
+    const start = (work: () => void, milliseconds?: number) => {
+      if (!('isHeld' in window) || milliseconds) return later(work, milliseconds);
+      const id = --last;
+      held.set(id, work);
+      return id;
+    };
+    Object.assign(window, {
+      setTimeout: start,
+      clearTimeout: (id: number) => void (held.delete(id) || drop(id)),
+      release() {
+        Reflect.deleteProperty(window, 'isHeld');
+        for (const work of held.values()) later(work);
+      },
+    });
+  });
+  await openTiny(page);
+  await page.evaluate(() => Object.assign(window, { isHeld: true }));
+  await page.goto(linkTo('(a:0.9) '.repeat(7_990)));
+  await expect(status(page)).toHaveText('Reading the prompt');
+  await expect(page.getByText('Opened from a link.')).toBeVisible();
+  expect(await typed(page)).toContain('(a:0.9)');
+
+  await openView(page, 'Vocabulary');
+  await prompt(page).press('Control+Home');
+  await page.keyboard.type('zebra ');
+  expect(await typed(page)).toMatch(/^zebra \(a:0\.9\)/);
+  await expect(status(page)).toHaveText('Reading the prompt');
+
+  await page.evaluate(() => (window as unknown as { release(): void }).release());
+  await openView(page, 'Tokens');
+  await expect(page.getByRole('table', { name: 'Tokens' })).toContainText('zebra');
+  await expect(status(page)).toHaveText('Ready: made-up weights, tiny');
+  expect(errors).toEqual([]);
+  await expect(alerts(page)).toHaveCount(0);
+});
+
+test('of hundreds of chunks the strip draws those around the one on show, the list of programs the first tokens, and both lead on', async ({
   page,
 }) => {
   await openPage(page);
@@ -160,6 +205,12 @@ test('of hundreds of chunks the strip draws those around the one on show, and le
   await expect(chunks).toHaveCount(24);
   await expect(strip.getByRole('radio', { name: 'Chunk 25 ' })).toBeChecked();
   await expect(strip.getByRole('button', { name: 'Show chunks 1 to 24 of 499' })).toBeVisible();
+
+  await openView(page, 'Programs');
+  const rows = page.getByRole('table', { name: 'Weight of each token in each program' }).locator('tbody tr');
+  await expect(rows).toHaveCount(200);
+  await page.getByRole('button', { name: /^Show 200 more of \d+ tokens/ }).click();
+  await expect(rows).toHaveCount(400);
 });
 
 test.describe('a visit that did not come to its end', () => {

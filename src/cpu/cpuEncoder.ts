@@ -6,7 +6,7 @@ import { weightBytes } from '../files/dtypes.ts';
 import { createCpuBackend } from './cpuBackend.ts';
 import { CpuError } from './cpuError.ts';
 import { cut, pieceOf, usefulThreads } from './division.ts';
-import { panelColumns } from './kernels.ts';
+import { type CompiledKernels, compileKernels, fastestTile, panelColumns, type TileRows } from './kernels.ts';
 import type { SpawnThread } from './remoteShare.ts';
 import { noRoomFor, type Shares, startShares } from './shares.ts';
 
@@ -22,22 +22,31 @@ export interface CpuEncoderOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Fastest tiles by module, timed once. */
+const tiles = new Map<boolean, Promise<TileRows>>();
+function knownTile(compiled: CompiledKernels): Promise<TileRows> {
+  const known = tiles.get(compiled.relaxed) ?? fastestTile(compiled);
+  tiles.set(compiled.relaxed, known);
+  return known;
+}
+
 /** Writes each part of a weight to the shares that have a piece of it. */
 function placeIn(shares: Shares, source: WeightSource, written: (boolean | Promise<boolean>)[]) {
   return (name: string, spec: WeightSpec) => {
+    const { dtype } = spec;
     const width = spec.shape[1] ?? 1;
     const pieces = shares.all.map((share) => pieceOf(source.config, share, name, spec));
     return (part: number, stored: Uint8Array<ArrayBuffer>) => {
       for (const [i, other] of shares.others.entries()) {
         const piece = pieces[i + 1];
         if (!piece) continue;
-        const data = cut(stored, width, weightBytes[spec.dtype], piece);
+        const data = cut(stored, width, weightBytes[dtype], piece);
         // A slice of its own, since what is sent is gone here.
         const own = data.buffer === stored.buffer ? data.slice() : data;
-        written.push(other.call('writeWeight', { name, part, data: own }, [own.buffer]));
+        written.push(other.call('writeWeight', { name, part, dtype, data: own }, [own.buffer]));
       }
-      const data = cut(stored, width, weightBytes[spec.dtype], pieces[0]!);
-      written.push(shares.first.writeWeight({ name, part, data }));
+      const data = cut(stored, width, weightBytes[dtype], pieces[0]!);
+      written.push(shares.first.writeWeight({ name, part, dtype, data }));
     };
   };
 }
@@ -61,10 +70,16 @@ export async function createCpuEncoder(
   const count = spawn ? Math.min(wanted, config.numAttentionHeads) : 1;
   const specs = weightSpecs(source, schedule(config, 1));
   signal?.throwIfAborted();
-  const shares = await startShares(config, specs, { name, threads: count, spawn });
+  const compiled = await compileKernels();
+  const shares = await startShares(config, specs, { name, compiled, threads: count, spawn });
   try {
     const written: (boolean | Promise<boolean>)[] = [];
-    const read = await readWeights(source, specs, placeIn(shares, source, written), onProgress, signal);
+    const reading = readWeights(source, specs, placeIn(shares, source, written), onProgress, signal);
+    // Avoids an unhandled rejection while tiles are timed, which takes no longer than the first bytes take to come.
+    reading.catch(() => {});
+    const tileRows = await knownTile(compiled);
+    await shares.call('useTiles', () => tileRows);
+    const read = await reading;
     if (!(await Promise.all(written)).every(Boolean)) throw noRoomFor(name);
     signal?.throwIfAborted();
     return createEncoder(await createCpuBackend(source, specs, shares), source, read);

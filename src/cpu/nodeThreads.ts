@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import type { SpawnThread } from './remoteShare.ts';
+import type { SpawnThread, Thread } from './remoteShare.ts';
 
 /** Cores that this process may use. */
 export const nodeCores = availableParallelism;
@@ -25,9 +25,9 @@ const script = (module: string) => `
       parentPort.on('message', serve);
     });`;
 
-/** Starts a thread of Node. */
-export const spawnNodeThread: SpawnThread = () => {
-  const worker = new Worker(script('./src/cpu/serveShare.ts'), { eval: true });
+/** Starts a thread of Node that answers messages by the `serveShare` of a module, a path from the project's root. */
+export function startNodeThread(module: string): Thread {
+  const worker = new Worker(script(module), { eval: true });
   let ended = false;
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),
@@ -41,4 +41,7 @@ export const spawnNodeThread: SpawnThread = () => {
       worker.terminate();
     },
   };
-};
+}
+
+/** Starts a thread of Node that computes a share. */
+export const spawnNodeThread: SpawnThread = () => startNodeThread('./src/cpu/serveShare.ts');

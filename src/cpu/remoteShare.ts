@@ -35,6 +35,9 @@ export interface RemoteShare {
   end(): void;
 }
 
+/** Says that `end` was called. */
+export const closed = (model: string) => new CpuError(`The encoder of "${model}" was closed.`);
+
 /** `model` names the model in error messages. */
 export function connectShare(thread: Thread, model: string): RemoteShare {
   const open = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
@@ -52,8 +55,8 @@ export function connectShare(thread: Thread, model: string): RemoteShare {
     open.delete(message.id);
   }, fail);
   const ask = (call: ToShare['call'], argument: unknown, transfer: readonly ArrayBuffer[] = []): Promise<unknown> => {
-    if (failure) return Promise.reject(failure);
     const answer = new Promise((resolve, reject) => {
+      if (failure) return reject(failure);
       open.set(++calls, { resolve, reject });
       thread.post({ id: calls, call, argument } as ToShare, transfer);
     });
@@ -65,7 +68,9 @@ export function connectShare(thread: Thread, model: string): RemoteShare {
     create: (setup) => ask('create', setup) as Promise<boolean>,
     call: (name, argument, transfer) => ask(name, argument, transfer) as never,
     end() {
-      failure ??= new CpuError(`The encoder of "${model}" was closed.`);
+      failure ??= closed(model);
+      for (const { reject } of open.values()) reject(failure);
+      open.clear();
       thread.end();
     },
   };

@@ -1,6 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import { type Schedule, schedule } from '../engine/schedule.ts';
 import type { WeightSpec } from '../engine/weightReading.ts';
+import type { WeightDtype } from '../files/dtypes.ts';
 import type { Share } from './division.ts';
 import { createHeap } from './heap.ts';
 import { type CompiledKernels, cpuKernels, type TileRows } from './kernels.ts';
@@ -21,6 +22,14 @@ export interface ShareSetup {
   readonly share: Share;
   readonly specs: ReadonlyMap<string, WeightSpec>;
   readonly compiled: CompiledKernels;
+}
+
+/** One part of a weight, cut to a share's piece, in the type in which the weight is loaded. */
+export interface WeightPart {
+  readonly name: string;
+  readonly part: number;
+  readonly dtype: WeightDtype;
+  readonly data: Uint8Array<ArrayBuffer>;
 }
 
 /** Rows of a pass to compute by the steps of a segment. */
@@ -44,7 +53,7 @@ export interface SegmentResult {
 /** A share of the encoder, in a memory of its own. All that allocate return false where there is no room, and change nothing then. */
 export interface ShareCalls {
   /** Writes one part of a weight, cut to the share's piece; parts come in order. */
-  writeWeight(of: { readonly name: string; readonly part: number; readonly data: Uint8Array<ArrayBuffer> }): boolean;
+  writeWeight(of: WeightPart): boolean;
   useTiles(tileRows: TileRows): void;
   /** Makes room for as many passes, the first of which are kept. */
   setSlots(slots: number): boolean;
@@ -85,7 +94,7 @@ export async function createShare({ config, share, specs, compiled }: ShareSetup
     tileRows: 4,
   };
   return {
-    writeWeight: ({ name, part, data }) => loadPart(state, name, part, data),
+    writeWeight: ({ name, part, dtype, data }) => loadPart(state, name, part, dtype, data),
     useTiles(tileRows) {
       state.tileRows = tileRows;
     },

@@ -127,13 +127,20 @@ function widened({ heap, kernels }: ShareState, { piece, at, dtype }: HeldWeight
 }
 
 /**
- * Writes one part of a weight as it is loaded, as `writePart` does, parts in order. A weight with an F16 element that panels of
- * halves cannot hold is kept in float32 from then on. False where there is no room for that.
+ * Writes one part of a weight as it is loaded, parts in order; `data` is of type `stored`. A weight with an F16 element that
+ * panels of halves cannot hold is kept in float32 from then on. False where there is no room for that.
  */
-export function loadPart(state: ShareState, name: string, part: number, data: Uint8Array<ArrayBuffer>): boolean {
+export function loadPart(
+  state: ShareState,
+  name: string,
+  part: number,
+  stored: WeightDtype,
+  data: Uint8Array<ArrayBuffer>,
+): boolean {
   const weight = state.weights.get(name)!;
+  const widen = () => fromFloat32(toFloat32(data, stored), 'F32');
   try {
-    writePart(state, weight, part, data);
+    writePart(state, weight, part, weight.dtype === stored ? data : widen());
     return true;
   } catch (error) {
     if (weight.dtype !== 'F16' || !(error instanceof RangeError)) throw error;
@@ -141,7 +148,7 @@ export function loadPart(state: ShareState, name: string, part: number, data: Ui
   const wide = widened(state, weight, part);
   if (!wide) return false;
   state.weights.set(name, wide);
-  writePart(state, wide, part, fromFloat32(toFloat32(data, 'F16'), 'F32'));
+  writePart(state, wide, part, widen());
   return true;
 }
 

@@ -2,8 +2,8 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightSpec } from '../engine/weightReading.ts';
 import { CpuError } from './cpuError.ts';
 import { divideWork, type Share } from './division.ts';
-import { compileKernels, fastestTile } from './kernels.ts';
-import { connectShare, type RemoteShare, type SpawnThread } from './remoteShare.ts';
+import type { CompiledKernels } from './kernels.ts';
+import { closed, connectShare, type RemoteShare, type SpawnThread } from './remoteShare.ts';
 import { createShare, type ShareCalls } from './shareCalls.ts';
 
 type Argument<Name extends keyof ShareCalls> = Parameters<ShareCalls[Name]>[0];
@@ -15,6 +15,7 @@ export const noRoomFor = (model: string) => new CpuError(`There is not enough me
 /** The shares of an encoder: share 0 in this thread, each of the others in one of its own. */
 export interface Shares {
   readonly all: readonly Share[];
+  /** Throws CpuError after the end. */
   readonly first: ShareCalls;
   readonly others: readonly RemoteShare[];
   /** Makes a call to every share, the others first; results are in the order of the shares. Rejects with CpuError. */
@@ -28,17 +29,22 @@ export interface Shares {
     argument: Argument<Name>,
     undo: () => Promise<unknown>,
   ): Promise<boolean>;
+  /** Ends the threads, and lets go of the memories. */
   end(): void;
 }
 
-function joinShares(all: readonly Share[], first: ShareCalls, others: readonly RemoteShare[]): Shares {
+function joinShares(all: readonly Share[], own: ShareCalls, others: readonly RemoteShare[], model: string): Shares {
+  let first: ShareCalls | undefined = own;
   const shares: Shares = {
     all,
-    first,
+    get first() {
+      if (!first) throw closed(model);
+      return first;
+    },
     others,
     async call(name, argumentOf) {
       const asked = others.map((other, i) => other.call(name, argumentOf(all[i + 1])));
-      const own = (first[name] as (argument: unknown) => unknown)(argumentOf(all[0]));
+      const own = (shares.first[name] as (argument: unknown) => unknown)(argumentOf(all[0]));
       return [own as Result<typeof name>, ...(await Promise.all(asked))];
     },
     async tryCall(name, argument, undo) {
@@ -47,32 +53,37 @@ function joinShares(all: readonly Share[], first: ShareCalls, others: readonly R
       return done;
     },
     end() {
+      first = undefined;
       for (const other of others) other.end();
     },
   };
   return shares;
 }
 
+export interface ShareOptions {
+  /** The model's name, for error messages. */
+  readonly name: string;
+  readonly compiled: CompiledKernels;
+  readonly threads: number;
+  readonly spawn?: SpawnThread;
+}
+
 /**
- * Starts the threads, and makes room for the weights. Rejects with CpuError where there is none or a thread cannot start, and
- * with CpuUnavailableError; no thread is left then.
+ * Starts the threads, and makes room for the weights. Rejects with CpuError where there is none or a thread cannot start; no
+ * thread is left then.
  */
 export async function startShares(
   config: ClipTextConfig,
   specs: ReadonlyMap<string, WeightSpec>,
-  { name, threads, spawn }: { readonly name: string; readonly threads: number; readonly spawn?: SpawnThread },
+  { name, compiled, threads, spawn }: ShareOptions,
 ): Promise<Shares> {
-  const compiled = await compileKernels();
   const all = divideWork(config, threads);
   const others = all.slice(1).map(() => connectShare(spawn!(), name));
   try {
     const asked = others.map((other, i) => other.create({ config, share: all[i + 1], specs, compiled }));
     const first = await createShare({ config, share: all[0], specs, compiled });
     if (!(await Promise.all(asked)).every(Boolean) || !first) throw noRoomFor(name);
-    const shares = joinShares(all, first, others);
-    const tileRows = await fastestTile(compiled);
-    await shares.call('useTiles', () => tileRows);
-    return shares;
+    return joinShares(all, first, others, name);
   } catch (error) {
     for (const other of others) other.end();
     throw error;

@@ -29,30 +29,40 @@ import { normalised, weightedPrompt } from './weightedPrompt.ts';
  * A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. Throws
  * PromptBoundError where these are too many.
  */
-export const a1111Road: LanguageRoad = (prompt, input) => {
+export const a1111Road: LanguageRoad = function* (prompt, input) {
   const { options, tokenizer, side } = input;
   const read = readA1111Prompt(prompt, { role: side });
   holdParts(read.parts.length);
+  yield;
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
     emphasis: options.brackets === 'weights',
     useOldScheduling: options.timeline === 'before-1.6',
     ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
   });
+  yield;
   const chunksOf = stepChunker(input);
   const current = stepped.parts.map((part) => entryAtCall(part.steps, options.step - 1));
-  const texts = stepped.parts.map(({ steps }, i): RoadPrompt['texts'][number] => {
+  const texts: RoadPrompt['texts'][number][] = [];
+  for (const [i, { steps }] of stepped.parts.entries()) {
     const { weighted, chunked } = chunksOf(current[i]);
-    const batch = steps.filter((step) => step !== current[i]).map((step) => chunksOf(step).weighted.chunks);
+    const batch: WeightedPrompt['chunks'][] = [];
+    for (const step of steps) {
+      yield;
+      if (step !== current[i]) batch.push(chunksOf(step).weighted.chunks);
+    }
     const { named: _, diagnostics: __, ...counts } = chunked;
-    return {
+    texts.push({
       ...placeOf(read, i),
       ...counts,
       fragments: current[i].parsed.fragments,
       weighted: normalised({ ...weighted, batch }, options),
       steps,
-    };
-  });
+    });
+  }
+  yield;
+  const linted = lintA1111(read, stepped);
+  yield;
   const named = current.flatMap((step) => chunksOf(step).chunked.named);
   const empty = weightedPrompt([emptyChunk(tokenizer)], options.mask);
   return {
@@ -63,7 +73,7 @@ export const a1111Road: LanguageRoad = (prompt, input) => {
     conditionings: texts.map(({ weighted, weight }) => ({ weight, composition: single(weighted, empty) })),
     diagnostics: [
       ...stepped.diagnostics,
-      ...lintA1111(read, stepped),
+      ...linted,
       ...current.flatMap(({ parsed }) => overlongDiagnostics(parsed, input)),
     ],
   };

@@ -21,23 +21,29 @@ export function pageChooser(options: PromptOptions, side: Side): Chooser | undef
 }
 
 /** ComfyUI: comments and choices of its page, weights, then chunks; the whole prompt is one text. Throws PromptBoundError where there are too many chunks. */
-export const comfyRoad: LanguageRoad = (prompt, { options, tokenizer, side, embeddings }) => {
+export const comfyRoad: LanguageRoad = function* (prompt, { options, tokenizer, side, embeddings }) {
   const { mask, comfyUnit: unit } = options;
   const flavour = flavourOf(options);
   const chooser = pageChooser(options, side);
   const dynamic = chooser && readDynamicPrompt(prompt, chooser);
+  yield;
   const parsed = parseComfy(dynamic?.text.text ?? prompt);
+  yield;
   const linted = { ...parsed, diagnostics: [...parsed.diagnostics, ...lintComfy(parsed, dynamic !== undefined)] };
+  yield;
   const read = dynamic && !dynamic.isAsTyped ? placed(linted, dynamic.text, prompt) : linted;
   const { fragments } = read;
+  yield;
   const { diagnostics, ...chunked } = chunkComfy(fragments, tokenizer, embeddings, {
     unit,
     flavour,
     mostChunks,
   });
+  yield;
   const weighted = normalised(weightedPrompt(chunked.chunks, mask), options);
   const empty = weightedPrompt(chunkComfy([], tokenizer).chunks, mask);
   const place = { start: 0, end: prompt.length, operator: null, weight: 1 };
+  yield;
   const { comments = [], choices = [] } = dynamic ?? {};
   return {
     nodes: [...comments, ...choices, ...read.nodes],

@@ -3,38 +3,53 @@ import type { Diagnostic, NetworkNode, Range } from '../prompt/ast.ts';
 import { holdParts, mostChunks } from '../prompt/bounds.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { info } from '../prompt/diagnostics.ts';
+import type { Slices } from '../prompt/slices.ts';
 import { chunkCompel } from '../tokens/chunks/compelChunks.ts';
+import type { WeightedPrompt } from '../weighting/method.ts';
+import type { Composition } from './composition.ts';
 import { embeddingNode, type LanguageRoad, networksOf, type PreparedText, type RoadPrompt } from './preparedPrompt.ts';
 import { compelPrompt, compelPromptOptions, normalised, weightedCompel } from './weightedPrompt.ts';
 
 /** Compel: the parts of .and() and .blend(), each chunked and weighted by itself, then composed. Throws PromptBoundError where they are too many. */
-export const compelRoad: LanguageRoad = (prompt, { options, tokenizer, embeddings }) => {
+export const compelRoad: LanguageRoad = function* (prompt, { options, tokenizer, embeddings }) {
   let left = mostChunks;
   const compelOptions = compelPromptOptions(options);
   const parsed = parseCompel(prompt);
   const { nodes, parts } = parsed;
   holdParts(parts.reduce((sum, { content }) => sum + (content.kind === 'blend' ? content.prompts.length : 1), 0));
+  yield;
   const diagnostics: Diagnostic[] = [...parsed.diagnostics, ...lintCompel(parsed)];
   const texts: RoadPrompt['texts'][number][] = [];
-  const addText = ({ fragments, start, end }: CompelPrompt, operator: PreparedText['operator'], weight: number) => {
+  const addText = function* (
+    { fragments, start, end }: CompelPrompt,
+    operator: PreparedText['operator'],
+    weight: number,
+  ): Slices<WeightedPrompt> {
+    yield;
     const chunked = chunkCompel(fragments, tokenizer, embeddings, { ...compelOptions, mostChunks: left });
     left -= chunked.chunks.length;
+    yield;
     const weighted = normalised(weightedCompel(fragments, chunked, tokenizer, compelOptions, embeddings), options);
+    yield;
     const { chunks, cut, tokenCount, target } = chunked;
     diagnostics.push(...chunked.diagnostics, ...cutDiagnostics(chunked));
     texts.push({ start, end, operator, weight, fragments, chunks, cut, tokenCount, target, weighted, steps: [] });
     return weighted;
   };
-  const compositionParts = parts.map(({ content, weight }) => {
+  const compositionParts: Composition['parts'][number][] = [];
+  for (const { content, weight } of parts) {
     const isBlend = content.kind === 'blend';
     const blend: Pick<CompelBlend, 'prompts' | 'weights' | 'normalise'> = isBlend
       ? content
       : { prompts: [content], weights: [1], normalise: false };
     if (isBlend) diagnostics.push(blendDiagnostic(content));
     const operator = isBlend ? 'blend' : parts.length > 1 ? 'and' : null;
-    const prompts = blend.prompts.map((text, i) => addText(text, operator, isBlend ? blend.weights[i] : weight));
-    return { blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight };
-  });
+    const prompts: WeightedPrompt[] = [];
+    for (const [i, text] of blend.prompts.entries())
+      prompts.push(yield* addText(text, operator, isBlend ? blend.weights[i] : weight));
+    compositionParts.push({ blend: { prompts, factors: blend.weights, normalise: blend.normalise }, weight });
+  }
+  yield;
   const empty = compelPrompt([], tokenizer, compelOptions);
   return {
     nodes,

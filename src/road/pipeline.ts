@@ -6,7 +6,7 @@
  * `preparePrompt` goes from the prompt to its passes, by the road of its language ({a1111,compel,comfy}Road.ts).
  * `promptPasses` lists what has to be encoded. Whatever runs the encoder (clip/encoderPass.ts) encodes it. `promptEmbeds`
  * weighs and composes the encoder's output to what the U-Net gets. All but *encode* is pure and synchronous, and a prompt is
- * read once: the linter takes what its language's road has read.
+ * read once: the linter takes what its language's road has read. The reading of a long prompt may be cut between its stages.
  */
 
 import type { EncoderPass } from '../clip/encoderPass.ts';
@@ -15,6 +15,7 @@ import type { Diagnostic } from '../prompt/ast.ts';
 import { holdLength, holdPasses, PromptBoundError } from '../prompt/bounds.ts';
 import { byPlace } from '../prompt/diagnostics.ts';
 import type { Side } from '../prompt/side.ts';
+import { type Slices, whole } from '../prompt/slices.ts';
 import type { Syntax } from '../prompt/syntax.ts';
 import type { PromptEmbedding } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -43,8 +44,19 @@ export function preparePrompt(
   side: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
+  return whole(preparingPrompt(prompt, options, tokenizer, side, embeddings));
+}
+
+/** Does the work of `preparePrompt` in slices. */
+export function* preparingPrompt(
+  prompt: string,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  side: Side,
+  embeddings: readonly PromptEmbedding[],
+): Slices<PreparedPrompt> {
   const input = { options, tokenizer, side, embeddings };
-  return completed(prompt, input, readWithin(prompt, input));
+  return yield* completed(prompt, input, yield* readWithin(prompt, input));
 }
 
 /** Prepares the empty prompt in the place of one that could not be read; `refusal` is the sentence that says why. */
@@ -56,7 +68,7 @@ export function unreadPrompt(
   refusal: string,
 ): PreparedPrompt {
   const input = { options, tokenizer, side, embeddings: [] };
-  return completed(prompt, input, notRead(prompt, input, refusal));
+  return whole(completed(prompt, input, notRead(prompt, input, refusal)));
 }
 
 /** A road's reading, and the sentence that says why it is that of the empty prompt; null where it is the prompt's own. */
@@ -66,11 +78,21 @@ interface Reading {
 }
 
 /** Adds what follows from a road's reading of a prompt. */
-function completed(prompt: string, { options, tokenizer }: RoadInput, { read, refusal }: Reading): PreparedPrompt {
+function* completed(
+  prompt: string,
+  { options, tokenizer }: RoadInput,
+  { read, refusal }: Reading,
+): Slices<PreparedPrompt> {
+  yield;
   const texts = read.texts.map((text) => ({
     ...text,
     applied: appliedWeights(text.weighted, methods[options.weighting]),
   }));
+  yield;
+  const unapplied = unappliedWeights(texts, options);
+  yield;
+  const unlike = otherTokenizer(texts, options, tokenizer);
+  yield;
   return {
     ...read,
     source: prompt,
@@ -80,20 +102,17 @@ function completed(prompt: string, { options, tokenizer }: RoadInput, { read, re
     chunks: read.texts.flatMap(({ chunks, weighted }, text) =>
       chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
     ),
-    diagnostics: [
-      ...read.diagnostics,
-      ...unappliedWeights(texts, options),
-      ...otherTokenizer(texts, options, tokenizer),
-    ].sort(byPlace),
+    diagnostics: [...read.diagnostics, ...unapplied, ...unlike].sort(byPlace),
   };
 }
 
 /** Reads a prompt by the road of its language, and the empty prompt in its place where it exceeds a bound. */
-function readWithin(prompt: string, input: RoadInput): Reading {
+function* readWithin(prompt: string, input: RoadInput): Slices<Reading> {
   const { syntax, weighting } = input.options;
   try {
     holdLength(prompt);
-    const read = roads[syntax](prompt, input);
+    const read = yield* roads[syntax](prompt, input);
+    yield;
     const method = methods[weighting];
     holdPasses(
       read.texts.reduce((sum, { weighted }) => sum + passBound(method, weighted), 0),
@@ -109,7 +128,7 @@ function readWithin(prompt: string, input: RoadInput): Reading {
 /** Reads the empty prompt in the place of one, with the sentence that says why that is not read. */
 function notRead(prompt: string, input: RoadInput, message: string): Reading {
   const told: Diagnostic = { code: 'not-read', severity: 'error', start: 0, end: prompt.length, message };
-  return { read: { ...roads[input.options.syntax]('', input), diagnostics: [told] }, refusal: message };
+  return { read: { ...whole(roads[input.options.syntax]('', input)), diagnostics: [told] }, refusal: message };
 }
 
 /** Lists the passes that a method's conditioning reads. */

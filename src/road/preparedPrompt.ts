@@ -6,6 +6,7 @@ import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
 import type { Diagnostic, Fragment, NetworkNode, Node, Range } from '../prompt/ast.ts';
 import type { DynamicPrompt } from '../prompt/comfy/dynamicPrompt.ts';
 import type { Side } from '../prompt/side.ts';
+import type { Slices } from '../prompt/slices.ts';
 import type { ChunkedPrompt, PromptEmbedding, TokenChunk } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
@@ -75,8 +76,8 @@ export interface RoadInput {
   readonly embeddings: readonly PromptEmbedding[];
 }
 
-/** The road of one language, from the prompt as typed to weighted chunks. Throws PromptBoundError and nothing else. */
-export type LanguageRoad = (prompt: string, input: RoadInput) => RoadPrompt;
+/** The road of one language, from the prompt as typed to weighted chunks; it may be cut between its stages. Throws PromptBoundError and nothing else. */
+export type LanguageRoad = (prompt: string, input: RoadInput) => Slices<RoadPrompt>;
 
 /** Composes a single prompt: nothing is blended or joined. */
 export function single(prompt: WeightedPrompt, empty: WeightedPrompt): Composition {

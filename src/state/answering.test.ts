@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import { answerOf, shownAnswer } from './answering.ts';
+import { whole } from '../prompt/slices.ts';
+import { answeringPrompt, shownAnswer } from './answering.ts';
 import { answerAll, modelInfo, openPage, readyPage, tokenized } from './testing/fakeEncoder.ts';
 
 test('before the weights are there, the answer says so', async () => {
   const { fake, store } = openPage();
   expect(shownAnswer(store.getState())).toBeUndefined();
   await tokenized(store);
-  const last = () => answerOf(shownAnswer(store.getState())!).at(-1)!.text;
+  const last = () => whole(answeringPrompt(shownAnswer(store.getState())!)).sentences.at(-1)!.text;
   expect(last()).toBe('No numbers yet: the encoder’s weights are on their way.');
   await fake.adapter.answer({ description: 'a GPU', software: false });
   await (await fake.nextLoad()).answer(modelInfo('synthetic', 'full'));

@@ -1,9 +1,10 @@
 /** Takes from the facts what the answer about the prompt on show is computed from. */
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
+import type { Slices } from '../prompt/slices.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
-import { type AnswerInput, answer } from '../road/study/answer.ts';
+import { type AnswerInput, answering } from '../road/study/answer.ts';
 import type { Sentence } from '../road/study/sentence.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { ZOf } from '../weighting/method.ts';
@@ -16,7 +17,7 @@ import { ownPasses, unweightedMethod } from './passPlan.ts';
 import { prepared, usedEmbeddings } from './reading.ts';
 import { shownConfig } from './shownSizes.ts';
 
-/** Cheap to take at every change; the sentences are computed from it by `answerOf`. */
+/** Cheap to take at every change; the sentences are computed from it by `answeringPrompt`. */
 export interface AnswerFacts extends Omit<AnswerInput, 'embeds' | 'model'> {
   readonly model: ModelInfo | null;
   /** Null where nothing is encoded, for the reason of `hindrance`. */
@@ -67,8 +68,14 @@ function hindranceOf({ adapter, loading, lost, model, encodeFailure }: Facts): s
   return encodeFailure ? `encoding failed: ${encodeFailure.message}` : null;
 }
 
-/** The sentences. Takes a frame where a prompt has many chunks. */
-export const answerOf = memoised((facts: AnswerFacts): readonly Sentence[] => {
+/** The sentences, and what they are about. */
+export interface Answered {
+  readonly facts: AnswerFacts;
+  readonly sentences: readonly Sentence[];
+}
+
+/** Answers in slices, between which the page goes on where a prompt has many chunks. */
+export function* answeringPrompt(facts: AnswerFacts): Slices<Answered> {
   const { model, zOf, ...rest } = facts;
   const { prepared: shown, options } = rest;
   const embeds = zOf &&
@@ -79,5 +86,7 @@ export const answerOf = memoised((facts: AnswerFacts): readonly Sentence[] => {
       ),
       d: model.config.hiddenSize,
     };
-  return answer({ ...rest, embeds, model: model && { name: model.name, isRandom: model.random } });
-});
+  yield;
+  const input = { ...rest, embeds, model: model && { name: model.name, isRandom: model.random } };
+  return { facts, sentences: yield* answering(input) };
+}

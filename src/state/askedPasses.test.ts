@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../clip/masks.ts';
+import { whole as wholeOf } from '../prompt/slices.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -13,14 +14,14 @@ import { distinct } from '../weighting/method.ts';
 import { methodNames } from '../weighting/methods.ts';
 import { tokenNormalisations } from '../weighting/normalise.ts';
 import { explainRow } from '../weighting/study/explain.ts';
-import { answerOf, shownAnswer } from './answering.ts';
+import { answeringPrompt, shownAnswer } from './answering.ts';
 import { encodedZ, shownWeighted } from './encoded.ts';
 import { exportedMetadata, exportedPasses, exportedTensors, writeSession } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { comparisonOf, shownBench, shownBenchPasses, shownSweep, shownSweepPlan, sweepAt } from './methodBench.ts';
 import { keyOf } from './passKeys.ts';
 import { ownPasses } from './passPlan.ts';
-import { programPasses, shownDifference } from './programReadings.ts';
+import { programPasses, programsWork, shownDifference } from './programReadings.ts';
 import { prepared } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
 import { tokenized } from './testing/fakeEncoder.ts';
@@ -78,7 +79,7 @@ function readAll(facts: Facts) {
   const { chunks, texts } = prepared(facts, facts.side)!;
   const own = ownPasses(facts, facts.side);
   const answered = withEncoded(facts, own);
-  expect(answerOf(shownAnswer(answered)!).length).toBeGreaterThan(0);
+  expect(wholeOf(answeringPrompt(shownAnswer(answered)!)).sentences.length).toBeGreaterThan(0);
 
   const bench = withEncoded(facts, shownBenchPasses(facts));
   const { text, zOf } = shownBench(bench)!;
@@ -97,7 +98,9 @@ function readAll(facts: Facts) {
 
   const plan = shownSweepPlan(facts, null);
   if (plan) sweepAt(shownSweep(withEncoded(facts, plan.passes), plan)!, 0.5);
-  for (const pair of pairs) expect(shownDifference(withEncoded(facts, programPasses(facts, pair)), pair)).toBeDefined();
+  const study = wholeOf(programsWork(facts)!());
+  for (const pair of pairs)
+    expect(shownDifference(withEncoded(facts, programPasses(study, pair)), study, pair)).toBeDefined();
 }
 
 const huge = '9'.repeat(400);

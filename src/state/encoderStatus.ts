@@ -3,7 +3,7 @@ import { shownEncoded } from './encoded.ts';
 import { type Facts, requestName } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { missingPasses } from './passPlan.ts';
-import { prepared } from './reading.ts';
+import { isBeingRead, prepared } from './reading.ts';
 
 /** The model in use as messages name it. */
 export function modelName({ model, modelRequest }: Pick<Facts, 'model' | 'modelRequest'>): string {
@@ -68,7 +68,11 @@ export function encoderStatus(facts: Facts): EncoderStatus {
   if (lostStatus) return lostStatus;
   if (!model) return { phase: 'idle', text: 'No model loaded' };
   const shown = prepared(facts, facts.side);
-  if (!shown) return { phase: 'busy', text: `${modelName(facts)} loaded` };
+  if (!shown)
+    return {
+      phase: 'busy',
+      text: isBeingRead(facts, facts.side) ? 'Reading the prompt' : `${modelName(facts)} loaded`,
+    };
   const missing = missingPasses(facts);
   if (encodeFailure && encodeFailure.keys === missing?.keys)
     return { phase: 'failed', text: `Encoding failed: ${encodeFailure.message}` };

@@ -8,6 +8,8 @@ import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { Side } from '../prompt/side.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
+import type { PromptOptions } from '../road/options.ts';
+import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type {
   AdapterInfo,
@@ -126,6 +128,21 @@ export interface Notice {
   readonly fault?: Fault;
 }
 
+/** Everything that a prompt is read from. */
+export interface ReadingInput {
+  readonly prompt: string;
+  readonly options: PromptOptions;
+  readonly tokenizer: Tokenizer;
+  /** The textual inversions of the model's width. */
+  readonly embeddings: readonly Embedding[];
+}
+
+/** A long prompt's reading, and what it is of: it is in use as long as that is what the page has. */
+export interface LongReading {
+  readonly input: ReadingInput;
+  readonly prepared: PreparedPrompt;
+}
+
 /** Something that went wrong in the page's own code. */
 export interface Fault {
   /** The part of the page that it went wrong in, as the page calls it. */
@@ -141,6 +158,8 @@ export interface Facts extends Remembered {
     /** The road is loaded by then: see road.ts. */
     | { readonly phase: 'ready'; readonly tokenizer: Tokenizer }
     | { readonly phase: 'failed'; readonly message: string };
+  /** The readings of long prompts that have arrived (longReading.ts); null where there is none. */
+  readonly longReadings: Readonly<Record<Side, LongReading | null>>;
   readonly adapter:
     | { readonly phase: 'starting' }
     | { readonly phase: 'ready'; readonly info: AdapterInfo }

@@ -1,15 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
+import { whole } from '../prompt/slices.ts';
 import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import { encodedCount } from './encoded.ts';
 import {
   comparisonOf,
+  readingsWork,
   shownBench,
   shownBenchPasses,
-  shownReadings,
   shownSweep,
   shownSweepPlan,
   shownText,
@@ -50,25 +51,25 @@ test('an embedding that another language takes for text is told, and named as it
   const vectors = [new Float32Array(clipTiny.hiddenSize).fill(1), new Float32Array(clipTiny.hiddenSize).fill(2)];
   store.setState({ embeddings: [{ name: 'myemb', vectors }] });
   await type('a photo of (myemb:1.2), cat');
-  const [, , comfy] = shownReadings(facts())!;
+  const [, , comfy] = whole(readingsWork(facts())!()).readings;
   expect(comfy.differences).toEqual([{ text: 'myemb', start: 12, end: 17, here: null, there: 1.2 }]);
   expect(comfy.converted).toMatchObject({ text: 'a photo of (embedding:myemb:1.2), cat', isSame: true });
   facts().setOption('syntax', 'comfy');
   await type('(embedding:myemb:1.2)');
-  const [a1111] = shownReadings(facts())!;
+  const [a1111] = whole(readingsWork(facts())!()).readings;
   expect(a1111.differences).toEqual([{ text: 'embedding:', start: 1, end: 11, here: null, there: 1.2 }]);
   expect(a1111.converted).toMatchObject({ text: '(myemb:1.2)', isSame: true });
 });
 
 test('how the languages read a prompt, and what to type there instead', async () => {
   await type('((cat:1.3))');
-  const [a1111, , comfy] = shownReadings(facts())!;
+  const [a1111, , comfy] = whole(readingsWork(facts())!()).readings;
   expect(a1111).toEqual({ syntax: 'a1111', differences: [], converted: null });
   expect(comfy.syntax).toBe('comfy');
   expect(comfy.differences).toMatchObject([{ text: 'cat', there: 1.3 }]);
   expect(comfy.differences[0].here).toBeCloseTo(1.43, 12);
   expect(comfy.converted).toMatchObject({ text: '(cat:1.43)', isSame: true });
-  expect(shownReadings(facts())).toBe(shownReadings(facts()));
+  expect(readingsWork(facts())).toBe(readingsWork(facts()));
 });
 
 describe('the bench', () => {

@@ -5,15 +5,16 @@ import type { Embedding } from '../models/embeddingFile.ts';
 import { type ReadingDifference, readingDifferences } from '../prompt/across/readings.ts';
 import { holdPasses, holdStudied, PromptBoundError } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
+import type { Slices } from '../prompt/slices.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
 import { pageChooser } from '../road/comfyRoad.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
-import { preparePrompt } from '../road/pipeline.ts';
+import { preparingPrompt } from '../road/pipeline.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
 import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
-import { convertPrompt } from '../tokens/convertPrompt.ts';
+import { convertingPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { passBound } from '../weighting/apply.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
@@ -32,38 +33,52 @@ export interface Reading {
   readonly converted: { readonly text: string; readonly isSame: boolean } | null;
 }
 
-const readingsOf = memoised(
-  (
-    shown: PreparedPrompt,
-    options: PromptOptions,
-    tokenizer: Tokenizer,
-    side: Side,
-    embeddings: readonly Embedding[],
-  ): readonly Reading[] => {
-    const { source } = shown;
-    const fragmentsOf = ({ texts }: PreparedPrompt) => texts.flatMap(({ fragments }) => fragments);
-    return syntaxes.map((syntax): Reading => {
-      if (syntax === options.syntax) return { syntax, differences: [], converted: null };
-      const there = preparePrompt(source, { ...options, syntax }, tokenizer, side, embeddings);
-      return {
-        syntax,
-        differences: [
-          ...readingDifferences(source, fragmentsOf(shown), fragmentsOf(there)),
-          ...embeddingDifferences(shown, there),
-        ].sort((a, b) => a.start - b.start),
-        converted: convertPrompt(
-          source,
-          options.syntax,
-          syntax,
-          tokenizer,
-          options.tokenizer,
-          side,
-          embeddings,
-          pageChooser(options, side),
-        ),
-      };
-    });
-  },
+/** How the languages read a prompt, and its reading in its own. */
+export interface Readings {
+  readonly shown: PreparedPrompt;
+  readonly readings: readonly Reading[];
+}
+
+function* readingLanguages(
+  shown: PreparedPrompt,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  side: Side,
+  embeddings: readonly Embedding[],
+): Slices<Readings> {
+  const { source } = shown;
+  const fragmentsOf = ({ texts }: PreparedPrompt) => texts.flatMap(({ fragments }) => fragments);
+  const readings: Reading[] = [];
+  for (const syntax of syntaxes) {
+    if (syntax === options.syntax) {
+      readings.push({ syntax, differences: [], converted: null });
+      continue;
+    }
+    const there = yield* preparingPrompt(source, { ...options, syntax }, tokenizer, side, embeddings);
+    yield;
+    const ofText = readingDifferences(source, fragmentsOf(shown), fragmentsOf(there));
+    yield;
+    const differences = [...ofText, ...embeddingDifferences(shown, there)].sort((a, b) => a.start - b.start);
+    yield;
+    const converted = yield* convertingPrompt(
+      source,
+      options.syntax,
+      syntax,
+      tokenizer,
+      options.tokenizer,
+      side,
+      embeddings,
+      pageChooser(options, side),
+    );
+    readings.push({ syntax, differences, converted });
+  }
+  return { shown, readings };
+}
+
+const readingsWorkOf = memoised(
+  (...read: Parameters<typeof readingLanguages>) =>
+    () =>
+      readingLanguages(...read),
 );
 
 /** Stretches that one reading takes for text and the other for an embedding, or for another one; a weight of null stands for an embedding. */
@@ -100,11 +115,11 @@ function placesOf({ source, texts }: PreparedPrompt): (Place | undefined)[] {
   return places;
 }
 
-/** How each language reads the prompt on show; undefined until the tokenizer is loaded. */
-export function shownReadings(facts: Facts): readonly Reading[] | undefined {
+/** The work of reading the prompt on show in each language; null until it is read in its own. */
+export function readingsWork(facts: Facts): (() => Slices<Readings>) | null {
   const shown = prepared(facts, facts.side);
-  if (!shown || facts.tokenizer.phase !== 'ready') return undefined;
-  return readingsOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side, usedEmbeddings(facts));
+  if (!shown || facts.tokenizer.phase !== 'ready') return null;
+  return readingsWorkOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side, usedEmbeddings(facts));
 }
 
 /** The text that the chunk on show is part of. */

@@ -23,6 +23,7 @@ export const planFacts = [
   'chunk',
   'tokenizer',
   'embeddings',
+  'longReadings',
   'loras',
   'model',
   'adapter',

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { whole } from '../prompt/slices.ts';
 import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { encodedCount } from './encoded.ts';
-import { programPasses, shownDifference, shownPrograms } from './programReadings.ts';
+import { programPasses, programsWork, shownDifference } from './programReadings.ts';
 import { createClipscopeStore } from './store.ts';
 import { allEncoded, answeringEncoder, modelInfo } from './testing/fakeEncoder.ts';
 
@@ -20,15 +21,16 @@ test('what two programs need is encoded on demand, and their rows are compared',
   facts().setPrompt('positive', 'a [blurry] car');
   await allEncoded(store);
   const pair = ['a1111', 'comfy'] as const;
-  const passes = programPasses(facts(), pair);
+  const study = whole(programsWork(facts())!());
+  const passes = programPasses(study, pair);
   expect(encodedCount(facts(), passes)).toBeLessThan(passes.length);
-  expect(shownDifference(facts(), pair)).toBeUndefined();
+  expect(shownDifference(facts(), study, pair)).toBeUndefined();
   facts().need('programs', passes);
   await allEncoded(store);
   expect(encodedCount(facts(), passes)).toBe(passes.length);
-  const shown = shownDifference(facts(), pair)!;
-  expect(shown).toBe(shownDifference(facts(), pair));
-  expect(shown.study).toBe(shownPrograms(facts()));
+  const shown = shownDifference(facts(), study, pair)!;
+  expect(shown).toBe(shownDifference(facts(), study, pair));
+  expect(shown.study).toBe(study);
   // “a” is the same row in both, and A1111 restores the mean of all rows.
   expect(shown.difference.tokens.map(({ at }) => at)).toEqual([0, 2, 4]);
   expect(shown.difference.relative).toBeGreaterThan(0);

@@ -3,6 +3,7 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
+import type { Slices } from '../prompt/slices.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import {
@@ -10,7 +11,7 @@ import {
   type ProgramPair,
   type ProgramReadings,
   pairDifference,
-  readPrograms,
+  readingPrograms,
 } from '../road/study/programs.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { distinct, type ZOf } from '../weighting/method.ts';
@@ -18,24 +19,31 @@ import { ownMethod } from '../weighting/methods.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
-import { usedEmbeddings } from './reading.ts';
+import { isLong, usedEmbeddings } from './reading.ts';
 import { shownConfig } from './shownSizes.ts';
 
-const readingsOf = memoised(
+/** Work that reads a prompt as each program. */
+export interface ProgramsWork {
+  (): Slices<ProgramReadings>;
+  readonly isLong: boolean;
+}
+
+const workOf = memoised(
   (
     prompt: string,
     options: PromptOptions,
     tokenizer: Tokenizer,
     side: Side,
     embeddings: readonly Embedding[],
-  ): ProgramReadings => readPrograms(prompt, options, tokenizer, side, embeddings),
+  ): ProgramsWork =>
+    Object.assign(() => readingPrograms(prompt, options, tokenizer, side, embeddings), { isLong: isLong(prompt) }),
 );
 
-/** Reads the prompt on show as each program; undefined until the tokenizer is loaded. */
-export function shownPrograms(facts: Facts): ProgramReadings | undefined {
+/** The work of reading the prompt on show as each program; null until the tokenizer is loaded. */
+export function programsWork(facts: Facts): ProgramsWork | null {
   const { tokenizer, prompts, options, side } = facts;
-  if (tokenizer.phase !== 'ready') return undefined;
-  return readingsOf(prompts[side], options, tokenizer.tokenizer, side, usedEmbeddings(facts));
+  if (tokenizer.phase !== 'ready') return null;
+  return workOf(prompts[side], options, tokenizer.tokenizer, side, usedEmbeddings(facts));
 }
 
 const passesOf = memoised(({ readings }: ProgramReadings, pair: ProgramPair) =>
@@ -44,8 +52,7 @@ const passesOf = memoised(({ readings }: ProgramReadings, pair: ProgramPair) =>
 const none: readonly EncoderPass[] = [];
 
 /** Lists the passes that the difference of two programs is computed from. */
-export function programPasses(facts: Facts, pair: ProgramPair): readonly EncoderPass[] {
-  const study = shownPrograms(facts);
+export function programPasses(study: ProgramReadings | undefined, pair: ProgramPair): readonly EncoderPass[] {
   return study ? passesOf(study, pair) : none;
 }
 
@@ -70,8 +77,11 @@ const shownOf = memoised(
 );
 
 /** Compares the conditionings of two programs; undefined while not all that it takes is encoded. */
-export function shownDifference(facts: Facts, pair: ProgramPair): ShownDifference | undefined {
-  const study = shownPrograms(facts);
+export function shownDifference(
+  facts: Facts,
+  study: ProgramReadings | undefined,
+  pair: ProgramPair,
+): ShownDifference | undefined {
   const zOf = study && encodedZ(facts, passesOf(study, pair));
   return zOf && shownOf(study, pair, differenceOf(study, pair, zOf, shownConfig(facts).hiddenSize));
 }

@@ -1,33 +1,36 @@
 import type { RowSpan } from '../engine/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
+import { type Slices, whole } from '../prompt/slices.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { LoraUse } from '../worker/messages.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, ReadingInput } from './facts.ts';
 import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
 import { messageOf } from './notices.ts';
 import { keyOf } from './passKeys.ts';
-
 import { road } from './road.ts';
 import { shownConfig } from './shownSizes.ts';
 
 /** The facts that a prompt is read by. */
-export type ReadingFacts = Pick<Facts, 'prompts' | 'options' | 'tokenizer' | 'embeddings' | 'model'>;
+export type ReadingFacts = Pick<Facts, 'prompts' | 'options' | 'tokenizer' | 'embeddings' | 'model' | 'longReadings'>;
+
+/** Longer prompts are read in slices (longReading.ts). Shorter ones are read at once: that takes a frame at most. */
+const longestAtOnce = 8_000;
+
+/** Whether a prompt is read in slices, between which the page goes on. */
+export const isLong = (prompt: string): boolean => prompt.length > longestAtOnce;
 
 /** Reads a prompt. An error of the page's own code refuses that prompt, which can be changed, and takes nothing else with it. */
-function read(
-  prompt: string,
-  options: PromptOptions,
-  tokenizer: Tokenizer,
+export function* readingPrompt(
   side: Side,
-  embeddings: readonly Embedding[],
-): PreparedPrompt {
-  const { preparePrompt, unreadPrompt } = road();
+  { prompt, options, tokenizer, embeddings }: ReadingInput,
+): Slices<PreparedPrompt> {
+  const { preparingPrompt, unreadPrompt } = road();
   try {
-    return preparePrompt(prompt, options, tokenizer, side, embeddings);
+    return yield* preparingPrompt(prompt, options, tokenizer, side, embeddings);
   } catch (error) {
     console.error(error);
     const refusal = `The page failed to read this prompt (${messageOf(error)}): change it to go on.`;
@@ -35,23 +38,24 @@ function read(
   }
 }
 
-/** Reads a side's prompt. Passes that a change of weights leaves as they were stay the same objects, so that nothing is derived from them again. */
-function preparing(side: Side) {
+/** Keeps the passes that a change of weights leaves as they were the same objects, so that nothing is derived from them again. */
+function passKeeper() {
   let before: readonly PreparedChunk[] = [];
-  return memoised(
-    (
-      prompt: string,
-      options: PromptOptions,
-      tokenizer: Tokenizer,
-      embeddings: readonly Embedding[],
-    ): PreparedPrompt => {
-      const now = read(prompt, options, tokenizer, side, embeddings);
-      const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
-      before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
-      return { ...now, chunks: before };
-    },
-  );
+  return (now: PreparedPrompt): PreparedPrompt => {
+    const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
+    before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
+    return { ...now, chunks: before };
+  };
 }
+
+/** Makes of a reading of a side the one that the page shows, with the passes that it shares with the one before. */
+export const withKnownPasses = { positive: passKeeper(), negative: passKeeper() };
+
+const readingAtOnce = (side: Side) =>
+  memoised((prompt: string, options: PromptOptions, tokenizer: Tokenizer, embeddings: readonly Embedding[]) =>
+    withKnownPasses[side](whole(readingPrompt(side, { prompt, options, tokenizer, embeddings }))),
+  );
+const readAtOnce = { positive: readingAtOnce('positive'), negative: readingAtOnce('negative') };
 
 const fitting = memoised((embeddings: Facts['embeddings'], width: number) =>
   embeddings.filter(({ vectors }) => vectors[0].length === width),
@@ -62,12 +66,32 @@ export function usedEmbeddings(facts: Pick<Facts, 'embeddings' | 'model'>): read
   return fitting(facts.embeddings, shownConfig(facts).hiddenSize);
 }
 
-const prepare = { positive: preparing('positive'), negative: preparing('negative') };
+/** Gives what a side's prompt is read from; undefined until the tokenizer is loaded. */
+export function readingInput(facts: Omit<ReadingFacts, 'longReadings'>, side: Side): ReadingInput | undefined {
+  const { prompts, options, tokenizer } = facts;
+  if (tokenizer.phase !== 'ready') return undefined;
+  return { prompt: prompts[side], options, tokenizer: tokenizer.tokenizer, embeddings: usedEmbeddings(facts) };
+}
 
-/** Tokens, weights, masks and passes of a prompt; undefined until the tokenizer is loaded. */
+/** Whether two readings are of the same. */
+export function isSameInput(a: ReadingInput, b: ReadingInput): boolean {
+  return (
+    a.prompt === b.prompt && a.options === b.options && a.tokenizer === b.tokenizer && a.embeddings === b.embeddings
+  );
+}
+
+/** Tokens, weights, masks and passes of a prompt; undefined until the tokenizer is loaded, and while a long prompt is read. */
 export function prepared(facts: ReadingFacts, side: Side): PreparedPrompt | undefined {
-  if (facts.tokenizer.phase !== 'ready') return undefined;
-  return prepare[side](facts.prompts[side], facts.options, facts.tokenizer.tokenizer, usedEmbeddings(facts));
+  const input = readingInput(facts, side);
+  if (!input) return undefined;
+  if (!isLong(input.prompt)) return readAtOnce[side](input.prompt, input.options, input.tokenizer, input.embeddings);
+  const arrived = facts.longReadings[side];
+  return arrived && isSameInput(arrived.input, input) ? arrived.prepared : undefined;
+}
+
+/** Whether a side's prompt is a long one whose reading has not arrived yet. */
+export function isBeingRead(facts: ReadingFacts, side: Side): boolean {
+  return facts.tokenizer.phase === 'ready' && prepared(facts, side) === undefined;
 }
 
 /** The chunk of the prompt on show that the pictures show, within those that it has; undefined as `prepared` is. */

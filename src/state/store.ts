@@ -11,6 +11,7 @@ import type { Facts } from './facts.ts';
 import { type KeepingActions, keepingActions } from './fileKeeping.ts';
 import { recallPast } from './history.ts';
 import { type LoadingActions, modelLoading } from './loading.ts';
+import { longReader } from './longReading.ts';
 import { type LoraActions, loraActions } from './loraActions.ts';
 import { type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './modelActions.ts';
@@ -88,6 +89,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null, wasStop
     ...(wasStopped && { prompts, options }),
     putAside: wasStopped ? { prompts: remembered.prompts, options: remembered.options } : null,
     tokenizer: { phase: 'loading' },
+    longReadings: { positive: null, negative: null },
     adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
     model: null,
     weightsHash: undefined,
@@ -152,7 +154,7 @@ const isChanged = (names: readonly (keyof Facts)[], state: Facts, before: Facts)
 
 const revisionFacts = ['prompts', 'options', 'side', 'chunk'] as const;
 /** The facts whose change may have much drawn anew. */
-const drawnFacts = ['prompts', 'options', 'side', 'chunk', 'view', 'tokenizer', 'encoded'] as const;
+const drawnFacts = ['prompts', 'options', 'side', 'chunk', 'view', 'tokenizer', 'longReadings', 'encoded'] as const;
 const rememberedFacts = [
   'prompts',
   'options',
@@ -219,11 +221,13 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     notify(forgetful);
   };
   const scheduler = client && encodeScheduler(client, page);
+  const reader = longReader(page);
   visit?.begin();
   store.subscribe((state, before) => {
     if (isChanged(drawnFacts, state, before)) visit?.begin();
     if (isChanged(revisionFacts, state, before)) set({ revision: state.revision + 1 });
     if (state.model !== before.model) readLoras();
+    reader.changed();
     scheduler?.changed(state, before);
     if (isChanged(rememberedFacts, state, before)) rememberFacts(state);
   });

@@ -8,6 +8,7 @@ import type { Chooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { typedForPage } from '../prompt/comfy/typedForPage.ts';
 import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { parsePrompt } from '../prompt/parsePrompt.ts';
+import { type Slices, whole } from '../prompt/slices.ts';
 import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { commonPlaces } from './align.ts';
@@ -58,7 +59,12 @@ const steps = 20;
  * inversions that either program has. `chooser` makes the choices of ComfyUI's page; without one ComfyUI's prompts are for
  * its API.
  */
-export function convertPrompt(
+export function convertPrompt(...conversion: Parameters<typeof convertingPrompt>): Conversion {
+  return whole(convertingPrompt(...conversion));
+}
+
+/** Does the work of `convertPrompt` in slices. */
+export function* convertingPrompt(
   source: string,
   from: Syntax,
   to: Syntax,
@@ -67,7 +73,7 @@ export function convertPrompt(
   role: 'positive' | 'negative' = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
   chooser?: Chooser,
-): Conversion {
+): Slices<Conversion> {
   const { fragments, lost, loras } = read(source, from, role, to, chooser);
   const flavourIn = (syntax: Syntax) => flavourOf({ tokenizer: choice, syntax });
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
@@ -82,14 +88,23 @@ export function convertPrompt(
   const unitsIn = (cut: readonly CutFragment[], syntax: Syntax) =>
     unitsOf(cut, { tokenizer, flavour: flavourIn(syntax), ids, labels });
 
+  yield;
   const cut = cutIn(fragments, from);
+  yield;
   const printed = cut.map(
     ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
   );
   const said = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
   const text = to === 'comfy' && chooser ? typedForPage(said) : said;
+  yield;
   const again = read(text, to, role, from, chooser);
-  const rows = align(unitsIn(cut, from), unitsIn(cutIn(again.fragments, to), to));
+  yield;
+  const units = unitsIn(cut, from);
+  yield;
+  const unitsAgain = unitsIn(cutIn(again.fragments, to), to);
+  yield;
+  const rows = align(units, unitsAgain);
+  yield;
   const isRetokenised = ({ range, convertedRange }: ConversionRow) =>
     flavourIn(from) !== flavourIn(to) && isCleanedUp(range ? typedIn(source, range) : typedIn(text, convertedRange!));
   return {

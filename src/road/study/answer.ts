@@ -1,4 +1,5 @@
 /** The answer to the first questions about a prompt: what the weights did, what is cut, what another program would read. */
+import { type Slices, whole } from '../../prompt/slices.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { chunkSentences, mistakeSentences, programSentences, type Reader } from './readingSentences.ts';
 import { type Sentence, sentence } from './sentence.ts';
@@ -17,15 +18,20 @@ export interface AnswerInput extends Reader {
 
 /** Gives the sentences in the order of `sentenceKinds`. */
 export function answer(input: AnswerInput): Sentence[] {
+  return whole(answering(input));
+}
+
+/** Does the work of `answer` in slices. */
+export function* answering(input: AnswerInput): Slices<Sentence[]> {
   const { prepared, options } = input;
   if (prepared.refusal) return [sentence('mistakes', prepared.refusal)];
-  return [
-    ...weightSentences(input),
-    ...chunkSentences(prepared, options),
-    ...programSentences(prepared, input),
-    ...mistakeSentences(prepared),
-    modelSentence(input),
-  ];
+  const weights = weightSentences(input);
+  yield;
+  const chunks = chunkSentences(prepared, options);
+  yield;
+  const otherPrograms = yield* programSentences(prepared, input);
+  yield;
+  return [...weights, ...chunks, ...otherPrograms, ...mistakeSentences(prepared), modelSentence(input)];
 }
 
 function modelSentence({ embeds, model, hindrance }: AnswerInput): Sentence {

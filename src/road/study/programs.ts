@@ -1,6 +1,7 @@
 /** One text as A1111, Compel and ComfyUI read it, each in its own way, aligned token by token. */
 
 import type { Side } from '../../prompt/side.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
 import { programs, type Syntax } from '../../prompt/syntax.ts';
 import { commonPlaces } from '../../tokens/align.ts';
 import type { PromptEmbedding, PromptToken } from '../../tokens/promptTokens.ts';
@@ -8,7 +9,7 @@ import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { conditioningPlace } from '../conditioningPlace.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
-import { preparePrompt } from '../pipeline.ts';
+import { preparingPrompt } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { type RowDifference, rowDifferences } from './rowDifferences.ts';
 import { listed, quoted } from './sentence.ts';
@@ -58,6 +59,17 @@ export function readPrograms(
   side: Side = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
 ): ProgramReadings {
+  return whole(readingPrograms(prompt, options, tokenizer, side, embeddings));
+}
+
+/** Does the work of `readPrograms` in slices. */
+export function* readingPrograms(
+  prompt: string,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+  side: Side,
+  embeddings: readonly PromptEmbedding[],
+): Slices<ProgramReadings> {
   const vectorIds = new Map<string, number>();
   const idOf = ({ id, vector }: PromptToken) => {
     if (!vector) return id;
@@ -66,15 +78,17 @@ export function readPrograms(
     vectorIds.set(key, known);
     return known;
   };
-  const read = (syntax: Syntax): ProgramReading => {
-    const prepared = preparePrompt(prompt, programOptions(options, syntax), tokenizer, side, embeddings);
+  const read = function* (syntax: Syntax): Slices<ProgramReading> {
+    const prepared = yield* preparingPrompt(prompt, programOptions(options, syntax), tokenizer, side, embeddings);
+    yield;
     return { syntax, prepared, tokens: placedTokens(prepared, idOf) };
   };
-  const readings = { a1111: read('a1111'), compel: read('compel'), comfy: read('comfy') };
-  const rows = alignedOrder.reduce<readonly AlignedToken[]>(
-    (merged, syntax) => withReading(merged, readings[syntax]),
-    [],
-  );
+  const readings = { a1111: yield* read('a1111'), compel: yield* read('compel'), comfy: yield* read('comfy') };
+  let rows: readonly AlignedToken[] = [];
+  for (const syntax of alignedOrder) {
+    yield;
+    rows = withReading(rows, readings[syntax]);
+  }
   return { readings, rows };
 }
 

@@ -2,6 +2,7 @@
 import { readingDifferences } from '../../prompt/across/readings.ts';
 import type { Range } from '../../prompt/ast.ts';
 import type { Side } from '../../prompt/side.ts';
+import type { Slices } from '../../prompt/slices.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
@@ -10,7 +11,7 @@ import { wordsOf } from '../../tokens/words.ts';
 import { methods, ownMethod } from '../../weighting/methods.ts';
 import { number } from '../../weighting/wording.ts';
 import type { PromptOptions } from '../options.ts';
-import { preparePrompt } from '../pipeline.ts';
+import { preparingPrompt } from '../pipeline.ts';
 import type { PreparedChunk, PreparedPrompt } from '../preparedPrompt.ts';
 import { programOptions } from './programs.ts';
 import { counted, listed, quoted, type Sentence, sentence } from './sentence.ts';
@@ -124,21 +125,24 @@ export interface Reader {
 }
 
 /** Says what each of the other programs would make of the prompt as it is typed. */
-export function programSentences(prepared: PreparedPrompt, reader: Reader): Sentence[] {
-  if (prepared.source.trim() === '') return [];
-  return syntaxes
-    .filter((syntax) => syntax !== reader.options.syntax)
-    .map((syntax) => programSentence(prepared, syntax, reader));
+export function* programSentences(prepared: PreparedPrompt, reader: Reader): Slices<Sentence[]> {
+  const sentences: Sentence[] = [];
+  if (prepared.source.trim() === '') return sentences;
+  for (const syntax of syntaxes)
+    if (syntax !== reader.options.syntax) sentences.push(yield* programSentence(prepared, syntax, reader));
+  return sentences;
 }
 
-function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): Sentence {
+function* programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): Slices<Sentence> {
   const { options, tokenizer, side, embeddings } = reader;
-  const there = preparePrompt(here.source, programOptions(options, syntax), tokenizer, side, embeddings);
+  const there = yield* preparingPrompt(here.source, programOptions(options, syntax), tokenizer, side, embeddings);
+  yield;
   if (there.refusal) return sentence('programs', `${programs[syntax]}’s reading is left out. ${there.refusal}`);
   const fragmentsOf = ({ texts }: PreparedPrompt) =>
     texts.flatMap(({ fragments }) => fragments.filter(({ kind }) => kind === 'text'));
   const differences = readingDifferences(here.source, fragmentsOf(here), fragmentsOf(there));
   const names = (kept: typeof differences) => kept.map(({ text }) => quoted(text));
+  yield;
   const asText = names(differences.filter((difference) => difference.here === null));
   const asMarks = names(differences.filter((difference) => difference.there === null));
   const weighed = differences.flatMap(({ text, here, there }) =>
@@ -148,6 +152,7 @@ function programSentence(here: PreparedPrompt, syntax: Syntax, reader: Reader): 
   const more = counts.there.typed - counts.here.typed;
   const retokenised =
     ownFlavour[syntax] === flavourOf(options) ? [] : otherTokens(here, there, differences).map((text) => quoted(text));
+  yield;
   const how = [
     ...(asText.length > 0 ? [`read ${listed(asText)} as text`] : []),
     ...(asMarks.length > 0 ? [`not encode ${listed(asMarks)}`] : []),

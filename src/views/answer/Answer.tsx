@@ -1,10 +1,12 @@
-import { useDeferredValue, useEffect, useId, useState } from 'react';
+import { useDeferredValue, useId, useMemo, useState } from 'react';
 import { programs } from '../../prompt/syntax.ts';
 import type { Lead, Sentence, SentenceKind } from '../../road/study/sentence.ts';
-import { type AnswerFacts, answerOf, shownAnswer } from '../../state/answering.ts';
+import { type Answered, type AnswerFacts, answeringPrompt, shownAnswer } from '../../state/answering.ts';
+import { isBeingRead, isLong } from '../../state/reading.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { useSliced } from '../page/useSliced.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { pointed, tokenAt } from '../pictures/pointed.ts';
 import { selectInPrompt } from '../prompts/promptHandles.ts';
@@ -19,19 +21,9 @@ const questions: readonly { readonly title: string; readonly kinds: readonly Sen
   { title: 'How far to trust it', kinds: ['model'] },
 ];
 
-/** Prompts of more chunks are answered when typing rests: a hundred chunks take half a second. */
+/** Prompts of more chunks are answered in slices: a hundred chunks take half a second. */
 const mostAtOnce = 8;
-const longPromptMilliseconds = 500;
-
-/** Returns a value once it has stayed the same for a while; at once where the while is 0. */
-function useRested<T>(value: T, milliseconds: number): T {
-  const [rested, setRested] = useState(value);
-  useEffect(() => {
-    const rest = setTimeout(() => setRested(value), milliseconds);
-    return () => clearTimeout(rest);
-  }, [value, milliseconds]);
-  return milliseconds === 0 ? value : rested;
-}
+const isAnswerLong = ({ prepared: { source, chunks } }: AnswerFacts) => isLong(source) || chunks.length > mostAtOnce;
 
 const lead = (
   <>
@@ -44,26 +36,30 @@ const lead = (
 /** Says what the prompt on show does, in sentences that lead to where it can be seen. */
 export function Answer() {
   const now = useFacts(shownAnswer);
-  // Typed text shows at once; its answer may follow a frame later.
-  const rested = useRested(now, (now?.prepared.chunks.length ?? 0) > mostAtOnce ? longPromptMilliseconds : 0);
-  const facts = useLast(useDeferredValue(rested));
+  // Typed text shows at once; its answer may follow a frame later, or where it is long when it is found.
+  const facts = useLast(useDeferredValue(now));
+  const work = useMemo(() => (facts ? () => answeringPrompt(facts) : null), [facts]);
+  const { value: answered, isStale } = useSliced(work, facts !== undefined && isAnswerLong(facts));
   const isLoading = useFacts((s) => s.tokenizer.phase === 'loading');
+  const isReading = useFacts((s) => isBeingRead(s, s.side)) || facts !== undefined;
   return (
     <section className={`panel ${styles.answer}`} id="answer" aria-labelledby="answer-title" tabIndex={-1}>
-      {facts ? (
-        <Sentences facts={facts} stale={facts !== now} />
+      {answered ? (
+        <Sentences answered={answered} stale={isStale || facts !== now} />
       ) : (
         <>
           <ViewHeader view="answer" lead={lead} />
-          <p className="muted">{isLoading ? 'Loading the vocabulary' : 'Waiting for the encoder.'}</p>
+          <p className="muted">
+            {isLoading && 'Loading the vocabulary'}
+            {!isLoading && (isReading ? 'Reading the prompt' : 'Waiting for the encoder.')}
+          </p>
         </>
       )}
     </section>
   );
 }
 
-function Sentences({ facts, stale }: { facts: AnswerFacts; stale: boolean }) {
-  const sentences = answerOf(facts);
+function Sentences({ answered: { facts, sentences }, stale }: { answered: Answered; stale: boolean }) {
   const { side, options, model, zOf } = facts;
   const provenance = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
   const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));

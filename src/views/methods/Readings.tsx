@@ -1,9 +1,10 @@
 import type { ReadingDifference } from '../../prompt/across/readings.ts';
 import { programs } from '../../prompt/syntax.ts';
-import { type Reading, shownReadings } from '../../state/methodBench.ts';
-import { prepared } from '../../state/reading.ts';
+import { type Reading, readingsWork } from '../../state/methodBench.ts';
+import { isLong } from '../../state/reading.ts';
 import { brief } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { useSliced } from '../page/useSliced.ts';
 import styles from './methods.module.css';
 
 /** How many differences or weights are named. */
@@ -11,16 +12,17 @@ const mostNamed = 6;
 
 /** Which weights were read, what the other languages would have read, and what to type there for the same weights. */
 export function Readings() {
-  const readings = useFacts(shownReadings);
-  const shown = useFacts((s) => prepared(s, s.side));
+  const isTextLong = useFacts((s) => isLong(s.prompts[s.side]));
+  const { value, isStale } = useSliced(useFacts(readingsWork), isTextLong);
   const syntax = useFacts((s) => s.options.syntax);
-  if (!readings || !shown) return null;
+  if (!value) return null;
+  const { readings, shown } = value;
   const weighted = shown.texts.flatMap(({ fragments }) =>
     fragments.filter(({ kind, text, weight }) => kind === 'text' && weight !== 1 && text.trim() !== ''),
   );
   const read = weighted.map(({ text, weight }) => `${quoted(text.trim())} ${brief(weight)}`);
   return (
-    <div className={styles.scrolling}>
+    <div className={styles.scrolling} aria-busy={isStale} data-stale={isStale || undefined}>
       <table className={`${styles.methodTable} ${styles.readings}`}>
         <caption>
           The prompt is read as {programs[syntax]}’s, and every method weighs by the weights read there, so that the

@@ -9,7 +9,7 @@ import {
   pairSentences,
   type TokenDifference,
 } from '../../road/study/programs.ts';
-import { programPasses, shownDifference, shownPrograms } from '../../state/programReadings.ts';
+import { programPasses, programsWork, shownDifference } from '../../state/programReadings.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { ownFlavour } from '../../tokens/tokenizerFlavours.ts';
@@ -20,6 +20,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { useNeeded } from '../page/useNeeded.ts';
+import { useSliced } from '../page/useSliced.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { tokenizers, weightings } from '../prompts/choices.ts';
 import styles from './programs.module.css';
@@ -47,21 +48,22 @@ export function Programs() {
 function SideBySide() {
   const syntax = useFacts((s) => s.options.syntax);
   const tokenizer = useFacts(tokenizerOf);
-  const study = useFacts(shownPrograms);
+  const work = useFacts(programsWork);
+  const { value: study, isStale } = useSliced(work, work?.isLong ?? false);
   const [chosen, setChosen] = useState<ProgramPair | null>(null);
   const pair = chosen ?? pairs.find((pair) => pair.includes(syntax))!;
-  const passes = useFacts((s) => programPasses(s, pair));
+  const passes = programPasses(isStale ? undefined : study, pair);
   useNeeded('programs', passes);
-  const now = useFacts((s) => shownDifference(s, pair));
+  const now = useFacts((s) => shownDifference(s, isStale ? undefined : study, pair));
   // Typed text shows at once; the numbers may follow a frame later.
   const shown = useLast(useDeferredValue(now));
-  if (!study || !tokenizer) return <p className="muted">Loading</p>;
+  if (!study || !tokenizer) return <p className="muted">{tokenizer ? 'Reading the prompt' : 'Loading'}</p>;
   const refusal = syntaxes.map((name) => study.readings[name].prepared.refusal).find((each) => each);
   if (refusal) return <p className="warning">{refusal}</p>;
   const label = (token: PromptToken) => tokenLabel(token, tokenizer);
   const difference = shown?.study === study && shown.pair === pair ? shown.difference : undefined;
   return (
-    <div className={styles.programs}>
+    <div className={styles.programs} aria-busy={isStale} data-stale={isStale || undefined}>
       <Segmented
         legend="Compare"
         name="program-pair"
@@ -98,11 +100,15 @@ function Sentences({ study, pair, difference, label }: StudyProps) {
   );
 }
 
+/** Tokens that are listed at first, and that each press of the button adds: thousands of rows would hold the page. */
+const portion = 200;
+
 const orders = ['As typed', 'Largest difference first'] as const;
 
 /** Lists the tokens of all three programs, with the difference of the two that are compared. */
 function Tokens({ study, pair, difference, label }: StudyProps) {
   const [order, setOrder] = useState<(typeof orders)[number]>('As typed');
+  const [count, setCount] = useState(portion);
   const { rows } = study;
   const byRow = new Map((difference?.tokens ?? []).map((token) => [token.at, token]));
   const furthest = (at: number) => byRow.get(at)?.relative ?? -1;
@@ -143,7 +149,7 @@ function Tokens({ study, pair, difference, label }: StudyProps) {
             </tr>
           </thead>
           <tbody>
-            {shown.map((at) => (
+            {shown.slice(0, count).map((at) => (
               <Token
                 key={at}
                 row={rows[at]}
@@ -157,6 +163,13 @@ function Tokens({ study, pair, difference, label }: StudyProps) {
           </tbody>
         </table>
       </section>
+      {shown.length > count && (
+        <p>
+          <button type="button" className="small" onClick={() => setCount(count + portion)}>
+            Show {Math.min(portion, shown.length - count)} more of {shown.length.toLocaleString('en')} tokens
+          </button>
+        </p>
+      )}
       <p className="help">
         A number is the weight that the program reads{hasChunks && ', and behind it the chunk'}; – is a token that it
         does not read. ‖Δ‖ / ‖z‖ is by how much of its length the token’s row of the conditioning differs. Rows also

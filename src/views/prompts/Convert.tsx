@@ -1,21 +1,30 @@
 import { useId, useMemo, useState } from 'react';
 import { type Side, sides } from '../../prompt/side.ts';
+import type { Slices } from '../../prompt/slices.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { pageChooser } from '../../road/comfyRoad.ts';
-import { usedEmbeddings } from '../../state/reading.ts';
+import { isLong, usedEmbeddings } from '../../state/reading.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
 
-import { type Conversion, type ConversionRow, convertPrompt } from '../../tokens/convertPrompt.ts';
+import { type Conversion, type ConversionRow, convertingPrompt } from '../../tokens/convertPrompt.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useSliced } from '../page/useSliced.ts';
 import styles from './prompts.module.css';
 
 /** Most differences that are listed for one prompt. */
 const most = 100;
 
 const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative prompt' };
+
+/** Both prompts as they are said in another language. */
+interface Conversions {
+  readonly from: Syntax;
+  readonly to: Syntax;
+  readonly conversions: readonly { readonly side: Side; readonly conversion: Conversion }[];
+}
 
 /** Shows both prompts in another program's language, and whether tokens and weights stay the same. */
 export function Convert({ onConverted }: { onConverted(): void }) {
@@ -29,25 +38,34 @@ export function Convert({ onConverted }: { onConverted(): void }) {
   const [chosen, setChosen] = useState<Syntax>(others[0]);
   const to = chosen === syntax ? others[0] : chosen;
   const name = useId();
-  const conversions = useMemo(
+  const work = useMemo(
     () =>
       tokenizer &&
-      sides.map((side) => ({
-        side,
-        conversion: convertPrompt(
-          prompts[side],
-          syntax,
-          to,
-          tokenizer,
-          options.tokenizer,
-          side,
-          embeddings,
-          pageChooser(options, side),
-        ),
-      })),
+      function* (): Slices<Conversions> {
+        const conversions: { side: Side; conversion: Conversion }[] = [];
+        for (const side of sides) {
+          const chooser = pageChooser(options, side);
+          const prompt = prompts[side];
+          const conversion = yield* convertingPrompt(
+            prompt,
+            syntax,
+            to,
+            tokenizer,
+            options.tokenizer,
+            side,
+            embeddings,
+            chooser,
+          );
+          conversions.push({ side, conversion });
+        }
+        return { from: syntax, to, conversions };
+      },
     [prompts, syntax, to, tokenizer, options, embeddings],
   );
-  if (!conversions) return <p className="muted small">Loading the vocabulary</p>;
+  const isAnyLong = sides.some((side) => isLong(prompts[side]));
+  const { value, isStale } = useSliced(work ?? null, isAnyLong);
+  if (!value) return <p className="muted small">{tokenizer ? 'Converting' : 'Loading the vocabulary'}</p>;
+  const { conversions } = value;
   const convert = () => {
     const text = Object.fromEntries(conversions.map(({ side, conversion }) => [side, conversion.text]));
     replace(
@@ -57,7 +75,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
     onConverted();
   };
   return (
-    <div className={styles.convert}>
+    <div className={styles.convert} aria-busy={isStale} data-stale={isStale || undefined}>
       <div className="row">
         <Segmented
           legend="Convert to"
@@ -66,17 +84,17 @@ export function Convert({ onConverted }: { onConverted(): void }) {
           value={to}
           onChange={setChosen}
         />
-        <button type="button" className="primary small" onClick={convert}>
+        <button type="button" className="primary small" disabled={isStale} onClick={convert}>
           Use this
         </button>
       </div>
       {conversions
         .filter(({ side }) => prompts[side] !== '')
         .map(({ side, conversion }) => (
-          <section key={side} aria-label={`${names[side]} in ${programs[to]}`}>
+          <section key={side} aria-label={`${names[side]} in ${programs[value.to]}`}>
             <h3>{names[side]}</h3>
             <p className={styles.converted}>{conversion.text || '(empty)'}</p>
-            <Comparison conversion={conversion} from={programs[syntax]} to={programs[to]} />
+            <Comparison conversion={conversion} from={programs[value.from]} to={programs[value.to]} />
           </section>
         ))}
     </div>

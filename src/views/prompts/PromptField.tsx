@@ -2,10 +2,9 @@ import { type ComponentType, type RefObject, useEffect, useRef, useState } from 
 import { flushSync } from 'react-dom';
 import type { Side } from '../../prompt/side.ts';
 import { countText, tokenCount } from '../../road/study/tokenCount.ts';
-import { prepared } from '../../state/reading.ts';
-
 import { lazyPart } from '../page/lazyPart.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useReading } from '../page/useReading.ts';
 import { Diagnostics } from './Diagnostics.tsx';
 import { PlainInput } from './PlainInput.tsx';
 import type { PromptHandle, PromptInputProps } from './promptHandle.ts';
@@ -18,7 +17,7 @@ const names: Record<Side, string> = { positive: 'Prompt', negative: 'Negative pr
 
 /** One of the two prompts, with its count of tokens. The messages about it stand elsewhere: see PromptMessages. */
 export function PromptField({ side, handle }: { side: Side; handle: RefObject<PromptHandle | null> }) {
-  const ready = useFacts((s) => prepared(s, side));
+  const { reading, isStale } = useReading(side);
   const syntax = useFacts((s) => s.options.syntax);
   const isShown = useFacts((s) => s.side === side);
   const [isUnfolded, setUnfolded] = useState(false);
@@ -72,7 +71,7 @@ export function PromptField({ side, handle }: { side: Side; handle: RefObject<Pr
     };
   }, []);
 
-  const count = ready && tokenCount(ready);
+  const count = reading && tokenCount(reading);
   const ids = { labelId: `prompt-${side}-label`, descriptionId: `diagnostics-${side}` };
 
   return (
@@ -89,7 +88,7 @@ export function PromptField({ side, handle }: { side: Side; handle: RefObject<Pr
           {names[side]}
         </span>
         {count && (
-          <span className={styles.count} data-over={count.cut > 0 || undefined}>
+          <span className={styles.count} data-over={count.cut > 0 || undefined} data-stale={isStale || undefined}>
             {countText(count, syntax)}
           </span>
         )}
@@ -118,11 +117,12 @@ export function PromptField({ side, handle }: { side: Side; handle: RefObject<Pr
 
 /** The networks that a prompt names, and the messages about it. */
 export function PromptMessages({ side, handle }: { side: Side; handle: RefObject<PromptHandle | null> }) {
-  const ready = useFacts((s) => prepared(s, side));
+  const { reading, isStale } = useReading(side);
   return (
-    <>
-      {ready && ready.networks.length > 0 && <Networks side={side} networks={ready.networks} />}
-      <Diagnostics id={`diagnostics-${side}`} diagnostics={ready?.diagnostics ?? []} prompt={handle} />
-    </>
+    // Their places and fixes are those of the text before.
+    <div className={styles.messages} inert={isStale} aria-busy={isStale} data-stale={isStale || undefined}>
+      {reading && reading.networks.length > 0 && <Networks side={side} networks={reading.networks} />}
+      <Diagnostics id={`diagnostics-${side}`} diagnostics={reading?.diagnostics ?? []} prompt={handle} />
+    </div>
   );
 }

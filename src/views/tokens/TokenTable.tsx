@@ -1,11 +1,13 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
-import { prepared, shownChunk } from '../../state/reading.ts';
+import { shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import { brief } from '../page/numbers.ts';
 import { moveFocus } from '../page/roving.ts';
 import { useDark, useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
+import { useReading } from '../page/useReading.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { type ColourScale, cssColour, weightScale } from '../pictures/color.ts';
 import { Legend } from '../pictures/Legend.tsx';
@@ -25,8 +27,8 @@ const lead = (
 
 /** Lists the tokens of the chunk on show, with their ids, weights and mask bits. */
 export function TokenTable() {
-  const shown = useFacts((s) => prepared(s, s.side));
-  const shownRow = useFacts(shownChunk);
+  const { reading, isStale } = useReading(useFacts((s) => s.side));
+  const shownRow = useLast(useFacts(shownChunk));
   const tokenizer = useFacts((s) => s.tokenizer);
   const { syntax, tokenizer: choice } = useFacts((s) => s.options);
   const show = useFacts((s) => s.show);
@@ -37,17 +39,17 @@ export function TokenTable() {
   const focusedToken = useFocusedToken();
   useMarks(body);
 
-  if (tokenizer.phase !== 'ready' || !shown || !shownRow)
+  if (tokenizer.phase !== 'ready' || !reading || !shownRow)
     return (
       <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
         <ViewHeader view="tokens" lead={lead} />
-        <p className="muted">Waiting for the vocabulary.</p>
+        <p className="muted">{tokenizer.phase === 'ready' ? 'Reading the prompt' : 'Waiting for the vocabulary.'}</p>
       </section>
     );
 
   const { tokens } = shownRow.chunk;
   const { keyMask } = shownRow.pass;
-  const applied = shown.texts[shownRow.text].applied[shownRow.index];
+  const applied = reading.texts[shownRow.text].applied[shownRow.index];
   const labels = tokenLabels(tokens, tokenizer.tokenizer);
   const firstPad = tokens.findIndex(({ kind }) => kind === 'pad');
   const pads = firstPad < 0 ? 0 : tokens.length - firstPad;
@@ -66,7 +68,13 @@ export function TokenTable() {
   };
 
   return (
-    <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
+    <section
+      className={`panel ${styles.view}`}
+      id="tokens"
+      aria-labelledby="tokens-title"
+      aria-busy={isStale || undefined}
+      data-stale={isStale || undefined}
+    >
       <ViewHeader view="tokens" lead={lead}>
         <Legend title="Weight" scale={scale} />
       </ViewHeader>

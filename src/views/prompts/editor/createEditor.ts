@@ -5,8 +5,7 @@ import { parseInfotext } from '../../../prompt/a1111/infotext.ts';
 import type { Diagnostic } from '../../../prompt/ast.ts';
 import { longestPrompt } from '../../../prompt/bounds.ts';
 import type { Side } from '../../../prompt/side.ts';
-import { prepared, shownChunk } from '../../../state/reading.ts';
-
+import { isBeingRead, prepared, shownChunk } from '../../../state/reading.ts';
 import type { ClipscopeStore } from '../../../state/store.ts';
 import type { ColourScale } from '../../pictures/color.ts';
 import { nothing, type Pointed, pointed, tokenAt, tokenOf } from '../../pictures/pointed.ts';
@@ -126,8 +125,8 @@ export function createEditor(
       const change = replacing(view.state, prompt, state.replaced);
       if (change) view.dispatch(change);
     }
-    // The store's facts are about the text before.
-    if (typing.isWaiting()) return;
+    // The store's facts are about the text before, or on their way: the marks move along with the text until then.
+    if (typing.isWaiting() || isBeingRead(state, side)) return;
     const ready = prepared(state, side);
     const chunk = isShown() && ready ? Math.min(state.chunk, ready.chunks.length - 1) : null;
     const facts = { prepared: ready, syntax: state.options.syntax, chunk, scale };
