@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
+import { openOptions, openPage, openTiny, openView, own, prompt, status, withoutWebGpu } from './page.ts';
 
 const panel = (page: Page) => page.locator('#anatomy');
 const equation = (page: Page, number: number) =>
@@ -25,7 +25,7 @@ async function expectSumToAgree(page: Page): Promise<void> {
   expect(Math.abs(total - value)).toBeLessThanOrEqual(2e-5 * (1 + Math.abs(value)));
 }
 
-test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ page }) => {
+test('from an equation to its matrix, the sum of a cell and its code', async ({ page }) => {
   await openAnatomy(page);
   await openView(page, 'Anatomy');
   await equation(page, 34).click();
@@ -33,9 +33,14 @@ test('from an equation to its matrix, the sum of a cell and its WGSL', async ({ 
   await expect(panel(page).getByRole('radio', { name: 'Attention output, equation 34' })).toBeChecked();
   await expect(panel(page).getByRole('img', { name: /^Attention output: 5 tokens as rows, 64 columns/ })).toBeVisible();
   await panel(page)
-    .getByText(/^WGSL:/)
+    .getByText(/^AssemblyScript:/)
     .click();
-  await expect(panel(page).getByRole('region', { name: /^WGSL of attention/ })).toContainText('fn main');
+  const code = panel(page).getByRole('region', { name: 'AssemblyScript of attention' });
+  await expect(code).toContainText('export function attention(');
+  await panel(page).getByRole('combobox', { name: 'File' }).selectOption('simd');
+  await expect(panel(page).getByRole('region', { name: 'AssemblyScript of simd' })).toContainText(
+    'export function exp(',
+  );
 
   // Linear, softmax, LayerNorm, residual sum, QuickGELU, and the embeddings.
   for (const number of [31, 29, 41, 44, 38, 51, 48, 35, 39]) {
@@ -95,7 +100,9 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
   await encodeCar('red');
   await openView(page, 'Speed');
   await speed(page).getByRole('button', { name: 'Time a whole pass' }).click();
-  await expect(speed(page)).toContainText(/A whole pass of 77 rows: \d+ dispatches, 0\.\d+ GFLOP, [\d.]+ [kM]B/);
+  await expect(speed(page)).toContainText(
+    /A whole pass of 77 rows \(CPU, 1 thread, .*SIMD\): \d+ steps, 0\.\d+ GFLOP, [\d.]+ [kM]B/,
+  );
   for (const name of ['embeddings', 'layer_norm1', 'self_attn.qkv_proj', 'self_attn.attention', 'mlp.fc1', 'mlp.fc2'])
     await expect(rows(page).filter({ hasText: name }).first()).toBeVisible();
   const shares = await rows(page)
@@ -104,16 +111,19 @@ test('a whole pass and an edit are timed, and the encoder is right afterwards', 
   const sum = shares.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   expect(Math.abs(sum - 100)).toBeLessThan(0.05 * shares.length + 1e-9);
   await speed(page).getByRole('button', { name: 'Time an edit' }).click();
-  await expect(speed(page)).toContainText('Rows 3 to 4 of 77:');
+  await expect(speed(page)).toContainText('Rows 3 to 4 of 77 (CPU');
   expect(await encodeCar('blue')).toBe(blue);
 });
 
-test('without WebGPU there are formulas, diagram and code, and a sentence about the numbers', async ({ page }) => {
-  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
-  await page.goto('/');
+test('on WebGPU the code is WGSL; where that is not there a sentence stands for the numbers', async ({ page }) => {
+  await withoutWebGpu(page);
+  await openPage(page, 'webgpu');
   await openView(page, 'Anatomy');
   await equation(page, 37).click();
   await expect(panel(page).getByRole('heading', { name: 'MLP, first half' })).toBeVisible();
-  await expect(panel(page)).toContainText('a matrix needs WebGPU to be computed');
-  await expect(panel(page).getByText(/^WGSL:/)).toBeVisible();
+  await expect(panel(page)).toContainText('a matrix needs the encoder');
+  await panel(page)
+    .getByText(/^WGSL:/)
+    .click();
+  await expect(panel(page).getByRole('region', { name: /^WGSL of matmul/ })).toContainText('fn main');
 });

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { openOptions, openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
+import { openOptions, openPage, openTiny, openView, own, prompt, status, tokenRows, withoutWebGpu } from './page.ts';
 
 const answer = (page: Page) => page.getByRole('region', { name: 'Answer' });
 const sentence = (page: Page, text: string | RegExp) => answer(page).getByRole('listitem').filter({ hasText: text });
@@ -80,12 +80,12 @@ test('the answer is copied as text, and told once when typing rests', async ({ p
   await expect(answer(page).getByRole('status', { name: 'Answer in short' })).toContainText('“blurry”');
 });
 
-test('without WebGPU the answer stands in words', async ({ page }) => {
-  await page.addInitScript(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
-  await page.goto('/');
+test('where the engine that was chosen is not there the answer stands in words', async ({ page }) => {
+  await withoutWebGpu(page);
+  await openPage(page, 'webgpu');
   await openView(page, 'Answer');
   await expect(sentence(page, '“red” (weight 1.3) is weighed.')).toBeVisible();
-  await expect(sentence(page, 'No numbers yet: the encoder needs WebGPU')).toBeVisible();
+  await expect(sentence(page, 'No numbers yet: the encoder cannot run here.')).toBeVisible();
 });
 
 const bars = (page: Page) => page.getByRole('table', { name: 'Each token before and after weighting' });

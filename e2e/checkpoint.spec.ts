@@ -12,7 +12,7 @@ test('the page starts on the full-size synthetic encoder and says that its weigh
   await expect(page.getByText('mean nothing until you open a checkpoint')).toBeVisible();
   await openView(page, 'Attention');
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
-  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB on the GPU/);
+  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB held/);
 });
 
 test('what is typed while the padding is computed stops it', async ({ page }) => {

@@ -2,7 +2,7 @@ import { type Browser, expect, type Page, test } from '@playwright/test';
 import { chromiumArgs, findChromium } from '../scripts/chromium.mjs';
 import { clipTiny } from '../src/clip/config.ts';
 import { writeSafetensors } from '../src/files/safetensors.ts';
-import { openTiny, openView, prompt, status } from './page.ts';
+import { openTiny, openView, prompt, status, tokenRows, withGraphicsCard } from './page.ts';
 
 const ready = (page: Page) => expect(status(page)).toHaveText('Ready: made-up weights, tiny');
 const loras = (page: Page) => page.getByRole('list', { name: 'LoRAs' });
@@ -86,7 +86,7 @@ interface Work {
 
 const works: Readonly<Record<string, Work>> = {
   'an encode': {
-    prepare: openTiny,
+    prepare: (page) => openTiny(page, 'webgpu'),
     async start(page) {
       await prompt(page).fill('a blue house');
       await expect(status(page)).toHaveText(/^Encoding/);
@@ -95,7 +95,7 @@ const works: Readonly<Record<string, Work>> = {
   },
   'the merge of a LoRA': {
     async prepare(page) {
-      await openTiny(page);
+      await openTiny(page, 'webgpu');
       await openLora(page);
     },
     async start(page) {
@@ -106,7 +106,7 @@ const works: Readonly<Record<string, Work>> = {
   },
   'a profile': {
     async prepare(page) {
-      await openTiny(page);
+      await openTiny(page, 'webgpu');
       await openView(page, 'Speed');
     },
     async start(page) {
@@ -122,7 +122,7 @@ const works: Readonly<Record<string, Work>> = {
   },
   'a sweep': {
     async prepare(page) {
-      await openTiny(page);
+      await openTiny(page, 'webgpu');
       await prompt(page).fill('a (red:1.3) car');
       await openView(page, 'Sweep');
       await expect(page.getByRole('table', { name: /^Every method at a weight of/ })).toBeVisible();
@@ -166,7 +166,7 @@ test('a GPU process that is killed during a load is told, and a second time that
   const browser = await playwright.chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
   try {
     const page = await browser.newPage({ baseURL });
-    await openTiny(page);
+    await openTiny(page, 'webgpu');
     await prompt(page).fill('a blue house');
     await ready(page);
     await model(page).selectOption({ label: 'Made-up weights, full size' });
@@ -185,6 +185,65 @@ test('a GPU process that is killed during a load is told, and a second time that
     ).toBeVisible();
     await expect(page.getByRole('button', { name: 'Load again' })).toBeVisible();
     await expect(prompt(page)).toHaveText('a blue house');
+  } finally {
+    await browser.close();
+  }
+});
+
+test('a GPU process that is killed during an encode: the CPU goes on, the answer comes, and the GPU can be used again', async ({
+  playwright,
+  baseURL,
+}) => {
+  const browser = await playwright.chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
+  const engine = (page: Page) => page.locator('#encoder');
+  try {
+    const page = await browser.newPage({ baseURL });
+    await withGraphicsCard(page);
+    await openTiny(page);
+    await openLora(page);
+    await prompt(page).fill('a red car <lora:style:1>');
+    await expect(loras(page)).toContainText('Merged × 1');
+    await ready(page);
+    await expect(engine(page)).toContainText('WebGPU on a card');
+    const gpu = await gpuProcess(browser);
+    process.kill(gpu, 'SIGSTOP');
+    await prompt(page).fill('a blue house <lora:style:1>');
+    await expect(status(page)).toHaveText(/^Encoding/);
+    process.kill(gpu, 'SIGKILL');
+    const notice = page
+      .getByRole('alert')
+      .filter({ hasText: 'so the encoder goes on with the CPU; nothing was lost.' });
+    await expect(notice).toBeVisible();
+    await ready(page);
+    await expect(loras(page)).toContainText('Merged × 1');
+    await expect(engine(page)).toContainText('CPU, 1 thread');
+    await expect(engine(page).getByRole('alert')).toHaveCount(0);
+    await openView(page, 'Tokens');
+    await expect(tokenRows(page).nth(3)).toContainText('house');
+    await openView(page, 'Attention');
+    await expect(page.locator('#attention').getByRole('application').first()).toBeVisible();
+
+    await notice.getByRole('button', { name: 'Use the GPU again' }).click();
+    await ready(page);
+    await expect(engine(page)).toContainText('WebGPU on a card');
+    await expect(loras(page)).toContainText('Merged × 1');
+    await expect(page.getByRole('alert')).toHaveCount(0);
+  } finally {
+    await browser.close();
+  }
+});
+
+test('a GPU that was chosen and goes away can be left for the CPU', async ({ playwright, baseURL }) => {
+  const browser = await playwright.chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
+  try {
+    const page = await browser.newPage({ baseURL });
+    await openTiny(page, 'webgpu');
+    process.kill(await gpuProcess(browser), 'SIGKILL');
+    await expect(status(page)).toHaveText(/^The GPU went away: /);
+    await page.getByRole('button', { name: 'Go on with the CPU' }).click();
+    await ready(page);
+    await expect(page.getByRole('combobox', { name: 'Engine' })).toHaveValue('cpu');
+    await expect(page.getByRole('alert')).toHaveCount(0);
   } finally {
     await browser.close();
   }

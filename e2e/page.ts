@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from '@playwright/test';
+import type { EngineName } from '../src/engine/engineChoice.ts';
 
 export const status = (page: Page) => page.getByRole('status', { name: 'Encoder status' });
 /** The sentences about what the last change made the encoder do; they are folded away. */
@@ -25,11 +26,11 @@ export async function openOptions(page: Page): Promise<void> {
   if ((await button.getAttribute('aria-expanded')) !== 'true') await button.click();
 }
 
-/** Opens the page on the table of tokens, with the tiny model, which a software adapter runs in milliseconds. */
-export async function openPage(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny' });
-  });
+/** Opens the page on the table of tokens, with the tiny model, which any engine runs in milliseconds. */
+export async function openPage(page: Page, engine: EngineName = 'automatic'): Promise<void> {
+  await page.addInitScript((engine) => {
+    localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny', engineChoice: { engine } });
+  }, engine);
   await page.goto('/');
   // Text fields stand in until the editors are loaded.
   await expect(page.locator('.cm-content')).toHaveCount(2);
@@ -37,12 +38,32 @@ export async function openPage(page: Page): Promise<void> {
 }
 
 /** Opens the page with the tiny model, and waits until it is ready. */
-export async function openTiny(page: Page): Promise<void> {
-  await openPage(page);
+export async function openTiny(page: Page, engine?: EngineName): Promise<void> {
+  await openPage(page, engine);
   await expect(status(page)).toHaveText('Ready: made-up weights, tiny');
   // The numbers of the first encode: the status is ready before there is a prompt, too.
   await expect(encodingCost(page)).toBeAttached();
 }
+
+/** Has the encoder's worker run this script before its own. */
+async function prepareWorker(page: Page, script: string): Promise<void> {
+  await page.route(/\/assets\/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+}
+
+/** Takes WebGPU from the page that is opened next. */
+export const withoutWebGpu = (page: Page): Promise<void> =>
+  prepareWorker(page, `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined });`);
+
+/** Gives the page that is opened next an adapter that does not say that it is software. */
+export const withGraphicsCard = (page: Page): Promise<void> =>
+  prepareWorker(
+    page,
+    `for (const [name, value] of Object.entries({ architecture: '', description: 'a card', isFallbackAdapter: false }))
+      Object.defineProperty(GPUAdapterInfo.prototype, name, { get: () => value });`,
+  );
 
 /** Records every text that the status shows from now on. */
 export async function statusHistory(page: Page): Promise<() => Promise<string[]>> {

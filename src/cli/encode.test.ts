@@ -26,7 +26,7 @@ import { fileSource } from './fileSource.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
 const out = join(folder, 'out.safetensors');
-const adapter = testAdapters[0] ? ['--adapter', testAdapters[0]] : [];
+const engine = ['--engine', 'cpu'];
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 let printed = '';
 let complaint = '';
@@ -99,7 +99,7 @@ test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed
     String(value),
   ]);
   const given = ['--prompt', prompt, '--model', 'synthetic-tiny', '--out', out, ...args];
-  expect(await main([...given, ...adapter]), complaint).toBe(0);
+  expect(await main([...given, ...engine]), complaint).toBe(0);
   const options = { ...defaultOptions, ...changed };
   const prepared = preparePrompt(prompt, options, tokenizer);
   const zOf = (await tiny)(options.clipSkip);
@@ -124,10 +124,24 @@ test.each(cases)('%s %o: what the float64 encoder gives', async (prompt, changed
   expect(Object.fromEntries(metadata)).toMatchObject({ prompt, ...texts, model: 'synthetic-tiny' });
 });
 
+test.each([
+  ['WebGPU', testAdapters[0] ? ['--adapter', testAdapters[0]] : ['--engine', 'webgpu'], /, F32, (?!CPU)/],
+  ['one thread of the CPU', ['--engine', 'cpu', '--threads', '1'], /, F32, CPU, 1 thread, /],
+])('%s is said to have encoded, and gives what the float64 encoder gives', async (_, chosen, said) => {
+  expect(await main(['--prompt', prompt, '--model', 'synthetic-tiny', '--out', out, ...chosen]), complaint).toBe(0);
+  expect(printed).toMatch(said);
+  const [embeds] = promptEmbeds(
+    preparePrompt(prompt, defaultOptions, tokenizer),
+    (await tiny)(1),
+    defaultOptions.weighting,
+  );
+  expectClose('prompt_embeds', await (await written()).read('prompt_embeds'), embeds, 1e-4);
+});
+
 test('a negative prompt is encoded too, and both are completed to one length', async () => {
   const long = `(cat:1.2) ${'dog '.repeat(80)}`;
   const args = ['--prompt', prompt, '--negative', long, '--model', 'synthetic-tiny', '--out', out];
-  expect(await main([...args, '--mask', 'hf', ...adapter]), complaint).toBe(0);
+  expect(await main([...args, '--mask', 'hf', ...engine]), complaint).toBe(0);
   const options: PromptOptions = { ...defaultOptions, mask: 'hf' };
   const zOf = (await tiny)(1);
   const [positive, negative, empty] = [prompt, long, ''].map((text) => {
@@ -158,7 +172,7 @@ test.each([
 ])('a file of prompts, %s, becomes one file', async (kind, name, contents) => {
   const file = join(folder, name);
   writeFileSync(file, contents);
-  expect(await main(['--prompts', file, '--model', 'synthetic-tiny', '--out', out, ...adapter]), complaint).toBe(0);
+  expect(await main(['--prompts', file, '--model', 'synthetic-tiny', '--out', out, ...engine]), complaint).toBe(0);
   const { tensors, metadata, read } = await written();
   const json = kind === 'JSON';
   expect([...tensors.keys()].filter((name) => name.includes('embeds')).sort()).toEqual([
@@ -192,7 +206,7 @@ test.each<[string, string, string, Partial<PromptOptions>, string]>([
   ],
 ])('the prompts of %s are encoded as its program did', async (file, positive, negative, changed, summary) => {
   const args = ['--from', `src/files/recorded/pictures/${file}`, '--model', 'synthetic-tiny', '--out', out];
-  expect(await main([...args, '--clip-skip', '1', ...adapter]), complaint).toBe(0);
+  expect(await main([...args, '--clip-skip', '1', ...engine]), complaint).toBe(0);
   expect(printed).toContain(`from ${file}: ${summary}`);
   const { metadata, read } = await written();
   expect([metadata.get('prompt'), metadata.get('negative_prompt')]).toEqual([positive, negative]);
@@ -271,7 +285,7 @@ describe('textual inversions and LoRAs', () => {
     const args = ['--prompt', positive, '--negative', negative, '--model', 'synthetic-tiny', '--out', out];
     const files = ['--lora', style, '--embedding', toy, '--lora', unet];
     const syntax = changed.syntax ? ['--syntax', changed.syntax] : [];
-    expect(await main([...args, ...files, ...syntax, ...adapter]), complaint).toBe(0);
+    expect(await main([...args, ...files, ...syntax, ...engine]), complaint).toBe(0);
     const options = { ...defaultOptions, ...changed };
     const zOf = await zOfMerged(multiplier);
     const { metadata, read } = await written();
@@ -302,7 +316,7 @@ describe('textual inversions and LoRAs', () => {
         '--out',
         out,
       ];
-      expect(await main([...args, ...more, ...adapter]), complaint).toBe(0);
+      expect(await main([...args, ...more, ...engine]), complaint).toBe(0);
       return (await written()).read('prompt_embeds');
     };
     const alone = await encode();
@@ -318,7 +332,7 @@ describe('textual inversions and LoRAs', () => {
     const twice = await encode();
     expect(twice).not.toEqual(alone);
     appendFileSync(path, new Uint8Array(6));
-    expect(await main(['--prompt', 'a cat', '--lora', path, '--model', 'synthetic-tiny', ...adapter])).toBe(1);
+    expect(await main(['--prompt', 'a cat', '--lora', path, '--model', 'synthetic-tiny', ...engine])).toBe(1);
     expect(complaint).toContain('has 6 bytes after its last tensor');
     expect(await encode('--pass-trailing-bytes')).toEqual(twice);
     expect(printed).toContain('6 bytes after the last tensor');
@@ -329,7 +343,7 @@ describe('textual inversions and LoRAs', () => {
     const file = join(folder, 'loras.txt');
     writeFileSync(file, 'a cat\n<lora:style:1><lora:absent:1><lora:unet:1> a cat\na cat\n');
     const args = ['--prompts', file, '--lora', style, '--lora', unet, '--model', 'synthetic-tiny', '--out', out];
-    expect(await main([...args, ...adapter]), complaint).toBe(0);
+    expect(await main([...args, ...engine]), complaint).toBe(0);
     const { metadata, read } = await written();
     const [first, merged, last] = await Promise.all([0, 1, 2].map((i) => read(`${i}.prompt_embeds`)));
     expect(last).toEqual(first);
@@ -356,7 +370,7 @@ describe('textual inversions and LoRAs', () => {
 test.each(['npz', 'npy'] as const)('%s holds the same numbers', async (format) => {
   const args = ['--prompt', 'a (red:1.3) car :0.5 AND a dog BREAK grass', '--model', 'synthetic-tiny', '--out'];
   const file = join(folder, `out.${format}`);
-  for (const name of [out, file]) expect(await main([...args, name, ...adapter]), complaint).toBe(0);
+  for (const name of [out, file]) expect(await main([...args, name, ...engine]), complaint).toBe(0);
   const { read } = await written();
   const { conditionings } = (await openConditioning(fileSource(file)))!;
   expect(conditionings.map(({ rows, d }) => [rows, d])).toEqual([
@@ -370,7 +384,7 @@ test('bytes after the last tensor refuse a checkpoint until they are said to be 
   const file = join(folder, 'trailing.safetensors');
   await writeCheckpointFile(file, { config: clipTiny, dtype: 'F32', layout: 'hf' });
   appendFileSync(file, new Uint8Array(6));
-  const args = ['--prompt', prompt, '--model', file, ...adapter];
+  const args = ['--prompt', prompt, '--model', file, ...engine];
   expect(await main(args)).toBe(1);
   expect(complaint).toContain('has 6 bytes after its last tensor');
   expect(await main([...args, '--pass-trailing-bytes']), complaint).toBe(0);
@@ -383,7 +397,7 @@ test('a checkpoint file is encoded as the same weights are', async () => {
   const last: Float32Array[] = [];
   const hashes: (string | undefined)[] = [];
   for (const model of [file, 'synthetic-tiny']) {
-    expect(await main(['--prompt', prompt, '--model', model, '--out', out, ...adapter]), complaint).toBe(0);
+    expect(await main(['--prompt', prompt, '--model', model, '--out', out, ...engine]), complaint).toBe(0);
     const { read, metadata } = await written();
     last.push(await read('last_hidden_state'));
     hashes.push(metadata.get('model_hash'));
@@ -414,6 +428,9 @@ test.each([
   ['an unknown weighting', ['--prompt', 'x', '--weighting', '2'], '--weighting is one of none, scale, original'],
   ['a clip skip of 0', ['--prompt', 'x', '--clip-skip', '0'], '--clip-skip is a whole number from 1 to 13, not "0".'],
   ['a step after the last', ['--prompt', 'x', '--steps', '5', '--step', '6'], '--step is a whole number from 1 to 5'],
+  ['an unknown engine', ['--prompt', 'x', '--engine', 'tpu'], '--engine is one of automatic, webgpu, cpu, not "tpu".'],
+  ['no thread', ['--prompt', 'x', '--threads', '0'], '--threads is a whole number from 1 to'],
+  ['a GPU for the CPU', ['--prompt', 'x', '--engine', 'cpu', '--adapter', 'x'], '--adapter names a GPU; leave it out'],
   ['a missing file', ['--prompt', 'x', '--model', 'none.safetensors'], 'none.safetensors'],
   ['a file of another kind', ['--prompt', 'x', '--model', 'package.json'], '"package.json" is not a safetensors file'],
   ['both ways to give prompts', ['--prompt', 'x', '--prompts', 'y'], 'There is both --prompt and --prompts'],

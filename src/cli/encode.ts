@@ -5,7 +5,9 @@ import { parseArgs } from 'node:util';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { WeightSource } from '../clip/weights.ts';
+import { allowRelaxedSimd, nodeCores, spawnNodeThread } from '../cpu/nodeThreads.ts';
 import type { Encoder } from '../engine/encoder.ts';
+import { type EngineChoice, engineNames } from '../engine/engineChoice.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { TrailingBytesError } from '../files/safetensors.ts';
 import { excerpt, type TensorFile } from '../files/tensorFile.ts';
@@ -46,12 +48,13 @@ import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { ownFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
+import { chooseEncoder, cpuEngine, type Engines } from '../worker/engines.ts';
 import { fileSource } from './fileSource.ts';
 import { endWhenInterrupted } from './interruption.ts';
 import { writeWholeFile } from './wholeFile.ts';
 import { readWrittenFile } from './writtenFile.ts';
 
-const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebGPU, without a browser.
+const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, without a browser.
 
   npm run encode -- --prompt "a (red:1.3) car" [options]
 
@@ -85,7 +88,9 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder on WebG
   --lora FILE         a LoRA, merged while the positive prompt names its file (<lora:name:0.8>), with the textual inversions
                       that it brings and the adapter_config.json beside an adapter_model.safetensors; again for another
   --pass-trailing-bytes   open files with bytes after their last tensor, as ComfyUI does; A1111 and diffusers refuse them
-  --adapter NAME      part of a graphics adapter's name
+  --engine ENGINE     ${engineNames.join(', ')} (default automatic: a GPU where there is one, and else the CPU)
+  --threads N         threads of the CPU engine (default: one a core)
+  --adapter NAME      part of a graphics adapter's name; WebGPU runs on it
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
   --from FILE         instead of --prompt: a picture of A1111's, NovelAI's or ComfyUI's, ComfyUI's JSON, or an infotext; its
                       prompts, and the options that it names, in place of those here
@@ -134,6 +139,7 @@ interface Request {
   readonly embeddings: readonly string[];
   readonly loras: readonly string[];
   readonly passTrailingBytes: boolean;
+  readonly engine: EngineChoice;
   readonly adapter?: string;
   readonly out?: Output;
 }
@@ -285,6 +291,14 @@ function readOutput(file: string, jobs: readonly Job[], numbered: boolean): Outp
   return { file, format };
 }
 
+/** Reads the choice of the engine. Throws UsageError. */
+function readEngine({ engine: named, threads, adapter }: Values): EngineChoice {
+  const engine = oneOf('engine', named ?? (adapter === undefined ? 'automatic' : 'webgpu'), engineNames);
+  if (engine === 'cpu' && adapter !== undefined)
+    throw new UsageError('--adapter names a GPU; leave it out, or leave out --engine cpu.');
+  return { engine, threads: threads === undefined ? null : whole('threads', threads, { least: 1, most: nodeCores() }) };
+}
+
 /** Reads the command line; undefined if help was asked for. Throws UsageError, and what readFrom throws. */
 async function readArguments(args: readonly string[]): Promise<Request | undefined> {
   let parsed: Readonly<Record<string, string | boolean | string[] | undefined>>;
@@ -299,6 +313,8 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
         embedding: { ...text, multiple: true, default: [] },
         lora: { ...text, multiple: true, default: [] },
         'pass-trailing-bytes': { type: 'boolean', default: false },
+        engine: text,
+        threads: text,
         adapter: text,
         out: text,
         help: { type: 'boolean', short: 'h' },
@@ -324,6 +340,7 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
     embeddings: embedding as string[],
     loras: lora as string[],
     passTrailingBytes: parsed['pass-trailing-bytes'] === true,
+    engine: readEngine(values),
     adapter,
     out: out === undefined ? undefined : readOutput(out, jobs, numbered),
   };
@@ -497,26 +514,19 @@ function printLoras(named: readonly PromptLora[], { loras }: Networks): void {
   }
 }
 
-async function run({
-  jobs,
-  numbered,
-  model,
-  embeddings,
-  loras,
-  passTrailingBytes,
-  adapter,
-  out,
-}: Request): Promise<void> {
-  const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
-  const source = await openModel(model, passTrailingBytes);
-  if (source.doubt) console.log(`note: ${source.doubt}`);
-  const networks = await openNetworks({ embeddings, loras, passTrailingBytes }, source.config);
-  const gpu = await requestGpuDevice(nodeGpu(adapter));
-  const choice = await chooseKernels(gpu, source.config);
-  const encoder = await createGpuEncoder(gpu.device, source, { choice });
-  const { random } = source;
-  const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
-  const running = { tokenizer, encoder, networks, model: named };
+/** The engines of this machine; `adapter`: part of the name of a GPU. */
+const enginesOf = (adapter: string | undefined): Engines => ({
+  findGpu: () => requestGpuDevice(nodeGpu(adapter)),
+  onGpu: async (gpu, source, options) =>
+    createGpuEncoder(gpu.device, source, { ...options, choice: await chooseKernels(gpu, source.config) }),
+  onCpu(source, options) {
+    allowRelaxedSimd();
+    return cpuEngine(spawnNodeThread, nodeCores())(source, options);
+  },
+});
+
+/** Encodes all prompts and prints the results. Throws UsageError. */
+async function encodeJobs({ jobs, numbered }: Request, running: Running): Promise<Encoded> {
   const tensors: ConditioningTensor[] = [];
   const metadata: Record<string, string> = numbered ? { prompts: String(jobs.length) } : {};
   let milliseconds = 0;
@@ -528,10 +538,32 @@ async function run({
     Object.assign(metadata, prefixed(encoded.metadata, prefix));
     milliseconds += encoded.milliseconds;
   }
-  const meaning = random ? ' (random weights: the numbers mean nothing)' : '';
-  console.log(`${source.name}${meaning}, ${encoder.dtype}, ${gpu.description}: ${milliseconds.toFixed(0)} ms`);
+  return { tensors, metadata, milliseconds };
+}
+
+async function run(request: Request): Promise<void> {
+  const { model, passTrailingBytes, adapter, out } = request;
+  const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
+  const source = await openModel(model, passTrailingBytes);
+  if (source.doubt) console.log(`note: ${source.doubt}`);
+  const networks = await openNetworks(request, source.config);
+  const { random } = source;
+  const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
+  const { encoder, engine } = await chooseEncoder(source, request.engine, enginesOf(adapter), {});
+  let encoded: Encoded;
+  try {
+    if (engine.why) console.log(`note: ${engine.why}`);
+    encoded = await encodeJobs(request, { tokenizer, encoder, networks, model: named });
+    const meaning = random ? ' (random weights: the numbers mean nothing)' : '';
+    const time = `${encoded.milliseconds.toFixed(0)} ms`;
+    console.log(`${source.name}${meaning}, ${encoder.dtype}, ${engine.description}: ${time}`);
+  } finally {
+    // Its threads would keep Node running.
+    encoder.destroy();
+  }
 
   if (out === undefined) return;
+  const { tensors, metadata } = encoded;
   await writeWholeFile(out.file, [writeConditioning(out.format, tensors, metadata)]).catch((error: Error) => {
     throw new UsageError(`"${out.file}" could not be written: ${error.message.split(',')[0]}.`);
   });

@@ -19,7 +19,7 @@ test('steps of a kernel together, with their share and rates', () => {
   expect(matmul).toEqual({
     name: 'matmul',
     kernel: 'matmul',
-    dispatches: 2,
+    steps: 2,
     milliseconds: 6,
     share: 0.75,
     flops: 8e6,

@@ -27,7 +27,7 @@ export interface Profile {
 }
 
 /**
- * Averages profiles of the same steps, at least one. Browsers round the GPU's clock to a tenth of a millisecond; a mean of
+ * Averages profiles of the same steps, at least one. Browsers round clocks to a tenth of a millisecond; a mean of
  * several is more exact.
  */
 export function meanProfile(profiles: readonly Profile[]): Profile {
@@ -61,7 +61,7 @@ export function visibleKeys(
 export interface ProfiledGroup {
   readonly name: string;
   readonly kernel: string;
-  readonly dispatches: number;
+  readonly steps: number;
   readonly milliseconds: number | null;
   /** Share of the time of all steps, 0 to 1. */
   readonly share: number | null;
@@ -95,7 +95,7 @@ export function groupSteps(
     return {
       name,
       kernel: members[0].kernel,
-      dispatches: members.length,
+      steps: members.length,
       milliseconds,
       share: total && milliseconds !== null ? milliseconds / total : null,
       flops,

@@ -2,7 +2,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { RowRange } from './schedule.ts';
 
-/** One place in the GPU's buffers. It holds the first `rows` rows of `pass`, at every stage of the encoder. */
+/** One place in the engine's memory. It holds the first `rows` rows of `pass`, at every stage of the encoder. */
 export interface Slot {
   pass: EncoderPass | undefined;
   rows: number;

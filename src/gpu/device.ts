@@ -1,6 +1,12 @@
 /** There is no WebGPU here. The message says what is missing and what to do. */
 export class WebGpuUnavailableError extends Error {
   override name = 'WebGpuUnavailableError';
+  /** A clause that says what is missing. */
+  readonly reason: string;
+  constructor(reason: string, remedy: string, options?: ErrorOptions) {
+    super(`${reason}; ${remedy}, or choose the CPU.`, options);
+    this.reason = reason;
+  }
 }
 
 export interface GpuDevice {
@@ -14,21 +20,31 @@ export interface GpuDevice {
 /** Finds an adapter and makes a device with what the encoder can use. Throws WebGpuUnavailableError. */
 export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice> {
   if (!gpu)
-    throw new WebGpuUnavailableError(
-      'This browser has no WebGPU, so the encoder cannot run; a current Chrome, Edge, Firefox or Safari has it.',
-    );
+    throw globalThis.isSecureContext === false
+      ? new WebGpuUnavailableError(
+          'Browsers offer WebGPU to pages from https or localhost alone',
+          'open the page from there',
+        )
+      : new WebGpuUnavailableError('This browser has no WebGPU', 'use a current Chrome, Edge, Firefox or Safari');
   // Dawn for Node throws where a browser answers null.
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (!adapter)
     throw new WebGpuUnavailableError(
-      'WebGPU found no graphics adapter; update the graphics driver, or allow hardware acceleration in the settings.',
+      'WebGPU finds no graphics adapter',
+      'update the graphics driver, allow hardware acceleration in the settings',
     );
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
-  const device = await adapter.requestDevice({ label: 'clipscope', requiredFeatures });
+  const device = await adapter.requestDevice({ label: 'clipscope', requiredFeatures }).catch((cause: Error) => {
+    throw new WebGpuUnavailableError(
+      `WebGPU refuses its graphics adapter (${cause.message.replace(/\.$/, '')})`,
+      'restart the browser',
+      { cause },
+    );
+  });
   return {
     device,
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',
-    software: isFallbackAdapter || /swiftshader|llvmpipe|warp/i.test(`${architecture} ${description}`),
+    software: isFallbackAdapter || /swiftshader|llvmpipe|warp|basic render/i.test(`${architecture} ${description}`),
   };
 }

@@ -45,7 +45,7 @@ export function anatomyActions({ client, get, set }: Pick<Page, 'client' | 'get'
       current.abort();
       const own = new AbortController();
       current = own;
-      if (!client || get().inspected?.inspection === inspection) return () => own.abort();
+      if (get().inspected?.inspection === inspection) return () => own.abort();
       const put = (task: Task<LayerTensors>) =>
         current === own && !own.signal.aborted && set({ inspected: { inspection, task } });
       const { pass, layer, loras } = inspection;
@@ -55,9 +55,6 @@ export function anatomyActions({ client, get, set }: Pick<Page, 'client' | 'get'
       );
       return () => own.abort();
     },
-    weightRow({ layer, loras }, part, row) {
-      if (!client) return Promise.reject(new Error('There is no encoder whose weights could be read.'));
-      return client.weightRow(layer, part, row, loras);
-    },
+    weightRow: ({ layer, loras }, part, row) => client.weightRow(layer, part, row, loras),
   };
 }

@@ -9,7 +9,6 @@ test('before the weights are there, the answer says so', async () => {
   await tokenized(store);
   const last = () => whole(answeringPrompt(shownAnswer(store.getState())!)).sentences.at(-1)!.text;
   expect(last()).toBe('No numbers yet: the encoder’s weights are on their way.');
-  await fake.adapter.answer({ description: 'a GPU', software: false });
   await (await fake.nextLoad()).answer(modelInfo('synthetic', 'full'));
   // The encoder is at work: the answer before stays on show.
   expect(shownAnswer(store.getState())).toBeUndefined();

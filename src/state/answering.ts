@@ -60,11 +60,10 @@ export function shownAnswer(facts: Facts): AnswerFacts | undefined {
 }
 
 /** Says why there is no output of the encoder; null while one is on its way. */
-function hindranceOf({ adapter, loading, lost, model, encodeFailure }: Facts): string | null {
-  if (adapter.phase === 'missing') return 'the encoder needs WebGPU, which this browser does not offer.';
+function hindranceOf({ noEngine, loading, lost, model, encodeFailure }: Facts): string | null {
+  if (noEngine !== null && !loading) return 'the encoder cannot run here.';
   if (lost) return `${lostText(lost).replace('The', 'the')}.`;
-  if (!model)
-    return loading || adapter.phase === 'starting' ? 'the encoder’s weights are on their way.' : 'no model is loaded.';
+  if (!model) return loading ? 'the encoder’s weights are on their way.' : 'no model is loaded.';
   return encodeFailure ? `encoding failed: ${encodeFailure.message}` : null;
 }
 

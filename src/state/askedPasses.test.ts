@@ -24,7 +24,7 @@ import { ownPasses } from './passPlan.ts';
 import { programPasses, programsWork, shownDifference } from './programReadings.ts';
 import { prepared } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
-import { tokenized } from './testing/fakeEncoder.ts';
+import { idleEncoder, onGpu, tokenized } from './testing/fakeEncoder.ts';
 
 const pairs: readonly ProgramPair[] = [
   ['a1111', 'compel'],
@@ -32,7 +32,7 @@ const pairs: readonly ProgramPair[] = [
   ['compel', 'comfy'],
 ];
 
-const store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+const store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null });
 await tokenized(store);
 
 function factsOf(positive: string, negative: string, changed: Partial<PromptOptions>): Facts {
@@ -42,10 +42,11 @@ function factsOf(positive: string, negative: string, changed: Partial<PromptOpti
     options: { ...store.getState().options, step: 7, ...changed },
     model: {
       name: 'made up',
+      engine: onGpu,
       random: true,
       config: { ...clipTiny, hiddenSize: d },
       dtype: 'F32',
-      gpuBytes: 0,
+      heldBytes: 0,
       finalLayerNorm: { weight: new Float32Array(d).fill(1), bias: new Float32Array(d) },
     },
   };

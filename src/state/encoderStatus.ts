@@ -11,6 +11,10 @@ export function modelName({ model, modelRequest }: Pick<Facts, 'model' | 'modelR
   return model.random && modelRequest ? requestName(modelRequest) : model.name;
 }
 
+/** Whether the CPU runs the encoder, or will run the one that is loaded first. */
+export const isOnCpu = ({ model, engineChoice }: Pick<Facts, 'model' | 'engineChoice'>): boolean =>
+  (model?.engine ?? engineChoice).engine === 'cpu';
+
 export interface EncoderStatus {
   readonly phase: 'idle' | 'busy' | 'ready' | 'failed';
   readonly text: string;
@@ -54,10 +58,7 @@ export const lostText = ({ part }: Lost): string =>
 
 /** The line that says how the encoder is doing. */
 export function encoderStatus(facts: Facts): EncoderStatus {
-  const { adapter, loading, lost, encodeFailure, model } = facts;
-  if (adapter.phase === 'missing') return { phase: 'idle', text: 'No WebGPU: tokens, weights and masks only' };
-  const lostStatus = lost && ({ phase: 'failed', text: `${lostText(lost)}: ${lost.reason}.` } as const);
-  if (adapter.phase === 'starting') return (!loading && lostStatus) || { phase: 'busy', text: 'Looking for a GPU' };
+  const { noEngine, loading, lost, encodeFailure, model } = facts;
   if (loading) {
     const { progress, request, isCancelled } = loading;
     if (isCancelled) return { phase: 'busy', text: `Cancelling the load of ${requestName(request)}` };
@@ -65,7 +66,8 @@ export function encoderStatus(facts: Facts): EncoderStatus {
     const percent = progress && progress.total > 0 ? ` ${Math.floor((progress.done / progress.total) * 20) * 5} %` : '';
     return { phase: 'busy', text: `Loading ${requestName(request)}${percent}` };
   }
-  if (lostStatus) return lostStatus;
+  if (noEngine !== null) return { phase: 'idle', text: 'No encoder: tokens, weights and masks only' };
+  if (lost) return { phase: 'failed', text: `${lostText(lost)}: ${lost.reason}.` };
   if (!model) return { phase: 'idle', text: 'No model loaded' };
   const shown = prepared(facts, facts.side);
   if (!shown)

@@ -4,7 +4,7 @@ import { shownEncoded, shownWeighted } from './encoded.ts';
 import { encoderStatus, encodingCost } from './encoderStatus.ts';
 import { prepared, shownChunk } from './reading.ts';
 import type { ClipscopeStore } from './store.ts';
-import { answerAll, type FakeEncoder, readyPage } from './testing/fakeEncoder.ts';
+import { answerAll, type FakeEncoder, onCpu, readyPage } from './testing/fakeEncoder.ts';
 
 let fake: FakeEncoder;
 let store: ClipscopeStore;
@@ -66,8 +66,8 @@ test('first the chunk on show with all its states, then what else the weighting 
   expect(await fake.nextEncode()).toMatchObject({ passes: [{}], want: { attentions: true } });
 });
 
-test('a software adapter does one pass at a time, so that what is typed waits for no more', async () => {
-  ({ fake, store } = await readyPage(true));
+test('a processor does one pass at a time, so that what is typed waits for no more', async () => {
+  ({ fake, store } = await readyPage(onCpu));
   const { setOption, setPrompt } = facts();
   setOption('weighting', 'compel-mask');
   const encode = await fake.nextEncode();

@@ -58,7 +58,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
   function encodeMissing() {
     const facts = get();
     if (underway) {
-      // If nobody waits for it any more it is aborted; the rows computed so far stay on the GPU.
+      // If nobody waits for it any more it is aborted; the rows computed so far stay in the engine.
       if (!isNeeded(facts, underway.missing)) underway.abort.abort();
       return;
     }
@@ -79,7 +79,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
       if (current === model) set({ started: { loras: group, key: keyOf(passes[0]), output, ready, stats, revision } });
     };
     try {
-      const { outputs, stats, gpuBytes } = await client.encode(passes, want, {
+      const { outputs, stats, heldBytes } = await client.encode(passes, want, {
         loras,
         signal: abort.signal,
         alsoNeeded: editablePasses(get()),
@@ -91,7 +91,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
       const { revision } = now;
       const added = outputs.map((output, i) => [keyOf(passes[i]), { output, stats, revision }] as const);
       const encoded = new Map(now.encoded).set(group, new Map([...(now.encoded.get(group) ?? []), ...added]));
-      set({ encoded: withinMemory(encoded, now), started: null, encodeFailure: null, gpuBytes });
+      set({ encoded: withinMemory(encoded, now), started: null, encodeFailure: null, heldBytes });
     } catch (error) {
       underway = null;
       const { aborted } = abort.signal;

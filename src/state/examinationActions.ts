@@ -19,7 +19,7 @@ export function examinationActions({
   get,
   set,
 }: {
-  readonly client: Pick<EncoderClient, 'examine' | 'drift'> | null;
+  readonly client: Pick<EncoderClient, 'examine' | 'drift'>;
   get(): Pick<Facts, 'examined'>;
   set(facts: Pick<Facts, 'examined'>): void;
 }): ExaminationActions {
@@ -45,7 +45,6 @@ export function examinationActions({
 
   return {
     async examine(request) {
-      if (!client) return;
       await run(
         (onProgress, signal) => client.examine(request, onProgress, signal),
         (task) => set({ examined: task && { request, task, other: null } }),
@@ -53,7 +52,7 @@ export function examinationActions({
     },
     async compareEncoders(other) {
       const { examined } = get();
-      if (!client || examined?.task.phase !== 'done') return;
+      if (examined?.task.phase !== 'done') return;
       await run(
         (onProgress, signal) => client.drift(examined.request, other, onProgress, signal),
         (task) => set({ examined: { ...examined, other: task && { request: other, task } } }),

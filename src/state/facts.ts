@@ -12,7 +12,6 @@ import type { PromptOptions } from '../road/options.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type {
-  AdapterInfo,
   EncodeStats,
   FileRequest,
   LoadProgress,
@@ -113,11 +112,15 @@ export interface Inspected {
   readonly task: Task<LayerTensors>;
 }
 
-/** Remedy that the notice offers: to load a model, or to open a file, in another way, or to examine a damaged one. */
+/**
+ * Remedy that the notice offers: to load a model, or to open a file, in another way, to examine a damaged one, or to look for the
+ * GPU again.
+ */
 export type Offer = { readonly label: string } & (
   | { readonly request: ModelRequest }
   | { readonly file: File }
   | { readonly damaged: FileRequest }
+  | { readonly retriesGpu: true }
 );
 
 export interface Notice {
@@ -160,10 +163,8 @@ export interface Facts extends Remembered {
     | { readonly phase: 'failed'; readonly message: string };
   /** The readings of long prompts that have arrived (longReading.ts); null where there is none. */
   readonly longReadings: Readonly<Record<Side, LongReading | null>>;
-  readonly adapter:
-    | { readonly phase: 'starting' }
-    | { readonly phase: 'ready'; readonly info: AdapterInfo }
-    | { readonly phase: 'missing'; readonly message: string };
+  /** The sentence that says why the engine that was chosen cannot run; null where it can, and while a model is in use. */
+  readonly noEngine: string | null;
   /** The model in use; it stays while another loads, and when that fails. */
   readonly model: ModelInfo | null;
   /**
@@ -186,7 +187,7 @@ export interface Facts extends Remembered {
   /** Downloads, by the file's id. */
   readonly downloads: ReadonlyMap<string, Download>;
   readonly keeping: Keeping | null;
-  /** The GPU or the worker that went away, until a model is loaded again; else null. */
+  /** The GPU or the worker that went away with `model`, until one is loaded again; else null. */
   readonly lost: Lost | null;
   /** LoRAs, by the name that prompts call them: their file's, without the ending. */
   readonly loras: ReadonlyMap<string, OpenedLora>;
@@ -194,8 +195,8 @@ export interface Facts extends Remembered {
   readonly encoded: ReadonlyMap<string, ReadonlyMap<string, EncodedPass>>;
   /** Counts the changes of the prompts, of the options and of what is on show. */
   readonly revision: number;
-  /** Bytes held on the GPU for `model`. */
-  readonly gpuBytes: number;
+  /** Bytes that the engine holds for `model`. */
+  readonly heldBytes: number;
   /** The pass that is being encoded, once its rows up to EOS are there: the first `ready` are final. */
   readonly started:
     | (EncodedPass & {

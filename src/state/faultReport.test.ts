@@ -3,9 +3,10 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { faultReport } from './faultReport.ts';
 import { prepared } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
-import { modelInfo, noticesOf, tokenized, tokenizer } from './testing/fakeEncoder.ts';
+import { idleEncoder, modelInfo, noticesOf, tokenized, tokenizer } from './testing/fakeEncoder.ts';
 
-const open = () => createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+const open = () =>
+  createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null });
 const surroundings = { version: '1.2.3', browser: 'a browser' };
 
 test('a report has the error, the options and the model, and the prompts only where they are asked for', () => {

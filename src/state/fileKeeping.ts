@@ -43,7 +43,7 @@ export function keepingActions(page: Page): KeepingActions {
   return {
     async keepFile() {
       const { modelRequest, weightsHash } = get();
-      if (!client || running || modelRequest?.kind !== 'file' || weightsHash === null) return;
+      if (running || modelRequest?.kind !== 'file' || weightsHash === null) return;
       persist().catch(() => {});
       running = new AbortController();
       await keep(client, modelRequest, running.signal);

@@ -9,9 +9,12 @@ import { shownHead, shownLayer } from './shownSizes.ts';
 import type { ClipscopeStore } from './store.ts';
 import {
   type FakeEncoder,
+  fakeEncoder,
   fakeMemory,
   modelInfo,
   noticesOf,
+  onCpu,
+  onGpu,
   openPage,
   readyPage,
   tokenized,
@@ -21,7 +24,6 @@ import {
 const full: ModelRequest = { kind: 'synthetic', size: 'full' };
 const tiny: ModelRequest = { kind: 'synthetic', size: 'tiny' };
 const fileRequest = (name: string): ModelRequest => ({ kind: 'file', file: new File([], name) });
-const gpu = { description: 'a GPU', software: false };
 const broken = () => new WorkerError('CheckpointError', '"broken.safetensors" is empty.');
 const cancelled = () => new WorkerError('AbortError', 'Cancelled.');
 
@@ -34,11 +36,13 @@ describe('the first load', () => {
     await tokenized(store);
   });
 
-  test('finds a GPU, loads the synthetic encoder, encodes the prompt, and says so', async () => {
-    expect(status()).toEqual({ phase: 'busy', text: 'Looking for a GPU' });
-    await fake.adapter.answer(gpu);
+  test('loads the synthetic encoder, encodes the prompt, and says so', async () => {
+    expect(status()).toEqual({ phase: 'busy', text: 'Loading made-up weights, full size' });
     const load = await fake.nextLoad();
-    expect(load.request).toEqual(full);
+    expect(load).toMatchObject({
+      request: full,
+      engine: { engine: 'automatic', threads: null, retriesGpu: false },
+    });
     load.progress({ done: 47, total: 100 });
     expect(status()).toEqual({ phase: 'busy', text: 'Loading made-up weights, full size 45 %' });
     await load.answer(modelInfo('synthetic', 'full'));
@@ -53,34 +57,44 @@ describe('the first load', () => {
     });
   });
 
-  test('a model chosen before the GPU was found is not replaced by the default', async () => {
+  test('a model that is chosen meanwhile takes its place', async () => {
+    const first = await fake.nextLoad();
     void store.getState().openModel(tiny);
-    await fake.adapter.answer(gpu);
+    await first.fail(cancelled());
     expect((await fake.nextLoad()).request).toEqual(tiny);
     expect(fake.loads.waiting).toBe(0);
+    expect(status().text).toBe('Loading made-up weights, tiny');
   });
 
-  test('a worker that dies before it found a GPU is told, and a load looks for one again', async () => {
+  test('a worker that dies before it is told, and a load starts another', async () => {
     store.setState({ lost: { part: 'worker', reason: 'it could not be started' } });
-    await fake.adapter.fail(new WorkerError('WorkerStoppedError', 'It stopped.'));
+    await (await fake.nextLoad()).fail(new WorkerError('WorkerStoppedError', 'It stopped.'));
     expect(status()).toEqual({
       phase: 'failed',
       text: 'The encoder’s worker stopped: it could not be started.',
     });
     expect(noticesOf(store)).toEqual([]);
-    fake.client.start = async () => gpu;
     await fake.load('synthetic-tiny', 'tiny', () => store.getState().openModel(tiny));
-    expect(store.getState()).toMatchObject({ lost: null, adapter: { phase: 'ready', info: gpu } });
+    expect(store.getState()).toMatchObject({ lost: null, model: { engine: onGpu } });
     expect(status().phase).toBe('busy');
   });
 
-  test('no adapter: one sentence, and everything before the encoder works', async () => {
-    await fake.adapter.fail(new WorkerError('WebGpuUnavailableError', 'No adapter was found.'));
-    expect(store.getState().adapter).toEqual({ phase: 'missing', message: 'No adapter was found.' });
-    expect(status().phase).toBe('idle');
-    expect(fake.loads.waiting).toBe(0);
-    expect(shownChunk(store.getState())?.chunk.tokens).toHaveLength(77);
-  });
+  test.each(['WebGpuUnavailableError', 'CpuUnavailableError'])(
+    'no engine (%s): one sentence, and everything before the encoder works; another engine is tried',
+    async (name) => {
+      await (await fake.nextLoad()).fail(new WorkerError(name, 'It is not there.'));
+      expect(store.getState().noEngine).toBe('It is not there.');
+      expect(status()).toEqual({ phase: 'idle', text: 'No encoder: tokens, weights and masks only' });
+      expect(noticesOf(store)).toEqual([]);
+      expect(shownChunk(store.getState())?.chunk.tokens).toHaveLength(77);
+      void store.getState().setEngine({ engine: 'cpu' });
+      const load = await fake.nextLoad();
+      expect(load).toMatchObject({ request: full, engine: { engine: 'cpu' } });
+      expect(store.getState().noEngine).toBeNull();
+      await load.answer(modelInfo('synthetic', 'full', onCpu));
+      expect(status().phase).toBe('busy');
+    },
+  );
 });
 
 describe('another model', () => {
@@ -186,10 +200,12 @@ describe('another model', () => {
     expect(facts()).toMatchObject({ prompts, options, modelRequest: full });
   });
 
-  test('ends the loss of the GPU, which is said and asks for nothing', async () => {
+  test('ends the loss of a GPU that was chosen, which is said and asks for nothing', async () => {
+    await facts().setEngine({ engine: 'webgpu' });
     lose({ part: 'GPU', reason: 'the driver was reset' });
     facts().setPrompt('positive', 'a dog');
     expect(status()).toEqual({ phase: 'failed', text: 'The GPU went away: the driver was reset.' });
+    expect(fake.loads.waiting).toBe(0);
     expect(fake.encodes.waiting).toBe(0);
     await fake.load('synthetic', 'full', () => facts().openModel(full));
     expect(status().phase).toBe('busy');
@@ -201,11 +217,11 @@ describe('the next visit', () => {
   const stored = { model: 'sd-1-5', name: 'SD 1.5 text encoder' };
   async function visit(models: readonly Partial<StoredModel>[], unlisted?: Error) {
     const memory = fakeMemory(JSON.stringify({ syntheticSize: 'tiny', storedModel: stored }));
-    const { fake, store } = openPage(memory);
+    const fake = fakeEncoder();
     if (unlisted) fake.client.models = () => Promise.reject(unlisted);
     fake.stored.models = models.map((model) => ({ id: stored.model, complete: true, ...model }) as StoredModel);
+    const { store } = openPage(memory, fake);
     expect(modelChoices(store.getState()).map(({ value }) => value)).toContain(modelChoice(store.getState()));
-    await fake.adapter.answer(gpu);
     const remembered = () => JSON.parse(memory.getItem('clipscope')!).storedModel;
     return { fake, store, remembered };
   }

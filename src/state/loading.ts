@@ -1,8 +1,8 @@
 import type { StoredModel } from '../models/library/storage.ts';
-import { type EncoderClient, workerStopped } from '../worker/client.ts';
-import type { ModelInfo, ModelRequest } from '../worker/messages.ts';
-import { type Facts, requestName } from './facts.ts';
-import { keptModel } from './modelChoices.ts';
+import { workerStopped } from '../worker/client.ts';
+import type { Lost, ModelInfo, ModelRequest } from '../worker/messages.ts';
+import { type Facts, type Offer, requestName } from './facts.ts';
+import { keptModel, shownRequest } from './modelChoices.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 
@@ -12,13 +12,21 @@ export interface LoadingActions {
   cancelLoad(): void;
 }
 
+/**
+ * Loads the model that is loading or in use anew. Resolves with whether it is in use then; `retriesGpu`: also on a GPU that went
+ * away.
+ */
+export type LoadAnew = (retriesGpu: boolean) => Promise<boolean>;
+
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : '');
+
 /** Asks which models are stored. */
 export async function listModels({ client, set, notify }: Pick<Page, 'client' | 'set' | 'notify'>): Promise<void> {
-  if (!client) return;
   try {
     set({ stored: await client.models() });
   } catch (error) {
-    notify(messageOf(error));
+    // A worker that died is told of by itself.
+    if (nameOf(error) !== workerStopped) notify(messageOf(error));
   }
 }
 
@@ -44,73 +52,104 @@ function justLoaded(model: ModelInfo, request: ModelRequest): Partial<Facts> {
     modelRequest: request,
     encoded: new Map(),
     started: null,
-    gpuBytes: model.gpuBytes,
+    heldBytes: model.heldBytes,
     encodeFailure: null,
     profiled: null,
     inspected: null,
     lost: null,
+    noEngine: null,
   };
 }
 
-/** Finds a GPU and loads models. */
-export function modelLoading(page: Page): LoadingActions & { start(): Promise<void> } {
+interface LoadOptions {
+  /** Whether a person chose the model, so that the next visit starts with it. */
+  readonly isChosen?: boolean;
+  /** Whether the GPU is looked for although it went away. */
+  readonly retriesGpu?: boolean;
+}
+
+const gpuAgain: Offer = { label: 'Use the GPU again', retriesGpu: true };
+
+/** Says what ended a load, and offers what can be done. */
+function tellFailure({ get, set, notify }: Page, request: ModelRequest, error: unknown): void {
+  const name = nameOf(error);
+  if (name === 'AbortError') return;
+  if (name === workerStopped) {
+    // The model that can be loaded again is named beside the button.
+    if (requestName(request) !== requestName(shownRequest({ ...get(), loading: null })))
+      notify(`${requestName(request)} was not loaded, because the encoder’s worker stopped.`);
+  } else if (name === 'TrailingBytesError' && request.kind === 'file')
+    notify(messageOf(error), {
+      label: 'Open it without these bytes',
+      request: { ...request, passTrailingBytes: true },
+    });
+  else if (name === 'DamagedCheckpointError' && request.kind !== 'synthetic')
+    notify(messageOf(error), { label: 'Examine it', damaged: request });
+  else if (!get().model && (name === 'WebGpuUnavailableError' || name === 'CpuUnavailableError'))
+    set({ noEngine: messageOf(error) });
+  else notify(messageOf(error));
+}
+
+/** Tells of a GPU that the CPU took the place of, and offers the way back. */
+function tellEngine({ notify }: Page, { engine }: ModelInfo, lost: Lost | null, retriesGpu: boolean): void {
+  if (engine.why === null) return;
+  if (lost?.part === 'GPU')
+    notify(`The GPU went away (${lost.reason}), so the encoder goes on with the CPU; nothing was lost.`, gpuAgain);
+  else if (retriesGpu) notify(engine.why, gpuAgain);
+}
+
+/** Loads models on the engine that was chosen. */
+export function modelLoading(
+  page: Page,
+): LoadingActions & { readonly loadAnew: LoadAnew; start(): Promise<void>; lose(lost: Lost): void } {
   const { client, get, set, notify } = page;
   let loads = 0;
-
-  /** Finds a GPU, unless one is known already. Rejects with what ended the search. */
-  async function findAdapter(client: EncoderClient): Promise<void> {
-    if (get().adapter.phase === 'ready') return;
-    try {
-      set({ adapter: { phase: 'ready', info: await client.start() } });
-    } catch (error) {
-      // A worker that died has not looked for a GPU to its end.
-      const isMissing = !(error instanceof Error && error.name === workerStopped);
-      if (isMissing) set({ adapter: { phase: 'missing', message: messageOf(error) } });
-      throw error;
-    }
-  }
+  /** Whether a person chose the model of the newest load. */
+  let isNewestChosen = false;
 
   /** Whether the model is in use now. */
-  async function load(request: ModelRequest): Promise<boolean> {
-    if (!client) {
-      notify(`${requestName(request)} was not opened: the encoder needs WebGPU.`);
-      return false;
-    }
+  async function load(request: ModelRequest, options: LoadOptions = {}): Promise<boolean> {
+    const { isChosen = false, retriesGpu = false } = options;
     // Only the newest load shows, also of two loads of one model.
     const mine = ++loads;
     const isMine = () => mine === loads;
-    set({ loading: { request, progress: null, isCancelled: false } });
+    isNewestChosen = isChosen;
+    set({ loading: { request, progress: null, isCancelled: false }, noEngine: null });
     try {
-      await findAdapter(client);
-      const model = await client.load(request, (progress) => {
+      const model = await client.load(request, { ...get().engineChoice, retriesGpu }, (progress) => {
         const { loading } = get();
         if (isMine()) set({ loading: loading && { ...loading, progress } });
       });
+      const { lost } = get();
       set(justLoaded(model, request));
-      void hashWeights(client, model);
+      if (isChosen) set(usedLast(request, keptModel(get())));
+      tellEngine(page, model, lost, retriesGpu);
+      void hashWeights(model);
       return true;
     } catch (error) {
-      const name = error instanceof Error ? error.name : '';
-      if (name === 'TrailingBytesError' && request.kind === 'file')
-        notify(messageOf(error), {
-          label: 'Open it without these bytes',
-          request: { ...request, passTrailingBytes: true },
-        });
-      else if (name === 'DamagedCheckpointError' && request.kind !== 'synthetic')
-        notify(messageOf(error), { label: 'Examine it', damaged: request });
-      else if (name === workerStopped)
-        notify(`${requestName(request)} was not loaded, because the encoder’s worker stopped.`);
-      else if (name !== 'AbortError') notify(messageOf(error));
+      tellFailure(page, request, error);
       // Another tab may have deleted it.
       if (request.kind === 'stored') void listModels(page);
       return false;
     } finally {
-      if (isMine()) set({ loading: null });
+      if (isMine()) {
+        set({ loading: null });
+        if (request !== get().modelRequest) goOn();
+      }
     }
   }
 
+  /** Loads the model in use again where the GPU went away with it and the engine is the page's to choose. */
+  function goOn() {
+    const { lost, modelRequest, engineChoice } = get();
+    if (lost?.part === 'GPU' && modelRequest && engineChoice.engine === 'automatic') void load(modelRequest);
+  }
+
+  const loadAnew: LoadAnew = (retriesGpu) =>
+    load(shownRequest(get()), { isChosen: get().loading !== null && isNewestChosen, retriesGpu });
+
   /** Finds the hash by which the weights in use are known elsewhere; nobody waits for it to use them. */
-  async function hashWeights(client: EncoderClient, model: ModelInfo) {
+  async function hashWeights(model: ModelInfo) {
     if (model.random) return;
     const weightsHash = await client.weightsHash().catch(() => undefined);
     if (get().model !== model) return;
@@ -120,7 +159,7 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
   }
 
   async function openModel(request: ModelRequest) {
-    if (await load(request)) set(usedLast(request, keptModel(get())));
+    await load(request, { isChosen: true });
   }
 
   /** Loads the stored model of the last visit if it is still there; `hasNone` says whether no model is loaded or loading. */
@@ -139,21 +178,21 @@ export function modelLoading(page: Page): LoadingActions & { start(): Promise<vo
 
   return {
     openModel,
+    loadAnew,
     cancelLoad() {
       const { loading } = get();
       set({ loading: loading && { ...loading, isCancelled: true } });
-      client?.cancelLoad();
+      client.cancelLoad();
     },
-    /** Finds a GPU, then loads the model that was used last, or else made-up weights. */
+    /** Takes notice of a part of the encoder that went away. */
+    lose(lost) {
+      set({ lost });
+      if (!get().loading) goOn();
+    },
+    /** Loads the model that was used last, or else made-up weights. */
     async start() {
-      if (!client) return;
-      try {
-        await findAdapter(client);
-      } catch {
-        return;
-      }
       const { storedModel, syntheticSize } = get();
-      // Someone may have chosen a model before the GPU was found.
+      // Someone may have chosen a model before the stored ones were listed.
       const hasNone = () => !get().loading && !get().model;
       if (storedModel) await loadStored(storedModel, hasNone);
       else void listModels(page);

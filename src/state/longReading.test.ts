@@ -6,7 +6,7 @@ import { encoderStatus } from './encoderStatus.ts';
 import type { Facts } from './facts.ts';
 import { isBeingRead, prepared } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
-import { fakeMemory, readyPage, tokenized, tokenizer, when } from './testing/fakeEncoder.ts';
+import { fakeMemory, idleEncoder, readyPage, tokenized, tokenizer, when } from './testing/fakeEncoder.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -82,7 +82,7 @@ test('another option has a long prompt read anew, and the reading before is not 
 
 test('a remembered long prompt is read once the vocabulary is there', async () => {
   const memory = fakeMemory(JSON.stringify({ prompts: { positive: long, negative: '' } }));
-  const store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory });
+  const store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory });
   expect(isBeingRead(store.getState(), 'positive')).toBe(false);
   await tokenized(store);
   await when(store, (facts) => prepared(facts, 'positive') !== undefined);
@@ -97,7 +97,7 @@ test('an error of the page’s own code refuses the prompt, and the next one is 
     return tokenizer.tokenize(source, flavour);
   };
   const loadTokenizer = async () => ({ ...tokenizer, tokenize });
-  const store = createClipscopeStore({ connect: () => null, loadTokenizer, memory: null });
+  const store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer, memory: null });
   await tokenized(store);
   store.getState().setPrompt('positive', long);
   await when(store, isRead);

@@ -33,7 +33,7 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
     failed: (message: string) => void,
   ) {
     const { model } = get();
-    if (!client || !model) return;
+    if (!model) return;
     const isCurrent = () => get().model === model && get().loras.get(name)?.file === file;
     try {
       const info = await client.addLora(file, adapterConfig);
@@ -46,7 +46,6 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
 
   return {
     async addLora(file, adapterConfig) {
-      if (!client) return notify(`${file.name} was not opened: the encoder needs WebGPU.`);
       const name = loraName(file);
       const before = get().loras.get(name) ?? null;
       put(name, { file, adapterConfig, info: null, problem: null });
@@ -59,7 +58,7 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
     removeLora(name) {
       const info = get().loras.get(name)?.info;
       put(name, null);
-      if (info) client?.removeLora(info.lora);
+      if (info) client.removeLora(info.lora);
     },
     /** Reads the LoRAs that are open for a model that was loaded just now. */
     readLoras() {

@@ -6,7 +6,7 @@ import { referenceEncoder } from '../clip/reference.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { maskLab } from './maskLab.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
-import { allEncoded, answeringEncoder, modelInfo, tokenizer } from './testing/fakeEncoder.ts';
+import { allEncoded, answeringEncoder, modelInfo, onCpu, tokenizer } from './testing/fakeEncoder.ts';
 
 const run = await referenceEncoder(syntheticWeights(clipTiny));
 const L = clipTiny.maxPositionEmbeddings;
@@ -32,7 +32,7 @@ async function encodeAll(...keys: number[]) {
 beforeEach(async () => {
   asked = [];
   const model = {
-    ...modelInfo('tiny', 'tiny'),
+    ...modelInfo('tiny', 'tiny', onCpu),
     finalLayerNorm: { weight: new Float32Array(64).fill(1), bias: new Float32Array(64) },
   };
   const client = answeringEncoder(
@@ -45,7 +45,7 @@ beforeEach(async () => {
         ...(want.attentions && { attentions: new Float32Array(1) }),
       };
     },
-    { software: true, asked },
+    asked,
   );
   store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
   store.getState().setPrompt('positive', 'a red car');

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Memory } from './memory.ts';
 import { createClipscopeStore } from './store.ts';
-import { fakeMemory, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
+import { fakeMemory, idleEncoder, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('memory', () => {
   const start = (memory: Memory) =>
-    createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory }).getState();
+    createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory }).getState();
   const first = start(fakeMemory());
 
   test.each([
@@ -31,7 +31,7 @@ describe('memory', () => {
     };
     const forbidden = { getItem: throws('forbidden'), setItem: throws('full'), removeItem: throws('forbidden') };
     const store = createClipscopeStore({
-      connect: () => null,
+      connect: () => idleEncoder,
       loadTokenizer: async () => tokenizer,
       memory: forbidden,
     });

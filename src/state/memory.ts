@@ -1,3 +1,4 @@
+import { engineNames } from '../engine/engineChoice.ts';
 import { readOptions } from './readOptions.ts';
 import { type Remembered, themes, weightSteps } from './remembered.ts';
 
@@ -35,6 +36,7 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
   }
   const prompts = record(stored.prompts);
   const { model, name } = record(stored.storedModel);
+  const { engine, threads } = record(stored.engineChoice);
   const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? asTyped(value) : otherwise);
   return {
     prompts: {
@@ -47,14 +49,16 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
     syntheticSize: oneOf(['full', 'tiny'], stored.syntheticSize, first.syntheticSize),
     storedModel:
       typeof model === 'string' && typeof name === 'string' && model !== '' ? { model, name } : first.storedModel,
+    engineChoice: { engine: oneOf(engineNames, engine, first.engineChoice.engine), threads: count(threads) },
   };
 }
 
 /** Writes what is to survive a reload. Returns whether there was room and leave to write it. */
 export function remember(memory: Memory | null, facts: Remembered): boolean {
-  const { prompts, options, weightStep, theme, syntheticSize, storedModel } = facts;
+  const { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice } = facts;
+  const kept: Remembered = { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice };
   try {
-    memory?.setItem(key, JSON.stringify({ prompts, options, weightStep, theme, syntheticSize, storedModel }));
+    memory?.setItem(key, JSON.stringify(kept));
     return true;
   } catch {
     return false;

@@ -33,7 +33,7 @@ beforeEach(() => {
     ...modelInfo('synthetic-tiny', 'tiny'),
     finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
   };
-  const client = answeringEncoder(model, fakeOutput, { asked });
+  const client = answeringEncoder(model, fakeOutput, asked);
   store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
 });
 

@@ -42,7 +42,6 @@ export function modelActions(page: Page, openModel: LoadingActions['openModel'])
   }
 
   async function remove(model: string) {
-    if (!client) return;
     try {
       set({ stored: await client.deleteModel(model) });
       if (get().storedModel?.model === model) set({ storedModel: null });
@@ -73,7 +72,7 @@ export function modelActions(page: Page, openModel: LoadingActions['openModel'])
   return {
     listModels: list,
     async download(file) {
-      if (!client || runs.has(file.id)) return;
+      if (runs.has(file.id)) return;
       persist().catch(() => {});
       const abort = new AbortController();
       const ended = run(client, file, abort.signal);
@@ -87,7 +86,7 @@ export function modelActions(page: Page, openModel: LoadingActions['openModel'])
       run?.abort.abort();
       await run?.ended;
       const download = get().downloads.get(id);
-      if (!client || !download) return;
+      if (!download) return;
       drop(id);
       const part = partOf(download.file);
       if (part) await remove(part.id);

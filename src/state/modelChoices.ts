@@ -53,8 +53,9 @@ const remembered = memoised(
 );
 
 /** The model that is being loaded, is in use, or will be loaded first. */
-export const shownRequest = (facts: Facts) =>
-  facts.loading?.request ?? facts.modelRequest ?? remembered(facts.syntheticSize, facts.storedModel);
+export const shownRequest = (
+  facts: Pick<Facts, 'loading' | 'modelRequest' | 'syntheticSize' | 'storedModel'>,
+): ModelRequest => facts.loading?.request ?? facts.modelRequest ?? remembered(facts.syntheticSize, facts.storedModel);
 
 export function modelChoices(facts: Facts): readonly ModelChoice[] {
   const request = shownRequest(facts);

@@ -6,14 +6,14 @@ import { prepared, usedEmbeddings } from './reading.ts';
 import { shared, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { droppedFolder } from './testing/droppedFolder.ts';
-import { tokenized, tokenizer } from './testing/fakeEncoder.ts';
+import { idleEncoder, tokenized, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('an opened file', () => {
   let store: ClipscopeStore;
   const state = () => store.getState();
   const mine = { positive: 'mine', negative: 'not mine' };
   beforeEach(async () => {
-    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null });
     state().setPrompt('positive', mine.positive);
     state().setPrompt('negative', mine.negative);
     await tokenized(store);

@@ -4,8 +4,7 @@ import type { Memory } from './memory.ts';
 
 /** The page as its actions see it. */
 export interface Page {
-  /** Null where there is no WebGPU. */
-  readonly client: EncoderClient | null;
+  readonly client: EncoderClient;
   readonly memory: Memory | null;
   /** Asks the browser to keep what is stored, even when the disk fills up (StorageManager.persist). */
   persist(): Promise<unknown>;

@@ -14,7 +14,7 @@ import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
 
 import { createClipscopeStore } from './store.ts';
-import { tokenized } from './testing/fakeEncoder.ts';
+import { idleEncoder, onGpu, tokenized } from './testing/fakeEncoder.ts';
 
 const L = 77;
 const long = `${'a cat on grass, '.repeat(40)}(and dogs:0.5)`;
@@ -39,7 +39,7 @@ const prompts: Readonly<Record<PromptOptions['syntax'], readonly string[]>> = {
   comfy: ['a (red:1.3) car', long, `(${long}:1.2)`],
 };
 
-const store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+const store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null });
 await tokenized(store);
 
 /** Facts of a page on which everything that an export takes is encoded, to `fakeZ`. */
@@ -50,10 +50,11 @@ function encodedFacts(positive: string, negative: string, changed: Partial<Promp
     options: { ...store.getState().options, split: 'WORDS', steps: 20, step: 12, ...changed },
     model: {
       name: 'made up',
+      engine: onGpu,
       random: true,
       config: { ...clipTiny, hiddenSize: d },
       dtype: 'F32',
-      gpuBytes: 0,
+      heldBytes: 0,
       finalLayerNorm: { weight: new Float32Array(d), bias: new Float32Array(d) },
     },
   };

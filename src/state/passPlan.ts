@@ -26,7 +26,6 @@ export const planFacts = [
   'longReadings',
   'loras',
   'model',
-  'adapter',
   'needed',
   'encoded',
 ] as const satisfies readonly (keyof Facts)[];
@@ -86,12 +85,10 @@ export interface MissingPasses {
 }
 
 /**
- * The most passes of one call. A software adapter gains nothing by doing several at once, and what is typed meanwhile would
- * have to wait for all of them.
+ * The most passes of one call. A processor gains nothing by doing several at once, and what is typed meanwhile would have to wait
+ * for all of them.
  */
-function mostPasses({ adapter }: Pick<Facts, 'adapter'>): number {
-  return adapter.phase === 'ready' && adapter.info.software ? 1 : 8;
-}
+const mostPasses = ({ model }: Pick<Facts, 'model'>): number => (model?.engine.software ? 1 : 8);
 
 /** Finds the next passes to encode: the chunk on show with all its states, then what else the weighting reads. Null when all are encoded. */
 export function missingPasses(facts: PlanFacts): MissingPasses | null {

@@ -14,7 +14,7 @@ export function profilingActions({ client, get, set }: Page): ProfilingActions {
   return {
     async profile(rows) {
       const chunk = shownChunk(get());
-      if (!client || !chunk) return;
+      if (!chunk) return;
       const running: Facts['profiled'] = { rows, task: { phase: 'running', progress: null } };
       set({ profiled: running });
       const put = (task: Task<Profile>) => get().profiled === running && set({ profiled: { rows, task } });

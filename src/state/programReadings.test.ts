@@ -15,7 +15,7 @@ test('what two programs need is encoded on demand, and their rows are compared',
     config: { ...tiny.config, hiddenSize: 3 },
     finalLayerNorm: { weight: new Float32Array(3), bias: new Float32Array(3) },
   };
-  const client = answeringEncoder(model, fakeOutput, { asked });
+  const client = answeringEncoder(model, fakeOutput, asked);
   const store = createClipscopeStore({ connect: () => client, loadTokenizer: async () => tokenizer, memory: null });
   const facts = () => store.getState();
   facts().setPrompt('positive', 'a [blurry] car');

@@ -1,3 +1,4 @@
+import type { EngineChoice } from '../engine/engineChoice.ts';
 import type { Side } from '../prompt/side.ts';
 import type { PromptOptions } from '../road/options.ts';
 
@@ -24,4 +25,5 @@ export interface Remembered extends Work {
   readonly syntheticSize: 'full' | 'tiny';
   /** The stored model that the page starts with instead of made-up weights; null where there is none. */
   readonly storedModel: { readonly model: string; readonly name: string } | null;
+  readonly engineChoice: EngineChoice;
 }

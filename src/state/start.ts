@@ -53,13 +53,11 @@ export async function startClipscope(): Promise<ClipscopeStore> {
   const visit = await openVisit(storage, navigator.locks);
   const store = createClipscopeStore({
     connect: (onLost) =>
-      navigator.gpu
-        ? createEncoderClient({
-            startWorker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
-            onLost,
-            locks: navigator.locks,
-          })
-        : null,
+      createEncoderClient({
+        startWorker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
+        onLost,
+        locks: navigator.locks,
+      }),
     loadTokenizer,
     memory: storage ?? deniedMemory,
     visit,

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import { shownChunk } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
-import { fakeMemory, tokenized, tokenizer, when } from './testing/fakeEncoder.ts';
+import { fakeMemory, idleEncoder, tokenized, tokenizer, when } from './testing/fakeEncoder.ts';
 
-describe('without WebGPU', () => {
-  const surroundings = { connect: () => null, loadTokenizer: async () => tokenizer, memory: null };
+describe('before a model is loaded', () => {
+  const surroundings = { connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null };
 
   test('tokens, weights and masks are there', async () => {
     const store = createClipscopeStore(surroundings);

@@ -6,6 +6,7 @@ import type { EncoderClient } from '../worker/client.ts';
 import type { Lost } from '../worker/messages.ts';
 import { type AnatomyActions, anatomyActions } from './anatomy.ts';
 import { encodeScheduler } from './encoding.ts';
+import { type EngineActions, engineActions } from './engineActions.ts';
 import { type ExaminationActions, examinationActions } from './examinationActions.ts';
 import type { Facts } from './facts.ts';
 import { type KeepingActions, keepingActions } from './fileKeeping.ts';
@@ -42,6 +43,7 @@ export type Actions = WorkActions &
   ShowActions &
   OpenedActions &
   LoadingActions &
+  EngineActions &
   ModelActions &
   KeepingActions &
   LoraActions &
@@ -54,8 +56,7 @@ export type ClipscopeStore = StoreApi<Facts & Actions>;
 
 /** The world outside of the page. */
 export interface Surroundings {
-  /** Null where there is no WebGPU. */
-  connect(onLost: (lost: Lost) => void): EncoderClient | null;
+  connect(onLost: (lost: Lost) => void): EncoderClient;
   loadTokenizer(): Promise<Tokenizer>;
   readonly memory: Memory | null;
   /** Marks that this visit draws what it was given, until it has. Nothing is marked where it is missing. */
@@ -76,12 +77,11 @@ const firstVisit: Remembered = {
   theme: 'system',
   syntheticSize: 'full',
   storedModel: null,
+  engineChoice: { engine: 'automatic', threads: null },
 };
 
-const noWebGpu = 'This browser offers no WebGPU.';
-
 /** The facts that a page starts with. */
-function firstFacts(client: EncoderClient | null, memory: Memory | null, wasStopped: boolean): Facts {
+function firstFacts(memory: Memory | null, wasStopped: boolean): Facts {
   const remembered = recall(memory, firstVisit);
   const { prompts, options } = firstVisit;
   return {
@@ -90,7 +90,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null, wasStop
     putAside: wasStopped ? { prompts: remembered.prompts, options: remembered.options } : null,
     tokenizer: { phase: 'loading' },
     longReadings: { positive: null, negative: null },
-    adapter: client ? { phase: 'starting' } : { phase: 'missing', message: noWebGpu },
+    noEngine: null,
     model: null,
     weightsHash: undefined,
     modelRequest: null,
@@ -112,7 +112,7 @@ function firstFacts(client: EncoderClient | null, memory: Memory | null, wasStop
     examined: null,
     profiled: null,
     inspected: null,
-    gpuBytes: 0,
+    heldBytes: 0,
     embeddings: [],
     past: recallPast(memory) ?? [],
     view: firstView,
@@ -162,6 +162,7 @@ const rememberedFacts = [
   'theme',
   'syntheticSize',
   'storedModel',
+  'engineChoice',
 ] as const satisfies readonly (keyof Remembered)[];
 
 const forgetful =
@@ -187,21 +188,22 @@ function isolateListeners(store: ClipscopeStore): void {
   };
 }
 
-/** Makes the page's facts and the actions on them. The store finds a GPU, loads the tokenizer and a model, and encodes by itself. */
+/** Makes the page's facts and the actions on them. The store loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore {
   const { connect, loadTokenizer, memory, persist, visit, wasStopped = false } = surroundings;
-  const client = connect((lost) => store.setState({ lost }));
-  const store = createStore<Facts & Actions>(() => firstFacts(client, memory, wasStopped) as Facts & Actions);
+  const client = connect((lost) => lose(lost));
+  const store = createStore<Facts & Actions>(() => firstFacts(memory, wasStopped) as Facts & Actions);
   isolateListeners(store);
   const { getState: get, setState: set } = store;
   const { notify, ...notices } = noticeActions({ get, set });
   const page: Page = { client, memory, persist: persist ?? (async () => {}), get, set, notify };
-  const { start, ...loading } = modelLoading(page);
+  const { start, lose, loadAnew, ...loading } = modelLoading(page);
   const { readLoras, ...loras } = loraActions(page);
   const work = workActions(page);
   const actions: Actions = {
     ...work,
     ...loading,
+    ...engineActions(page, loadAnew),
     ...loras,
     ...openedActions(page, { ...work, ...loading, ...loras }),
     ...showActions(page, loadTokenizer),
@@ -220,7 +222,7 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     isToldForgetful = true;
     notify(forgetful);
   };
-  const scheduler = client && encodeScheduler(client, page);
+  const scheduler = encodeScheduler(client, page);
   const reader = longReader(page);
   visit?.begin();
   store.subscribe((state, before) => {
@@ -228,7 +230,7 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     if (isChanged(revisionFacts, state, before)) set({ revision: state.revision + 1 });
     if (state.model !== before.model) readLoras();
     reader.changed();
-    scheduler?.changed(state, before);
+    scheduler.changed(state, before);
     if (isChanged(rememberedFacts, state, before)) rememberFacts(state);
   });
 

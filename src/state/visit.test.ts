@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { defaultOptions } from '../road/options.ts';
 import { createClipscopeStore } from './store.ts';
-import { fakeMemory, tokenizer } from './testing/fakeEncoder.ts';
+import { fakeMemory, idleEncoder, tokenizer } from './testing/fakeEncoder.ts';
 import { type Marks, openVisit, wasVisitStopped } from './visit.ts';
 
 /** A storage and the locks of a browser, whose tabs can be closed and killed. */
@@ -127,7 +127,7 @@ test('after a visit that was stopped its prompts are put aside, in the history, 
   const options = { ...defaultOptions, steps: 150 };
   const memory = fakeMemory(JSON.stringify({ prompts, options, theme: 'dark' }));
   const open = (wasStopped: boolean) =>
-    createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory, wasStopped });
+    createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory, wasStopped });
   const store = open(true);
   expect(store.getState().prompts.positive).toContain('a photo of');
   expect(store.getState().options).toEqual(defaultOptions);
@@ -145,7 +145,7 @@ test('after a visit that was stopped its prompts are put aside, in the history, 
 test('what was put aside can be left there', () => {
   const memory = fakeMemory(JSON.stringify({ prompts: { positive: 'x', negative: 'y' } }));
   const store = createClipscopeStore({
-    connect: () => null,
+    connect: () => idleEncoder,
     loadTokenizer: async () => tokenizer,
     memory,
     wasStopped: true,

@@ -3,7 +3,7 @@ import { parseInfotext } from '../prompt/a1111/infotext.ts';
 import { defaultOptions } from '../road/options.ts';
 import { shared, writeLink, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
-import { fakeMemory, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
+import { fakeMemory, idleEncoder, noticesOf, tokenizer } from './testing/fakeEncoder.ts';
 
 describe('what replaces the prompts', () => {
   let store: ClipscopeStore;
@@ -18,7 +18,11 @@ describe('what replaces the prompts', () => {
   };
   const mine = { positive: 'mine', negative: 'not mine' };
   beforeEach(() => {
-    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: fakeMemory() });
+    store = createClipscopeStore({
+      connect: () => idleEncoder,
+      loadTokenizer: async () => tokenizer,
+      memory: fakeMemory(),
+    });
     state().setPrompt('positive', mine.positive);
     state().setPrompt('negative', mine.negative);
   });
@@ -40,7 +44,11 @@ describe('what replaces the prompts', () => {
   test('prompts longer than the bound are not taken from anywhere, with a sentence', async () => {
     const long = 'BREAK '.repeat(20_000);
     const told = 'A prompt of 120,000 characters was not taken: at most 64,000 are read.';
-    const page = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    const page = createClipscopeStore({
+      connect: () => idleEncoder,
+      loadTokenizer: async () => tokenizer,
+      memory: null,
+    });
     const contents = shared({ ...page.getState(), prompts: { positive: 'a', negative: long } });
     const link = await writeLink(contents);
     expect(link.length).toBeLessThan(2_000);
@@ -65,7 +73,7 @@ describe('what replaces the prompts', () => {
   test('a remembered prompt that is longer may be shortened bit by bit', () => {
     const prompts = { positive: 'a'.repeat(70_000), negative: '' };
     const memory = fakeMemory(JSON.stringify({ prompts }));
-    store = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory });
+    store = createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory });
     state().setPrompt('positive', 'a'.repeat(69_999));
     expect([state().prompts.positive.length, noticesOf(store)]).toEqual([69_999, []]);
     state().setPrompt('positive', 'a'.repeat(70_000));
@@ -114,7 +122,11 @@ describe('what replaces the prompts', () => {
   });
 
   test('prompts that nobody changed are not history', () => {
-    const fresh = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    const fresh = createClipscopeStore({
+      connect: () => idleEncoder,
+      loadTokenizer: async () => tokenizer,
+      memory: null,
+    });
     fresh.getState().notePrompts();
     expect(fresh.getState().past).toEqual([]);
   });
@@ -123,7 +135,11 @@ describe('what replaces the prompts', () => {
     state().setOption('weighting', 'none');
     state().show({ side: 'negative', layer: 3, head: 5, stage: 2 });
     const link = await writeLink(shared(state()));
-    const other = createClipscopeStore({ connect: () => null, loadTokenizer: async () => tokenizer, memory: null });
+    const other = createClipscopeStore({
+      connect: () => idleEncoder,
+      loadTokenizer: async () => tokenizer,
+      memory: null,
+    });
     await other.getState().openLink(link);
     const { prompts, options, side, layer, head, stage, replaced } = other.getState();
     expect({ prompts, options, side, layer, head, stage }).toEqual({

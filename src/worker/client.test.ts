@@ -3,7 +3,7 @@ import { clipTiny } from '../clip/config.ts';
 import { encoderPass } from '../clip/masks.ts';
 import { customFile } from '../models/library/modelSources.ts';
 import { createEncoderClient } from './client.ts';
-import type { FromWorker, ModelInfo, StoredModels, ToWorker } from './messages.ts';
+import type { EngineRequest, FromWorker, ModelInfo, StoredModels, ToWorker } from './messages.ts';
 
 /** A worker that answers when it is told to. */
 function fakeWorker() {
@@ -55,25 +55,28 @@ const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
 const encoded = (id: number): FromWorker => ({
   type: 'answer',
   id,
-  answer: { outputs: [{ lastHiddenState: Float32Array.of(id), hiddenStates: new Map() }], stats, gpuBytes: 7 },
+  answer: { outputs: [{ lastHiddenState: Float32Array.of(id), hiddenStates: new Map() }], stats, heldBytes: 7 },
 });
+const engine: EngineRequest = { engine: 'automatic', threads: null, retriesGpu: false };
+const listed: StoredModels = { place: 'memory', models: [], free: null, persisted: false };
 const model: ModelInfo = {
   name: 'synthetic-tiny',
+  engine: { engine: 'webgpu', description: 'a GPU', software: false, why: null },
   random: true,
   config: clipTiny,
   dtype: 'F32',
-  gpuBytes: 1,
+  heldBytes: 1,
   finalLayerNorm: { weight: new Float32Array(64), bias: new Float32Array(64) },
 };
 
 test('answers go to the request with their id, in whatever order they come', async () => {
   const { client, answer, ids } = connected();
-  const adapter = client.start();
+  const stored = client.models();
   const output = client.encode([pass(1)], want);
   answer(encoded(ids('encode')[0]));
-  answer({ type: 'answer', id: ids('start')[0], answer: { description: 'a GPU', software: false } });
-  expect(await output).toMatchObject({ stats, gpuBytes: 7 });
-  expect(await adapter).toEqual({ description: 'a GPU', software: false });
+  answer({ type: 'answer', id: ids('models')[0], answer: listed });
+  expect(await output).toMatchObject({ stats, heldBytes: 7 });
+  expect(await stored).toBe(listed);
 });
 
 test('the hash of the weights in use is asked for by itself, and may be none', async () => {
@@ -110,7 +113,7 @@ test('a failed encode keeps its name and sentence', async () => {
 test('a load reports its own progress and no other load’s', async () => {
   const { client, answer, ids } = connected();
   const progress = vi.fn();
-  const load = client.load({ kind: 'synthetic', size: 'tiny' }, progress);
+  const load = client.load({ kind: 'synthetic', size: 'tiny' }, engine, progress);
   const [id] = ids('load');
   answer({ type: 'news', id: id + 100, news: { done: 9, total: 9 } });
   answer({ type: 'news', id, news: { done: 1, total: 2 } });
@@ -122,8 +125,8 @@ test('a load reports its own progress and no other load’s', async () => {
 
 test('a new load cancels the one in progress; a finished one needs no cancelling', async () => {
   const { client, answer, asked, ids } = connected();
-  const first = client.load({ kind: 'synthetic', size: 'full' }, () => {});
-  const second = client.load({ kind: 'synthetic', size: 'tiny' }, () => {});
+  const first = client.load({ kind: 'synthetic', size: 'full' }, engine, () => {});
+  const second = client.load({ kind: 'synthetic', size: 'tiny' }, engine, () => {});
   const [one, two] = ids('load');
   expect(asked.map(({ type, id }) => [type, id])).toEqual([
     ['load', one],
@@ -159,7 +162,7 @@ test('downloads run beside each other and beside loads, each with its own progre
   const [one, two] = [vi.fn(), vi.fn()];
   const first = client.download(file, one, signal);
   const second = client.download(file, two, signal);
-  const load = client.load({ kind: 'synthetic', size: 'tiny' }, () => {});
+  const load = client.load({ kind: 'synthetic', size: 'tiny' }, engine, () => {});
   const [a, b] = ids('download');
   const progress = (done: number) => ({ done, total: 9, verifying: false });
   answer({ type: 'news', id: b, news: progress(2) });
@@ -247,7 +250,7 @@ test('what is stored is asked for, and answers a deletion', async () => {
 
 test('a worker that stops fails everything that is open, and the next call starts another', async () => {
   const { client, workers, onLost } = restarting();
-  const open = [client.start(), client.encode([pass(1)], want)];
+  const open = [client.models(), client.encode([pass(1)], want)];
   workers[0].crash('Uncaught Error: no memory.');
   for (const request of open)
     await expect(request).rejects.toMatchObject({
@@ -256,24 +259,24 @@ test('a worker that stops fails everything that is open, and the next call start
     });
   expect(onLost.mock.calls).toEqual([[{ part: 'worker', reason: 'Uncaught Error: no memory' }]]);
   expect(workers[0].terminate).toHaveBeenCalledOnce();
-  const adapter = client.start();
+  const stored = client.models();
   expect(workers).toHaveLength(2);
   // An error of the worker before is none of this one.
   workers[0].crash('late');
   workers[1].answer({
     type: 'answer',
-    id: workers[1].ids('start')[0],
-    answer: { description: 'a GPU', software: false },
+    id: workers[1].ids('models')[0],
+    answer: listed,
   });
-  expect(await adapter).toEqual({ description: 'a GPU', software: false });
+  expect(await stored).toBe(listed);
   expect(onLost).toHaveBeenCalledOnce();
 });
 
 test('a worker that cannot be started is one sentence', async () => {
   const { client, workers } = restarting();
-  const adapter = client.start();
+  const stored = client.models();
   workers[0].crash('');
-  await expect(adapter).rejects.toThrow(/^The encoder's worker stopped: it could not be started\.$/);
+  await expect(stored).rejects.toThrow(/^The encoder's worker stopped: it could not be started\.$/);
 });
 
 test('a worker that ends without a word is missed by its lock', async () => {

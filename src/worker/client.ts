@@ -7,11 +7,11 @@ import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
 import type {
-  AdapterInfo,
   CallName,
   Calls,
   Encoded,
   EncodedRows,
+  EngineRequest,
   FileRequest,
   FromWorker,
   LoadProgress,
@@ -48,10 +48,8 @@ export interface EncodeOptions {
 }
 
 export interface EncoderClient {
-  /** Finds a WebGPU adapter and device. */
-  start(): Promise<AdapterInfo>;
   /** Replaces the model when, and only when, the new one is whole. A load in progress is cancelled first. */
-  load(model: ModelRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
+  load(model: ModelRequest, engine: EngineRequest, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
   cancelLoad(): void;
   /** Hash of the weights in use, as weightsHash.ts makes it, read once more from their source; undefined on a page that is not secure. */
   weightsHash(): Promise<string | undefined>;
@@ -200,8 +198,7 @@ export function createEncoderClient(surroundings: ClientSurroundings): EncoderCl
   const ask = createAsk(surroundings);
   let loading: AbortController | null = null;
   return {
-    start: () => ask('start', {}),
-    async load(model, onProgress) {
+    async load(model, engine, onProgress) {
       loading?.abort();
       const mine = new AbortController();
       loading = mine;
@@ -209,7 +206,7 @@ export function createEncoderClient(surroundings: ClientSurroundings): EncoderCl
         if (loading === mine) onProgress(progress);
       };
       try {
-        return await ask('load', { model }, { onNews, signal: mine.signal });
+        return await ask('load', { model, engine }, { onNews, signal: mine.signal });
       } finally {
         if (loading === mine) loading = null;
       }

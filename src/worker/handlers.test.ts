@@ -6,6 +6,7 @@ import type { EncodeOptions, EncodeRun } from '../engine/encodeRun.ts';
 import type { Encoder } from '../engine/encoder.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
+import { GpuError } from '../gpu/submit.ts';
 import { createHandlers, type Surroundings } from './handlers.ts';
 import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';
 import { serve } from './serve.ts';
@@ -71,28 +72,40 @@ function fakeEncoder() {
 }
 
 interface FakeLoad extends Deferred<Encoder> {
+  readonly on: 'GPU' | 'CPU';
+  readonly threads?: number;
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Handlers behind `serve` with a fake GPU: `ask` makes a call and gives its id and its answer. */
-function worker({ adapter = true, adapters = Number.POSITIVE_INFINITY } = {}) {
+/**
+ * Handlers behind `serve` with a fake GPU and a fake CPU engine: `ask` makes a call and gives its id and its answer. There are
+ * as many devices as `adapters`, which are lost in turn.
+ */
+function worker({ gpu = true, adapters = Number.POSITIVE_INFINITY, description = 'a fake' } = {}) {
   const loads = inbox<FakeLoad>();
-  const lost = deferred<{ message: string; reason: string }>();
+  const devices: Deferred<{ message: string; reason: string }>[] = [];
   const onLost = vi.fn();
-  const device = { lost: lost.promise, features: new Set() };
+  const requestDevice = async () => {
+    const lost = deferred<{ message: string; reason: string }>();
+    devices.push(lost);
+    return { lost: lost.promise, features: new Set() };
+  };
   const requestAdapter = async () =>
-    adapter && adapters-- > 0
-      ? { info: { description: 'a fake' }, features: new Set(), requestDevice: async () => device }
-      : null;
+    adapters-- > 0 ? { info: { description }, features: new Set(), requestDevice } : null;
+  const load = (on: FakeLoad['on'], { signal, onProgress, threads }: Record<string, unknown>) => {
+    const load = deferred<Encoder>();
+    (signal as AbortSignal).addEventListener('abort', () => load.reject((signal as AbortSignal).reason));
+    loads.put({ on, threads: threads as number, onProgress: onProgress as FakeLoad['onProgress'], ...load });
+    return load.promise;
+  };
   const surroundings = {
-    gpu: { requestAdapter },
+    gpu: gpu ? { requestAdapter } : undefined,
     quota: undefined,
     storage: () => Promise.reject(new Error('There is no storage.')),
-    createEncoder(_device: unknown, _source: unknown, { signal, onProgress }: Record<string, unknown>) {
-      const load = deferred<Encoder>();
-      (signal as AbortSignal).addEventListener('abort', () => load.reject((signal as AbortSignal).reason));
-      loads.put({ onProgress: onProgress as FakeLoad['onProgress'], ...load });
-      return load.promise;
+    createGpuEncoder: (_device: unknown, _source: unknown, options: Record<string, unknown>) => load('GPU', options),
+    createCpuEncoder: async (_source: unknown, options: { threads?: number }) => {
+      const encoder = await load('CPU', options);
+      return { encoder, threads: options.threads ?? 2, relaxed: true };
     },
     tuningOf: async () => ({ kernel: 'matmul' }),
     onLost,
@@ -109,24 +122,100 @@ function worker({ adapter = true, adapters = Number.POSITIVE_INFINITY } = {}) {
   }
   const cancel = (id: number) => answer({ type: 'cancel', id });
   async function loadModel(fake = fakeEncoder()) {
-    const { answered } = ask('load', { model: { kind: 'synthetic', size: 'tiny' } });
+    const { answered } = ask('load', tiny);
     (await loads.take()).resolve(fake.encoder);
     await answered;
     return fake;
   }
-  return { ask, cancel, loads, loadModel, posted, lost, onLost };
+  /** Loses the newest device. */
+  async function lose(message: string) {
+    const { promise, resolve } = devices.at(-1)!;
+    resolve({ message, reason: 'unknown' });
+    await promise;
+  }
+  return { ask, cancel, loads, loadModel, posted, lose, onLost };
 }
 
-const tiny = { model: { kind: 'synthetic', size: 'tiny' } } as const;
+const tiny = {
+  model: { kind: 'synthetic', size: 'tiny' },
+  engine: { engine: 'webgpu', threads: null, retriesGpu: false },
+} as const;
+const automatic = { ...tiny, engine: { ...tiny.engine, engine: 'automatic' } } as const;
+const onCpu = { ...tiny, engine: { ...tiny.engine, engine: 'cpu' } } as const;
 
-test('without an adapter a call fails with the name and the sentence of the error', async () => {
-  const { ask } = worker({ adapter: false });
-  for (const call of [ask('start', {}), ask('load', tiny)])
-    expect(await call.answered).toMatchObject({
-      type: 'failed',
-      name: 'WebGpuUnavailableError',
-      message: expect.stringContaining('no graphics adapter'),
-    });
+test.each([
+  ['WebGPU', { gpu: false }, /^This browser has no WebGPU; use a current Chrome.*, or choose the CPU\.$/],
+  ['an adapter', { adapters: 0 }, /^WebGPU finds no graphics adapter; update.*, or choose the CPU\.$/],
+])('without %s a load on WebGPU fails with the name and the sentence of the error', async (_, machine, message) => {
+  const { ask } = worker(machine);
+  expect(await ask('load', tiny).answered).toMatchObject({
+    type: 'failed',
+    name: 'WebGpuUnavailableError',
+    message: expect.stringMatching(message),
+  });
+});
+
+test.each([
+  ['the browser has no WebGPU', { gpu: false }, 'This browser has no WebGPU'],
+  ['there is no adapter', { adapters: 0 }, 'WebGPU finds no graphics adapter'],
+  [
+    'the only adapter is no GPU',
+    { description: 'SwiftShader' },
+    'The only WebGPU adapter here is SwiftShader, a processor in the place of a GPU',
+  ],
+])('automatic takes the CPU where %s, and says why', async (_, machine, reason) => {
+  const { ask, loads } = worker(machine);
+  const { answered } = ask('load', automatic);
+  const load = await loads.take();
+  expect(load).toMatchObject({ on: 'CPU', threads: undefined });
+  load.resolve(fakeEncoder().encoder);
+  expect(await answered).toMatchObject({
+    answer: {
+      engine: {
+        engine: 'cpu',
+        description: 'CPU, 2 threads, relaxed SIMD',
+        why: `${reason}, so the encoder runs on the CPU with 2 threads.`,
+      },
+    },
+  });
+});
+
+test('automatic takes a GPU that is there; the CPU takes as many threads as are asked for', async () => {
+  const { ask, loads } = worker();
+  const first = ask('load', automatic);
+  const onGpu = await loads.take();
+  expect(onGpu.on).toBe('GPU');
+  onGpu.resolve(fakeEncoder().encoder);
+  const engine = { engine: 'webgpu', description: 'a fake', software: false, why: null };
+  expect(await first.answered).toMatchObject({ answer: { engine } });
+  const second = ask('load', { ...onCpu, engine: { ...onCpu.engine, threads: 1 } });
+  const load = await loads.take();
+  expect(load).toMatchObject({ on: 'CPU', threads: 1 });
+  load.resolve(fakeEncoder().encoder);
+  expect(await second.answered).toMatchObject({
+    answer: { engine: { engine: 'cpu', description: 'CPU, 1 thread, relaxed SIMD', why: null } },
+  });
+});
+
+test('a GPU that is not up to a model: automatic takes the CPU, a choice of WebGPU is told', async () => {
+  const { ask, loads } = worker();
+  const small = () => new GpuError('The GPU has not enough memory for "synthetic-tiny".');
+  const { answered } = ask('load', automatic);
+  (await loads.take()).reject(small());
+  (await loads.take()).resolve(fakeEncoder().encoder);
+  expect(await answered).toMatchObject({
+    answer: {
+      engine: {
+        why: 'The GPU has not enough memory for "synthetic-tiny", so the encoder runs on the CPU with 2 threads.',
+      },
+    },
+  });
+  const chosen = ask('load', tiny);
+  (await loads.take()).reject(small());
+  expect(await chosen.answered).toMatchObject({ type: 'failed', name: 'GpuError' });
+  const damaged = ask('load', automatic);
+  (await loads.take()).reject(new RangeError('The file is damaged.'));
+  expect(await damaged.answered).toMatchObject({ type: 'failed', name: 'RangeError' });
 });
 
 test('a load tells its progress, at most 60 times, and answers with the model', async () => {
@@ -135,7 +224,7 @@ test('a load tells its progress, at most 60 times, and answers with the model', 
   const load = await loads.take();
   for (let done = 1; done <= 1000; done++) load.onProgress(done, 1000);
   load.resolve(fakeEncoder().encoder);
-  expect(await answered).toMatchObject({ type: 'answer', id, answer: { name: 'synthetic-tiny', gpuBytes: 111 } });
+  expect(await answered).toMatchObject({ type: 'answer', id, answer: { name: 'synthetic-tiny', heldBytes: 111 } });
   const news = posted.filter(({ message }) => message.type === 'news');
   expect(news.length).toBeLessThanOrEqual(60);
   expect(news.at(-1)!.message).toEqual({ type: 'news', id, news: { done: 1000, total: 1000 } });
@@ -163,7 +252,7 @@ test('a cancelled load ends in an AbortError, and the model before it is still u
   expect(await answered).toMatchObject({ type: 'failed', name: 'AbortError' });
   const encode = ask('encode', { ...encodeRequest, rowsFirst: false });
   (await encodes.take()).resolve(finished());
-  expect(await encode.answered).toMatchObject({ type: 'answer', answer: { gpuBytes: 111 } });
+  expect(await encode.answered).toMatchObject({ type: 'answer', answer: { heldBytes: 111 } });
 });
 
 test('an encode tells rows first where that is asked for, and moves its arrays', async () => {
@@ -244,10 +333,9 @@ test('a LoRA is held for the model in use: encodes name it until it is removed o
 });
 
 test('a browser that gives no GPU again after one went away is told as that', async () => {
-  const { ask, loadModel, lost } = worker({ adapters: 1 });
+  const { ask, loadModel, lose } = worker({ adapters: 1 });
   await loadModel();
-  lost.resolve({ message: 'It crashed.', reason: 'unknown' });
-  await lost.promise;
+  await lose('It crashed.');
   expect(await ask('load', tiny).answered).toMatchObject({
     type: 'failed',
     name: 'WebGpuUnavailableError',
@@ -255,13 +343,12 @@ test('a browser that gives no GPU again after one went away is told as that', as
   });
 });
 
-test('a lost GPU is told once; a load under way fails, and so does every encode until the next load', async () => {
-  const { ask, loads, loadModel, lost, onLost } = worker();
+test('a lost GPU is told once; a load on it fails, and so does every encode until the next load', async () => {
+  const { ask, loads, loadModel, lose, onLost } = worker();
   await loadModel();
   const { answered } = ask('load', tiny);
   const load = await loads.take();
-  lost.resolve({ message: 'The driver was reset.', reason: 'unknown' });
-  await lost.promise;
+  await lose('The driver was reset.');
   const { encoder, destroy } = fakeEncoder();
   load.resolve(encoder);
   expect(await answered).toMatchObject({ type: 'failed', message: expect.stringContaining('went away') });
@@ -269,4 +356,41 @@ test('a lost GPU is told once; a load under way fails, and so does every encode 
   expect(onLost.mock.calls).toEqual([['The driver was reset.']]);
   const encode = await ask('encode', { ...encodeRequest, rowsFirst: false }).answered;
   expect(encode).toMatchObject({ type: 'failed', message: 'No encoder is loaded.' });
+});
+
+test('a GPU that is lost during an automatic load: the CPU goes on with it, and keeps at it until the GPU is asked for', async () => {
+  const { ask, loads, lose } = worker();
+  const first = ask('load', automatic);
+  const load = await loads.take();
+  await lose('The driver was reset.');
+  load.reject(new DOMException('The buffer cannot be mapped.', 'OperationError'));
+  const goesOn = await loads.take();
+  expect(goesOn.on).toBe('CPU');
+  goesOn.resolve(fakeEncoder().encoder);
+  expect(await first.answered).toMatchObject({
+    answer: { engine: { why: expect.stringMatching(/^The GPU went away while "synthetic-tiny" was loaded, so/) } },
+  });
+  const second = ask('load', automatic);
+  const again = await loads.take();
+  expect(again.on).toBe('CPU');
+  again.resolve(fakeEncoder().encoder);
+  expect(await second.answered).toMatchObject({
+    answer: { engine: { why: 'The GPU went away, so the encoder runs on the CPU with 2 threads.' } },
+  });
+  ask('load', { ...automatic, engine: { ...automatic.engine, retriesGpu: true } });
+  expect((await loads.take()).on).toBe('GPU');
+});
+
+test('a GPU that is lost while the CPU runs the model is no loss', async () => {
+  const { ask, loads, loadModel, lose, onLost } = worker();
+  await loadModel();
+  const { answered } = ask('load', onCpu);
+  const { encoder, encodes } = fakeEncoder();
+  (await loads.take()).resolve(encoder);
+  await answered;
+  await lose('The driver was reset.');
+  expect(onLost).not.toHaveBeenCalled();
+  const encode = ask('encode', { ...encodeRequest, rowsFirst: false });
+  (await encodes.take()).resolve(finished());
+  expect(await encode.answered).toMatchObject({ type: 'answer' });
 });

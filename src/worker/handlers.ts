@@ -9,8 +9,9 @@ import type { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { chooseKernels } from '../gpu/tuning.ts';
 import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFile.ts';
 import { weightsHash } from '../models/weightsHash.ts';
+import { type ChosenEncoder, chooseEncoder, type Engines } from './engines.ts';
 import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
-import type { EncodeStats, LoadProgress, LoraInfo, LoraUse, ModelInfo, ModelRequest } from './messages.ts';
+import type { Calls, EncodeStats, EngineRequest, LoadProgress, LoraInfo, LoraUse, ModelInfo } from './messages.ts';
 import { type Handlers, moving } from './serve.ts';
 import type { tuningOf } from './tunings.ts';
 
@@ -18,26 +19,26 @@ import type { tuningOf } from './tunings.ts';
 export interface Surroundings extends Library {
   /** `navigator.gpu` */
   readonly gpu: GPU | undefined;
-  readonly createEncoder: typeof createGpuEncoder;
+  readonly createGpuEncoder: typeof createGpuEncoder;
+  readonly createCpuEncoder: Engines['onCpu'];
   readonly tuningOf: typeof tuningOf;
-  /** Hears of a GPU that went away, with the driver's reason. */
+  /** Hears of a GPU that went away with the model in use, and the driver's reason. */
   readonly onLost: (message: string) => void;
 }
 
 /** The encoder in use, where its weights came from, and the LoRAs that were read for it. */
-interface Loaded {
-  readonly encoder: Encoder;
+interface Loaded extends ChosenEncoder {
   readonly weights: WeightSource;
   readonly loras: Map<number, Lora>;
 }
 
-/** The handlers' state: the device and the model on it. */
+/** The handlers' state: the model in use, and the GPU that was found. */
 interface Session {
   readonly surroundings: Surroundings;
-  /** The device, or the search for it; undefined before the first call and after it was lost. */
+  /** The device, or the search for it; undefined before the first load that needs it and after it was lost. */
   finding?: Promise<GpuDevice>;
   gpu?: GpuDevice;
-  /** Whether a device went away: browsers then keep GPUs from the page for a while. */
+  /** Whether a device went away, and no other was found since: browsers then keep GPUs from the page for a while. */
   hasLost?: boolean;
   loaded?: Loaded;
   /** Stops the newest load, which cancels the one before. */
@@ -52,11 +53,14 @@ function device(session: Session): Promise<GpuDevice> {
   session.finding ??= requestGpuDevice(session.surroundings.gpu).then(
     (gpu) => {
       session.gpu = gpu;
+      session.hasLost = false;
       gpu.device.lost.then(({ message, reason }) => {
         session.finding = undefined;
         session.gpu = undefined;
-        session.loaded = undefined;
         session.hasLost = true;
+        // A model on the CPU is still there.
+        if (session.loaded && session.loaded.gpu !== gpu) return;
+        session.loaded = undefined;
         if (reason !== 'destroyed') session.surroundings.onLost(message || 'the graphics driver gave no reason');
       });
       return gpu;
@@ -65,7 +69,8 @@ function device(session: Session): Promise<GpuDevice> {
       session.finding = undefined;
       throw session.hasLost
         ? new WebGpuUnavailableError(
-            'The browser gives this page no GPU since it went away; wait two minutes and load again, or restart the browser.',
+            'The browser gives this page no GPU since it went away',
+            'wait two minutes and load again, restart the browser',
             { cause: error },
           )
         : error;
@@ -96,38 +101,64 @@ function progressTo(tell: (progress: LoadProgress) => void) {
   };
 }
 
+/** Whether the device is lost. An operation that failed because of it may be told of a moment before. */
+const isLost = ({ device }: GpuDevice): Promise<boolean> =>
+  Promise.race([device.lost.then(() => true), new Promise<false>((resolve) => setTimeout(() => resolve(false), 100))]);
+
+/** The engines that a load can take. */
+function enginesFor(session: Session, { engine, retriesGpu }: EngineRequest): Engines {
+  const { surroundings } = session;
+  return {
+    async findGpu() {
+      if (session.hasLost && engine === 'automatic' && !retriesGpu)
+        throw new WebGpuUnavailableError('The GPU went away', 'look for it again');
+      return device(session);
+    },
+    async onGpu(gpu, weights, options) {
+      const wentAway = (cause?: unknown) =>
+        new WebGpuUnavailableError(`The GPU went away while "${weights.name}" was loaded`, 'load it again', { cause });
+      let encoder: Encoder;
+      try {
+        const choice = await chooseKernels(gpu, weights.config, surroundings.tuningOf);
+        encoder = await surroundings.createGpuEncoder(gpu.device, weights, { ...options, choice });
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        throw (await isLost(gpu)) ? wentAway(error) : error;
+      }
+      if (session.gpu === gpu) return encoder;
+      encoder.destroy();
+      throw wentAway();
+    },
+    onCpu: surroundings.createCpuEncoder,
+  };
+}
+
 /** Loads a model beside the one in use and replaces that at the end, so that a load that fails costs nothing. */
 async function load(
   session: Session,
-  model: ModelRequest,
+  { model, engine: request }: Calls['load']['request'],
   callSignal: AbortSignal,
   tell: (progress: LoadProgress) => void,
 ): Promise<ModelInfo> {
-  const { surroundings } = session;
   session.loading?.abort();
   const mine = new AbortController();
   session.loading = mine;
   session.compiling?.abort();
   const signal = AbortSignal.any([callSignal, mine.signal]);
   try {
-    const gpu = await device(session);
-    const weights = await openModel(surroundings, model, signal);
-    const choice = await chooseKernels(gpu, weights.config, surroundings.tuningOf);
-    const encoder = await surroundings.createEncoder(gpu.device, weights, {
-      signal,
-      choice,
-      onProgress: progressTo(tell),
-    });
-    if (signal.aborted || session.gpu !== gpu) {
-      encoder.destroy();
+    const weights = await openModel(session.surroundings, model, signal);
+    const options = { signal, onProgress: progressTo(tell) };
+    const chosen = await chooseEncoder(weights, request, enginesFor(session, request), options);
+    if (signal.aborted) {
+      chosen.encoder.destroy();
       signal.throwIfAborted();
-      throw new Error(`The GPU went away while "${weights.name}" was loaded; load it again.`);
     }
     session.loaded?.encoder.destroy();
-    session.loaded = { encoder, weights, loras: new Map() };
+    session.loaded = { ...chosen, weights, loras: new Map() };
+    const { encoder, engine } = chosen;
     const { config, dtype, finalLayerNorm } = encoder;
     const { name, random, doubt } = weights;
-    return { name, random, doubt, config, dtype, gpuBytes: heldBytes(encoder), finalLayerNorm };
+    return { name, random, doubt, config, dtype, engine, heldBytes: heldBytes(encoder), finalLayerNorm };
   } finally {
     if (session.loading === mine) {
       session.loading = undefined;
@@ -182,7 +213,7 @@ const encodeWith =
     // Merged weights are of another type, and need other pipelines.
     if (encoder.mergedBytes !== mergedBefore && loaded === session.loaded) compileAhead(session);
     const { outputs } = run;
-    return moving({ outputs, stats: statsOf(run), gpuBytes: heldBytes(encoder) }, arraysOf(outputs));
+    return moving({ outputs, stats: statsOf(run), heldBytes: heldBytes(encoder) }, arraysOf(outputs));
   };
 
 /** Profiles of a pass are taken for `milliseconds`, but at most `most` of them. */
@@ -192,7 +223,7 @@ const profileWith =
   (session: Session): Handlers['profile'] =>
   async ({ pass, rows }) => {
     const { encoder } = inUse(session);
-    // The first profile wakes the GPU and is thrown away.
+    // The first profile wakes the engine up and is thrown away.
     await encoder.profile(pass, rows);
     const profiles: Profile[] = [];
     const start = performance.now();
@@ -219,11 +250,7 @@ export function createHandlers(surroundings: Surroundings): Handlers {
   const session: Session = { surroundings, nextLora: 0 };
   return {
     ...libraryHandlers(surroundings),
-    async start() {
-      const { description, software } = await device(session);
-      return { description, software };
-    },
-    load: ({ model }, signal, tell) => load(session, model, signal, tell),
+    load: (request, signal, tell) => load(session, request, signal, tell),
     weightsHash: async () => weightsHash(inUse(session).weights),
     encode: encodeWith(session),
     profile: profileWith(session),

@@ -1,6 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { EngineChoice, EngineInfo } from '../engine/engineChoice.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { Profile, RowSpan } from '../engine/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
@@ -31,15 +32,18 @@ export interface ModelInfo {
   readonly config: ClipTextConfig;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
-  /** Bytes held on the GPU when it is loaded; each encode reports how many there are by then. */
-  readonly gpuBytes: number;
+  /** The engine that runs it. */
+  readonly engine: EngineInfo;
+  /** Bytes that the engine holds when it is loaded; each encode reports how many there are by then. */
+  readonly heldBytes: number;
   /** Weight and bias of the final LayerNorm, [d] each, which clip skip applies to an inner hidden state. */
   readonly finalLayerNorm: { readonly weight: Float32Array; readonly bias: Float32Array };
 }
 
-export interface AdapterInfo {
-  readonly description: string;
-  readonly software: boolean;
+/** The engine to load a model on. */
+export interface EngineRequest extends EngineChoice {
+  /** Whether `automatic` looks for a GPU although one went away; else it keeps to the CPU from then on. */
+  readonly retriesGpu: boolean;
 }
 
 export interface EncodeStats {
@@ -91,8 +95,8 @@ export interface LoraUse {
 export interface Encoded {
   readonly outputs: readonly EncoderOutput[];
   readonly stats: EncodeStats;
-  /** Bytes held on the GPU by now. */
-  readonly gpuBytes: number;
+  /** Bytes that the engine holds by now. */
+  readonly heldBytes: number;
 }
 
 /** The rows up to EOS: the first ready[i] rows of outputs[i] are final, the others zeros. */
@@ -111,8 +115,7 @@ type Empty = Readonly<Record<string, never>>;
 
 /** Every call that the page can make. Any of them can be cancelled; it then ends in an AbortError as soon as it can. */
 export interface Calls {
-  start: Call<Empty, AdapterInfo>;
-  load: Call<{ readonly model: ModelRequest }, ModelInfo, LoadProgress>;
+  load: Call<{ readonly model: ModelRequest; readonly engine: EngineRequest }, ModelInfo, LoadProgress>;
   /** Hash of the weights in use, as weightsHash.ts makes it: reads them once more. Undefined on a page that is not secure. */
   weightsHash: Call<Empty, string | undefined>;
   encode: Call<
@@ -183,7 +186,7 @@ export type FromWorker =
       /** Kind of a DownloadError or StorageError. */
       readonly fault?: string;
     }
-  /** The GPU went away; the next load finds it again. */
+  /** The GPU went away with the model in use; the next load finds it again, or another engine. */
   | { readonly type: 'lost'; readonly message: string }
   /** The worker lives, and holds the Web Lock of this name until it dies. */
   | { readonly type: 'alive'; readonly lock: string };

@@ -1,6 +1,8 @@
+import { spawnWorker } from '../cpu/workerThreads.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { openModelStorage } from '../models/library/openStorage.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
+import { cpuEngine } from './engines.ts';
 import { createHandlers } from './handlers.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { serve } from './serve.ts';
@@ -16,7 +18,8 @@ const handlers = createHandlers({
     storage ??= openModelStorage({ storage: navigator.storage, caches: globalThis.caches });
     return storage;
   },
-  createEncoder: createGpuEncoder,
+  createGpuEncoder,
+  createCpuEncoder: cpuEngine(spawnWorker, navigator.hardwareConcurrency || 1),
   tuningOf,
   onLost: (message) => post({ type: 'lost', message }),
 });

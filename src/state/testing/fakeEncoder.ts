@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { vi } from 'vitest';
 import { clipTiny, clipVitL14 } from '../../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../../clip/encoderPass.ts';
+import type { EngineInfo } from '../../engine/engineChoice.ts';
 import type { Profile, RowSpan } from '../../engine/profile.ts';
 import type { DownloadProgress } from '../../models/library/download.ts';
 import type { ModelFile } from '../../models/library/modelSources.ts';
 import type { StoredModel } from '../../models/library/storage.ts';
 import { createTokenizer } from '../../tokens/tokenizer.ts';
 import { type Encoded, type EncodeOptions, type EncoderClient, WorkerError } from '../../worker/client.ts';
-import type { AdapterInfo, LoadProgress, LoraInfo, Lost, ModelInfo, ModelRequest } from '../../worker/messages.ts';
+import type { EngineRequest, LoadProgress, LoraInfo, Lost, ModelInfo, ModelRequest } from '../../worker/messages.ts';
 import { noModels } from '../../worker/testing/noModels.ts';
 import { encoderStatus } from '../encoderStatus.ts';
 import type { Facts } from '../facts.ts';
@@ -76,12 +77,16 @@ function question<T>(signal?: AbortSignal): { readonly promise: Promise<T>; read
   };
 }
 
-export const modelInfo = (name: string, size: 'full' | 'tiny'): ModelInfo => ({
+export const onGpu: EngineInfo = { engine: 'webgpu', description: 'a GPU', software: false, why: null };
+export const onCpu: EngineInfo = { engine: 'cpu', description: 'CPU, 2 threads, SIMD', software: true, why: null };
+
+export const modelInfo = (name: string, size: 'full' | 'tiny', engine = onGpu): ModelInfo => ({
   name,
+  engine,
   random: name.startsWith('synthetic'),
   config: size === 'full' ? clipVitL14 : clipTiny,
   dtype: 'F32',
-  gpuBytes: 1e6,
+  heldBytes: 1e6,
   finalLayerNorm: { weight: new Float32Array(1), bias: new Float32Array(1) },
 });
 
@@ -102,8 +107,7 @@ interface AskedEncode {
 type Progressing<T, P> = Asked<T> & { progress(progress: P): void };
 
 /** A page with a client that answers when the test says so. */
-export function openPage(memory: Memory | null = null) {
-  const fake = fakeEncoder();
+export function openPage(memory: Memory | null = null, fake = fakeEncoder()) {
   let lose!: (lost: Lost) => void;
   const store = createClipscopeStore({
     connect(onLost) {
@@ -117,12 +121,11 @@ export function openPage(memory: Memory | null = null) {
 }
 
 /** A page that has encoded its prompt with the synthetic encoder of full size. */
-export async function readyPage(software = false) {
+export async function readyPage(engine = onGpu) {
   const page = openPage();
   const { fake, store } = page;
   await tokenized(store);
-  await fake.adapter.answer({ description: software ? 'SwiftShader' : 'a GPU', software });
-  await (await fake.nextLoad()).answer(modelInfo('synthetic', 'full'));
+  await (await fake.nextLoad()).answer(modelInfo('synthetic', 'full', engine));
   await (await fake.nextEncode()).answer(412.4);
   return page;
 }
@@ -130,7 +133,9 @@ export async function readyPage(software = false) {
 /** An encoder client that answers when the test says so. */
 export function fakeEncoder() {
   const encodes = calls<AskedEncode>();
-  const loads = calls<Progressing<ModelInfo, LoadProgress> & { readonly request: ModelRequest }>();
+  const loads = calls<
+    Progressing<ModelInfo, LoadProgress> & { readonly request: ModelRequest; readonly engine: EngineRequest }
+  >();
   const downloads = calls<Progressing<StoredModel, DownloadProgress> & { readonly file: ModelFile }>();
   const keeps = calls<Progressing<StoredModel, DownloadProgress> & { readonly file: File; readonly source: string }>();
   const loras = calls<{
@@ -143,14 +148,12 @@ export function fakeEncoder() {
   const profiles = calls<Asked<Profile> & { readonly pass: EncoderPass; readonly rows: RowSpan }>();
   const stored: { models: StoredModel[] } = { models: [] };
   const allStored = () => ({ place: 'opfs', models: stored.models, free: 1e9, persisted: false }) as const;
-  const adapter = question<AdapterInfo>();
   let nextLora = 100;
   const client: EncoderClient = {
     ...noModels,
-    start: () => adapter.promise,
-    load(request, progress) {
+    load(request, engine, progress) {
       const { promise, asked } = question<ModelInfo>();
-      loads.push({ request, progress, ...asked });
+      loads.push({ request, engine, progress, ...asked });
       return promise;
     },
     cancelLoad: vi.fn(),
@@ -163,7 +166,7 @@ export function fakeEncoder() {
       const { promise, asked } = question<Encoded>();
       const outputs = passes.map(() => blankOutput(want));
       const answer = (milliseconds = 12) =>
-        asked.answer({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 }, gpuBytes: 2e6 });
+        asked.answer({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 }, heldBytes: 2e6 });
       encodes.push({ passes, want, options, answer, fail: asked.fail });
       return promise;
     },
@@ -201,7 +204,6 @@ export function fakeEncoder() {
   };
   return {
     client,
-    adapter: adapter.asked,
     encodes,
     loads,
     downloads,
@@ -223,21 +225,28 @@ export function fakeEncoder() {
 }
 export type FakeEncoder = ReturnType<typeof fakeEncoder>;
 
+/** A client whose loads never end. */
+export const idleEncoder: EncoderClient = {
+  ...noModels,
+  load: () => new Promise(() => {}),
+  cancelLoad() {},
+  encode: () => Promise.reject(new Error('Nothing is loaded.')),
+};
+
 /** A client that has one model and answers at once; `asked` gets the passes of each call. */
 export function answeringEncoder(
   model: ModelInfo,
   outputOf: (pass: EncoderPass, want: EncoderWant) => EncoderOutput,
-  { software = false, asked = [] }: { readonly software?: boolean; readonly asked?: (readonly EncoderPass[])[] } = {},
+  asked: (readonly EncoderPass[])[] = [],
 ): EncoderClient {
   return {
     ...noModels,
-    start: async () => ({ description: 'a GPU', software }),
     load: async () => model,
     cancelLoad() {},
     async encode(passes, want) {
       asked.push(passes);
       const outputs = passes.map((pass) => outputOf(pass, want));
-      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 }, gpuBytes: 1 };
+      return { outputs, stats: { milliseconds: 1, rowsComputed: 77, rowsTotal: 77 }, heldBytes: 1 };
     },
   };
 }

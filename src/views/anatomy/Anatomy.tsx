@@ -16,7 +16,7 @@ const lead = (
   <>
     The text encoder as a diagram, from tokens to the <dfn>conditioning</dfn>, the rows of numbers that the U-Net gets.
     Each box is a stage: choose one for its equation, its numbers for this prompt, the sum behind any of them, and the
-    code that runs on the GPU. <a href="#view=speed">Speed</a> times the stages.
+    code that computes them. <a href="#view=speed">Speed</a> times the stages.
   </>
 );
 

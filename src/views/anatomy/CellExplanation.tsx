@@ -53,7 +53,7 @@ function useWeightRow(rule: CellRule, column: number, inspection: Inspection): W
   return read?.key === key && read.inspection === inspection ? read.weight : undefined;
 }
 
-/** The sum that made a cell, term by term, beside the value that the GPU computed. */
+/** The sum that made a cell, term by term, beside the value that the encoder computed. */
 export function CellExplanation(props: CellExplanationProps) {
   const { inspection, matrices, operation, isInput, labels, view, head, place, onChoose } = props;
   const { row, column } = place;
@@ -239,13 +239,13 @@ function Comparison({ sum: { total }, value, isComputedHere }: ComparisonProps) 
       </div>
       {isComputedHere ? (
         <div>
-          <dt>on the GPU</dt>
+          <dt>in the encoder</dt>
           <dd>not kept: computed here from Q and K</dd>
         </div>
       ) : (
         <>
           <div>
-            <dt>on the GPU, in float32</dt>
+            <dt>in the encoder, in float32</dt>
             <dd data-testid="cell-value">{number(value)}</dd>
           </div>
           <div>

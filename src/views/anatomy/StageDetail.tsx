@@ -86,7 +86,7 @@ function Formulas({ stage, shown, onChoose }: FormulasProps) {
 
 /** The time and rates of a stage, in all layers. */
 function Time({
-  time: { milliseconds, share, gflopsPerSecond, gigabytesPerSecond, dispatches, bytes: size },
+  time: { milliseconds, share, gflopsPerSecond, gigabytesPerSecond, steps, bytes: size },
 }: {
   readonly time: ProfiledGroup;
 }) {
@@ -97,8 +97,8 @@ function Time({
   return (
     <p className="small">
       {milliseconds === null
-        ? `${dispatches} dispatches, ${bytes(size)} read and written`
-        : `${milliseconds.toPrecision(3)} ms in ${dispatches} ${dispatches === 1 ? 'dispatch' : 'dispatches'}, ${(100 * share!).toFixed(1)} % of the time`}
+        ? `${steps} steps, ${bytes(size)} read and written`
+        : `${milliseconds.toPrecision(3)} ms in ${steps} ${steps === 1 ? 'step' : 'steps'}, ${(100 * share!).toFixed(1)} % of the time`}
       {rates.map((rate) => ` · ${rate}`)}
     </p>
   );

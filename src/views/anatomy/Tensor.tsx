@@ -38,7 +38,7 @@ export function Tensor({ stage, operation }: TensorProps) {
   const inspected = useInspected(stage);
   const chunk = useFacts((s) => shownChunk(s)?.chunk);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
-  const adapter = useFacts((s) => s.adapter);
+  const noEngine = useFacts((s) => s.noEngine);
   const config = useFacts(shownConfig);
   const head = useFacts(shownHead);
   const show = useFacts((s) => s.show);
@@ -57,11 +57,10 @@ export function Tensor({ stage, operation }: TensorProps) {
   const { rule, shape } = operation;
   const hasInput = 'of' in rule && rule.of === 'hidden';
 
-  if (adapter.phase === 'missing')
+  if (noEngine !== null)
     return (
       <p className={styles.difference}>
-        {adapter.message} The diagram, the equations and the code are here all the same; a matrix needs WebGPU to be
-        computed.
+        {noEngine} The diagram, the equations and the code are here all the same; a matrix needs the encoder.
       </p>
     );
   if (inspected?.task.phase === 'failed')
@@ -70,7 +69,8 @@ export function Tensor({ stage, operation }: TensorProps) {
         <span>{inspected.task.message}</span>
       </div>
     );
-  if (!shown) return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the GPU</p>;
+  if (!shown)
+    return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the encoder</p>;
   const isSameSize = shown.inspection.config === config;
   return (
     <div className={styles.tensor} aria-busy={!now} data-stale={!now || undefined}>

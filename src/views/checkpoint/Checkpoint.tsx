@@ -21,7 +21,6 @@ const lead = (
 export function Checkpoint() {
   const examined = useFacts((s) => s.examined);
   const inUse = useFacts((s) => s.modelRequest);
-  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const examine = useFacts((s) => s.examine);
   const close = useFacts((s) => s.closeExamination);
   const isRunning = examined?.task.phase === 'running' || examined?.other?.task.phase === 'running';
@@ -38,7 +37,7 @@ export function Checkpoint() {
           )}
           <FileButton
             text="Examine a file…"
-            disabled={isRunning || isMissing}
+            disabled={isRunning}
             onChoose={(file) => void examine({ kind: 'file', file })}
           />
           {examined && !isRunning && (

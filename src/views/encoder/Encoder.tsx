@@ -11,6 +11,7 @@ import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
+import { EngineControl } from './EngineControl.tsx';
 import styles from './encoder.module.css';
 import { Keep } from './Keep.tsx';
 import { LazyModels } from './LazyModels.tsx';
@@ -47,7 +48,7 @@ function Cost() {
   ) : null;
 }
 
-/** Shows which weights are used, and the device that runs them. */
+/** Shows which weights are used, and the engine that runs them. */
 export function Encoder() {
   const model = useFacts((s) => s.model);
   const request = useFacts(shownRequest);
@@ -57,13 +58,14 @@ export function Encoder() {
   const isLoading = useFacts((s) => s.loading !== null);
   const isCancelled = useFacts((s) => s.loading?.isCancelled);
   const canLoad = useFacts(
-    (s) => s.adapter.phase === 'ready' && !s.model && !s.loading && !s.lost && (s.stored || !s.storedModel),
+    (s) => s.noEngine === null && !s.model && !s.loading && !s.lost && (s.stored || !s.storedModel),
   );
-  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
   const lost = useFacts((s) => s.lost);
   const name = useFacts((s) => modelName(s) || requestName(shownRequest(s)));
   const details = useFacts(detailsLine);
+  const why = useFacts((s) => s.model?.engine.why);
   const openModel = useFacts((s) => s.openModel);
+  const setEngine = useFacts((s) => s.setEngine);
   const openFile = useFacts((s) => s.openFile);
   const cancelLoad = useFacts((s) => s.cancelLoad);
 
@@ -78,13 +80,7 @@ export function Encoder() {
     <section className={`panel ${styles.encoder}`} id="encoder" aria-label="Encoder">
       <div className="field inline">
         <label htmlFor="model">Model</label>
-        <select
-          id="model"
-          aria-label="Model"
-          value={choice}
-          disabled={isMissing}
-          onChange={(event) => choose(event.target.value)}
-        >
+        <select id="model" aria-label="Model" value={choice} onChange={(event) => choose(event.target.value)}>
           {choices.map(({ value, label }) => (
             <option key={value} value={value}>
               {label}
@@ -97,11 +93,11 @@ export function Encoder() {
         type="button"
         aria-expanded={areModelsOpen}
         aria-controls="models"
-        disabled={isMissing}
         onClick={() => setModelsOpen(!areModelsOpen)}
       >
         Get or delete models…
       </button>
+      <EngineControl />
       {isLoading && (
         <div className="loading">
           <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
@@ -116,7 +112,7 @@ export function Encoder() {
           Load these weights
         </button>
       )}
-      {lost && (
+      {lost && !isLoading && (
         <div className="notice" data-severity="error" role="alert">
           <span>
             {lostText(lost)}: load {name} again.
@@ -124,10 +120,16 @@ export function Encoder() {
           <button type="button" onClick={() => void openModel(request)}>
             Load again
           </button>
+          {lost.part === 'GPU' && (
+            <button type="button" onClick={() => void setEngine({ engine: 'cpu' })}>
+              Go on with the CPU
+            </button>
+          )}
         </div>
       )}
       <div className={styles.details}>
         {details && <p>{details}</p>}
+        {why && <p>{why}</p>}
         <details>
           <summary>What can be opened</summary>
           Checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows, texts, saved prompts
@@ -145,7 +147,7 @@ export function Encoder() {
       <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
       <Loras />
-      {areModelsOpen && !isMissing && <LazyModels />}
+      {areModelsOpen && <LazyModels />}
     </section>
   );
 }
@@ -155,12 +157,11 @@ export function Encoder() {
  * at every key.
  */
 function detailsLine(facts: Facts): string {
-  const { adapter, model, gpuBytes } = facts;
-  if (adapter.phase !== 'ready') return '';
-  const { description, software } = adapter.info;
-  const parts = [software ? `${description} (software)` : description];
-  if (model) parts.push(model.dtype, `${bytes(gpuBytes)} on the GPU`);
-  return parts.join(' · ');
+  const { model, heldBytes } = facts;
+  if (!model) return '';
+  const { engine, description, software } = model.engine;
+  const device = engine === 'webgpu' ? `WebGPU on ${description}${software ? ' (software)' : ''}` : description;
+  return [device, model.dtype, `${bytes(heldBytes)} held`].join(' · ');
 }
 
 /** Opens a file of any kind that is dropped anywhere on the page. */

@@ -100,7 +100,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
   const metadata = useFacts(exportedMetadata);
   const tokenizer = useFacts(tokenizerOf);
   const hasModel = useFacts((s) => s.model !== null);
-  const isMissing = useFacts((s) => s.adapter.phase === 'missing');
+  const isMissing = useFacts((s) => s.noEngine !== null);
   const finite = tensors ? allFinite(tensors) : true;
   const pair = useFacts(exportedPair);
   const kept = (shapes ?? []).filter(({ name, dtype }) => {
@@ -154,7 +154,7 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
         </button>
         <p className="muted small" role="status" aria-label="Export">
           {isMissing
-            ? 'The numbers come from the encoder, which needs WebGPU.'
+            ? 'The numbers come from the encoder, which cannot run here.'
             : !hasModel
               ? 'The numbers need a model.'
               : !tensors

@@ -10,23 +10,24 @@ export function Notices() {
   const openFile = useFacts((s) => s.openFile);
   const examine = useFacts((s) => s.examine);
   const show = useFacts((s) => s.show);
-  const missing = useFacts((s) => (s.adapter.phase === 'missing' ? s.adapter.message : null));
+  const noEngine = useFacts((s) => s.noEngine);
+  const isCpuChosen = useFacts((s) => s.engineChoice.engine === 'cpu');
+  const setEngine = useFacts((s) => s.setEngine);
+  const retryGpu = useFacts((s) => s.retryGpu);
   return (
     <>
       <div className={styles.notices}>
-        {missing && (
+        {noEngine !== null && (
           <div className="notice" role="alert">
-            <div>
-              <p>
-                <b>The encoder cannot run here.</b> {missing} Tokens, weights and masks work; attention and embeddings
-                need it.
-              </p>
-              <p className="muted small">
-                {isSecureContext
-                  ? 'WebGPU is in Chrome and Edge from 113 (on Linux it may have to be switched on), in Safari from 26 and in Firefox from 141 on Windows. Hardware acceleration must be on.'
-                  : 'Browsers offer WebGPU only to pages from https or localhost; this one came from neither.'}
-              </p>
-            </div>
+            <p>
+              <b>The encoder cannot run here.</b> {noEngine} Tokens, weights and masks work; attention and embeddings
+              need it.
+            </p>
+            {!isCpuChosen && (
+              <button type="button" className="small" onClick={() => void setEngine({ engine: 'cpu' })}>
+                Use the CPU
+              </button>
+            )}
           </div>
         )}
       </div>
@@ -44,6 +45,7 @@ export function Notices() {
                   dismiss(id);
                   if ('file' in offer) void openFile(offer.file);
                   else if ('request' in offer) void openModel(offer.request);
+                  else if ('retriesGpu' in offer) void retryGpu();
                   else {
                     show({ view: 'checkpoint' });
                     void examine(offer.damaged);

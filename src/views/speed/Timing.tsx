@@ -11,6 +11,7 @@ type Profiled = NonNullable<Facts['profiled']>;
 /** Each stage of the encode that was timed: its share of the time, and its rates. */
 export function Timing({ profiled: { rows, task } }: { readonly profiled: Profiled }) {
   const length = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
+  const description = useFacts((s) => s.model?.engine.description);
   if (task.phase === 'running') return <p className="muted">Timing {rowsText(rows, length)}</p>;
   if (task.phase === 'failed')
     return (
@@ -25,7 +26,7 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
   return (
     <>
       <p className="small">
-        {rowsText(rows, length, true)}: {whole.dispatches} dispatches, {(whole.flops / 1e9).toPrecision(3)} GFLOP,{' '}
+        {rowsText(rows, length, true)} ({description}): {whole.steps} steps, {(whole.flops / 1e9).toPrecision(3)} GFLOP,{' '}
         {bytes(whole.bytes)} read and written
         {whole.milliseconds !== null && `, ${number(whole.milliseconds)} ms`}.
         {noTimes !== null && ` ${noTimes} So the bars are shares of the arithmetic, not of the time.`}
@@ -55,7 +56,7 @@ export function Timing({ profiled: { rows, task } }: { readonly profiled: Profil
                 <tr key={group.name}>
                   <th scope="row">
                     {group.name}
-                    {group.dispatches > 1 && <span className="muted"> × {group.dispatches}</span>}
+                    {group.steps > 1 && <span className="muted"> × {group.steps}</span>}
                   </th>
                   <td className={styles.share}>
                     <span className={styles.shareBar} style={{ inlineSize: `${(62 * share) / most}%` }} />
@@ -93,7 +94,7 @@ const shareOf = (whole: ProfiledGroup) => (group: ProfiledGroup) => group.share 
 const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 const columns: readonly { readonly title: string; readonly help: string; of(group: ProfiledGroup): number | null }[] = [
-  { title: 'ms', help: 'By the GPU’s clock, in all layers', of: ({ milliseconds }) => milliseconds },
+  { title: 'ms', help: 'By the engine’s own clock, in all layers', of: ({ milliseconds }) => milliseconds },
   { title: 'GFLOP/s', help: 'Multiplications and additions in a second', of: (group) => group.gflopsPerSecond },
   { title: 'MB', help: 'What has to be read and written, each number once', of: (group) => group.bytes / 1e6 },
   { title: 'GB/s', help: 'What has to be read and written in a second', of: (group) => group.gigabytesPerSecond },

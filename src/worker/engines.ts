@@ -1,0 +1,93 @@
+import type { WeightSource } from '../clip/weights.ts';
+import { createCpuEncoder } from '../cpu/cpuEncoder.ts';
+import { usefulThreads } from '../cpu/division.ts';
+import { compileKernels } from '../cpu/kernels.ts';
+import type { SpawnThread } from '../cpu/remoteShare.ts';
+import type { Encoder } from '../engine/encoder.ts';
+import type { EngineChoice, EngineInfo } from '../engine/engineChoice.ts';
+import { type GpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
+import { GpuError } from '../gpu/submit.ts';
+
+interface LoadOptions {
+  readonly signal?: AbortSignal;
+  /** Hears of bytes. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** An encoder on the CPU, and what runs it. */
+export interface CpuRun {
+  readonly encoder: Encoder;
+  readonly threads: number;
+  /** Whether multiply-add is left to the processor (relaxed SIMD). */
+  readonly relaxed: boolean;
+}
+
+/** The engines there are to load an encoder on. */
+export interface Engines {
+  /** Rejects with WebGpuUnavailableError. */
+  findGpu(): Promise<GpuDevice>;
+  /** Rejects with GpuError where the GPU is not up to it, with WebGpuUnavailableError where it goes away, and as onCpu does. */
+  onGpu(gpu: GpuDevice, source: WeightSource, options: LoadOptions): Promise<Encoder>;
+  /** Rejects with the engine's error, with what the source throws, or with the signal's reason. */
+  onCpu(source: WeightSource, options: LoadOptions & { readonly threads?: number }): Promise<CpuRun>;
+}
+
+/** Returns a function that loads encoders on the CPU, with as many threads as are asked for and worth it, but at most one a core. */
+export const cpuEngine =
+  (spawn: SpawnThread, cores: number): Engines['onCpu'] =>
+  async (source, { threads: wanted = cores, ...options }) => {
+    const threads = usefulThreads(source.config, Math.min(wanted, cores));
+    const { relaxed } = await compileKernels();
+    return { encoder: await createCpuEncoder(source, { ...options, spawn, threads }), threads, relaxed };
+  };
+
+export interface ChosenEncoder {
+  readonly encoder: Encoder;
+  readonly engine: EngineInfo;
+  /** The device of an encoder on a GPU; null on the CPU. */
+  readonly gpu: GpuDevice | null;
+}
+
+/** The clause that says why a GPU was not taken; undefined for an error that no other engine helps against. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof WebGpuUnavailableError) return error.reason;
+  return error instanceof GpuError ? error.message.replace(/\.$/, '') : undefined;
+}
+
+/**
+ * Loads an encoder on the engine that was chosen. `automatic` takes a hardware GPU, and where there is none, or the GPU is not up
+ * to it, the CPU. Rejects as the engines do.
+ */
+export async function chooseEncoder(
+  source: WeightSource,
+  { engine, threads }: EngineChoice,
+  { findGpu, onGpu, onCpu }: Engines,
+  options: LoadOptions,
+): Promise<ChosenEncoder> {
+  let reason: string | undefined;
+  if (engine !== 'cpu')
+    try {
+      const gpu = await findGpu();
+      const { description, software } = gpu;
+      if (engine === 'webgpu' || !software) {
+        const encoder = await onGpu(gpu, source, options);
+        return { encoder, gpu, engine: { engine: 'webgpu', description, software, why: null } };
+      }
+      reason = `The only WebGPU adapter here is ${description}, a processor in the place of a GPU`;
+    } catch (error) {
+      reason = reasonOf(error);
+      if (engine === 'webgpu' || reason === undefined) throw error;
+    }
+  const run = await onCpu(source, { ...options, ...(threads !== null && { threads }) });
+  const count = run.threads === 1 ? '1 thread' : `${run.threads} threads`;
+  return {
+    encoder: run.encoder,
+    gpu: null,
+    engine: {
+      engine: 'cpu',
+      description: `CPU, ${count}, ${run.relaxed ? 'relaxed SIMD' : 'SIMD'}`,
+      software: true,
+      why: reason === undefined ? null : `${reason}, so the encoder runs on the CPU with ${count}.`,
+    },
+  };
+}
