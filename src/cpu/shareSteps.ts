@@ -1,6 +1,6 @@
-import type { Schedule, Step } from '../engine/schedule.ts';
+import type { Step } from '../engine/schedule.ts';
 import { chunksOf, isPartial } from './division.ts';
-import type { PlacedPlan, ShareState } from './shareState.ts';
+import type { HeldWeight, PlacedPlan, ShareState } from './shareState.ts';
 
 /** A slot, or the place beside them in which a layer is inspected. */
 export type Place = number | 'inspection';
@@ -27,12 +27,15 @@ export function placesOf({ encode, scratch, slots, inspection }: ShareState, pla
   };
 }
 
+/** The weight that the kernels read: with LoRAs merged into it where there are. */
+const weightOf = ({ weights, merged }: ShareState, name: string): HeldWeight => merged.get(name) ?? weights.get(name)!;
+
 /** Runs a step for the rows `first` to `end` − 1 of one pass. */
 function runStep(state: ShareState, { at, matmulScratch }: Places, step: Step, first: number, end: number): void {
-  const { config, share, kernels, weights, merged, tileRows } = state;
+  const { config, share, kernels, tileRows } = state;
   const { maxPositionEmbeddings: L, hiddenSize: d, headDim, layerNormEps: epsilon } = config;
   const rows = end - first;
-  const weight = (name: string) => merged.get(name) ?? weights.get(name)!;
+  const weight = (name: string) => weightOf(state, name);
   const rowsAt = (name: string, width: number) => at(name) + first * width * 4;
   switch (step.operation) {
     case 'embeddings': {
@@ -97,12 +100,14 @@ export function runSegment(state: ShareState, place: Place, segment: number, fir
   return times;
 }
 
-/** A share's part of a tensor, whole; a view that ends when the memory grows. */
+/** A share's part of a tensor, or of a weight that is no matrix, whole; a view that ends when the memory grows. */
 export function tensorPart(state: ShareState, place: Place, name: string): Float32Array<ArrayBuffer> {
   const { placed, at } = placesOf(state, place);
-  const held = placed.layout.held.get(name) ?? 'whole';
-  const { chunks, width } = chunksOf(state.config, state.share, held, tensorSpec(placed.plan, name));
+  const spec = placed.plan.tensors.get(name)!;
+  if (spec.role === 'weight') {
+    const { at: stored, piece } = weightOf(state, name);
+    return state.heap.floats(stored, piece.N * piece.K);
+  }
+  const { chunks, width } = chunksOf(state.config, state.share, placed.layout.held.get(name) ?? 'whole', spec);
   return state.heap.floats(at(name), chunks * width);
 }
-
-const tensorSpec = ({ tensors }: Schedule, name: string) => tensors.get(name)!;

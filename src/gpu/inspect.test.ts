@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { clipVitL14 } from '../clip/config.ts';
-import { expectFullLayers, testInspection } from '../engine/testing/inspectSuite.ts';
+import { referenceEncoder } from '../clip/reference.ts';
+import { expectFullLayers, inspectedPass, testInspection } from '../engine/testing/inspectSuite.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { createGpuEncoder } from './gpuEncoder.ts';
 import { testAdapters, testDevice } from './testing/adapters.ts';
@@ -15,7 +16,7 @@ test.each(testAdapters)(
   async (adapter) => {
     const source = syntheticWeights(clipVitL14);
     const encoder = await createGpuEncoder(await testDevice(adapter), source);
-    await expectFullLayers(encoder, source);
+    await expectFullLayers(encoder, source, (await referenceEncoder(source))(inspectedPass));
     encoder.destroy();
   },
   600_000,

@@ -14,6 +14,15 @@ import { checkpointBytes } from '../../models/testing/checkpoints.ts';
 import type { WeightedLora } from '../backend.ts';
 import type { Encoder } from '../encoder.ts';
 
+/** Whether both have the same numbers, to the bit. */
+const isSame = (a: Float32Array, b: Float32Array) =>
+  a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+
+// toEqual looks at each number of an array by many calls, which takes most of the time of a suite.
+expect.addEqualityTesters([
+  (a, b) => (a instanceof Float32Array && b instanceof Float32Array ? isSame(a, b) : undefined),
+]);
+
 export const recordedMasks = ['causal', 'hf', 'lecture'] as const satisfies MaskMode[];
 export const everything = ({ numHiddenLayers: N }: ClipTextConfig): EncoderWant => ({
   hiddenStates: Array.from({ length: N + 1 }, (_, i) => i),

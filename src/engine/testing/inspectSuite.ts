@@ -4,7 +4,15 @@ import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { type LayerTensorKey, type LayerTensors, layerTensorShapes } from '../../clip/layerTensors.ts';
 import { attentionMask, encoderPass, maskModes } from '../../clip/masks.ts';
 import index from '../../clip/recorded/index.json';
-import { add, attention, layerNorm, linear, quickGelu, referenceEncoder } from '../../clip/reference.ts';
+import {
+  add,
+  attention,
+  layerNorm,
+  linear,
+  quickGelu,
+  type ReferenceOutput,
+  referenceEncoder,
+} from '../../clip/reference.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
 import {
   finalLayerNormWeightName,
@@ -24,7 +32,9 @@ import { checkpointBytes } from '../../models/testing/checkpoints.ts';
 import type { Encoder } from '../encoder.ts';
 import type { CreateEncoder } from './encoderSuite.ts';
 
-const pass = encoderPass(Uint32Array.from(index.ids[1]), 'causal');
+/** The pass whose layers are looked at. */
+export const inspectedPass = encoderPass(Uint32Array.from(index.ids[1]), 'causal');
+const pass = inspectedPass;
 const other = encoderPass(Uint32Array.from(index.ids[2]), 'causal');
 const lora = {
   updates: [
@@ -239,9 +249,12 @@ export function testInspection(create: CreateEncoder): void {
   );
 }
 
-/** The first, a middle and the last layer at full size equal float64's. */
-export async function expectFullLayers(encoder: Encoder, source: WeightSource): Promise<void> {
-  const { hiddenStates, lastHiddenState } = (await referenceEncoder(source))(pass);
+/** Expects the first, a middle and the last layer of `inspectedPass` at full size to equal float64's, whose output is given. */
+export async function expectFullLayers(
+  encoder: Encoder,
+  source: WeightSource,
+  { hiddenStates, lastHiddenState }: ReferenceOutput,
+): Promise<void> {
   await encoder.encode([pass], { hiddenStates: [], attentions: false });
   for (const layer of [0, 6, 11])
     expectLayer(

@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { testPasses, testWeights } from './testing/encoderSuite.ts';
+import { testInspection } from './testing/inspectSuite.ts';
+import { createReferenceEncoder } from './testing/referenceBackend.ts';
+
+// The schedule and what drives it, judged without any engine's kernels.
+describe('in float64', () => {
+  testPasses(createReferenceEncoder);
+  testWeights(createReferenceEncoder);
+  testInspection(createReferenceEncoder);
+});
