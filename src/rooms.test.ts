@@ -14,6 +14,7 @@ const rooms = [
   'engine',
   'gpu',
   'cpu',
+  'training',
   'worker',
   'state',
   'views',
