@@ -4,11 +4,11 @@
  */
 
 /** ln 2 = high + low; the last 20 bits of `high` are zero, so that its product with an exponent is exact. */
-const ln2 = { high: 6.9314718036912381649e-1, low: 1.90821492927058770002e-10 };
+const ln2 = { high: 0.6931471803691238, low: 1.9082149292705877e-10 };
 
 /** Parts that the interval from a power of two to the next is cut into. */
 const steps = 64;
-const stepsPerUnit = 92.33248261893582;
+const stepsPerUnit = 92.33248261893581;
 
 /** 2^(j / 64), [64], by square roots, which are exact to half a unit in the last place, and at most 5 products. */
 const fractionalPowers = powersBelowTwo();
