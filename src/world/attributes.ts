@@ -10,7 +10,7 @@ export interface WordSpread {
 }
 
 /** Radius of a size in sides of the picture. The largest, 0.228, lets two objects stand side by side. */
-export function radiusRange(size: Size, grade: Grade | null): WordSpread {
+export function radiusSpread(size: Size, grade: Grade | null): WordSpread {
   const mean = { small: 0.128, medium: 0.162, large: 0.196 }[size];
   const outwards = { small: -1, medium: 0, large: 1 }[size];
   if (grade === null) return { mean, reach: 0.026 };
@@ -18,14 +18,14 @@ export function radiusRange(size: Size, grade: Grade | null): WordSpread {
 }
 
 /** Lightness of a tone, less the lightness of the colour itself, in HSL's unit. */
-export function toneRange(tone: Tone, grade: Grade | null): WordSpread {
+export function toneSpread(tone: Tone, grade: Grade | null): WordSpread {
   const sign = tone === 'light' ? 1 : -1;
   if (grade === null) return { mean: sign * 0.1, reach: 0.13 };
   return grade === 'very' ? { mean: sign * 0.18, reach: 0.05 } : { mean: sign * 0.05, reach: 0.05 };
 }
 
 /** Saturation as a factor of the colour's own: "very red" is a purer red, "slightly red" a paler one. */
-export function saturationRange(grade: Grade | null): WordSpread {
+export function saturationSpread(grade: Grade | null): WordSpread {
   if (grade === null) return { mean: 0.95, reach: 0.2 };
   return grade === 'very' ? { mean: 1.12, reach: 0.08 } : { mean: 0.55, reach: 0.12 };
 }
@@ -42,17 +42,17 @@ export const colourMeans: Readonly<Record<Colour, ColourMean>> = {
   red: { hue: { mean: 0, reach: 17 }, saturation: 0.82, lightness: 0.5 },
   orange: { hue: { mean: 27, reach: 17 }, saturation: 0.85, lightness: 0.53 },
   yellow: { hue: { mean: 52, reach: 17 }, saturation: 0.85, lightness: 0.53 },
-  green: { hue: { mean: 122, reach: 34 }, saturation: 0.62, lightness: 0.43 },
-  teal: { hue: { mean: 174, reach: 28 }, saturation: 0.7, lightness: 0.43 },
-  blue: { hue: { mean: 223, reach: 30 }, saturation: 0.78, lightness: 0.53 },
-  purple: { hue: { mean: 273, reach: 28 }, saturation: 0.6, lightness: 0.5 },
-  pink: { hue: { mean: 325, reach: 30 }, saturation: 0.76, lightness: 0.64 },
+  green: { hue: { mean: 122, reach: 30 }, saturation: 0.62, lightness: 0.43 },
+  teal: { hue: { mean: 174, reach: 24 }, saturation: 0.7, lightness: 0.43 },
+  blue: { hue: { mean: 223, reach: 27 }, saturation: 0.78, lightness: 0.53 },
+  purple: { hue: { mean: 273, reach: 26 }, saturation: 0.6, lightness: 0.5 },
+  pink: { hue: { mean: 325, reach: 28 }, saturation: 0.76, lightness: 0.64 },
   black: { hue: null, saturation: 0, lightness: 0.05 },
   white: { hue: null, saturation: 0, lightness: 0.95 },
 };
 
 /** How far black and white spread, and each channel of a ground. */
-export const neutralSpread = 0.03;
+export const neutralReach = 0.03;
 
 export const groundMeans: Readonly<Record<Ground, Rgb>> = {
   white: [0.95, 0.95, 0.95],
@@ -119,7 +119,7 @@ export function colourWord(rgb: Rgb): Colour {
 /** The word for a radius in sides of the picture. */
 export const sizeWord = (radius: number): Size =>
   sizes.reduce((best, size) =>
-    Math.abs(radius - radiusRange(size, null).mean) < Math.abs(radius - radiusRange(best, null).mean) ? size : best,
+    Math.abs(radius - radiusSpread(size, null).mean) < Math.abs(radius - radiusSpread(best, null).mean) ? size : best,
   );
 
 /** The word for a lightness (HSL's, 0 … 1) of an object that has this colour; null for black and white. */

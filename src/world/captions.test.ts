@@ -94,7 +94,8 @@ describe('meanings', () => {
       'blue square left of red circle',
       'red circle right of blue square',
     ]);
-    const red = two(redCircle, null, object('red', 'star'));
+    const dark: ObjectWords = { ...object('red', 'star'), tone: { word: 'dark', grade: null } };
+    const red = two(redCircle, null, dark);
     expect(foilKinds.map((kind) => foil(red, kind))).toEqual([null, null, null]);
     expect(foil({ objects: [redCircle], relation: null, ground: null }, 'colours swapped')).toBeNull();
   });

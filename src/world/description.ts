@@ -62,16 +62,18 @@ export function foil(description: Description, kind: FoilKind): Description | nu
   const { objects, relation } = description;
   if (objects.length === 1) return null;
   const [first, second] = objects;
-  const changed = {
-    'colours swapped': (): Description => ({
+  const changed: Record<FoilKind, Description> = {
+    'colours swapped': {
       ...description,
       objects: [
         { ...first, colour: second.colour, tone: second.tone },
         { ...second, colour: first.colour, tone: first.tone },
       ],
-    }),
-    'objects swapped': (): Description => ({ ...description, objects: [second, first] }),
-    'relation inverted': (): Description => ({ ...description, relation: relation && inverse[relation] }),
-  }[kind]();
-  return meaningKey(changed) === meaningKey(description) ? null : changed;
+    },
+    'objects swapped': { ...description, objects: [second, first] },
+    'relation inverted': { ...description, relation: relation && inverse[relation] },
+  };
+  // A swap of grades alone ("very red" for "red") is right of many pictures as well.
+  if (kind === 'colours swapped' && first.colour?.word === second.colour?.word) return null;
+  return meaningKey(changed[kind]) === meaningKey(description) ? null : changed[kind];
 }

@@ -4,12 +4,12 @@ import {
   colourMeans,
   groundMeans,
   leastContrast,
-  neutralSpread,
+  neutralReach,
   type Rgb,
-  radiusRange,
+  radiusSpread,
   rgbOf,
-  saturationRange,
-  toneRange,
+  saturationSpread,
+  toneSpread,
   type WordSpread,
 } from './attributes.ts';
 import type { Description, ObjectWords } from './description.ts';
@@ -64,7 +64,7 @@ const gap = 0.05;
 const aside = 0.5;
 
 /** Width of an outline as a share of the radius, and what it is held to, so that pixels can show it with its hole. */
-const strokeRange: WordSpread = { mean: 0.26, reach: 0.07 };
+const strokeSpread: WordSpread = { mean: 0.26, reach: 0.07 };
 /** In sides of the picture: 1.36 pixels. */
 const leastStroke = 0.034;
 /** Share of half the shape's width where it is narrowest. */
@@ -74,13 +74,13 @@ const valueIn = (random: Random, { mean, reach }: WordSpread) => mean + reach * 
 
 function drawRgb(random: Random, { hue, ...mean }: ColourMean, { colour, tone }: ObjectWords): Rgb {
   if (!hue) {
-    const lightness = mean.lightness + neutralSpread * random.spread();
+    const lightness = mean.lightness + neutralReach * random.spread();
     return [lightness, lightness, lightness];
   }
   // A purer colour is also nearer to its hue.
   const reach = hue.reach * (colour?.grade === 'very' ? 0.5 : 1);
-  const saturation = mean.saturation * valueIn(random, saturationRange(colour?.grade ?? null));
-  const lightness = mean.lightness + valueIn(random, toneRange(tone!.word, tone!.grade));
+  const saturation = mean.saturation * valueIn(random, saturationSpread(colour?.grade ?? null));
+  const lightness = mean.lightness + valueIn(random, toneSpread(tone!.word, tone!.grade));
   return rgbOf(valueIn(random, { mean: hue.mean, reach }), Math.min(1, saturation), lightness);
 }
 
@@ -103,9 +103,9 @@ function drawObject(random: Random, pairs: Pairs): Omit<SceneObject, 'x' | 'y'> 
     tone: hasHue ? { word: random.pick(tones), grade: attribute === 'tone' ? grade : null } : null,
     filling,
   };
-  const radius = valueIn(random, radiusRange(size, words.size.grade));
+  const radius = valueIn(random, radiusSpread(size, words.size.grade));
   const stroke = Math.min(
-    Math.max(leastStroke, radius * valueIn(random, strokeRange)),
+    Math.max(leastStroke, radius * valueIn(random, strokeSpread)),
     widestStroke * narrowest[shape] * radius,
   );
   return {
@@ -124,7 +124,7 @@ function drawGround(random: Random, objects: readonly { readonly rgb: Rgb }[]): 
     distinct.length > 0
       ? random.pick(distinct)
       : grounds.reduce((best, ground) => (contrast(ground) > contrast(best) ? ground : best));
-  const shift = neutralSpread * random.spread();
+  const shift = neutralReach * random.spread();
   const [r, g, b] = groundMeans[word];
   return { word, rgb: [r + shift, g + shift, b + shift] };
 }

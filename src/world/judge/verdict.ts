@@ -5,9 +5,9 @@ import {
   hueFrom,
   neutralChroma,
   type Rgb,
-  radiusRange,
-  saturationRange,
-  toneRange,
+  radiusSpread,
+  saturationSpread,
+  toneSpread,
   type WordSpread,
 } from '../attributes.ts';
 import type { Description, Graded, ObjectWords } from '../description.ts';
@@ -48,7 +48,7 @@ function within(value: number, { mean, reach }: WordSpread, tolerance: number, o
 /** "Large" holds of everything from its smallest on, "slightly large" up to its own end only. */
 export function sizeFits({ word, grade }: Graded<Size>, radius: number, tolerance = judged): boolean {
   const open = grade === 'slightly' ? 0 : { small: -1, medium: 0, large: 1 }[word];
-  return within(radius, radiusRange(word, grade), tolerance.radius, open);
+  return within(radius, radiusSpread(word, grade), tolerance.radius, open);
 }
 
 /** The tone of a colour is told from the lightness of that colour; it holds of nothing that is black or white. */
@@ -56,7 +56,7 @@ export function toneFits({ word, grade }: Graded<Tone>, colour: Colour, rgb: Rgb
   if (!colourMeans[colour].hue) return false;
   const lightness = hslOf(rgb).lightness - colourMeans[colour].lightness;
   const open = grade === 'slightly' ? 0 : word === 'light' ? 1 : -1;
-  return within(lightness, toneRange(word, grade), tolerance.lightness, open);
+  return within(lightness, toneSpread(word, grade), tolerance.lightness, open);
 }
 
 /** A hue within the word's spread, of a saturation that fits the grade. */
@@ -68,7 +68,7 @@ export function colourFits({ word, grade }: Graded<Colour>, rgb: Rgb, tolerance 
   if (Math.abs(hueFrom(word, hue)) > mean.hue.reach + tolerance.hue) return false;
   if (grade === null) return true;
   const open = grade === 'very' ? 1 : -1;
-  return within(saturation / mean.saturation, saturationRange(grade), tolerance.saturation, open);
+  return within(saturation / mean.saturation, saturationSpread(grade), tolerance.saturation, open);
 }
 
 /** Whether each thing that is said of an object holds; null is what is not said. */
