@@ -1,7 +1,18 @@
 import type { ToShare } from './remoteShare.ts';
 import { serveShare } from './serveShare.ts';
+import type { Alive } from './workerThreads.ts';
 
 // Computes one share of an encoder, in a worker that the encoder's thread starts.
-const { postMessage } = self as unknown as { postMessage(message: unknown, transfer: ArrayBuffer[]): void };
+const { name, postMessage } = self as unknown as {
+  readonly name: string;
+  postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
+};
+
+// The lock is free once this worker is gone, however it ends. There are no locks where a page is not secure.
+void navigator.locks?.request(name, () => {
+  postMessage.call(self, 'alive' satisfies Alive);
+  return new Promise(() => {});
+});
+
 const serve = serveShare((message, transfer) => postMessage.call(self, message, transfer));
 self.onmessage = ({ data }: MessageEvent<ToShare>) => serve(data);

@@ -1,12 +1,19 @@
 import type { FromShare, SpawnThread } from './remoteShare.ts';
 
-/** Starts a worker, also from within another one. */
+/** Message of a worker that holds the lock of its name. */
+export type Alive = 'alive';
+
+/** Starts a worker, also from within another one. A worker that ends without a word is missed by the lock that it holds. */
 export const spawnWorker: SpawnThread = () => {
-  const worker = new Worker(new URL('./shareWorker.ts', import.meta.url), { type: 'module' });
+  const name = `share ${Math.random()}`;
+  const worker = new Worker(new URL('./shareWorker.ts', import.meta.url), { type: 'module', name });
   return {
     post: (message, transfer) => worker.postMessage(message, [...transfer]),
     listen(onMessage, onEnd) {
-      worker.onmessage = ({ data }: MessageEvent<FromShare>) => onMessage(data);
+      worker.onmessage = ({ data }: MessageEvent<FromShare | Alive>) => {
+        if (data !== 'alive') onMessage(data);
+        else void navigator.locks.request(name, () => onEnd('the browser ended it, perhaps for want of memory'));
+      };
       worker.onerror = ({ message }) => onEnd(message || 'it could not be started');
     },
     end: () => worker.terminate(),

@@ -1,0 +1,62 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { CpuError } from './cpuError.ts';
+import { connectShare } from './remoteShare.ts';
+import { spawnWorker } from './workerThreads.ts';
+
+afterEach(() => void vi.unstubAllGlobals());
+
+/** Workers that a test answers for, and locks that it gives away. */
+function fakeWorkers() {
+  const workers: FakeWorker[] = [];
+  class FakeWorker {
+    onmessage?: (event: { data: unknown }) => void;
+    onerror?: (event: { message: string }) => void;
+    readonly postMessage = vi.fn();
+    readonly terminate = vi.fn();
+    readonly name: string;
+    constructor(_: URL, { name }: { name: string }) {
+      this.name = name;
+      workers.push(this);
+    }
+  }
+  const waiting = new Map<string, () => void>();
+  const request = (name: string, granted: () => void) => void waiting.set(name, granted);
+  vi.stubGlobal('Worker', FakeWorker);
+  vi.stubGlobal('navigator', { locks: { request } });
+  return { workers, waiting };
+}
+
+const share = () => connectShare(spawnWorker(), 'a model');
+const ask = (of: ReturnType<typeof share>) => of.call('setSlots', 2);
+
+test('a worker that ends without a word is missed by its lock, once it holds that', async () => {
+  const { workers, waiting } = fakeWorkers();
+  const of = share();
+  const [first, second] = [ask(of), ask(of)];
+  const [worker] = workers;
+  worker.onmessage!({ data: { id: 1, result: true } });
+  expect(await first).toBe(true);
+  expect(waiting.size).toBe(0);
+  worker.onmessage!({ data: 'alive' });
+  waiting.get(worker.name)!();
+  await expect(second).rejects.toThrow(
+    new CpuError(
+      'A thread that computes "a model" stopped: the browser ended it, perhaps for want of memory. Open the model again to go on.',
+    ),
+  );
+  expect(worker.terminate).toHaveBeenCalled();
+});
+
+test('a worker that cannot be started, and one that throws, fail every call', async () => {
+  const { workers } = fakeWorkers();
+  for (const [i, [message, reason]] of [
+    ['', 'it could not be started'],
+    ['Uncaught RangeError: no', 'Uncaught RangeError: no'],
+  ].entries()) {
+    const of = share();
+    const call = ask(of);
+    workers[i].onerror!({ message });
+    await expect(call).rejects.toThrow(`stopped: ${reason}. Open`);
+    await expect(ask(of)).rejects.toThrow(CpuError);
+  }
+});
