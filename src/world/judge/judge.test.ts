@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Rgb } from '../attributes.ts';
 import { readCaption } from '../captionReading.ts';
+import { plainCaption } from '../captions.ts';
+import { foil, foilKinds } from '../description.ts';
 import { pictureLength, renderScene } from '../render.ts';
-import type { Scene, SceneObject } from '../scene.ts';
+import { drawDescription, drawScene, fullDescription, type Scene, type SceneObject } from '../scene.ts';
 import { createRandom } from '../seededRandom.ts';
 import { judgeAccuracy } from '../testing/judgeAccuracy.ts';
 import { roughen } from '../testing/roughPicture.ts';
 import type { Colour, Shape } from '../worldWords.ts';
 import { colourShares, judgePicture, relationOf, seenCaption } from './judge.ts';
-import { verdictOf } from './verdict.ts';
+import { describes, verdictOf } from './verdict.ts';
 
 const object = (colour: Colour, shape: Shape, rgb: Rgb, x: number, stroke: number | null = null): SceneObject => ({
   words: {
@@ -77,6 +79,24 @@ test('a verdict says what does not hold', () => {
   const { objects } = right('small dark red outline star left of blue square', picture);
   expect(objects[0]).toEqual({ shape: false, colour: true, size: false, tone: false, filling: false });
   expect(objects[1]).toEqual({ shape: true, colour: true, size: null, tone: null, filling: null });
+});
+
+test('every description that is drawn of a scene describes it, and few others', () => {
+  const random = createRandom(3);
+  const drawn = Array.from({ length: 1500 }, () => {
+    const scene = drawScene(random, 'all');
+    return { scene, description: drawDescription(random, scene) };
+  });
+  for (const { scene, description } of drawn)
+    expect(describes(description, scene), plainCaption(description)).toBe(true);
+  const others = drawn.filter(({ description }, i) => describes(description, drawn[(i + 1) % drawn.length].scene));
+  expect(others.length / drawn.length).toBeLessThan(0.02);
+  for (const { scene } of drawn.slice(0, 300))
+    for (const kind of foilKinds) {
+      const wrong = foil(fullDescription(scene), kind);
+      if (wrong?.relation && kind !== 'colours swapped')
+        expect(describes(wrong, scene), plainCaption(wrong)).toBe(false);
+    }
 });
 
 test('pictures with nothing, too much or no sense in them are read without an error', () => {

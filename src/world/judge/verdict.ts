@@ -11,8 +11,9 @@ import {
   type WordSpread,
 } from '../attributes.ts';
 import type { Description, Graded, ObjectWords } from '../description.ts';
-import type { Colour, Filling, Shape, Size, Tone } from '../worldWords.ts';
-import { relationOf, type SeenPicture } from './judge.ts';
+import type { Scene } from '../scene.ts';
+import { type Colour, colours, type Filling, type Ground, type Shape, type Size, type Tone } from '../worldWords.ts';
+import { relationOf } from './judge.ts';
 
 /** The values of an object that words are held against: of one that was drawn, or of one that the judge has seen. */
 export interface ObjectValues {
@@ -27,6 +28,12 @@ export interface ObjectValues {
   readonly filling: Filling;
 }
 
+/** A picture's values: what the judge sees in it (`judgePicture`), or a scene's own. */
+export interface PictureValues {
+  readonly objects: readonly ObjectValues[];
+  readonly ground: Ground;
+}
+
 /** How far the judge's measure of a small model's picture may be off: 0.3 pixels, a few steps of lightness, some degrees. */
 export interface Tolerance {
   readonly radius: number;
@@ -35,8 +42,8 @@ export interface Tolerance {
   readonly saturation: number;
 }
 
-export const exact: Tolerance = { radius: 0, lightness: 0, hue: 0, saturation: 0 };
-export const judged: Tolerance = { radius: 0.0075, lightness: 0.03, hue: 4, saturation: 0.1 };
+export const noTolerance: Tolerance = { radius: 0, lightness: 0, hue: 0, saturation: 0 };
+export const judgeTolerance: Tolerance = { radius: 0.0075, lightness: 0.03, hue: 4, saturation: 0.1 };
 
 /** Whether a value lies where the word's values lie. `open` is the side on which the word has no end: +1, −1, or 0. */
 function within(value: number, { mean, reach }: WordSpread, tolerance: number, open: number): boolean {
@@ -46,13 +53,13 @@ function within(value: number, { mean, reach }: WordSpread, tolerance: number, o
 }
 
 /** "Large" holds of everything from its smallest on, "slightly large" up to its own end only. */
-export function sizeFits({ word, grade }: Graded<Size>, radius: number, tolerance = judged): boolean {
+export function sizeFits({ word, grade }: Graded<Size>, radius: number, tolerance = judgeTolerance): boolean {
   const open = grade === 'slightly' ? 0 : { small: -1, medium: 0, large: 1 }[word];
   return within(radius, radiusSpread(word, grade), tolerance.radius, open);
 }
 
 /** The tone of a colour is told from the lightness of that colour; it holds of nothing that is black or white. */
-export function toneFits({ word, grade }: Graded<Tone>, colour: Colour, rgb: Rgb, tolerance = judged): boolean {
+export function toneFits({ word, grade }: Graded<Tone>, colour: Colour, rgb: Rgb, tolerance = judgeTolerance): boolean {
   if (!colourMeans[colour].hue) return false;
   const lightness = hslOf(rgb).lightness - colourMeans[colour].lightness;
   const open = grade === 'slightly' ? 0 : word === 'light' ? 1 : -1;
@@ -60,7 +67,7 @@ export function toneFits({ word, grade }: Graded<Tone>, colour: Colour, rgb: Rgb
 }
 
 /** A hue within the word's spread, of a saturation that fits the grade. */
-export function colourFits({ word, grade }: Graded<Colour>, rgb: Rgb, tolerance = judged): boolean {
+export function colourFits({ word, grade }: Graded<Colour>, rgb: Rgb, tolerance = judgeTolerance): boolean {
   const mean = colourMeans[word];
   if (!mean.hue) return colourWord(rgb) === word;
   const { hue, saturation, chroma } = hslOf(rgb);
@@ -80,14 +87,17 @@ export interface ObjectVerdict {
   readonly filling: boolean | null;
 }
 
-export function objectVerdict(words: ObjectWords, values: ObjectValues, tolerance = judged): ObjectVerdict {
+export function objectVerdict(words: ObjectWords, values: ObjectValues, tolerance = judgeTolerance): ObjectVerdict {
   const { shape, colour, size, tone, filling } = words;
   const possible = [values.rgb, values.purest ?? values.rgb];
+  // A tone is told from the colour that is said, or from any that it may be.
+  const coloursOf = (rgb: Rgb) =>
+    colour ? [colour.word] : colours.filter((word) => colourFits({ word, grade: null }, rgb, tolerance));
   return {
     shape: shape && shape === values.shape,
     colour: colour && possible.some((rgb) => colourFits(colour, rgb, tolerance)),
     size: size && sizeFits(size, values.radius, tolerance),
-    tone: tone && possible.some((rgb) => toneFits(tone, colour?.word ?? colourWord(rgb), rgb, tolerance)),
+    tone: tone && possible.some((rgb) => coloursOf(rgb).some((name) => toneFits(tone, name, rgb, tolerance))),
     filling: filling && filling === values.filling,
   };
 }
@@ -109,7 +119,7 @@ const failures = (verdict: ObjectVerdict) => Object.values(verdict).filter((hold
  * Holds a picture to a caption's meaning. Which of two seen objects is which of the caption's is chosen so that most of what is
  * said of them holds; the relation decides only where both ways are as good.
  */
-export function verdictOf(description: Description, seen: SeenPicture): Verdict {
+export function verdictOf(description: Description, seen: PictureValues, tolerance = judgeTolerance): Verdict {
   const { objects: said, relation, ground } = description;
   const groundHolds = ground && ground === seen.ground;
   if (said.length !== seen.objects.length)
@@ -122,7 +132,7 @@ export function verdictOf(description: Description, seen: SeenPicture): Verdict 
           [1, 0],
         ];
   const verdicts = orders.map((order): Verdict => {
-    const objects = said.map((words, i) => objectVerdict(words, seen.objects[order[i]]));
+    const objects = said.map((words, i) => objectVerdict(words, seen.objects[order[i]], tolerance));
     const relationHolds = relation && relationOf(seen.objects[order[0]], seen.objects[order[1]]) === relation;
     const right =
       objects.every((verdict) => failures(verdict) === 0) && relationHolds !== false && groundHolds !== false;
@@ -131,4 +141,13 @@ export function verdictOf(description: Description, seen: SeenPicture): Verdict 
   const wrong = ({ objects, relation: holds }: Verdict) =>
     objects.reduce((sum, verdict) => sum + failures(verdict), 0) + (holds === false ? 0.5 : 0);
   return verdicts.reduce((best, verdict) => (wrong(verdict) < wrong(best) ? verdict : best));
+}
+
+/**
+ * Whether a description is right of a scene, by the scene's own values: several scenes fit a caption that leaves things unsaid,
+ * and in the overlap of two words either is right.
+ */
+export function describes(description: Description, { objects, ground }: Scene): boolean {
+  const values = objects.map(({ words: { shape, filling }, ...object }) => ({ ...object, shape, filling }));
+  return verdictOf(description, { objects: values, ground: ground.word }, noTolerance).right;
 }

@@ -1,7 +1,7 @@
 import { colourWord } from '../attributes.ts';
 import { foil, foilKinds } from '../description.ts';
 import { judgePicture, relationOf, type SeenObject, seenDescription } from '../judge/judge.ts';
-import { colourFits, exact, sizeFits, toneFits, verdictOf } from '../judge/verdict.ts';
+import { colourFits, noTolerance, sizeFits, toneFits, verdictOf } from '../judge/verdict.ts';
 import { pictureLength, renderScene } from '../render.ts';
 import { drawScene, fullDescription, type Scene, type SceneObject } from '../scene.ts';
 import { createRandom } from '../seededRandom.ts';
@@ -69,10 +69,10 @@ function countObjects(
     const { shape, colour, size, tone, filling } = found[i];
     count('shape', shape === object.words.shape);
     count('filling', filling === object.words.filling);
-    count('size', sizeFits({ word: size, grade: null }, object.radius, exact));
-    const colourIsRight = colourFits({ word: colour, grade: null }, object.rgb, exact);
+    count('size', sizeFits({ word: size, grade: null }, object.radius, noTolerance));
+    const colourIsRight = colourFits({ word: colour, grade: null }, object.rgb, noTolerance);
     count('colour', colourIsRight);
     if (colourIsRight && tone)
-      count('tone', toneFits({ word: tone, grade: null }, colourWord(object.rgb), object.rgb, exact));
+      count('tone', toneFits({ word: tone, grade: null }, colourWord(object.rgb), object.rgb, noTolerance));
   }
 }
