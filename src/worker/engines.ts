@@ -56,7 +56,8 @@ function reasonOf(error: unknown): string | undefined {
 
 /**
  * Loads an encoder on the engine that was chosen. `automatic` takes a hardware GPU, and where there is none, or the GPU is not up
- * to it, the CPU. Rejects as the engines do.
+ * to it, the CPU. A GPU is not timed against the CPU first: even where it were no faster, it leaves all cores to the page.
+ * Rejects as the engines do.
  */
 export async function chooseEncoder(
   source: WeightSource,
