@@ -78,16 +78,20 @@ export function reportApart(results, failures, packages) {
 
 /** Says how our pass and our edit compare with the fastest of the others. */
 function summary(results, right) {
-  const [[ours, { passes, edits }], ...others] = results;
+  const [[ours, { passes, edits, processor }], ...others] = results;
   const compared = others.filter(([contender]) => right.has(contender));
   if (compared.length === 0) return;
   const [{ engine }, best] = compared.reduce((a, b) => (median(b[1].passes) < median(a[1].passes) ? b : a));
-  const share = (times) => median(times.map((seconds, round) => seconds / best.passes[round])).toFixed(3);
-  const edit =
-    edits.length > 0
-      ? ` Rows up to EOS after an edit of the last of 20 tokens: ${milliseconds(median(edits))} ms, ${share(edits)} × that pass and ${median(edits.map((seconds, round) => seconds / passes[round])).toFixed(3)} × our own.`
-      : '';
-  console.log(`\n${ours.engine} takes ${share(passes)} × the time of ${engine}, the fastest other.${edit}`);
+  const share = (times, of) => median(times.map((seconds, round) => seconds / of[round])).toFixed(3);
+  const byProcessor =
+    processor.length > 0 ? ` (${number(mean(processor) / mean(best.processor), 3)} × by processor time)` : '';
+  console.log(
+    `\n${ours.engine} takes ${share(passes, best.passes)} × the time of ${engine}, the fastest other${byProcessor}.`,
+  );
+  if (edits.length > 0)
+    console.log(
+      `Rows up to EOS after an edit of the last of 20 tokens: ${milliseconds(median(edits))} ms, ${share(edits, best.passes)} × that pass and ${share(edits, passes)} × our own.`,
+    );
 }
 
 /** Prints the rounds of engines that were all loaded: contender → times of its passes. */
