@@ -1,0 +1,104 @@
+/** The text tower: embeddings (eq. 49–51), causal layers, EOS pooling, projection. Letters are those of tower.ts. */
+
+import type { ClipTextConfig } from '../clip/config.ts';
+import { finalLayerNormWeightName, positionEmbeddingName, tokenEmbeddingName } from '../clip/weights.ts';
+import { addPositions, addPositionsBackward, embedding, embeddingBackward } from './layers.ts';
+import { type Parameter, type ParameterSet, parameter } from './parameters.ts';
+import type { Floats, Products } from './products.ts';
+import {
+  createTower,
+  headForward,
+  layersBackward,
+  layersForward,
+  poolingBackward,
+  projectionBackward,
+  type Tower,
+  type TowerNames,
+  type TowerRoom,
+  towerInput,
+  towerShapes,
+} from './tower.ts';
+
+/** `vocabSize` counts the rows of the token table that the model has, which may be few of CLIP's. */
+export interface TextTowerConfig extends ClipTextConfig {
+  readonly projectionDim: number;
+}
+
+export interface TextTower {
+  readonly tower: Tower;
+  /** [V, d] */
+  readonly tokens: Parameter;
+  /** [≥ L, d] */
+  readonly positions: Parameter;
+}
+
+/** A batch of captions. L may be shorter than the model's length: rows after every EOS change nothing, as the mask is causal. */
+export interface Captions {
+  readonly B: number;
+  readonly L: number;
+  /** [B, L], rows of the token table. */
+  readonly tokens: Int32Array;
+  /** Rows of the flattened [B · L] that the head picks: each caption's first EOS. */
+  readonly picked: Int32Array;
+}
+
+const names: TowerNames = {
+  layers: 'text_model.encoder.',
+  finalNorm: finalLayerNormWeightName.replace('.weight', ''),
+  projection: 'text_projection.weight',
+};
+
+/** Shapes of the tower's tensors, by transformers' names. */
+export function textTowerShapes(config: TextTowerConfig): [string, readonly number[]][] {
+  const { vocabSize: V, maxPositionEmbeddings: L, hiddenSize: d } = config;
+  return [[tokenEmbeddingName, [V, d]], [positionEmbeddingName, [L, d]], ...towerShapes(names, config)];
+}
+
+/** `parameters` must have the tensors of `textTowerShapes`. */
+export function createTextTower(
+  products: Products,
+  parameters: ParameterSet,
+  config: TextTowerConfig,
+  room: TowerRoom,
+): TextTower {
+  return {
+    tower: createTower(products, parameters, names, config, room, true),
+    tokens: parameter(parameters, tokenEmbeddingName),
+    positions: parameter(parameters, positionEmbeddingName),
+  };
+}
+
+/** Flattened places [B] of each caption's first `eos` in ids [B, L]. Throws RangeError for a caption that has none. */
+export function firstEos(ids: ArrayLike<number>, L: number, eos: number): Int32Array {
+  return Int32Array.from({ length: ids.length / L }, (_, b) => {
+    for (let i = b * L; i < (b + 1) * L; i++) if (ids[i] === eos) return i;
+    throw new RangeError(`Caption ${b} has no end: expected the id ${eos} among its ${L} ids.`);
+  });
+}
+
+/** → features [P, E], not normalised; a view that the next batch writes over. */
+export function textForward({ tower, tokens, positions }: TextTower, captions: Captions): Floats {
+  const { B, L, picked } = captions;
+  const d = tower.config.hiddenSize;
+  const x = towerInput(tower);
+  embedding(x, tokens, captions.tokens, d);
+  addPositions(x, positions, B, L, d);
+  layersForward(tower, B, L);
+  return headForward(tower, picked);
+}
+
+/** Adds the gradients of all parameters, from dfeatures [P, E] of the batch that went forward last. */
+export function textBackward(text: TextTower, dfeatures: Floats, captions: Captions): void {
+  projectionBackward(text.tower, dfeatures, captions.picked.length);
+  textBackwardFromPooled(text, captions);
+}
+
+/** As `textBackward`, from the gradient of the picked rows after the final LayerNorm, in `back.pooled`. */
+export function textBackwardFromPooled({ tower, tokens, positions }: TextTower, captions: Captions): void {
+  const { B, L, picked } = captions;
+  const d = tower.config.hiddenSize;
+  poolingBackward(tower, picked, B, L);
+  layersBackward(tower, B, L);
+  embeddingBackward(tokens, tower.back.stream, captions.tokens, d);
+  addPositionsBackward(positions, tower.back.stream, B, L, d);
+}
