@@ -93,7 +93,7 @@ export function textBackward(text: TextTower, dfeatures: Floats, captions: Capti
   textBackwardFromPooled(text, captions);
 }
 
-/** As `textBackward`, from the gradient of the picked rows after the final LayerNorm, in `back.pooled`. */
+/** Does what `textBackward` does, from the gradient of the picked rows after the final LayerNorm, in `back.pooled`. */
 export function textBackwardFromPooled({ tower, tokens, positions }: TextTower, captions: Captions): void {
   const { B, L, picked } = captions;
   const d = tower.config.hiddenSize;
