@@ -52,17 +52,21 @@ export function Matrix(props: MatrixProps) {
           PAD rows
         </label>
       </div>
-      <Picture
-        {...{ view, rows, columns, labels, name, isSquare, inspection, operation }}
-        onChoose={(row, column) => setChosen({ row, column })}
-      />
-      <CellReadout {...{ view, labels, isSquare }} headDim={headDimOf(props)} />
-      <CellExplanation
-        {...{ inspection, matrices, operation, isInput, labels, view }}
-        head={head}
-        place={cell}
-        onChoose={setChosen}
-      />
+      <div className={isSquare ? styles.beside : styles.below}>
+        <div className={styles.below}>
+          <Picture
+            {...{ view, rows, columns, labels, name, isSquare, inspection, operation }}
+            onChoose={(row, column) => setChosen({ row, column })}
+          />
+          <CellReadout {...{ view, labels, isSquare }} headDim={headDimOf(props)} />
+        </div>
+        <CellExplanation
+          {...{ inspection, matrices, operation, isInput, labels, view }}
+          head={head}
+          place={cell}
+          onChoose={setChosen}
+        />
+      </div>
       <details className={styles.norms}>
         <summary>Norm of each row</summary>
         <RowNorms
