@@ -277,6 +277,28 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     }
   });
 
+  test.each([
+    [1, 3, 8],
+    [13, 20, 11],
+    [6, 900, 24],
+  ])('a transposed x and a transposed weight give the same bits: M %d, K %d, N %d', (M, K, N) => {
+    const x = numbers(M * K, 24);
+    const weight = numbers(N * K, 25);
+    const transposed = (matrix: Float32Array, rows: number, columns: number) =>
+      matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);
+    arena.clear();
+    const panels = arena.output(panelBytes(N, K, 'F32') / 4);
+    kernels.packTransposed({ matrix: arena.put(transposed(weight, N, K)), rowStride: N, panels, N, K });
+    const scratch = arena.output(matmulScratchBytes(M, K) / 4);
+    const shared = { epilogue: 'none', yStride: N, rows: M, K, N, tileRows: 5, scratch } as const;
+    const [y, expected] = [arena.output(M * N), arena.output(M * N)];
+    const ofTransposed = { x: arena.put(transposed(x, M, K)), xStride: 1, xStep: M };
+    kernels.matmul({ ...shared, ...ofTransposed, weight: { at: panels, dtype: 'F32' }, y });
+    const stored = new Uint8Array(weight.buffer);
+    kernels.matmul({ ...shared, x: arena.put(x), xStride: K, weight: packed(stored, 'F32', N, K), y: expected });
+    expect(isSame(arena.read(y, M * N), arena.read(expected, M * N))).toBe(true);
+  });
+
   /** Every half that panels can hold: 65536, those of F16 that they cannot replaced by zero. */
   function everyHalf(dtype: WeightDtype): Uint8Array<ArrayBuffer> {
     const halves = Uint16Array.from({ length: 65536 }, (_, i) => (dtype === 'F16' && (i & 0x7fff) >= 0x5800 ? 0 : i));

@@ -39,6 +39,8 @@ export interface MatmulArguments {
   /** [rows, K] */
   readonly x: number;
   readonly xStride: number;
+  /** Elements from a column of x to the next: 1 unless x is a transposed matrix, whose stride is 1. */
+  readonly xStep?: number;
   /** [N, K] */
   readonly weight: Panels;
   /** [N]; not read for the epilogue `none`. */
@@ -117,6 +119,17 @@ export interface PackArguments {
   readonly K: number;
 }
 
+/** A transposed float32 matrix → panels: kernels/weights.ts. */
+export interface PackTransposedArguments {
+  /** [K, N], rows `rowStride` elements apart. */
+  readonly matrix: number;
+  readonly rowStride: number;
+  /** `panelBytes(N, K, 'F32')` bytes, which must not overlap `matrix`. */
+  readonly panels: number;
+  readonly N: number;
+  readonly K: number;
+}
+
 export interface CpuKernels {
   /** Whether multiply-add is left to the processor: faster, and equal to the bit on one machine only. */
   readonly relaxed: boolean;
@@ -128,6 +141,7 @@ export interface CpuKernels {
   loraMerge(of: LoraMergeArguments): void;
   /** Throws RangeError if an F16 element is not below 128; see heldDtype. */
   pack(of: PackArguments): void;
+  packTransposed(of: PackTransposedArguments): void;
 }
 
 /** Bytes of a weight [N, K] in panels. */
@@ -160,7 +174,7 @@ export function matmulScratchBytes(rows: number, K: number): number {
 
 /** The modules' exports, with the parameters of kernels/*.ts in order. */
 type Exports = Record<
-  'attention' | 'embeddings' | 'layer_norm' | 'lora_merge' | 'matmul' | 'pack',
+  'attention' | 'embeddings' | 'layer_norm' | 'lora_merge' | 'matmul' | 'pack' | 'pack_transposed',
   (...parameters: number[]) => number
 >;
 
@@ -219,10 +233,10 @@ export async function cpuKernels(
     relaxed,
     embeddings: (tokenRows, positions, hidden, count) => run.embeddings(tokenRows, positions, hidden, count),
     layerNorm: ({ x, weight, bias, y, rows, d, epsilon }) => run.layer_norm(x, weight, bias, y, rows, d, epsilon),
-    matmul: ({ epilogue, x, xStride, weight, bias = 0, residual = 0, y, yStride, rows, K, N, tileRows, scratch }) =>
+    matmul: ({ epilogue, x, xStride, xStep = 1, weight, bias = 0, residual = 0, y, yStride, ...rest }) =>
       run.matmul(
-        ...[dtypes[weight.dtype], cpuEpilogues[epilogue], x, xStride, weight.at, bias, residual, y, yStride],
-        ...[rows, K, N, tileRows, scratch],
+        ...[dtypes[weight.dtype], cpuEpilogues[epilogue], x, xStride, xStep, weight.at, bias, residual, y, yStride],
+        ...[rest.rows, rest.K, rest.N, rest.tileRows, rest.scratch],
       ),
     attention: ({ qkv, mask, probabilities, attended, L, h, headDim, first, end }) =>
       run.attention(qkv, mask, probabilities, attended, L, h, headDim, first, end),
@@ -232,6 +246,7 @@ export async function cpuKernels(
       if (!run.pack(dtypes[dtype], stored, rowStride, panels, N, K))
         throw new RangeError('An F16 weight has an element that is not below 128; expected it to be held as F32.');
     },
+    packTransposed: ({ matrix, rowStride, panels, N, K }) => run.pack_transposed(matrix, rowStride, panels, N, K),
   };
 }
 

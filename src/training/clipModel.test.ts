@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { compileKernels } from '../cpu/kernels.ts';
 import { learningRateAt, openClipAdamW } from './adamW.ts';
 import { type ClipModel, clipBackward, clipForward, clipUpdate, createClipModel, logScaleName } from './clipModel.ts';
 import { parameter } from './parameters.ts';
-import { float64Products } from './products.ts';
+import { float64Products, type Products } from './products.ts';
 import { imageConfig, setParameters, textConfig, tokenRowsOf } from './testing/recordedModels.ts';
 import { expectRowsClose, recordedCases } from './testing/recordedTraining.ts';
 import { firstEos } from './textTower.ts';
+import { countFloats, createWasmProducts } from './wasmProducts.ts';
 
 const [recorded] = recordedCases('training_step');
 const {
@@ -29,18 +31,22 @@ const batch = { captions, pixels: recorded.array('pixel_values') };
 const settings = { adamW: { ...openClipAdamW, weightDecay }, longestGradient };
 
 /** A model with the parameters before step 1 of a recorded run. */
-function startOf(run: number): ClipModel {
-  const model = createClipModel(float64Products, { objective: 'clip', text, image }, B);
+function startOf(run: number, products = float64Products): ClipModel {
+  const model = createClipModel(products, { objective: 'clip', text, image }, B);
   setParameters(model.parameters, recorded.tensors('parameters_0'));
   model.logScale.value[0] = recorded.array('logit_scale_start')[run];
   return model;
 }
 
+/** Moments of the parameters' own type. */
 function momentsOf({ parameters }: ClipModel) {
-  return {
-    first: float64Products.allocate(parameters.values.length),
-    second: float64Products.allocate(parameters.values.length),
-  };
+  return { first: parameters.values.map(() => 0), second: parameters.values.map(() => 0) };
+}
+
+/** WebAssembly's products, with room for the model. */
+async function wasmProducts(): Promise<Products> {
+  const floats = countFloats((products) => createClipModel(products, { objective: 'clip', text, image }, B));
+  return createWasmProducts(await compileKernels(false), floats, 192);
 }
 
 function train(model: ClipModel, steps: number, isFrozen?: (name: string) => boolean) {
@@ -87,6 +93,33 @@ describe('training steps', () => {
       for (let i = 0; i < expected.length; i++)
         if (!(Math.abs(value[i] - expected[i]) <= 1e-10))
           expect.fail(`${name}[${i}] is ${value[i]}, expected ${expected[i]}`);
+    }
+  });
+
+  test.each([0, 1, 2])('in float32 run %i is the recorded one but for rounding', async (run) => {
+    const close = (actual: number, expected: number, rtol: number) =>
+      expect(Math.abs(actual - expected)).toBeLessThanOrEqual(rtol * Math.abs(expected));
+    const model = startOf(run, await wasmProducts());
+    for (const [step, { loss, norm, logScale }] of train(model, 5).entries()) {
+      close(loss, recorded.array('loss', run, step)[0], 1e-5);
+      close(norm, recorded.array('grad_norm', run, step)[0], 3e-5);
+      close(logScale, recorded.array('logit_scale', run, step)[0], 1e-5);
+    }
+    if (run !== 0) return;
+    for (const [name, expected] of recorded.tensors('parameters_5')) {
+      const { value } = parameter(model.parameters, name);
+      for (let i = 0; i < expected.length; i++)
+        if (!(Math.abs(value[i] - expected[i]) <= 2e-5))
+          expect.fail(`${name}[${i}] is ${value[i]}, expected ${expected[i]}`);
+    }
+  });
+
+  test('in float32 the first gradients are the recorded ones, row by row', async () => {
+    const model = startOf(0, await wasmProducts());
+    clipBackward(model, batch, clipForward(model, batch));
+    for (const [name, expected] of recorded.tensors('gradients_1')) {
+      const width = model.parameters.places.get(name)!.shape.at(-1) ?? 1;
+      expectRowsClose(name, parameter(model.parameters, name).gradient, expected, width, 2e-5, 0.03);
     }
   });
 

@@ -4,4 +4,4 @@ export { embeddings } from './embeddings';
 export { layer_norm } from './layer_norm';
 export { lora_merge } from './lora_merge';
 export { matmul } from './matmul';
-export { pack } from './weights';
+export { pack, pack_transposed } from './weights';

@@ -3,7 +3,7 @@
 // K is in and N is out of the linear layer; rows are some of B · L. In order:
 //   dtype      0 F32, 1 F16, 2 BF16
 //   epilogue   0 bias, 1 QuickGELU, 2 residual, 3 none (see linear.ts)
-//   x          [rows, K]      f32, rows `x_stride` floats apart
+//   x          [rows, K]      f32, rows `x_stride` and columns `x_step` floats apart; a transposed matrix has a stride of 1
 //   weight     [⌈N/8⌉, K, 8]  panels of `dtype` (see weights.ts)
 //   bias       [N]            f32, not read for epilogue 3
 //   residual   [rows, N]      f32, rows `y_stride` floats apart, read for epilogue 2 only; must not overlap y
@@ -128,11 +128,22 @@ function interleave(x: usize, stride: usize, rows: i32, tile_rows: i32, K: i32, 
   }
 }
 
+/** Does what `interleave` does where columns are `step` bytes apart: it goes along k, so that each column is fetched once a tile. */
+function interleave_columns(x: usize, stride: usize, step: usize, rows: i32, tile_rows: i32, K: i32, to: usize): void {
+  for (let row = 0; row < rows; row += tile_rows) {
+    const height = min(tile_rows, rows - row);
+    let column = x + <usize>row * stride;
+    for (let k = 0; k < K; k++, column += step)
+      for (let r = 0; r < height; r++, to += 4) store<f32>(to, load<f32>(column + <usize>r * stride));
+  }
+}
+
 export function matmul(
   dtype: i32,
   epilogue: i32,
   x: usize,
   x_stride: i32,
+  x_step: i32,
   weight: usize,
   bias: usize,
   residual: usize,
@@ -157,7 +168,10 @@ export function matmul(
 
   for (let from = 0; from < K; from += block) {
     const length = min(block, K - from);
-    interleave(x + 4 * from, <usize>x_stride * 4, rows, tile_rows, length, tiles);
+    const block_x = x + 4 * from * x_step;
+    const x_row = <usize>x_stride * 4;
+    if (x_step === 1) interleave(block_x, x_row, rows, tile_rows, length, tiles);
+    else interleave_columns(block_x, x_row, <usize>x_step * 4, rows, tile_rows, length, tiles);
     for (let n = 0; n < N; n += 8) {
       const whole = n + 8 <= N;
       const sums = whole ? y + 4 * n : rest;

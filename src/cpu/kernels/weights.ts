@@ -120,3 +120,23 @@ export function pack(dtype: i32, weight: usize, row_stride: i32, panels: usize, 
   else return pack_as<u16>(F16, weight, row_stride, panels, N, K) < 0x5800 ? 1 : 0;
   return 1;
 }
+
+/**
+ * A transposed float32 matrix → panels.
+ *   matrix      [K, N]        rows `row_stride` floats apart
+ *   panels      [⌈N/8⌉, K, 8] output, must not overlap `matrix`
+ */
+export function pack_transposed(matrix: usize, row_stride: i32, panels: usize, N: i32, K: i32): void {
+  const row_step = <usize>row_stride * 4;
+  for (let n = 0; n < N; n += 8, matrix += 32) {
+    const columns = min(8, N - n);
+    let row = matrix;
+    if (columns < 8) memory.fill(panels, 0, 32 * K);
+    for (let k = 0; k < K; k++, row += row_step, panels += 32) {
+      if (columns === 8) {
+        v128.store(panels, v128.load(row));
+        v128.store(panels, v128.load(row, 16), 16);
+      } else for (let c: usize = 0; c < <usize>columns * 4; c += 4) store<f32>(panels + c, load<f32>(row + c));
+    }
+  }
+}
