@@ -5,7 +5,6 @@ import { reach } from '../embeddings/embeddingMaps.ts';
 import { exact } from '../page/numbers.ts';
 import { useDark } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
-import { probabilityScale, signedScale } from '../pictures/color.ts';
 import { type Cell, Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import matrixStyles from '../pictures/matrix.module.css';
 import { heatmapPixels, range } from '../pictures/pixels.ts';
@@ -13,6 +12,7 @@ import { nothing, type Pointed, useMarks, usePointed } from '../pictures/pointed
 import { type PooledColumns, pooledColumns, pooledText, poolingFactor } from '../pictures/pooling.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { TokenLabels } from '../pictures/TokenLabels.tsx';
+import { probabilityScale, signedScale } from '../pictures/valueScales.ts';
 import styles from './anatomy.module.css';
 import { CellExplanation } from './CellExplanation.tsx';
 import { type MatrixProps, type MatrixView, matrixOf, numbersOf } from './tensorPicture.ts';

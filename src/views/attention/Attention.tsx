@@ -10,7 +10,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
-import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/color.ts';
+import { type ProbabilityKind, probabilityKinds, probabilityScale } from '../pictures/valueScales.ts';
 import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
 import { AttentionLines } from './AttentionLines.tsx';
 import { AttentionMatrix } from './AttentionMatrix.tsx';

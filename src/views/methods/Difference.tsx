@@ -4,9 +4,9 @@ import { differenceMap, type MethodComparison } from '../../weighting/study/comp
 import { reach } from '../embeddings/embeddingMaps.ts';
 import { brief } from '../page/numbers.ts';
 import { useDark } from '../page/useFacts.ts';
-import { signedScale } from '../pictures/color.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
+import { signedScale } from '../pictures/valueScales.ts';
 import styles from './methods.module.css';
 
 interface DifferenceProps {

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  cssColour,
-  cssGradient,
-  probabilityKinds,
-  probabilityScale,
-  signedScale,
-  tableIndex,
-  weightScale,
-} from './color.ts';
+import { cssColour, cssGradient, tableIndex, weightScale } from './color.ts';
+import { probabilityKinds, probabilityScale, signedScale } from './valueScales.ts';
 
 const scales = {
   linear: probabilityScale('linear', 0.8),

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { linesSvg } from '../attention/linesSvg.ts';
-import { signedScale } from './color.ts';
 import { originLines, pictureLayout } from './pictureFile.ts';
 import { fileName } from './saveFile.ts';
+import { signedScale } from './valueScales.ts';
 
 const legend = { title: 'Value', scale: signedScale(1, false) };
 const axes = { rows: 'token', columns: 'dimension' };

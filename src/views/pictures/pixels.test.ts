@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { probabilityKinds, probabilityScale, signedScale, tableIndex } from './color.ts';
+import { tableIndex } from './color.ts';
 import { heatmapPixels, range } from './pixels.ts';
+import { probabilityKinds, probabilityScale, signedScale } from './valueScales.ts';
 
 const scale = probabilityScale('linear', 1);
 const colour = (index: number) => [...scale.table.slice(index * 4, index * 4 + 4)];

@@ -1,4 +1,5 @@
-import { type ColourScale, flatScale, tableIndex } from './color.ts';
+import { type ColourScale, tableIndex } from './color.ts';
+import { flatScale } from './valueScales.ts';
 
 /** A matrix, or a part of one, drawn with one pixel a cell. */
 export interface MatrixPicture {
