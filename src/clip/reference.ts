@@ -63,9 +63,13 @@ export function linear(
 ): Float64Array {
   const inputs = rowsOf(x, inFeatures);
   const y = new Float64Array(inputs.length * outFeatures);
+  const fours = Array.from({ length: Math.ceil(inputs.length / 4) }, (_, i) => inputs.slice(4 * i, 4 * i + 4));
   for (let o = 0; o < outFeatures; o++) {
     const w = weight.subarray(o * inFeatures, (o + 1) * inFeatures);
-    for (let r = 0; r < inputs.length; r++) y[r * outFeatures + o] = dot(inputs[r], w) + (bias ? bias[o] : 0);
+    for (const [i, four] of fours.entries()) {
+      const sums = dots(four, w);
+      for (let j = 0; j < four.length; j++) y[(4 * i + j) * outFeatures + o] = sums[j] + (bias ? bias[o] : 0);
+    }
   }
   return y;
 }
@@ -74,10 +78,17 @@ function rowsOf(x: Float64Array, width: number): Float64Array[] {
   return Array.from({ length: x.length / width }, (_, r) => x.subarray(r * width, (r + 1) * width));
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
+/** Dot products of one to four rows with w. Together they take little more time than one: an addition waits only for its own sum. */
+function dots([a, b = a, c = a, d = a]: readonly Float64Array[], w: Float64Array): readonly number[] {
+  let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0];
+  for (let i = 0; i < w.length; i++) {
+    const weight = w[i];
+    sumA += a[i] * weight;
+    sumB += b[i] * weight;
+    sumC += c[i] * weight;
+    sumD += d[i] * weight;
+  }
+  return [sumA, sumB, sumC, sumD];
 }
 
 /** x · sigmoid(1.702 x), elementwise (eq. 27). */

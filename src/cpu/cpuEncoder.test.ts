@@ -3,7 +3,7 @@ import { clipTiny } from '../clip/config.ts';
 import { referenceEncoder } from '../clip/reference.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { everything, expectStages, passOf } from '../engine/testing/encoderJudge.ts';
-import { testPasses, testWeights } from '../engine/testing/encoderSuite.ts';
+import { everyCase, oneOfEach, testDecisions, testPasses, testWeights } from '../engine/testing/encoderSuite.ts';
 import { testInspection } from '../engine/testing/inspectSuite.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { createCpuEncoder } from './cpuEncoder.ts';
@@ -17,11 +17,15 @@ afterEach(() => void vi.restoreAllMocks());
 
 const create = (threads: number) => (source: WeightSource) => createCpuEncoder(source, { threads, spawn: spawnHere });
 
-describe.each([1, 3])('with %d threads', (threads) => {
-  testPasses(create(threads));
-  testWeights(create(threads));
-  testInspection(create(threads));
+describe.each([
+  [1, everyCase],
+  [3, oneOfEach],
+])('with %d threads', (threads, cases) => {
+  testPasses(create(threads), cases);
+  testWeights(create(threads), cases);
+  testInspection(create(threads), cases);
 });
+testDecisions(create(1));
 
 test.each([2, 4])('%d threads and the plain kernels equal float64 too', async (threads) => {
   withoutRelaxed();

@@ -82,6 +82,9 @@ function isSame(a: Float32Array, b: Float32Array): boolean {
   return a.length === b.length && wordsOfA.every((word, i) => word === wordsOfB[i]);
 }
 
+/** Whether an output is NaN still, as it was before. */
+const untouched = (values: Float32Array) => values.every(Number.isNaN);
+
 test('the committed modules are what the sources compile to', async () => {
   for (const [name, bytes] of Object.entries(await compileModules()))
     expect(Buffer.compare(readFileSync(`src/cpu/kernels/${name}`), bytes), `${name}; npm run kernels writes it`).toBe(
@@ -227,12 +230,12 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
       ...(epilogue === 'residual' && { residual: arena.put(spread(of.residual, N, yStride)) }),
       ...{ y, yStride, rows: M, K, N, tileRows, scratch },
     });
-    expect(arena.read(scratch + scratchBytes, 4)).toEqual(new Float32Array(4).fill(Number.NaN));
+    expect(untouched(arena.read(scratch + scratchBytes, 4)), 'beyond scratch').toBe(true);
     const written = arena.read(y, M * yStride);
     const values = new Float32Array(M * N);
     for (let row = 0; row < M; row++) {
       values.set(written.subarray(row * yStride, row * yStride + N), row * N);
-      expect(written.subarray(row * yStride + N, (row + 1) * yStride)).toEqual(new Float32Array(5).fill(Number.NaN));
+      if (!untouched(written.subarray(row * yStride + N, (row + 1) * yStride))) expect.fail(`beyond row ${row} of y`);
     }
     return values;
   }
@@ -251,7 +254,7 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     [65, 772, 260],
     [77, 768, 768],
     [77, 128, 16],
-    [154, 3072, 768],
+    [77, 3072, 768],
     [768, 100, 101],
   ] as const;
   const cases = shapes.flatMap(([M, K, N]) => dtypes.map((dtype) => [dtype, M, K, N] as const));
@@ -402,7 +405,7 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     [65, 133, [4, 8, 1]],
     [77, 772, [5]],
     [768, 768, [16, 4]],
-    [768, 3072, [8]],
+    [96, 3072, [8]],
   ] as const;
   const mergeCases = merges.flatMap(([N, K, ranks]) => dtypes.map((dtype) => [dtype, N, K, ranks] as const));
   test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', (dtype, N, K, ranks) => {
@@ -486,7 +489,6 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     // Some rows are the same to the bit, and no other is written.
     const [first, end] = [L >> 1, L - (L >> 2)];
     const some = run(first, end);
-    const untouched = (values: Float32Array) => values.every(Number.isNaN);
     for (let head = 0; head < h; head++) {
       const rows = (values: Float32Array, from: number, to: number) =>
         values.slice((head * L + from) * L, (head * L + to) * L);

@@ -99,6 +99,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     ['BF16', 77, 128, 64],
     ['F32', 77, 768, 768],
     ['F32', 768, 100, 100],
+    ['F32', 9, 3072, 68],
+    ['F16', 9, 68, 3072],
   ] as const)('matmul of %s weights, M %d, K %d, N %d', async (dtype, M, K, N) => {
     const device = await testDevice(adapter);
     const x = numbers(M * K, 8);

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clipTiny, clipVitL14 } from '../../clip/config.ts';
+import { clipTiny } from '../../clip/config.ts';
 import type { EncoderOutput, EncoderPass } from '../../clip/encoderPass.ts';
-import { maskModes } from '../../clip/masks.ts';
+import { type MaskMode, maskModes } from '../../clip/masks.ts';
 import index from '../../clip/recorded/index.json';
-import { type ReferenceOutput, referenceEncoder } from '../../clip/reference.ts';
+import { referenceEncoder } from '../../clip/reference.ts';
 import { at, recordedArray } from '../../clip/testing/recorded.ts';
 import { tokenEmbeddingName, type WeightSource } from '../../clip/weights.ts';
+import type { WeightDtype } from '../../files/dtypes.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
 import { openLora } from '../../models/loraFile.ts';
 import { syntheticWeights } from '../../models/synthetic.ts';
@@ -31,8 +32,31 @@ import {
 /** Makes an encoder on the engine that is tested. */
 export type CreateEncoder = (source: WeightSource) => Promise<Encoder>;
 
-/** Tests of what every engine's encoder must do with passes of the tiny model. */
-export function testPasses(create: CreateEncoder): void {
+/** LoRAs that are not of low rank, in the folder of recordings. */
+const otherLoras = [
+  ...['loha', 'lokr', 'dora_columns', 'ia3', 'peft_dora', 'comfy_extract'].map((name) => `loras/${name}`),
+  'reports/dora',
+];
+
+/** Cases that an engine is tested in. */
+export interface SuiteCases {
+  readonly masks: readonly MaskMode[];
+  /** Types of weights that LoRAs are merged into. */
+  readonly dtypes: readonly WeightDtype[];
+  /** LoRAs that are not of low rank. */
+  readonly loras: readonly string[];
+}
+
+/**
+ * An engine's own part is its `Backend`: it writes inputs, computes ranges of rows, reads back, grows, merges, times and inspects.
+ * Every engine is tested in all of that, by `testPasses`, `testWeights` and `testInspection` with one case of each kind. What this
+ * room decides for any engine needs every case, and `testDecisions`; the CPU does that in one thread, because it is fast.
+ */
+export const everyCase: SuiteCases = { masks: maskModes, dtypes: ['F32', 'F16', 'BF16'], loras: otherLoras };
+export const oneOfEach: SuiteCases = { masks: ['causal'], dtypes: ['F32', 'F16'], loras: ['reports/dora'] };
+
+/** Tests of passes of the tiny model: their numbers, and that edits keep the rows that they cannot reach. */
+export function testPasses(create: CreateEncoder, { masks }: SuiteCases): void {
   let encoder: Encoder;
   beforeAll(async () => {
     encoder = await create(await viaSafetensors(clipTiny, 'F32'));
@@ -69,17 +93,7 @@ export function testPasses(create: CreateEncoder): void {
     }
   });
 
-  test('encodes more passes than there is room for at once, and only what is wanted', async () => {
-    const passes = Array.from({ length: 19 }, (_, i) => passOf(i % index.ids.length, 'causal'));
-    const { outputs } = await encoder.encode(passes, { hiddenStates: [], attentions: false });
-    expect(outputs).toHaveLength(19);
-    for (const [i, output] of outputs.entries()) {
-      expect(output.lastHiddenState).toEqual(outputs[i % index.ids.length].lastHiddenState);
-      expect([output.hiddenStates.size, output.attentions]).toEqual([0, undefined]);
-    }
-  });
-
-  test.each(maskModes)(
+  test.each(masks)(
     'an edit recomputes the rows it can reach, and the result is that of a full encode (%s)',
     async (mask) => {
       const edits: [ids: number[], firstChanged: number][] = [
@@ -102,7 +116,7 @@ export function testPasses(create: CreateEncoder): void {
     },
   );
 
-  test.each(maskModes)(
+  test.each(masks)(
     'rows up to EOS come first where nothing after them matters, and nothing of the result changes (%s)',
     async (mask) => {
       const edits: [ids: number[], first: number, ready: number | undefined][] = [
@@ -143,21 +157,6 @@ export function testPasses(create: CreateEncoder): void {
       attentions: attentions!.map((value, i) => (Math.floor(i / 77) % 77 < rows ? value : 0)),
     };
   }
-
-  test('an encode that is cancelled after its first rows keeps them', async () => {
-    const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
-    const [expected] = await fresh([edited]);
-    await forget();
-    await encoder.encode([before], everything(clipTiny));
-    const abort = new AbortController();
-    const run = encoder.encode([edited], everything(clipTiny), {
-      onRows: () => abort.abort(new Error('a newer prompt')),
-      signal: abort.signal,
-    });
-    await expect(run).rejects.toThrow('a newer prompt');
-    const { outputs, rows } = await encoder.encode([edited], everything(clipTiny));
-    expect([rows, outputs[0]]).toEqual([77 - 11, expected]);
-  });
 
   test('each pass of a batch keeps its own rows, also in another place or alone', async () => {
     const [a, b, c] = [words, words.map((id) => id + 1), words.map((id) => id + 2)].map((ids) => padded(ids, 'causal'));
@@ -239,6 +238,41 @@ export function testPasses(create: CreateEncoder): void {
     await encoder.profile(pass, { first: 9, end: 11 });
     expect((await encoder.encode([pass], everything(clipTiny))).rows).toBe(0);
   });
+}
+
+/** Tests of what is decided alike for every engine, on the tiny model. */
+export function testDecisions(create: CreateEncoder): void {
+  let encoder: Encoder;
+  beforeAll(async () => {
+    encoder = await create(await viaSafetensors(clipTiny, 'F32'));
+  });
+  afterAll(() => encoder?.destroy());
+  const { forget, fresh } = freshEncodes(() => encoder);
+
+  test('encodes more passes than there is room for at once, and only what is wanted', async () => {
+    const passes = Array.from({ length: 19 }, (_, i) => passOf(i % index.ids.length, 'causal'));
+    const { outputs } = await encoder.encode(passes, { hiddenStates: [], attentions: false });
+    expect(outputs).toHaveLength(19);
+    for (const [i, output] of outputs.entries()) {
+      expect(output.lastHiddenState).toEqual(outputs[i % index.ids.length].lastHiddenState);
+      expect([output.hiddenStates.size, output.attentions]).toEqual([0, undefined]);
+    }
+  });
+
+  test('an encode that is cancelled after its first rows keeps them', async () => {
+    const [before, edited] = [padded(words, 'causal'), padded(words.with(8, 736), 'causal')];
+    const [expected] = await fresh([edited]);
+    await forget();
+    await encoder.encode([before], everything(clipTiny));
+    const abort = new AbortController();
+    const run = encoder.encode([edited], everything(clipTiny), {
+      onRows: () => abort.abort(new Error('a newer prompt')),
+      signal: abort.signal,
+    });
+    await expect(run).rejects.toThrow('a newer prompt');
+    const { outputs, rows } = await encoder.encode([edited], everything(clipTiny));
+    expect([rows, outputs[0]]).toEqual([77 - 11, expected]);
+  });
 
   test('encodes that overlap do not build on each other', async () => {
     const passes = [1, 2, 3, 1].map((prompt) => passOf(prompt, 'causal'));
@@ -253,90 +287,6 @@ export function testPasses(create: CreateEncoder): void {
     const reference = await referenceEncoder(syntheticWeights(clipTiny));
     const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
     expectStages('vectors', clipTiny, output, reference(pass));
-  });
-}
-
-/** Tests of weights in every type, and of LoRAs. */
-export function testWeights(create: CreateEncoder): void {
-  test.each(['F16', 'BF16'] as const)(
-    'tiny in %s equals the float64 encoder on the same rounded weights',
-    async (dtype) => {
-      const source = await viaSafetensors(clipTiny, dtype);
-      const encoder = await create(source);
-      expect(encoder.dtype).toBe(dtype);
-      const pass = passOf(2, 'causal');
-      const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
-      expectStages(dtype, clipTiny, output, (await referenceEncoder(source))(pass));
-      encoder.destroy();
-    },
-  );
-
-  test.each(['F32', 'F16', 'BF16'] as const)(
-    'LoRAs are merged into %s weights as float64 merges them, and leave no trace',
-    async (dtype) => {
-      const source = await viaSafetensors(clipTiny, dtype);
-      const encoder = await create(source);
-      const passes = [passOf(1, 'causal'), passOf(2, 'causal')];
-      const encode = (loras?: readonly WeightedLora[]) => encoder.encode(passes, everything(clipTiny), { loras });
-      const { outputs: before } = await encode();
-
-      const all = ['qProj', 'kProj', 'vProj', 'outProj', 'fc1', 'fc2'] as const;
-      const whole = {
-        updates: [0, 1].flatMap((layer) => all.map((projection, i) => tinyUpdate(layer, projection, 4, i + layer))),
-        multiplier: 0.7,
-      };
-      const some = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc2', 1, 31)], multiplier: -1.5 };
-      const { hiddenSize: d, intermediateSize: m } = clipTiny;
-      for (const [loras, mergedBytes] of [
-        [[whole], 2 * (4 * d * d + 2 * m * d) * 4],
-        [[whole, some], 2 * (4 * d * d + 2 * m * d) * 4],
-        [[some], (3 * d * d + m * d) * 4],
-        [[{ ...whole, multiplier: 2 }], 2 * (4 * d * d + 2 * m * d) * 4],
-      ] as const) {
-        const { outputs } = await encode(loras);
-        expect(encoder.mergedBytes).toBe(mergedBytes);
-        const reference = await referenceEncoder(mergedSource(source, loras));
-        for (const [i, pass] of passes.entries()) {
-          expectStages(`${loras.length} LoRAs`, clipTiny, outputs[i], reference(pass));
-          expect(outputs[i].lastHiddenState).not.toEqual(before[i].lastHiddenState);
-        }
-      }
-      // Those that are merged already: the rows are kept.
-      expect((await encode([{ ...whole, multiplier: 2 }])).rows).toBe(0);
-
-      for (const off of [undefined, [{ ...whole, multiplier: 0 }]]) {
-        // Each its own, also where the second is asked for before the first is done.
-        const [merged, plain] = await Promise.all([encode([some]), encode(off)]);
-        expect(encoder.mergedBytes).toBe(0);
-        expect(plain.outputs).toEqual(before);
-        expect(merged.outputs).not.toEqual(before);
-      }
-      encoder.destroy();
-    },
-  );
-
-  test.each([
-    ...['loha', 'lokr', 'dora_columns', 'ia3', 'peft_dora', 'comfy_extract'].map((name) => [`loras/${name}`] as const),
-    ['reports/dora'] as const,
-  ])('%s, which is not of low rank, is merged as float64 merges it, and leaves no trace', async (name) => {
-    const path = new URL(`../../models/recorded/${name}.safetensors`, import.meta.url);
-    const { updates } = await openLora(memorySource(new Uint8Array(readFileSync(path)), name), { config: clipTiny });
-    const source = await viaSafetensors(clipTiny, 'F16');
-    const encoder = await create(source);
-    const pass = passOf(1, 'causal');
-    const encode = (loras?: readonly WeightedLora[]) => encoder.encode([pass], everything(clipTiny), { loras });
-    const { outputs: before } = await encode();
-    const plain = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc1', 2, 31)], multiplier: -0.5 };
-    // The order counts: DoRA and IA³ begin with what is merged by then.
-    for (const loras of [[{ updates, multiplier: 0.6 }], [plain, { updates, multiplier: -0.7 }]]) {
-      const { outputs } = await encode(loras);
-      const reference = await referenceEncoder(mergedSource(source, loras));
-      expectStages(name, clipTiny, outputs[0], reference(pass));
-      expect(outputs[0].lastHiddenState).not.toEqual(before[0].lastHiddenState);
-    }
-    expect((await encode()).outputs).toEqual(before);
-    expect(encoder.mergedBytes).toBe(0);
-    encoder.destroy();
   });
 
   test('a LoRA of the token embedding changes the rows of the tokens that are there', async () => {
@@ -361,14 +311,98 @@ export function testWeights(create: CreateEncoder): void {
   });
 }
 
-/** Full size, six passes: every recorded array, and float64 at every stage of the first. */
-export async function expectFullSize(encoder: Encoder, reference: ReferenceOutput): Promise<void> {
-  const passes = recordedMasks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
-  const { outputs } = await encoder.encode(passes, everything(clipVitL14));
+/** Tests of weights in every type, and of LoRAs. */
+export function testWeights(create: CreateEncoder, { dtypes, loras }: SuiteCases): void {
+  test.each(['F16', 'BF16'] as const)(
+    'tiny in %s equals the float64 encoder on the same rounded weights',
+    async (dtype) => {
+      const source = await viaSafetensors(clipTiny, dtype);
+      const encoder = await create(source);
+      expect(encoder.dtype).toBe(dtype);
+      const pass = passOf(2, 'causal');
+      const [output] = (await encoder.encode([pass], everything(clipTiny))).outputs;
+      expectStages(dtype, clipTiny, output, (await referenceEncoder(source))(pass));
+      encoder.destroy();
+    },
+  );
+
+  test.each(dtypes)('LoRAs are merged into %s weights as float64 merges them, and leave no trace', async (dtype) => {
+    const source = await viaSafetensors(clipTiny, dtype);
+    const encoder = await create(source);
+    const passes = [passOf(1, 'causal'), passOf(2, 'causal')];
+    const encode = (loras?: readonly WeightedLora[]) => encoder.encode(passes, everything(clipTiny), { loras });
+    const { outputs: before } = await encode();
+
+    const all = ['qProj', 'kProj', 'vProj', 'outProj', 'fc1', 'fc2'] as const;
+    const whole = {
+      updates: [0, 1].flatMap((layer) => all.map((projection, i) => tinyUpdate(layer, projection, 4, i + layer))),
+      multiplier: 0.7,
+    };
+    const some = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc2', 1, 31)], multiplier: -1.5 };
+    const { hiddenSize: d, intermediateSize: m } = clipTiny;
+    for (const [loras, mergedBytes] of [
+      [[whole], 2 * (4 * d * d + 2 * m * d) * 4],
+      [[whole, some], 2 * (4 * d * d + 2 * m * d) * 4],
+      [[some], (3 * d * d + m * d) * 4],
+      [[{ ...whole, multiplier: 2 }], 2 * (4 * d * d + 2 * m * d) * 4],
+    ] as const) {
+      const { outputs } = await encode(loras);
+      expect(encoder.mergedBytes).toBe(mergedBytes);
+      const reference = await referenceEncoder(mergedSource(source, loras));
+      for (const [i, pass] of passes.entries()) {
+        expectStages(`${loras.length} LoRAs`, clipTiny, outputs[i], reference(pass));
+        expect(outputs[i].lastHiddenState).not.toEqual(before[i].lastHiddenState);
+      }
+    }
+    // Those that are merged already: the rows are kept.
+    expect((await encode([{ ...whole, multiplier: 2 }])).rows).toBe(0);
+
+    for (const off of [undefined, [{ ...whole, multiplier: 0 }]]) {
+      // Each its own, also where the second is asked for before the first is done.
+      const [merged, plain] = await Promise.all([encode([some]), encode(off)]);
+      expect(encoder.mergedBytes).toBe(0);
+      expect(plain.outputs).toEqual(before);
+      expect(merged.outputs).not.toEqual(before);
+    }
+    encoder.destroy();
+  });
+
+  test.each(loras)(
+    '%s, which is not of low rank, is merged as float64 merges it, and leaves no trace',
+    async (name) => {
+      const path = new URL(`../../models/recorded/${name}.safetensors`, import.meta.url);
+      const { updates } = await openLora(memorySource(new Uint8Array(readFileSync(path)), name), { config: clipTiny });
+      const source = await viaSafetensors(clipTiny, 'F16');
+      const encoder = await create(source);
+      const pass = passOf(1, 'causal');
+      const encode = (loras?: readonly WeightedLora[]) => encoder.encode([pass], everything(clipTiny), { loras });
+      const { outputs: before } = await encode();
+      const plain = { updates: [tinyUpdate(1, 'kProj', 3, 30), tinyUpdate(0, 'fc1', 2, 31)], multiplier: -0.5 };
+      // The order counts: DoRA and IA³ begin with what is merged by then.
+      for (const loras of [[{ updates, multiplier: 0.6 }], [plain, { updates, multiplier: -0.7 }]]) {
+        const { outputs } = await encode(loras);
+        const reference = await referenceEncoder(mergedSource(source, loras));
+        expectStages(name, clipTiny, outputs[0], reference(pass));
+        expect(outputs[0].lastHiddenState).not.toEqual(before[0].lastHiddenState);
+      }
+      expect((await encode()).outputs).toEqual(before);
+      expect(encoder.mergedBytes).toBe(0);
+      encoder.destroy();
+    },
+  );
+}
+
+/** Full size: two passes under each of these masks equal every recorded array. */
+export async function expectFullSize(
+  encoder: Encoder,
+  masks: readonly (typeof recordedMasks)[number][],
+): Promise<void> {
+  const passes = masks.flatMap((mask) => [passOf(1, mask), passOf(3, mask)]);
+  const { outputs } = await encoder.encode(passes, { hiddenStates: [], attentions: true });
   const attn = recordedArray('clip/recorded/full_B_causal_attn_l0_p1.npy');
-  expectEncoded('attentions 0', outputs[0].attentions!.subarray(0, attn.data.length), attn.data);
-  expectStages('causal', clipVitL14, outputs[0], reference);
-  for (const [m, mask] of recordedMasks.entries()) {
+  const first = outputs[2 * masks.indexOf('causal')].attentions!;
+  expectEncoded('attentions 0', first.subarray(0, attn.data.length), attn.data);
+  for (const [m, mask] of masks.entries()) {
     const last = recordedArray(`clip/recorded/full_B_${mask}_last_p1_p3.npy`);
     for (const p of [0, 1]) expectEncoded(`${mask} ${p}`, outputs[m * 2 + p].lastHiddenState, at(last, p));
   }

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { type ClipTextConfig, clipTiny, clipVitL14 } from '../../clip/config.ts';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { type LayerTensorKey, type LayerTensors, layerTensorShapes } from '../../clip/layerTensors.ts';
-import { attentionMask, encoderPass, maskModes } from '../../clip/masks.ts';
+import { attentionMask, encoderPass } from '../../clip/masks.ts';
 import index from '../../clip/recorded/index.json';
 import {
   add,
@@ -30,7 +30,7 @@ import { openCheckpoint } from '../../models/openCheckpoint.ts';
 import { syntheticWeights } from '../../models/synthetic.ts';
 import { checkpointBytes } from '../../models/testing/checkpoints.ts';
 import type { Encoder } from '../encoder.ts';
-import type { CreateEncoder } from './encoderSuite.ts';
+import type { CreateEncoder, SuiteCases } from './encoderSuite.ts';
 
 /** The pass whose layers are looked at. */
 export const inspectedPass = encoderPass(Uint32Array.from(index.ids[1]), 'causal');
@@ -157,14 +157,14 @@ async function expectEveryLayer(encoder: Encoder, source: WeightSource, encoderP
 const everything = { hiddenStates: [0, 1, 2], attentions: true };
 
 /** Tests of `inspect` and `weightRow` on the tiny model. */
-export function testInspection(create: CreateEncoder): void {
+export function testInspection(create: CreateEncoder, { masks }: SuiteCases): void {
   let encoder: Encoder;
   const source = syntheticWeights(clipTiny);
   beforeAll(async () => {
     encoder = await create(source);
   });
 
-  test.each(maskModes)('every tensor of every layer equals float64’s, kept or not (%s)', async (mask) => {
+  test.each(masks)('every tensor of every layer equals float64’s, kept or not (%s)', async (mask) => {
     const masked = encoderPass(Uint32Array.from(index.ids[3]), mask);
     await expectEveryLayer(encoder, source, masked);
     await encoder.encode([masked], everything);

@@ -211,26 +211,26 @@ test('every token is in a chunk, in order, with the id of its unit', () => {
   fc.assert(
     fc.property(prompts, fc.constantFrom(...comfyUnits), (prompt, unit) => {
       const { chunks, fragments } = tokensOf(prompt, { unit, embeddings });
-      let word = 0;
-      let fragment = 0;
       for (const { tokens, inputIds, perTokenWeights, wordIds, embedded } of chunks) {
         expect([tokens.length, inputIds.length, perTokenWeights.length, wordIds.length]).toEqual([77, 77, 77, 77]);
         const ends = tokens.findIndex(({ kind }) => kind === 'eos');
-        for (const [row, token] of tokens.entries()) {
-          const isText = 0 < row && row < ends;
-          expect(token.kind === 'text').toBe(isText);
-          expect(wordIds[row] > 0).toBe(isText);
-          if (token.fragment === null || !token.range) continue;
-          expect(wordIds[row]).toBeGreaterThanOrEqual(word);
-          expect(token.fragment).toBeGreaterThanOrEqual(fragment);
-          expect(token.weight).toBe(fragments[token.fragment].weight);
-          expect(token.range.start).toBeGreaterThanOrEqual(fragments[token.fragment].start);
-          expect(token.range.end).toBeLessThanOrEqual(fragments[token.fragment].end);
-          word = wordIds[row];
-          fragment = token.fragment;
-        }
-        for (const { row } of embedded) expect(inputIds[row]).toBe(0);
+        const texts = tokens.map((_, row) => 0 < row && row < ends);
+        expect(tokens.map(({ kind }) => kind === 'text')).toEqual(texts);
+        expect(Array.from(wordIds, (id) => id > 0)).toEqual(texts);
+        expect(embedded.filter(({ row }) => inputIds[row] !== 0)).toEqual([]);
       }
+      const written = chunks.flatMap(({ tokens, wordIds }) =>
+        tokens.flatMap(({ fragment, range, weight }, row) =>
+          fragment === null || !range ? [] : [{ fragment, ...range, weight, word: wordIds[row] }],
+        ),
+      );
+      for (const order of [written.map(({ word }) => word), written.map(({ fragment }) => fragment)])
+        expect(order).toEqual(order.toSorted((a, b) => a - b));
+      const misplaced = written.filter(({ fragment, start, end, weight }) => {
+        const of = fragments[fragment];
+        return weight !== of.weight || start < of.start || end > of.end;
+      });
+      expect(misplaced).toEqual([]);
     }),
     { numRuns: 200 },
   );
