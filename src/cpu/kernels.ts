@@ -75,6 +75,23 @@ export interface AttentionArguments {
   readonly end: number;
 }
 
+/** Gradient of one sequence's attention: kernels/attention_backward.ts. */
+export interface AttentionBackwardArguments {
+  /** [L, 3, h, headDim] */
+  readonly qkv: number;
+  /** [h, L, L] */
+  readonly probabilities: number;
+  /** [L, h, headDim] */
+  readonly dattended: number;
+  /** [L, 3, h, headDim] */
+  readonly dqkv: number;
+  /** [L] */
+  readonly scratch: number;
+  readonly L: number;
+  readonly h: number;
+  readonly headDim: number;
+}
+
 /** LayerNorm of some rows: kernels/layer_norm.ts. */
 export interface LayerNormArguments {
   /** [rows, d] */
@@ -138,6 +155,11 @@ export interface CpuKernels {
   layerNorm(of: LayerNormArguments): void;
   matmul(of: MatmulArguments): void;
   attention(of: AttentionArguments): void;
+  attentionBackward(of: AttentionBackwardArguments): void;
+  /** y = QuickGELU of u, `count` elements, a multiple of 4: kernels/quick_gelu.ts. */
+  quickGelu(y: number, u: number, count: number): void;
+  /** Multiplies dy by the slope of QuickGELU at u, in place. */
+  quickGeluBackward(dy: number, u: number, count: number): void;
   loraMerge(of: LoraMergeArguments): void;
   /** Throws RangeError if an F16 element is not below 128; see heldDtype. */
   pack(of: PackArguments): void;
@@ -174,7 +196,16 @@ export function matmulScratchBytes(rows: number, K: number): number {
 
 /** The modules' exports, with the parameters of kernels/*.ts in order. */
 type Exports = Record<
-  'attention' | 'embeddings' | 'layer_norm' | 'lora_merge' | 'matmul' | 'pack' | 'pack_transposed',
+  | 'attention'
+  | 'attention_backward'
+  | 'embeddings'
+  | 'layer_norm'
+  | 'lora_merge'
+  | 'matmul'
+  | 'pack'
+  | 'pack_transposed'
+  | 'quick_gelu_backward'
+  | 'quick_gelu_forward',
   (...parameters: number[]) => number
 >;
 
@@ -240,6 +271,10 @@ export async function cpuKernels(
       ),
     attention: ({ qkv, mask, probabilities, attended, L, h, headDim, first, end }) =>
       run.attention(qkv, mask, probabilities, attended, L, h, headDim, first, end),
+    attentionBackward: ({ qkv, probabilities, dattended, dqkv, scratch, L, h, headDim }) =>
+      run.attention_backward(qkv, probabilities, dattended, dqkv, scratch, L, h, headDim),
+    quickGelu: (y, u, count) => run.quick_gelu_forward(y, u, count),
+    quickGeluBackward: (dy, u, count) => run.quick_gelu_backward(dy, u, count),
     loraMerge: ({ weight, up, upStride, down, downStride, merged, N, K, R }) =>
       run.lora_merge(dtypes[weight.dtype], weight.at, up, upStride, down, downStride, merged, N, K, R),
     pack({ dtype, stored, rowStride, panels, N, K }) {

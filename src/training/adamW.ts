@@ -21,6 +21,11 @@ export interface AdamWMoments {
   readonly second: Floats;
 }
 
+/** Moments before the first step, in the parameters' own type. */
+export function createMoments({ values }: ParameterSet): AdamWMoments {
+  return { first: values.slice().fill(0), second: values.slice().fill(0) };
+}
+
 /** The factor that clips a gradient to `longest`, as in PyTorch's clip_grad_norm_. */
 export function clipFactor(norm: number, longest: number): number {
   return Math.min(1, longest / (norm + 1e-6));

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
-import { learningRateAt, openClipAdamW } from './adamW.ts';
+import { createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
 import { type ClipModel, clipBackward, clipForward, clipUpdate, createClipModel, logScaleName } from './clipModel.ts';
 import { parameter } from './parameters.ts';
-import { float64Products, type Products } from './products.ts';
 import { imageConfig, setParameters, textConfig, tokenRowsOf } from './testing/recordedModels.ts';
 import { expectRowsClose, recordedCases } from './testing/recordedTraining.ts';
 import { firstEos } from './textTower.ts';
-import { countFloats, createWasmProducts } from './wasmProducts.ts';
+import { float64Kernels, type TrainingKernels } from './trainingKernels.ts';
+import { countFloats, createWasmKernels } from './wasmKernels.ts';
 
 const [recorded] = recordedCases('training_step');
 const {
@@ -31,26 +31,21 @@ const batch = { captions, pixels: recorded.array('pixel_values') };
 const settings = { adamW: { ...openClipAdamW, weightDecay }, longestGradient };
 
 /** A model with the parameters before step 1 of a recorded run. */
-function startOf(run: number, products = float64Products): ClipModel {
-  const model = createClipModel(products, { objective: 'clip', text, image }, B);
+function startOf(run: number, kernels = float64Kernels): ClipModel {
+  const model = createClipModel(kernels, { objective: 'clip', text, image }, B);
   setParameters(model.parameters, recorded.tensors('parameters_0'));
   model.logScale.value[0] = recorded.array('logit_scale_start')[run];
   return model;
 }
 
-/** Moments of the parameters' own type. */
-function momentsOf({ parameters }: ClipModel) {
-  return { first: parameters.values.map(() => 0), second: parameters.values.map(() => 0) };
-}
-
-/** WebAssembly's products, with room for the model. */
-async function wasmProducts(): Promise<Products> {
-  const floats = countFloats((products) => createClipModel(products, { objective: 'clip', text, image }, B));
-  return createWasmProducts(await compileKernels(false), floats, 192);
+/** WebAssembly's kernels, with room for the model. */
+async function wasmKernels(): Promise<TrainingKernels> {
+  const floats = countFloats((kernels) => createClipModel(kernels, { objective: 'clip', text, image }, B));
+  return createWasmKernels(await compileKernels(false), floats, { widest: 192, longest: 17 });
 }
 
 function train(model: ClipModel, steps: number, isFrozen?: (name: string) => boolean) {
-  const moments = momentsOf(model);
+  const moments = createMoments(model.parameters);
   return Array.from({ length: steps }, (_, step) => {
     const learningRate = learningRateAt(step, lr, warmup, total);
     const result = clipForward(model, batch);
@@ -99,7 +94,7 @@ describe('training steps', () => {
   test.each([0, 1, 2])('in float32 run %i is the recorded one but for rounding', async (run) => {
     const close = (actual: number, expected: number, rtol: number) =>
       expect(Math.abs(actual - expected)).toBeLessThanOrEqual(rtol * Math.abs(expected));
-    const model = startOf(run, await wasmProducts());
+    const model = startOf(run, await wasmKernels());
     for (const [step, { loss, norm, logScale }] of train(model, 5).entries()) {
       close(loss, recorded.array('loss', run, step)[0], 1e-5);
       close(norm, recorded.array('grad_norm', run, step)[0], 3e-5);
@@ -115,7 +110,7 @@ describe('training steps', () => {
   });
 
   test('in float32 the first gradients are the recorded ones, row by row', async () => {
-    const model = startOf(0, await wasmProducts());
+    const model = startOf(0, await wasmKernels());
     clipBackward(model, batch, clipForward(model, batch));
     for (const [name, expected] of recorded.tensors('gradients_1')) {
       const width = model.parameters.places.get(name)!.shape.at(-1) ?? 1;
@@ -137,7 +132,7 @@ describe('training steps', () => {
   });
 
   test('with the objective of SigLIP the gradients of bias and temperature are finite differences of the loss', () => {
-    const model = createClipModel(float64Products, { objective: 'siglip', text, image }, B);
+    const model = createClipModel(float64Kernels, { objective: 'siglip', text, image }, B);
     setParameters(model.parameters, recorded.tensors('parameters_0'));
     const { logScale, logitBias } = model;
     clipBackward(model, batch, clipForward(model, batch));

@@ -14,7 +14,7 @@ import {
 } from './imageTower.ts';
 import { type Objective, type ObjectiveName, objective } from './objective.ts';
 import { createParameters, type Parameter, type ParameterSet, parameter } from './parameters.ts';
-import type { Floats, Products } from './products.ts';
+import type { Floats } from './products.ts';
 import {
   type Captions,
   createTextTower,
@@ -24,6 +24,7 @@ import {
   textForward,
   textTowerShapes,
 } from './textTower.ts';
+import type { TrainingKernels } from './trainingKernels.ts';
 
 /** −ln τ and SigLIP's bias, by open_clip's names. */
 export const logScaleName = 'logit_scale';
@@ -73,8 +74,8 @@ export function clipModelShapes({ objective, text, image }: ClipModelConfig): Ma
 }
 
 /** A model with room for B pairs. All parameters are zero but the temperature and the bias, which stand where open_clip starts. */
-export function createClipModel(products: Products, config: ClipModelConfig, B: number): ClipModel {
-  const parameters = createParameters(clipModelShapes(config), products.allocate);
+export function createClipModel(kernels: TrainingKernels, config: ClipModelConfig, B: number): ClipModel {
+  const parameters = createParameters(clipModelShapes(config), kernels.allocate);
   const logScale = parameter(parameters, logScaleName);
   const logitBias = config.objective === 'siglip' ? parameter(parameters, logitBiasName) : undefined;
   const start = objectiveStarts[config.objective];
@@ -83,12 +84,12 @@ export function createClipModel(products: Products, config: ClipModelConfig, B: 
   return {
     config,
     parameters,
-    text: createTextTower(products, parameters, config.text, { B, L: config.text.maxPositionEmbeddings }),
-    image: createImageTower(products, parameters, config.image, B),
+    text: createTextTower(kernels, parameters, config.text, { B, L: config.text.maxPositionEmbeddings }),
+    image: createImageTower(kernels, parameters, config.image, B),
     logScale,
     logitBias,
-    dtext: products.allocate(B * config.text.projectionDim),
-    dimage: products.allocate(B * config.image.projectionDim),
+    dtext: kernels.allocate(B * config.text.projectionDim),
+    dimage: kernels.allocate(B * config.image.projectionDim),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type Affine, addPositions, addPositionsBackward, layerNorm, layerNormBackward } from './layers.ts';
 import { type Parameter, type ParameterSet, parameter } from './parameters.ts';
-import type { Floats, Products } from './products.ts';
+import type { Floats } from './products.ts';
 import {
   createTower,
   headForward,
@@ -16,6 +16,7 @@ import {
   towerInput,
   towerShapes,
 } from './tower.ts';
+import type { TrainingKernels } from './trainingKernels.ts';
 
 /** Pictures are square, `imageSize` pixels wide, a multiple of `patchSize`. */
 export interface ImageTowerConfig extends TowerConfig {
@@ -78,7 +79,7 @@ export function imageTowerShapes(config: ImageTowerConfig): [string, readonly nu
 
 /** `parameters` must have the tensors of `imageTowerShapes`; there is room for B pictures. */
 export function createImageTower(
-  products: Products,
+  kernels: TrainingKernels,
   parameters: ParameterSet,
   config: ImageTowerConfig,
   B: number,
@@ -86,7 +87,7 @@ export function createImageTower(
   const { hiddenSize: d, numChannels, patchSize } = config;
   const count = patchCount(config);
   return {
-    tower: createTower(products, parameters, names, config, { B, L: 1 + count }, false),
+    tower: createTower(kernels, parameters, names, config, { B, L: 1 + count }, false),
     config,
     classToken: parameter(parameters, classTokenName),
     patchWeight: parameter(parameters, patchWeightName),
@@ -95,11 +96,11 @@ export function createImageTower(
       weight: parameter(parameters, `${preNormName}.weight`),
       bias: parameter(parameters, `${preNormName}.bias`),
     },
-    patches: products.allocate(B * count * numChannels * patchSize ** 2),
-    embedded: products.allocate(B * count * d),
-    sequence: products.allocate(B * (1 + count) * d),
-    statistics: products.allocate(B * (1 + count) * 2),
-    dsequence: products.allocate(B * (1 + count) * d),
+    patches: kernels.allocate(B * count * numChannels * patchSize ** 2),
+    embedded: kernels.allocate(B * count * d),
+    sequence: kernels.allocate(B * (1 + count) * d),
+    statistics: kernels.allocate(B * (1 + count) * 2),
+    dsequence: kernels.allocate(B * (1 + count) * d),
   };
 }
 
@@ -128,7 +129,7 @@ export function imageForward(image: ImageTower, pixels: ArrayLike<number>, B: nu
   const count = patchCount(config);
   const L = 1 + count;
   cutPatches(image.patches, pixels, config, B);
-  tower.products.forward(embedded, image.patches, patchWeight.value, B * count, numChannels * patchSize ** 2, d);
+  tower.kernels.forward(embedded, image.patches, patchWeight.value, null, B * count, numChannels * patchSize ** 2, d);
   for (let b = 0; b < B; b++) {
     sequence.set(classToken.value, b * L * d);
     sequence.set(embedded.subarray(b * count * d, (b + 1) * count * d), (b * L + 1) * d);
@@ -156,5 +157,5 @@ export function imageBackward(image: ImageTower, dfeatures: Floats, B: number): 
     embedded.set(dsequence.subarray((b * L + 1) * d, (b + 1) * L * d), b * count * d);
   }
   const width = numChannels * patchSize ** 2;
-  tower.products.weightGradient(patchWeight.gradient, embedded, image.patches, B * count, width, d);
+  tower.kernels.weightGradient(patchWeight.gradient, embedded, image.patches, B * count, width, d);
 }

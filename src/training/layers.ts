@@ -49,8 +49,7 @@ export function linear(
   K: number,
   N: number,
 ): void {
-  products.forward(y, x, weight.value, rows, K, N);
-  for (let r = 0; r < rows; r++) for (let n = 0; n < N; n++) y[r * N + n] += bias.value[n];
+  products.forward(y, x, weight.value, bias.value, rows, K, N);
 }
 
 /** Writes dx [rows, K]. dy [rows, N]. */

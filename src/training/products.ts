@@ -1,5 +1,5 @@
 /**
- * The three matrix products of a linear layer: all that a training step spends its time on. Letters: `rows` of the batch, K numbers
+ * The three matrix products of a linear layer, which take most of a training step. Letters: `rows` of the batch, K numbers
  * in and N numbers out of the layer. Every array begins at its matrix and may be longer.
  */
 
@@ -9,8 +9,8 @@ export type Floats = Float32Array | Float64Array;
 export interface Products {
   /** A new array of zeros of which these products can read and write any part. */
   allocate(length: number): Floats;
-  /** y = x Wᵀ (eq. 30, 31, 35, 37, 39). x [rows, K], weight [N, K] → y [rows, N]. */
-  forward(y: Floats, x: Floats, weight: Floats, rows: number, K: number, N: number): void;
+  /** y = x Wᵀ + b (eq. 31, 35, 37, 39). x [rows, K], weight [N, K], bias [N] or null for none → y [rows, N]. */
+  forward(y: Floats, x: Floats, weight: Floats, bias: Floats | null, rows: number, K: number, N: number): void;
   /** dx = dy W. dy [rows, N], weight [N, K] → dx [rows, K]. */
   inputGradient(dx: Floats, dy: Floats, weight: Floats, rows: number, K: number, N: number): void;
   /** dW += dyᵀ x. dy [rows, N], x [rows, K] → dweight [N, K]. */
@@ -20,12 +20,12 @@ export interface Products {
 /** The products as float64 loops, each sum in ascending order. */
 export const float64Products: Products = {
   allocate: (length) => new Float64Array(length),
-  forward(y, x, weight, rows, K, N) {
+  forward(y, x, weight, bias, rows, K, N) {
     for (let r = 0; r < rows; r++)
       for (let n = 0; n < N; n++) {
         let sum = 0;
         for (let k = 0; k < K; k++) sum += x[r * K + k] * weight[n * K + k];
-        y[r * N + n] = sum;
+        y[r * N + n] = sum + (bias ? bias[n] : 0);
       }
   },
   inputGradient(dx, dy, weight, rows, K, N) {

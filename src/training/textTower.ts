@@ -4,7 +4,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import { finalLayerNormWeightName, positionEmbeddingName, tokenEmbeddingName } from '../clip/weights.ts';
 import { addPositions, addPositionsBackward, embedding, embeddingBackward } from './layers.ts';
 import { type Parameter, type ParameterSet, parameter } from './parameters.ts';
-import type { Floats, Products } from './products.ts';
+import type { Floats } from './products.ts';
 import {
   createTower,
   headForward,
@@ -18,6 +18,7 @@ import {
   towerInput,
   towerShapes,
 } from './tower.ts';
+import type { TrainingKernels } from './trainingKernels.ts';
 
 /** `vocabSize` counts the rows of the token table that the model has, which may be few of CLIP's. */
 export interface TextTowerConfig extends ClipTextConfig {
@@ -56,13 +57,13 @@ export function textTowerShapes(config: TextTowerConfig): [string, readonly numb
 
 /** `parameters` must have the tensors of `textTowerShapes`. */
 export function createTextTower(
-  products: Products,
+  kernels: TrainingKernels,
   parameters: ParameterSet,
   config: TextTowerConfig,
   room: TowerRoom,
 ): TextTower {
   return {
-    tower: createTower(products, parameters, names, config, room, true),
+    tower: createTower(kernels, parameters, names, config, room, true),
     tokens: parameter(parameters, tokenEmbeddingName),
     positions: parameter(parameters, positionEmbeddingName),
   };

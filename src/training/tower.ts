@@ -3,7 +3,6 @@
  * Letters are those of clip/config.ts, and: P rows that the head picks, E numbers of a feature.
  */
 
-import { type AttentionSizes, attention, attentionBackward, type Heads } from './attentionLayer.ts';
 import {
   type Affine,
   addResidual,
@@ -13,11 +12,10 @@ import {
   linearBackward,
   pickRows,
   pickRowsBackward,
-  quickGelu,
-  quickGeluBackward,
 } from './layers.ts';
 import { type Parameter, type ParameterSet, parameter } from './parameters.ts';
-import type { Floats, Products } from './products.ts';
+import type { Floats } from './products.ts';
+import type { SelfAttentionSizes, TrainingKernels } from './trainingKernels.ts';
 
 /** Sizes of a tower, with transformers' names. */
 export interface TowerConfig {
@@ -97,7 +95,7 @@ interface Layer {
 
 /** A tower with room for a batch. Arrays may be longer than a batch needs. */
 export interface Tower {
-  readonly products: Products;
+  readonly kernels: TrainingKernels;
   readonly config: TowerConfig;
   readonly causal: boolean;
   readonly layers: readonly Layer[];
@@ -140,7 +138,7 @@ export interface TowerRoom {
 }
 
 export function createTower(
-  products: Products,
+  kernels: TrainingKernels,
   parameters: ParameterSet,
   names: TowerNames,
   config: TowerConfig,
@@ -148,7 +146,7 @@ export function createTower(
   causal: boolean,
 ): Tower {
   const { hiddenSize: d, numAttentionHeads: h, intermediateSize: m, projectionDim: E } = config;
-  const room = (...shape: number[]) => products.allocate(shape.reduce((a, b) => a * b, 1));
+  const room = (...shape: number[]) => kernels.allocate(shape.reduce((a, b) => a * b, 1));
   const affine = (name: string): Affine => ({
     weight: parameter(parameters, `${name}.weight`),
     bias: parameter(parameters, `${name}.bias`),
@@ -179,7 +177,7 @@ export function createTower(
     };
   });
   return {
-    products,
+    kernels,
     config,
     causal,
     layers,
@@ -206,71 +204,67 @@ export function towerInput({ layers, output }: Tower): Floats {
   return layers[0]?.input ?? output;
 }
 
-function attentionSizes({ config, causal }: Tower, B: number, L: number): AttentionSizes {
+function attentionSizes({ config, causal }: Tower, B: number, L: number): SelfAttentionSizes {
   const { hiddenSize: d, numAttentionHeads: h } = config;
-  return { B, Lq: L, Lk: L, h, headDim: d / h, queryStride: 3 * d, keyStride: 3 * d, causal };
-}
-
-/** Views Q, K and V in a tensor [B, L, 3, h, dh]. */
-function splitHeads(heads: Floats, d: number): Heads {
-  return { q: heads, k: heads.subarray(d), v: heads.subarray(2 * d) };
+  return { B, L, h, headDim: d / h, causal };
 }
 
 /** Runs the layers on `towerInput` [B, L, d] (eq. 41–44, 47). */
 export function layersForward(tower: Tower, B: number, L: number): void {
-  const { products, config, layers } = tower;
+  const { kernels, config, layers } = tower;
   const { hiddenSize: d, intermediateSize: m, layerNormEps: eps } = config;
   const rows = B * L;
+  const sizes = attentionSizes(tower, B, L);
   for (const [i, layer] of layers.entries()) {
     const y = layers[i + 1]?.input ?? tower.output;
     layerNorm(layer.normed1, layer.statistics1, layer.input, layer.norm1, rows, d, eps);
-    linear(products, layer.heads, layer.normed1, layer.qkv, rows, d, 3 * d);
-    attention(layer.attended, layer.probabilities, splitHeads(layer.heads, d), attentionSizes(tower, B, L));
-    linear(products, layer.middle, layer.attended, layer.outProj, rows, d, d);
+    linear(kernels, layer.heads, layer.normed1, layer.qkv, rows, d, 3 * d);
+    kernels.selfAttention(layer.attended, layer.probabilities, layer.heads, sizes);
+    linear(kernels, layer.middle, layer.attended, layer.outProj, rows, d, d);
     addResidual(layer.middle, layer.input, rows * d);
     layerNorm(layer.normed2, layer.statistics2, layer.middle, layer.norm2, rows, d, eps);
-    linear(products, layer.inner, layer.normed2, layer.fc1, rows, d, m);
-    quickGelu(layer.activated, layer.inner, rows * m);
-    linear(products, y, layer.activated, layer.fc2, rows, m, d);
+    linear(kernels, layer.inner, layer.normed2, layer.fc1, rows, d, m);
+    kernels.quickGelu(layer.activated, layer.inner, rows * m);
+    linear(kernels, y, layer.activated, layer.fc2, rows, m, d);
     addResidual(y, layer.middle, rows * d);
   }
 }
 
 /** Turns `back.stream` [B, L, d] from the gradient of the output into that of the input. */
 export function layersBackward(tower: Tower, B: number, L: number): void {
-  const { products, config, layers, back } = tower;
+  const { kernels, config, layers, back } = tower;
   const { hiddenSize: d, intermediateSize: m } = config;
   const rows = B * L;
+  const sizes = attentionSizes(tower, B, L);
   for (const layer of layers.toReversed()) {
-    linearBackward(products, back.inner, back.stream, layer.activated, layer.fc2, rows, m, d);
-    quickGeluBackward(back.inner, layer.inner, rows * m);
-    linearBackward(products, back.rows, back.inner, layer.normed2, layer.fc1, rows, d, m);
+    linearBackward(kernels, back.inner, back.stream, layer.activated, layer.fc2, rows, m, d);
+    kernels.quickGeluBackward(back.inner, layer.inner, rows * m);
+    linearBackward(kernels, back.rows, back.inner, layer.normed2, layer.fc1, rows, d, m);
     layerNormBackward(back.stream, back.rows, layer.middle, layer.statistics2, layer.norm2, rows, d);
-    linearBackward(products, back.rows, back.stream, layer.attended, layer.outProj, rows, d, d);
-    const [dheads, heads] = [splitHeads(back.heads, d), splitHeads(layer.heads, d)];
-    attentionBackward(dheads, back.rows, layer.probabilities, heads, attentionSizes(tower, B, L));
-    linearBackward(products, back.rows, back.heads, layer.normed1, layer.qkv, rows, d, 3 * d);
+    linearBackward(kernels, back.rows, back.stream, layer.attended, layer.outProj, rows, d, d);
+    kernels.selfAttentionBackward(back.heads, back.rows, layer.probabilities, layer.heads, sizes);
+    linearBackward(kernels, back.rows, back.heads, layer.normed1, layer.qkv, rows, d, 3 * d);
     layerNormBackward(back.stream, back.rows, layer.input, layer.statistics1, layer.norm1, rows, d);
   }
 }
 
 /** Picks rows of the output, normalises them (eq. 48) and projects them. → [P, E], a view that the next batch writes over. */
 export function headForward(tower: Tower, picked: ArrayLike<number>): Floats {
-  const { products, config, finalNorm, projection } = tower;
+  const { kernels, config, finalNorm, projection } = tower;
   const { hiddenSize: d, projectionDim: E, layerNormEps: eps } = config;
   const P = picked.length;
   pickRows(tower.picked, tower.output, picked, d);
   layerNorm(tower.pooled, tower.statistics, tower.picked, finalNorm, P, d, eps);
-  products.forward(tower.features, tower.pooled, projection.value, P, d, E);
+  kernels.forward(tower.features, tower.pooled, projection.value, null, P, d, E);
   return tower.features.subarray(0, P * E);
 }
 
-/** Writes `back.pooled` from dfeatures [P, E], an array of the products. */
+/** Writes `back.pooled` from dfeatures [P, E], an array of the kernels. */
 export function projectionBackward(tower: Tower, dfeatures: Floats, P: number): void {
-  const { products, config, projection, back } = tower;
+  const { kernels, config, projection, back } = tower;
   const { hiddenSize: d, projectionDim: E } = config;
-  products.inputGradient(back.pooled, dfeatures, projection.value, P, d, E);
-  products.weightGradient(projection.gradient, dfeatures, tower.pooled, P, d, E);
+  kernels.inputGradient(back.pooled, dfeatures, projection.value, P, d, E);
+  kernels.weightGradient(projection.gradient, dfeatures, tower.pooled, P, d, E);
 }
 
 /** Takes `back.pooled` [P, d] back to `back.stream` [B, L, d], through the final LayerNorm and the picking. */

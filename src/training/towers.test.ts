@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createImageTower, imageBackward, imageForward, imageTowerShapes } from './imageTower.ts';
 import { createParameters, type ParameterSet, parameter } from './parameters.ts';
-import { float64Products } from './products.ts';
 import { imageConfig, setParameters, textConfig, tokenRowsOf } from './testing/recordedModels.ts';
 import { expectRowsClose, type RecordedCase, recordedCases } from './testing/recordedTraining.ts';
 import {
@@ -12,6 +11,7 @@ import {
   textForward,
   textTowerShapes,
 } from './textTower.ts';
+import { float64Kernels } from './trainingKernels.ts';
 
 /** Holds all gradients to those of a file, row by row. A gradient that is 0 in exact arithmetic has its tensor's rounding. */
 function expectGradients(parameters: ParameterSet, recorded: RecordedCase, file: string, rtol: number) {
@@ -33,9 +33,9 @@ describe('the text tower', () => {
   const tokens = tokenRowsOf(recorded);
 
   test('is as transformers computes it, pooled at the EOS', () => {
-    const parameters = createParameters(new Map(textTowerShapes(config)), float64Products.allocate);
+    const parameters = createParameters(new Map(textTowerShapes(config)), float64Kernels.allocate);
     setParameters(parameters, recorded.tensors('parameters'));
-    const text = createTextTower(float64Products, parameters, config, { B, L });
+    const text = createTextTower(float64Kernels, parameters, config, { B, L });
     const captions = { B, L, tokens, picked: firstEos(ids, L, eosTokenId) };
     const features = textForward(text, captions);
     expectRowsClose('text_embeds', features, recorded.array('text_embeds'), config.projectionDim, 1e-12);
@@ -47,9 +47,9 @@ describe('the text tower', () => {
   });
 
   test('is as transformers computes it in every row', () => {
-    const parameters = createParameters(new Map(textTowerShapes(config)), float64Products.allocate);
+    const parameters = createParameters(new Map(textTowerShapes(config)), float64Kernels.allocate);
     setParameters(parameters, recorded.tensors('parameters'));
-    const text = createTextTower(float64Products, parameters, config, { B, L, P: B * L });
+    const text = createTextTower(float64Kernels, parameters, config, { B, L, P: B * L });
     const captions = { B, L, tokens, picked: Int32Array.from({ length: B * L }, (_, row) => row) };
     textForward(text, captions);
     expectRowsClose('last_hidden_state', text.tower.pooled, recorded.array('last_hidden_state'), d, 1e-12);
@@ -61,9 +61,9 @@ describe('the text tower', () => {
   });
 
   test('gives the same features where the rows after the last EOS are left out', () => {
-    const parameters = createParameters(new Map(textTowerShapes(config)), float64Products.allocate);
+    const parameters = createParameters(new Map(textTowerShapes(config)), float64Kernels.allocate);
     setParameters(parameters, recorded.tensors('parameters'));
-    const text = createTextTower(float64Products, parameters, config, { B, L });
+    const text = createTextTower(float64Kernels, parameters, config, { B, L });
     const ends = firstEos(ids, L, eosTokenId).map((row) => row % L);
     // One caption fills all 16 positions.
     const shorter = Array.from(ends.keys()).filter((b) => ends[b] < L - 1);
@@ -89,9 +89,9 @@ test('the image tower is as transformers computes it', () => {
   const config = imageConfig(recorded.config);
   const B = 3;
   const { hiddenSize: d } = config;
-  const parameters = createParameters(new Map(imageTowerShapes(config)), float64Products.allocate);
+  const parameters = createParameters(new Map(imageTowerShapes(config)), float64Kernels.allocate);
   setParameters(parameters, recorded.tensors('parameters'));
-  const image = createImageTower(float64Products, parameters, config, B);
+  const image = createImageTower(float64Kernels, parameters, config, B);
   const features = imageForward(image, recorded.array('pixel_values'), B);
   expectRowsClose('last_hidden_state', image.tower.output, recorded.array('last_hidden_state'), d, 1e-12);
   expectRowsClose('pooled', image.tower.pooled, recorded.array('pooled'), d, 1e-12);

@@ -1,0 +1,204 @@
+/**
+ * Training kernels by the CPU engine's WebAssembly, in float32. Arrays lie in one memory that never grows, as growing would end all
+ * views. The plain module is used: WebAssembly defines its results to the bit. Long products are cut into blocks of rows, and the
+ * order of sums depends on sizes alone.
+ */
+
+import { type CompiledKernels, type CpuKernels, cpuKernels, matmulScratchBytes, panelBytes } from '../cpu/kernels.ts';
+import type { Floats, Products } from './products.ts';
+import type { SelfAttentionSizes, TrainingKernels } from './trainingKernels.ts';
+
+/** Rows that are multiplied at once. A weight's gradient is a sum of sums of so many rows. */
+const blockRows = 768;
+
+/** Height of a tile: the plain kernels are fastest with it, and all heights give the same bits. */
+const tileRows = 5;
+
+/** Largest sizes that the kernels have room for. */
+export interface KernelRoom {
+  /** Numbers in and out of a linear layer. */
+  readonly widest: number;
+  /** Rows of a sequence. */
+  readonly longest: number;
+}
+
+const align = (bytes: number) => Math.ceil(bytes / 64) * 64;
+
+/** Counts the floats that `build` allocates, padding included. It gets kernels whose arrays are empty, and must not run them. */
+export function countFloats(build: (kernels: TrainingKernels) => void): number {
+  let bytes = 0;
+  const refuse = () => {
+    throw new TypeError('These kernels only count what is allocated.');
+  };
+  build({
+    allocate(length) {
+      bytes += align(4 * length);
+      return new Float32Array(0);
+    },
+    forward: refuse,
+    inputGradient: refuse,
+    weightGradient: refuse,
+    quickGelu: refuse,
+    quickGeluBackward: refuse,
+    selfAttention: refuse,
+    selfAttentionBackward: refuse,
+  });
+  return bytes / 4;
+}
+
+/** Places in the memory, in bytes. */
+interface Scratch {
+  /** Panels of one operand of a product. */
+  readonly panels: number;
+  /** A block of a weight's gradient. */
+  readonly sums: number;
+  /** The matmul kernel's own. */
+  readonly matmul: number;
+  /** [L, L], bytes */
+  readonly mask: number;
+  /** [L] */
+  readonly row: number;
+  readonly end: number;
+}
+
+function layOutScratch({ widest, longest }: KernelRoom): Scratch {
+  const longer = Math.max(widest, blockRows);
+  const sums = align(panelBytes(widest, longer, 'F32'));
+  const matmul = sums + align(4 * widest * widest);
+  const mask = matmul + align(matmulScratchBytes(longer, longer));
+  const row = mask + align(longest * longest);
+  return { panels: 0, sums, matmul, mask, row, end: row + align(4 * longest) };
+}
+
+/**
+ * Makes kernels with room for so many floats (see `countFloats`). `compiled` is to be plain. Rejects with RangeError where there is
+ * not so much memory.
+ */
+export async function createWasmKernels(
+  compiled: CompiledKernels,
+  floats: number,
+  room: KernelRoom,
+): Promise<TrainingKernels> {
+  const scratch = layOutScratch(room);
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((scratch.end + 4 * floats) / 65536) });
+  const kernels = await cpuKernels(compiled, memory);
+  let end = scratch.end;
+  const place: Place = (array) => {
+    if (array.buffer !== memory.buffer)
+      throw new TypeError("An array lies outside the kernels' memory; expected one that they allocated.");
+    return array.byteOffset;
+  };
+  return {
+    allocate(length) {
+      const at = end;
+      end += align(4 * length);
+      if (end > memory.buffer.byteLength)
+        throw new RangeError(`The kernels have room for ${floats} numbers, which are not enough; count them first.`);
+      return new Float32Array(memory.buffer, at, length);
+    },
+    ...productsOf(kernels, memory, scratch, room, place),
+    quickGelu: (y, x, count) => kernels.quickGelu(place(y), place(x), wholeVectors(count)),
+    quickGeluBackward: (dy, x, count) => kernels.quickGeluBackward(place(dy), place(x), wholeVectors(count)),
+    ...attentionOf(kernels, memory, scratch, room, place),
+  };
+}
+
+/** Gives the byte offset of an array. Throws TypeError for one of another memory. */
+type Place = (array: Floats) => number;
+
+function wholeVectors(count: number): number {
+  if (count % 4) throw new RangeError(`${count} numbers are no multiple of 4, which these kernels need.`);
+  return count;
+}
+
+function productsOf(
+  kernels: CpuKernels,
+  memory: WebAssembly.Memory,
+  { panels, sums, matmul: own }: Scratch,
+  { widest }: KernelRoom,
+  place: Place,
+): Omit<Products, 'allocate'> {
+  const checkWidth = (K: number, N: number) => {
+    if (Math.max(K, N) > widest)
+      throw new RangeError(`A layer has ${K} numbers in and ${N} out; there is room for ${widest}.`);
+  };
+  const weight = { at: panels, dtype: 'F32' } as const;
+  const shared = { weight, tileRows, scratch: own } as const;
+
+  /** y = x · (the packed operand) + bias, block by block. */
+  const multiplyRows = (y: number, x: number, bias: Floats | null, rows: number, K: number, N: number) => {
+    const end = bias ? ({ epilogue: 'bias', bias: place(bias) } as const) : ({ epilogue: 'none' } as const);
+    for (let from = 0; from < rows; from += blockRows) {
+      const height = Math.min(blockRows, rows - from);
+      const places = { x: x + 4 * from * K, xStride: K, y: y + 4 * from * N, yStride: N };
+      kernels.matmul({ ...shared, ...end, ...places, rows: height, K, N });
+    }
+  };
+  return {
+    forward(y, x, w, bias, rows, K, N) {
+      checkWidth(K, N);
+      kernels.pack({ dtype: 'F32', stored: place(w), rowStride: K, panels, N, K });
+      multiplyRows(place(y), place(x), bias, rows, K, N);
+    },
+    inputGradient(dx, dy, w, rows, K, N) {
+      checkWidth(K, N);
+      kernels.packTransposed({ matrix: place(w), rowStride: K, panels, N: K, K: N });
+      multiplyRows(place(dx), place(dy), null, rows, N, K);
+    },
+    weightGradient(dweight, dy, x, rows, K, N) {
+      checkWidth(K, N);
+      const block = new Float32Array(memory.buffer, sums, N * K);
+      for (let from = 0; from < rows; from += blockRows) {
+        const height = Math.min(blockRows, rows - from);
+        kernels.packTransposed({ matrix: place(x) + 4 * from * K, rowStride: K, panels, N: K, K: height });
+        const transposed = { x: place(dy) + 4 * from * N, xStride: 1, xStep: N, y: sums, yStride: K };
+        kernels.matmul({ ...shared, ...transposed, epilogue: 'none', rows: N, K: height, N: K });
+        for (let i = 0; i < block.length; i++) dweight[i] += block[i];
+      }
+    },
+  };
+}
+
+function attentionOf(
+  kernels: CpuKernels,
+  memory: WebAssembly.Memory,
+  { mask, row }: Scratch,
+  { longest }: KernelRoom,
+  place: Place,
+): Pick<TrainingKernels, 'selfAttention' | 'selfAttentionBackward'> {
+  const check = ({ L, headDim }: SelfAttentionSizes) => {
+    if (L > longest) throw new RangeError(`A sequence has ${L} rows; there is room for ${longest}.`);
+    wholeVectors(headDim);
+  };
+  return {
+    selfAttention(attended, probabilities, heads, sizes) {
+      check(sizes);
+      const { B, L, h, headDim, causal } = sizes;
+      const seen = new Uint8Array(memory.buffer, mask, L * L);
+      for (let i = 0; i < L; i++) for (let j = 0; j < L; j++) seen[i * L + j] = !causal || j <= i ? 1 : 0;
+      const [qkv, p, o] = [place(heads), place(probabilities), place(attended)];
+      for (let b = 0; b < B; b++)
+        kernels.attention({
+          qkv: qkv + 4 * b * L * 3 * h * headDim,
+          mask,
+          probabilities: p + 4 * b * h * L * L,
+          attended: o + 4 * b * L * h * headDim,
+          ...{ L, h, headDim, first: 0, end: L },
+        });
+    },
+    selfAttentionBackward(dheads, dattended, probabilities, heads, sizes) {
+      check(sizes);
+      const { B, L, h, headDim } = sizes;
+      const [dqkv, qkv, p, dO] = [place(dheads), place(heads), place(probabilities), place(dattended)];
+      for (let b = 0; b < B; b++)
+        kernels.attentionBackward({
+          qkv: qkv + 4 * b * L * 3 * h * headDim,
+          probabilities: p + 4 * b * h * L * L,
+          dattended: dO + 4 * b * L * h * headDim,
+          dqkv: dqkv + 4 * b * L * 3 * h * headDim,
+          scratch: row,
+          ...{ L, h, headDim },
+        });
+    },
+  };
+}
