@@ -54,6 +54,34 @@ test('a worker that ends without a word is told, and another takes its place wit
   await expect(page.getByRole('alert')).toHaveCount(0);
 });
 
+for (const [how, end, reason] of [
+  ['ends without a word', () => self.close(), 'the browser ended it, perhaps for want of memory'],
+  [
+    'throws',
+    () =>
+      void setTimeout(() => {
+        throw new Error('it broke');
+      }),
+    'Uncaught Error: it broke',
+  ],
+] as const)
+  test(`a thread of the encoder that ${how} is told, and loading again goes on with the prompt`, async ({ page }) => {
+    await page.addInitScript(() => {
+      localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'full', engineChoice: { engine: 'cpu', threads: 2 } });
+    });
+    await page.goto('/');
+    await expect(status(page)).toHaveText('Ready: made-up weights, full size');
+    const thread = () => page.workers().find((worker) => worker.url().includes('shareWorker'));
+    await thread()!.evaluate(end);
+    await expect(status(page)).toHaveText(`A thread of the encoder stopped: ${reason}.`);
+    await prompt(page).fill('a blue car');
+    await page.getByRole('button', { name: 'Load again' }).click();
+    await expect(status(page)).toHaveText('Ready: made-up weights, full size');
+    await expect(page.locator('#encoder')).toContainText('CPU, 2 threads');
+    await expect(prompt(page)).toHaveText('a blue car');
+    await expect(page.getByRole('alert')).toHaveCount(0);
+  });
+
 test('a worker that throws as it starts is told, and can be started again', async ({ page }) => {
   let isBroken = true;
   await page.route(/\/assets\/worker-[^/]*\.js$/, (route) =>

@@ -20,6 +20,8 @@ export interface CpuEncoderOptions {
   readonly signal?: AbortSignal;
   /** Hears of bytes. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Hears why a thread ended or failed, without a full stop at the end: the encoder computes nothing from then on. */
+  readonly onLost?: (reason: string) => void;
 }
 
 /** Fastest tiles by module, timed once. */
@@ -58,7 +60,7 @@ function placeIn(shares: Shares, source: WeightSource, written: (boolean | Promi
  */
 export async function createCpuEncoder(
   source: WeightSource,
-  { spawn, cores, threads, signal, onProgress = () => {} }: CpuEncoderOptions = {},
+  { spawn, cores, threads, signal, onProgress = () => {}, onLost }: CpuEncoderOptions = {},
 ): Promise<Encoder> {
   const { config, name } = source;
   for (const size of [config.hiddenSize, config.headDim, config.intermediateSize])
@@ -71,7 +73,7 @@ export async function createCpuEncoder(
   const specs = weightSpecs(source, schedule(config, 1));
   signal?.throwIfAborted();
   const compiled = await compileKernels();
-  const shares = await startShares(config, specs, { name, compiled, threads: count, spawn });
+  const shares = await startShares(config, specs, { name, compiled, threads: count, spawn, onLost });
   try {
     const written: (boolean | Promise<boolean>)[] = [];
     const reading = readWeights(source, specs, placeIn(shares, source, written), onProgress, signal);

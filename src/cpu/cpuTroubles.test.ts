@@ -169,13 +169,15 @@ describe.each([1, 3])('what goes wrong with %d threads', (threads) => {
 
 test('a thread that dies fails what is under way and all that comes, in words', async () => {
   const { spawn, die } = mortalThreads();
-  const encoder = await createCpuEncoder(syntheticWeights(clipTiny), { threads: 2, spawn });
+  const onLost = vi.fn();
+  const encoder = await createCpuEncoder(syntheticWeights(clipTiny), { threads: 2, spawn, onLost });
   const message = 'A thread that computes "synthetic-tiny" stopped: out of memory. Open the model again to go on.';
   const run = encoder.encode([pass], everything(clipTiny), { onRows: () => die('out of memory') });
   await expect(run).rejects.toThrow(new CpuError(message));
   await expect(encoder.encode([before], everything(clipTiny))).rejects.toThrow(new CpuError(message));
   await expect(encoder.inspect(before, 0)).rejects.toThrow(new CpuError(message));
   encoder.destroy();
+  expect(onLost.mock.calls).toEqual([['out of memory']]);
 });
 
 test('a thread of Node that cannot begin fails the load', async () => {

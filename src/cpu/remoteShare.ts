@@ -38,16 +38,18 @@ export interface RemoteShare {
 /** Says that `end` was called. */
 export const closed = (model: string) => new CpuError(`The encoder of "${model}" was closed.`);
 
-/** `model` names the model in error messages. */
-export function connectShare(thread: Thread, model: string): RemoteShare {
+/** `model` names the model in error messages; `onLost` hears why the thread ended or failed, unless it was `end` that ended it. */
+export function connectShare(thread: Thread, model: string, onLost: (reason: string) => void = () => {}): RemoteShare {
   const open = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   let calls = 0;
   let failure: CpuError | undefined;
   const fail = (reason: string) => {
-    failure ??= new CpuError(`A thread that computes "${model}" stopped: ${reason}. Open the model again to go on.`);
+    if (failure) return;
+    failure = new CpuError(`A thread that computes "${model}" stopped: ${reason}. Open the model again to go on.`);
     for (const { reject } of open.values()) reject(failure);
     open.clear();
     thread.end();
+    onLost(reason);
   };
   thread.listen((message) => {
     if ('error' in message) return fail(message.error.replace(/\.$/, ''));

@@ -66,6 +66,8 @@ export interface ShareOptions {
   readonly compiled: CompiledKernels;
   readonly threads: number;
   readonly spawn?: SpawnThread;
+  /** Hears why one of the threads ended or failed, unless it was `end` that ended it. */
+  readonly onLost?: (reason: string) => void;
 }
 
 /**
@@ -75,10 +77,10 @@ export interface ShareOptions {
 export async function startShares(
   config: ClipTextConfig,
   specs: ReadonlyMap<string, WeightSpec>,
-  { name, compiled, threads, spawn }: ShareOptions,
+  { name, compiled, threads, spawn, onLost }: ShareOptions,
 ): Promise<Shares> {
   const all = divideWork(config, threads);
-  const others = all.slice(1).map(() => connectShare(spawn!(), name));
+  const others = all.slice(1).map(() => connectShare(spawn!(), name, onLost));
   try {
     const asked = others.map((other, i) => other.create({ config, share: all[i + 1], specs, compiled }));
     const first = await createShare({ config, share: all[0], specs, compiled });

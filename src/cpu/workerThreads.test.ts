@@ -10,7 +10,7 @@ function fakeWorkers() {
   const workers: FakeWorker[] = [];
   class FakeWorker {
     onmessage?: (event: { data: unknown }) => void;
-    onerror?: (event: { message: string }) => void;
+    onerror?: (event: { message: string; preventDefault(): void }) => void;
     readonly postMessage = vi.fn();
     readonly terminate = vi.fn();
     readonly name: string;
@@ -55,7 +55,10 @@ test('a worker that cannot be started, and one that throws, fail every call', as
   ].entries()) {
     const of = share();
     const call = ask(of);
-    workers[i].onerror!({ message });
+    const preventDefault = vi.fn();
+    workers[i].onerror!({ message, preventDefault });
+    // Unprevented, it would end the worker that started this one.
+    expect(preventDefault).toHaveBeenCalled();
     await expect(call).rejects.toThrow(`stopped: ${reason}. Open`);
     await expect(ask(of)).rejects.toThrow(CpuError);
   }

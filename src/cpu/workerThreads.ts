@@ -14,7 +14,11 @@ export const spawnWorker: SpawnThread = () => {
         if (data !== 'alive') onMessage(data);
         else void navigator.locks.request(name, () => onEnd('the browser ended it, perhaps for want of memory'));
       };
-      worker.onerror = ({ message }) => onEnd(message || 'it could not be started');
+      worker.onerror = (event) => {
+        // Keeps the error from ending the worker that started this one, too.
+        event.preventDefault();
+        onEnd(event.message?.replace(/\.$/, '') || 'it could not be started');
+      };
     },
     end: () => worker.terminate(),
   };

@@ -62,7 +62,7 @@ export function shownAnswer(facts: Facts): AnswerFacts | undefined {
 /** Says why there is no output of the encoder; null while one is on its way. */
 function hindranceOf({ noEngine, loading, lost, model, encodeFailure }: Facts): string | null {
   if (noEngine !== null && !loading) return 'the encoder cannot run here.';
-  if (lost) return `${lostText(lost).replace('The', 'the')}.`;
+  if (lost) return `${lostText(lost).replace(/^./, (first) => first.toLowerCase())}.`;
   if (!model) return loading ? 'the encoder’s weights are on their way.' : 'no model is loaded.';
   return encodeFailure ? `encoding failed: ${encodeFailure.message}` : null;
 }

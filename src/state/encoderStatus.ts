@@ -52,9 +52,14 @@ export function encodingCost(facts: Facts): EncodingCost | null {
   return encoded.revision === facts.revision && rowsComputed > 0 ? costOf(rowsComputed, rowsTotal, ms) : free;
 }
 
+const lostTexts: Readonly<Record<Lost['part'], string>> = {
+  GPU: 'The GPU went away',
+  thread: 'A thread of the encoder stopped',
+  worker: 'The encoder’s worker stopped',
+};
+
 /** Says that a part of the encoder went away; no full stop at the end. */
-export const lostText = ({ part }: Lost): string =>
-  part === 'GPU' ? 'The GPU went away' : 'The encoder’s worker stopped';
+export const lostText = ({ part }: Lost): string => lostTexts[part];
 
 /** The line that says how the encoder is doing. */
 export function encoderStatus(facts: Facts): EncoderStatus {

@@ -302,7 +302,7 @@ test('a call that is cancelled after its worker died starts no other', async () 
 test('a lost GPU is told, once, and answers no request', async () => {
   const { client, answer, onLost, ids } = connected();
   const output = client.encode([pass(1)], want);
-  answer({ type: 'lost', message: 'The driver was reset.' });
+  answer({ type: 'lost', lost: { part: 'GPU', reason: 'The driver was reset' } });
   expect(onLost.mock.calls).toEqual([[{ part: 'GPU', reason: 'The driver was reset' }]]);
   answer({ type: 'failed', id: ids('encode')[0], name: 'GpuError', message: 'Lost.' });
   await expect(output).rejects.toThrow('Lost.');

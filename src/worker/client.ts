@@ -110,7 +110,7 @@ type WorkerEnd = Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>;
 interface ClientSurroundings {
   /** Starts a worker: at first, and after the one before died. */
   startWorker(): WorkerEnd;
-  /** Hears of a GPU or a worker that went away. */
+  /** Hears of a GPU, a thread or a worker that went away. */
   onLost(lost: Lost): void;
   /** `navigator.locks`; without it the end of a worker shows only where an error ends it. */
   readonly locks?: Pick<LockManager, 'request'>;
@@ -155,7 +155,7 @@ function createAsk({ startWorker, onLost, locks }: ClientSurroundings) {
     running = worker;
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
       if (worker !== running) return;
-      if (data.type === 'lost') return onLost({ part: 'GPU', reason: data.message.replace(/\.$/, '') });
+      if (data.type === 'lost') return onLost(data.lost);
       if (data.type === 'alive')
         return void locks?.request(data.lock, () => stop(worker, 'the browser ended it, perhaps for want of memory'));
       const call = open.get(data.id);

@@ -14,6 +14,12 @@ interface LoadOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+interface CpuOptions extends LoadOptions {
+  readonly threads?: number;
+  /** Hears why a thread ended, as createCpuEncoder's does. */
+  readonly onLost?: (reason: string) => void;
+}
+
 /** An encoder on the CPU, and what runs it. */
 export interface CpuRun {
   readonly encoder: Encoder;
@@ -29,7 +35,7 @@ export interface Engines {
   /** Rejects with GpuError where the GPU is not up to it, with WebGpuUnavailableError where it goes away, and as onCpu does. */
   onGpu(gpu: GpuDevice, source: WeightSource, options: LoadOptions): Promise<Encoder>;
   /** Rejects with the engine's error, with what the source throws, or with the signal's reason. */
-  onCpu(source: WeightSource, options: LoadOptions & { readonly threads?: number }): Promise<CpuRun>;
+  onCpu(source: WeightSource, options: CpuOptions): Promise<CpuRun>;
 }
 
 /** Returns a function that loads encoders on the CPU, with as many threads as are asked for and worth it, but at most one a core. */

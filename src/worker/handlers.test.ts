@@ -75,6 +75,8 @@ interface FakeLoad extends Deferred<Encoder> {
   readonly on: 'GPU' | 'CPU';
   readonly threads?: number;
   readonly onProgress: (done: number, total: number) => void;
+  /** Ends a thread of the encoder; on the CPU only. */
+  readonly onLost: (reason: string) => void;
 }
 
 /**
@@ -92,10 +94,11 @@ function worker({ gpu = true, adapters = Number.POSITIVE_INFINITY, description =
   };
   const requestAdapter = async () =>
     adapters-- > 0 ? { info: { description }, features: new Set(), requestDevice } : null;
-  const load = (on: FakeLoad['on'], { signal, onProgress, threads }: Record<string, unknown>) => {
+  const load = (on: FakeLoad['on'], { signal, onProgress, threads, onLost }: Record<string, unknown>) => {
     const load = deferred<Encoder>();
     (signal as AbortSignal).addEventListener('abort', () => load.reject((signal as AbortSignal).reason));
-    loads.put({ on, threads: threads as number, onProgress: onProgress as FakeLoad['onProgress'], ...load });
+    const calls = { onProgress, onLost } as Pick<FakeLoad, 'onProgress' | 'onLost'>;
+    loads.put({ on, threads: threads as number, ...calls, ...load });
     return load.promise;
   };
   const surroundings = {
@@ -353,7 +356,7 @@ test('a lost GPU is told once; a load on it fails, and so does every encode unti
   load.resolve(encoder);
   expect(await answered).toMatchObject({ type: 'failed', message: expect.stringContaining('went away') });
   expect(destroy).toHaveBeenCalledTimes(1);
-  expect(onLost.mock.calls).toEqual([['The driver was reset.']]);
+  expect(onLost.mock.calls).toEqual([[{ part: 'GPU', reason: 'The driver was reset' }]]);
   const encode = await ask('encode', { ...encodeRequest, rowsFirst: false }).answered;
   expect(encode).toMatchObject({ type: 'failed', message: 'No encoder is loaded.' });
 });
@@ -379,6 +382,26 @@ test('a GPU that is lost during an automatic load: the CPU goes on with it, and 
   });
   ask('load', { ...automatic, engine: { ...automatic.engine, retriesGpu: true } });
   expect((await loads.take()).on).toBe('GPU');
+});
+
+test('a thread that ends takes the model in use with it, which is told once; one that ends in a load fails that alone', async () => {
+  const { ask, loads, onLost } = worker();
+  const first = ask('load', onCpu);
+  const load = await loads.take();
+  const used = fakeEncoder();
+  load.resolve(used.encoder);
+  await first.answered;
+  const second = ask('load', onCpu);
+  const failing = await loads.take();
+  failing.onLost('no memory');
+  failing.reject(new Error('no memory'));
+  expect(await second.answered).toMatchObject({ type: 'failed', message: 'no memory' });
+  expect(onLost).not.toHaveBeenCalled();
+  for (const reason of ['it ended', 'another, too']) load.onLost(reason);
+  expect(onLost.mock.calls).toEqual([[{ part: 'thread', reason: 'it ended' }]]);
+  expect(used.destroy).toHaveBeenCalledTimes(1);
+  const encode = await ask('encode', { ...encodeRequest, rowsFirst: false }).answered;
+  expect(encode).toMatchObject({ type: 'failed', message: 'No encoder is loaded.' });
 });
 
 test('a GPU that is lost while the CPU runs the model is no loss', async () => {

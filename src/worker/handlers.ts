@@ -11,7 +11,16 @@ import { describeLora, type Lora, loraEffects, openLora } from '../models/loraFi
 import { weightsHash } from '../models/weightsHash.ts';
 import { type ChosenEncoder, chooseEncoder, type Engines } from './engines.ts';
 import { type Library, libraryHandlers, openModel } from './libraryHandlers.ts';
-import type { Calls, EncodeStats, EngineRequest, LoadProgress, LoraInfo, LoraUse, ModelInfo } from './messages.ts';
+import type {
+  Calls,
+  EncodeStats,
+  EngineRequest,
+  LoadProgress,
+  LoraInfo,
+  LoraUse,
+  Lost,
+  ModelInfo,
+} from './messages.ts';
 import { type Handlers, moving } from './serve.ts';
 import type { tuningOf } from './tunings.ts';
 
@@ -22,8 +31,8 @@ export interface Surroundings extends Library {
   readonly createGpuEncoder: typeof createGpuEncoder;
   readonly createCpuEncoder: Engines['onCpu'];
   readonly tuningOf: typeof tuningOf;
-  /** Hears of a GPU that went away with the model in use, and the driver's reason. */
-  readonly onLost: (message: string) => void;
+  /** Hears of a part of the engine that went away with the model in use. */
+  readonly onLost: (lost: Lost) => void;
 }
 
 /** The encoder in use, where its weights came from, and the LoRAs that were read for it. */
@@ -61,7 +70,8 @@ function device(session: Session): Promise<GpuDevice> {
         // A model on the CPU is still there.
         if (session.loaded && session.loaded.gpu !== gpu) return;
         session.loaded = undefined;
-        if (reason !== 'destroyed') session.surroundings.onLost(message || 'the graphics driver gave no reason');
+        const told = message.replace(/\.$/, '') || 'the graphics driver gave no reason';
+        if (reason !== 'destroyed') session.surroundings.onLost({ part: 'GPU', reason: told });
       });
       return gpu;
     },
@@ -129,7 +139,18 @@ function enginesFor(session: Session, { engine, retriesGpu }: EngineRequest): En
       encoder.destroy();
       throw wentAway();
     },
-    onCpu: surroundings.createCpuEncoder,
+    async onCpu(weights, options) {
+      let encoder: Encoder | undefined;
+      const onLost = (reason: string) => {
+        if (!encoder || session.loaded?.encoder !== encoder) return;
+        session.loaded = undefined;
+        encoder.destroy();
+        surroundings.onLost({ part: 'thread', reason });
+      };
+      const run = await surroundings.createCpuEncoder(weights, { ...options, onLost });
+      encoder = run.encoder;
+      return run;
+    },
   };
 }
 

@@ -186,14 +186,14 @@ export type FromWorker =
       /** Kind of a DownloadError or StorageError. */
       readonly fault?: string;
     }
-  /** The GPU went away with the model in use; the next load finds it again, or another engine. */
-  | { readonly type: 'lost'; readonly message: string }
+  /** A part of the engine went away with the model in use; the next load finds it again, or another engine. */
+  | { readonly type: 'lost'; readonly lost: Lost }
   /** The worker lives, and holds the Web Lock of this name until it dies. */
   | { readonly type: 'alive'; readonly lock: string };
 
 /** The part of the encoder that went away, with all that it held. */
 export interface Lost {
-  readonly part: 'GPU' | 'worker';
+  readonly part: 'GPU' | 'thread' | 'worker';
   /** The driver's or the browser's reason, without a full stop at the end. */
   readonly reason: string;
 }

@@ -21,7 +21,7 @@ const handlers = createHandlers({
   createGpuEncoder,
   createCpuEncoder: cpuEngine(spawnWorker, navigator.hardwareConcurrency || 1),
   tuningOf,
-  onLost: (message) => post({ type: 'lost', message }),
+  onLost: (lost) => post({ type: 'lost', lost }),
 });
 const answer = serve(handlers, post);
 
