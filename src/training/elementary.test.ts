@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cosineOfHalfTurn, exp, log, log1p, sigmoid } from './elementary.ts';
 
@@ -59,5 +60,19 @@ test('the cosine of a half turn goes from 1 to −1', () => {
   for (let i = 0; i <= 1000; i++) {
     const t = i / 1000;
     expect(Math.abs(cosineOfHalfTurn(t) - Math.cos(Math.PI * t))).toBeLessThan(4e-16);
+  }
+});
+
+/** Functions and operators of JavaScript whose last bits engines are free to choose. */
+const inexact = /Math\.(a?(sin|cos|tan)h?|atan2|cbrt|exp|expm1|hypot|log|log10|log1p|log2|pow)\b|\*\*/;
+
+test.each(['src/training', 'src/world'])('%s computes the same bits in every engine', (room) => {
+  const sources = readdirSync(room, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.includes('testing/'),
+  );
+  expect(sources.length).toBeGreaterThan(5);
+  for (const name of sources) {
+    const code = readFileSync(`${room}/${name}`, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+    expect(inexact.exec(code)?.[0], name).toBeUndefined();
   }
 });

@@ -55,7 +55,7 @@ export function log(x: number): number {
   if (x === Number.POSITIVE_INFINITY) return x;
   // Subnormal numbers are made normal.
   const isSmall = x < 2.2250738585072014e-308;
-  double[0] = isSmall ? x * 2 ** 54 : x;
+  double[0] = isSmall ? x * 18014398509481984 : x;
   let k = (halves[1] >>> 20) - 1023 - (isSmall ? 54 : 0);
   halves[1] = (halves[1] & 0xfffff) | (1023 << 20);
   let m = double[0];

@@ -61,7 +61,13 @@ const names: TowerNames = {
 
 /** Patches of a picture. */
 export function patchCount({ imageSize, patchSize }: ImageTowerConfig): number {
-  return (imageSize / patchSize) ** 2;
+  const side = imageSize / patchSize;
+  return side * side;
+}
+
+/** Numbers of a patch. */
+function patchWidth({ numChannels, patchSize }: ImageTowerConfig): number {
+  return numChannels * patchSize * patchSize;
 }
 
 /** Shapes of the tower's tensors, by transformers' names. */
@@ -84,7 +90,7 @@ export function createImageTower(
   config: ImageTowerConfig,
   B: number,
 ): ImageTower {
-  const { hiddenSize: d, numChannels, patchSize } = config;
+  const { hiddenSize: d } = config;
   const count = patchCount(config);
   return {
     tower: createTower(kernels, parameters, names, config, { B, L: 1 + count }, false),
@@ -96,7 +102,7 @@ export function createImageTower(
       weight: parameter(parameters, `${preNormName}.weight`),
       bias: parameter(parameters, `${preNormName}.bias`),
     },
-    patches: kernels.allocate(B * count * numChannels * patchSize ** 2),
+    patches: kernels.allocate(B * count * patchWidth(config)),
     embedded: kernels.allocate(B * count * d),
     sequence: kernels.allocate(B * (1 + count) * d),
     statistics: kernels.allocate(B * (1 + count) * 2),
@@ -125,11 +131,11 @@ function classRows(B: number, L: number): number[] {
 /** pixels [B, channels, y, x] → features [B, E], not normalised; a view that the next batch writes over. */
 export function imageForward(image: ImageTower, pixels: ArrayLike<number>, B: number): Floats {
   const { tower, config, classToken, patchWeight, sequence, embedded } = image;
-  const { hiddenSize: d, numChannels, patchSize, layerNormEps: eps } = config;
+  const { hiddenSize: d, layerNormEps: eps } = config;
   const count = patchCount(config);
   const L = 1 + count;
   cutPatches(image.patches, pixels, config, B);
-  tower.kernels.forward(embedded, image.patches, patchWeight.value, null, B * count, numChannels * patchSize ** 2, d);
+  tower.kernels.forward(embedded, image.patches, patchWeight.value, null, B * count, patchWidth(config), d);
   for (let b = 0; b < B; b++) {
     sequence.set(classToken.value, b * L * d);
     sequence.set(embedded.subarray(b * count * d, (b + 1) * count * d), (b * L + 1) * d);
@@ -143,7 +149,7 @@ export function imageForward(image: ImageTower, pixels: ArrayLike<number>, B: nu
 /** Adds the gradients of all parameters, from dfeatures [B, E] of the batch that went forward last. */
 export function imageBackward(image: ImageTower, dfeatures: Floats, B: number): void {
   const { tower, config, classToken, patchWeight, embedded, dsequence } = image;
-  const { hiddenSize: d, numChannels, patchSize } = config;
+  const { hiddenSize: d } = config;
   const count = patchCount(config);
   const L = 1 + count;
   projectionBackward(tower, dfeatures, B);
@@ -156,6 +162,5 @@ export function imageBackward(image: ImageTower, dfeatures: Floats, B: number): 
     for (let c = 0; c < d; c++) classToken.gradient[c] += dsequence[b * L * d + c];
     embedded.set(dsequence.subarray((b * L + 1) * d, (b + 1) * L * d), b * count * d);
   }
-  const width = numChannels * patchSize ** 2;
-  tower.kernels.weightGradient(patchWeight.gradient, embedded, image.patches, B * count, width, d);
+  tower.kernels.weightGradient(patchWeight.gradient, embedded, image.patches, B * count, patchWidth(config), d);
 }

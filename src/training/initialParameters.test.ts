@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { compileKernels } from '../cpu/kernels.ts';
+import { createRandom } from '../world/seededRandom.ts';
+import { createMoments, openClipAdamW } from './adamW.ts';
+import {
+  type ClipModel,
+  type ClipModelConfig,
+  clipBackward,
+  clipForward,
+  clipUpdate,
+  createClipModel,
+  logScaleName,
+  objectiveStarts,
+} from './clipModel.ts';
+import { drawParameters } from './initialParameters.ts';
+import type { ObjectiveName } from './objective.ts';
+import { parameter } from './parameters.ts';
+import type { TrainingKernels } from './trainingKernels.ts';
+import { countFloats, createWasmKernels } from './wasmKernels.ts';
+
+const tower = {
+  hiddenSize: 32,
+  numAttentionHeads: 4,
+  intermediateSize: 64,
+  numHiddenLayers: 2,
+  layerNormEps: 1e-5,
+  projectionDim: 16,
+};
+const [B, L, V] = [8, 6, 12];
+const configOf = (objective: ObjectiveName): ClipModelConfig => ({
+  objective,
+  text: { ...tower, headDim: 8, vocabSize: V, maxPositionEmbeddings: L },
+  image: { ...tower, imageSize: 16, numChannels: 3, patchSize: 8 },
+});
+
+async function modelOf(objective: ObjectiveName, seed: number): Promise<ClipModel> {
+  const build = (kernels: TrainingKernels) => createClipModel(kernels, configOf(objective), B);
+  const model = build(
+    await createWasmKernels(await compileKernels(false), countFloats(build), { widest: 192, longest: 8 }),
+  );
+  drawParameters(model, seed);
+  return model;
+}
+
+/** Trains on one batch of random captions and pictures. Returns the losses. */
+function learn(model: ClipModel, steps: number): number[] {
+  const random = createRandom(5);
+  const tokens = Int32Array.from({ length: B * L }, () => random.below(V));
+  const picked = Int32Array.from({ length: B }, (_, b) => b * L + L - 1);
+  const pixels = Float32Array.from({ length: B * 3 * 16 * 16 }, () => random.spread());
+  const batch = { captions: { B, L, tokens, picked }, pixels };
+  const moments = createMoments(model.parameters);
+  return Array.from({ length: steps }, (_, step) => {
+    const result = clipForward(model, batch);
+    clipBackward(model, batch, result);
+    clipUpdate(model, moments, { adamW: openClipAdamW, longestGradient: 1 }, step + 1, 2e-3);
+    return result.loss;
+  });
+}
+
+test.each(['clip', 'siglip'] as const)(
+  'a model learns eight pairs by heart with the objective of %s',
+  async (objective) => {
+    const losses = learn(await modelOf(objective, 1), 60);
+    expect(losses.at(-1)).toBeLessThan(losses[0] / 5);
+  },
+);
+
+test('the same seed leads to the same bits, another one to others', async () => {
+  const trained = async (seed: number) => {
+    const model = await modelOf('clip', seed);
+    learn(model, 5);
+    return Buffer.from(Float32Array.from(model.parameters.values).buffer);
+  };
+  const first = await trained(3);
+  expect(first.equals(await trained(3))).toBe(true);
+  expect(first.equals(await trained(4))).toBe(false);
+});
+
+test('parameters have the spread that transformers gives them', async () => {
+  const model = await modelOf('siglip', 2);
+  const deviation = (name: string) => {
+    const { value } = parameter(model.parameters, name);
+    return Math.hypot(...value) / Math.sqrt(value.length);
+  };
+  const layer = 'text_model.encoder.layers.1.';
+  for (const [name, expected] of [
+    ['text_model.embeddings.token_embedding.weight', 0.02],
+    [`${layer}self_attn.q_proj.weight`, 1 / Math.sqrt(32 * 4)],
+    [`${layer}self_attn.out_proj.weight`, 1 / Math.sqrt(32)],
+    [`${layer}mlp.fc1.weight`, 1 / 8],
+    [`${layer}mlp.fc2.weight`, 1 / Math.sqrt(32 * 4)],
+    ['vision_model.embeddings.patch_embedding.weight', 0.02],
+    ['visual_projection.weight', 1 / Math.sqrt(32)],
+  ] as const)
+    expect(Math.abs(deviation(name) / expected - 1), name).toBeLessThan(0.12);
+  for (const name of [
+    `${layer}layer_norm1.weight`,
+    'vision_model.pre_layrnorm.weight',
+    'text_model.final_layer_norm.weight',
+  ])
+    expect(new Set(parameter(model.parameters, name).value), name).toEqual(new Set([1]));
+  expect(new Set(parameter(model.parameters, `${layer}mlp.fc1.bias`).value)).toEqual(new Set([0]));
+  expect(parameter(model.parameters, logScaleName).value[0]).toBe(Math.fround(objectiveStarts.siglip.logScale));
+  expect(model.logitBias?.value[0]).toBe(-10);
+});
