@@ -3,10 +3,9 @@ import { chromiumArgs, findChromium } from './scripts/chromium.mjs';
 
 export default defineConfig({
   testDir: 'e2e',
-  // A full-size encode takes seconds on a software adapter, and two at once take twice as long.
+  // Most tests take seconds; axe looks at every view, and other programs may need the machine, too.
   timeout: 180_000,
   expect: { timeout: 60_000 },
-  // Most tests wait for the page and not for the GPU.
   workers: 2,
   reporter: [['list']],
   use: {

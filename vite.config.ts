@@ -2,8 +2,8 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import packageJson from './package.json' with { type: 'json' };
 
-/** Tests that run shaders. */
-const onGpu = ['src/gpu/**/*.test.ts', 'src/cli/encode.test.ts', 'src/cli/wholeFile.test.ts'];
+/** Tests of shaders. */
+const onGpu = ['src/gpu/**/*.test.ts'];
 
 export default defineConfig({
   base: './',

@@ -21,12 +21,14 @@ async function reference(mask: MaskMode) {
   return run(preparePrompt(text, { ...defaultOptions, mask }, tokenizer).chunks[0].pass);
 }
 
-for (const mask of ['causal', 'none'] as const)
-  test(`the maps on the page are those of the float64 reference (${mask})`, async ({ page }) => {
+for (const [mask, engine] of [
+  ['causal', 'automatic'],
+  ['causal', 'webgpu'],
+  ['none', 'automatic'],
+] as const)
+  test(`the maps on the page are those of the float64 reference (${mask}, ${engine})`, async ({ page }) => {
     const { attentions } = await reference(mask);
-    await page.goto('/');
-    await page.getByRole('combobox', { name: 'Model' }).selectOption('tiny');
-    await expect(status(page)).toContainText('Ready: made-up weights, tiny');
+    await openTiny(page, engine);
     await prompt(page).fill(text);
     await openOptions(page);
     await page.getByRole('combobox', { name: 'Mask' }).selectOption(mask);

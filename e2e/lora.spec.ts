@@ -122,41 +122,42 @@ async function exported(page: Page): Promise<Buffer> {
   return readFileSync(await (await download).path());
 }
 
-test('what is encoded after a LoRA was merged is to the bit what it is without', async ({ page }) => {
-  await openTiny(page);
-  await prompt(page).fill('a blue boat');
-  await negativePrompt(page).fill('fog');
-  await ready(page);
-  await openView(page, 'Export');
-  const never = await exported(page);
+for (const engine of ['automatic', 'webgpu'] as const)
+  test(`what is encoded after a LoRA was merged is to the bit what it is without (${engine})`, async ({ page }) => {
+    await openTiny(page, engine);
+    await prompt(page).fill('a blue boat');
+    await negativePrompt(page).fill('fog');
+    await ready(page);
+    await openView(page, 'Export');
+    const never = await exported(page);
 
-  await prompt(page).fill('a red car <lora:style:1>');
-  await negativePrompt(page).fill('');
-  await page.reload();
-  await ready(page);
-  await negativePrompt(page).fill('fog');
-  await page
-    .getByLabel('Open files…')
-    .setInputFiles({ name: 'style.safetensors', mimeType: 'application/octet-stream', buffer: kohyaLora() });
-  await expect(list(page)).toContainText('Merged × 1');
-  await ready(page);
-  const embeds = async (bytes: Buffer) => {
-    const { tensors } = await openSafetensors(memorySource(new Uint8Array(bytes)));
-    return Promise.all(['prompt_embeds', 'negative_prompt_embeds'].map((name) => tensors.get(name)!.read()));
-  };
-  await openView(page, 'Export');
-  const [, negative] = await embeds(await exported(page));
-  const [originalPrompt, originalNegative] = await embeds(never);
-  // A1111 encodes the negative prompt with the prompt's LoRAs, too.
-  expect(negative).not.toEqual(originalNegative);
+    await prompt(page).fill('a red car <lora:style:1>');
+    await negativePrompt(page).fill('');
+    await page.reload();
+    await ready(page);
+    await negativePrompt(page).fill('fog');
+    await page
+      .getByLabel('Open files…')
+      .setInputFiles({ name: 'style.safetensors', mimeType: 'application/octet-stream', buffer: kohyaLora() });
+    await expect(list(page)).toContainText('Merged × 1');
+    await ready(page);
+    const embeds = async (bytes: Buffer) => {
+      const { tensors } = await openSafetensors(memorySource(new Uint8Array(bytes)));
+      return Promise.all(['prompt_embeds', 'negative_prompt_embeds'].map((name) => tensors.get(name)!.read()));
+    };
+    await openView(page, 'Export');
+    const [, negative] = await embeds(await exported(page));
+    const [originalPrompt, originalNegative] = await embeds(never);
+    // A1111 encodes the negative prompt with the prompt's LoRAs, too.
+    expect(negative).not.toEqual(originalNegative);
 
-  // A prompt whose output the page cannot have cached, since the reload emptied the cache.
-  await prompt(page).fill('a blue boat');
-  await ready(page);
-  const [afterPrompt, afterNegative] = await embeds(await exported(page));
-  expect(afterPrompt).toEqual(originalPrompt);
-  expect(afterNegative).toEqual(originalNegative);
-});
+    // A prompt whose output the page cannot have cached, since the reload emptied the cache.
+    await prompt(page).fill('a blue boat');
+    await ready(page);
+    const [afterPrompt, afterNegative] = await embeds(await exported(page));
+    expect(afterPrompt).toEqual(originalPrompt);
+    expect(afterNegative).toEqual(originalNegative);
+  });
 
 test('a LoRA that cannot be used is called by its fault; one named in the negative prompt is not merged', async ({
   page,

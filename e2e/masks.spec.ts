@@ -58,7 +58,7 @@ test('the readout says which mask hides a cell', async ({ page }) => {
 });
 
 test('a masked cell of an attention map is drawn as masked, a small value is not', async ({ page }) => {
-  await openTiny(page);
+  await openTiny(page, 'webgpu');
   await prompt(page).fill('a cat');
   const map = page.locator(own('matrix')).getByRole('img');
   await openView(page, 'Attention');
