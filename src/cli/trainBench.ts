@@ -73,7 +73,7 @@ export async function main([captions = '64', positions = '16', steps = '5']: str
   for (let i = 0; i < parameters.values.length; i++) parameters.values[i] = 0.1 * random.spread();
   for (let i = 0; i < dfeatures.length; i++) dfeatures[i] = random.spread();
   const tokens = Int32Array.from({ length: B * L }, () => random.below(config.vocabSize));
-  const batch = { B, L, tokens, picked: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
+  const batch = { B, L, tokens, picks: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
 
   for (let step = 1; step <= count; step++) {
     for (const name of Object.keys(milliseconds)) milliseconds[name as Kernel] = 0;

@@ -1,13 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
 import { createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
-import { type ClipModel, clipBackward, clipForward, clipUpdate, createClipModel, logScaleName } from './clipModel.ts';
+import {
+  type ClipModel,
+  clipBackward,
+  clipForward,
+  clipUpdate,
+  createClipModel,
+  createFastClipModel,
+  logScaleName,
+} from './clipModel.ts';
 import { parameter } from './parameters.ts';
 import { imageConfig, setParameters, textConfig, tokenRowsOf } from './testing/recordedModels.ts';
 import { expectRowsClose, recordedCases } from './testing/recordedTraining.ts';
 import { firstEos } from './textTower.ts';
-import { float64Kernels, type TrainingKernels } from './trainingKernels.ts';
-import { countFloats, createWasmKernels } from './wasmKernels.ts';
+import { float64Kernels } from './trainingKernels.ts';
 
 const [recorded] = recordedCases('training_step');
 const {
@@ -25,23 +32,21 @@ const captions = {
   B,
   L,
   tokens: tokenRowsOf(recorded),
-  picked: firstEos(recorded.array('input_ids'), L, text.eosTokenId),
+  picks: firstEos(recorded.array('input_ids'), L, text.eosTokenId),
 };
 const batch = { captions, pixels: recorded.array('pixel_values') };
 const settings = { adamW: { ...openClipAdamW, weightDecay }, longestGradient };
 
-/** A model with the parameters before step 1 of a recorded run. */
-function startOf(run: number, kernels = float64Kernels): ClipModel {
-  const model = createClipModel(kernels, { objective: 'clip', text, image }, B);
+const config = { objective: 'clip', text, image } as const;
+
+const exactModel = () => createClipModel(float64Kernels, config, { B, L });
+const fastModel = async () => createFastClipModel(await compileKernels(false), config, { B, L });
+
+/** Gives a model the parameters before step 1 of a recorded run. */
+function startOf(run: number, model = exactModel()): ClipModel {
   setParameters(model.parameters, recorded.tensors('parameters_0'));
   model.logScale.value[0] = recorded.array('logit_scale_start')[run];
   return model;
-}
-
-/** WebAssembly's kernels, with room for the model. */
-async function wasmKernels(): Promise<TrainingKernels> {
-  const floats = countFloats((kernels) => createClipModel(kernels, { objective: 'clip', text, image }, B));
-  return createWasmKernels(await compileKernels(false), floats, { widest: 192, longest: 17 });
 }
 
 function train(model: ClipModel, steps: number, isFrozen?: (name: string) => boolean) {
@@ -94,7 +99,7 @@ describe('training steps', () => {
   test.each([0, 1, 2])('in float32 run %i is the recorded one but for rounding', async (run) => {
     const close = (actual: number, expected: number, rtol: number) =>
       expect(Math.abs(actual - expected)).toBeLessThanOrEqual(rtol * Math.abs(expected));
-    const model = startOf(run, await wasmKernels());
+    const model = startOf(run, await fastModel());
     for (const [step, { loss, norm, logScale }] of train(model, 5).entries()) {
       close(loss, recorded.array('loss', run, step)[0], 1e-5);
       close(norm, recorded.array('grad_norm', run, step)[0], 3e-5);
@@ -110,7 +115,7 @@ describe('training steps', () => {
   });
 
   test('in float32 the first gradients are the recorded ones, row by row', async () => {
-    const model = startOf(0, await wasmKernels());
+    const model = startOf(0, await fastModel());
     clipBackward(model, batch, clipForward(model, batch));
     for (const [name, expected] of recorded.tensors('gradients_1')) {
       const width = model.parameters.places.get(name)!.shape.at(-1) ?? 1;
@@ -132,7 +137,7 @@ describe('training steps', () => {
   });
 
   test('with the objective of SigLIP the gradients of bias and temperature are finite differences of the loss', () => {
-    const model = createClipModel(float64Kernels, { objective: 'siglip', text, image }, B);
+    const model = createClipModel(float64Kernels, { ...config, objective: 'siglip' }, { B, L });
     setParameters(model.parameters, recorded.tensors('parameters_0'));
     const { logScale, logitBias } = model;
     clipBackward(model, batch, clipForward(model, batch));

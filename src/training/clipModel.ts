@@ -3,6 +3,7 @@
  * them. Letters are those of tower.ts.
  */
 
+import type { CompiledKernels } from '../cpu/kernels.ts';
 import { type AdamWMoments, type AdamWSettings, adamWStep, clipFactor, gradientNorm } from './adamW.ts';
 import {
   createImageTower,
@@ -11,6 +12,8 @@ import {
   imageBackward,
   imageForward,
   imageTowerShapes,
+  patchCount,
+  patchWidth,
 } from './imageTower.ts';
 import { type Objective, type ObjectiveName, objective } from './objective.ts';
 import { createParameters, type Parameter, type ParameterSet, parameter } from './parameters.ts';
@@ -25,6 +28,7 @@ import {
   textTowerShapes,
 } from './textTower.ts';
 import type { TrainingKernels } from './trainingKernels.ts';
+import { countFloats, createWasmKernels } from './wasmKernels.ts';
 
 /** −ln τ and SigLIP's bias, by open_clip's names. */
 export const logScaleName = 'logit_scale';
@@ -73,8 +77,14 @@ export function clipModelShapes({ objective, text, image }: ClipModelConfig): Ma
   return new Map([...textTowerShapes(text), ...imageTowerShapes(image), ...scalars]);
 }
 
-/** A model with room for B pairs. All parameters are zero but the temperature and the bias, which stand where open_clip starts. */
-export function createClipModel(kernels: TrainingKernels, config: ClipModelConfig, B: number): ClipModel {
+/** Largest batch that a model has room for: B pairs, whose captions are cut to L positions at most. */
+export interface PairRoom {
+  readonly B: number;
+  readonly L: number;
+}
+
+/** A model with room for a batch. All parameters are zero but the temperature and the bias, which stand where open_clip starts. */
+export function createClipModel(kernels: TrainingKernels, config: ClipModelConfig, { B, L }: PairRoom): ClipModel {
   const parameters = createParameters(clipModelShapes(config), kernels.allocate);
   const logScale = parameter(parameters, logScaleName);
   const logitBias = config.objective === 'siglip' ? parameter(parameters, logitBiasName) : undefined;
@@ -84,13 +94,29 @@ export function createClipModel(kernels: TrainingKernels, config: ClipModelConfi
   return {
     config,
     parameters,
-    text: createTextTower(kernels, parameters, config.text, { B, L: config.text.maxPositionEmbeddings }),
+    text: createTextTower(kernels, parameters, config.text, { B, L }),
     image: createImageTower(kernels, parameters, config.image, B),
     logScale,
     logitBias,
     dtext: kernels.allocate(B * config.text.projectionDim),
     dimage: kernels.allocate(B * config.image.projectionDim),
   };
+}
+
+/** Makes a model in float32 on WebAssembly. `compiled` is to be plain. Rejects with CpuError where there is not so much memory. */
+export async function createFastClipModel(
+  compiled: CompiledKernels,
+  config: ClipModelConfig,
+  room: PairRoom,
+): Promise<ClipModel> {
+  const { text, image } = config;
+  const widths = [text, image].flatMap((tower) => [3 * tower.hiddenSize, tower.intermediateSize, tower.projectionDim]);
+  const build = (kernels: TrainingKernels) => createClipModel(kernels, config, room);
+  const kernels = await createWasmKernels(compiled, countFloats(build), {
+    widest: Math.max(...widths, patchWidth(image)),
+    longest: Math.max(room.L, 1 + patchCount(image)),
+  });
+  return build(kernels);
 }
 
 /** Runs both towers and the objective. */

@@ -66,7 +66,7 @@ export function patchCount({ imageSize, patchSize }: ImageTowerConfig): number {
 }
 
 /** Numbers of a patch. */
-function patchWidth({ numChannels, patchSize }: ImageTowerConfig): number {
+export function patchWidth({ numChannels, patchSize }: ImageTowerConfig): number {
   return numChannels * patchSize * patchSize;
 }
 

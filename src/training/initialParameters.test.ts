@@ -8,15 +8,13 @@ import {
   clipBackward,
   clipForward,
   clipUpdate,
-  createClipModel,
+  createFastClipModel,
   logScaleName,
   objectiveStarts,
 } from './clipModel.ts';
 import { drawParameters } from './initialParameters.ts';
 import type { ObjectiveName } from './objective.ts';
 import { parameter } from './parameters.ts';
-import type { TrainingKernels } from './trainingKernels.ts';
-import { countFloats, createWasmKernels } from './wasmKernels.ts';
 
 const tower = {
   hiddenSize: 32,
@@ -34,10 +32,7 @@ const configOf = (objective: ObjectiveName): ClipModelConfig => ({
 });
 
 async function modelOf(objective: ObjectiveName, seed: number): Promise<ClipModel> {
-  const build = (kernels: TrainingKernels) => createClipModel(kernels, configOf(objective), B);
-  const model = build(
-    await createWasmKernels(await compileKernels(false), countFloats(build), { widest: 192, longest: 8 }),
-  );
+  const model = await createFastClipModel(await compileKernels(false), configOf(objective), { B, L });
   drawParameters(model, seed);
   return model;
 }
@@ -46,9 +41,9 @@ async function modelOf(objective: ObjectiveName, seed: number): Promise<ClipMode
 function learn(model: ClipModel, steps: number): number[] {
   const random = createRandom(5);
   const tokens = Int32Array.from({ length: B * L }, () => random.below(V));
-  const picked = Int32Array.from({ length: B }, (_, b) => b * L + L - 1);
+  const picks = Int32Array.from({ length: B }, (_, b) => b * L + L - 1);
   const pixels = Float32Array.from({ length: B * 3 * 16 * 16 }, () => random.spread());
-  const batch = { captions: { B, L, tokens, picked }, pixels };
+  const batch = { captions: { B, L, tokens, picks }, pixels };
   const moments = createMoments(model.parameters);
   return Array.from({ length: steps }, (_, step) => {
     const result = clipForward(model, batch);

@@ -89,15 +89,15 @@ test('the embeddings of tokens, one of them twice, and of positions', () => {
 });
 
 test('picking rows, one of them twice', () => {
-  const [rows, d, picked] = [4, 3, [2, 0, 2]];
-  const [x, dy] = [numbers(rows * d, 1), numbers(picked.length * d, 2)];
+  const [rows, d, picks] = [4, 3, [2, 0, 2]];
+  const [x, dy] = [numbers(rows * d, 1), numbers(picks.length * d, 2)];
   const loss = () => {
-    const y = new Float64Array(picked.length * d);
-    pickRows(y, x, picked, d);
+    const y = new Float64Array(picks.length * d);
+    pickRows(y, x, picks, d);
     return weightedSum(y, dy);
   };
   const dx = new Float64Array(rows * d).fill(Number.NaN);
-  pickRowsBackward(dx, dy, picked, rows, d);
+  pickRowsBackward(dx, dy, picks, rows, d);
   expectDifferences('x', loss, x, dx);
 });
 

@@ -153,13 +153,13 @@ export function addResidual(y: Floats, x: Floats, count: number): void {
   for (let i = 0; i < count; i++) y[i] += x[i];
 }
 
-/** y[p] = x[picked[p]]: pooling, for a text at its EOS, for a picture at its class token. x [rows, d], y [picked, d]. */
-export function pickRows(y: Floats, x: Floats, picked: ArrayLike<number>, d: number): void {
-  for (let p = 0; p < picked.length; p++) for (let c = 0; c < d; c++) y[p * d + c] = x[picked[p] * d + c];
+/** y[p] = x[picks[p]]: pooling, for a text at its EOS, for a picture at its class token. x [rows, d], y [picks, d]. */
+export function pickRows(y: Floats, x: Floats, picks: ArrayLike<number>, d: number): void {
+  for (let p = 0; p < picks.length; p++) for (let c = 0; c < d; c++) y[p * d + c] = x[picks[p] * d + c];
 }
 
 /** Writes dx [rows, d]: rows that were not picked get no gradient. */
-export function pickRowsBackward(dx: Floats, dy: Floats, picked: ArrayLike<number>, rows: number, d: number): void {
+export function pickRowsBackward(dx: Floats, dy: Floats, picks: ArrayLike<number>, rows: number, d: number): void {
   dx.fill(0, 0, rows * d);
-  for (let p = 0; p < picked.length; p++) for (let c = 0; c < d; c++) dx[picked[p] * d + c] += dy[p * d + c];
+  for (let p = 0; p < picks.length; p++) for (let c = 0; c < d; c++) dx[picks[p] * d + c] += dy[p * d + c];
 }

@@ -40,7 +40,7 @@ export interface Captions {
   /** [B, L], rows of the token table. */
   readonly tokens: Int32Array;
   /** Rows of the flattened [B · L] that the head picks: each caption's first EOS. */
-  readonly picked: Int32Array;
+  readonly picks: Int32Array;
 }
 
 const names: TowerNames = {
@@ -79,26 +79,26 @@ export function firstEos(ids: ArrayLike<number>, L: number, eos: number): Int32A
 
 /** → features [P, E], not normalised; a view that the next batch writes over. */
 export function textForward({ tower, tokens, positions }: TextTower, captions: Captions): Floats {
-  const { B, L, picked } = captions;
+  const { B, L, picks } = captions;
   const d = tower.config.hiddenSize;
   const x = towerInput(tower);
   embedding(x, tokens, captions.tokens, d);
   addPositions(x, positions, B, L, d);
   layersForward(tower, B, L);
-  return headForward(tower, picked);
+  return headForward(tower, picks);
 }
 
 /** Adds the gradients of all parameters, from dfeatures [P, E] of the batch that went forward last. */
 export function textBackward(text: TextTower, dfeatures: Floats, captions: Captions): void {
-  projectionBackward(text.tower, dfeatures, captions.picked.length);
+  projectionBackward(text.tower, dfeatures, captions.picks.length);
   textBackwardFromPooled(text, captions);
 }
 
 /** Does what `textBackward` does, from the gradient of the picked rows after the final LayerNorm, in `back.pooled`. */
 export function textBackwardFromPooled({ tower, tokens, positions }: TextTower, captions: Captions): void {
-  const { B, L, picked } = captions;
+  const { B, L, picks } = captions;
   const d = tower.config.hiddenSize;
-  poolingBackward(tower, picked, B, L);
+  poolingBackward(tower, picks, B, L);
   layersBackward(tower, B, L);
   embeddingBackward(tokens, tower.back.stream, captions.tokens, d);
   addPositionsBackward(positions, tower.back.stream, B, L, d);

@@ -249,11 +249,11 @@ export function layersBackward(tower: Tower, B: number, L: number): void {
 }
 
 /** Picks rows of the output, normalises them (eq. 48) and projects them. → [P, E], a view that the next batch writes over. */
-export function headForward(tower: Tower, picked: ArrayLike<number>): Floats {
+export function headForward(tower: Tower, picks: ArrayLike<number>): Floats {
   const { kernels, config, finalNorm, projection } = tower;
   const { hiddenSize: d, projectionDim: E, layerNormEps: eps } = config;
-  const P = picked.length;
-  pickRows(tower.picked, tower.output, picked, d);
+  const P = picks.length;
+  pickRows(tower.picked, tower.output, picks, d);
   layerNorm(tower.pooled, tower.statistics, tower.picked, finalNorm, P, d, eps);
   kernels.forward(tower.features, tower.pooled, projection.value, null, P, d, E);
   return tower.features.subarray(0, P * E);
@@ -268,10 +268,10 @@ export function projectionBackward(tower: Tower, dfeatures: Floats, P: number): 
 }
 
 /** Takes `back.pooled` [P, d] back to `back.stream` [B, L, d], through the final LayerNorm and the picking. */
-export function poolingBackward(tower: Tower, picked: ArrayLike<number>, B: number, L: number): void {
+export function poolingBackward(tower: Tower, picks: ArrayLike<number>, B: number, L: number): void {
   const { config, finalNorm, back } = tower;
   const { hiddenSize: d } = config;
   back.picked.fill(0);
-  layerNormBackward(back.picked, back.pooled, tower.picked, tower.statistics, finalNorm, picked.length, d);
-  pickRowsBackward(back.stream, back.picked, picked, B * L, d);
+  layerNormBackward(back.picked, back.pooled, tower.picked, tower.statistics, finalNorm, picks.length, d);
+  pickRowsBackward(back.stream, back.picked, picks, B * L, d);
 }

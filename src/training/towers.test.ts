@@ -66,7 +66,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
 
   test('is as transformers computes it, pooled at the EOS', async () => {
     const { kernels, parameters, text } = await textOf({ B, L });
-    const captions = { B, L, tokens, picked: firstEos(ids, L, eosTokenId) };
+    const captions = { B, L, tokens, picks: firstEos(ids, L, eosTokenId) };
     const features = textForward(text, captions);
     expectRowsClose('text_embeds', features, recorded.array('text_embeds'), config.projectionDim, forward);
     expectRowsClose('pooled', text.tower.pooled, recorded.array('pooled'), d, forward);
@@ -78,7 +78,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
 
   test('is as transformers computes it in every row', async () => {
     const { parameters, text } = await textOf({ B, L, P: B * L });
-    const captions = { B, L, tokens, picked: Int32Array.from({ length: B * L }, (_, row) => row) };
+    const captions = { B, L, tokens, picks: Int32Array.from({ length: B * L }, (_, row) => row) };
     textForward(text, captions);
     expectRowsClose('last_hidden_state', text.tower.pooled, recorded.array('last_hidden_state'), d, forward);
     text.tower.back.pooled.set(recorded.array('upstream_last_hidden_state'));
@@ -98,7 +98,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
       B: shorter.length,
       L: length,
       tokens: Int32Array.from(shorter.flatMap((b) => Array.from(tokens.subarray(b * L, b * L + length)))),
-      picked: Int32Array.from(shorter, (b, row) => row * length + ends[b]),
+      picks: Int32Array.from(shorter, (b, row) => row * length + ends[b]),
     });
     const whole = textForward(text, batchOf(L)).slice();
     expect(shorter.length).toBe(3);

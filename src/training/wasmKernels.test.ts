@@ -91,4 +91,6 @@ test('what does not fit is refused in words', async () => {
   const sizes = { B: 1, L: 3, h: 1, headDim: 4, causal: true };
   expect(() => kernels.selfAttention(array, array, array, sizes)).toThrow('has 3 rows; there is room for 2');
   expect(() => kernels.allocate(1 << 20)).toThrow('count them first');
+  const tooMany = createWasmKernels(compiled, 2e9, { widest: 4, longest: 2 });
+  await expect(tooMany).rejects.toThrow(/^There are no 80\d\d MB of memory to train with; choose smaller batches\.$/);
 });

@@ -4,6 +4,7 @@
  * order of sums depends on sizes alone.
  */
 
+import { CpuError } from '../cpu/cpuError.ts';
 import { type CompiledKernels, type CpuKernels, cpuKernels, matmulScratchBytes, panelBytes } from '../cpu/kernels.ts';
 import type { Floats, Products } from './products.ts';
 import type { SelfAttentionSizes, TrainingKernels } from './trainingKernels.ts';
@@ -71,8 +72,8 @@ function layOutScratch({ widest, longest }: KernelRoom): Scratch {
 }
 
 /**
- * Makes kernels with room for so many floats (see `countFloats`). `compiled` is to be plain. Rejects with RangeError where there is
- * not so much memory.
+ * Makes kernels with room for so many floats (see `countFloats`). `compiled` is to be plain. Rejects with CpuError where there is not
+ * so much memory.
  */
 export async function createWasmKernels(
   compiled: CompiledKernels,
@@ -80,7 +81,7 @@ export async function createWasmKernels(
   room: KernelRoom,
 ): Promise<TrainingKernels> {
   const scratch = layOutScratch(room);
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((scratch.end + 4 * floats) / 65536) });
+  const memory = memoryOf(scratch.end + 4 * floats);
   const kernels = await cpuKernels(compiled, memory);
   let end = scratch.end;
   const place: Place = (array) => {
@@ -101,6 +102,15 @@ export async function createWasmKernels(
     quickGeluBackward: (dy, x, count) => kernels.quickGeluBackward(place(dy), place(x), wholeVectors(count)),
     ...attentionOf(kernels, memory, scratch, room, place),
   };
+}
+
+function memoryOf(bytes: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
+  } catch (cause) {
+    const megabytes = Math.ceil(bytes / 1e6);
+    throw new CpuError(`There are no ${megabytes} MB of memory to train with; choose smaller batches.`, { cause });
+  }
 }
 
 /** Gives the byte offset of an array. Throws TypeError for one of another memory. */
