@@ -39,6 +39,8 @@ export interface Captions {
   readonly L: number;
   /** [B, L], rows of the token table. */
   readonly tokens: Int32Array;
+  /** Embeddings [d] that stand in place of rows of the table, and do not learn, by their places in the flattened [B · L]. */
+  readonly vectors?: ReadonlyMap<number, Floats>;
   /** Rows of the flattened [B · L] that the head picks: each caption's first EOS. */
   readonly picks: Int32Array;
 }
@@ -83,6 +85,9 @@ export function textForward({ tower, tokens, positions }: TextTower, captions: C
   const d = tower.config.hiddenSize;
   const x = towerInput(tower);
   embedding(x, tokens, captions.tokens, d);
+  captions.vectors?.forEach((vector, row) => {
+    x.set(vector, row * d);
+  });
   addPositions(x, positions, B, L, d);
   layersForward(tower, B, L);
   return headForward(tower, picks);
@@ -100,6 +105,7 @@ export function textBackwardFromPooled({ tower, tokens, positions }: TextTower, 
   const d = tower.config.hiddenSize;
   poolingBackward(tower, picks, B, L);
   layersBackward(tower, B, L);
-  embeddingBackward(tokens, tower.back.stream, captions.tokens, d);
   addPositionsBackward(positions, tower.back.stream, B, L, d);
+  for (const row of captions.vectors?.keys() ?? []) tower.back.stream.fill(0, row * d, (row + 1) * d);
+  embeddingBackward(tokens, tower.back.stream, captions.tokens, d);
 }

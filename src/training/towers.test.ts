@@ -6,6 +6,7 @@ import type { Floats } from './products.ts';
 import { imageConfig, setParameters, textConfig, tokenRowsOf } from './testing/recordedModels.ts';
 import { expectRowsClose, type RecordedCase, recordedCases } from './testing/recordedTraining.ts';
 import {
+  type Captions,
   createTextTower,
   firstEos,
   textBackward,
@@ -104,6 +105,27 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
     expect(shorter.length).toBe(3);
     const cut = textForward(text, batchOf(short));
     expectRowsClose('text_embeds', cut, Float64Array.from(whole), config.projectionDim, forward);
+  });
+
+  test('takes vectors in place of rows of its table, which then do not learn', async () => {
+    const { kernels, parameters, text } = await textOf({ B, L });
+    const picks = firstEos(ids, L, eosTokenId);
+    const upstream = placed(kernels, recorded.array('upstream_text_embeds'));
+    const table = parameter(parameters, 'text_model.embeddings.token_embedding.weight');
+    const pass = (captions: Captions) => {
+      parameters.gradients.fill(0);
+      const features = textForward(text, captions).slice();
+      textBackward(text, upstream, captions);
+      return { features, dtable: table.gradient.slice(), others: parameters.gradients.slice(table.gradient.length) };
+    };
+    const [row, replaced] = [1, tokens[1]];
+    const vectors = new Map([[row, table.value.slice(replaced * d, (replaced + 1) * d)]]);
+    const known = pass({ B, L, tokens, picks });
+    const given = pass({ B, L, tokens: tokens.with(row, 0), vectors, picks });
+    expect(given.features).toEqual(known.features);
+    expect(given.others).toEqual(known.others);
+    const changed = Array.from(known.dtable.keys()).filter((i) => given.dtable[i] !== known.dtable[i]);
+    expect(new Set(changed.map((i) => Math.floor(i / d)))).toEqual(new Set([replaced]));
   });
 
   test('a caption without an end is named', () => {
