@@ -1,28 +1,41 @@
+import { readFileSync } from 'node:fs';
 import { compileKernels } from '../cpu/kernels.ts';
+import { contextLength } from '../tokens/clipVocabulary.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
 import { adamWStep, clipFactor, createMoments, gradientNorm, openClipAdamW } from '../training/adamW.ts';
-import { createParameters } from '../training/parameters.ts';
+import { createTokenRows, readCaptions } from '../training/captionBatch.ts';
 import {
-  createTextTower,
-  type TextTowerConfig,
-  textBackward,
-  textForward,
-  textTowerShapes,
-} from '../training/textTower.ts';
+  type ClipModelConfig,
+  clipBackward,
+  clipForward,
+  clipUpdate,
+  createFastClipModel,
+} from '../training/clipModel.ts';
+import { drawParameters } from '../training/initialParameters.ts';
+import { createParameters } from '../training/parameters.ts';
+import type { Products } from '../training/products.ts';
+import { createTextTower, textBackward, textForward, textTowerShapes } from '../training/textTower.ts';
 import type { TrainingKernels } from '../training/trainingKernels.ts';
 import { countFloats, createWasmKernels } from '../training/wasmKernels.ts';
+import { worldTokenIds } from '../world/captionIds.ts';
+import { pictureSize } from '../world/render.ts';
 import { createRandom } from '../world/seededRandom.ts';
+import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 
-const config: TextTowerConfig = {
-  vocabSize: 350,
-  maxPositionEmbeddings: 77,
+const tower = {
   hiddenSize: 128,
   numAttentionHeads: 4,
-  headDim: 32,
   intermediateSize: 512,
   numHiddenLayers: 6,
   layerNormEps: 1e-5,
   projectionDim: 128,
 };
+
+const configOf = (vocabSize: number): ClipModelConfig => ({
+  objective: 'clip',
+  text: { ...tower, headDim: 32, vocabSize, maxPositionEmbeddings: contextLength },
+  image: { ...tower, numHiddenLayers: 4, imageSize: pictureSize, numChannels: 3, patchSize: 8 },
+});
 
 /** Milliseconds of processor time of this process: the machine's other work does not count. */
 function processorTime(): number {
@@ -30,70 +43,105 @@ function processorTime(): number {
   return (user + system) / 1000;
 }
 
-type Kernel = Exclude<keyof TrainingKernels, 'allocate'>;
-
-/** Wraps kernels so that the processor time of each is summed, and the floating-point operations of the products. */
-function timed(kernels: TrainingKernels) {
-  const milliseconds: Partial<Record<Kernel, number>> = {};
-  const operations = { count: 0 };
-  const wrapped = { ...kernels };
-  for (const name of Object.keys(kernels) as (keyof TrainingKernels)[]) {
-    if (name === 'allocate') continue;
-    const run = kernels[name] as (...values: unknown[]) => void;
-    Object.assign(wrapped, {
-      [name](...values: unknown[]) {
-        const start = processorTime();
-        run(...values);
-        milliseconds[name] = (milliseconds[name] ?? 0) + processorTime() - start;
-        const [rows, K, N] = values.slice(-3) as number[];
-        if (products.includes(name)) operations.count += 2 * rows * K * N;
-      },
-    });
-  }
-  return { kernels: wrapped, milliseconds, operations };
+/** Runs some functions, and returns the milliseconds of each. */
+function timesOf(...runs: (() => void)[]): number[] {
+  return runs.map((run) => {
+    const start = processorTime();
+    run();
+    return processorTime() - start;
+  });
 }
 
-const products: readonly string[] = ['forward', 'inputGradient', 'weightGradient'] satisfies Kernel[];
+/** Wraps the matrix products so that their time and their floating-point operations are summed. */
+function timed(kernels: TrainingKernels) {
+  const spent = { milliseconds: 0, operations: 0 };
+  const count = (milliseconds: number, operations: number) => {
+    spent.milliseconds += milliseconds;
+    spent.operations += operations;
+  };
+  const { forward, inputGradient, weightGradient } = kernels;
+  const products: Omit<Products, 'allocate'> = {
+    forward(y, x, w, bias, rows, K, N) {
+      count(timesOf(() => forward(y, x, w, bias, rows, K, N))[0], 2 * rows * K * N);
+    },
+    inputGradient(dx, dy, w, rows, K, N) {
+      count(timesOf(() => inputGradient(dx, dy, w, rows, K, N))[0], 2 * rows * K * N);
+    },
+    weightGradient(dweight, dy, x, rows, K, N) {
+      count(timesOf(() => weightGradient(dweight, dy, x, rows, K, N))[0], 2 * rows * K * N);
+    },
+  };
+  return { kernels: { ...kernels, ...products }, spent };
+}
 
-/** One forward and backward pass of a text tower, in processor time on one thread. Arguments: captions in a batch, positions, steps. */
-export async function main([captions = '64', positions = '16', steps = '5']: string[]): Promise<void> {
-  const [B, L, count] = [captions, positions, steps].map(Number);
+/** Times a text tower's forward and backward pass and its update, against the matrix products in them. */
+async function textSteps(B: number, L: number, steps: number): Promise<void> {
+  const config = configOf(350).text;
   const build = (kernels: TrainingKernels) => {
     const parameters = createParameters(new Map(textTowerShapes(config)), kernels.allocate);
     const dfeatures = kernels.allocate(B * config.projectionDim);
     return { parameters, dfeatures, text: createTextTower(kernels, parameters, config, { B, L }) };
   };
-  const room = { widest: Math.max(config.intermediateSize, 3 * config.hiddenSize), longest: L };
-  const compiled = await compileKernels(false);
-  const wasm = await createWasmKernels(compiled, countFloats(build), room);
-  const { kernels, milliseconds, operations } = timed(wasm);
+  const room = { widest: config.intermediateSize, longest: L };
+  const wasm = await createWasmKernels(await compileKernels(false), countFloats(build), room);
+  const { kernels, spent } = timed(wasm);
   const { parameters, dfeatures, text } = build(kernels);
   const moments = createMoments(parameters);
   const random = createRandom(1);
   for (let i = 0; i < parameters.values.length; i++) parameters.values[i] = 0.1 * random.spread();
   for (let i = 0; i < dfeatures.length; i++) dfeatures[i] = random.spread();
   const tokens = Int32Array.from({ length: B * L }, () => random.below(config.vocabSize));
-  const batch = { B, L, tokens, picks: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
+  const captions = { B, L, tokens, picks: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
 
-  for (let step = 1; step <= count; step++) {
-    for (const name of Object.keys(milliseconds)) milliseconds[name as Kernel] = 0;
-    operations.count = 0;
-    const times = [processorTime()];
-    textForward(text, batch);
-    times.push(processorTime());
-    textBackward(text, dfeatures, batch);
-    times.push(processorTime());
-    adamWStep(parameters, moments, openClipAdamW, step, 1e-3, clipFactor(gradientNorm(parameters), 1));
-    parameters.gradients.fill(0);
-    times.push(processorTime());
-    const [forward, backward, update] = times.slice(1).map((time, i) => time - times[i]);
-    const inProducts = products.reduce((sum, name) => sum + (milliseconds[name as Kernel] ?? 0), 0);
-    const whole = forward + backward + update;
-    const rate = (time: number) => `${(operations.count / time / 1e6).toFixed(1)} GFLOP/s`;
-    console.log(
-      `forward ${forward.toFixed(0)}, backward ${backward.toFixed(0)}, update ${update.toFixed(0)}: ${whole.toFixed(0)} ms, ${rate(whole)}; products alone ${inProducts.toFixed(0)} ms, ${rate(inProducts)}`,
+  console.log(`text tower, ${B} captions of ${L} positions, milliseconds`);
+  for (let step = 1; step <= steps; step++) {
+    Object.assign(spent, { milliseconds: 0, operations: 0 });
+    const [forward, backward, update] = timesOf(
+      () => textForward(text, captions),
+      () => textBackward(text, dfeatures, captions),
+      () => {
+        adamWStep(parameters, moments, openClipAdamW, step, 1e-3, clipFactor(gradientNorm(parameters), 1));
+        parameters.gradients.fill(0);
+      },
     );
-    if (step === count)
-      for (const [name, time] of Object.entries(milliseconds)) console.log(`  ${name.padEnd(24)}${time.toFixed(0)} ms`);
+    const whole = forward + backward + update;
+    const rate = (milliseconds: number) => `${(spent.operations / milliseconds / 1e6).toFixed(1)} GFLOP/s`;
+    const parts = `forward ${forward.toFixed(0)}, backward ${backward.toFixed(0)}, update ${update.toFixed(0)}`;
+    const share = (spent.milliseconds / whole).toFixed(2);
+    console.log(
+      `  ${parts}: ${whole.toFixed(0)}, ${rate(whole)}; products ${rate(spent.milliseconds)}, ${share} of the time`,
+    );
   }
+}
+
+/** Times whole steps on batches of the small world, which are drawn, too. */
+async function wholeSteps(B: number, steps: number): Promise<void> {
+  const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+  const ids = worldTokenIds(tokenizer);
+  const config = configOf(ids.length);
+  const model = await createFastClipModel(await compileKernels(false), config, { B, L: contextLength });
+  drawParameters(model, 1);
+  const moments = createMoments(model.parameters);
+  const rows = createTokenRows(ids, config.text.hiddenSize);
+  const [fill, batch, random] = [batchDrawer(tokenizer), createBatch(B), createRandom(1)];
+
+  console.log(`CLIP, ${B} pairs, ${model.parameters.values.length} parameters, milliseconds`);
+  for (let step = 1; step <= steps; step++) {
+    const [drawing] = timesOf(() => fill(batch, random));
+    const captions = readCaptions(batch.inputIds, contextLength, rows);
+    const pairs = { captions, pixels: batch.pictures };
+    const [training] = timesOf(() => {
+      const result = clipForward(model, pairs);
+      clipBackward(model, pairs, result);
+      clipUpdate(model, moments, { adamW: openClipAdamW, longestGradient: 1 }, step, 1e-3);
+    });
+    console.log(`  drawing ${drawing.toFixed(0)}, step ${training.toFixed(0)}; ${captions.L} positions`);
+  }
+}
+
+/** Prints processor time of training steps on one thread. Arguments: pairs in a batch, positions of a caption, steps. */
+export async function main([pairs = '64', positions = '16', steps = '5']: string[]): Promise<void> {
+  const [B, L, count] = [pairs, positions, steps].map(Number);
+  await textSteps(B, L, count);
+  await wholeSteps(B, count);
 }

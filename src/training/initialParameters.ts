@@ -6,10 +6,13 @@ import { cosineOfHalfTurn, log } from './elementary.ts';
 import type { TowerConfig } from './tower.ts';
 
 /** A normally distributed number, by Box and Muller: mean 0, deviation 1. */
-function normal(random: Random): number {
+export function normal(random: Random): number {
   const radius = Math.sqrt(-2 * log(1 - random.uniform()));
   return radius * cosineOfHalfTurn(random.uniform());
 }
+
+/** Standard deviation of the elements of token and position tables. */
+export const tableDeviation = 0.02;
 
 /** Standard deviation of a tensor's elements; 0 for biases. */
 function deviationOf(name: string, { hiddenSize: d, numHiddenLayers: N }: TowerConfig): number {
@@ -17,7 +20,7 @@ function deviationOf(name: string, { hiddenSize: d, numHiddenLayers: N }: TowerC
   if (/_projection\.weight$|out_proj\.weight$|class_embedding$/.test(name)) return 1 / Math.sqrt(d);
   if (/[qkv]_proj\.weight$|fc2\.weight$/.test(name)) return 1 / Math.sqrt(d * 2 * N);
   if (/fc1\.weight$/.test(name)) return 1 / Math.sqrt(2 * d);
-  return 0.02;
+  return tableDeviation;
 }
 
 /**

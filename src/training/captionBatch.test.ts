@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { contextLength, eosTokenId } from '../tokens/clipVocabulary.ts';
+import { createTokenizer } from '../tokens/tokenizer.ts';
+import { worldTokenIds } from '../world/captionIds.ts';
+import { createRandom } from '../world/seededRandom.ts';
+import { batchDrawer, createBatch } from '../world/worldBatch.ts';
+import { createTokenRows, readCaptions } from './captionBatch.ts';
+
+test('captions of the world are cut after the longest, and every unknown word has its vector', () => {
+  const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+  const ids = worldTokenIds(tokenizer);
+  const batch = createBatch(40);
+  batchDrawer(tokenizer)(batch, createRandom(4));
+  const rows = createTokenRows(ids, 8);
+  const { B, L, tokens, vectors, picks } = readCaptions(batch.inputIds, contextLength, rows);
+  expect(B).toBe(40);
+  let [longest, unknown] = [0, 0];
+  for (let b = 0; b < B; b++) {
+    const caption = batch.inputIds.subarray(b * contextLength, (b + 1) * contextLength);
+    const end = caption.indexOf(eosTokenId);
+    longest = Math.max(longest, end);
+    expect(picks[b]).toBe(b * L + end);
+    for (let i = 0; i < L; i++) {
+      const vector = vectors!.get(b * L + i);
+      expect(vector !== undefined).toBe(!ids.includes(caption[i]));
+      if (!vector) expect(ids[tokens[b * L + i]]).toBe(caption[i]);
+      else if (++unknown) expect(vector).toEqual(rows.vectorOf(caption[i]));
+    }
+  }
+  expect(L).toBe(longest + 1);
+  expect(unknown).toBeGreaterThan(0);
+});
+
+test('two unknown ids have different vectors of like spread', () => {
+  const { vectorOf } = createTokenRows([], 4096);
+  const [a, b] = [vectorOf(1000), vectorOf(1001)];
+  const product = a.reduce((sum, v, i) => sum + v * b[i], 0);
+  expect(Math.abs(Math.hypot(...a) / (0.02 * 64) - 1)).toBeLessThan(0.05);
+  expect(Math.abs(product / (Math.hypot(...a) * Math.hypot(...b)))).toBeLessThan(0.06);
+});
