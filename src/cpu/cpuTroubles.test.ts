@@ -185,7 +185,7 @@ test('a thread of Node that cannot begin fails the load', async () => {
     threads: 2,
     spawn: () => startNodeThread('./src/cpu/notThere.ts'),
   });
-  await expect(load).rejects.toThrow(/^A thread that computes "synthetic-tiny" stopped: .*notThere/);
+  await expect(load).rejects.toThrow(/^A thread that computes "synthetic-tiny" stopped: .*notThere/s);
 });
 
 test('no more threads are started than there are heads, and none for a model that is not worth one', async () => {

@@ -5,7 +5,7 @@
  * Places of tensors are byte offsets into the memory, multiples of 16; strides are in elements.
  */
 
-import { uint16View, type WeightDtype, weightBytes } from '../files/dtypes.ts';
+import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
 import plainModule from './kernels/kernels.wasm?url&inline';
 import relaxedModule from './kernels/kernels_relaxed.wasm?url&inline';
 
@@ -161,7 +161,7 @@ export interface CpuKernels {
   /** Multiplies dy by the slope of QuickGELU at u, in place. */
   quickGeluBackward(dy: number, u: number, count: number): void;
   loraMerge(of: LoraMergeArguments): void;
-  /** Throws RangeError if an F16 element is not below 128; see heldDtype. */
+  /** Throws RangeError if an F16 element is infinite, NaN or not below 128 in magnitude: the panels are to be of F32 then. */
   pack(of: PackArguments): void;
   packTransposed(of: PackTransposedArguments): void;
 }
@@ -169,20 +169,6 @@ export interface CpuKernels {
 /** Bytes of a weight [N, K] in panels. */
 export function panelBytes(N: number, K: number, dtype: WeightDtype): number {
   return Math.ceil(N / panelColumns) * panelColumns * K * weightBytes[dtype];
-}
-
-/** Least magnitude of a half, as bits, that an F16 panel cannot hold: 128. */
-const tooLargeHalf = 0x5800;
-
-/**
- * Type in which panels can hold a weight: the stored one, but F32 for F16 with an element that is infinite, NaN or not below 128 in
- * magnitude. Such a weight has to be widened by toFloat32 before it is packed.
- */
-export function heldDtype(stored: Uint8Array<ArrayBuffer>, dtype: WeightDtype): WeightDtype {
-  if (dtype !== 'F16') return dtype;
-  const halves = uint16View(stored);
-  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7fff) >= tooLargeHalf) return 'F32';
-  return 'F16';
 }
 
 /** Longest block of K, BLOCK of kernels/matmul.ts. */

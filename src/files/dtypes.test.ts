@@ -25,6 +25,20 @@ test('halves have the values of the standard', () => {
   expect(float16ToNumber(0x8000)).toBe(-0);
 });
 
+test.each(['F32', 'F16', 'BF16'] as const)(
+  'a NaN of %s is found among thousands, and beside what is large',
+  (dtype) => {
+    const values = Float32Array.from({ length: 5001 }, (_, i) => (i % 2 ? -1 : 1.9));
+    for (const large of [1, 60000])
+      for (const at of [0, 1023, 1024, 3000, 4095, 4096, 5000]) {
+        const bytes = fromFloat32(values.with(2500, large).with(at, Number.NaN), dtype);
+        expect(firstNonFinite(bytes, dtype)).toBe(at);
+        expect(firstNonFinite(shifted(bytes), dtype)).toBe(at);
+      }
+    expect(firstNonFinite(fromFloat32(values.with(2500, 60000), dtype), dtype)).toBe(-1);
+  },
+);
+
 test.each([
   ['F16', 0x7c00],
   ['BF16', 0x7f80],

@@ -187,29 +187,33 @@ function fromFloat64(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 
 const exponents: Readonly<Record<WeightDtype, number>> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 };
 
+/** Words of 32 bits that are looked at together: a multiple of 4. */
+const together = 1024;
+
 /** Returns the index of the first element that is NaN or infinite (exponent all ones), or -1. */
 export function firstNonFinite(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): number {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
+  const elements = dtype === 'F32' ? words : uint16View(aligned);
   const exponent = exponents[dtype];
-  if (dtype === 'F32') {
-    const floats = float32View(bytes);
-    const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-    for (let i = 0; i < words.length; i++) if ((words[i] & exponent) === exponent) return i;
-    return -1;
+  const inWord = 4 / weightBytes[dtype];
+  for (let word = 0; word * inWord < elements.length; word += together) {
+    if (allBelowTwo(words, word, dtype)) continue;
+    const from = word * inWord;
+    const at = elements.subarray(from, from + together * inWord).findIndex((bits) => (bits & exponent) === exponent);
+    if (at >= 0) return from + at;
   }
-  const halves = uint16View(bytes);
-  return allHalvesFinite(bytes, exponent) ? -1 : halves.findIndex((half) => (half & exponent) === exponent);
+  return -1;
 }
 
 /**
- * Checks two halves at a time: adding the lowest exponent bit to an exponent of all ones carries into the bit above.
- * Returns false if a half is not finite, and if the bytes are not whole aligned pairs.
+ * Whether a whole block of words has only elements below 2 in magnitude, as nearly all weights are: the highest bit of the
+ * exponent is 0 then. It is the same bit in all types.
  */
-function allHalvesFinite(bytes: Uint8Array<ArrayBuffer>, exponent: number): boolean {
-  if (bytes.byteOffset % 4 !== 0 || bytes.length % 4 !== 0) return false;
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  const both = exponent | (exponent << 16);
-  const lowest = (exponent & -exponent) * 0x10001;
-  let carried = 0;
-  for (let i = 0; i < words.length; i++) carried |= (words[i] & both) + lowest;
-  return (carried & 0x80008000) === 0;
+function allBelowTwo(words: Int32Array, from: number, dtype: WeightDtype): boolean {
+  const end = from + together;
+  if (end > words.length) return false;
+  let any = 0;
+  for (let i = from; i < end; i += 4) any |= words[i] | words[i + 1] | words[i + 2] | words[i + 3];
+  return (any & (dtype === 'F32' ? 0x40000000 : 0x40004000)) === 0;
 }

@@ -72,39 +72,74 @@ export function unpack(dtype: i32, panel: usize, K: i32, to: usize): void {
   else unpack_as(BF16, panel, K, to);
 }
 
-/** binary16 below 128 → element of an F16 panel. */
+/** Four magnitudes of subnormal halves, steps of 2⁻²⁴ → exponent and fraction of F16 panels; a zero gives less than 0. */
 @inline
-function f16_element(half: u32): u32 {
-  const sign = half & 0x8000;
-  const magnitude = half & 0x7fff;
-  if (magnitude >= 0x400) return sign | (magnitude + (10 << 10));
-  if (magnitude === 0) return 0;
-  // A subnormal is that many steps of 2⁻²⁴: the highest bit set gives the exponent, the bits below it the fraction.
-  const highest = 31 - clz(magnitude);
-  return sign | (((highest + 1) << 10) + ((magnitude << (10 - highest)) & 0x3ff));
+function subnormal_elements(steps: v128): v128 {
+  return i32x4.sub(i32x4.shr_u(f32x4.convert_i32x4_u(steps), 13), i32x4.splat(126 << 10));
 }
 
+/** 8 of binary16 below 128 → elements of an F16 panel. */
 @inline
-function pack_as<T>(dtype: i32, weight: usize, row_stride: i32, panels: usize, N: i32, K: i32): u32 {
-  const size: i32 = sizeof<T>();
-  let largest: u32 = 0;
+function f16_elements(halves: v128): v128 {
+  const magnitude = v128.and(halves, i16x8.splat(0x7fff));
+  const subnormal = i16x8.narrow_i32x4_u(
+    subnormal_elements(i32x4.extend_low_i16x8_u(magnitude)),
+    subnormal_elements(i32x4.extend_high_i16x8_u(magnitude)),
+  );
+  const normal = i16x8.add(magnitude, i16x8.splat(10 << 10));
+  const unsigned = v128.bitselect(subnormal, normal, i16x8.lt_s(magnitude, i16x8.splat(0x400)));
+  const sign = v128.and(v128.xor(halves, magnitude), i16x8.ne(magnitude, i16x8.splat(0)));
+  return v128.or(unsigned, sign);
+}
+
+/** Elements of 32 bits from four rows. */
+@inline
+function column_of_4(row0: usize, row1: usize, row2: usize, row3: usize): v128 {
+  let column = v128.load32_splat(row0);
+  column = v128.load32_lane(row1, column, 1);
+  column = v128.load32_lane(row2, column, 2);
+  return v128.load32_lane(row3, column, 3);
+}
+
+/** Packs elements of SIZE bytes. Returns whether panels can hold all of them. */
+@inline
+function pack_sized(SIZE: i32, dtype: i32, weight: usize, row_bytes: i32, panels: usize, N: i32, K: i32): bool {
+  // Twice the magnitude, as the sign is shifted out.
+  let largest = i16x8.splat(0);
   for (let n = 0; n < N; n += 8) {
-    const columns = min(8, N - n);
-    if (columns < 8) memory.fill(panels, 0, 8 * K * size);
-    for (let c = 0; c < columns; c++) {
-      const row = weight + (n + c) * row_stride * size;
-      for (let k = 0; k < K; k++) {
-        let element = <u32>load<T>(row + k * size);
+    const row0 = weight + n * row_bytes;
+    // A last panel that is not whole repeats the last row, and is cleared after.
+    const last = N - 1 - n;
+    const row1 = row0 + (last >= 1 ? row_bytes : 0);
+    const row2 = row1 + (last >= 2 ? row_bytes : 0);
+    const row3 = row2 + (last >= 3 ? row_bytes : 0);
+    const row4 = row3 + (last >= 4 ? row_bytes : 0);
+    const row5 = row4 + (last >= 5 ? row_bytes : 0);
+    const row6 = row5 + (last >= 6 ? row_bytes : 0);
+    const row7 = row6 + (last >= 7 ? row_bytes : 0);
+    for (let k = 0; k < K * SIZE; k += SIZE, panels += 8 * SIZE) {
+      if (SIZE === 4) {
+        v128.store(panels, column_of_4(row0 + k, row1 + k, row2 + k, row3 + k));
+        v128.store(panels, column_of_4(row4 + k, row5 + k, row6 + k, row7 + k), 16);
+      } else {
+        let column = v128.load16_splat(row0 + k);
+        column = v128.load16_lane(row1 + k, column, 1);
+        column = v128.load16_lane(row2 + k, column, 2);
+        column = v128.load16_lane(row3 + k, column, 3);
+        column = v128.load16_lane(row4 + k, column, 4);
+        column = v128.load16_lane(row5 + k, column, 5);
+        column = v128.load16_lane(row6 + k, column, 6);
+        column = v128.load16_lane(row7 + k, column, 7);
         if (dtype === F16) {
-          largest = max(largest, element & 0x7fff);
-          element = f16_element(element);
+          largest = i16x8.max_u(largest, i16x8.shl(column, 1));
+          column = f16_elements(column);
         }
-        store<T>(panels + (8 * k + c) * size, <T>element);
+        v128.store(panels, column);
       }
+      if (last < 7) memory.fill(panels + (last + 1) * SIZE, 0, (7 - last) * SIZE);
     }
-    panels += 8 * K * size;
   }
-  return largest;
+  return !v128.any_true(i16x8.gt_u(largest, i16x8.splat(<i16>(2 * 0x57ff))));
 }
 
 /**
@@ -114,11 +149,10 @@ function pack_as<T>(dtype: i32, weight: usize, row_stride: i32, panels: usize, N
  *   panels      [⌈N/8⌉, K, 8] output, must not overlap `weight`
  * Returns 0 if there is an F16 element that is not below 128, so that the panels are wrong, and 1 otherwise.
  */
-export function pack(dtype: i32, weight: usize, row_stride: i32, panels: usize, N: i32, K: i32): i32 {
-  if (dtype === F32) pack_as<u32>(F32, weight, row_stride, panels, N, K);
-  else if (dtype === BF16) pack_as<u16>(BF16, weight, row_stride, panels, N, K);
-  else return pack_as<u16>(F16, weight, row_stride, panels, N, K) < 0x5800 ? 1 : 0;
-  return 1;
+export function pack(dtype: i32, weight: usize, row_stride: i32, panels: usize, N: i32, K: i32): bool {
+  return dtype === F32
+    ? pack_sized(4, dtype, weight, 4 * row_stride, panels, N, K)
+    : pack_sized(2, dtype, weight, 2 * row_stride, panels, N, K);
 }
 
 /**
