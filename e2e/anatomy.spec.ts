@@ -63,6 +63,8 @@ test('from an equation to its matrix, the sum of a cell and its code', async ({ 
   await equation(page, 55).click();
   await expect(panel(page)).toContainText('The lecture writes j < i');
   await expect(panel(page).getByRole('link', { name: 'Masks' })).toHaveAttribute('href', '#masks');
+  await panel(page).getByRole('button', { name: 'QuickGELU', exact: true }).click();
+  await expect(panel(page).getByText(/^AssemblyScript:/)).toContainText('quick_gelu');
 });
 
 test('by keyboard alone: stage, matrix, cell', async ({ page }) => {

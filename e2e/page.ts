@@ -57,6 +57,9 @@ async function prepareWorker(page: Page, script: string): Promise<void> {
 export const withoutWebGpu = (page: Page): Promise<void> =>
   prepareWorker(page, `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined });`);
 
+/** Takes WebAssembly from the encoder of the page that is opened next. */
+export const withoutWebAssembly = (page: Page): Promise<void> => prepareWorker(page, 'delete globalThis.WebAssembly;');
+
 /** Gives the page that is opened next an adapter that does not say that it is software. */
 export const withGraphicsCard = (page: Page): Promise<void> =>
   prepareWorker(

@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test';
 import { chromiumArgs, findChromium } from '../scripts/chromium.mjs';
-import { openPage, openTiny, openView, prompt, status, tokenRows } from './page.ts';
+import { openPage, openTiny, openView, prompt, status, tokenRows, withoutWebAssembly } from './page.ts';
 
 // A file of its own, because these switches need a browser of their own: neither a GPU nor a software adapter is allowed.
 test.use({
@@ -36,4 +36,14 @@ test('WebGPU that was chosen but has no adapter is one sentence, and a button go
   await expect(status(page)).toHaveText('Ready: made-up weights, tiny');
   await expect(notice).toHaveCount(0);
   await expect(page.getByRole('combobox', { name: 'Engine' })).toHaveValue('cpu');
+});
+
+test('a browser without WebAssembly is told in words, and no button leads to what was tried', async ({ page }) => {
+  await withoutWebAssembly(page);
+  await openPage(page);
+  const notice = page.getByRole('alert');
+  await expect(notice).toContainText('There is no WebAssembly here');
+  await expect(notice.getByRole('button')).toHaveCount(0);
+  await prompt(page).fill('a (red:1.3) car');
+  await expect(tokenRows(page).nth(2)).toContainText('1.3');
 });

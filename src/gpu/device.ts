@@ -25,7 +25,7 @@ export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice>
           'Browsers offer WebGPU to pages from https or localhost alone',
           'open the page from there',
         )
-      : new WebGpuUnavailableError('This browser has no WebGPU', 'use a current Chrome, Edge, Firefox or Safari');
+      : new WebGpuUnavailableError('This browser has no WebGPU', 'use one that has it');
   // Dawn for Node throws where a browser answers null.
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (!adapter)

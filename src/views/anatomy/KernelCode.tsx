@@ -7,17 +7,20 @@ import { assemblyScriptFiles, wgslFiles } from './kernelFiles.ts';
 
 interface KernelCodeProps {
   readonly stage: Stage;
+  /** The tensor on show: a file that bears its name is shown first. */
+  readonly tensor: string;
   /** The kernel that was timed; undefined where none was. */
   readonly chosen: string | undefined;
 }
 
 /** The code of a stage on the engine in use, folded. */
-export function KernelCode({ stage, chosen }: KernelCodeProps) {
+export function KernelCode({ stage, tensor, chosen }: KernelCodeProps) {
   const isCpu = useFacts(isOnCpu);
   const files = useMemo(() => (isCpu ? assemblyScriptFiles : wgslFiles)(stage), [isCpu, stage]);
-  const [picked, setPicked] = useState<string | null>(null);
-  const { name, source, readsWeights } =
-    files.find((file) => file.name === picked) ?? files.find((file) => file.name === chosen) ?? files[0];
+  const [picked, setPicked] = useState({ tensor, name: '' });
+  const named = (wanted: string | undefined) => files.find((file) => file.name === wanted);
+  const pickedHere = picked.tensor === tensor ? named(picked.name) : undefined;
+  const { name, source, readsWeights } = pickedHere ?? named(tensor) ?? named(chosen) ?? files[0];
   const language = isCpu ? 'AssemblyScript' : 'WGSL';
   return (
     <details className={styles.code}>
@@ -28,7 +31,11 @@ export function KernelCode({ stage, chosen }: KernelCodeProps) {
       {files.length > 1 && (
         <div className="field inline">
           <label htmlFor="anatomy-kernel">{isCpu ? 'File' : 'Kernel'}</label>
-          <select id="anatomy-kernel" value={name} onChange={(event) => setPicked(event.target.value)}>
+          <select
+            id="anatomy-kernel"
+            value={name}
+            onChange={(event) => setPicked({ tensor, name: event.target.value })}
+          >
             {files.map((file) => (
               <option key={file.name} value={file.name}>
                 {file.name}

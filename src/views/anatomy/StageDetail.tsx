@@ -33,7 +33,7 @@ export function StageDetail({ row, stage, operation, time, onChoose }: StageDeta
       <Tensor key={operation.tensor} stage={stage} operation={operation} />
       {time && <Time time={time} />}
       <CodeNames row={row} />
-      <KernelCode stage={stage} chosen={time?.kernel} />
+      <KernelCode stage={stage} tensor={operation.tensor} chosen={time?.kernel} />
     </section>
   );
 }

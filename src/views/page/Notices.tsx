@@ -11,7 +11,8 @@ export function Notices() {
   const examine = useFacts((s) => s.examine);
   const show = useFacts((s) => s.show);
   const noEngine = useFacts((s) => s.noEngine);
-  const isCpuChosen = useFacts((s) => s.engineChoice.engine === 'cpu');
+  // Otherwise the CPU has been tried.
+  const isGpuChosen = useFacts((s) => s.engineChoice.engine === 'webgpu');
   const setEngine = useFacts((s) => s.setEngine);
   const retryGpu = useFacts((s) => s.retryGpu);
   return (
@@ -23,7 +24,7 @@ export function Notices() {
               <b>The encoder cannot run here.</b> {noEngine} Tokens, weights and masks work; attention and embeddings
               need it.
             </p>
-            {!isCpuChosen && (
+            {isGpuChosen && (
               <button type="button" className="small" onClick={() => void setEngine({ engine: 'cpu' })}>
                 Use the CPU
               </button>
