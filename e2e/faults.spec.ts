@@ -2,7 +2,7 @@ import { type Browser, expect, type Page, test } from '@playwright/test';
 import { chromiumArgs, findChromium } from '../scripts/chromium.mjs';
 import { clipTiny } from '../src/clip/config.ts';
 import { writeSafetensors } from '../src/files/safetensors.ts';
-import { openTiny, openView, prompt, status, tokenRows, withGraphicsCard } from './page.ts';
+import { encodingCost, openTiny, openView, prompt, status, tokenRows, withGraphicsCard } from './page.ts';
 
 const ready = (page: Page) => expect(status(page)).toHaveText('Ready: made-up weights, tiny');
 const loras = (page: Page) => page.getByRole('list', { name: 'LoRAs' });
@@ -71,13 +71,16 @@ for (const [how, end, reason] of [
     });
     await page.goto('/');
     await expect(status(page)).toHaveText('Ready: made-up weights, full size');
+    await expect(encodingCost(page)).toBeAttached();
     const thread = () => page.workers().find((worker) => worker.url().includes('shareWorker'));
     await thread()!.evaluate(end);
     await expect(status(page)).toHaveText(`A thread of the encoder stopped: ${reason}.`);
+    await expect(encodingCost(page)).toHaveAttribute('data-stale');
     await prompt(page).fill('a blue car');
     await page.getByRole('button', { name: 'Load again' }).click();
     await expect(status(page)).toHaveText('Ready: made-up weights, full size');
     await expect(page.locator('#encoder')).toContainText('CPU, 2 threads');
+    await expect(encodingCost(page)).not.toHaveAttribute('data-stale');
     await expect(prompt(page)).toHaveText('a blue car');
     await expect(page.getByRole('alert')).toHaveCount(0);
   });

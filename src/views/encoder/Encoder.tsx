@@ -39,9 +39,10 @@ export function EncoderStatus() {
 
 /** Tells on demand what the last change made the encoder do. It is no part of the status, which is read aloud. */
 function Cost() {
-  const cost = useLast(useFacts(encodingCost) ?? undefined);
+  const now = useFacts(encodingCost);
+  const cost = useLast(now ?? undefined);
   return cost ? (
-    <details className={`${menuStyles.menu} ${styles.cost}`}>
+    <details className={`${menuStyles.menu} ${styles.cost}`} data-stale={!now || undefined}>
       <summary>{cost.brief}</summary>
       <p>{cost.text}</p>
     </details>
