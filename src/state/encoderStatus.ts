@@ -29,13 +29,15 @@ export interface EncodingCost {
   readonly text: string;
 }
 
-const costOf = memoised((computed: number, total: number, ms: number): EncodingCost => {
-  const brief = milliseconds(ms);
+const costOf = memoised((computed: number, total: number, ms: number, untilEos: number | undefined): EncodingCost => {
   const rows = `${computed} of this chunk’s ${total} rows were computed`;
-  if (computed === total) return { brief, text: `The last change took ${brief}: ${rows}.` };
+  const kept = computed < total ? ' The others stay, because no token sees those that come after it.' : '';
+  const whole = milliseconds(ms);
+  if (untilEos === undefined) return { brief: whole, text: `The last change took ${whole}: ${rows}.${kept}` };
+  const words = milliseconds(untilEos);
   return {
-    brief,
-    text: `The last change took ${brief}: ${rows}. The others stay, because no token sees those that come after it.`,
+    brief: `${words}, with padding ${whole}`,
+    text: `The last change took ${words} up to EOS, and ${whole} with the padding: ${rows}.${kept}`,
   };
 });
 
@@ -48,8 +50,8 @@ const free: EncodingCost = {
 export function encodingCost(facts: Facts): EncodingCost | null {
   const encoded = encoderStatus(facts).phase === 'ready' ? shownEncoded(facts) : undefined;
   if (!encoded) return null;
-  const { rowsComputed, rowsTotal, milliseconds: ms } = encoded.stats;
-  return encoded.revision === facts.revision && rowsComputed > 0 ? costOf(rowsComputed, rowsTotal, ms) : free;
+  const { rowsComputed, rowsTotal, milliseconds: ms, untilEos } = encoded.stats;
+  return encoded.revision === facts.revision && rowsComputed > 0 ? costOf(rowsComputed, rowsTotal, ms, untilEos) : free;
 }
 
 const lostTexts: Readonly<Record<Lost['part'], string>> = {

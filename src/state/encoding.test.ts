@@ -228,6 +228,12 @@ test('an output of a model that was replaced meanwhile is dropped', async () => 
   expect(fake.encodes.waiting).toBe(0);
   expect(status().text).toBe('Ready: made-up weights, tiny');
   expect(cost()).toBe('The last change took 3.2 ms: 77 of this chunk’s 77 rows were computed.');
+  facts().setPrompt('positive', 'a cat');
+  await (await fake.nextEncode()).answer(240.4, 25.4);
+  expect(encodingCost(facts())).toEqual({
+    brief: '25 ms, with padding 240 ms',
+    text: 'The last change took 25 ms up to EOS, and 240 ms with the padding: 77 of this chunk’s 77 rows were computed.',
+  });
 });
 
 test('rows that the old model had computed are not shown as the new one’s', async () => {

@@ -263,14 +263,14 @@ test('an encode tells rows first where that is asked for, and moves its arrays',
   const { encodes } = await loadModel();
   const { id, answered } = ask('encode', { ...encodeRequest, rowsFirst: true });
   const encode = await encodes.take();
-  const start = { ...finished(), ready: [2] };
+  const start = { ...finished(), milliseconds: 0.5, ready: [2] };
   encode.options.onRows!(start);
   const run = finished();
   encode.resolve(run);
   const stats = { milliseconds: 1, rowsComputed: 3, rowsTotal: 77 };
-  expect(await answered).toMatchObject({ answer: { outputs: run.outputs, stats } });
+  expect(await answered).toMatchObject({ answer: { outputs: run.outputs, stats: { ...stats, untilEos: 0.5 } } });
   const [rows, answer] = posted.filter(({ message }) => 'id' in message && message.id === id);
-  expect(rows.message).toMatchObject({ type: 'news', news: { ready: [2], stats } });
+  expect(rows.message).toMatchObject({ type: 'news', news: { ready: [2], stats: { ...stats, milliseconds: 0.5 } } });
   expect(rows.transfer).toEqual([start.outputs[0].lastHiddenState.buffer]);
   expect(answer.transfer[0]).toBe(run.outputs[0].lastHiddenState.buffer);
 });

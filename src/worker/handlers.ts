@@ -220,13 +220,15 @@ const encodeWith =
       rowsTotal,
     });
     const mergedBefore = encoder.mergedBytes;
+    let untilEos: number | undefined;
     const run = await encoder.encode(passes, want, {
       signal,
       loras: heldLoras(loaded, loras),
       alsoNeeded,
       ...(rowsFirst && {
         onRows: (start) => {
-          const { outputs, ready } = start;
+          const { outputs, ready, milliseconds } = start;
+          untilEos = milliseconds;
           tell(moving({ outputs, ready, stats: statsOf(start) }, arraysOf(outputs)));
         },
       }),
@@ -234,7 +236,7 @@ const encodeWith =
     // Merged weights are of another type, and need other pipelines.
     if (encoder.mergedBytes !== mergedBefore && loaded === session.loaded) compileAhead(session);
     const { outputs } = run;
-    return moving({ outputs, stats: statsOf(run), heldBytes: heldBytes(encoder) }, arraysOf(outputs));
+    return moving({ outputs, stats: { ...statsOf(run), untilEos }, heldBytes: heldBytes(encoder) }, arraysOf(outputs));
   };
 
 /** Profiles of a pass are taken for `milliseconds`, but at most `most` of them. */

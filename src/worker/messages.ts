@@ -48,6 +48,8 @@ export interface EngineRequest extends EngineChoice {
 
 export interface EncodeStats {
   readonly milliseconds: number;
+  /** Milliseconds until the rows up to EOS were told; undefined where they were not told before the padding. */
+  readonly untilEos?: number;
   readonly rowsComputed: number;
   readonly rowsTotal: number;
 }

@@ -100,7 +100,7 @@ interface AskedEncode {
   readonly passes: readonly EncoderPass[];
   readonly want: EncoderWant;
   readonly options: EncodeOptions;
-  answer(milliseconds?: number): Promise<void>;
+  answer(milliseconds?: number, untilEos?: number): Promise<void>;
   fail(error: Error): Promise<void>;
 }
 
@@ -165,8 +165,8 @@ export function fakeEncoder() {
     encode(passes, want, options = {}) {
       const { promise, asked } = question<Encoded>();
       const outputs = passes.map(() => blankOutput(want));
-      const answer = (milliseconds = 12) =>
-        asked.answer({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77 }, heldBytes: 2e6 });
+      const answer = (milliseconds = 12, untilEos?: number) =>
+        asked.answer({ outputs, stats: { milliseconds, rowsComputed: 77, rowsTotal: 77, untilEos }, heldBytes: 2e6 });
       encodes.push({ passes, want, options, answer, fail: asked.fail });
       return promise;
     },
