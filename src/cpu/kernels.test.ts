@@ -2,8 +2,23 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compileModules } from '../../scripts/kernels.mjs';
-import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
+import { embeddings } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
+import {
+  attentionCase,
+  attentionShapes,
+  expectQuickGelu,
+  type LinearCase,
+  type LinearResults,
+  layerNormCase,
+  layerNormShapes,
+  linearCase,
+  linearResults,
+  numbers,
+  steepArguments,
+  weightDtypes,
+  wide,
+} from '../engine/testing/kernelCases.ts';
 import { fromFloat32, toFloat32, type WeightDtype } from '../files/dtypes.ts';
 import {
   type CpuEpilogue,
@@ -20,18 +35,6 @@ import {
 
 // Node 20 has relaxed SIMD behind a switch.
 if (Number(process.versions.node.split('.')[0]) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
-
-/** [count] repeatable numbers, uniform in ±range. */
-function numbers(count: number, seed: number, range = 1): Float32Array<ArrayBuffer> {
-  let state = seed * 2654435761;
-  return Float32Array.from({ length: count }, () => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
-    return ((state >>> 8) * 2 ** -23 - 1) * range;
-  });
-}
-
-const wide = (values: Float32Array) => Float64Array.from(values);
-const dtypes: WeightDtype[] = ['F32', 'F16', 'BF16'];
 
 /** A memory, filled from its start. */
 class Arena {
@@ -121,29 +124,14 @@ test('the fastest tile is one of those there are', async () => {
   expect(tileHeights).toContain(await fastestTile(await compileKernels()));
 });
 
-interface Product {
-  readonly x: Float32Array;
-  readonly weight: Uint8Array<ArrayBuffer>;
-  readonly dtype: WeightDtype;
-  readonly bias: Float32Array;
-  readonly residual: Float32Array;
-  readonly M: number;
-  readonly K: number;
-  readonly N: number;
-}
-
-const judgements = new Map<string, Record<CpuEpilogue, Float64Array>>();
+const judgements = new Map<string, LinearResults>();
 
 /** Returns the products in float64, which both modules are judged by. */
-function judged({ x, weight, dtype, bias, residual, M, K, N }: Product): Record<CpuEpilogue, Float64Array> {
-  const key = [dtype, M, K, N].join();
-  const known = judgements.get(key);
-  if (known) return known;
-  const none = linear(wide(x), wide(toFloat32(weight, dtype)), null, K, N);
-  const biased = none.map((v, i) => v + bias[i % N]);
-  const products = { none, bias: biased, quickGelu: quickGelu(biased), residual: add(biased, wide(residual)) };
-  judgements.set(key, products);
-  return products;
+function judged(of: LinearCase): LinearResults {
+  const key = [of.dtype, of.M, of.K, of.N].join();
+  const results = judgements.get(key) ?? linearResults(of);
+  judgements.set(key, results);
+  return results;
 }
 
 describe.each(['plain', 'relaxed'])('the %s module', (which) => {
@@ -176,22 +164,14 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     expect(arena.read(hidden, L * d)).toEqual(Float32Array.from(expected));
   });
 
-  test.each([
-    [1, 4],
-    [63, 64],
-    [65, 68],
-    [77, 768],
-    [2, 3072],
-  ])('layer_norm of %d rows of %d', (rows, d) => {
+  test.each(layerNormShapes)('layer_norm of %d rows of %d', (rows, d) => {
     arena.clear();
-    // Far from zero mean: a one-pass variance would fail here.
-    const x = numbers(rows * d, 3).map((v, i) => v + 40 + (i % d === 1 ? 25 : 0));
-    const [weight, bias] = [numbers(d, 4), numbers(d, 5)];
+    const { x, weight, bias, epsilon, expect: expectNormed } = layerNormCase(rows, d);
     const y = arena.output(rows * d);
     const places = { x: arena.put(x), weight: arena.put(weight), bias: arena.put(bias), y };
-    kernels.layerNorm({ ...places, rows, d, epsilon: 1e-5 });
-    expectClose('layer_norm', arena.read(y, rows * d), layerNorm(wide(x), wide(weight), wide(bias), 1e-5), 5e-5, 5e-5);
-    kernels.layerNorm({ ...places, y: places.x, rows, d, epsilon: 1e-5 });
+    kernels.layerNorm({ ...places, rows, d, epsilon });
+    expectNormed(arena.read(y, rows * d));
+    kernels.layerNorm({ ...places, y: places.x, rows, d, epsilon });
     expect(isSame(arena.read(places.x, rows * d), arena.read(y, rows * d)), 'in place').toBe(true);
   });
 
@@ -213,7 +193,7 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
   });
 
   /** Runs matmul on rows that lie apart, and sees that nothing but y is written. → [M, N] */
-  function product(of: Product, epilogue: CpuEpilogue, tileRows: TileRows): Float32Array {
+  function product(of: LinearCase, epilogue: CpuEpilogue, tileRows: TileRows): Float32Array {
     const { M, K, N } = of;
     arena.clear();
     const [xStride, yStride] = [K + 3, N + 5];
@@ -256,14 +236,10 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     [77, 3072, 768],
     [768, 100, 101],
   ] as const;
-  const cases = shapes.flatMap(([M, K, N]) => dtypes.map((dtype) => [dtype, M, K, N] as const));
+  const cases = shapes.flatMap(([M, K, N]) => weightDtypes.map((dtype) => [dtype, M, K, N] as const));
   test.each(cases)('matmul of %s weights, M %d, K %d, N %d', (dtype, M, K, N) => {
-    const x = numbers(M * K, 8);
-    const weight = fromFloat32(numbers(N * K, 9, 1 / Math.sqrt(K)), dtype);
-    const [bias, residual] = [numbers(N, 10), numbers(M * N, 11, 4)];
-    const of = { x, weight, dtype, bias, residual, M, K, N };
-    const expected = judged(of);
-    for (const [epilogue, values] of Object.entries(expected) as [CpuEpilogue, Float64Array][]) {
+    const of = linearCase(dtype, M, K, N);
+    for (const [epilogue, values] of Object.entries(judged(of)) as [CpuEpilogue, Float64Array][]) {
       const y = product(of, epilogue, 4);
       expectClose(epilogue, y, values, 2e-7 * Math.sqrt(K), 1e-6);
       for (const tileRows of tileHeights)
@@ -274,7 +250,7 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     const y = product(of, 'residual', 4);
     for (const rows of [1, 2, 3, 4, 5, 6, 7, 13].filter((count) => count < M)) {
       const from = M - rows;
-      const some = { ...of, x: x.slice(from * K), residual: residual.slice(from * N), M: rows };
+      const some = { ...of, x: of.x.slice(from * K), residual: of.residual.slice(from * N), M: rows };
       expect(isSame(product(some, 'residual', rows % 2 ? 6 : 4), y.slice(from * N)), `last ${rows} rows`).toBe(true);
     }
   });
@@ -354,12 +330,11 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
   });
 
   test('quick_gelu survives arguments whose exp overflows', () => {
-    const u = Float32Array.of(-1e4, -200, -60, -1, 0, 1, 60, 200, 1e4, 3e38, -3e38, 1e-30);
+    const u = steepArguments;
     const [K, N] = [4, u.length];
     const zeros = new Float32Array(N * K);
     const of = { x: zeros.slice(0, K), weight: new Uint8Array(zeros.buffer), dtype: 'F32' as const, bias: u };
-    const y = product({ ...of, residual: zeros, M: 1, K, N }, 'quickGelu', 4);
-    expectClose('quick_gelu', y, quickGelu(wide(u)), 1e-30, 2e-6);
+    expectQuickGelu(product({ ...of, residual: zeros, M: 1, K, N }, 'quickGelu', 4));
   });
 
   test('exp is right to 2 units in the last place', async () => {
@@ -398,7 +373,7 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     [768, 768, [16, 4]],
     [96, 3072, [8]],
   ] as const;
-  const mergeCases = merges.flatMap(([N, K, ranks]) => dtypes.map((dtype) => [dtype, N, K, ranks] as const));
+  const mergeCases = merges.flatMap(([N, K, ranks]) => weightDtypes.map((dtype) => [dtype, N, K, ranks] as const));
   test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', (dtype, N, K, ranks) => {
     arena.clear();
     const R = ranks.reduce<number>((sum, rank) => sum + rank, 0);
@@ -435,58 +410,32 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     expect(isSame(rowsOf(arena.read(panels.at, width * K)), rowsOf(read)), 'in place').toBe(true);
   });
 
-  const attended = [
-    ['causal', 1, 1, 4],
-    ['causal', 63, 3, 16],
-    ['causal', 8, 2, 20],
-    ['causal with hidden keys', 77, 12, 64],
-    ['none', 65, 2, 64],
-    ['a row that sees nothing', 5, 2, 8],
-    ['causal, not finite from row 30 on', 40, 2, 8],
-  ] as const;
-  test.each(attended)('attention, mask %s, L %d, h %d, head dim %d', (kind, L, h, headDim) => {
-    arena.clear();
-    const d = h * headDim;
-    const qkv = numbers(L * 3 * d, 12, 3);
-    const mask = Uint8Array.from({ length: L * L }, (_, at) => {
-      const [i, j] = [Math.floor(at / L), at % L];
-      if (kind === 'none') return 1;
-      if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
-      return j <= i && (kind !== 'causal with hidden keys' || j % 5 !== 3) ? 1 : 0;
-    });
-    // Later rows must not reach earlier ones: 0 times infinity or NaN is not 0.
-    const finite = kind.endsWith('row 30 on') ? 30 : L;
-    if (finite < L)
-      qkv.fill(Number.POSITIVE_INFINITY, finite * 3 * d, (L - 1) * 3 * d).fill(Number.NaN, (L - 1) * 3 * d);
-    const [qkvAt, maskAt] = [arena.put(qkv), arena.put(mask)];
-    const run = (first: number, end: number) => {
-      const [probabilities, attended] = [arena.output(h * L * L), arena.output(L * d)];
-      kernels.attention({ qkv: qkvAt, mask: maskAt, probabilities, attended, L, h, headDim, first, end });
-      return { probabilities: arena.read(probabilities, h * L * L), output: arena.read(attended, L * d) };
-    };
-    const column = (which: number) =>
-      Float64Array.from({ length: L * d }, (_, i) => qkv[(Math.floor(i / d) * 3 + which) * d + (i % d)]);
-    const expected = attention(column(0), column(1), column(2), mask, L, h, headDim);
-    const { probabilities, output } = run(0, L);
-    for (let head = 0; head < h; head++) {
-      const [from, to] = [head * L * L, (head * L + finite) * L];
-      const computed = probabilities.subarray(from, to);
-      expectClose('probabilities', computed, expected.probabilities.subarray(from, to), 1e-6, 1e-5);
-      for (let i = 0; i < computed.length; i++)
-        if (!mask[i] && computed[i] !== 0) expect.fail(`probabilities[${from + i}] is masked but not 0`);
-    }
-    expectClose('attended', output.subarray(0, finite * d), expected.output.subarray(0, finite * d), 5e-6, 1e-5);
+  test.each([...attentionShapes, ['causal', 8, 2, 20] as const])(
+    'attention, mask %s, L %d, h %d, head dim %d',
+    (kind, L, h, headDim) => {
+      arena.clear();
+      const d = h * headDim;
+      const { qkv, mask, expect: expectAttended } = attentionCase(kind, L, h, headDim);
+      const [qkvAt, maskAt] = [arena.put(qkv), arena.put(mask)];
+      const run = (first: number, end: number) => {
+        const [probabilities, attended] = [arena.output(h * L * L), arena.output(L * d)];
+        kernels.attention({ qkv: qkvAt, mask: maskAt, probabilities, attended, L, h, headDim, first, end });
+        return { probabilities: arena.read(probabilities, h * L * L), output: arena.read(attended, L * d) };
+      };
+      const { probabilities, output } = run(0, L);
+      expectAttended(probabilities, output);
 
-    // Some rows are the same to the bit, and no other is written.
-    const [first, end] = [L >> 1, L - (L >> 2)];
-    const some = run(first, end);
-    for (let head = 0; head < h; head++) {
-      const rows = (values: Float32Array, from: number, to: number) =>
-        values.slice((head * L + from) * L, (head * L + to) * L);
-      expect(isSame(rows(some.probabilities, first, end), rows(probabilities, first, end))).toBe(true);
-      expect(untouched(rows(some.probabilities, 0, first)) && untouched(rows(some.probabilities, end, L))).toBe(true);
-    }
-    expect(isSame(some.output.slice(first * d, end * d), output.slice(first * d, end * d))).toBe(true);
-    expect(untouched(some.output.slice(0, first * d)) && untouched(some.output.slice(end * d))).toBe(true);
-  });
+      // Some rows are the same to the bit, and no other is written.
+      const [first, end] = [L >> 1, L - (L >> 2)];
+      const some = run(first, end);
+      for (let head = 0; head < h; head++) {
+        const rows = (values: Float32Array, from: number, to: number) =>
+          values.slice((head * L + from) * L, (head * L + to) * L);
+        expect(isSame(rows(some.probabilities, first, end), rows(probabilities, first, end))).toBe(true);
+        expect(untouched(rows(some.probabilities, 0, first)) && untouched(rows(some.probabilities, end, L))).toBe(true);
+      }
+      expect(isSame(some.output.slice(first * d, end * d), output.slice(first * d, end * d))).toBe(true);
+      expect(untouched(some.output.slice(0, first * d)) && untouched(some.output.slice(end * d))).toBe(true);
+    },
+  );
 });

@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { add, attention, embeddings, layerNorm, linear, quickGelu } from '../clip/reference.ts';
+import { add, embeddings } from '../clip/reference.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
+import {
+  attentionCase,
+  attentionShapes,
+  expectQuickGelu,
+  layerNormCase,
+  layerNormShapes,
+  linearCase,
+  linearResults,
+  numbers,
+  steepArguments,
+  weightDtypes,
+  wide,
+} from '../engine/testing/kernelCases.ts';
 import { stackUpdates } from '../engine/weightChanges.ts';
-import type { WeightDtype } from '../files/dtypes.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { loraDelta } from '../models/loraDelta.ts';
 import { attentionDispatch, attentionKernels, matmulDispatch, matmulKernels } from './dispatches.ts';
@@ -10,17 +22,6 @@ import { kernels } from './kernels.ts';
 import { mergeGrid } from './loraMerge.ts';
 import { testAdapters, testDevice } from './testing/adapters.ts';
 import { runKernel } from './testing/runKernel.ts';
-
-/** [count] repeatable numbers, uniform in ±range. */
-function numbers(count: number, seed: number, range = 1): Float32Array<ArrayBuffer> {
-  let state = seed * 2654435761;
-  return Float32Array.from({ length: count }, () => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
-    return ((state >>> 8) * 2 ** -23 - 1) * range;
-  });
-}
-
-const wide = (values: Float32Array) => Float64Array.from(values);
 
 test('every kernel says in its header what it binds, in the order of kernels.ts', () => {
   for (const [name, { source, bindings }] of Object.entries(kernels)) {
@@ -55,25 +56,15 @@ describe.each(testAdapters)('on %s', (adapter) => {
     }
   });
 
-  test.each([
-    [1, 4],
-    [63, 64],
-    [65, 68],
-    [77, 768],
-    [2, 3072],
-  ])('layer_norm of %d rows of %d', async (rows, d) => {
-    const device = await testDevice(adapter);
-    // Far from zero mean: a one-pass variance would fail here.
-    const x = numbers(rows * d, 3).map((v, i) => v + 40 + (i % d === 1 ? 25 : 0));
-    const weight = numbers(d, 4);
-    const bias = numbers(d, 5);
-    const out = await runKernel(device, {
+  test.each(layerNormShapes)('layer_norm of %d rows of %d', async (rows, d) => {
+    const { x, weight, bias, epsilon, expect: expectNormed } = layerNormCase(rows, d);
+    const out = await runKernel(await testDevice(adapter), {
       kernel: 'layer_norm',
-      constants: { D: d, EPSILON: 1e-5 },
+      constants: { D: d, EPSILON: epsilon },
       data: [x, weight, bias, x.length],
       grid: [rows, 1, 1],
     });
-    expectClose('layer_norm', out.get('y')!, layerNorm(wide(x), wide(weight), wide(bias), 1e-5), 5e-5, 5e-5);
+    expectNormed(out.get('y')!);
   });
 
   test('layer_norm of equal elements is the bias', async () => {
@@ -87,7 +78,6 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expectClose('layer_norm', out.get('y')!, bias, 1e-6);
   });
 
-  const dtypes: WeightDtype[] = ['F32', 'F16', 'BF16'];
   // Shapes that fill tiles in no direction, or in all. Software adapters take a second to compile a pipeline.
   test.each([
     ['F32', 1, 4, 4],
@@ -103,12 +93,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     ['F16', 9, 68, 3072],
   ] as const)('matmul of %s weights, M %d, K %d, N %d', async (dtype, M, K, N) => {
     const device = await testDevice(adapter);
-    const x = numbers(M * K, 8);
-    const weight = fromFloat32(numbers(N * K, 9, 1 / Math.sqrt(K)), dtype);
-    const bias = numbers(N, 10);
-    const residual = numbers(M * N, 11, 4);
-    const product = linear(wide(x), wide(toFloat32(weight, dtype)), wide(bias), K, N);
-    const expected = { bias: product, quickGelu: quickGelu(product), residual: add(product, wide(residual)) };
+    const of = linearCase(dtype, M, K, N);
+    const { x, weight, bias, residual } = of;
+    const expected = linearResults(of);
     const tolerance = 2e-6 * Math.sqrt(K);
     for (const kernel of matmulKernels) {
       // Epilogues depend on neither shape nor type, so one case runs them all: lavapipe takes seconds to compile a pipeline.
@@ -160,7 +147,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     [768, 768, [16, 4]],
     [768, 3072, [32]],
   ] as const;
-  const mergeCases = merges.flatMap(([N, K, ranks]) => dtypes.map((dtype) => [dtype, N, K, ranks] as const));
+  const mergeCases = merges.flatMap(([N, K, ranks]) => weightDtypes.map((dtype) => [dtype, N, K, ranks] as const));
   test.each(mergeCases)('lora_merge of %s weights, N %d, K %d, ranks %j', async (dtype, N, K, ranks) => {
     const weight = fromFloat32(numbers(N * K, 13, 1 / Math.sqrt(K)), dtype);
     const updates = ranks.map((rank, i) => ({
@@ -217,58 +204,32 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   test('quick_gelu survives arguments whose exp overflows', async () => {
-    const u = [-1e4, -200, -60, -1, 0, 1, 60, 200, 1e4, 3e38, -3e38, 1e-30];
     const out = await runKernel(await testDevice(adapter), {
       ...matmulDispatch('matmul', { M: 1, K: 4, N: 12 }, 'quickGelu'),
-      data: [new Float32Array(4), new Float32Array(48), new Float32Array(u), new Float32Array(12), 12],
+      data: [new Float32Array(4), new Float32Array(48), steepArguments, new Float32Array(12), 12],
     });
-    expectClose('quick_gelu', out.get('y')!, quickGelu(Float64Array.from(u)), 1e-30, 2e-6);
+    expectQuickGelu(out.get('y')!);
   });
 
-  const attended = [
-    ['causal', 1, 1, 1, 4],
-    ['causal', 2, 63, 3, 16],
-    ['causal with hidden keys', 2, 77, 12, 64],
-    ['none', 1, 65, 2, 64],
-    ['a row that sees nothing', 1, 5, 2, 8],
-    ['causal, not finite from row 30 on', 1, 40, 2, 8],
-  ] as const;
-  test.each(attentionKernels.flatMap((kernel) => attended.map((one) => [kernel, ...one] as const)))(
-    '%s, mask %s, B %d, L %d, h %d, head dim %d',
-    async (kernel, kind, batch, L, h, headDim) => {
-      const device = await testDevice(adapter);
-      const d = h * headDim;
-      const qkv = numbers(batch * L * 3 * d, 12, 3);
-      const mask = Uint32Array.from({ length: batch * L * L }, (_, at) => {
-        const [i, j] = [Math.floor(at / L) % L, at % L];
-        if (kind === 'none') return 1;
-        if (kind === 'a row that sees nothing') return i === 2 ? 0 : 1;
-        return j <= i && (kind !== 'causal with hidden keys' || j % 5 !== 3) ? 1 : 0;
-      });
-      // Later rows must not reach earlier ones: 0 times infinity or NaN is not 0.
-      const finite = kind.endsWith('row 30 on') ? 30 : L;
-      if (finite < L)
-        qkv.fill(Number.POSITIVE_INFINITY, finite * 3 * d, (L - 1) * 3 * d).fill(Number.NaN, (L - 1) * 3 * d);
-      const out = await runKernel(device, {
-        ...attentionDispatch(kernel, { queries: L, L, heads: h, headDim, passes: batch }),
-        data: [qkv, mask, Uint32Array.of(0, L, 0), batch * h * L * L, batch * L * d],
-      });
-      for (let b = 0; b < batch; b++) {
-        const column = (which: number) =>
-          Float64Array.from({ length: L * d }, (_, i) => qkv[((b * L + Math.floor(i / d)) * 3 + which) * d + (i % d)]);
-        const visible = Uint8Array.from(mask.subarray(b * L * L, (b + 1) * L * L));
-        const expected = attention(column(0), column(1), column(2), visible, L, h, headDim);
-        const probabilities = out.get('probabilities')!.subarray(b * h * L * L, (b + 1) * h * L * L);
-        for (let head = 0; head < h; head++) {
-          const [from, to] = [head * L * L, (head * L + finite) * L];
-          const computed = probabilities.subarray(from, to);
-          expectClose('probabilities', computed, expected.probabilities.subarray(from, to), 2e-6, 1e-5);
-          for (let i = 0; i < computed.length; i++)
-            if (!visible[i] && computed[i] !== 0) expect.fail(`probabilities[${from + i}] is masked but not 0`);
-        }
-        const attended = out.get('attended')!.subarray(b * L * d, (b * L + finite) * d);
-        expectClose('attended', attended, expected.output.subarray(0, finite * d), 1e-5, 1e-5);
-      }
-    },
-  );
+  const attended = attentionKernels.flatMap((kernel) => attentionShapes.map((shape) => [kernel, ...shape] as const));
+  test.each(attended)('%s, mask %s, L %d, h %d, head dim %d, two passes', async (kernel, kind, L, h, headDim) => {
+    const d = h * headDim;
+    const passes = [attentionCase(kind, L, h, headDim, 12), attentionCase(kind, L, h, headDim, 13)];
+    const qkv = new Float32Array(passes.length * L * 3 * d);
+    for (const [i, pass] of passes.entries()) qkv.set(pass.qkv, i * L * 3 * d);
+    const out = await runKernel(await testDevice(adapter), {
+      ...attentionDispatch(kernel, { queries: L, L, heads: h, headDim, passes: passes.length }),
+      data: [
+        qkv,
+        Uint32Array.from(passes.flatMap(({ mask }) => [...mask])),
+        Uint32Array.of(0, L, 0),
+        passes.length * h * L * L,
+        passes.length * L * d,
+      ],
+    });
+    for (const [i, pass] of passes.entries()) {
+      const of = (name: string, size: number) => out.get(name)!.subarray(i * size, (i + 1) * size);
+      pass.expect(of('probabilities', h * L * L), of('attended', L * d));
+    }
+  });
 });
