@@ -20,3 +20,28 @@ export function endWhenInterrupted(sentence: () => string): () => void {
   for (const signal of signals) process.once(signal, end);
   return stop;
 }
+
+/**
+ * Asks a long task to end where the process is interrupted, so that it can keep what it has: `asked` turns true, and the sentence is
+ * printed. A second interruption ends the process. `end` ends the watch.
+ */
+export function askedToStop(sentence: string): { readonly asked: boolean; end(): void } {
+  const state = { asked: false, end: () => {} };
+  const ask = () => {
+    console.error(sentence);
+    stop();
+    state.asked = true;
+    state.end = endWhenInterrupted(() => 'Stopped.');
+  };
+  const stop = () => {
+    for (const signal of signals) process.off(signal, ask);
+  };
+  for (const signal of signals) process.once(signal, ask);
+  state.end = stop;
+  return {
+    get asked() {
+      return state.asked;
+    },
+    end: () => state.end(),
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * A training run of CLIP on the small world, from a seed on. Each step draws its own batch by the seed and its number, so that a run
+ * goes on from any step as if it had never stopped.
+ */
+
+import { compileKernels } from '../cpu/kernels.ts';
+import { contextLength } from '../tokens/clipVocabulary.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { worldTokenIds } from '../world/captionIds.ts';
+import { pictureSize } from '../world/render.ts';
+import { createRandom } from '../world/seededRandom.ts';
+import { batchDrawer, createBatch, type WorldBatch } from '../world/worldBatch.ts';
+import { type AdamWMoments, createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
+import { createTokenRows, readCaptions, type TokenRows } from './captionBatch.ts';
+import {
+  type ClipModel,
+  type ClipModelConfig,
+  clipBackward,
+  clipForward,
+  clipUpdate,
+  createFastClipModel,
+} from './clipModel.ts';
+import { exp } from './elementary.ts';
+import { drawParameters } from './initialParameters.ts';
+
+/** Everything that decides the bits of a trained model. */
+export interface RunSettings {
+  /** 0 … 2³¹ − 1. */
+  readonly seed: number;
+  /** Steps of the whole run: the learning rate falls to 0 at the last. */
+  readonly steps: number;
+  /** Pairs of a step. */
+  readonly batch: number;
+  readonly learningRate: number;
+  /** Steps in which the learning rate rises. */
+  readonly warmUp: number;
+  /** Text tower: numbers of a row, layers, heads of attention. */
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly imageWidth: number;
+  readonly imageLayers: number;
+  readonly imageHeads: number;
+  /** Side of a patch in pixels. */
+  readonly patch: number;
+  /** Rows inside an MLP are so many times wider than outside, in both towers. */
+  readonly mlpRatio: number;
+  /** Numbers of a feature row. */
+  readonly embedding: number;
+}
+
+/** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
+export const defaultRun: RunSettings = {
+  seed: 1,
+  steps: 2000,
+  batch: 256,
+  learningRate: 1e-3,
+  warmUp: 100,
+  width: 128,
+  layers: 6,
+  heads: 4,
+  imageWidth: 128,
+  imageLayers: 4,
+  imageHeads: 4,
+  patch: 8,
+  mlpRatio: 2,
+  embedding: 128,
+};
+
+/** Longest gradient of a step, as open_clip's recipes clip it. */
+const longestGradient = 1;
+
+/** Sizes of a model whose token table has `vocabSize` rows. */
+export function runModelConfig(settings: RunSettings, vocabSize: number): ClipModelConfig {
+  const { width, heads, layers, imageWidth, imageHeads, imageLayers, patch, mlpRatio, embedding } = settings;
+  const tower = (hiddenSize: number, numAttentionHeads: number, numHiddenLayers: number) => ({
+    hiddenSize,
+    numAttentionHeads,
+    numHiddenLayers,
+    intermediateSize: mlpRatio * hiddenSize,
+    layerNormEps: 1e-5,
+    projectionDim: embedding,
+  });
+  return {
+    objective: 'clip',
+    text: {
+      ...tower(width, heads, layers),
+      headDim: width / heads,
+      vocabSize,
+      maxPositionEmbeddings: contextLength,
+    },
+    image: {
+      ...tower(imageWidth, imageHeads, imageLayers),
+      imageSize: pictureSize,
+      numChannels: 3,
+      patchSize: patch,
+    },
+  };
+}
+
+export interface ClipRun {
+  readonly settings: RunSettings;
+  readonly model: ClipModel;
+  readonly moments: AdamWMoments;
+  readonly tokenIds: Uint32Array;
+  readonly rows: TokenRows;
+  /** Filled again by each step. */
+  readonly batch: WorldBatch;
+  readonly draw: ReturnType<typeof batchDrawer>;
+  /** Steps that are done. */
+  step: number;
+}
+
+/** Starts a run with random parameters. Rejects with CpuError where there is not enough memory for the batch. */
+export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Promise<ClipRun> {
+  const tokenIds = worldTokenIds(tokenizer);
+  const config = runModelConfig(settings, tokenIds.length);
+  const model = await createFastClipModel(await compileKernels(false), config, {
+    B: settings.batch,
+    L: contextLength,
+  });
+  drawParameters(model, settings.seed);
+  return {
+    settings,
+    model,
+    moments: createMoments(model.parameters),
+    tokenIds,
+    rows: createTokenRows(tokenIds, settings.width),
+    batch: createBatch(settings.batch),
+    draw: batchDrawer(tokenizer),
+    step: 0,
+  };
+}
+
+/** Numbers of one step. */
+export interface StepNumbers {
+  /** Counts from 1. */
+  readonly step: number;
+  readonly loss: number;
+  /** Norm of the gradient before it was clipped. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** After the step. */
+  readonly temperature: number;
+}
+
+/** Draws the next batch and learns from it. */
+export function trainStep(run: ClipRun): StepNumbers {
+  const { settings, model, moments, rows, batch, draw } = run;
+  draw(batch, createRandom(settings.seed, run.step));
+  const pairs = { captions: readCaptions(batch.inputIds, contextLength, rows), pixels: batch.pictures };
+  const result = clipForward(model, pairs);
+  clipBackward(model, pairs, result);
+  const learningRate = learningRateAt(run.step, settings.learningRate, settings.warmUp, settings.steps);
+  run.step++;
+  const update = { adamW: openClipAdamW, longestGradient };
+  const gradientNorm = clipUpdate(model, moments, update, run.step, learningRate);
+  const temperature = exp(-model.logScale.value[0]);
+  return { step: run.step, loss: result.loss, gradientNorm, learningRate, temperature };
+}

@@ -1,0 +1,162 @@
+/** How well a model knows the small world: retrieval, foils, and words that should change nothing. */
+
+import { contextLength } from '../tokens/clipVocabulary.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { captionTokens, writeInputIds } from '../world/captionIds.ts';
+import { withFillers, writeCaption } from '../world/captions.ts';
+import { type FoilKind, foil, foilKinds } from '../world/description.ts';
+import { pictureLength } from '../world/render.ts';
+import { createRandom, type Random } from '../world/seededRandom.ts';
+import { batchDrawer, createBatch, firstAlike } from '../world/worldBatch.ts';
+import { readCaptions, type TokenRows } from './captionBatch.ts';
+import type { ClipModel } from './clipModel.ts';
+import { imageForward } from './imageTower.ts';
+import { normalise, similarity } from './objective.ts';
+import { textForward } from './textTower.ts';
+
+/** Any model of both sides. Rows of its results have length 1. */
+export interface Embedder {
+  /** Numbers of a row. */
+  readonly E: number;
+  /** inputIds [B, 77] → [B, E] */
+  embedTexts(inputIds: Uint32Array): Float64Array;
+  /** pictures [B, 3, S, S] → [B, E] */
+  embedPictures(pictures: Float32Array): Float64Array;
+}
+
+/** Embeds by a model that has room for `room` pairs, so many at once. What the model keeps of a training step is lost. */
+export function clipEmbedder(model: ClipModel, rows: TokenRows, room: number): Embedder {
+  const E = model.config.text.projectionDim;
+  /** Embeds `count` inputs piece by piece. */
+  const inPieces = (count: number, embed: (from: number, to: number) => ArrayLike<number>) => {
+    const features = new Float64Array(count * E);
+    for (let from = 0; from < count; from += room) features.set(embed(from, Math.min(count, from + room)), from * E);
+    return normalise(features, E).rows;
+  };
+  return {
+    E,
+    embedTexts: (inputIds) =>
+      inPieces(inputIds.length / contextLength, (from, to) =>
+        textForward(
+          model.text,
+          readCaptions(inputIds.subarray(from * contextLength, to * contextLength), contextLength, rows),
+        ),
+      ),
+    embedPictures: (pictures) =>
+      inPieces(pictures.length / pictureLength, (from, to) =>
+        imageForward(model.image, pictures.subarray(from * pictureLength, to * pictureLength), to - from),
+      ),
+  };
+}
+
+/** The scenes that a model is judged by, and their captions. */
+export interface EvaluationSet {
+  readonly scenes: number;
+  /** [scenes, 3, S, S] */
+  readonly pictures: Float32Array;
+  /** [scenes, 77], captions that say everything. */
+  readonly inputIds: Uint32Array;
+  /** [scenes], the first scene whose caption means the same. */
+  readonly alike: Uint32Array;
+  /** Captions [n, 77] that are wrong in one way, each of the scene in `of` [n]. */
+  readonly foils: Readonly<Record<FoilKind, { readonly inputIds: Uint32Array; readonly of: Uint32Array }>>;
+  /** [scenes, 77], the captions among words that mean nothing. */
+  readonly withFillers: Uint32Array;
+}
+
+/** Above all seeds of a run, so that no scene of a run's is drawn again. */
+const evaluationSeed = 0xc11b5c0e;
+
+function inputIdsOf(tokenizer: Tokenizer, captions: readonly string[]): Uint32Array {
+  const inputIds = new Uint32Array(captions.length * contextLength);
+  captions.forEach((caption, i) => {
+    writeInputIds(captionTokens(tokenizer, caption), inputIds, i);
+  });
+  return inputIds;
+}
+
+/** The caption among words that change nothing, at least one. */
+function filled(random: Random, caption: string): string {
+  let text = caption;
+  while (text === caption) text = withFillers(random, caption);
+  return text;
+}
+
+/** Draws scenes of pairs that training has seen, or with such as it never has: always the same. */
+export function evaluationSet(tokenizer: Tokenizer, pairs: 'seen' | 'heldOut', scenes = 400): EvaluationSet {
+  const random = createRandom(evaluationSeed, pairs === 'seen' ? 0 : 1);
+  const batch = createBatch(scenes);
+  batchDrawer(tokenizer, { pairs, captions: 'complete' })(batch, random);
+  const { pictures, inputIds, descriptions, captions } = batch;
+  const foilsOf = (kind: FoilKind) => {
+    const wrong = descriptions.flatMap((description, of) => {
+      const changed = foil(description, kind);
+      return changed ? [{ of, caption: writeCaption(random, changed) }] : [];
+    });
+    const texts = wrong.map(({ caption }) => caption);
+    return { inputIds: inputIdsOf(tokenizer, texts), of: Uint32Array.from(wrong, ({ of }) => of) };
+  };
+  return {
+    scenes,
+    pictures,
+    inputIds,
+    alike: firstAlike(descriptions),
+    foils: Object.fromEntries(foilKinds.map((kind) => [kind, foilsOf(kind)])) as EvaluationSet['foils'],
+    withFillers: inputIdsOf(
+      tokenizer,
+      captions.map((caption) => filled(random, caption)),
+    ),
+  };
+}
+
+/** Shares of 0 … 1. */
+export interface Evaluation {
+  /** R@1: captions whose nearest picture has a caption that means the same. */
+  readonly textToImage: number;
+  /** R@1: pictures whose nearest caption means the same as their own. */
+  readonly imageToText: number;
+  /** Foils that are less like the picture than its own caption is. */
+  readonly foils: Readonly<Record<FoilKind, number>>;
+  /** Captions whose nearest picture stays the same among words that mean nothing. */
+  readonly fillerInvariance: number;
+}
+
+/** Index of the largest of `count` numbers from `from` on, `step` apart. */
+function largest(values: Float64Array, count: number, from: number, step: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (values[from + i * step] > values[from + best * step]) best = i;
+  return best;
+}
+
+const dot = (a: Float64Array, i: number, b: Float64Array, j: number, E: number) => {
+  let sum = 0;
+  for (let c = 0; c < E; c++) sum += a[i * E + c] * b[j * E + c];
+  return sum;
+};
+
+/** Measures a model on a set. */
+export function evaluate({ E, embedTexts, embedPictures }: Embedder, set: EvaluationSet): Evaluation {
+  const { scenes: N, alike } = set;
+  const v = embedPictures(set.pictures);
+  const u = embedTexts(set.inputIds);
+  const S = similarity(u, v, E, 1);
+  const nearestPicture = (rows: Float64Array) => Array.from({ length: N }, (_, i) => largest(rows, N, i * N, 1));
+  const pictures = nearestPicture(S);
+  const among = nearestPicture(similarity(embedTexts(set.withFillers), v, E, 1));
+  const share = (isRight: (i: number) => boolean, count = N) => {
+    let right = 0;
+    for (let i = 0; i < count; i++) if (isRight(i)) right++;
+    return right / count;
+  };
+  const foilShare = (kind: FoilKind) => {
+    const { inputIds, of } = set.foils[kind];
+    const wrong = embedTexts(inputIds);
+    return share((i) => dot(wrong, i, v, of[i], E) < S[of[i] * (N + 1)], of.length);
+  };
+  return {
+    textToImage: share((i) => alike[pictures[i]] === alike[i]),
+    imageToText: share((j) => alike[largest(S, N, j, N)] === alike[j]),
+    foils: Object.fromEntries(foilKinds.map((kind) => [kind, foilShare(kind)])) as Evaluation['foils'],
+    fillerInvariance: share((i) => among[i] === pictures[i]),
+  };
+}
