@@ -76,6 +76,10 @@ for (const [how, end, reason] of [
     await thread()!.evaluate(end);
     await expect(status(page)).toHaveText(`A thread of the encoder stopped: ${reason}.`);
     await expect(encodingCost(page)).toHaveAttribute('data-stale');
+    await openView(page, 'Anatomy');
+    await expect(page.locator('#anatomy')).toContainText(
+      'A thread of the encoder stopped: there is no encoder until the model is loaded again.',
+    );
     await prompt(page).fill('a blue car');
     await page.getByRole('button', { name: 'Load again' }).click();
     await expect(status(page)).toHaveText('Ready: made-up weights, full size');
@@ -84,6 +88,24 @@ for (const [how, end, reason] of [
     await expect(prompt(page)).toHaveText('a blue car');
     await expect(page.getByRole('alert')).toHaveCount(0);
   });
+
+test('where the script of the threads is missing, the encoder runs with one and says why', async ({ page }) => {
+  // Requests of a worker's own workers are not routed.
+  const missing = `const Native = Worker;
+    self.Worker = class extends Native { constructor(_, options) { super('/assets/missing.js', options); } };`;
+  await page.route(/\/assets\/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: missing + (await response.text()) });
+  });
+  await page.addInitScript(() => {
+    localStorage.clipscope = JSON.stringify({ syntheticSize: 'full', engineChoice: { engine: 'cpu', threads: 2 } });
+  });
+  await page.goto('/');
+  await expect(status(page)).toHaveText('Ready: made-up weights, full size');
+  await expect(page.locator('#encoder')).toContainText(
+    'Further threads could not be started here, so the encoder runs on the CPU with 1 thread.',
+  );
+});
 
 test('a worker that throws as it starts is told, and can be started again', async ({ page }) => {
   let isBroken = true;

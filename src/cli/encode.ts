@@ -11,7 +11,7 @@ import { type EngineChoice, engineNames } from '../engine/engineChoice.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { TrailingBytesError } from '../files/safetensors.ts';
 import { excerpt, type TensorFile } from '../files/tensorFile.ts';
-import { requestGpuDevice } from '../gpu/device.ts';
+import { requestGpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { nodeGpu } from '../gpu/node.ts';
 import { chooseKernels } from '../gpu/tuning.ts';
@@ -89,7 +89,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
                       that it brings and the adapter_config.json beside an adapter_model.safetensors; again for another
   --pass-trailing-bytes   open files with bytes after their last tensor, as ComfyUI does; A1111 and diffusers refuse them
   --engine ENGINE     ${engineNames.join(', ')} (default automatic: a GPU where there is one, and else the CPU)
-  --threads N         threads of the CPU engine (default: one a core)
+  --threads N         threads of the CPU engine, at most one a core (default: one a core)
   --adapter NAME      part of a graphics adapter's name; WebGPU runs on it
   --negative TEXT     the negative prompt, which is encoded too, and completed to one length with the prompt
   --from FILE         instead of --prompt: a picture of A1111's, NovelAI's or ComfyUI's, ComfyUI's JSON, or an infotext; its
@@ -296,6 +296,10 @@ function readEngine({ engine: named, threads, adapter }: Values): EngineChoice {
   const engine = oneOf('engine', named ?? (adapter === undefined ? 'automatic' : 'webgpu'), engineNames);
   if (engine === 'cpu' && adapter !== undefined)
     throw new UsageError('--adapter names a GPU; leave it out, or leave out --engine cpu.');
+  if (engine === 'webgpu' && threads !== undefined)
+    throw new UsageError(
+      `--threads are those of the CPU; leave it out, or leave out ${named === undefined ? '--adapter' : '--engine webgpu'}.`,
+    );
   return { engine, threads: threads === undefined ? null : whole('threads', threads, { least: 1, most: nodeCores() }) };
 }
 
@@ -570,6 +574,12 @@ async function run(request: Request): Promise<void> {
   console.log(`Wrote ${out.file}.`);
 }
 
+/** The error in words of the command line, where its options stand for what the page has to choose from. */
+const messageOf = (error: unknown): string =>
+  error instanceof WebGpuUnavailableError
+    ? `${error.reason}; ${error.remedy}, or take --engine cpu.`
+    : (error as Error).message;
+
 /** Returns the exit code of `npm run encode`. */
 export async function main(args: readonly string[]): Promise<number> {
   let file: string | undefined;
@@ -581,7 +591,7 @@ export async function main(args: readonly string[]): Promise<number> {
     else console.log(usage);
     return 0;
   } catch (error) {
-    console.error((error as Error).message);
+    console.error(messageOf(error));
     return 1;
   } finally {
     endWatch();

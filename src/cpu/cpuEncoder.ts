@@ -55,8 +55,8 @@ function placeIn(shares: Shares, source: WeightSource, written: (boolean | Promi
 
 /**
  * Loads the weights into the memories of one or more threads, which compute together. Rejects with what `source.read` throws,
- * with the signal's reason, with CpuUnavailableError where WebAssembly is missing, or with CpuError; what was started by then is
- * ended.
+ * with the signal's reason, with CpuUnavailableError where WebAssembly is missing, with ThreadStartError before any weight is
+ * read, or with CpuError; what was started by then is ended.
  */
 export async function createCpuEncoder(
   source: WeightSource,

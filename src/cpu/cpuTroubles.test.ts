@@ -7,7 +7,7 @@ import { everything, freshEncodes, padded, passOf, tinyUpdate, waves, words } fr
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { type CpuEncoderOptions, createCpuEncoder } from './cpuEncoder.ts';
-import { CpuError } from './cpuError.ts';
+import { CpuError, ThreadStartError } from './cpuError.ts';
 import { allowRelaxedSimd, startNodeThread } from './nodeThreads.ts';
 import type { SpawnThread } from './remoteShare.ts';
 import { spawnHere } from './testing/threadHere.ts';
@@ -185,7 +185,8 @@ test('a thread of Node that cannot begin fails the load', async () => {
     threads: 2,
     spawn: () => startNodeThread('./src/cpu/notThere.ts'),
   });
-  await expect(load).rejects.toThrow(/^A thread that computes "synthetic-tiny" stopped: .*notThere/s);
+  await expect(load).rejects.toThrow(/^A thread that computes "synthetic-tiny" could not be started: .*notThere/s);
+  await expect(load).rejects.toThrow(ThreadStartError);
 });
 
 test('no more threads are started than there are heads, and none for a model that is not worth one', async () => {

@@ -12,6 +12,12 @@ import relaxedModule from './kernels/kernels_relaxed.wasm?url&inline';
 /** WebAssembly, or the part of it that the kernels need, is missing or forbidden. */
 export class CpuUnavailableError extends Error {
   override readonly name = 'CpuUnavailableError';
+  /** A clause that says what is missing. */
+  readonly reason: string;
+  constructor(reason: string, more: string, options?: ErrorOptions) {
+    super(reason + more, options);
+    this.reason = reason;
+  }
 }
 
 /** The operations that follow a matrix product (kernels/linear.ts). */
@@ -212,20 +218,23 @@ function bytesOf(url: string): Uint8Array<ArrayBuffer> {
 export async function compileKernels(relaxed = true): Promise<CompiledKernels> {
   if (typeof WebAssembly === 'undefined')
     throw new CpuUnavailableError(
-      'There is no WebAssembly here, which the encoder needs to run on the processor. Some browsers switch it off in a strict security mode; try another browser.',
+      'There is no WebAssembly here',
+      ', which the encoder needs to run on the processor. Some browsers switch it off in a strict security mode; try another browser.',
     );
   const bytes = bytesOf(relaxedModule);
   const runsRelaxed = relaxed && validates(bytes);
   const chosen = runsRelaxed ? bytes : bytesOf(plainModule);
   if (!runsRelaxed && !validates(chosen))
     throw new CpuUnavailableError(
-      'WebAssembly has no SIMD here, which the encoder needs to run on the processor. Browsers have it since Chrome 91, Firefox 89 and Safari 16.4, on processors with SSE 4.1 or NEON; try a newer browser.',
+      'WebAssembly has no SIMD here',
+      ', which the encoder needs to run on the processor. Browsers have it since Chrome 91, Firefox 89 and Safari 16.4, on processors with SSE 4.1 or NEON; try a newer browser.',
     );
   try {
     return { module: await WebAssembly.compile(chosen), relaxed: runsRelaxed };
   } catch (error) {
     throw new CpuUnavailableError(
-      `WebAssembly is not allowed here: ${(error as Error).message} A page with a Content-Security-Policy must name 'wasm-unsafe-eval' in script-src.`,
+      'WebAssembly is not allowed here',
+      `: ${(error as Error).message} A page with a Content-Security-Policy must name 'wasm-unsafe-eval' in script-src.`,
       { cause: error },
     );
   }

@@ -1,4 +1,4 @@
-import { CpuError } from './cpuError.ts';
+import { CpuError, ThreadStartError } from './cpuError.ts';
 import type { ShareCalls, ShareSetup } from './shareCalls.ts';
 
 /** A thread that runs shareWorker.ts, or the like of it. */
@@ -23,7 +23,10 @@ export type ToShare = { readonly id: number } & (
 
 export type FromShare = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
-/** A share that another thread computes. Its calls reject with CpuError once the thread has ended or has failed. */
+/**
+ * A share that another thread computes. Its calls reject with CpuError once the thread has ended or has failed, which is a
+ * ThreadStartError where it never answered.
+ */
 export interface RemoteShare {
   /** False where there is no room. */
   create(setup: ShareSetup): Promise<boolean>;
@@ -38,20 +41,28 @@ export interface RemoteShare {
 /** Says that `end` was called. */
 export const closed = (model: string) => new CpuError(`The encoder of "${model}" was closed.`);
 
+/** Says that a thread did not start; `reason` has no full stop at its end. */
+export const notStarted = (model: string, reason: string) =>
+  new ThreadStartError(`A thread that computes "${model}" could not be started: ${reason}.`);
+
 /** `model` names the model in error messages; `onLost` hears why the thread ended or failed, unless it was `end` that ended it. */
 export function connectShare(thread: Thread, model: string, onLost: (reason: string) => void = () => {}): RemoteShare {
   const open = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   let calls = 0;
+  let hasAnswered = false;
   let failure: CpuError | undefined;
   const fail = (reason: string) => {
     if (failure) return;
-    failure = new CpuError(`A thread that computes "${model}" stopped: ${reason}. Open the model again to go on.`);
+    failure = hasAnswered
+      ? new CpuError(`A thread that computes "${model}" stopped: ${reason}. Open the model again to go on.`)
+      : notStarted(model, reason);
     for (const { reject } of open.values()) reject(failure);
     open.clear();
     thread.end();
     onLost(reason);
   };
   thread.listen((message) => {
+    hasAnswered = true;
     if ('error' in message) return fail(message.error.replace(/\.$/, ''));
     open.get(message.id)?.resolve(message.result);
     open.delete(message.id);

@@ -3,7 +3,7 @@ import type { WeightSpec } from '../engine/weightReading.ts';
 import { CpuError } from './cpuError.ts';
 import { divideWork, type Share } from './division.ts';
 import type { CompiledKernels } from './kernels.ts';
-import { closed, connectShare, type RemoteShare, type SpawnThread } from './remoteShare.ts';
+import { closed, connectShare, notStarted, type RemoteShare, type SpawnThread, type Thread } from './remoteShare.ts';
 import { createShare, type ShareCalls } from './shareCalls.ts';
 
 type Argument<Name extends keyof ShareCalls> = Parameters<ShareCalls[Name]>[0];
@@ -70,9 +70,18 @@ export interface ShareOptions {
   readonly onLost?: (reason: string) => void;
 }
 
+/** Starts a thread, also where workers are missing or forbidden. Throws ThreadStartError. */
+function startThread(spawn: SpawnThread, model: string): Thread {
+  try {
+    return spawn();
+  } catch (error) {
+    throw notStarted(model, (error as Error).message.replace(/\.$/, ''));
+  }
+}
+
 /**
- * Starts the threads, and makes room for the weights. Rejects with CpuError where there is none or a thread cannot start; no
- * thread is left then.
+ * Starts the threads, and makes room for the weights. Rejects with CpuError where there is none, and with ThreadStartError where
+ * a thread cannot start; no thread is left then.
  */
 export async function startShares(
   config: ClipTextConfig,
@@ -80,8 +89,9 @@ export async function startShares(
   { name, compiled, threads, spawn, onLost }: ShareOptions,
 ): Promise<Shares> {
   const all = divideWork(config, threads);
-  const others = all.slice(1).map(() => connectShare(spawn!(), name, onLost));
+  const others: RemoteShare[] = [];
   try {
+    while (others.length < threads - 1) others.push(connectShare(startThread(spawn!, name), name, onLost));
     const asked = others.map((other, i) => other.create({ config, share: all[i + 1], specs, compiled }));
     const first = await createShare({ config, share: all[0], specs, compiled });
     if (!(await Promise.all(asked)).every(Boolean) || !first) throw noRoomFor(name);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { CpuError } from './cpuError.ts';
+import { CpuError, ThreadStartError } from './cpuError.ts';
 import { connectShare } from './remoteShare.ts';
 import { spawnWorker } from './workerThreads.ts';
 
@@ -47,10 +47,10 @@ test('a worker that ends without a word is missed by its lock, once it holds tha
   expect(worker.terminate).toHaveBeenCalled();
 });
 
-test('a worker that cannot be started, and one that throws, fail every call', async () => {
+test('a worker that ends or throws before it answers has not started, and fails every call', async () => {
   const { workers } = fakeWorkers();
   for (const [i, [message, reason]] of [
-    ['', 'it could not be started'],
+    ['', 'the browser gave no reason'],
     ['Uncaught RangeError: no', 'Uncaught RangeError: no'],
   ].entries()) {
     const of = share();
@@ -59,7 +59,7 @@ test('a worker that cannot be started, and one that throws, fail every call', as
     workers[i].onerror!({ message, preventDefault });
     // Unprevented, it would end the worker that started this one.
     expect(preventDefault).toHaveBeenCalled();
-    await expect(call).rejects.toThrow(`stopped: ${reason}. Open`);
-    await expect(ask(of)).rejects.toThrow(CpuError);
+    await expect(call).rejects.toThrow(`could not be started: ${reason}.`);
+    await expect(ask(of)).rejects.toThrow(ThreadStartError);
   }
 });

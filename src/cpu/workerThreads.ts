@@ -17,7 +17,7 @@ export const spawnWorker: SpawnThread = () => {
       worker.onerror = (event) => {
         // Keeps the error from ending the worker that started this one, too.
         event.preventDefault();
-        onEnd(event.message?.replace(/\.$/, '') || 'it could not be started');
+        onEnd(event.message?.replace(/\.$/, '') || 'the browser gave no reason');
       };
     },
     end: () => worker.terminate(),

@@ -16,6 +16,6 @@ export interface EngineInfo {
   readonly description: string;
   /** Whether a processor computes, as a software adapter does: then passes gain nothing by being computed together. */
   readonly software: boolean;
-  /** The sentence that says why `automatic` took the CPU; null where it did not. */
+  /** The sentence that says what could not be had, and what runs the encoder instead; null where nothing was missing. */
   readonly why: string | null;
 }

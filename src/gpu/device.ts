@@ -3,9 +3,12 @@ export class WebGpuUnavailableError extends Error {
   override name = 'WebGpuUnavailableError';
   /** A clause that says what is missing. */
   readonly reason: string;
+  /** Says what to do about it. */
+  readonly remedy: string;
   constructor(reason: string, remedy: string, options?: ErrorOptions) {
     super(`${reason}; ${remedy}, or choose the CPU.`, options);
     this.reason = reason;
+    this.remedy = remedy;
   }
 }
 

@@ -91,8 +91,8 @@ function tellFailure({ get, set, notify }: Page, request: ModelRequest, error: u
 }
 
 /** Tells of a GPU that the CPU took the place of, and offers the way back. */
-function tellEngine({ notify }: Page, { engine }: ModelInfo, lost: Lost | null, retriesGpu: boolean): void {
-  if (engine.why === null) return;
+function tellEngine({ get, notify }: Page, { engine }: ModelInfo, lost: Lost | null, retriesGpu: boolean): void {
+  if (engine.why === null || engine.engine !== 'cpu' || get().engineChoice.engine !== 'automatic') return;
   if (lost?.part === 'GPU')
     notify(`The GPU went away (${lost.reason}), so the encoder goes on with the CPU; nothing was lost.`, gpuAgain);
   else if (retriesGpu) notify(engine.why, gpuAgain);

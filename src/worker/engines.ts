@@ -1,7 +1,8 @@
 import type { WeightSource } from '../clip/weights.ts';
 import { createCpuEncoder } from '../cpu/cpuEncoder.ts';
+import { ThreadStartError } from '../cpu/cpuError.ts';
 import { usefulThreads } from '../cpu/division.ts';
-import { compileKernels } from '../cpu/kernels.ts';
+import { CpuUnavailableError, compileKernels } from '../cpu/kernels.ts';
 import type { SpawnThread } from '../cpu/remoteShare.ts';
 import type { Encoder } from '../engine/encoder.ts';
 import type { EngineChoice, EngineInfo } from '../engine/engineChoice.ts';
@@ -26,6 +27,8 @@ export interface CpuRun {
   readonly threads: number;
   /** Whether multiply-add is left to the processor (relaxed SIMD). */
   readonly relaxed: boolean;
+  /** Whether more threads were tried, and one of them could not be started. */
+  readonly lacksThreads: boolean;
 }
 
 /** The engines there are to load an encoder on. */
@@ -38,13 +41,22 @@ export interface Engines {
   onCpu(source: WeightSource, options: CpuOptions): Promise<CpuRun>;
 }
 
-/** Returns a function that loads encoders on the CPU, with as many threads as are asked for and worth it, but at most one a core. */
+/**
+ * Returns a function that loads encoders on the CPU, with as many threads as are asked for and worth it, but at most one a core;
+ * with one where the others cannot be started.
+ */
 export const cpuEngine =
   (spawn: SpawnThread, cores: number): Engines['onCpu'] =>
   async (source, { threads: wanted = cores, ...options }) => {
     const threads = usefulThreads(source.config, Math.min(wanted, cores));
     const { relaxed } = await compileKernels();
-    return { encoder: await createCpuEncoder(source, { ...options, spawn, threads }), threads, relaxed };
+    const load = (threads: number) => createCpuEncoder(source, { ...options, spawn, threads });
+    try {
+      return { encoder: await load(threads), threads, relaxed, lacksThreads: false };
+    } catch (error) {
+      if (!(error instanceof ThreadStartError)) throw error;
+      return { encoder: await load(1), threads: 1, relaxed, lacksThreads: true };
+    }
   };
 
 export interface ChosenEncoder {
@@ -60,10 +72,17 @@ function reasonOf(error: unknown): string | undefined {
   return error instanceof GpuError ? error.message.replace(/\.$/, '') : undefined;
 }
 
+/** The sentence that says why the encoder runs on the CPU, or with one thread; null where that was the choice. */
+function whyOnCpu(reason: string | undefined, lacksThreads: boolean, count: string): string | null {
+  if (reason === undefined && !lacksThreads) return null;
+  const threads = reason === undefined ? 'Further threads' : `${reason}, and further threads`;
+  return `${lacksThreads ? `${threads} could not be started here` : reason}, so the encoder runs on the CPU with ${count}.`;
+}
+
 /**
  * Loads an encoder on the engine that was chosen. `automatic` takes a hardware GPU, and where there is none, or the GPU is not up
- * to it, the CPU. A GPU is not timed against the CPU first: even where it were no faster, it leaves all cores to the page.
- * Rejects as the engines do.
+ * to it, the CPU; a processor in the place of a GPU only where WebAssembly is missing. A GPU is not timed against the CPU first:
+ * even where it were no faster, it leaves all cores to the page. Rejects as the engines do.
  */
 export async function chooseEncoder(
   source: WeightSource,
@@ -71,21 +90,35 @@ export async function chooseEncoder(
   { findGpu, onGpu, onCpu }: Engines,
   options: LoadOptions,
 ): Promise<ChosenEncoder> {
+  const takeGpu = async (gpu: GpuDevice, why: string | null): Promise<ChosenEncoder> => {
+    const { description, software } = gpu;
+    return {
+      encoder: await onGpu(gpu, source, options),
+      gpu,
+      engine: { engine: 'webgpu', description, software, why },
+    };
+  };
+  let softwareGpu: GpuDevice | undefined;
   let reason: string | undefined;
   if (engine !== 'cpu')
     try {
       const gpu = await findGpu();
-      const { description, software } = gpu;
-      if (engine === 'webgpu' || !software) {
-        const encoder = await onGpu(gpu, source, options);
-        return { encoder, gpu, engine: { engine: 'webgpu', description, software, why: null } };
-      }
-      reason = `The only WebGPU adapter here is ${description}, a processor in the place of a GPU`;
+      if (engine === 'webgpu' || !gpu.software) return await takeGpu(gpu, null);
+      softwareGpu = gpu;
+      reason = `The only WebGPU adapter here is ${gpu.description}, a processor in the place of a GPU`;
     } catch (error) {
       reason = reasonOf(error);
       if (engine === 'webgpu' || reason === undefined) throw error;
     }
-  const run = await onCpu(source, { ...options, ...(threads !== null && { threads }) });
+  let run: CpuRun;
+  try {
+    run = await onCpu(source, { ...options, ...(threads !== null && { threads }) });
+  } catch (error) {
+    if (!softwareGpu || !(error instanceof CpuUnavailableError)) throw error;
+    const { description } = softwareGpu;
+    const why = `${error.reason}, so the encoder runs on ${description}, a processor in the place of a GPU.`;
+    return takeGpu(softwareGpu, why);
+  }
   const count = run.threads === 1 ? '1 thread' : `${run.threads} threads`;
   return {
     encoder: run.encoder,
@@ -94,7 +127,7 @@ export async function chooseEncoder(
       engine: 'cpu',
       description: `CPU, ${count}, ${run.relaxed ? 'relaxed SIMD' : 'SIMD'}`,
       software: true,
-      why: reason === undefined ? null : `${reason}, so the encoder runs on the CPU with ${count}.`,
+      why: whyOnCpu(reason, run.lacksThreads, count),
     },
   };
 }

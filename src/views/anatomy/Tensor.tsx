@@ -9,6 +9,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { Waiting } from '../page/Waiting.tsx';
 import styles from './anatomy.module.css';
 import { Matrix } from './Matrix.tsx';
 import { matricesOf } from './tensorPicture.ts';
@@ -39,6 +40,7 @@ export function Tensor({ stage, operation }: TensorProps) {
   const chunk = useFacts((s) => shownChunk(s)?.chunk);
   const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
   const noEngine = useFacts((s) => s.noEngine);
+  const hasEncoder = useFacts((s) => s.model !== null && s.lost === null);
   const config = useFacts(shownConfig);
   const head = useFacts(shownHead);
   const show = useFacts((s) => s.show);
@@ -69,6 +71,7 @@ export function Tensor({ stage, operation }: TensorProps) {
         <span>{inspected.task.message}</span>
       </div>
     );
+  if (!shown && !hasEncoder) return <Waiting />;
   if (!shown)
     return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the encoder</p>;
   const isSameSize = shown.inspection.config === config;
