@@ -1,4 +1,4 @@
-// Compiles the CPU's kernels, AssemblyScript, into the two WebAssembly modules that are kept beside them.
+// Compiles the CPU's kernels, AssemblyScript, into the WebAssembly modules that are kept beside them.
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +7,16 @@ import asc from 'assemblyscript/asc';
 
 const folder = 'src/cpu/kernels';
 
-/** The modules by file name, with the compiler's switches in which they differ. */
-const modules = { 'kernels.wasm': [], 'kernels_relaxed.wasm': ['--enable', 'relaxed-simd'] };
+/** The modules by file name: the file that says what each exports, and the compiler's switches in which they differ. */
+const modules = {
+  'kernels.wasm': { index: 'index.ts', switches: [] },
+  'kernels_relaxed.wasm': { index: 'index.ts', switches: ['--enable', 'relaxed-simd'] },
+  'kernels_backward.wasm': { index: 'index_backward.ts', switches: [] },
+};
 
 /**
- * Compiles the kernels twice. Returns the bytes by file name; throws where the compiler objects. `entry` stands in for the text of
- * index.ts, which says what a module exports.
+ * Compiles all modules. Returns the bytes by file name; throws where the compiler objects. `entry` stands in for the text that says
+ * what a module exports.
  * @param {string} [entry]
  * @returns {Promise<Record<string, Uint8Array<ArrayBuffer>>>}
  */
@@ -22,8 +26,8 @@ export async function compileModules(entry) {
   return Object.fromEntries(names.map((name, i) => [name, compiled[i]]));
 }
 
-async function compile(switches, entry) {
-  const index = join(folder, 'index.ts');
+async function compile({ index: file, switches }, entry) {
+  const index = join(folder, file);
   const common = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd'];
   let bytes;
   const { error, stderr } = await asc.main([index, ...common, ...switches, '--outFile', 'kernels.wasm'], {

@@ -20,6 +20,7 @@ import {
   wide,
 } from '../engine/testing/kernelCases.ts';
 import { fromFloat32, toFloat32, type WeightDtype } from '../files/dtypes.ts';
+import { backwardKernels } from './backwardKernels.ts';
 import {
   type CpuEpilogue,
   type CpuKernels,
@@ -259,14 +260,20 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     [1, 3, 8],
     [13, 20, 11],
     [6, 900, 24],
-  ])('a transposed x and a transposed weight give the same bits: M %d, K %d, N %d', (M, K, N) => {
+  ])('a transposed x and a transposed weight give the same bits: M %d, K %d, N %d', async (M, K, N) => {
     const x = numbers(M * K, 24);
     const weight = numbers(N * K, 25);
     const transposed = (matrix: Float32Array, rows: number, columns: number) =>
       matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);
     arena.clear();
     const panels = arena.output(panelBytes(N, K, 'F32') / 4);
-    kernels.packTransposed({ matrix: arena.put(transposed(weight, N, K)), rowStride: N, panels, N, K });
+    (await backwardKernels(arena.memory)).packTransposed({
+      matrix: arena.put(transposed(weight, N, K)),
+      rowStride: N,
+      panels,
+      N,
+      K,
+    });
     const scratch = arena.output(matmulScratchBytes(M, K) / 4);
     const shared = { epilogue: 'none', yStride: N, rows: M, K, N, tileRows: 5, scratch } as const;
     const [y, expected] = [arena.output(M * N), arena.output(M * N)];

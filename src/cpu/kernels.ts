@@ -6,8 +6,6 @@
  */
 
 import { type WeightDtype, weightBytes } from '../files/dtypes.ts';
-import plainModule from './kernels/kernels.wasm?url&inline';
-import relaxedModule from './kernels/kernels_relaxed.wasm?url&inline';
 
 /** WebAssembly, or the part of it that the kernels need, is missing or forbidden. */
 export class CpuUnavailableError extends Error {
@@ -81,23 +79,6 @@ export interface AttentionArguments {
   readonly end: number;
 }
 
-/** Gradient of one sequence's attention: kernels/attention_backward.ts. */
-export interface AttentionBackwardArguments {
-  /** [L, 3, h, headDim] */
-  readonly qkv: number;
-  /** [h, L, L] */
-  readonly probabilities: number;
-  /** [L, h, headDim] */
-  readonly dattended: number;
-  /** [L, 3, h, headDim] */
-  readonly dqkv: number;
-  /** [L] */
-  readonly scratch: number;
-  readonly L: number;
-  readonly h: number;
-  readonly headDim: number;
-}
-
 /** LayerNorm of some rows: kernels/layer_norm.ts. */
 export interface LayerNormArguments {
   /** [rows, d] */
@@ -142,17 +123,6 @@ export interface PackArguments {
   readonly K: number;
 }
 
-/** A transposed float32 matrix → panels: kernels/weights.ts. */
-export interface PackTransposedArguments {
-  /** [K, N], rows `rowStride` elements apart. */
-  readonly matrix: number;
-  readonly rowStride: number;
-  /** `panelBytes(N, K, 'F32')` bytes, which must not overlap `matrix`. */
-  readonly panels: number;
-  readonly N: number;
-  readonly K: number;
-}
-
 export interface CpuKernels {
   /** Whether multiply-add is left to the processor: faster, and equal to the bit on one machine only. */
   readonly relaxed: boolean;
@@ -161,15 +131,9 @@ export interface CpuKernels {
   layerNorm(of: LayerNormArguments): void;
   matmul(of: MatmulArguments): void;
   attention(of: AttentionArguments): void;
-  attentionBackward(of: AttentionBackwardArguments): void;
-  /** y = QuickGELU of u, `count` elements, a multiple of 4: kernels/quick_gelu.ts. */
-  quickGelu(y: number, u: number, count: number): void;
-  /** Multiplies dy by the slope of QuickGELU at u, in place. */
-  quickGeluBackward(dy: number, u: number, count: number): void;
   loraMerge(of: LoraMergeArguments): void;
   /** Throws RangeError if an F16 element is infinite, NaN or not below 128 in magnitude: the panels are to be of F32 then. */
   pack(of: PackArguments): void;
-  packTransposed(of: PackTransposedArguments): void;
 }
 
 /** Bytes of a weight [N, K] in panels. */
@@ -188,16 +152,7 @@ export function matmulScratchBytes(rows: number, K: number): number {
 
 /** The modules' exports, with the parameters of kernels/*.ts in order. */
 type Exports = Record<
-  | 'attention'
-  | 'attention_backward'
-  | 'embeddings'
-  | 'layer_norm'
-  | 'lora_merge'
-  | 'matmul'
-  | 'pack'
-  | 'pack_transposed'
-  | 'quick_gelu_backward'
-  | 'quick_gelu_forward',
+  'attention' | 'embeddings' | 'layer_norm' | 'lora_merge' | 'matmul' | 'pack',
   (...parameters: number[]) => number
 >;
 
@@ -207,9 +162,19 @@ export interface CompiledKernels {
   readonly relaxed: boolean;
 }
 
-function bytesOf(url: string): Uint8Array<ArrayBuffer> {
+/** The bytes of a module that is imported as a data address. */
+export function moduleBytes(url: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(url.slice(url.indexOf(',') + 1)), (char) => char.charCodeAt(0));
 }
+
+/** The smallest module with a relaxed multiply-add, f32x4.relaxed_madd of three zeros: tells whether there are such instructions. */
+const relaxedProbe = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  // One type, () → v128, and one function of it.
+  ...[1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0],
+  // Its body: i8x16.splat of i32.const 0, three times, and the multiply-add.
+  ...[10, 19, 1, 17, 0, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0xfd, 0x85, 2, 0x0b],
+);
 
 /**
  * Compiles the relaxed module where there is relaxed SIMD, and the plain one elsewhere or where `relaxed` is false. Rejects with
@@ -221,10 +186,13 @@ export async function compileKernels(relaxed = true): Promise<CompiledKernels> {
       'There is no WebAssembly here',
       ', which the encoder needs to run on the processor. Some browsers switch it off in a strict security mode; try another browser.',
     );
-  const bytes = bytesOf(relaxedModule);
-  const runsRelaxed = relaxed && validates(bytes);
-  const chosen = runsRelaxed ? bytes : bytesOf(plainModule);
-  if (!runsRelaxed && !validates(chosen))
+  const runsRelaxed = relaxed && validates(relaxedProbe);
+  // Each module is loaded only where it is run.
+  const { default: address } = runsRelaxed
+    ? await import('./kernels/kernels_relaxed.wasm?url&inline')
+    : await import('./kernels/kernels.wasm?url&inline');
+  const chosen = moduleBytes(address);
+  if (!validates(chosen))
     throw new CpuUnavailableError(
       'WebAssembly has no SIMD here',
       ', which the encoder needs to run on the processor. Browsers have it since Chrome 91, Firefox 89 and Safari 16.4, on processors with SSE 4.1 or NEON; try a newer browser.',
@@ -266,17 +234,12 @@ export async function cpuKernels(
       ),
     attention: ({ qkv, mask, probabilities, attended, L, h, headDim, first, end }) =>
       run.attention(qkv, mask, probabilities, attended, L, h, headDim, first, end),
-    attentionBackward: ({ qkv, probabilities, dattended, dqkv, scratch, L, h, headDim }) =>
-      run.attention_backward(qkv, probabilities, dattended, dqkv, scratch, L, h, headDim),
-    quickGelu: (y, u, count) => run.quick_gelu_forward(y, u, count),
-    quickGeluBackward: (dy, u, count) => run.quick_gelu_backward(dy, u, count),
     loraMerge: ({ weight, up, upStride, down, downStride, merged, N, K, R }) =>
       run.lora_merge(dtypes[weight.dtype], weight.at, up, upStride, down, downStride, merged, N, K, R),
     pack({ dtype, stored, rowStride, panels, N, K }) {
       if (!run.pack(dtypes[dtype], stored, rowStride, panels, N, K))
         throw new RangeError('An F16 weight has an element that is not below 128; expected it to be held as F32.');
     },
-    packTransposed: ({ matrix, rowStride, panels, N, K }) => run.pack_transposed(matrix, rowStride, panels, N, K),
   };
 }
 

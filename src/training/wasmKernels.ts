@@ -4,6 +4,7 @@
  * order of sums depends on sizes alone.
  */
 
+import { type BackwardKernels, backwardKernels } from '../cpu/backwardKernels.ts';
 import { CpuError } from '../cpu/cpuError.ts';
 import { type CompiledKernels, type CpuKernels, cpuKernels, matmulScratchBytes, panelBytes } from '../cpu/kernels.ts';
 import type { Floats, Products } from './products.ts';
@@ -82,7 +83,7 @@ export async function createWasmKernels(
 ): Promise<TrainingKernels> {
   const scratch = layOutScratch(room);
   const memory = memoryOf(scratch.end + 4 * floats);
-  const kernels = await cpuKernels(compiled, memory);
+  const kernels = { ...(await cpuKernels(compiled, memory)), ...(await backwardKernels(memory)) };
   let end = scratch.end;
   const place: Place = (array) => {
     if (array.buffer !== memory.buffer)
@@ -122,7 +123,7 @@ function wholeVectors(count: number): number {
 }
 
 function productsOf(
-  kernels: CpuKernels,
+  kernels: CpuKernels & BackwardKernels,
   memory: WebAssembly.Memory,
   { panels, sums, matmul: own }: Scratch,
   { widest }: KernelRoom,
@@ -170,7 +171,7 @@ function productsOf(
 }
 
 function attentionOf(
-  kernels: CpuKernels,
+  kernels: CpuKernels & BackwardKernels,
   memory: WebAssembly.Memory,
   { mask, row }: Scratch,
   { longest }: KernelRoom,
