@@ -10,6 +10,7 @@ async function shortRunModule(): Promise<string> {
       lib: { entry: 'src/training/testing/shortRun.ts', formats: ['es'] },
       write: false,
       target: 'es2023',
+      rolldownOptions: { output: { codeSplitting: false } },
     },
   });
   const [{ output }] = made as Exclude<typeof made, unknown[] | { close(): unknown }>[];

@@ -21,7 +21,7 @@ const serve = `
 const scripts = new Map<string, Promise<string>>();
 
 async function bundle(module: string): Promise<string> {
-  const output = { format: 'cjs' } as const;
+  const output = { format: 'cjs', codeSplitting: false } as const;
   const made = await build({
     ...{ configFile: false, publicDir: false, logLevel: 'silent' },
     build: { ssr: module, write: false, rolldownOptions: { output } },
