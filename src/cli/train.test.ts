@@ -66,7 +66,7 @@ test('another seed gives other bytes, and a full table is written on request', a
   expect(await train('two', ...args, '--seed', '2', '--full-table'), complaint).toBe(0);
   expect(written('one', 'model.safetensors').equals(written('two', 'model.safetensors'))).toBe(false);
   expect(JSON.parse(String(written('two', 'full/config.json'))).text_config.vocab_size).toBe(49408);
-  expect(written('two', 'full/model.safetensors').length).toBeGreaterThan(49408 * 16 * 4);
+  expect(written('two', 'full/model.safetensors').length).toBeGreaterThan(49408 * 16 * 2);
 });
 
 test('a folder with a run in it is not trained over', async () => {

@@ -222,6 +222,16 @@ function remaining(seconds: number): string {
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Prints a line that stays, or one that the next line of a terminal takes the place of. `rate`: steps a second. */
+function printProgress({ step, loss, temperature }: StepNumbers, steps: number, rate: number, stays: boolean): void {
+  const { isTTY } = process.stdout;
+  if (isTTY) process.stdout.write('\r\x1b[K');
+  const numbers = `loss ${loss.toFixed(4)}, τ ${temperature.toFixed(4)}`;
+  const line = `step ${step} of ${steps}: ${numbers}; ${rate.toFixed(2)} steps a second, ${remaining((steps - step) / rate)} to go`;
+  if (stays) console.log(line);
+  else if (isTTY) process.stdout.write(line);
+}
+
 /** Trains to the last step, or until it is asked to stop. Returns the seconds that the whole run has taken. */
 async function trainOn(session: Session, scenes: Scenes, request: Request, watch: { readonly asked: boolean }) {
   const { run, log, secondsBefore } = session;
@@ -238,14 +248,9 @@ async function trainOn(session: Session, scenes: Scenes, request: Request, watch
     const numbers = trainStep(run);
     const isMeasured = run.step % request.measureEvery === 0 || run.step === steps;
     const metrics = isMeasured ? measure(run, scenes) : undefined;
-    if (isMeasured || run.step % 10 === 0) {
-      log.push({ ...numbers, seconds: secondsBefore + elapsed(), ...metrics });
-      const rate = (run.step - first) / elapsed();
-      const { step, loss, temperature } = numbers;
-      console.log(
-        `step ${step} of ${steps}: loss ${loss.toFixed(4)}, τ ${temperature.toFixed(4)}; ${rate.toFixed(2)} steps a second, ${remaining((steps - step) / rate)} to go`,
-      );
-    }
+    const isLogged = isMeasured || run.step % 10 === 0;
+    if (isLogged) log.push({ ...numbers, seconds: secondsBefore + elapsed(), ...metrics });
+    printProgress(numbers, steps, (run.step - first) / elapsed(), isLogged);
     if (metrics) printMetrics(metrics.seen, metrics.heldOut);
     if (run.step % request.checkpointEvery === 0 || run.step === steps) await save();
     // A signal is heard between steps alone.
@@ -266,7 +271,7 @@ async function writeModel(run: ClipRun, scenes: Scenes, seconds: number, { out, 
   if (fullTable) {
     const full = paths(join(out, 'full'));
     await mkdir(join(out, 'full'), { recursive: true });
-    await write(full.model, writeClipModel(model, tokenIds, { dtype: 'F32', fullTable: rows }));
+    await write(full.model, writeClipModel(model, tokenIds, { dtype: 'F16', fullTable: rows }));
     await write(full.config, json());
   }
   await readParameters(await openSafetensors(fileSource(at.model)), model.config, model.parameters);
