@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,4 +106,10 @@ test('a file that is no checkpoint is refused in a sentence', async () => {
 test('help names every option', async () => {
   expect(await main(['--help'])).toBe(0);
   expect(printed).toContain('--image-heads N');
+});
+
+test('the command itself trains, and loads what it needs on the way', () => {
+  const args = [...small.split(' '), '--steps', '1', '--out', join(folder, 'command')];
+  execFileSync('node', ['scripts/run.mjs', 'src/cli/train.ts', ...args], { stdio: 'pipe' });
+  expect(existsSync(join(folder, 'command', 'model.safetensors'))).toBe(true);
 });
