@@ -20,7 +20,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'plain', include: ['src/**/*.test.ts'], exclude: onGpu, sequence: { groupOrder: 0 } },
+        // Vitest would leave one core idle, which is half of two.
+        test: {
+          name: 'plain',
+          include: ['src/**/*.test.ts'],
+          exclude: onGpu,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
