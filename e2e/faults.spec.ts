@@ -268,7 +268,7 @@ test('a GPU process that is killed during an encode: the CPU goes on, the answer
     await expect(engine(page)).toContainText('WebGPU on a card');
     const gpu = await gpuProcess(browser);
     process.kill(gpu, 'SIGSTOP');
-    await prompt(page).fill('a blue house <lora:style:1>');
+    await replacePrompt(page, 'a blue house <lora:style:1>');
     await expect(status(page)).toHaveText(/^Encoding/);
     process.kill(gpu, 'SIGKILL');
     const notice = page
