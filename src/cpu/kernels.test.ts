@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compileModules } from '../../scripts/kernels.mjs';
 import { embeddings } from '../clip/reference.ts';
@@ -33,9 +32,9 @@ import {
   type TileRows,
   tileHeights,
 } from './kernels.ts';
+import { allowRelaxedSimd } from './nodeThreads.ts';
 
-// Node 20 has relaxed SIMD behind a switch.
-if (Number(process.versions.node.split('.')[0]) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
+allowRelaxedSimd();
 
 /** A memory, filled from its start. */
 class Arena {

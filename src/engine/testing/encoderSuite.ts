@@ -354,7 +354,7 @@ export function testWeights(create: CreateEncoder, { dtypes, loras }: SuiteCases
         expect(outputs[i].lastHiddenState).not.toEqual(before[i].lastHiddenState);
       }
     }
-    // Those that are merged already: the rows are kept.
+    // LoRAs that are merged already cost nothing: the rows are kept.
     expect((await encode([{ ...whole, multiplier: 2 }])).rows).toBe(0);
 
     for (const off of [undefined, [{ ...whole, multiplier: 0 }]]) {
