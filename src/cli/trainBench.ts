@@ -91,7 +91,8 @@ async function textSteps(B: number, L: number, steps: number): Promise<void> {
   for (let i = 0; i < parameters.values.length; i++) parameters.values[i] = 0.1 * random.spread();
   for (let i = 0; i < dfeatures.length; i++) dfeatures[i] = random.spread();
   const tokens = Int32Array.from({ length: B * L }, () => random.below(config.vocabSize));
-  const captions = { B, L, tokens, picks: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
+  const lengths = Array<number>(B).fill(L);
+  const captions = { lengths, tokens, picks: Int32Array.from({ length: B }, (_, b) => (b + 1) * L - 1) };
 
   console.log(`text tower, ${B} captions of ${L} positions, milliseconds`);
   for (let step = 1; step <= steps; step++) {
@@ -135,7 +136,9 @@ async function wholeSteps(B: number, steps: number): Promise<void> {
       clipBackward(model, pairs, result);
       clipUpdate(model, moments, { adamW: openClipAdamW, longestGradient: 1 }, step, 1e-3);
     });
-    console.log(`  drawing ${drawing.toFixed(0)}, step ${training.toFixed(0)}; ${captions.L} positions`);
+    console.log(
+      `  drawing ${drawing.toFixed(0)}, step ${training.toFixed(0)}; ${captions.tokens.length} rows of captions`,
+    );
   }
 }
 

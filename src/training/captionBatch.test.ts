@@ -7,28 +7,28 @@ import { createRandom } from '../world/seededRandom.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 import { createTokenRows, readCaptions } from './captionBatch.ts';
 
-test('captions of the world are cut after the longest, and every unknown word has its vector', () => {
+test('captions of the world are cut after their EOS, and every unknown word has its vector', () => {
   const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
   const ids = worldTokenIds(tokenizer);
   const batch = createBatch(40);
   batchDrawer(tokenizer)(batch, createRandom(4));
   const rows = createTokenRows(ids, 8);
-  const { B, L, tokens, vectors, picks } = readCaptions(batch.inputIds, contextLength, rows);
-  expect(B).toBe(40);
-  let [longest, unknown] = [0, 0];
-  for (let b = 0; b < B; b++) {
+  const { lengths, tokens, vectors, picks } = readCaptions(batch.inputIds, contextLength, rows);
+  expect(lengths.length).toBe(40);
+  let [row, unknown] = [0, 0];
+  for (let b = 0; b < lengths.length; b++) {
     const caption = batch.inputIds.subarray(b * contextLength, (b + 1) * contextLength);
     const end = caption.indexOf(eosTokenId);
-    longest = Math.max(longest, end);
-    expect(picks[b]).toBe(b * L + end);
-    for (let i = 0; i < L; i++) {
-      const vector = vectors!.get(b * L + i);
+    expect(lengths[b]).toBe(end + 1);
+    expect(picks[b]).toBe(row + end);
+    for (let i = 0; i <= end; i++, row++) {
+      const vector = vectors!.get(row);
       expect(vector !== undefined).toBe(!ids.includes(caption[i]));
-      if (!vector) expect(ids[tokens[b * L + i]]).toBe(caption[i]);
+      if (!vector) expect(ids[tokens[row]]).toBe(caption[i]);
       else if (++unknown) expect(vector).toEqual(rows.vectorOf(caption[i]));
     }
   }
-  expect(L).toBe(longest + 1);
+  expect(tokens.length).toBe(row);
   expect(unknown).toBeGreaterThan(0);
 });
 

@@ -4,6 +4,7 @@ import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { createRandom } from '../world/seededRandom.ts';
 import { normal, tableDeviation } from './initialParameters.ts';
 import { type Captions, firstEos } from './textTower.ts';
+import { rowCount } from './tower.ts';
 
 /** Rows of the token table by id, and embeddings for all other ids. */
 export interface TokenRows {
@@ -24,21 +25,23 @@ export function createTokenRows(ids: ArrayLike<number>, d: number): TokenRows {
 }
 
 /**
- * Reads captions, cut after the last EOS of the longest: rows after it change nothing, as the mask is causal. inputIds [B, length].
- * Throws RangeError for a caption without EOS.
+ * Reads captions, each cut after its first EOS: rows after it change nothing, as the mask is causal. inputIds [B, length]. Throws
+ * RangeError for a caption without EOS.
  */
 export function readCaptions(inputIds: ArrayLike<number>, length: number, { rowOf, vectorOf }: TokenRows): Captions {
-  const B = inputIds.length / length;
-  const ends = firstEos(inputIds, length, eosTokenId).map((place) => place % length);
-  const L = Math.max(...ends) + 1;
-  const tokens = new Int32Array(B * L);
+  const lengths = firstEos(inputIds, length, eosTokenId).map((place) => (place % length) + 1);
+  const tokens = new Int32Array(rowCount(lengths));
   const vectors = new Map<number, Float32Array>();
-  for (let b = 0; b < B; b++)
-    for (let i = 0; i < L; i++) {
+  const picks = new Int32Array(lengths.length);
+  let row = 0;
+  for (const [b, L] of lengths.entries()) {
+    for (let i = 0; i < L; i++, row++) {
       const id = inputIds[b * length + i];
-      const row = rowOf.get(id);
-      if (row === undefined) vectors.set(b * L + i, vectorOf(id));
-      else tokens[b * L + i] = row;
+      const known = rowOf.get(id);
+      if (known === undefined) vectors.set(row, vectorOf(id));
+      else tokens[row] = known;
     }
-  return { B, L, tokens, vectors, picks: ends.map((end, b) => b * L + end) };
+    picks[b] = row - 1;
+  }
+  return { lengths, tokens, vectors, picks };
 }

@@ -29,8 +29,7 @@ const L = 16;
 const text = textConfig(recorded.config.text, recorded.array('token_ids').length, L + 1);
 const image = imageConfig(recorded.config.vision);
 const captions = {
-  B,
-  L,
+  lengths: Array<number>(B).fill(L),
   tokens: tokenRowsOf(recorded),
   picks: firstEos(recorded.array('input_ids'), L, text.eosTokenId),
 };

@@ -122,7 +122,7 @@ export async function createFastClipModel(
 /** Runs both towers and the objective. */
 export function clipForward(model: ClipModel, { captions, pixels }: PairBatch): Objective {
   const texts = textForward(model.text, captions);
-  const images = imageForward(model.image, pixels, captions.B);
+  const images = imageForward(model.image, pixels, captions.lengths.length);
   const { objective: name, text } = model.config;
   return objective(name, texts, images, text.projectionDim, model.logScale.value[0], model.logitBias?.value[0]);
 }
@@ -137,7 +137,7 @@ export function clipBackward(
   model.dtext.set(dtext);
   model.dimage.set(dimage);
   textBackward(model.text, model.dtext, captions);
-  imageBackward(model.image, model.dimage, captions.B);
+  imageBackward(model.image, model.dimage, captions.lengths.length);
   model.logScale.gradient[0] = dlogScale;
   if (model.logitBias) model.logitBias.gradient[0] = dbias;
 }

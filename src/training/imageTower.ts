@@ -123,41 +123,42 @@ function cutPatches(patches: Floats, pixels: ArrayLike<number>, config: ImageTow
               patches[to++] = pixels[((b * numChannels + channel) * size + y) * size + x];
 }
 
-/** Rows of the flattened [B · L] that hold the class tokens. */
-function classRows(B: number, L: number): number[] {
-  return Array.from({ length: B }, (_, b) => b * L);
+/** Rows of B sequences, which are all as long, and which of the rows hold the class tokens. */
+function sequencesOf(config: ImageTowerConfig, B: number) {
+  const L = 1 + patchCount(config);
+  return { L, lengths: new Int32Array(B).fill(L), classRows: Int32Array.from({ length: B }, (_, b) => b * L) };
 }
 
 /** pixels [B, channels, y, x] → features [B, E], not normalised; a view that the next batch writes over. */
 export function imageForward(image: ImageTower, pixels: ArrayLike<number>, B: number): Floats {
   const { tower, config, classToken, patchWeight, sequence, embedded } = image;
   const { hiddenSize: d, layerNormEps: eps } = config;
-  const count = patchCount(config);
-  const L = 1 + count;
+  const { L, lengths, classRows } = sequencesOf(config, B);
+  const count = L - 1;
   cutPatches(image.patches, pixels, config, B);
   tower.kernels.forward(embedded, image.patches, patchWeight.value, null, B * count, patchWidth(config), d);
   for (let b = 0; b < B; b++) {
     sequence.set(classToken.value, b * L * d);
     sequence.set(embedded.subarray(b * count * d, (b + 1) * count * d), (b * L + 1) * d);
   }
-  addPositions(sequence, image.positions, B, L, d);
+  addPositions(sequence, image.positions, lengths, d);
   layerNorm(towerInput(tower), image.statistics, sequence, image.preNorm, B * L, d, eps);
-  layersForward(tower, B, L);
-  return headForward(tower, classRows(B, L));
+  layersForward(tower, lengths);
+  return headForward(tower, classRows);
 }
 
 /** Adds the gradients of all parameters, from dfeatures [B, E] of the batch that went forward last. */
 export function imageBackward(image: ImageTower, dfeatures: Floats, B: number): void {
   const { tower, config, classToken, patchWeight, embedded, dsequence } = image;
   const { hiddenSize: d } = config;
-  const count = patchCount(config);
-  const L = 1 + count;
+  const { L, lengths, classRows } = sequencesOf(config, B);
+  const count = L - 1;
   projectionBackward(tower, dfeatures, B);
-  poolingBackward(tower, classRows(B, L), B, L);
-  layersBackward(tower, B, L);
+  poolingBackward(tower, classRows, B * L);
+  layersBackward(tower, lengths);
   dsequence.fill(0);
   layerNormBackward(dsequence, tower.back.stream, image.sequence, image.statistics, image.preNorm, B * L, d);
-  addPositionsBackward(image.positions, dsequence, B, L, d);
+  addPositionsBackward(image.positions, dsequence, lengths, d);
   for (let b = 0; b < B; b++) {
     for (let c = 0; c < d; c++) classToken.gradient[c] += dsequence[b * L * d + c];
     embedded.set(dsequence.subarray((b * L + 1) * d, (b + 1) * L * d), b * count * d);

@@ -43,7 +43,7 @@ function learn(model: ClipModel, steps: number): number[] {
   const tokens = Int32Array.from({ length: B * L }, () => random.below(V));
   const picks = Int32Array.from({ length: B }, (_, b) => b * L + L - 1);
   const pixels = Float32Array.from({ length: B * 3 * 16 * 16 }, () => random.spread());
-  const batch = { captions: { B, L, tokens, picks }, pixels };
+  const batch = { captions: { lengths: Array<number>(B).fill(L), tokens, picks }, pixels };
   const moments = createMoments(model.parameters);
   return Array.from({ length: steps }, (_, step) => {
     const result = clipForward(model, batch);

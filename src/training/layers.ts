@@ -25,18 +25,26 @@ export function embeddingBackward(table: Parameter, dy: Floats, indices: ArrayLi
     for (let c = 0; c < d; c++) table.gradient[indices[i] * d + c] += dy[i * d + c];
 }
 
-/** y += the first L position rows, in each of B sequences (eq. 51). y [B, L, d], positions [≥ L, d]. */
-export function addPositions(y: Floats, positions: Parameter, B: number, L: number, d: number): void {
-  for (let b = 0; b < B; b++) for (let i = 0; i < L * d; i++) y[b * L * d + i] += positions.value[i];
+/** y += the first L_b position rows, in each sequence (eq. 51). y [Σ L_b, d], positions [≥ L_b, d]. */
+export function addPositions(y: Floats, positions: Parameter, lengths: ArrayLike<number>, d: number): void {
+  let from = 0;
+  for (let b = 0; b < lengths.length; b++) {
+    const count = lengths[b] * d;
+    for (let i = 0; i < count; i++) y[from + i] += positions.value[i];
+    from += count;
+  }
 }
 
 /** dpositions += dy, summed over the sequences. */
-export function addPositionsBackward(positions: Parameter, dy: Floats, B: number, L: number, d: number): void {
-  for (let i = 0; i < L * d; i++) {
-    let sum = 0;
-    for (let b = 0; b < B; b++) sum += dy[b * L * d + i];
-    positions.gradient[i] += sum;
+export function addPositionsBackward(positions: Parameter, dy: Floats, lengths: ArrayLike<number>, d: number): void {
+  const sums = new Float64Array(positions.gradient.length);
+  let from = 0;
+  for (let b = 0; b < lengths.length; b++) {
+    const count = lengths[b] * d;
+    for (let i = 0; i < count; i++) sums[i] += dy[from + i];
+    from += count;
   }
+  for (let i = 0; i < sums.length; i++) positions.gradient[i] += sums[i];
 }
 
 /** y = x Wᵀ + b (eq. 31, 35, 37, 39). x [rows, K], y [rows, N]; weight [N, K], bias [N]. */

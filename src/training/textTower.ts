@@ -33,15 +33,15 @@ export interface TextTower {
   readonly positions: Parameter;
 }
 
-/** A batch of captions. L may be shorter than the model's length: rows after every EOS change nothing, as the mask is causal. */
+/** A batch of captions, one after the other. They may end at their EOS: rows after it change nothing, as the mask is causal. */
 export interface Captions {
-  readonly B: number;
-  readonly L: number;
-  /** [B, L], rows of the token table. */
+  /** [B], rows of each. */
+  readonly lengths: ArrayLike<number>;
+  /** [R], rows of the token table. */
   readonly tokens: Int32Array;
-  /** Embeddings [d] that stand in place of rows of the table, and do not learn, by their places in the flattened [B · L]. */
+  /** Embeddings [d] that stand in place of rows of the table, and do not learn, by their places among the R rows. */
   readonly vectors?: ReadonlyMap<number, Floats>;
-  /** Rows of the flattened [B · L] that the head picks: each caption's first EOS. */
+  /** Which of the R rows the head picks: each caption's first EOS. */
   readonly picks: Int32Array;
 }
 
@@ -81,15 +81,15 @@ export function firstEos(ids: ArrayLike<number>, L: number, eos: number): Int32A
 
 /** → features [P, E], not normalised; a view that the next batch writes over. */
 export function textForward({ tower, tokens, positions }: TextTower, captions: Captions): Floats {
-  const { B, L, picks } = captions;
+  const { lengths, picks } = captions;
   const d = tower.config.hiddenSize;
   const x = towerInput(tower);
   embedding(x, tokens, captions.tokens, d);
   captions.vectors?.forEach((vector, row) => {
     x.set(vector, row * d);
   });
-  addPositions(x, positions, B, L, d);
-  layersForward(tower, B, L);
+  addPositions(x, positions, lengths, d);
+  layersForward(tower, lengths);
   return headForward(tower, picks);
 }
 
@@ -101,11 +101,11 @@ export function textBackward(text: TextTower, dfeatures: Floats, captions: Capti
 
 /** Does what `textBackward` does, from the gradient of the picked rows after the final LayerNorm, in `back.pooled`. */
 export function textBackwardFromPooled({ tower, tokens, positions }: TextTower, captions: Captions): void {
-  const { B, L, picks } = captions;
+  const { lengths, picks } = captions;
   const d = tower.config.hiddenSize;
-  poolingBackward(tower, picks, B, L);
-  layersBackward(tower, B, L);
-  addPositionsBackward(positions, tower.back.stream, B, L, d);
+  poolingBackward(tower, picks, captions.tokens.length);
+  layersBackward(tower, lengths);
+  addPositionsBackward(positions, tower.back.stream, lengths, d);
   for (const row of captions.vectors?.keys() ?? []) tower.back.stream.fill(0, row * d, (row + 1) * d);
   embeddingBackward(tokens, tower.back.stream, captions.tokens, d);
 }

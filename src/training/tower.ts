@@ -1,6 +1,7 @@
 /**
  * The part that both towers share: pre-LayerNorm layers (eq. 41–47), and the head that turns some rows of their output into features.
- * Letters are those of clip/config.ts, and: P rows that the head picks, E numbers of a feature.
+ * Sequences of a batch follow each other row by row, and may differ in length. Letters are those of clip/config.ts, and: R rows of
+ * all sequences, L_b rows of one, P rows that the head picks, E numbers of a feature.
  */
 
 import {
@@ -69,27 +70,27 @@ interface Layer {
   readonly norm2: Affine;
   readonly fc1: Affine;
   readonly fc2: Affine;
-  /** [B, L, d] */
+  /** [R, d] */
   readonly input: Floats;
-  /** [B, L, 2] */
+  /** [R, 2] */
   readonly statistics1: Floats;
-  /** [B, L, d] */
+  /** [R, d] */
   readonly normed1: Floats;
-  /** [B, L, 3, h, dh] */
+  /** [R, 3, h, dh] */
   readonly heads: Floats;
-  /** [B, h, L, L] */
+  /** [h, L_b, L_b] of each sequence, one after the other. */
   readonly probabilities: Floats;
-  /** [B, L, h, dh] */
+  /** [R, h, dh] */
   readonly attended: Floats;
-  /** [B, L, d], after the first residual sum. */
+  /** [R, d], after the first residual sum. */
   readonly middle: Floats;
-  /** [B, L, 2] */
+  /** [R, 2] */
   readonly statistics2: Floats;
-  /** [B, L, d] */
+  /** [R, d] */
   readonly normed2: Floats;
-  /** [B, L, m] */
+  /** [R, m] */
   readonly inner: Floats;
-  /** [B, L, m], after QuickGELU. */
+  /** [R, m], after QuickGELU. */
   readonly activated: Floats;
 }
 
@@ -99,7 +100,7 @@ export interface Tower {
   readonly config: TowerConfig;
   readonly causal: boolean;
   readonly layers: readonly Layer[];
-  /** [B, L, d], the last layer's output. */
+  /** [R, d], the last layer's output. */
   readonly output: Floats;
   readonly finalNorm: Affine;
   /** [E, d] */
@@ -118,18 +119,18 @@ export interface Tower {
     readonly pooled: Floats;
     /** [P, d] */
     readonly picked: Floats;
-    /** [B, L, d], of the residual stream. */
+    /** [R, d], of the residual stream. */
     readonly stream: Floats;
-    /** [B, L, d] */
+    /** [R, d] */
     readonly rows: Floats;
-    /** [B, L, 3, h, dh] */
+    /** [R, 3, h, dh] */
     readonly heads: Floats;
-    /** [B, L, m] */
+    /** [R, m] */
     readonly inner: Floats;
   };
 }
 
-/** Largest batch that a tower has room for. */
+/** Largest batch that a tower has room for: B sequences of L rows. */
 export interface TowerRoom {
   readonly B: number;
   readonly L: number;
@@ -199,22 +200,29 @@ export function createTower(
   };
 }
 
-/** [B, L, d], where the embeddings are to be written. */
+/** [R, d], where the embeddings are to be written. */
 export function towerInput({ layers, output }: Tower): Floats {
   return layers[0]?.input ?? output;
 }
 
-function attentionSizes({ config, causal }: Tower, B: number, L: number): SelfAttentionSizes {
+function attentionSizes({ config, causal }: Tower, lengths: ArrayLike<number>): SelfAttentionSizes {
   const { hiddenSize: d, numAttentionHeads: h } = config;
-  return { B, L, h, headDim: d / h, causal };
+  return { lengths, h, headDim: d / h, causal };
 }
 
-/** Runs the layers on `towerInput` [B, L, d] (eq. 41–44, 47). */
-export function layersForward(tower: Tower, B: number, L: number): void {
+/** R, the rows of all sequences. lengths [B] */
+export function rowCount(lengths: ArrayLike<number>): number {
+  let rows = 0;
+  for (let b = 0; b < lengths.length; b++) rows += lengths[b];
+  return rows;
+}
+
+/** Runs the layers on `towerInput` [R, d] (eq. 41–44, 47). lengths [B] */
+export function layersForward(tower: Tower, lengths: ArrayLike<number>): void {
   const { kernels, config, layers } = tower;
   const { hiddenSize: d, intermediateSize: m, layerNormEps: eps } = config;
-  const rows = B * L;
-  const sizes = attentionSizes(tower, B, L);
+  const rows = rowCount(lengths);
+  const sizes = attentionSizes(tower, lengths);
   for (const [i, layer] of layers.entries()) {
     const y = layers[i + 1]?.input ?? tower.output;
     layerNorm(layer.normed1, layer.statistics1, layer.input, layer.norm1, rows, d, eps);
@@ -230,12 +238,12 @@ export function layersForward(tower: Tower, B: number, L: number): void {
   }
 }
 
-/** Turns `back.stream` [B, L, d] from the gradient of the output into that of the input. */
-export function layersBackward(tower: Tower, B: number, L: number): void {
+/** Turns `back.stream` [R, d] from the gradient of the output into that of the input. */
+export function layersBackward(tower: Tower, lengths: ArrayLike<number>): void {
   const { kernels, config, layers, back } = tower;
   const { hiddenSize: d, intermediateSize: m } = config;
-  const rows = B * L;
-  const sizes = attentionSizes(tower, B, L);
+  const rows = rowCount(lengths);
+  const sizes = attentionSizes(tower, lengths);
   for (const layer of layers.toReversed()) {
     linearBackward(kernels, back.inner, back.stream, layer.activated, layer.fc2, rows, m, d);
     kernels.quickGeluBackward(back.inner, layer.inner, rows * m);
@@ -267,11 +275,11 @@ export function projectionBackward(tower: Tower, dfeatures: Floats, P: number): 
   kernels.weightGradient(projection.gradient, dfeatures, tower.pooled, P, d, E);
 }
 
-/** Takes `back.pooled` [P, d] back to `back.stream` [B, L, d], through the final LayerNorm and the picking. */
-export function poolingBackward(tower: Tower, picks: ArrayLike<number>, B: number, L: number): void {
+/** Takes `back.pooled` [P, d] back to `back.stream` [R, d], through the final LayerNorm and the picking. */
+export function poolingBackward(tower: Tower, picks: ArrayLike<number>, rows: number): void {
   const { config, finalNorm, back } = tower;
   const { hiddenSize: d } = config;
   back.picked.fill(0);
   layerNormBackward(back.picked, back.pooled, tower.picked, tower.statistics, finalNorm, picks.length, d);
-  pickRowsBackward(back.stream, back.picked, picks, B * L, d);
+  pickRowsBackward(back.stream, back.picked, picks, rows, d);
 }

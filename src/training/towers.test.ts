@@ -14,7 +14,7 @@ import {
   textForward,
   textTowerShapes,
 } from './textTower.ts';
-import type { TowerRoom } from './tower.ts';
+import { rowCount, type TowerRoom } from './tower.ts';
 import { float64Kernels, type TrainingKernels } from './trainingKernels.ts';
 import { createWasmKernels } from './wasmKernels.ts';
 
@@ -53,6 +53,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
   const [recorded] = recordedCases('text_tower');
   const ids = recorded.array('input_ids');
   const [B, L] = [4, 16];
+  const lengths = Array<number>(B).fill(L);
   const config = textConfig(recorded.config, recorded.array('token_ids').length, L);
   const { hiddenSize: d, eosTokenId } = config;
   const tokens = tokenRowsOf(recorded);
@@ -67,7 +68,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
 
   test('is as transformers computes it, pooled at the EOS', async () => {
     const { kernels, parameters, text } = await textOf({ B, L });
-    const captions = { B, L, tokens, picks: firstEos(ids, L, eosTokenId) };
+    const captions = { lengths, tokens, picks: firstEos(ids, L, eosTokenId) };
     const features = textForward(text, captions);
     expectRowsClose('text_embeds', features, recorded.array('text_embeds'), config.projectionDim, forward);
     expectRowsClose('pooled', text.tower.pooled, recorded.array('pooled'), d, forward);
@@ -79,7 +80,7 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
 
   test('is as transformers computes it in every row', async () => {
     const { parameters, text } = await textOf({ B, L, P: B * L });
-    const captions = { B, L, tokens, picks: Int32Array.from({ length: B * L }, (_, row) => row) };
+    const captions = { lengths, tokens, picks: Int32Array.from({ length: B * L }, (_, row) => row) };
     textForward(text, captions);
     expectRowsClose('last_hidden_state', text.tower.pooled, recorded.array('last_hidden_state'), d, forward);
     text.tower.back.pooled.set(recorded.array('upstream_last_hidden_state'));
@@ -89,22 +90,19 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
     expectRowsClose('input embeddings', text.tower.back.stream, dinput, d, backward);
   });
 
-  test('gives the same features where the rows after the last EOS are left out', async () => {
-    const { text } = await textOf({ B, L });
-    const ends = firstEos(ids, L, eosTokenId).map((row) => row % L);
-    // One caption fills all 16 positions.
-    const shorter = Array.from(ends.keys()).filter((b) => ends[b] < L - 1);
-    const short = Math.max(...shorter.map((b) => ends[b])) + 1;
-    const batchOf = (length: number) => ({
-      B: shorter.length,
-      L: length,
-      tokens: Int32Array.from(shorter.flatMap((b) => Array.from(tokens.subarray(b * L, b * L + length)))),
-      picks: Int32Array.from(shorter, (b, row) => row * length + ends[b]),
-    });
-    const whole = textForward(text, batchOf(L)).slice();
-    expect(shorter.length).toBe(3);
-    const cut = textForward(text, batchOf(short));
-    expectRowsClose('text_embeds', cut, Float64Array.from(whole), config.projectionDim, forward);
+  test('gives the same features and gradients where the rows after each EOS are left out', async () => {
+    const { kernels, parameters, text } = await textOf({ B, L });
+    const shorter = firstEos(ids, L, eosTokenId).map((row) => (row % L) + 1);
+    expect(new Set(shorter).size).toBeGreaterThan(2);
+    const captions = {
+      lengths: shorter,
+      tokens: Int32Array.from(Array.from(shorter).flatMap((n, b) => Array.from(tokens.subarray(b * L, b * L + n)))),
+      picks: shorter.map((_, b) => rowCount(shorter.subarray(0, b + 1)) - 1),
+    };
+    const features = textForward(text, captions);
+    expectRowsClose('text_embeds', features, recorded.array('text_embeds'), config.projectionDim, forward);
+    textBackward(text, placed(kernels, recorded.array('upstream_text_embeds')), captions);
+    expectGradients(parameters, recorded, 'gradients_from_text_embeds', backward);
   });
 
   test('takes vectors in place of rows of its table, which then do not learn', async () => {
@@ -120,8 +118,8 @@ describe.each(precisions)('the text tower in $type', ({ makeKernels, forward, ba
     };
     const [row, replaced] = [1, tokens[1]];
     const vectors = new Map([[row, table.value.slice(replaced * d, (replaced + 1) * d)]]);
-    const known = pass({ B, L, tokens, picks });
-    const given = pass({ B, L, tokens: tokens.with(row, 0), vectors, picks });
+    const known = pass({ lengths, tokens, picks });
+    const given = pass({ lengths, tokens: tokens.with(row, 0), vectors, picks });
     expect(given.features).toEqual(known.features);
     expect(given.others).toEqual(known.others);
     const changed = Array.from(known.dtable.keys()).filter((i) => given.dtable[i] !== known.dtable[i]);

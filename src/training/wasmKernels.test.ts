@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type CompiledKernels, compileKernels } from '../cpu/kernels.ts';
 import type { Floats } from './products.ts';
 import { numbers } from './testing/differences.ts';
+import { rowCount } from './tower.ts';
 import { float64Kernels, type TrainingKernels } from './trainingKernels.ts';
 import { createWasmKernels } from './wasmKernels.ts';
 
@@ -64,18 +65,20 @@ describe('the kernels in float32 are those in float64 but for rounding', () => {
   });
 
   test.each([
-    ['full', false, 5, 8],
-    ['causal', true, 77, 20],
-    ['causal, of one row', true, 1, 4],
-  ])('attention, %s', async (_, causal, L, headDim) => {
-    const sizes = { B: 2, L, h: 3, headDim, causal };
+    ['full', false, [5, 5], 8],
+    ['full, of unequal lengths', false, [3, 6, 2], 4],
+    ['causal, of unequal lengths', true, [77, 30, 30, 2], 20],
+    ['causal, of one row', true, [1, 1], 4],
+  ])('attention, %s', async (_, causal, lengths, headDim) => {
+    const sizes = { lengths, h: 3, headDim, causal };
     const d = 3 * headDim;
+    const rows = rowCount(lengths);
     const run = (kernels: TrainingKernels) => {
-      const heads = filled(kernels, 2 * L * 3 * d, 1, 2);
-      const [attended, dheads] = [unwritten(kernels, 2 * L * d), unwritten(kernels, 2 * L * 3 * d)];
-      const probabilities = unwritten(kernels, 2 * 3 * L * L);
+      const heads = filled(kernels, rows * 3 * d, 1, 2);
+      const [attended, dheads] = [unwritten(kernels, rows * d), unwritten(kernels, rows * 3 * d)];
+      const probabilities = unwritten(kernels, 3 * lengths.reduce((sum, L) => sum + L * L, 0));
       kernels.selfAttention(attended, probabilities, heads, sizes);
-      kernels.selfAttentionBackward(dheads, filled(kernels, 2 * L * d, 2), probabilities, heads, sizes);
+      kernels.selfAttentionBackward(dheads, filled(kernels, rows * d, 2), probabilities, heads, sizes);
       return { attended, probabilities, dheads };
     };
     await compare(run, 8, { attended: 2e-6, probabilities: 1e-6, dheads: 1e-5 });
@@ -88,7 +91,7 @@ test('what does not fit is refused in words', async () => {
   expect(() => kernels.forward(array, array, array, null, 1, 8, 2)).toThrow('A layer has 8 numbers in and 2 out');
   expect(() => kernels.forward(array, new Float32Array(16), array, null, 1, 4, 4)).toThrow('outside the kernels');
   expect(() => kernels.quickGelu(array, array, 3)).toThrow('no multiple of 4');
-  const sizes = { B: 1, L: 3, h: 1, headDim: 4, causal: true };
+  const sizes = { lengths: [2, 3], h: 1, headDim: 4, causal: true };
   expect(() => kernels.selfAttention(array, array, array, sizes)).toThrow('has 3 rows; there is room for 2');
   expect(() => kernels.allocate(1 << 20)).toThrow('count them first');
   const tooMany = createWasmKernels(compiled, 2e9, { widest: 4, longest: 2 });

@@ -8,7 +8,7 @@ import { type BackwardKernels, backwardKernels } from '../cpu/backwardKernels.ts
 import { CpuError } from '../cpu/cpuError.ts';
 import { type CompiledKernels, type CpuKernels, cpuKernels, matmulScratchBytes, panelBytes } from '../cpu/kernels.ts';
 import type { Floats, Products } from './products.ts';
-import type { SelfAttentionSizes, TrainingKernels } from './trainingKernels.ts';
+import { type SelfAttentionSizes, sequencePlaces, type TrainingKernels } from './trainingKernels.ts';
 
 /** Rows that are multiplied at once. A weight's gradient is a sum of sums of so many rows. */
 const blockRows = 768;
@@ -177,36 +177,44 @@ function attentionOf(
   { longest }: KernelRoom,
   place: Place,
 ): Pick<TrainingKernels, 'selfAttention' | 'selfAttentionBackward'> {
-  const check = ({ L, headDim }: SelfAttentionSizes) => {
-    if (L > longest) throw new RangeError(`A sequence has ${L} rows; there is room for ${longest}.`);
+  const check = ({ lengths, headDim }: SelfAttentionSizes) => {
+    for (let b = 0; b < lengths.length; b++)
+      if (lengths[b] > longest)
+        throw new RangeError(`A sequence has ${lengths[b]} rows; there is room for ${longest}.`);
     wholeVectors(headDim);
+  };
+  const writeMask = (L: number, causal: boolean) => {
+    const seen = new Uint8Array(memory.buffer, mask, L * L);
+    for (let i = 0; i < L; i++) for (let j = 0; j < L; j++) seen[i * L + j] = !causal || j <= i ? 1 : 0;
   };
   return {
     selfAttention(attended, probabilities, heads, sizes) {
       check(sizes);
-      const { B, L, h, headDim, causal } = sizes;
-      const seen = new Uint8Array(memory.buffer, mask, L * L);
-      for (let i = 0; i < L; i++) for (let j = 0; j < L; j++) seen[i * L + j] = !causal || j <= i ? 1 : 0;
+      const { h, headDim, causal } = sizes;
       const [qkv, p, o] = [place(heads), place(probabilities), place(attended)];
-      for (let b = 0; b < B; b++)
+      let masked = 0;
+      for (const { L, row: from, probabilities: at } of sequencePlaces(sizes)) {
+        if (L !== masked) writeMask(L, causal);
+        masked = L;
         kernels.attention({
-          qkv: qkv + 4 * b * L * 3 * h * headDim,
+          qkv: qkv + 4 * from * 3 * h * headDim,
           mask,
-          probabilities: p + 4 * b * h * L * L,
-          attended: o + 4 * b * L * h * headDim,
+          probabilities: p + 4 * at,
+          attended: o + 4 * from * h * headDim,
           ...{ L, h, headDim, first: 0, end: L },
         });
+      }
     },
     selfAttentionBackward(dheads, dattended, probabilities, heads, sizes) {
       check(sizes);
-      const { B, L, h, headDim } = sizes;
+      const { h, headDim } = sizes;
       const [dqkv, qkv, p, dO] = [place(dheads), place(heads), place(probabilities), place(dattended)];
-      for (let b = 0; b < B; b++)
+      for (const { L, row: from, probabilities: at } of sequencePlaces(sizes))
         kernels.attentionBackward({
-          qkv: qkv + 4 * b * L * 3 * h * headDim,
-          probabilities: p + 4 * b * h * L * L,
-          dattended: dO + 4 * b * L * h * headDim,
-          dqkv: dqkv + 4 * b * L * 3 * h * headDim,
+          qkv: qkv + 4 * from * 3 * h * headDim,
+          probabilities: p + 4 * at,
+          dattended: dO + 4 * from * h * headDim,
+          dqkv: dqkv + 4 * from * 3 * h * headDim,
           scratch: row,
           ...{ L, h, headDim },
         });
