@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { createRandom } from '../models/seededRandom.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { judgePicture } from '../world/judge/judge.ts';
 import { pictureLength, renderScene } from '../world/render.ts';
 import { drawScene } from '../world/scene.ts';
-import { createRandom } from '../world/seededRandom.ts';
 import { judgeAccuracy, judgedThings } from '../world/testing/judgeAccuracy.ts';
 import { batchDrawer, createBatch, pictureOf } from '../world/worldBatch.ts';
 

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { compileKernels } from '../cpu/kernels.ts';
+import { createRandom } from '../models/seededRandom.ts';
+import { createCompactTable } from '../models/tokenTable.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { adamWStep, clipFactor, createMoments, gradientNorm, openClipAdamW } from '../training/adamW.ts';
-import { createTokenRows, readCaptions } from '../training/captionBatch.ts';
+import { readCaptions } from '../training/captionBatch.ts';
 import {
   type ClipModelConfig,
   clipBackward,
@@ -19,7 +21,6 @@ import type { TrainingKernels } from '../training/trainingKernels.ts';
 import { countFloats, createWasmKernels } from '../training/wasmKernels.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
 import { pictureSize } from '../world/render.ts';
-import { createRandom } from '../world/seededRandom.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 
 const tower = {
@@ -123,7 +124,7 @@ async function wholeSteps(B: number, steps: number): Promise<void> {
   const model = await createFastClipModel(await compileKernels(false), config, { B, L: contextLength });
   drawParameters(model, 1);
   const moments = createMoments(model.parameters);
-  const rows = createTokenRows(ids, config.text.hiddenSize);
+  const rows = createCompactTable(ids, config.text.hiddenSize);
   const [fill, batch, random] = [batchDrawer(tokenizer), createBatch(B), createRandom(1)];
 
   console.log(`CLIP, ${B} pairs, ${model.parameters.values.length} parameters, milliseconds`);

@@ -206,7 +206,7 @@ type LayerWeights = Record<LayerTensorName, Float64Array>;
  * 0.7 GB at full size, and one pass some seconds.
  */
 export async function referenceEncoder(source: WeightSource): Promise<(pass: EncoderPass) => ReferenceOutput> {
-  const { config } = source;
+  const { config, compactTable } = source;
   const { hiddenSize: d, numAttentionHeads: h, headDim, intermediateSize: m, layerNormEps: eps } = config;
   const read = async (name: string) => toFloat64(await source.read(name), source.tensor(name).dtype);
 
@@ -225,7 +225,11 @@ export async function referenceEncoder(source: WeightSource): Promise<(pass: Enc
 
   return (pass) => {
     const L = pass.inputIds.length;
-    const tokenRow = (id: number) => toFloat64(tokenTable.subarray(id * rowBytes, (id + 1) * rowBytes), tokenDtype);
+    const tokenRow = (id: number) => {
+      const row = compactTable ? compactTable.rowOf.get(id) : id;
+      if (row === undefined) return Float64Array.from(compactTable!.vectorOf(id));
+      return toFloat64(tokenTable.subarray(row * rowBytes, (row + 1) * rowBytes), tokenDtype);
+    };
     const tokenRows = embedding(tokenRow, pass.inputIds, d);
     pass.vectors?.forEach((vector, i) => {
       tokenRows.set(vector, i * d);

@@ -1,6 +1,14 @@
 import type { WeightDtype } from '../files/dtypes.ts';
 import type { ClipTextConfig } from './config.ts';
 
+/** A token table [V, d] that has rows for some of CLIP's ids alone. */
+export interface CompactTable {
+  /** Rows of the table by id, in their order. */
+  readonly rowOf: ReadonlyMap<number, number>;
+  /** The embedding [d] of an id without a row: always the same. */
+  vectorOf(id: number): Float32Array;
+}
+
 /**
  * Gives an encoder's tensors, one at a time, so that a 4 GB checkpoint never has to be in memory whole.
  * Tensors go by their Hugging Face names (`text_model.encoder.layers.0.self_attn.q_proj.weight`) whatever the file calls them.
@@ -13,6 +21,8 @@ export interface WeightSource {
   /** A doubt about the weights that the file cannot dispel, in a sentence. */
   readonly doubt?: string;
   readonly config: ClipTextConfig;
+  /** Says which ids the rows of the token table are of; absent where it has a row for every id. */
+  readonly compactTable?: CompactTable;
   /** Type and shape of a tensor; Linear weights are [out, in]. Throws on a name this source lacks. */
   tensor(name: string): { readonly dtype: WeightDtype; readonly shape: readonly number[] };
   /** The tensor's elements, row-major, little-endian, as stored; the caller owns the bytes. */

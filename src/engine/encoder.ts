@@ -75,11 +75,11 @@ export function createEncoder(
   source: WeightSource,
   { tokenTable, finalLayerNorm }: ReadWeights,
 ): Encoder {
-  const { config } = source;
+  const { config, compactTable } = source;
   const state: EncoderState = {
     backend,
     config,
-    tokenTable: { bytes: tokenTable, dtype: source.tensor(tokenEmbeddingName).dtype },
+    tokenTable: { bytes: tokenTable, dtype: source.tensor(tokenEmbeddingName).dtype, compact: compactTable },
     loras: [],
     slots: emptySlots(minSlots),
     mostSlots: maxSlots,

@@ -1,8 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { tokenEmbeddingName } from '../clip/weights.ts';
-import type { WeightDtype } from '../files/dtypes.ts';
-import { addToRows, tokenRows } from '../models/tokenTable.ts';
+import { addToRows, type TokenTable, tokenRows } from '../models/tokenTable.ts';
 import type { Backend, WeightedLora } from './backend.ts';
 import { type Placed, placePasses, type Slot } from './slots.ts';
 
@@ -15,8 +14,7 @@ export const minSlots = 2;
 export interface EncoderState {
   readonly backend: Backend;
   readonly config: ClipTextConfig;
-  /** [V, d] as stored. */
-  readonly tokenTable: { readonly bytes: Uint8Array; readonly dtype: WeightDtype };
+  readonly tokenTable: TokenTable;
   /** The LoRAs that are merged now. */
   loras: readonly WeightedLora[];
   slots: readonly Slot[];
@@ -50,11 +48,13 @@ export async function makeRoom(state: EncoderState, passes: number, wished: numb
 
 /** Gathers the token embeddings of a pass [L, d] as LoRAs change them, with its textual-inversion vectors in their places. */
 export function tokenRowsOf({ tokenTable, config, loras }: EncoderState, pass: EncoderPass): Float32Array<ArrayBuffer> {
-  const rows = tokenRows(tokenTable.bytes, tokenTable.dtype, pass.inputIds, config.hiddenSize);
+  const { hiddenSize: d } = config;
+  const { compact } = tokenTable;
+  const rows = tokenRows(tokenTable, pass.inputIds, d);
   for (const { updates, multiplier } of loras)
     for (const update of updates)
-      if (update.target === tokenEmbeddingName) addToRows(rows, pass.inputIds, config.hiddenSize, update, multiplier);
-  for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * config.hiddenSize);
+      if (update.target === tokenEmbeddingName) addToRows(rows, pass.inputIds, d, update, { multiplier, compact });
+  for (const [at, vector] of pass.vectors ?? []) rows.set(vector, at * d);
   return rows;
 }
 

@@ -9,7 +9,7 @@ import {
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
-import { CheckpointError, encoderConfig, openclipDoubt, rowsInFile } from './openCheckpoint.ts';
+import { CheckpointError, encoderSizes, openclipDoubt, rowsInFile } from './openCheckpoint.ts';
 import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, wholeShape } from './tensorNames.ts';
 import { hex, sha256 } from './weightsHash.ts';
 
@@ -267,7 +267,7 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
     throw new CheckpointError(`"${file.source.name}" ${why}.`);
   };
   const layout = findLayout(file.tensors) ?? fail(describeOtherFile(file.tensors));
-  const config = encoderConfig(file.tensors, layout, fail);
+  const { config } = encoderSizes(file, layout, fail);
   const sorted = sortTensors(file, layout, config);
   const idsName = fileTensor(positionIdsName, layout).name;
   const positionIds = await readPositionIds(file, idsName, config.maxPositionEmbeddings, sorted, options.signal);
@@ -330,7 +330,7 @@ function difference({ squares, normSquares }: { squares: number; normSquares: nu
 
 /**
  * Measures how far encoder `b` has moved from `a`, tensor by tensor, with two tensors in memory at a time. Throws
- * CheckpointError if their sizes differ, and what their `read` throws.
+ * CheckpointError if their sizes or the words that they know differ, and what their `read` throws.
  */
 export async function drift(a: WeightSource, b: WeightSource, options: DoctorOptions = {}): Promise<Drift> {
   const { signal, onProgress } = options;
@@ -338,6 +338,11 @@ export async function drift(a: WeightSource, b: WeightSource, options: DoctorOpt
   if (d !== b.config.hiddenSize || N !== b.config.numHiddenLayers)
     throw new CheckpointError(
       `"${a.name}" and "${b.name}" have text encoders of different sizes (width ${d} and ${b.config.hiddenSize}); only like can be compared.`,
+    );
+  const wordsOf = ({ compactTable }: WeightSource) => compactTable && [...compactTable.rowOf.keys()].join();
+  if (wordsOf(a) !== wordsOf(b))
+    throw new CheckpointError(
+      `The token tables of "${a.name}" and "${b.name}" have rows for different words; only like can be compared.`,
     );
   const expected = [...expectedTensors(a.config)];
   const bytesOf = (source: WeightSource, name: string, shape: readonly number[]) =>

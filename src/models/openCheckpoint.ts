@@ -1,4 +1,4 @@
-import { type ClipTextConfig, clipVitL14 } from '../clip/config.ts';
+import { clipVitL14 } from '../clip/config.ts';
 import {
   expectedTensors,
   finalLayerNormWeightName,
@@ -30,6 +30,7 @@ import {
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
+import { copiedMetadata, type OwnSizes, ownSizes } from './ownSizes.ts';
 import {
   describeOtherFile,
   type FileTensor,
@@ -55,6 +56,8 @@ export class DamagedCheckpointError extends CheckpointError {
 /** A text encoder in a file. `read` throws CheckpointError for a value that is NaN or infinite. */
 export interface Checkpoint extends WeightSource {
   readonly layout: Layout;
+  /** The metadata that a copy of its tensors needs. */
+  readonly copiedMetadata: Readonly<Record<string, string>>;
 }
 
 /** A doubt about weights by OpenAI's names. */
@@ -82,13 +85,15 @@ export async function openCheckpoint(
 }
 
 /** Finds the text encoder in an open tensor file. Throws CheckpointError. */
-export function textEncoder({ source: { name: file }, tensors }: TensorFile): Checkpoint {
+export function textEncoder(opened: TensorFile): Checkpoint {
+  const { tensors } = opened;
+  const file = opened.source.name;
   const fail = (why: string): never => {
     throw new CheckpointError(`"${file}" ${why}.`);
   };
   const part = partOf(file);
   const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors) + part);
-  const config = encoderConfig(tensors, layout, fail);
+  const { config, compactTable } = encoderSizes(opened, layout, fail);
   const failDamaged = (why: string): never => {
     throw new DamagedCheckpointError(`"${file}" ${why}.`);
   };
@@ -104,7 +109,9 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
       `lacks ${missing.length} of the ${expected.size} tensors of the text encoder, the first being "${fileTensor(missing[0], layout).name}"${part}`,
     );
   if (tensors.has(fileTensor(layerTensor(config.numHiddenLayers, 'layer_norm1.weight'), layout).name))
-    fail(`has a text encoder of more than ${config.numHiddenLayers} layers, which is not Stable Diffusion 1's`);
+    fail(
+      `has a text encoder of more than ${config.numHiddenLayers} layers, which is not ${config === clipVitL14 ? "Stable Diffusion 1's" : 'what it should have'}`,
+    );
 
   const found = new Map<string, EncoderTensor>();
   for (const [name, shape] of expected) {
@@ -131,6 +138,8 @@ export function textEncoder({ source: { name: file }, tensors }: TensorFile): Ch
     random: false,
     config,
     layout,
+    copiedMetadata: copiedMetadata(opened),
+    ...(compactTable && { compactTable }),
     ...(layout.names === 'openai' && { doubt: openclipDoubt }),
     tensor(name) {
       const { dtype, shape } = get(name);
@@ -215,21 +224,24 @@ export function rowsInFile({ third }: FileTensor, [rows]: readonly number[]): Ro
   return third === undefined ? undefined : { start: third * rows, end: (third + 1) * rows };
 }
 
-/** Returns the config that fits the width of the encoder's tables. Calls `fail` for a width that fits none. */
-export function encoderConfig(
-  tensors: TensorFile['tensors'],
-  layout: Layout,
-  fail: (why: string) => never,
-): ClipTextConfig {
+/**
+ * Returns the sizes that the file says, or else those that fit the width of the encoder's tables. Calls `fail` for a width that fits
+ * none.
+ */
+export function encoderSizes(file: TensorFile, layout: Layout, fail: (why: string) => never): OwnSizes {
+  const own = ownSizes(file, fail);
+  if (own) return own;
+  const { tensors } = file;
   const stored = (name: string) => tensors.get(fileTensor(name, layout).name);
   // The token table tells the width. If it is missing (which is reported next), the other tables do.
   const table = stored(tokenEmbeddingName) ?? stored(positionEmbeddingName) ?? stored(finalLayerNormWeightName);
-  if (!table) return clipVitL14;
+  if (!table) return { config: clipVitL14 };
   const width = table.shape.at(-1) ?? 0;
   const config = usableConfigs.find(({ hiddenSize }) => hiddenSize === width);
   const whose = otherWidths[width] ? `, that of ${otherWidths[width]}` : '';
-  return (
-    config ??
-    fail(`has a text encoder of width ${width}${whose}; expected ${clipVitL14.hiddenSize}, that of Stable Diffusion 1`)
-  );
+  if (!config)
+    return fail(
+      `has a text encoder of width ${width}${whose}; expected ${clipVitL14.hiddenSize}, that of Stable Diffusion 1`,
+    );
+  return { config };
 }

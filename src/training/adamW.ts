@@ -1,6 +1,6 @@
 /** AdamW, clipping of the gradient, and the learning rate's schedule, as PyTorch and open_clip compute them. */
 
-import { cosineOfHalfTurn } from './elementary.ts';
+import { cosineOfHalfTurn } from '../models/elementary.ts';
 import type { ParameterSet } from './parameters.ts';
 import type { Floats } from './products.ts';
 

@@ -1,6 +1,6 @@
 /** Softmax attention (eq. 32–34), forward and backward side by side. */
 
-import { exp } from './elementary.ts';
+import { exp } from '../models/elementary.ts';
 import type { Floats } from './products.ts';
 
 /**

@@ -1,18 +1,18 @@
 /**
  * A trained model as files that transformers' CLIPModel opens: safetensors with its names, and config.json. The token table has the
- * rows of the world's words alone, so that a model is small: `vocab_size` counts them, and the metadata `token_ids` of the file says
- * which of CLIP's ids each row stands for. A full table has all of CLIP's ids, with the rows that training gave to unknown words.
+ * rows of the world's words alone, so that a model is small: `vocab_size` counts them, and the metadata of the file says which of
+ * CLIP's ids each row stands for, and the sizes that config.json says (models/ownSizes.ts). A full table has all of CLIP's ids, with
+ * the rows that training gave to unknown words.
  */
 
 import { clipVitL14 } from '../clip/config.ts';
-import { tokenEmbeddingName } from '../clip/weights.ts';
+import { type CompactTable, tokenEmbeddingName } from '../clip/weights.ts';
 import { fromFloat32, type WeightDtype } from '../files/dtypes.ts';
 import { readFloats } from '../files/floatTensor.ts';
-import { jsonObject } from '../files/jsonObject.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { excerpt, shapeText, type TensorFile } from '../files/tensorFile.ts';
+import { ownConfigName, tokenIdsName } from '../models/ownSizes.ts';
 import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
-import type { TokenRows } from './captionBatch.ts';
 import { type ClipModel, type ClipModelConfig, clipModelShapes, objectiveStarts } from './clipModel.ts';
 import type { ParameterSet } from './parameters.ts';
 import type { TowerConfig } from './tower.ts';
@@ -22,13 +22,10 @@ export class ClipFileError extends Error {
   override name = 'ClipFileError';
 }
 
-/** Name of the metadata with CLIP's ids of the token table's rows, a JSON list; absent from a file with the full table. */
-const tokenIdsName = 'token_ids';
-
 export interface ClipFileOptions {
   readonly dtype: WeightDtype;
   /** All of CLIP's ids in the token table, from these rows. */
-  readonly fullTable?: TokenRows;
+  readonly fullTable?: CompactTable;
 }
 
 const bytesOf = (values: ArrayLike<number>, dtype: WeightDtype) => fromFloat32(Float32Array.from(values), dtype);
@@ -36,7 +33,7 @@ const bytesOf = (values: ArrayLike<number>, dtype: WeightDtype) => fromFloat32(F
 /** All rows [49408, d] of a token table: those of the model where it has the id, the vectors of unknown words elsewhere. */
 function fullTokenTable(
   table: ArrayLike<number>,
-  { rowOf, vectorOf }: TokenRows,
+  { rowOf, vectorOf }: CompactTable,
   d: number,
 ): Float32Array<ArrayBuffer> {
   const values = Float32Array.from(table);
@@ -66,7 +63,11 @@ export function writeClipModel(
     };
   });
   // transformers opens no file that does not say "pt".
-  const metadata = { format: 'pt', ...(!fullTable && { [tokenIdsName]: JSON.stringify(Array.from(tokenIds)) }) };
+  const metadata = {
+    format: 'pt',
+    [ownConfigName]: JSON.stringify(clipConfigJson(config, fullTable ? undefined : tokenIds)),
+    ...(!fullTable && { [tokenIdsName]: JSON.stringify(Array.from(tokenIds)) }),
+  };
   return writeSafetensors(tensors, metadata);
 }
 
@@ -127,13 +128,4 @@ export async function readParameters(
       return fail(`stores tensor ${excerpt(name)} of shape ${shapeText(tensor.shape)}; expected ${shapeText(shape)}`);
     values.set(await readFloats(name, tensor, fail), places.get(name)!.offset);
   }
-}
-
-/** CLIP's ids of the rows of a file's token table. Throws ClipFileError where the file does not say them. */
-export function tokenIdsOf({ source, metadata }: TensorFile): Uint32Array {
-  const ids = jsonObject(`{"ids":${metadata.get(tokenIdsName) ?? 'null'}}`)?.ids;
-  const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < clipVitL14.vocabSize;
-  if (!Array.isArray(ids) || !ids.every(isId))
-    throw new ClipFileError(`"${source.name}" does not say in its metadata ${tokenIdsName} which words its rows are.`);
-  return Uint32Array.from(ids);
 }

@@ -3,15 +3,18 @@
  * goes on from any step as if it had never stopped.
  */
 
+import type { CompactTable } from '../clip/weights.ts';
 import { compileKernels } from '../cpu/kernels.ts';
+import { exp } from '../models/elementary.ts';
+import { createRandom } from '../models/seededRandom.ts';
+import { createCompactTable } from '../models/tokenTable.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
 import { pictureSize } from '../world/render.ts';
-import { createRandom } from '../world/seededRandom.ts';
 import { batchDrawer, createBatch, type WorldBatch } from '../world/worldBatch.ts';
 import { type AdamWMoments, createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
-import { createTokenRows, readCaptions, type TokenRows } from './captionBatch.ts';
+import { readCaptions } from './captionBatch.ts';
 import {
   type ClipModel,
   type ClipModelConfig,
@@ -20,7 +23,6 @@ import {
   clipUpdate,
   createFastClipModel,
 } from './clipModel.ts';
-import { exp } from './elementary.ts';
 import { drawParameters } from './initialParameters.ts';
 
 /** Everything that decides the bits of a trained model. */
@@ -103,7 +105,7 @@ export interface ClipRun {
   readonly model: ClipModel;
   readonly moments: AdamWMoments;
   readonly tokenIds: Uint32Array;
-  readonly rows: TokenRows;
+  readonly rows: CompactTable;
   /** Filled again by each step. */
   readonly batch: WorldBatch;
   readonly draw: ReturnType<typeof batchDrawer>;
@@ -125,7 +127,7 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
     model,
     moments: createMoments(model.parameters),
     tokenIds,
-    rows: createTokenRows(tokenIds, settings.width),
+    rows: createCompactTable(tokenIds, settings.width),
     batch: createBatch(settings.batch),
     draw: batchDrawer(tokenizer),
     step: 0,

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { createRandom, normal } from '../models/seededRandom.ts';
 import { bosTokenId, contextLength, eosTokenId } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { readCaption } from '../world/captionReading.ts';
 import { type Description, meaningKey, type ObjectWords } from '../world/description.ts';
-import { createRandom } from '../world/seededRandom.ts';
 import { clipEmbedder, type Embedder, evaluate, evaluationSet } from './evaluation.ts';
-import { normal } from './initialParameters.ts';
 import { trainShortly } from './testing/shortRun.ts';
 
 const merges = readFileSync('public/clip-merges.txt', 'utf8');

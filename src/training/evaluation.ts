@@ -1,14 +1,15 @@
 /** How well a model knows the small world: retrieval, foils, and words that should change nothing. */
 
+import type { CompactTable } from '../clip/weights.ts';
+import { createRandom, type Random } from '../models/seededRandom.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { captionTokens, writeInputIds } from '../world/captionIds.ts';
 import { withFillers, writeCaption } from '../world/captions.ts';
 import { type FoilKind, foil, foilKinds } from '../world/description.ts';
 import { pictureLength } from '../world/render.ts';
-import { createRandom, type Random } from '../world/seededRandom.ts';
 import { batchDrawer, createBatch, firstAlike } from '../world/worldBatch.ts';
-import { readCaptions, type TokenRows } from './captionBatch.ts';
+import { readCaptions } from './captionBatch.ts';
 import type { ClipModel } from './clipModel.ts';
 import { imageForward } from './imageTower.ts';
 import { normalise, similarity } from './objective.ts';
@@ -25,7 +26,7 @@ export interface Embedder {
 }
 
 /** Embeds by a model that has room for `room` pairs, so many at once. What the model keeps of a training step is lost. */
-export function clipEmbedder(model: ClipModel, rows: TokenRows, room: number): Embedder {
+export function clipEmbedder(model: ClipModel, rows: CompactTable, room: number): Embedder {
   const E = model.config.text.projectionDim;
   /** Embeds `count` inputs piece by piece. */
   const inPieces = (count: number, embed: (from: number, to: number) => ArrayLike<number>) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
-import { createRandom } from '../world/seededRandom.ts';
+import { createRandom } from '../models/seededRandom.ts';
 import { createMoments, openClipAdamW } from './adamW.ts';
 import {
   type ClipModel,

@@ -1,18 +1,9 @@
 /** Random parameters to start a training from, as transformers' CLIPModel draws them. */
 
-import { createRandom, type Random } from '../world/seededRandom.ts';
+import { createRandom, normal } from '../models/seededRandom.ts';
+import { tableDeviation } from '../models/tokenTable.ts';
 import { type ClipModel, logitBiasName, logScaleName } from './clipModel.ts';
-import { cosineOfHalfTurn, log } from './elementary.ts';
 import type { TowerConfig } from './tower.ts';
-
-/** A normally distributed number, by Box and Muller: mean 0, deviation 1. */
-export function normal(random: Random): number {
-  const radius = Math.sqrt(-2 * log(1 - random.uniform()));
-  return radius * cosineOfHalfTurn(random.uniform());
-}
-
-/** Standard deviation of the elements of token and position tables. */
-export const tableDeviation = 0.02;
 
 /** Standard deviation of a tensor's elements; 0 for biases. */
 function deviationOf(name: string, { hiddenSize: d, numHiddenLayers: N }: TowerConfig): number {

@@ -4,7 +4,7 @@
  * or added to. Sums run in ascending order and in float64, whatever the arrays are.
  */
 
-import { sigmoid } from './elementary.ts';
+import { sigmoid } from '../models/elementary.ts';
 import type { Parameter } from './parameters.ts';
 import type { Floats, Products } from './products.ts';
 

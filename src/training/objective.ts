@@ -4,7 +4,7 @@
  * E numbers in a feature row. Rows of S are texts, its columns pictures. A gradient has the name of its tensor with d before it.
  */
 
-import { exp, log, log1p, sigmoid } from './elementary.ts';
+import { exp, log, log1p, sigmoid } from '../models/elementary.ts';
 import type { Floats } from './products.ts';
 
 /** Least norm that a row is divided by, as in PyTorch's F.normalize, which open_clip uses. */

@@ -1,7 +1,7 @@
+import type { Random } from '../models/seededRandom.ts';
 import { sourceText } from '../prompt/sourceText.ts';
 import { bosTokenId, contextLength, eosTokenId, padTokenId } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
-import type { Random } from './seededRandom.ts';
 import {
   colours,
   fillings,

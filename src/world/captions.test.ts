@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../models/seededRandom.ts';
 import { readCaption } from './captionReading.ts';
 import { plainCaption, withFillers, writeCaption } from './captions.ts';
 import { type Description, foil, foilKinds, meaningKey, type ObjectWords, toldFromSecond } from './description.ts';
 import { drawDescription, drawScene } from './scene.ts';
-import { createRandom } from './seededRandom.ts';
 import type { Colour, Relation, Shape } from './worldWords.ts';
 
 const object = (colour: Colour, shape: Shape): ObjectWords => ({

@@ -1,5 +1,5 @@
+import type { Random } from '../models/seededRandom.ts';
 import { type Description, type Graded, type ObjectWords, toldFromSecond } from './description.ts';
-import type { Random } from './seededRandom.ts';
 import { openings, qualityTags, type Relation, synonyms, verySizes } from './worldWords.ts';
 
 /** Ways of saying a relation between two objects, in that order. */

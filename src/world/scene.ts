@@ -1,3 +1,4 @@
+import type { Random } from '../models/seededRandom.ts';
 import {
   type ColourMean,
   colourDistance,
@@ -13,7 +14,6 @@ import {
   type WordSpread,
 } from './attributes.ts';
 import type { Description, ObjectWords } from './description.ts';
-import type { Random } from './seededRandom.ts';
 import { narrowest } from './shapeFields.ts';
 import {
   type Colour,

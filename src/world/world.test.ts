@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../models/seededRandom.ts';
 import { contextLength, padTokenId } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { colourMeans, colourWord, hslOf, hueFrom, rgbOf, sizeWord, toneWord } from './attributes.ts';
 import { captionTokens, unknownTokenId, worldTokenIds, worldWords } from './captionIds.ts';
 import { drawDescription, drawScene, fullDescription, type Scene, type SceneObject } from './scene.ts';
-import { createRandom } from './seededRandom.ts';
 import { shapeFields } from './shapeFields.ts';
 import { batchDrawer, createBatch, pictureOf } from './worldBatch.ts';
 import { colours, grounds, heldOutShape, relations, shapes, sizes } from './worldWords.ts';

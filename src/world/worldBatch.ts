@@ -1,3 +1,4 @@
+import type { Random } from '../models/seededRandom.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { captionTokens, unknownShare, withUnknownTokens, worldTokenIds, writeInputIds } from './captionIds.ts';
@@ -5,7 +6,6 @@ import { withFillers, writeCaption } from './captions.ts';
 import { type Description, meaningKey } from './description.ts';
 import { pictureLength, renderScene } from './render.ts';
 import { drawDescription, drawScene, fullDescription, type Pairs, type Scene } from './scene.ts';
-import type { Random } from './seededRandom.ts';
 
 /** Pictures with their captions. Its arrays are filled again by each draw. */
 export interface WorldBatch {

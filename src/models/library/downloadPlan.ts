@@ -66,7 +66,7 @@ export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Pro
   }
   tensors.sort((a, b) => a.start - b.start);
 
-  const entries: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  const entries: Record<string, unknown> = { __metadata__: encoder.copiedMetadata };
   let at = 0;
   for (const { name, dtype, shape, start, end } of tensors) {
     entries[name] = { dtype, shape, data_offsets: [at, at + end - start] };

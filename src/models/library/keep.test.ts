@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
-import type { WeightSource } from '../../clip/weights.ts';
 import type { WeightDtype } from '../../files/dtypes.ts';
 import { SourceError } from '../../files/sources.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
-import { openCheckpoint } from '../openCheckpoint.ts';
+import { type Checkpoint, openCheckpoint } from '../openCheckpoint.ts';
 import { fakeCache, fakeOpfs } from '../testing/browserStorage.ts';
 import { checkpointBytes, type LayoutName, torchCheckpointBytes } from '../testing/checkpoints.ts';
 import { weightsHash } from '../weightsHash.ts';
@@ -23,7 +22,7 @@ const places: [string, () => StorageFiles][] = [
 ];
 
 const source = 'weights:ab';
-const keep = (encoder: WeightSource, into: ModelStorage, options: Partial<KeepOptions> = {}) =>
+const keep = (encoder: Checkpoint, into: ModelStorage, options: Partial<KeepOptions> = {}) =>
   keepEncoder(encoder, { into, source, sha256: () => createHash('sha256'), ...options });
 
 const big = { name: 'model.diffusion_model.big', dtype: 'F16' as const, shape: [4e6], data: () => new Uint8Array(8e6) };
@@ -74,7 +73,7 @@ test.each(places)('what is kept in %s is told of as it grows, hashed as stored, 
 });
 
 /** Calls `step` after so many tensors were read. */
-function after(count: number, encoder: WeightSource, step: () => void): WeightSource {
+function after(count: number, encoder: Checkpoint, step: () => void): Checkpoint {
   let read = 0;
   return {
     ...encoder,

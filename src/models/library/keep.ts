@@ -1,5 +1,6 @@
-import { expectedTensors, type WeightSource } from '../../clip/weights.ts';
+import { expectedTensors } from '../../clip/weights.ts';
 import { safetensorsHeader } from '../../files/safetensors.ts';
+import type { Checkpoint } from '../openCheckpoint.ts';
 import { type DownloadProgress, type Hasher, hashedAtOnce, hashSource, progressReporter } from './download.ts';
 import { type Clock, systemClock } from './httpSource.ts';
 import type { ModelStorage, StoredModel } from './storage.ts';
@@ -21,13 +22,13 @@ export interface KeepOptions {
  * reason, or what `encoder` throws; then nothing of it is stored.
  */
 export async function keepEncoder(
-  encoder: WeightSource,
+  encoder: Checkpoint,
   { into, source, sha256, signal, onProgress, clock = systemClock }: KeepOptions,
 ): Promise<StoredModel> {
   const known = (await into.list()).find((model) => model.complete && model.source === source);
   if (known) return known;
   const specs = [...expectedTensors(encoder.config).keys()].map((name) => ({ name, ...encoder.tensor(name) }));
-  const { header, order, bytes } = safetensorsHeader(specs, { format: 'pt' });
+  const { header, order, bytes } = safetensorsHeader(specs, encoder.copiedMetadata);
   const report = progressReporter(onProgress, clock.now);
   const sink = await into.sink({ name: encoder.name, source });
   try {

@@ -40,6 +40,8 @@ export interface CheckpointOptions {
   readonly layout: LayoutName | Layout;
   /** Tensors beside the encoder's and those that such a file has anyway. */
   readonly extra?: readonly DataSpec[];
+  /** Metadata beside its format. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A tensor to be written; its bytes are made when their turn comes. */
@@ -131,7 +133,7 @@ async function* pieces(order: readonly DataSpec[], header: Uint8Array<ArrayBuffe
 
 /** Makes a safetensors checkpoint of synthetic weights, with its layout's usual other tensors. */
 export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
-  const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
+  const { header, order } = safetensorsHeader(specs(options), { format: 'pt', ...options.metadata });
   const dataBytes = order.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
   const out = new Uint8Array(header.length + dataBytes);
   let at = 0;
@@ -144,7 +146,7 @@ export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8
 
 /** Writes such a checkpoint to a file, with one tensor in memory at a time. */
 export async function writeCheckpointFile(path: string, options: CheckpointOptions): Promise<void> {
-  const { header, order } = safetensorsHeader(specs(options), { format: 'pt' });
+  const { header, order } = safetensorsHeader(specs(options), { format: 'pt', ...options.metadata });
   await writeFile(path, pieces(order, header));
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../models/seededRandom.ts';
 import type { Rgb } from '../attributes.ts';
 import { readCaption } from '../captionReading.ts';
 import { plainCaption } from '../captions.ts';
 import { foil, foilKinds } from '../description.ts';
 import { pictureLength, renderScene } from '../render.ts';
 import { drawDescription, drawScene, fullDescription, type Scene, type SceneObject } from '../scene.ts';
-import { createRandom } from '../seededRandom.ts';
 import { judgeAccuracy } from '../testing/judgeAccuracy.ts';
 import { roughen } from '../testing/roughPicture.ts';
 import type { Colour, Shape } from '../worldWords.ts';

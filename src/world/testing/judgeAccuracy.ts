@@ -1,10 +1,10 @@
+import { createRandom } from '../../models/seededRandom.ts';
 import { colourWord } from '../attributes.ts';
 import { foil, foilKinds } from '../description.ts';
 import { judgePicture, relationOf, type SeenObject, seenDescription } from '../judge/judge.ts';
 import { colourFits, noTolerance, sizeFits, toneFits, verdictOf } from '../judge/verdict.ts';
 import { pictureLength, renderScene } from '../render.ts';
 import { drawScene, fullDescription, type Scene, type SceneObject } from '../scene.ts';
-import { createRandom } from '../seededRandom.ts';
 import { type Roughness, roughen } from './roughPicture.ts';
 
 export const judgedThings = [

@@ -1,5 +1,5 @@
+import type { Random } from '../../models/seededRandom.ts';
 import { pictureSize as S } from '../render.ts';
-import type { Random } from '../seededRandom.ts';
 
 /** How far a picture is from a clean render, as a small generator's may be. */
 export interface Roughness {

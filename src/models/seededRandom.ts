@@ -1,6 +1,8 @@
+import { cosineOfHalfTurn, log } from './elementary.ts';
+
 /**
  * Draws that are the same bits in every engine: 32-bit integer steps, then only + − × ÷, which IEEE 754 rounds in one way.
- * Math.log, sin, cos, exp and pow may differ in the last bit from engine to engine, so nothing in this room calls them.
+ * Math.log, sin, cos, exp and pow may differ in the last bit from engine to engine, so whoever draws by it calls none of them.
  */
 export interface Random {
   /** An integer of 0 … 2³² − 1. */
@@ -49,4 +51,10 @@ export function createRandom(seed: number, stream = 0): Random {
     pick: (list) => list[below(list.length)],
     spread: () => uniform() + uniform() - 1,
   };
+}
+
+/** A normally distributed number, by Box and Muller: mean 0, deviation 1. */
+export function normal(random: Random): number {
+  const radius = Math.sqrt(-2 * log(1 - random.uniform()));
+  return radius * cosineOfHalfTurn(random.uniform());
 }
