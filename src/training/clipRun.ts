@@ -33,6 +33,16 @@ export interface RunSettings {
   readonly steps: number;
   /** Pairs of a step. */
   readonly batch: number;
+  /**
+   * The run begins with so many steps on scenes of one object, whose captions say everything but the ground. Without them the image
+   * tower finds the ground first, which sets most pictures of a batch apart, and then learns nothing for hundreds of steps.
+   */
+  readonly singleSteps: number;
+  /** Pairs of such a step: many small steps find out sooner what to look at than few large ones. */
+  readonly singleBatch: number;
+  /** The run ends with so many steps of `lastBatch` pairs, among which more are nearly alike. */
+  readonly lastSteps: number;
+  readonly lastBatch: number;
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
   readonly warmUp: number;
@@ -54,17 +64,21 @@ export interface RunSettings {
 /** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
 export const defaultRun: RunSettings = {
   seed: 1,
-  steps: 2000,
-  batch: 256,
+  steps: 4600,
+  batch: 64,
+  singleSteps: 300,
+  singleBatch: 32,
+  lastSteps: 1400,
+  lastBatch: 128,
   learningRate: 1e-3,
-  warmUp: 100,
+  warmUp: 50,
   width: 128,
   layers: 6,
   heads: 4,
-  imageWidth: 128,
+  imageWidth: 96,
   imageLayers: 4,
-  imageHeads: 4,
-  patch: 8,
+  imageHeads: 3,
+  patch: 5,
   mlpRatio: 2,
   embedding: 128,
 };
@@ -100,15 +114,28 @@ export function runModelConfig(settings: RunSettings, vocabSize: number): ClipMo
   };
 }
 
+/** A run's parts, in order: `single`, `middle`, `last`. */
+type Stage = 'single' | 'middle' | 'last';
+
+/** The stage of a step that counts from 0. */
+function stageOf(step: number, { steps, singleSteps, lastSteps }: RunSettings): Stage {
+  if (step < singleSteps) return 'single';
+  return step < steps - lastSteps ? 'middle' : 'last';
+}
+
+/** Draws pairs into a batch of its own, which each draw fills again. */
+interface PairSource {
+  readonly batch: WorldBatch;
+  readonly draw: ReturnType<typeof batchDrawer>;
+}
+
 export interface ClipRun {
   readonly settings: RunSettings;
   readonly model: ClipModel;
   readonly moments: AdamWMoments;
   readonly tokenIds: Uint32Array;
   readonly rows: CompactTable;
-  /** Filled again by each step. */
-  readonly batch: WorldBatch;
-  readonly draw: ReturnType<typeof batchDrawer>;
+  readonly stages: Readonly<Record<Stage, PairSource>>;
   /** Steps that are done. */
   step: number;
 }
@@ -118,7 +145,7 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
   const tokenIds = worldTokenIds(tokenizer);
   const config = runModelConfig(settings, tokenIds.length);
   const model = await createFastClipModel(await compileKernels(false), config, {
-    B: settings.batch,
+    B: Math.max(settings.batch, settings.singleBatch, settings.lastBatch),
     L: contextLength,
   });
   drawParameters(model, settings.seed);
@@ -128,8 +155,14 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
     moments: createMoments(model.parameters),
     tokenIds,
     rows: createCompactTable(tokenIds, settings.width),
-    batch: createBatch(settings.batch),
-    draw: batchDrawer(tokenizer),
+    stages: {
+      single: {
+        batch: createBatch(settings.singleBatch),
+        draw: batchDrawer(tokenizer, { captions: 'objects', count: 1 }),
+      },
+      middle: { batch: createBatch(settings.batch), draw: batchDrawer(tokenizer) },
+      last: { batch: createBatch(settings.lastBatch), draw: batchDrawer(tokenizer) },
+    },
     step: 0,
   };
 }
@@ -148,7 +181,8 @@ export interface StepNumbers {
 
 /** Draws the next batch and learns from it. */
 export function trainStep(run: ClipRun): StepNumbers {
-  const { settings, model, moments, rows, batch, draw } = run;
+  const { settings, model, moments, rows } = run;
+  const { batch, draw } = run.stages[stageOf(run.step, settings)];
   draw(batch, createRandom(settings.seed, run.step));
   const pairs = { captions: readCaptions(batch.inputIds, contextLength, rows), pixels: batch.pictures };
   const result = clipForward(model, pairs);

@@ -1,16 +1,27 @@
-/** Random parameters to start a training from, as transformers' CLIPModel draws them. */
+/** Random parameters to start a training from. */
 
 import { createRandom, normal } from '../models/seededRandom.ts';
 import { tableDeviation } from '../models/tokenTable.ts';
 import { type ClipModel, logitBiasName, logScaleName } from './clipModel.ts';
 import type { TowerConfig } from './tower.ts';
 
-/** Standard deviation of a tensor's elements; 0 for biases. */
+/** Standard deviation of the weights of a patch's pixels. */
+const patchDeviation = 0.05;
+
+/** Standard deviation of a patch's place in a picture, which would be lost beside the pixels if it were as small as a table's. */
+const placeDeviation = 0.2;
+
+/**
+ * Standard deviation of a tensor's elements; 0 for biases. Layers are drawn as OpenAI's CLIP draws them. transformers draws Q, K and V
+ * smaller and the output of attention larger.
+ */
 function deviationOf(name: string, { hiddenSize: d, numHiddenLayers: N }: TowerConfig): number {
   if (name.endsWith('.bias')) return 0;
-  if (/_projection\.weight$|out_proj\.weight$|class_embedding$/.test(name)) return 1 / Math.sqrt(d);
-  if (/[qkv]_proj\.weight$|fc2\.weight$/.test(name)) return 1 / Math.sqrt(d * 2 * N);
+  if (/[qkv]_proj\.weight$|_projection\.weight$/.test(name)) return 1 / Math.sqrt(d);
+  if (/out_proj\.weight$|fc2\.weight$/.test(name)) return 1 / Math.sqrt(d * 2 * N);
   if (/fc1\.weight$/.test(name)) return 1 / Math.sqrt(2 * d);
+  if (/patch_embedding\.weight$/.test(name)) return patchDeviation;
+  if (/class_embedding$|vision_model.*position_embedding\.weight$/.test(name)) return placeDeviation;
   return tableDeviation;
 }
 

@@ -24,9 +24,11 @@ export interface DrawOptions {
   readonly pairs?: Pairs;
   /**
    * `training`: attributes left unsaid, fillers, unknown words. `complete`: everything is said, in any wording, with nothing
-   * around it, as an evaluation needs it.
+   * around it, as an evaluation needs it. `objects`: the same, but for the ground.
    */
-  readonly captions?: 'training' | 'complete';
+  readonly captions?: 'training' | 'complete' | 'objects';
+  /** Objects of every scene; one or two, as it happens, unless it is said. */
+  readonly count?: 1 | 2;
 }
 
 export function createBatch(size: number): WorldBatch {
@@ -41,13 +43,18 @@ export function createBatch(size: number): WorldBatch {
 }
 
 /** Makes the function that fills a batch with new scenes: the same ones for the same draws of `random`. */
-export function batchDrawer(tokenizer: Tokenizer, { pairs = 'seen', captions = 'training' }: DrawOptions = {}) {
+export function batchDrawer(tokenizer: Tokenizer, { pairs = 'seen', captions = 'training', count }: DrawOptions = {}) {
   const known = new Set(worldTokenIds(tokenizer));
   return (batch: WorldBatch, random: Random): void => {
     for (let i = 0; i < batch.size; i++) {
-      const scene = drawScene(random, pairs);
+      const scene = drawScene(random, pairs, count);
       const training = captions === 'training';
-      const description = training ? drawDescription(random, scene) : fullDescription(scene);
+      const full = fullDescription(scene);
+      const description = training
+        ? drawDescription(random, scene)
+        : captions === 'objects'
+          ? { ...full, ground: null }
+          : full;
       const written = writeCaption(random, description);
       const caption = training ? withFillers(random, written) : written;
       const ids = captionTokens(tokenizer, caption);
