@@ -217,6 +217,23 @@ test('only so many outputs are held in memory', async () => {
   expect(fake.encodes.waiting).toBe(1);
 });
 
+test('chunks shown before keep what the weighting reads, and are encoded with their states again when they come on show', async () => {
+  facts().setOption('weighting', 'scale');
+  facts().setPrompt('positive', Array.from({ length: 24 }, (_, i) => `${i} cat`).join(' BREAK '));
+  await answerAll(fake);
+  for (let chunk = 1; chunk < 24; chunk++) {
+    facts().show({ chunk });
+    await (await fake.nextEncode()).answer();
+  }
+  const outputs = [...facts().encoded.get('')!.values()];
+  expect(outputs.length).toBeGreaterThanOrEqual(24);
+  expect(outputs.filter(({ output }) => output.attentions)).toHaveLength(14);
+  expect(shownWeighted(facts())?.after).toHaveLength(77 * 64);
+  expect(fake.encodes.waiting).toBe(0);
+  facts().show({ chunk: 0 });
+  expect((await fake.nextEncode()).want.attentions).toBe(true);
+});
+
 test('an output of a model that was replaced meanwhile is dropped', async () => {
   facts().setPrompt('positive', 'a dog');
   const old = await fake.nextEncode();

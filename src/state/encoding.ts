@@ -1,3 +1,4 @@
+import { clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { EncodedRows, EncoderClient } from '../worker/client.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { messageOf } from './notices.ts';
@@ -12,7 +13,8 @@ import {
   type PlanFacts,
   planFacts,
 } from './passPlan.ts';
-import { usedLoras } from './reading.ts';
+import { shownChunk, usedLoras } from './reading.ts';
+import { shownClipSkip, shownConfig } from './shownSizes.ts';
 
 /** Most bytes of outputs held in memory; an output of the full-size encoder with all its states takes 6.7 MB. */
 const mostBytes = 96e6;
@@ -23,25 +25,47 @@ function bytesOf({ output }: EncodedPass): number {
   return states.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-/** Drops the outputs encoded longest ago, down to `mostBytes`, but none that the prompt on show needs. */
+/** The output without the states that pictures alone show. */
+function withStates({ output, ...rest }: EncodedPass, hiddenStates: readonly number[]): EncodedPass {
+  const kept = hiddenStates.flatMap((index) => {
+    const state = output.hiddenStates.get(index);
+    return state ? [[index, state] as const] : [];
+  });
+  return { ...rest, output: { lastHiddenState: output.lastHiddenState, hiddenStates: new Map(kept) } };
+}
+
+/**
+ * Drops the outputs encoded longest ago, down to `mostBytes`. Those that the prompt on show needs keep what its weighting reads, and
+ * the chunk on show all that its pictures show.
+ */
 function withinMemory(encoded: Facts['encoded'], facts: PlanFacts): Facts['encoded'] {
   const needed = neededKeys(facts);
+  const shown = shownChunk(facts);
+  const hiddenStates = clipSkipHiddenStates(shownClipSkip(facts), shownConfig(facts));
   const loras = lorasKey(usedLoras(facts));
   const newestFirst = [...encoded]
     .flatMap(([group, outputs]) => [...outputs].map(([key, pass]) => ({ group, key, pass })))
     .reverse()
     .sort((a, b) => b.pass.revision - a.pass.revision);
-  const dropped = new Map<string, Set<string>>();
+  const changed = new Map<string, Map<string, EncodedPass | null>>();
   let bytes = 0;
   for (const { group, key, pass } of newestFirst) {
     bytes += bytesOf(pass);
-    if (bytes <= mostBytes || (group === loras && needed.has(key))) continue;
-    dropped.set(group, (dropped.get(group) ?? new Set()).add(key));
+    if (bytes <= mostBytes) continue;
+    const isNeeded = group === loras && needed.has(key);
+    if (isNeeded && (!pass.output.attentions || (shown && keyOf(shown.pass) === key))) continue;
+    const left = isNeeded ? withStates(pass, hiddenStates) : null;
+    changed.set(group, (changed.get(group) ?? new Map()).set(key, left));
   }
-  if (dropped.size === 0) return encoded;
+  if (changed.size === 0) return encoded;
   const held = [...encoded].map(([group, outputs]) => {
-    const gone = dropped.get(group);
-    return [group, gone ? new Map([...outputs].filter(([key]) => !gone.has(key))) : outputs] as const;
+    const changes = changed.get(group);
+    if (!changes) return [group, outputs] as const;
+    const kept = [...outputs].flatMap(([key, pass]) => {
+      const left = changes.has(key) ? changes.get(key)! : pass;
+      return left ? [[key, left] as const] : [];
+    });
+    return [group, new Map(kept)] as const;
   });
   return new Map(held.filter(([, outputs]) => outputs.size > 0));
 }
