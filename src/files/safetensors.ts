@@ -1,4 +1,5 @@
 import { describeKind, fileKind } from './fileKind.ts';
+import { joinedBytes } from './joinedBytes.ts';
 import type { ByteSource } from './sources.ts';
 import {
   dtypeBytes,
@@ -227,17 +228,21 @@ export function writeSafetensors(
   tensors: readonly (TensorEntry & { readonly data: ArrayBufferView })[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const { header, order, bytes } = safetensorsHeader(tensors, metadata);
-  const out = new Uint8Array(bytes);
-  out.set(header);
-  let at = header.length;
-  for (const { name, dtype, shape, data } of order) {
+  return joinedBytes(safetensorsPieces(tensors, metadata));
+}
+
+/** Gives the bytes of a safetensors file in pieces: the header, then those of the tensors themselves. */
+export function safetensorsPieces(
+  tensors: readonly (TensorEntry & { readonly data: ArrayBufferView })[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer>[] {
+  const { header, order } = safetensorsHeader(tensors, metadata);
+  const pieces = order.map(({ name, dtype, shape, data }) => {
     if (data.byteLength !== elementCount(shape) * dtypeBytes[dtype])
       throw new RangeError(
         `Tensor "${name}" has ${data.byteLength} bytes, but ${dtype} [${shape}] needs another number.`,
       );
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return out;
+    return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  });
+  return [header, ...pieces];
 }

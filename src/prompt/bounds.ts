@@ -12,6 +12,9 @@ export const mostPasses = 1_024;
 /** The most chunks of a text that all methods are compared on at once, or one of whose weights is swept. */
 export const mostStudiedChunks = 24;
 
+/** The most chunks of all conditionings of an exported file together, made equally long: 480 MB with Stable Diffusion 1. */
+export const mostExportedChunks = 2_048;
+
 /** A prompt that asks for more than these bounds. The message is one sentence with a remedy. */
 export class PromptBoundError extends Error {
   override name = 'PromptBoundError';
@@ -70,5 +73,13 @@ export function holdStudied(chunks: number): void {
   if (chunks <= mostStudiedChunks) return;
   throw new PromptBoundError(
     `The methods are compared on texts of at most ${mostStudiedChunks} chunks, and this one has ${grouped(chunks)}: shorten it.`,
+  );
+}
+
+/** Throws PromptBoundError where the conditionings of an exported file, made equally long, have too many chunks together. */
+export function holdExported(chunks: number): void {
+  if (chunks <= mostExportedChunks) return;
+  throw new PromptBoundError(
+    `Both prompts and their parts, made equally long as the program does, would fill ${grouped(chunks)} chunks, and a file takes at most ${grouped(mostExportedChunks)}: shorten a prompt.`,
   );
 }

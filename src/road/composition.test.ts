@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { applyMethod } from '../weighting/apply.ts';
 import { compelMask } from '../weighting/compelMask.ts';
-import type { Method } from '../weighting/method.ts';
+import type { Method, ZOf } from '../weighting/method.ts';
 import { methods } from '../weighting/methods.ts';
-import { type ClsMode, compose, compositionPasses } from './composition.ts';
+import { type ClsMode, compose, composed, compositionPasses, stacking } from './composition.ts';
 import { defaultOptions } from './options.ts';
 import { preparePrompt } from './pipeline.ts';
 import { withPasses } from './testing/encodings.ts';
@@ -105,4 +106,35 @@ describe.each(['COPY_FIRST_CLS_TOKEN', 'MERGE_CLS_TOKENS'] as const)('%s', (mode
       1e-6,
     );
   });
+});
+
+test('a chunk is computed when it is asked for, from its own passes alone', () => {
+  const composition = read(`${cats(80)} (dog)1.3 ${cats(80)} (fog)0.5`);
+  const asked: EncoderPass[] = [];
+  const zOf: ZOf = (pass) => {
+    asked.push(pass);
+    return fakeZ(pass);
+  };
+  const { n, rowsOf } = composed(methods.original, composition, zOf);
+  expect([n, asked.length]).toEqual([3, 0]);
+  const { chunks } = composition.parts[0].blend.prompts[0];
+  for (const at of [1, 2]) {
+    asked.length = 0;
+    expect(rowsOf(at)).toEqual(
+      embedsOf(`${cats(80)} (dog)1.3 ${cats(80)} (fog)0.5`, methods.original).slice(at * 77 * d, (at + 1) * 77 * d),
+    );
+    expect(new Set(asked)).toEqual(new Set([chunks[at].pass]));
+  }
+});
+
+test('past its last chunk a conditioning is completed with the empty prompt', () => {
+  const { n, rowsOf } = composed(compelMask, read('a (cat)1.3'), fakeZ);
+  expect([rowsOf(n), rowsOf(n + 5)]).toEqual([embedsOf(''), embedsOf('')]);
+});
+
+test('a long conditioning is computed a chunk a slice', () => {
+  const composition = read(cats(200));
+  const work = stacking(composed(compelMask, composition, fakeZ));
+  expect([work.next().done, work.next().done]).toEqual([false, false]);
+  expect(work.next()).toEqual({ done: true, value: compose(compelMask, composition, fakeZ) });
 });

@@ -1,8 +1,9 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { type Slices, whole } from '../prompt/slices.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
-import { applyMethod, weighing } from '../weighting/apply.ts';
+import { type MethodRows, methodRows } from '../weighting/apply.ts';
 import { type Method, passesRead, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
-import { concatenate, moved, padded, weightedSum } from '../weighting/rows.ts';
+import { moved, stackingRows, weightedSum } from '../weighting/rows.ts';
 
 /** Prompts whose conditionings are added up; one prompt by a weight of 1 is itself. */
 export interface Blend {
@@ -30,56 +31,91 @@ export interface Composition {
   readonly clsTokens?: ClsMode;
 }
 
+/** A conditioning that is computed a chunk at a time, as it is read. */
+export interface LazyConditioning {
+  /** The number of its chunks. */
+  readonly n: number;
+  /** Computes the rows of a chunk, [L, d]; past the last, those of the empty prompt, which completes it. */
+  rowsOf(at: number): Float32Array;
+}
+
 /** Lists the passes that `compose` reads; those of the empty prompt only for part weights and for blends of unequal length. */
 export function compositionPasses(method: Method, composition: Composition): EncoderPass[] {
   return passesRead((zOf) => compose(method, composition, zOf));
 }
 
+/** Computes all rows of a composition, [77·n, d]. */
+export function compose(method: Method, composition: Composition, zOf: ZOf): Float32Array {
+  return whole(stacking(composed(method, composition, zOf)));
+}
+
+/** Computes all rows of a conditioning, [77·n, d]. */
+export function stacking({ n, rowsOf }: LazyConditioning): Slices<Float32Array> {
+  return stackingRows(n, rowsOf);
+}
+
 /**
  * Compel's `.blend()` (as 2.2.1 computes it; 2.3 and 2.4 raise an error) and `.and()`, by any method. A blend
- * is Σ fᵢ cᵢ, with shorter conditionings completed with the empty prompt's. Returns the rows [77·n, d] of all parts in a row.
+ * is Σ fᵢ cᵢ, with shorter conditionings completed with the empty prompt's. The parts follow one another.
  */
-export function compose(method: Method, composition: Composition, zOf: ZOf): Float32Array {
-  const { parts, empty } = composition;
-  const conditionings = parts.map(({ blend, weight }) => {
-    const blended = blendOf(method, blend, composition, zOf);
-    if (weight === 1) return blended;
-    return moved(blended, padded([], blended.length, applyMethod(method, empty, zOf)), [weight]);
+export function composed(method: Method, composition: Composition, zOf: ZOf): LazyConditioning {
+  const emptyRows = repeatedRows(method, composition.empty, zOf);
+  const parts = composition.parts.map(({ blend, weight }) => {
+    const { n, rowsOf } = blended(method, blend, composition, emptyRows, zOf);
+    if (weight === 1) return { n, rowsOf };
+    return { n, rowsOf: (at: number) => moved(rowsOf(at), emptyRows(at), [weight]) };
   });
-  return Float32Array.from(concatenate(conditionings));
+  const chunks = parts.flatMap(({ n, rowsOf }) => Array.from({ length: n }, (_, at) => () => rowsOf(at)));
+  const n = chunks.length;
+  return { n, rowsOf: (at) => (at < n ? Float32Array.from(chunks[at]()) : emptyRows(at - n)) };
 }
 
-function blendOf(
+/** Gives the rows of a prompt again and again: those of chunk `at` modulo its chunks, [L, d]. Each is computed once. */
+export function repeatedRows(method: Method, prompt: WeightedPrompt, zOf: ZOf): (at: number) => Float32Array {
+  const { n, rowsOf } = methodRows(method, prompt, zOf);
+  const known: Float32Array[] = [];
+  return (at) => {
+    known[at % n] ??= Float32Array.from(rowsOf(at % n));
+    return known[at % n];
+  };
+}
+
+function blended(
   method: Method,
   { prompts, factors, normalise }: Blend,
-  { empty, clsTokens = 'own' }: Composition,
+  { clsTokens = 'own' }: Composition,
+  emptyRows: (at: number) => Float32Array,
   zOf: ZOf,
-): Float64Array {
-  const conditionings = prompts.map((prompt) =>
-    withClsRows(method, prompt, clsTokens, applyMethod(method, prompt, zOf)),
-  );
-  const length = Math.max(...conditionings.map((z) => z.length));
+): MethodRows {
+  const conditionings = prompts.map((prompt) => withClsRows(prompt, clsTokens, methodRows(method, prompt, zOf)));
   const total = normalise ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
-  return weightedSum(
-    conditionings.map((z, i) => ({
-      factor: factors[i] / total,
-      z: z.length < length ? padded(z, length, applyMethod(method, empty, zOf)) : z,
-    })),
-  );
+  const rowsAt = ({ n, rowsOf }: LazyConditioning, at: number) => (at < n ? rowsOf(at) : emptyRows(at - n));
+  return {
+    n: Math.max(...conditionings.map(({ n }) => n)),
+    rowsOf: (at) => weightedSum(conditionings.map((z, i) => ({ factor: factors[i] / total, z: rowsAt(z, at) }))),
+  };
 }
 
-/** Replaces the rows at the first EOS of a prompt's chunks as `mode` says. Writes into `embeds` [L·n, d] and returns it. */
-function withClsRows(method: Method, prompt: WeightedPrompt, mode: ClsMode, embeds: Float32Array): Float32Array {
-  const { chunks, empty } = prompt;
-  if (mode === 'own' || chunks.length === 1) return embeds;
-  const L = empty.inputIds.length;
-  const d = embeds.length / (L * weighing(method, prompt).n);
-  const rows = chunks.map(({ pass }, i) => {
-    const start = (i * L + pass.inputIds.indexOf(eosTokenId)) * d;
-    return embeds.subarray(start, start + d);
-  });
+/** Rounds the rows of a prompt to float32, and replaces those at the first EOS of its chunks as `mode` says. */
+function withClsRows({ chunks, empty }: WeightedPrompt, mode: ClsMode, { n, rowsOf }: MethodRows): LazyConditioning {
+  const rounded = (at: number) => Float32Array.from(rowsOf(at));
+  if (mode === 'own' || chunks.length === 1) return { n, rowsOf: rounded };
+  const eosOf = (at: number) => chunks[at].pass.inputIds.indexOf(eosTokenId);
+  const clsRow = (at: number) => Float32Array.from(rowsOf(at, eosOf(at), eosOf(at) + 1));
+  let shared: ArrayLike<number> | undefined;
+  return {
+    n,
+    rowsOf(at) {
+      const rows = rounded(at);
+      if (at >= chunks.length) return rows;
+      shared ??= mode === 'MERGE_CLS_TOKENS' ? meanRow(chunks.map((_, at) => clsRow(at))) : clsRow(0);
+      rows.set(shared, eosOf(at) * (rows.length / empty.inputIds.length));
+      return rows;
+    },
+  };
+}
+
+function meanRow(rows: readonly Float32Array[]): Float64Array {
   const factor = 1 / rows.length;
-  const shared = mode === 'MERGE_CLS_TOKENS' ? weightedSum(rows.map((z) => ({ factor, z }))) : rows[0].slice();
-  for (const row of rows) row.set(shared);
-  return embeds;
+  return weightedSum(rows.map((z) => ({ factor, z })));
 }

@@ -25,7 +25,7 @@ import { type MethodName, methods } from '../weighting/methods.ts';
 import { a1111Road } from './a1111Road.ts';
 import { comfyRoad } from './comfyRoad.ts';
 import { compelRoad } from './compelRoad.ts';
-import { compose, compositionPasses } from './composition.ts';
+import { composed, compositionPasses, type LazyConditioning, stacking } from './composition.ts';
 import type { PromptOptions } from './options.ts';
 import { otherTokenizer } from './otherTokenizer.ts';
 import type { LanguageRoad, PreparedPrompt, RoadInput, RoadPrompt } from './preparedPrompt.ts';
@@ -137,13 +137,22 @@ export function promptPasses({ conditionings }: PreparedPrompt, method: MethodNa
 }
 
 /**
- * Gives the conditionings [77·n, d], one for each of `prepared.conditionings`. `zOf` gives the encoder's output of a pass, clip
- * skip applied. It is returned unchanged by `none`, and if nothing is weighted.
+ * Gives the conditionings, one for each of `prepared.conditionings`, of which a chunk is computed when it is asked for. `zOf` gives
+ * the encoder's output of a pass, clip skip applied. It is returned unchanged by `none`, and if nothing is weighted.
  */
-export function promptEmbeds(
+export function promptConditionings(
   { conditionings }: Pick<PreparedPrompt, 'conditionings'>,
   zOf: ZOf,
   method: MethodName,
+): LazyConditioning[] {
+  return conditionings.map(({ composition }) => composed(methods[method], composition, zOf));
+}
+
+/** Computes the conditionings whole, [77·n, d]. */
+export function promptEmbeds(
+  prepared: Pick<PreparedPrompt, 'conditionings'>,
+  zOf: ZOf,
+  method: MethodName,
 ): Float32Array[] {
-  return conditionings.map(({ composition }) => compose(methods[method], composition, zOf));
+  return promptConditionings(prepared, zOf, method).map((conditioning) => whole(stacking(conditioning)));
 }

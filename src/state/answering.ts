@@ -85,7 +85,6 @@ export function* answeringPrompt(facts: AnswerFacts): Slices<Answered> {
       ),
       d: model.config.hiddenSize,
     };
-  yield;
   const input = { ...rest, embeds, model: model && { name: model.name, isRandom: model.random } };
   return { facts, sentences: yield* answering(input) };
 }

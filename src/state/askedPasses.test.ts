@@ -16,12 +16,12 @@ import { tokenNormalisations } from '../weighting/normalise.ts';
 import { explainRow } from '../weighting/study/explain.ts';
 import { answeringPrompt, shownAnswer } from './answering.ts';
 import { encodedZ, shownWeighted } from './encoded.ts';
-import { exportedMetadata, exportedPasses, exportedTensors, writeSession } from './exporting.ts';
+import { exportedMetadata, exportedPasses, exportedShapes, exportWork, writeSession } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { comparisonOf, shownBench, shownBenchPasses, shownSweep, shownSweepPlan, sweepAt } from './methodBench.ts';
 import { keyOf } from './passKeys.ts';
 import { ownPasses } from './passPlan.ts';
-import { programPasses, programsWork, shownDifference } from './programReadings.ts';
+import { differenceWork, programPasses, programsWork } from './programReadings.ts';
 import { prepared } from './reading.ts';
 import { createClipscopeStore } from './store.ts';
 import { idleEncoder, onGpu, tokenized } from './testing/fakeEncoder.ts';
@@ -73,7 +73,7 @@ function withEncoded(facts: Facts, passes: readonly EncoderPass[], attentions = 
 /** Reads all that the views read, each from the passes alone that it asks for. */
 function readAll(facts: Facts) {
   const exported = withEncoded(facts, exportedPasses(facts));
-  expect(exportedTensors(exported)).toBeDefined();
+  expect(wholeOf(exportWork(exported)!()).tensors).toHaveLength(exportedShapes(exported)!.length);
   expect(exportedMetadata(exported)).toBeDefined();
   expect(JSON.parse(writeSession(exported)).prompts).toEqual(facts.prompts);
 
@@ -100,8 +100,7 @@ function readAll(facts: Facts) {
   const plan = shownSweepPlan(facts, null);
   if (plan) sweepAt(shownSweep(withEncoded(facts, plan.passes), plan)!, 0.5);
   const study = wholeOf(programsWork(facts)!());
-  for (const pair of pairs)
-    expect(shownDifference(withEncoded(facts, programPasses(study, pair)), study, pair)).toBeDefined();
+  for (const pair of pairs) wholeOf(differenceWork(withEncoded(facts, programPasses(study, pair)), study, pair)!());
 }
 
 const huge = '9'.repeat(400);
@@ -178,5 +177,5 @@ test('a pass that was not asked for is missed', () => {
   const passes = exportedPasses(facts);
   const [{ pass }] = prepared(facts, 'positive')!.chunks;
   expect(passes.map(passKey)).not.toContain(passKey(pass));
-  expect(exportedTensors(withEncoded(facts, passes.slice(1)))).toBeUndefined();
+  expect(exportWork(withEncoded(facts, passes.slice(1)))).toBeNull();
 });

@@ -4,7 +4,7 @@ import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
-import { applyMethod } from '../weighting/apply.ts';
+import { methodRows } from '../weighting/apply.ts';
 import { type MeanChange, meanChange } from '../weighting/means.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
@@ -104,19 +104,15 @@ export interface WeightedEncoding {
   readonly mean: MeanChange | null;
 }
 
-/** Computes one of the prompt's conditionings, [77·n, d], as the road does. */
+/** Computes one of the prompt's conditionings as the road does, a chunk at a time: of a long prompt they fill 100 MB. */
 const conditioningBy = () =>
   memoised((conditioning: PreparedPrompt['conditionings'][number], z: ZOf, method: MethodName) => {
-    const [embeds] = road().promptEmbeds({ conditionings: [conditioning] }, z, method);
-    return embeds;
+    const [lazy] = road().promptConditionings({ conditionings: [conditioning] }, z, method);
+    return lazy;
   });
 /** One conditioning by a method, and by the method that applies no weights: the last of each is kept for all who ask. */
 export const weightedConditioning = conditioningBy();
 export const unweightedConditioning = conditioningBy();
-
-const weightedAlone = memoised((text: PreparedText, method: MethodName, z: ZOf) =>
-  applyMethod(methods[method], text.weighted, z),
-);
 
 const weightedEncoding = memoised(
   (encoded: EncodedChunk, method: MethodName, textAlone: boolean, z: ZOf): WeightedEncoding => {
@@ -124,8 +120,6 @@ const weightedEncoding = memoised(
     const place = conditioningPlace(prepared, text, index);
     const { conditioning, chunk, isComposed } = place;
     const isAlone = isComposed && textAlone;
-    const rowsAt = (embeds: Float32Array, chunk: number) =>
-      embeds.subarray(chunk * encoded.z.length, (chunk + 1) * encoded.z.length);
     const composed = prepared.conditionings[conditioning];
     return {
       encoded,
@@ -133,10 +127,10 @@ const weightedEncoding = memoised(
       place,
       isAlone,
       // Rows that are not composed are z itself, and stay the same array when only weights change.
-      before: isComposed && !isAlone ? rowsAt(unweightedConditioning(composed, z, unweightedMethod), chunk) : encoded.z,
+      before: isComposed && !isAlone ? unweightedConditioning(composed, z, unweightedMethod).rowsOf(chunk) : encoded.z,
       after: isAlone
-        ? rowsAt(weightedAlone(prepared.texts[text], method, z), index)
-        : rowsAt(weightedConditioning(composed, z, method), chunk),
+        ? Float32Array.from(methodRows(methods[method], prepared.texts[text].weighted, z).rowsOf(index))
+        : weightedConditioning(composed, z, method).rowsOf(chunk),
       mean: isComposed && !isAlone ? null : restoredMean(prepared.texts[text], index, method, z),
     };
   },

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { passKey } from '../clip/encoderPass.ts';
 import { writeNpy } from '../files/npy.ts';
+import { whole } from '../prompt/slices.ts';
 import { writeConditioning } from '../road/export/conditioningFile.ts';
 import { exportConditioning } from '../road/export/exportConditioning.ts';
 import { defaultOptions } from '../road/options.ts';
@@ -11,14 +12,15 @@ import type { ZOf } from '../weighting/method.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import {
   checkedFiles,
+  comparisonWork,
   exportedCount,
   exportedMetadata,
   exportedNetworks,
   exportedPair,
   exportedPasses,
   exportedShapes,
-  exportedTensors,
-  shownComparison,
+  exportWork,
+  isSessionWhole,
   snippetFor,
   snippetWith,
   whyUnchecked,
@@ -62,7 +64,7 @@ async function encodedStore() {
   const store = openStore();
   await tokenized(store);
   store.getState().need('export', exportedPasses(store.getState()));
-  await when(store, (facts) => exportedTensors(facts) !== undefined && facts.weightsHash !== null);
+  await when(store, (facts) => exportWork(facts) !== null && facts.weightsHash !== null);
   return store;
 }
 
@@ -70,19 +72,20 @@ test('what is exported is encoded when it is needed, the negative prompt too', a
   const store = openStore();
   await when(store, (facts) => exportedCount(facts) === 1);
   expect(exportedPasses(store.getState())).toHaveLength(4);
-  expect(exportedTensors(store.getState())).toBeUndefined();
+  expect(exportWork(store.getState())).toBeNull();
   expect(exportedShapes(store.getState())?.map(({ name, shape }) => [name, ...shape])).toEqual([
     ['prompt_embeds', 1, 154, width],
     ['negative_prompt_embeds', 1, 154, width],
   ]);
   store.getState().need('export', exportedPasses(store.getState()));
   await when(store, (facts) => exportedCount(facts) === 4);
-  const tensors = exportedTensors(store.getState());
+  const work = exportWork(store.getState())!;
   const [positive, negative] = (['positive', 'negative'] as const).map((role) =>
     preparePrompt(store.getState().prompts[role], defaultOptions, tokenizer, role),
   );
-  expect(tensors).toEqual(exportConditioning({ positive, negative, options: defaultOptions }, zOf));
-  expect(exportedTensors(store.getState())).toBe(tensors);
+  const tensors = exportConditioning({ positive, negative, options: defaultOptions }, zOf);
+  expect(whole(work())).toMatchObject({ tensors, isFinite: true });
+  expect(exportWork(store.getState())).toBe(work);
   expect(exportedMetadata(store.getState())).toMatchObject({ model: 'tiny.safetensors', model_hash: 'abc' });
 });
 
@@ -90,28 +93,30 @@ test('an exported file opens for comparison, and differs by nothing until someth
   const store = await encodedStore();
   const bytes = writeConditioning(
     'safetensors',
-    exportedTensors(store.getState())!,
+    whole(exportWork(store.getState())!()).tensors,
     exportedMetadata(store.getState())!,
   );
   await store.getState().openFile(new File([bytes], 'mine.safetensors'));
   const { compared } = store.getState();
   expect(compared?.metadata.get('prompt')).toBe('a (red:1.3) car');
   const names = compared!.conditionings.map(({ name }) => name);
-  const shown = () => shownComparison(store.getState(), names.indexOf('prompt_embeds'));
+  const work = () => comparisonWork(store.getState(), names.indexOf('prompt_embeds'));
+  const shown = () => whole(work()!()).comparison;
   expect(shown()).toMatchObject({ with: 'prompt_embeds', largest: 0 });
-  expect(shown()).toBe(shown());
+  expect(work()).toBe(work());
   store.getState().setOption('weighting', 'scale');
   expect(shown()).not.toMatchObject({ largest: 0 });
   store.getState().closeCompared();
-  expect(shown()).toBeUndefined();
+  expect(work()).toBeNull();
 });
 
 test('an array from elsewhere is compared, and one that cannot be is a notice', async () => {
   const store = await encodedStore();
   await store.getState().openFile(new File([writeNpy(new Float32Array(77 * 64), [77, 64])], 'cond.npy'));
-  expect(shownComparison(store.getState(), 0)).toMatchObject({ rows: 77 });
+  const shown = () => whole(comparisonWork(store.getState(), 0)!()).comparison;
+  expect(shown()).toMatchObject({ rows: 77 });
   await store.getState().openFile(new File([writeNpy(new Float32Array(77 * 8), [77, 8])], 'cond.npy'));
-  expect(shownComparison(store.getState(), 0)).toContain('another shape, 77 × 8');
+  expect(shown()).toContain('another shape, 77 × 8');
   await store.getState().openFile(new File([writeNpy(new Float32Array(8), [8])], 'x.npy'));
   expect(store.getState().notices.at(-1)?.message).toContain('"x.npy" of shape [8]');
 });
@@ -245,4 +250,14 @@ describe('what the prompts name besides text', () => {
       'pipe.set_adapters(["lora_1"], [1])\nimage = pipe(',
     );
   });
+});
+
+test('a session is whole when both prompts are read', async () => {
+  const store = await encodedStore();
+  expect(isSessionWhole(store.getState())).toBe(true);
+  store.getState().setPrompt('negative', 'fog '.repeat(3000));
+  expect(isSessionWhole(store.getState())).toBe(false);
+  await when(store, (facts) => facts.longReadings.negative !== null);
+  expect(isSessionWhole(store.getState())).toBe(true);
+  expect(JSON.parse(writeSession(store.getState())).tokens.negative).toHaveLength(40);
 });

@@ -1,17 +1,20 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { MergedLora } from '../prompt/a1111/extraNetworks.ts';
 import { sides } from '../prompt/side.ts';
-import { alignFile } from '../road/export/alignedFile.ts';
-import { compareConditioning } from '../road/export/compareConditioning.ts';
+import type { Slices } from '../prompt/slices.ts';
+import { type AlignedFile, aligningFile } from '../road/export/alignedFile.ts';
+import { type ConditioningComparison, comparingConditioning } from '../road/export/compareConditioning.ts';
 import type { ConditioningFormat, StoredConditioning } from '../road/export/conditioningFile.ts';
 import {
   type ConditioningPair,
   type ConditioningTensor,
-  exportConditioning,
+  checkingFinite,
+  exportingConditioning,
   exportMetadata,
   exportPasses,
   exportShapes,
   type PromptEmbedding,
+  exportRefusal as pairRefusal,
   promptEmbeddings,
 } from '../road/export/exportConditioning.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -21,6 +24,7 @@ import { methodNames, methods } from '../weighting/methods.ts';
 import type { ModelInfo } from '../worker/messages.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { mostChunksAtOnce, type SlicedWork } from './inSlices.ts';
 import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
 import { loraUsage, prepared } from './reading.ts';
@@ -44,11 +48,15 @@ export function exportedPair(facts: Facts): ConditioningPair | undefined {
   return pairOf(positive, negative, facts.options);
 }
 
-/** Says why there is nothing to export: a prompt that is not read. Null where both are. */
+/** Says why there is nothing to export: a prompt that is not read, or that is too long beside the other. Null where both are exported. */
 export function exportRefusal(facts: Facts): string | null {
-  return sides.map((side) => prepared(facts, side)?.refusal).find((refusal) => refusal) ?? null;
+  const [positive, negative] = sides.map((side) => prepared(facts, side));
+  const unread = positive?.refusal ?? negative?.refusal;
+  if (unread) return unread;
+  return positive && negative ? tooLongOf(pairOf(positive, negative, facts.options)) : null;
 }
 
+const tooLongOf = memoised(pairRefusal);
 const passesOf = memoised(exportPasses);
 const shapesOf = memoised(exportShapes);
 const nothing: readonly EncoderPass[] = [];
@@ -70,13 +78,29 @@ export function exportedShapes(facts: Facts) {
   return pair && shapesOf(pair, shownConfig(facts).hiddenSize);
 }
 
-const tensorsOf = memoised((pair: ConditioningPair, z: ZOf) => exportConditioning(pair, z));
+/** The arrays of an exported file, and whether all of their numbers are finite. */
+export interface Exported {
+  readonly pair: ConditioningPair;
+  readonly tensors: readonly ConditioningTensor[];
+  readonly isFinite: boolean;
+}
 
-/** The arrays of an exported file; undefined while not all of it is encoded. */
-export function exportedTensors(facts: Facts): readonly ConditioningTensor[] | undefined {
+const exportOf = memoised((pair: ConditioningPair, z: ZOf): SlicedWork<Exported> => {
+  function* computing() {
+    const tensors = yield* exportingConditioning(pair, z);
+    return { pair, tensors, isFinite: yield* checkingFinite(tensors) };
+  }
+  return Object.assign(computing, { isLong: isLongPair(pair) });
+});
+
+const isLongPair = ({ positive, negative }: ConditioningPair) =>
+  [positive, negative].some((side) => (side?.chunks.length ?? 0) > mostChunksAtOnce);
+
+/** The work of computing the arrays of an exported file; null while not all that it takes is encoded. */
+export function exportWork(facts: Facts): SlicedWork<Exported> | null {
   const pair = exportedPair(facts);
   const z = pair && encodedZ(facts, passesOf(pair));
-  return pair && z && tensorsOf(pair, z);
+  return pair && z ? exportOf(pair, z) : null;
 }
 
 const mergedOf = memoised((usage: ReadonlyMap<string, readonly number[]>): readonly MergedLora[] =>
@@ -227,20 +251,36 @@ export function checkedFiles({ embeddings, loras }: ExportedNetworks): string | 
   return given.length === 0 ? null : `These numbers have more in them than the model: add ${given.join(', ')}.`;
 }
 
-const compared = memoised(
-  (stored: StoredConditioning, own: readonly ConditioningTensor[], metadata: ReadonlyMap<string, string>) => {
-    const comparison = compareConditioning(stored, own);
-    return typeof comparison === 'string'
-      ? comparison
-      : { ...comparison, aligned: alignFile(metadata, stored, comparison) };
+/** A file's conditioning minus the page's, with the rows of one token paired; or the sentence that says why there is none. */
+export type FileComparison = string | (ConditioningComparison & { readonly aligned: AlignedFile | null });
+
+const comparisonOf = memoised(
+  (stored: StoredConditioning, own: SlicedWork<Exported>, metadata: ReadonlyMap<string, string>) => {
+    function* comparing(): Slices<{ readonly comparison: FileComparison }> {
+      const { tensors } = yield* own();
+      yield;
+      const comparison = yield* comparingConditioning(stored, tensors);
+      if (typeof comparison === 'string') return { comparison };
+      yield;
+      return { comparison: { ...comparison, aligned: yield* aligningFile(metadata, stored, comparison) } };
+    }
+    return Object.assign(comparing, { isLong: own.isLong });
   },
 );
 
-/** A conditioning of the opened file minus that of the page; undefined while the page's is not encoded. */
-export function shownComparison(facts: Facts, index: number) {
+/** The work of comparing a conditioning of the opened file with that of the page; null while the page's is not encoded. */
+export function comparisonWork(
+  facts: Facts,
+  index: number,
+): SlicedWork<{ readonly comparison: FileComparison }> | null {
   const stored = facts.compared?.conditionings[index];
-  const own = exportedTensors(facts);
-  return stored && own && compared(stored, own, facts.compared!.metadata);
+  const own = exportWork(facts);
+  return stored && own ? comparisonOf(stored, own, facts.compared!.metadata) : null;
+}
+
+/** Whether all that a saved session holds is there: it has the tokens of both prompts, and the hash of the weights. */
+export function isSessionWhole(facts: Facts): boolean {
+  return facts.weightsHash !== null && sides.every((side) => prepared(facts, side) !== undefined);
 }
 
 /**

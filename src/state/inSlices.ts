@@ -1,5 +1,15 @@
 import type { Slices } from '../prompt/slices.ts';
 
+/** Work of which a view shows the result: the same function as long as that is the same. */
+export interface SlicedWork<T> {
+  (): Slices<T>;
+  /** Whether it is done in slices; else at once. */
+  readonly isLong: boolean;
+}
+
+/** The numbers of a prompt of more chunks are worked on in slices. */
+export const mostChunksAtOnce = 8;
+
 /** Milliseconds of work after which the page gets round to keys, clicks and drawing. */
 const sliceMilliseconds = 12;
 

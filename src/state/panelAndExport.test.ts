@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
 import type { Side } from '../prompt/side.ts';
+import { whole } from '../prompt/slices.ts';
 import { syntaxes } from '../prompt/syntax.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
 import { methodNames, ownMethod } from '../weighting/methods.ts';
 import { shownWeighted } from './encoded.ts';
-import { exportedPasses, exportedTensors } from './exporting.ts';
+import { exportedPasses, exportWork } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
@@ -77,7 +78,7 @@ function encodedFacts(positive: string, negative: string, changed: Partial<Promp
 /** The rows of a chunk in the exported file. */
 function exportedRows(facts: Facts, side: Side, conditioning: number, chunk: number): Float32Array {
   const name = `${side === 'negative' ? 'negative_' : ''}prompt_embeds`;
-  const tensors = exportedTensors(facts)!.filter((tensor) => tensor.name.startsWith(name));
+  const tensors = whole(exportWork(facts)!()).tensors.filter((tensor) => tensor.name.startsWith(name));
   return (tensors[conditioning].data as Float32Array).slice(chunk * L * d, (chunk + 1) * L * d);
 }
 

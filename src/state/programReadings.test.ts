@@ -3,7 +3,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { whole } from '../prompt/slices.ts';
 import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { encodedCount } from './encoded.ts';
-import { programPasses, programsWork, shownDifference } from './programReadings.ts';
+import { differenceWork, programPasses, programsWork } from './programReadings.ts';
 import { createClipscopeStore } from './store.ts';
 import { allEncoded, answeringEncoder, modelInfo } from './testing/fakeEncoder.ts';
 
@@ -24,12 +24,13 @@ test('what two programs need is encoded on demand, and their rows are compared',
   const study = whole(programsWork(facts())!());
   const passes = programPasses(study, pair);
   expect(encodedCount(facts(), passes)).toBeLessThan(passes.length);
-  expect(shownDifference(facts(), study, pair)).toBeUndefined();
+  expect(differenceWork(facts(), study, pair)).toBeNull();
   facts().need('programs', passes);
   await allEncoded(store);
   expect(encodedCount(facts(), passes)).toBe(passes.length);
-  const shown = shownDifference(facts(), study, pair)!;
-  expect(shown).toBe(shownDifference(facts(), study, pair));
+  const work = differenceWork(facts(), study, pair)!;
+  expect(work).toBe(differenceWork(facts(), study, pair));
+  const shown = whole(work());
   expect(shown.study).toBe(study);
   // “a” is the same row in both, and A1111 restores the mean of all rows.
   expect(shown.difference.tokens.map(({ at }) => at)).toEqual([0, 2, 4]);

@@ -3,14 +3,13 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
-import type { Slices } from '../prompt/slices.ts';
 import type { PromptOptions } from '../road/options.ts';
-import { promptEmbeds, promptPasses } from '../road/pipeline.ts';
+import { promptConditionings, promptPasses } from '../road/pipeline.ts';
 import {
+  comparingPrograms,
   type PairDifference,
   type ProgramPair,
   type ProgramReadings,
-  pairDifference,
   readingPrograms,
 } from '../road/study/programs.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -18,15 +17,10 @@ import { distinct, type ZOf } from '../weighting/method.ts';
 import { ownMethod } from '../weighting/methods.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { mostChunksAtOnce, type SlicedWork } from './inSlices.ts';
 import { memoised } from './memoised.ts';
 import { isLong, usedEmbeddings } from './reading.ts';
 import { shownConfig } from './shownSizes.ts';
-
-/** Work that reads a prompt as each program. */
-export interface ProgramsWork {
-  (): Slices<ProgramReadings>;
-  readonly isLong: boolean;
-}
 
 const workOf = memoised(
   (
@@ -35,12 +29,12 @@ const workOf = memoised(
     tokenizer: Tokenizer,
     side: Side,
     embeddings: readonly Embedding[],
-  ): ProgramsWork =>
+  ): SlicedWork<ProgramReadings> =>
     Object.assign(() => readingPrograms(prompt, options, tokenizer, side, embeddings), { isLong: isLong(prompt) }),
 );
 
 /** The work of reading the prompt on show as each program; null until the tokenizer is loaded. */
-export function programsWork(facts: Facts): ProgramsWork | null {
+export function programsWork(facts: Facts): SlicedWork<ProgramReadings> | null {
   const { tokenizer, prompts, options, side } = facts;
   if (tokenizer.phase !== 'ready') return null;
   return workOf(prompts[side], options, tokenizer.tokenizer, side, usedEmbeddings(facts));
@@ -56,11 +50,6 @@ export function programPasses(study: ProgramReadings | undefined, pair: ProgramP
   return study ? passesOf(study, pair) : none;
 }
 
-const differenceOf = memoised((study: ProgramReadings, pair: ProgramPair, zOf: ZOf, d: number): PairDifference => {
-  const [a, b] = pair.map((syntax) => promptEmbeds(study.readings[syntax].prepared, zOf, ownMethod[syntax]));
-  return pairDifference(study, pair, [a, b], d);
-});
-
 /** A difference and the readings that it is of. */
 export interface ShownDifference {
   readonly study: ProgramReadings;
@@ -68,20 +57,23 @@ export interface ShownDifference {
   readonly difference: PairDifference;
 }
 
-const shownOf = memoised(
-  (study: ProgramReadings, pair: ProgramPair, difference: PairDifference): ShownDifference => ({
-    study,
-    pair,
-    difference,
-  }),
+const differenceOf = memoised(
+  (study: ProgramReadings, pair: ProgramPair, zOf: ZOf, d: number): SlicedWork<ShownDifference> => {
+    const prompts = pair.map((syntax) => study.readings[syntax].prepared);
+    function* comparing() {
+      const [a, b] = pair.map((syntax, i) => promptConditionings(prompts[i], zOf, ownMethod[syntax]));
+      return { study, pair, difference: yield* comparingPrograms(study, pair, [a, b], d) };
+    }
+    return Object.assign(comparing, { isLong: prompts.some(({ chunks }) => chunks.length > mostChunksAtOnce) });
+  },
 );
 
-/** Compares the conditionings of two programs; undefined while not all that it takes is encoded. */
-export function shownDifference(
+/** The work of comparing the conditionings of two programs; null while not all that it takes is encoded. */
+export function differenceWork(
   facts: Facts,
   study: ProgramReadings | undefined,
   pair: ProgramPair,
-): ShownDifference | undefined {
+): SlicedWork<ShownDifference> | null {
   const zOf = study && encodedZ(facts, passesOf(study, pair));
-  return zOf && shownOf(study, pair, differenceOf(study, pair, zOf, shownConfig(facts).hiddenSize));
+  return zOf ? differenceOf(study, pair, zOf, shownConfig(facts).hiddenSize) : null;
 }

@@ -1,5 +1,6 @@
 /** Everything that follows from a method's value: its passes, its conditioning, each row of it, and its rows as sums. */
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { whole } from '../prompt/slices.ts';
 import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
 import {
   filler,
@@ -14,7 +15,7 @@ import {
   type WordChange,
   type ZOf,
 } from './method.ts';
-import { concatenate, moved, weightedSum } from './rows.ts';
+import { concatenate, moved, stackingRows, weightedSum } from './rows.ts';
 
 /** A method with a prompt in it. */
 export interface Weighing {
@@ -86,14 +87,26 @@ function readsEmpty({ base }: Version, chunk: WeightedChunk): boolean {
   return base === 'empty' && isWeighted(chunk);
 }
 
-/** Computes the conditioning [L·n, d] in float64, from the outputs for `methodPasses` alone. */
-export function applyMethod(method: Method, prompt: WeightedPrompt, zOf: ZOf): Float32Array {
+/** A prompt's rows by a method, of which no more are computed than are asked for. */
+export interface MethodRows {
+  /** The number of chunks. */
+  readonly n: number;
+  /** Computes rows of a chunk in float64, [to − from, d]; all of them where no range is given. */
+  rowsOf(at: number, from?: number, to?: number): Float64Array;
+}
+
+/** Weighs a prompt from the outputs for `methodPasses` alone. */
+export function methodRows(method: Method, prompt: WeightedPrompt, zOf: ZOf): MethodRows {
   const made = weighing(method, prompt);
   const L = prompt.empty.inputIds.length;
-  const chunks = meanRatios(made, rowSumsOf(zOf)).map((ratio, at) =>
-    weighedRows(made, { at, from: 0, to: L }, ratio, zOf),
-  );
-  return Float32Array.from(concatenate(chunks));
+  const ratioAt = meanRatios(made, rowSumsOf(zOf));
+  return { n: made.n, rowsOf: (at, from = 0, to = L) => weighedRows(made, { at, from, to }, ratioAt(at), zOf) };
+}
+
+/** Computes the conditioning [L·n, d] in float64, from the outputs for `methodPasses` alone. */
+export function applyMethod(method: Method, prompt: WeightedPrompt, zOf: ZOf): Float32Array {
+  const { n, rowsOf } = methodRows(method, prompt, zOf);
+  return whole(stackingRows(n, (at) => rowsOf(at)));
 }
 
 /** Rows of chunk `at` of a conditioning: from `from` up to `to`. */
@@ -103,10 +116,16 @@ export interface RowRange {
   readonly to: number;
 }
 
-/** [n] Takes the ratio that each chunk is multiplied by; undefined where the method restores no mean. */
-function meanRatios({ means, n }: Weighing, sumsOf: RowSumsOf): (number | undefined)[] {
-  const ratios = new Map(means.map((mean) => [mean, sharedMeans(meanChunks(mean), sumsOf).ratio]));
-  return Array.from({ length: n }, (_, at) => ratios.get(meanAt(means, at)!));
+/** Gives the ratio that a chunk is multiplied by, computed when it is asked for; undefined where no mean is restored. */
+function meanRatios({ means }: Weighing, sumsOf: RowSumsOf): (at: number) => number | undefined {
+  const ratios = new Map<RestoredMean, number>();
+  return (at) => {
+    const mean = meanAt(means, at);
+    if (!mean) return undefined;
+    const ratio = ratios.get(mean) ?? sharedMeans(meanChunks(mean), sumsOf).ratio;
+    ratios.set(mean, ratio);
+    return ratio;
+  };
 }
 
 /** Computes some rows of a conditioning, [to − from, d]. */
@@ -165,7 +184,8 @@ export interface Summand {
  */
 export function methodSummands(method: Method, prompt: WeightedPrompt, sumsOf: RowSumsOf): Summand[] {
   const made = weighing(method, prompt);
-  const ratios = meanRatios(made, sumsOf).map((ratio) => ratio ?? 1);
+  const ratioAt = meanRatios(made, sumsOf);
+  const ratios = Array.from({ length: made.n }, (_, at) => ratioAt(at) ?? 1);
   const { empty } = made;
   const moves = made.versions.flatMap((version): Summand[] => {
     const { share, chunks } = version;

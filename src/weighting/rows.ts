@@ -1,4 +1,5 @@
 /** Arithmetic on matrices of token rows: flat arrays, row-major. d is the width of a row. */
+import type { Slices } from '../prompt/slices.ts';
 
 /**
  * Moves each row from a base by its weight: base + (z − base) · w. z, base and result [L, d], weights [L]; a base of null
@@ -24,6 +25,18 @@ export function concatenate(parts: readonly ArrayLike<number>[]): Float64Array {
   for (const part of parts) {
     out.set(part, at);
     at += part.length;
+  }
+  return out;
+}
+
+/** Stacks the rows of n chunks, [L, d] each, in float32; a slice of the work is a chunk. */
+export function* stackingRows(n: number, rowsOf: (at: number) => ArrayLike<number>): Slices<Float32Array> {
+  const first = rowsOf(0);
+  const out = new Float32Array(n * first.length);
+  out.set(first);
+  for (let at = 1; at < n; at++) {
+    yield;
+    out.set(rowsOf(at), at * first.length);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 /** Pairs the rows of an opened file with those of the prompt here by their tokens. */
+import type { Slices } from '../../prompt/slices.ts';
 import { commonPlaces } from '../../tokens/align.ts';
-import { type RowPair, rowDifferences } from '../study/rowDifferences.ts';
+import { comparingPairs, matrixRows, type RowPair } from '../study/rowDifferences.ts';
 import type { ConditioningComparison } from './compareConditioning.ts';
 import type { StoredConditioning } from './conditioningFile.ts';
 
@@ -28,17 +29,18 @@ function storedIds(metadata: ReadonlyMap<string, string>, { name, rows }: Stored
 }
 
 /** Compares rows of one token; null where the file holds no ids. `own` is the conditioning of the prompt on the page, [rows, d]. */
-export function alignFile(
+export function* aligningFile(
   metadata: ReadonlyMap<string, string>,
   stored: StoredConditioning,
   { tokens, d, own }: Pick<ConditioningComparison, 'tokens' | 'd' | 'own'>,
-): AlignedFile | null {
+): Slices<AlignedFile | null> {
   const ids = storedIds(metadata, stored);
   if (!ids) return null;
   const there = ids.map((id) => ({ id }));
   // A row that was completed has no token.
   const here = tokens.map((token) => ({ id: token?.id ?? -1 }));
   const pairs: RowPair[] = commonPlaces(there, here).map(([file, page]) => [page, file]);
-  const { relative, cosine } = rowDifferences({ data: own, d }, { data: stored.data, d }, pairs);
+  yield;
+  const { relative, cosine } = yield* comparingPairs(matrixRows(own, d), matrixRows(stored.data, d), pairs);
   return { pairs: pairs.length, isSame: ids.every((id, row) => id === here[row].id), relative, cosine };
 }

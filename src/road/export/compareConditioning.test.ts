@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest';
 import { memorySource } from '../../files/testing/memorySource.ts';
+import { whole } from '../../prompt/slices.ts';
 import { defaultOptions } from '../options.ts';
 import { preparePrompt, promptEmbeds } from '../pipeline.ts';
 import { d, fakeZ, tokenizer } from '../testing/prompts.ts';
-import { type ConditioningComparison, compareConditioning } from './compareConditioning.ts';
+import { type ConditioningComparison, comparingConditioning } from './compareConditioning.ts';
 import { openConditioning, writeConditioning } from './conditioningFile.ts';
 import { exportConditioning } from './exportConditioning.ts';
 
 const positive = preparePrompt('a (cat:1.2) AND a dog', defaultOptions, tokenizer);
 const negative = preparePrompt('fog BREAK sea', defaultOptions, tokenizer, 'negative');
 const own = exportConditioning({ positive, negative, options: defaultOptions }, fakeZ);
+const compareConditioning = (...of: Parameters<typeof comparingConditioning>) => whole(comparingConditioning(...of));
 const stored = (name: string, data: Float32Array) => ({ name, rows: data.length / d, d, data });
 
 test('what was exported differs by nothing', async () => {

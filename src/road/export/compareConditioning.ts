@@ -1,4 +1,5 @@
 import type { Side } from '../../prompt/side.ts';
+import type { Slices } from '../../prompt/slices.ts';
 import { differenceMap } from '../../weighting/study/compareMethods.ts';
 import type { StoredConditioning } from './conditioningFile.ts';
 import type { ConditioningRow, ConditioningTensor } from './exportConditioning.ts';
@@ -32,12 +33,12 @@ function conditioningSide(name: string): Side {
 /**
  * Compares a stored conditioning with the tensor of `own` that has the same side and part, or says in one sentence why they
  * cannot be compared. `own` is the result of `exportConditioning`. If it was completed to more rows than the file has, only
- * the rows of its tokens are compared.
+ * the rows of its tokens are compared. The work is done in slices.
  */
-export function compareConditioning(
+export function* comparingConditioning(
   stored: StoredConditioning,
   own: readonly ConditioningTensor[],
-): ConditioningComparison | string {
+): Slices<ConditioningComparison | string> {
   const side = conditioningSide(stored.name);
   const part = Number(/_embeds\.(\d+)$/.exec(stored.name)?.[1] ?? 0);
   const found = own.filter(({ name }) => name.includes('prompt_embeds') && conditioningSide(name) === side);
@@ -51,6 +52,7 @@ export function compareConditioning(
     return `“${stored.name}” has another shape, ${stored.rows} × ${stored.d}; the ${which} here has ${length} × ${d}.`;
   const current = (data as Float32Array).subarray(0, stored.rows * d);
   const { difference, distances } = differenceMap(stored.data, current, d);
+  yield;
   let at = 0;
   let sum = 0;
   for (let i = 0; i < difference.length; i++) {

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { whole } from '../../prompt/slices.ts';
+import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { defaultOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
 import { d, fakeZ, tokenizer } from '../testing/prompts.ts';
-import { conditioningCsv, shortest } from './conditioningCsv.ts';
+import { shortest, writingCsv } from './conditioningCsv.ts';
 import { exportConditioning } from './exportConditioning.ts';
 
 test('a line a row: token, weight, norm and values', () => {
@@ -13,7 +15,10 @@ test('a line a row: token, weight, norm and values', () => {
     options: defaultOptions,
   };
   const tensors = exportConditioning(pair, fakeZ);
-  const csv = conditioningCsv(tensors, ({ kind, text }) => (kind === 'text' ? text.replace('</w>', '') : kind));
+  const texts: string[] = [];
+  const label = ({ kind, text }: PromptToken) => (kind === 'text' ? text.replace('</w>', '') : kind);
+  whole(writingCsv(tensors, label, (text) => texts.push(text)));
+  const csv = texts.join('');
   expect(csv.startsWith('\ufefftensor,row,id,token,weight,norm,d0,d1,d2\r\n')).toBe(true);
   const lines = csv.trimEnd().split('\r\n').slice(1);
   expect(lines).toHaveLength(2 * 154);

@@ -1,3 +1,4 @@
+import type { Slices } from '../../prompt/slices.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import type { ConditioningTensor } from './exportConditioning.ts';
 
@@ -16,21 +17,35 @@ export function shortest(value: number): string {
   return String(Number(value.toPrecision(9)));
 }
 
+/** Lines that are written as one text. */
+export const linesAtOnce = 77;
+
 /**
- * A spreadsheet of prompt embeds: a line a row, with its token, weight and norm before its d values. RFC 4180, with a
- * byte order mark, by which spreadsheets know UTF-8. `label` is what a token is called.
+ * Writes a spreadsheet of prompt embeds: a line a row, with its token, weight and norm before its d values. RFC 4180, with a
+ * byte order mark, by which spreadsheets know UTF-8. `label` is what a token is called. Gives the texts of a chunk's lines each to
+ * `write`: those of a long prompt are 500 MB.
  */
-export function conditioningCsv(tensors: readonly ConditioningTensor[], label: (token: PromptToken) => string): string {
+export function* writingCsv(
+  tensors: readonly ConditioningTensor[],
+  label: (token: PromptToken) => string,
+  write: (text: string) => void,
+): Slices<void> {
   const embeds = tensors.filter(({ rows }) => rows !== undefined);
   const d = embeds[0].shape[2];
   const head = ['tensor', 'row', 'id', 'token', 'weight', 'norm', ...Array.from({ length: d }, (_, i) => `d${i}`)];
-  const lines = embeds.flatMap(({ name, data, rows }) =>
-    rows!.map((token, row) => {
+  let lines = [`\ufeff${head.join(',')}`];
+  const flush = () => {
+    write(`${lines.join('\r\n')}\r\n`);
+    lines = [];
+  };
+  for (const { name, data, rows } of embeds)
+    for (const [row, token] of rows!.entries()) {
+      yield;
       const values = Array.from((data as Float32Array).subarray(row * d, (row + 1) * d));
       const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
       const known = token ? [token.id, cell(label(token)), token.weight] : ['', 'completed', ''];
-      return [name, row, ...known, norm.toPrecision(6), ...values.map(shortest)].join(',');
-    }),
-  );
-  return `\ufeff${[head.join(','), ...lines].join('\r\n')}\r\n`;
+      lines.push([name, row, ...known, norm.toPrecision(6), ...values.map(shortest)].join(','));
+      if (lines.length >= linesAtOnce) flush();
+    }
+  if (lines.length > 0) flush();
 }

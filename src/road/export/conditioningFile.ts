@@ -2,13 +2,15 @@ import { clipVitL14 } from '../../clip/config.ts';
 import { decompress } from '../../files/compression.ts';
 import { fileKind } from '../../files/fileKind.ts';
 import { readFloats } from '../../files/floatTensor.ts';
+import { joinedBytes } from '../../files/joinedBytes.ts';
 import { jsonObject } from '../../files/jsonObject.ts';
 import { type Npy, NpyError, readNpy, writeNpy } from '../../files/npy.ts';
-import { openSafetensors, SafetensorsError, writeSafetensors } from '../../files/safetensors.ts';
+import { openSafetensors, SafetensorsError, safetensorsPieces } from '../../files/safetensors.ts';
 import type { ByteSource } from '../../files/sources.ts';
 import { elementCount, excerpt, shapeText } from '../../files/tensorFile.ts';
 import { entryStart, readZipDirectory, type ZipEntry } from '../../files/zipDirectory.ts';
-import { writeZip } from '../../files/zipWriter.ts';
+import { writingZip, type ZipFile } from '../../files/zipWriter.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
 import { type ConditioningTensor, promptEmbedsTensor } from './exportConditioning.ts';
 
 /** `npy` holds `prompt_embeds` alone, and no metadata. */
@@ -24,17 +26,31 @@ export function writeConditioning(
   tensors: readonly ConditioningTensor[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  return joinedBytes(whole(writingConditioning(format, tensors, metadata)));
+}
+
+/** Does the work of `writeConditioning` in slices. Gives the bytes in pieces, among which may be those of the tensors themselves. */
+export function* writingConditioning(
+  format: ConditioningFormat,
+  tensors: readonly ConditioningTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Slices<Uint8Array<ArrayBuffer>[]> {
   switch (format) {
     case 'safetensors':
-      return writeSafetensors(tensors, metadata);
+      return safetensorsPieces(tensors, metadata);
     case 'npz': {
-      const arrays = tensors.map(({ name, shape, data }) => ({ name: `${name}.npy`, data: writeNpy(data, shape) }));
+      const files: ZipFile[] = [];
+      for (const { name, shape, data } of tensors) {
+        files.push({ name: `${name}.npy`, data: writeNpy(data, shape) });
+        yield;
+      }
       const text = new TextEncoder().encode(JSON.stringify(metadata, null, 1));
-      return writeZip([...arrays, { name: metadataName, data: text }]);
+      return yield* writingZip([...files, { name: metadataName, data: text }]);
     }
     case 'npy': {
       const { data, shape } = promptEmbedsTensor(tensors);
-      return writeNpy(data, shape);
+      yield;
+      return [writeNpy(data, shape)];
     }
     default:
       return format satisfies never;

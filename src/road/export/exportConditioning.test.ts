@@ -11,6 +11,7 @@ import {
   exportConditioning,
   exportMetadata,
   exportPasses,
+  exportRefusal,
   exportShapes,
   promptEmbeddings,
   promptEmbedsTensor,
@@ -215,4 +216,16 @@ describe('textual inversions and LoRAs', () => {
     ]);
     expect(storedNetworks(metadata, '3.', 'negative')).toEqual({ embeddings: [], loras: [] });
   });
+});
+
+test.each([
+  ['comfy', Array(60).fill(long).join(' '), Array(61).fill(long).join(' ')],
+  ['a1111', `${Array(60).fill(long).join(' ')} AND ${Array(40).fill('a').join(' AND ')}`, ''],
+] as const)('%s: what would be too long once it is made equally long is refused', (syntax, positive, negative) => {
+  const both = pair(positive, negative, { syntax });
+  expect([both.positive.refusal, both.negative?.refusal]).toEqual([null, null]);
+  expect(exportRefusal(both)).toMatch(
+    /^Both prompts and their parts, made equally long as the program does, would fill \d,\d+ chunks, and a file takes at most 2,048: shorten a prompt\.$/,
+  );
+  expect(exportRefusal(pair(positive, null, { syntax: 'compel' }))).toBeNull();
 });

@@ -1,15 +1,16 @@
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import type { MergedLora } from '../../prompt/a1111/extraNetworks.ts';
+import { holdExported, PromptBoundError } from '../../prompt/bounds.ts';
 import type { Side } from '../../prompt/side.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
-import { applyMethod } from '../../weighting/apply.ts';
 import { passesRead, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
-import type { Composition } from '../composition.ts';
+import { type Composition, type LazyConditioning, repeatedRows, stacking } from '../composition.ts';
 import { type PromptOptions, writtenOptions } from '../options.ts';
-import { promptEmbeds } from '../pipeline.ts';
+import { promptConditionings } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { padToEqual, stackParts } from './padding.ts';
 
@@ -51,35 +52,50 @@ export interface ConditioningTensor {
   readonly rows?: readonly ConditioningRow[];
 }
 
-/** Conditionings by side, or key masks: arrays with a row for each token, before or after they are made equally long. */
-interface Lengths {
-  readonly positive: readonly Float32Array[];
-  readonly negative: readonly Float32Array[];
-}
+/** Conditionings by side, or key masks as such of width 1, before or after they are made equally long. */
+type Lengths = Readonly<Record<Side, readonly LazyConditioning[]>>;
 
 /**
- * Stacks the parts of an AND as A1111 does, then completes positive and negative to one length as the program does. `empty`
- * [77, d] has the rows of the empty prompt; d is 1 for key masks.
+ * Stacks the parts of an AND as A1111 does, then completes positive and negative to one length as the program does. `emptyOf`
+ * gives the chunks of the empty prompt; d is 1 for key masks.
  */
-function equalled({ positive, negative }: Lengths, syntax: Syntax, empty: Float32Array, d: number): Lengths {
-  const equal = padToEqual([...stackParts(positive, d), ...negative], syntax, empty);
+function equalled(
+  { positive, negative }: Lengths,
+  syntax: Syntax,
+  emptyOf: (at: number) => Float32Array,
+  d: number,
+): Lengths {
+  const equal = padToEqual([...stackParts(positive, d), ...negative], syntax, emptyOf);
   return { positive: equal.slice(0, positive.length), negative: equal.slice(positive.length) };
 }
 
-const emptyOf = ({ positive }: ConditioningPair): WeightedPrompt => positive.conditionings[0].composition.empty;
+const emptyPrompt = ({ positive }: ConditioningPair): WeightedPrompt => positive.conditionings[0].composition.empty;
 
-/** Rows of each conditioning before it is completed, counted by running the methods on outputs of width 1, which is quick. */
-function rowCounts(pair: ConditioningPair): {
-  readonly positive: readonly number[];
-  readonly negative: readonly number[];
-} {
-  const count = (prepared: PreparedPrompt | null) =>
-    prepared
-      ? promptEmbeds(prepared, ({ inputIds }) => new Float32Array(inputIds.length), pair.options.weighting).map(
-          ({ length }) => length,
-        )
-      : [];
-  return { positive: count(pair.positive), negative: count(pair.negative) };
+function ownConditionings({ positive, negative, options: { weighting } }: ConditioningPair, zOf: ZOf): Lengths {
+  return {
+    positive: promptConditionings(positive, zOf, weighting),
+    negative: negative ? promptConditionings(negative, zOf, weighting) : [],
+  };
+}
+
+const zeros: ZOf = ({ inputIds }) => new Float32Array(inputIds.length);
+
+/** Says why the conditionings are not exported: made equally long they would be too long. Null where they are. */
+export function exportRefusal(pair: ConditioningPair): string | null {
+  const { positive, negative } = equalled(
+    ownConditionings(pair, zeros),
+    pair.options.syntax,
+    () => new Float32Array(),
+    1,
+  );
+  const count = [...positive, ...negative].reduce((sum, { n }) => sum + n, 0);
+  try {
+    holdExported(count);
+    return null;
+  } catch (error) {
+    if (error instanceof PromptBoundError) return error.message;
+    throw error;
+  }
 }
 
 /** Lists the passes that `exportConditioning` reads. */
@@ -93,56 +109,54 @@ export function exportPasses(pair: ConditioningPair): EncoderPass[] {
  * `promptEmbeds`.
  */
 export function exportConditioning(pair: ConditioningPair, zOf: ZOf): ConditioningTensor[] {
-  const { positive, negative, options } = pair;
-  const embedsOf = (prepared: PreparedPrompt | null) =>
-    prepared ? promptEmbeds(prepared, zOf, options.weighting) : [];
-  const own = { positive: embedsOf(positive), negative: embedsOf(negative) };
-  const empty = emptyOf(pair);
-  const L = empty.empty.inputIds.length;
-  const { syntax, weighting } = options;
-  const d = own.positive[0].length / rowCounts(pair).positive[0];
-  const lengths = new Set([...own.positive, ...own.negative].map(({ length }) => length));
-  // ComfyUI completes by repeating rows, so that only the length of the empty prompt's conditioning is read.
-  const filling =
-    syntax === 'comfy' || lengths.size === 1 ? new Float32Array(L * d) : applyMethod(methods[weighting], empty, zOf);
-  const embeds = equalled(own, syntax, filling, d);
-  const rowsOf = (prepared: PreparedPrompt | null) =>
-    (prepared?.conditionings ?? []).map((_, i) => conditioningRows(prepared!, i));
-  const tokens = { positive: rowsOf(positive), negative: rowsOf(negative) };
-  const tensors = (['positive', 'negative'] as const).flatMap((side) =>
-    embeds[side].map((data, i): ConditioningTensor => {
-      const rows = Array.from({ length: data.length / d }, (_, row) => tokens[side][i][row] ?? null);
-      return {
-        name: tensorName(side, 'prompt_embeds', i, embeds[side].length),
-        dtype: 'F32',
-        shape: [1, rows.length, d],
-        data,
-        rows,
-      };
-    }),
-  );
-  if (options.mask !== 'hf' && options.mask !== 'lecture') return tensors;
+  return whole(exportingConditioning(pair, zOf));
+}
 
-  const emptyMask = Float32Array.from(empty.chunks[0].pass.keyMask);
-  const masksOf = (prepared: PreparedPrompt | null, embeds: readonly Float32Array[]) =>
-    embeds.map((rows, i) =>
-      Float32Array.from(padded(keyMask(prepared!.conditionings[i].composition, emptyMask), rows.length / d, emptyMask)),
-    );
+/** Does the work of `exportConditioning` in slices. */
+export function* exportingConditioning(pair: ConditioningPair, zOf: ZOf): Slices<ConditioningTensor[]> {
+  const { options } = pair;
+  const { syntax, weighting } = options;
+  const empty = emptyPrompt(pair);
+  const own = ownConditionings(pair, zOf);
+  const d = own.positive[0].rowsOf(0).length / empty.empty.inputIds.length;
+  const embeds = equalled(own, syntax, repeatedRows(methods[weighting], empty, zOf), d);
+  const tensors: ConditioningTensor[] = [];
+  for (const side of ['positive', 'negative'] as const)
+    for (const [i, conditioning] of embeds[side].entries()) {
+      yield;
+      const data = yield* stacking(conditioning);
+      const tokens = conditioningRows(pair[side]!, i);
+      const rows = Array.from({ length: data.length / d }, (_, row) => tokens[row] ?? null);
+      const name = tensorName(side, 'prompt_embeds', i, embeds[side].length);
+      tensors.push({ name, dtype: 'F32', shape: [1, rows.length, d], data, rows });
+    }
+  yield;
+  return options.mask === 'hf' || options.mask === 'lecture' ? [...tensors, ...maskTensors(pair, own)] : tensors;
+}
+
+/** The key masks of the conditionings, completed as they are. */
+function maskTensors(pair: ConditioningPair, own: Lengths): ConditioningTensor[] {
+  const emptyMask = Float32Array.from(emptyPrompt(pair).chunks[0].pass.keyMask);
+  const L = emptyMask.length;
+  const masksOf = (side: Side) =>
+    own[side].map(({ n }, i): LazyConditioning => {
+      const mask = keyMask(pair[side]!.conditionings[i].composition, emptyMask);
+      const chunkAt = (at: number) => mask.subarray(at * L, (at + 1) * L);
+      return { n, rowsOf: (at) => (at * L < mask.length ? chunkAt(at) : emptyMask) };
+    });
   const masks = equalled(
-    { positive: masksOf(positive, own.positive), negative: masksOf(negative, own.negative) },
-    syntax,
-    emptyMask,
+    { positive: masksOf('positive'), negative: masksOf('negative') },
+    pair.options.syntax,
+    () => emptyMask,
     1,
   );
-  return [
-    ...tensors,
-    ...(['positive', 'negative'] as const).flatMap((side) =>
-      masks[side].map((mask, i): ConditioningTensor => {
-        const name = tensorName(side, 'attention_mask', i, masks[side].length);
-        return { name, dtype: 'I64', shape: [1, mask.length], data: BigInt64Array.from(mask, BigInt) };
-      }),
-    ),
-  ];
+  return (['positive', 'negative'] as const).flatMap((side) =>
+    masks[side].map((each, i): ConditioningTensor => {
+      const mask = whole(stacking(each));
+      const name = tensorName(side, 'attention_mask', i, masks[side].length);
+      return { name, dtype: 'I64', shape: [1, mask.length], data: BigInt64Array.from(mask, BigInt) };
+    }),
+  );
 }
 
 function tensorName(side: Side, what: string, part: number, parts: number): string {
@@ -151,9 +165,11 @@ function tensorName(side: Side, what: string, part: number, parts: number): stri
 
 /** The shapes `exportConditioning` will have with a model of width `d`, before anything is encoded. */
 export function exportShapes(pair: ConditioningPair, d: number): Omit<ConditioningTensor, 'data' | 'rows'>[] {
-  return exportConditioning(pair, ({ inputIds }) => new Float32Array(inputIds.length)).map(
-    ({ name, dtype, shape }) => ({ name, dtype, shape: dtype === 'F32' ? [1, shape[1], d] : shape }),
-  );
+  return exportConditioning(pair, zeros).map(({ name, dtype, shape }) => ({
+    name,
+    dtype,
+    shape: dtype === 'F32' ? [1, shape[1], d] : shape,
+  }));
 }
 
 /** The key mask [77·n] of a conditioning; in a blend a key is visible if any of its prompts sees it. */
@@ -184,7 +200,22 @@ function conditioningRows({ conditionings, texts }: PreparedPrompt, index: numbe
 
 /** Whether every number is finite. */
 export function allFinite(tensors: readonly ConditioningTensor[]): boolean {
-  return tensors.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite));
+  return whole(checkingFinite(tensors));
+}
+
+/** Numbers that are checked in one slice. */
+const checkedAtOnce = 1 << 18;
+
+/** Does the work of `allFinite` in slices. */
+export function* checkingFinite(tensors: readonly ConditioningTensor[]): Slices<boolean> {
+  for (const { data } of tensors) {
+    if (data instanceof BigInt64Array) continue;
+    for (let at = 0; at < data.length; at += checkedAtOnce) {
+      yield;
+      if (!data.subarray(at, at + checkedAtOnce).every(Number.isFinite)) return false;
+    }
+  }
+  return true;
 }
 
 /** Diagnostics of weights with which no method comes to finite numbers. */

@@ -3,7 +3,7 @@ import { clipTiny } from '../../clip/config.ts';
 import type { ZOf } from '../../weighting/method.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
-import { preparePrompt, promptEmbeds } from '../pipeline.ts';
+import { preparePrompt, promptConditionings } from '../pipeline.ts';
 import { referenceZ } from '../testing/encodings.ts';
 import { tokenizer } from '../testing/prompts.ts';
 import { type AnswerInput, answer } from './answer.ts';
@@ -28,8 +28,8 @@ function inputOf(prompt: string, some: Partial<PromptOptions>, isEncoded = true)
     embeddings: [],
     embeds: isEncoded
       ? {
-          weighted: promptEmbeds(prepared, zOf, options.weighting),
-          unweighted: promptEmbeds(prepared, zOf, 'none'),
+          weighted: promptConditionings(prepared, zOf, options.weighting),
+          unweighted: promptConditionings(prepared, zOf, 'none'),
           d,
         }
       : null,
@@ -180,9 +180,9 @@ test.each<[string, Partial<PromptOptions>, number, number]>([
   ['a (red)0.6 car', { syntax: 'compel' }, 2, 75],
   ['a (red:2) car', { weighting: 'adv-a1111' }, 2, 75],
   ['a (red:2) car', { weighting: 'adv-down-weight' }, 2, 75],
-])('%s with %o: the numbers are those of the rows of promptEmbeds, in float64', (prompt, options, row) => {
+])('%s with %o: the numbers are those of the rows of promptConditionings, in float64', (prompt, options, row) => {
   const input = inputOf(prompt, options);
-  const [z, w] = [input.embeds!.unweighted[0], input.embeds!.weighted[0]];
+  const [z, w] = [input.embeds!.unweighted[0], input.embeds!.weighted[0]].map(({ rowsOf }) => rowsOf(0));
   const dot = (a: Float32Array, b: Float32Array, at: number) =>
     Array.from({ length: d }, (_, i) => a[at * d + i] * b[at * d + i]).reduce((sum, value) => sum + value, 0);
   const lengthRatio = Math.sqrt(dot(w, w, row) / dot(z, z, row));
@@ -367,4 +367,13 @@ test('a weighted word leads to its row, in its chunk', () => {
 test('sentences stand in the order of their kinds', () => {
   const kinds = answer(inputOf('a (red:1,3) (car:1.2) BREAK dog', {})).map(({ kind }) => sentenceKinds.indexOf(kind));
   expect(kinds).toEqual(kinds.toSorted((a, b) => a - b));
+});
+
+test('a step whose text is shorter than another’s is completed with the empty prompt, before weighting too', () => {
+  const sentences = textsOf(inputOf(`[a (red:1.3) car:${'a cat on grass, '.repeat(30)}:0.9]`, { step: 1 }), [
+    'weights',
+    'rest',
+  ]);
+  expect(sentences[0]).toContain('“red” (weight 1.3)');
+  expect(sentences.join(' ')).not.toContain('infinite');
 });

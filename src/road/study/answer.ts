@@ -7,7 +7,7 @@ import { type Conditionings, weightSentences } from './weightSentences.ts';
 
 export interface AnswerInput extends Reader {
   readonly prepared: PreparedPrompt;
-  /** The results of promptEmbeds; null while nothing is encoded. */
+  /** The results of promptConditionings; null while nothing is encoded. */
   readonly embeds: Conditionings | null;
   /** The model in use, or how many layers it will have. */
   readonly model: { readonly name: string; readonly isRandom: boolean } | null;
@@ -25,7 +25,7 @@ export function answer(input: AnswerInput): Sentence[] {
 export function* answering(input: AnswerInput): Slices<Sentence[]> {
   const { prepared, options } = input;
   if (prepared.refusal) return [sentence('mistakes', prepared.refusal)];
-  const weights = weightSentences(input);
+  const weights = yield* weightSentences(input);
   yield;
   const chunks = chunkSentences(prepared, options);
   yield;

@@ -2,18 +2,19 @@ import { describe, expect, test } from 'vitest';
 import a1111Recorded from '../../prompt/recorded/a1111_attention.json';
 import comfyRecorded from '../../prompt/recorded/comfy_parse.json';
 import compelRecorded from '../../prompt/recorded/compel_parse.json';
+import { whole } from '../../prompt/slices.ts';
 import { syntaxes } from '../../prompt/syntax.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
-import { promptEmbeds } from '../pipeline.ts';
+import { promptConditionings, promptEmbeds } from '../pipeline.ts';
 import { d, fakeZ, tokenizer } from '../testing/prompts.ts';
 import {
   comparePair,
+  comparingPrograms,
   differenceSentences,
   type PairDifference,
   type ProgramPair,
   type ProgramReadings,
-  pairDifference,
   pairSentences,
   readPrograms,
 } from './programs.ts';
@@ -37,8 +38,8 @@ function lines({ rows }: ProgramReadings): string[] {
 }
 
 function difference(study: ProgramReadings, pair: ProgramPair): PairDifference {
-  const [a, b] = pair.map((syntax) => promptEmbeds(study.readings[syntax].prepared, fakeZ, ownMethod[syntax]));
-  return pairDifference(study, pair, [a, b], d);
+  const [a, b] = pair.map((syntax) => promptConditionings(study.readings[syntax].prepared, fakeZ, ownMethod[syntax]));
+  return whole(comparingPrograms(study, pair, [a, b], d));
 }
 
 describe('three programs, token by token', () => {

@@ -7,11 +7,12 @@ import { commonPlaces } from '../../tokens/align.ts';
 import type { PromptEmbedding, PromptToken } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { ownMethod } from '../../weighting/methods.ts';
+import type { LazyConditioning } from '../composition.ts';
 import { conditioningPlace } from '../conditioningPlace.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
 import { preparingPrompt } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
-import { type RowDifference, rowDifferences } from './rowDifferences.ts';
+import { comparingPairs, type RowDifference, type RowPair } from './rowDifferences.ts';
 import { listed, quoted } from './sentence.ts';
 
 /** Sets what one program does of itself; its own settings, the step and clip skip stay as they are chosen. */
@@ -165,32 +166,28 @@ export interface PairDifference {
   readonly padding: number;
 }
 
-/** The conditionings of the two programs, each [77·n, d], as `promptEmbeds` gives them for their own options. */
-export type PairEmbeds = readonly [readonly Float32Array[], readonly Float32Array[]];
+/** The conditionings of the two programs, as `promptConditionings` gives them for their own options. */
+export type PairConditionings = readonly [readonly LazyConditioning[], readonly LazyConditioning[]];
 
 /** Compares the rows of tokens that both encode, the second program's against the first's. */
-export function pairDifference(
+export function* comparingPrograms(
   { readings, rows }: ProgramReadings,
   [a, b]: ProgramPair,
-  embeds: PairEmbeds,
+  conditionings: PairConditionings,
   d: number,
-): PairDifference {
+): Slices<PairDifference> {
   const both = [...rows.keys()].filter((i) => isEncoded(rows[i][a]) && isEncoded(rows[i][b]));
-  const all = [stacked(embeds[0]), stacked(embeds[1])] as const;
-  const place = (side: 0 | 1, { conditioning, row }: ProgramToken) => all[side].starts[conditioning] / d + row;
-  const conditionings = [
-    { data: all[0].data, d },
-    { data: all[1].data, d },
-  ] as const;
-  const compared = rowDifferences(
-    ...conditionings,
-    both.map((i) => [place(0, rows[i][a]!), place(1, rows[i][b]!)]),
-  );
+  const [inA, inB] = conditionings.map((each) => stacked(each, readings[a].prepared.chunks[0].chunk.tokens.length, d));
+  const place = ({ starts }: typeof inA, { conditioning, row }: ProgramToken) => starts[conditioning] + row;
+  const pairs = both.map((i): RowPair => [place(inA, rows[i][a]!), place(inB, rows[i][b]!)]);
+  const compared = yield* comparingPairs(inA, inB, pairs);
+  yield;
+  const padding = yield* comparingPairs(inA, inB, commonPadding(readings[a].prepared, readings[b].prepared));
   return {
     tokens: compared.rows.map((difference, i) => ({ ...difference, at: both[i] })),
     relative: compared.relative,
     cosine: compared.cosine,
-    padding: rowDifferences(...conditionings, commonPadding(readings[a].prepared, readings[b].prepared)).relative,
+    padding: padding.relative,
   };
 }
 
@@ -198,16 +195,26 @@ function isEncoded(token: ProgramToken | undefined): boolean {
   return token !== undefined && token.chunk !== null;
 }
 
-function stacked(parts: readonly Float32Array[]) {
+/** Puts the rows of conditionings, in chunks of L, under one another; the chunk read last is kept, as rows are read in order. */
+function stacked(conditionings: readonly LazyConditioning[], L: number, d: number) {
+  const chunks = conditionings.flatMap(({ n, rowsOf }) => Array.from({ length: n }, (_, at) => () => rowsOf(at)));
   const starts: number[] = [];
-  let length = 0;
-  for (const part of parts) {
-    starts.push(length);
-    length += part.length;
+  let rows = 0;
+  for (const { n } of conditionings) {
+    starts.push(rows);
+    rows += n * L;
   }
-  const data = new Float32Array(length);
-  for (const [i, part] of parts.entries()) data.set(part, starts[i]);
-  return { data, starts };
+  let last: { readonly chunk: number; readonly rows: Float32Array } | undefined;
+  return {
+    d,
+    /** The row at which each conditioning begins. */
+    starts,
+    row(at: number): Float32Array {
+      const chunk = Math.floor(at / L);
+      if (last?.chunk !== chunk) last = { chunk, rows: chunks[chunk]() };
+      return last.rows.subarray((at % L) * d, ((at % L) + 1) * d);
+    },
+  };
 }
 
 /** Finds rows that are EOS or PAD in both; none where a program composes several texts. */

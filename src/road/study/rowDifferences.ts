@@ -1,10 +1,17 @@
 /** Differences of rows of two conditionings, pair by pair. */
+import type { Slices } from '../../prompt/slices.ts';
 import { cosineOf, rowSums } from '../../weighting/study/rowSums.ts';
 
 /** Rows of a conditioning, [rows, d]. */
 export interface Rows {
-  readonly data: Float32Array;
   readonly d: number;
+  /** Gives one of them, [d]. */
+  row(at: number): Float32Array;
+}
+
+/** The rows of a matrix [rows, d]. */
+export function matrixRows(data: Float32Array, d: number): Rows {
+  return { d, row: (at) => data.subarray(at * d, (at + 1) * d) };
 }
 
 /** Places of two rows that are compared. */
@@ -27,19 +34,24 @@ export interface RowDifferences {
   readonly cosine: number;
 }
 
-/** Compares rows of `a` with rows of `b`, in float64. Both have one width. */
-export function rowDifferences(a: Rows, b: Rows, pairs: readonly RowPair[]): RowDifferences {
+/** Pairs of rows that are compared in one slice. */
+const pairsAtOnce = 64;
+
+/** Compares rows of `a` with rows of `b`, in float64 and in slices. Both have one width. */
+export function* comparingPairs(a: Rows, b: Rows, pairs: readonly RowPair[]): Slices<RowDifferences> {
   let [change, length] = [0, 0];
-  const rows = pairs.map(([rowA, rowB]): RowDifference => {
-    const sums = rowSums(a.data, rowA, b.data, rowB, a.d);
+  const rows: RowDifference[] = [];
+  for (const [i, [rowA, rowB]] of pairs.entries()) {
+    if (i % pairsAtOnce === pairsAtOnce - 1) yield;
+    const sums = rowSums(a.row(rowA), 0, b.row(rowB), 0, a.d);
     change += sums.change;
     length += sums.a;
-    return {
+    rows.push({
       distance: Math.sqrt(sums.change),
       relative: ratio(sums.change, sums.a),
       cosine: cosineOf(sums),
-    };
-  });
+    });
+  }
   const cosines = rows.map(({ cosine }) => cosine).filter((cosine) => !Number.isNaN(cosine));
   return {
     rows,

@@ -1,18 +1,20 @@
 /** Says what the weights of a prompt did to its rows; every number is taken from the rows of promptEmbeds. */
+import type { Slices } from '../../prompt/slices.ts';
 import { distinct } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
-import { type RowChanges, rowChanges } from '../../weighting/study/compareMethods.ts';
+import { comparingRows, type RowChanges } from '../../weighting/study/compareMethods.ts';
 import { number } from '../../weighting/wording.ts';
+import type { LazyConditioning } from '../composition.ts';
 import { conditioningPlace } from '../conditioningPlace.ts';
 import type { PromptOptions } from '../options.ts';
 import { promptPasses } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { counted, methodTitle, percent, quoted, type Sentence, sentence } from './sentence.ts';
 
-/** The conditionings of a prompt, each [77·n, d], by the method chosen and with every weight at 1. */
+/** The conditionings of a prompt, by the method chosen and with every weight at 1. */
 export interface Conditionings {
-  readonly weighted: readonly Float32Array[];
-  readonly unweighted: readonly Float32Array[];
+  readonly weighted: readonly LazyConditioning[];
+  readonly unweighted: readonly LazyConditioning[];
   readonly d: number;
 }
 
@@ -26,10 +28,7 @@ export interface Shift {
   readonly finite: boolean;
 }
 
-export function shiftOf(
-  { unweightedNorms, norms, distances, cosines, nonFiniteRows }: RowChanges,
-  rows: readonly number[],
-): Shift {
+export function shiftOf({ unweightedNorms, norms, distances, cosines }: RowChanges, rows: readonly number[]): Shift {
   const squares = (values: Float64Array) => rows.reduce((sum, row) => sum + values[row] ** 2, 0);
   const before = squares(unweightedNorms);
   const turned = rows.map((row) => cosines[row]).filter((cosine) => !Number.isNaN(cosine));
@@ -37,7 +36,8 @@ export function shiftOf(
     lengthRatio: Math.sqrt(squares(norms) / before),
     moved: Math.sqrt(squares(distances) / before),
     cosine: turned.reduce((sum, cosine) => sum + cosine, 0) / turned.length,
-    finite: !nonFiniteRows.some((row) => rows.includes(row)),
+    // Rows that are not finite have no distance.
+    finite: !rows.some((row) => Number.isNaN(distances[row])),
   };
 }
 
@@ -112,12 +112,14 @@ export interface WeightInput {
 }
 
 /** Says how far each weighted word moved, what the method did to all other rows, and that attention stays as it is. */
-export function weightSentences({ prepared, options, embeds, layers }: WeightInput): Sentence[] {
+export function* weightSentences({ prepared, options, embeds, layers }: WeightInput): Slices<Sentence[]> {
   const words = weightedWords(prepared);
+  yield;
   const isTyped = prepared.texts.some(({ chunks }) =>
     chunks.some(({ tokens }) => tokens.some(({ weight }) => weight !== 1)),
   );
-  const changes = embeds?.weighted.map((z, i) => rowChanges(z, embeds.unweighted[i], embeds.d));
+  const changes = embeds && (yield* changesOf(embeds));
+  yield;
   const moves = changes?.some(({ changedRows }) => changedRows.length > 0) ?? false;
   const isEmpty = prepared.source.trim() === '';
   return [
@@ -129,6 +131,14 @@ export function weightSentences({ prepared, options, embeds, layers }: WeightInp
     ...(changes ? otherRows(prepared, words, changes, options) : []),
     ...(isTyped ? [attention(prepared, options, layers)] : []),
   ];
+}
+
+/** Compares the conditionings with the unweighted ones, chunk by chunk. */
+function* changesOf({ weighted, unweighted, d }: Conditionings): Slices<RowChanges[]> {
+  const changes: RowChanges[] = [];
+  for (const [i, { n, rowsOf }] of weighted.entries())
+    changes.push(yield* comparingRows(n, (at) => [rowsOf(at), unweighted[i].rowsOf(at)], d));
+  return changes;
 }
 
 /** Codes of the messages that say so of weights that change nothing. */
@@ -202,10 +212,9 @@ function restsOf(
   const L = prepared.chunks[0].chunk.tokens.length;
   return changes.flatMap((change, conditioning) => {
     const weighed = new Set(words.filter((word) => word.conditioning === conditioning).flatMap(({ rows }) => rows));
-    const all = [...change.norms.keys()].filter((row) => !weighed.has(row));
     const changedRows = new Set(change.changedRows);
     return Array.from({ length: change.norms.length / L }, (_, chunk): ChunkRest => {
-      const rows = all.filter((row) => Math.floor(row / L) === chunk);
+      const rows = Array.from({ length: L }, (_, row) => chunk * L + row).filter((row) => !weighed.has(row));
       const shift = shiftOf(change, rows);
       const isScaled = rows.every(
         (row) =>

@@ -5,14 +5,14 @@ import type { ConditioningFile } from '../../road/export/conditioningFile.ts';
 import { type DifferingOption, differingOptions } from '../../road/export/differingOptions.ts';
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import type { PromptOptions } from '../../road/options.ts';
-import { shownComparison } from '../../state/exporting.ts';
+import { comparisonWork } from '../../state/exporting.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import embeddingsStyles from '../embeddings/embeddings.module.css';
 import { brief, exact, percent } from '../page/numbers.ts';
 import { Slider } from '../page/Slider.tsx';
 import { useDark, useFacts } from '../page/useFacts.ts';
-import { useLast } from '../page/useLast.ts';
+import { useSliced } from '../page/useSliced.ts';
 import { range } from '../pictures/pixels.ts';
 import { RowNorms } from '../pictures/RowNorms.tsx';
 import { StatePicture, StateReadout } from '../pictures/StatePicture.tsx';
@@ -29,8 +29,9 @@ export function Comparison() {
   const { done, total } = useEncoded('comparison');
   const index = chosen ?? file?.conditionings.findIndex(({ name }) => !/(^|\.)negative_/.test(name)) ?? 0;
   const shown = Math.max(index, 0);
-  const now = useFacts((s) => shownComparison(s, shown));
-  const comparison = useLast(now);
+  const work = useFacts((s) => comparisonWork(s, shown));
+  const { value, isStale } = useSliced(work, work?.isLong ?? false);
+  const comparison = value?.comparison;
   if (!file) return null;
   return (
     <section className={styles.comparison} aria-label="Comparison">
@@ -57,9 +58,9 @@ export function Comparison() {
       {typeof comparison === 'string' ? (
         <p className="warning">{comparison}</p>
       ) : comparison ? (
-        <Difference comparison={comparison} stale={!now} />
+        <Difference comparison={comparison} stale={isStale} />
       ) : (
-        <p className="muted">{`Encoding: ${done} of ${total} runs of the encoder`}</p>
+        <p className="muted">{work ? 'Comparing the numbers' : `Encoding: ${done} of ${total} runs of the encoder`}</p>
       )}
     </section>
   );

@@ -1,22 +1,34 @@
-import { use, useId, useState } from 'react';
-import { conditioningCsv } from '../../road/export/conditioningCsv.ts';
-import { type ConditioningFormat, conditioningFormats, writeConditioning } from '../../road/export/conditioningFile.ts';
-import { allFinite, whyNotFinite } from '../../road/export/exportConditioning.ts';
+import { use, useEffect, useId, useMemo, useState } from 'react';
+import { sides } from '../../prompt/side.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
+import { linesAtOnce, writingCsv } from '../../road/export/conditioningCsv.ts';
+import {
+  type ConditioningFormat,
+  conditioningFormats,
+  writingConditioning,
+} from '../../road/export/conditioningFile.ts';
+import { whyNotFinite } from '../../road/export/exportConditioning.ts';
 import {
   checkedFiles,
+  type Exported,
   exportedMetadata,
   exportedNetworks,
   exportedPair,
   exportedShapes,
-  exportedTensors,
+  exportWork,
+  isSessionWhole,
   snippetFor,
   snippetWith,
   whyUnchecked,
   writeSession,
 } from '../../state/exporting.ts';
+import { inSlices } from '../../state/inSlices.ts';
+import { isBeingRead } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { bytes } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
+import { useSliced } from '../page/useSliced.ts';
 import { saveFile } from '../pictures/saveFile.ts';
 import check from './check.py?raw';
 import bareSnippet from './diffusers.py?raw';
@@ -25,6 +37,8 @@ import { useEncoded } from './useEncoded.ts';
 
 const formats = [...conditioningFormats, 'csv', 'json'] as const;
 type Format = (typeof formats)[number];
+/** Those with numbers in them. */
+type NumbersFormat = Exclude<Format, 'json'>;
 
 const formatNames: Record<Format, string> = {
   safetensors: 'safetensors',
@@ -75,7 +89,8 @@ export function Export() {
 
 function SaveSession() {
   const store = use(StoreContext);
-  const hasAll = useFacts((s) => s.tokenizer.phase === 'ready' && s.weightsHash !== null);
+  const hasAll = useFacts(isSessionWhole);
+  const isReading = useFacts((s) => sides.some((side) => isBeingRead(s, side)));
   return (
     <div className="row">
       <button
@@ -86,6 +101,9 @@ function SaveSession() {
       >
         Download session.json
       </button>
+      <p className="muted small" role="status" aria-label="Session">
+        {isReading && 'A long prompt is still being read: the session waits for its tokens.'}
+      </p>
     </div>
   );
 }
@@ -93,30 +111,28 @@ function SaveSession() {
 /** Name of the saved file, which the check script and the snippet use. */
 const nameOf = (format: Format) => `conditioning.${format}`;
 
-function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
+function SaveNumbers({ format }: { format: NumbersFormat }) {
   const { done, total } = useEncoded('export');
   const shapes = useFacts(exportedShapes);
-  const tensors = useFacts(exportedTensors);
+  const work = useFacts(exportWork);
+  const { value, isStale } = useSliced(work, work?.isLong ?? false);
+  const exported = isStale ? undefined : value;
   const metadata = useFacts(exportedMetadata);
   const tokenizer = useFacts(tokenizerOf);
   const hasModel = useFacts((s) => s.model !== null);
   const isMissing = useFacts((s) => s.noEngine !== null);
-  const finite = tensors ? allFinite(tensors) : true;
-  const pair = useFacts(exportedPair);
+  const finite = exported?.isFinite ?? true;
+  const contents = useMemo(
+    () => (exported && metadata && tokenizer ? { format, exported, metadata, tokenizer } : null),
+    [format, exported, metadata, tokenizer],
+  );
+  const writing = useWriting(contents, work?.isLong ?? false);
   const kept = (shapes ?? []).filter(({ name, dtype }) => {
     if (format === 'npy') return name.startsWith('prompt_embeds');
     return format !== 'csv' || dtype === 'F32';
   });
   const sizes = kept.map(({ shape, dtype }) => shape.reduce((a, b) => a * b, 1) * (dtype === 'F32' ? 4 : 8));
 
-  const save = () => {
-    if (!tensors || !metadata || !tokenizer) return;
-    const contents =
-      format === 'csv'
-        ? conditioningCsv(tensors, (token) => tokenLabel(token, tokenizer))
-        : writeConditioning(format, tensors, metadata);
-    saveFile(nameOf(format), contents, format === 'csv' ? 'text/csv' : 'application/octet-stream');
-  };
   return (
     <>
       <table className={styles.tensors} aria-label="What the file will hold">
@@ -143,13 +159,18 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
       </table>
       {!finite && (
         <p className="warning">
-          {(pair && whyNotFinite(pair)) ??
+          {(exported && whyNotFinite(exported.pair)) ??
             'With these weights the method divides by zero or multiplies by infinity, so some numbers are not finite.'}{' '}
           Change the weights to save the file.
         </p>
       )}
       <div className="row">
-        <button type="button" className="primary" disabled={!tensors || !metadata || !finite} onClick={save}>
+        <button
+          type="button"
+          className="primary"
+          disabled={!contents || !finite || writing.isUnderway}
+          onClick={writing.begin}
+        >
           Download {nameOf(format)}
         </button>
         <p className="muted small" role="status" aria-label="Export">
@@ -157,15 +178,73 @@ function SaveNumbers({ format }: { format: Exclude<Format, 'json'> }) {
             ? 'The numbers come from the encoder, which cannot run here.'
             : !hasModel
               ? 'The numbers need a model.'
-              : !tensors
-                ? `Encoding: ${done} of ${total} runs of the encoder`
-                : metadata
-                  ? 'Ready'
-                  : 'The weights are being hashed for the file’s metadata.'}
+              : exported
+                ? readyText(metadata !== undefined, writing.isUnderway, writing.share)
+                : work
+                  ? 'Computing the numbers'
+                  : `Encoding: ${done} of ${total} runs of the encoder`}
         </p>
       </div>
     </>
   );
+}
+
+function readyText(hasMetadata: boolean, isWriting: boolean, share: number): string {
+  if (!hasMetadata) return 'The weights are being hashed for the file’s metadata.';
+  if (!isWriting) return 'Ready';
+  return share > 0 ? `Writing the file: ${Math.floor(100 * share)} %` : 'Writing the file';
+}
+
+/** A file that is to be written. */
+interface Contents {
+  readonly format: NumbersFormat;
+  readonly exported: Exported;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Gives the pieces of a file. Lines of a spreadsheet go to the browser as they are written, because they are too many for the page. */
+function* writingFile(
+  { format, exported: { tensors }, metadata, tokenizer }: Contents,
+  onPiece?: (pieces: number) => void,
+): Slices<BlobPart[]> {
+  if (format !== 'csv') return yield* writingConditioning(format, tensors, metadata);
+  const pieces: BlobPart[] = [];
+  yield* writingCsv(
+    tensors,
+    (token) => tokenLabel(token, tokenizer),
+    (text) => onPiece?.(pieces.push(new Blob([text]))),
+  );
+  return pieces;
+}
+
+/** Writes a file and saves it when asked to: at once, or where it is long in slices, until other numbers or another format are on show. */
+function useWriting(contents: Contents | null, isLong: boolean) {
+  const [asked, setAsked] = useState<Contents | null>(null);
+  const [share, setShare] = useState(0);
+  const isUnderway = asked !== null && asked === contents;
+  const save = ({ format }: Contents, pieces: readonly BlobPart[]) =>
+    saveFile(nameOf(format), pieces, format === 'csv' ? 'text/csv' : 'application/octet-stream');
+  useEffect(() => {
+    if (!asked || !isUnderway) return;
+    const rows = asked.exported.tensors.reduce((sum, tensor) => sum + (tensor.rows?.length ?? 0), 0);
+    const onPiece = (pieces: number) => setShare((pieces * linesAtOnce) / rows);
+    return inSlices(writingFile(asked, onPiece), (pieces) => {
+      save(asked, pieces);
+      setAsked(null);
+    });
+  }, [asked, isUnderway]);
+  return {
+    isUnderway,
+    /** How much of a spreadsheet is written, from 0 to 1; 0 of other formats, which are quickly done. */
+    share,
+    begin() {
+      if (!contents) return;
+      setShare(0);
+      if (isLong) setAsked(contents);
+      else save(contents, whole(writingFile(contents)));
+    },
+  };
 }
 
 const isNumeric = (format: Format): format is ConditioningFormat => conditioningFormats.some((name) => name === format);

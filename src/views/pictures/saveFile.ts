@@ -1,6 +1,7 @@
 /** Hands a file to the browser's downloads. */
-export function saveFile(name: string, contents: BlobPart, type: string): void {
-  const url = URL.createObjectURL(new Blob([contents], { type }));
+export function saveFile(name: string, contents: BlobPart | readonly BlobPart[], type: string): void {
+  const parts = Array.isArray(contents) ? contents : [contents];
+  const url = URL.createObjectURL(new Blob(parts, { type }));
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -9,7 +9,7 @@ import {
   pairSentences,
   type TokenDifference,
 } from '../../road/study/programs.ts';
-import { programPasses, programsWork, shownDifference } from '../../state/programReadings.ts';
+import { differenceWork, programPasses, programsWork } from '../../state/programReadings.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { ownFlavour } from '../../tokens/tokenizerFlavours.ts';
@@ -18,7 +18,6 @@ import { brief, percent } from '../page/numbers.ts';
 import { PassProgress } from '../page/PassProgress.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
-import { useLast } from '../page/useLast.ts';
 import { useNeeded } from '../page/useNeeded.ts';
 import { useSliced } from '../page/useSliced.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
@@ -54,9 +53,9 @@ function SideBySide() {
   const pair = chosen ?? pairs.find((pair) => pair.includes(syntax))!;
   const passes = programPasses(isStale ? undefined : study, pair);
   useNeeded('programs', passes);
-  const now = useFacts((s) => shownDifference(s, isStale ? undefined : study, pair));
-  // Typed text shows at once; the numbers may follow a frame later.
-  const shown = useLast(useDeferredValue(now));
+  // Typed text shows at once; the numbers may follow a frame later, or where they are many when they are computed.
+  const comparing = useDeferredValue(useFacts((s) => differenceWork(s, isStale ? undefined : study, pair)));
+  const { value: shown } = useSliced(comparing, comparing?.isLong ?? false);
   if (!study || !tokenizer) return <p className="muted">{tokenizer ? 'Reading the prompt' : 'Loading'}</p>;
   const refusal = syntaxes.map((name) => study.readings[name].prepared.refusal).find((each) => each);
   if (refusal) return <p className="warning">{refusal}</p>;

@@ -1,11 +1,12 @@
 /** Compares the methods on one prompt, with the prompt without weights and with each other. */
 import type { EncoderPass } from '../../clip/encoderPass.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
 import { applyMethod, methodPasses } from '../apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
 import { padded } from '../rows.ts';
-import { cosineOf, rowSums } from './rowSums.ts';
+import { cosineOf, type RowSums, rowSums } from './rowSums.ts';
 
 /** The distinct passes that the methods and the unweighted conditioning need. */
 export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
@@ -79,7 +80,20 @@ export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly
 
 /** Compares conditionings of as many rows, both [rows, d], in float64. */
 export function rowChanges(conditioning: Float32Array, unweighted: Float32Array, d: number): RowChanges {
-  const rows = conditioning.length / d;
+  return whole(comparingRows(1, () => [conditioning, unweighted], d));
+}
+
+/**
+ * Does the work of `rowChanges` where the rows of both come in `n` blocks of one size, [rows / n, d]; a slice of the work is a
+ * block.
+ */
+export function* comparingRows(
+  n: number,
+  blockOf: (at: number) => readonly [conditioning: Float32Array, unweighted: Float32Array],
+  d: number,
+): Slices<RowChanges> {
+  const first = blockOf(0);
+  const rows = (n * first[0].length) / d;
   const unweightedNorms = new Float64Array(rows);
   const norms = new Float64Array(rows);
   const distances = new Float64Array(rows);
@@ -88,8 +102,7 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
   const changedRows: number[] = [];
   const nonFiniteRows: number[] = [];
   const sums = { rows: 0, change: 0, after: 0, before: 0, cosine: 0, cosines: 0 };
-  for (let row = 0; row < rows; row++) {
-    const pair = rowSums(conditioning, row, unweighted, row, d);
+  const compare = (row: number, pair: RowSums) => {
     const { change, a: after, b: before } = pair;
     if (change !== 0) changedRows.push(row);
     unweightedNorms[row] = Math.sqrt(before);
@@ -97,7 +110,7 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
     if (!Number.isFinite(after + before)) {
       nonFiniteRows.push(row);
       distances[row] = cosines[row] = normRatios[row] = Number.NaN;
-      continue;
+      return;
     }
     distances[row] = Math.sqrt(change);
     cosines[row] = cosineOf(pair);
@@ -110,6 +123,12 @@ export function rowChanges(conditioning: Float32Array, unweighted: Float32Array,
       sums.cosine += cosines[row];
       sums.cosines++;
     }
+  };
+  for (let at = 0; at < n; at++) {
+    if (at > 0) yield;
+    const [conditioning, unweighted] = at === 0 ? first : blockOf(at);
+    const start = (at * rows) / n;
+    for (let row = 0; row < rows / n; row++) compare(start + row, rowSums(conditioning, row, unweighted, row, d));
   }
   return {
     unweightedNorms,
