@@ -283,6 +283,28 @@ describe.each(['plain', 'relaxed'])('the %s module', (which) => {
     expect(isSame(arena.read(y, M * N), arena.read(expected, M * N))).toBe(true);
   });
 
+  test.each([
+    [1, 768, 8],
+    [2, 3072, 16],
+    [13, 1000, 20],
+    [77, 769, 16],
+  ])('weights at the end of the memory are not read past: M %d, K %d, N %d', async (M, K, N) => {
+    const of = linearCase('F32', M, K, N);
+    const bytes = panelBytes(N, K, 'F32');
+    const [x, y, scratch, stored] = [0, M * K, M * K + M * N, M * K + M * N + matmulScratchBytes(M, K) / 4].map(
+      (floats) => 64 * Math.ceil(floats / 16),
+    );
+    const memory = new WebAssembly.Memory({ initial: Math.ceil((stored + 64 + 2 * bytes) / 65536) });
+    const own = await cpuKernels(await compileKernels(which === 'relaxed'), memory);
+    const at = memory.buffer.byteLength - bytes;
+    new Float32Array(memory.buffer, x).set(of.x);
+    new Uint8Array(memory.buffer, stored).set(of.weight);
+    own.pack({ dtype: 'F32', stored, rowStride: K, panels: at, N, K });
+    const weight = { at, dtype: 'F32' } as const;
+    own.matmul({ epilogue: 'none', x, xStride: K, weight, y, yStride: N, rows: M, K, N, tileRows: 6, scratch });
+    expect(isSame(new Float32Array(memory.buffer, y, M * N), product(of, 'none', 6))).toBe(true);
+  });
+
   /** Every half that panels can hold: 65536, those of F16 that they cannot replaced by zero. */
   function everyHalf(dtype: WeightDtype): Uint8Array<ArrayBuffer> {
     const halves = Uint16Array.from({ length: 65536 }, (_, i) => (dtype === 'F16' && (i & 0x7fff) >= 0x5800 ? 0 : i));

@@ -13,8 +13,8 @@ import { type SelfAttentionSizes, sequencePlaces, type TrainingKernels } from '.
 /** Rows that are multiplied at once. A weight's gradient is a sum of sums of so many rows. */
 const blockRows = 768;
 
-/** Height of a tile: the plain kernels are fastest with it, and all heights give the same bits. */
-const tileRows = 5;
+/** Height of a tile: the largest that fits into the registers of every compiler. All heights give the same bits. */
+const tileRows = 4;
 
 /** Largest sizes that the kernels have room for. */
 export interface KernelRoom {

@@ -6,6 +6,7 @@
 //   y = x Wᵀ                            epilogue 3, for a part of K whose sum is completed elsewhere
 import { quick_gelu } from './quick_gelu';
 
+const BIAS: i32 = 0;
 const QUICK_GELU: i32 = 1;
 const RESIDUAL: i32 = 2;
 const NONE: i32 = 3;
@@ -18,18 +19,34 @@ function finish(epilogue: i32, product: v128, bias: v128, residual: v128): v128 
   return epilogue === RESIDUAL ? f32x4.add(residual, sum) : sum;
 }
 
-/**
- * Finishes some columns of y.
- *   sums      [rows, columns] f32, rows `sums_stride` bytes apart, may be y itself
- *   bias      [columns]       f32, not read for epilogue 3
- *   residual  [rows, columns] f32, rows `y_stride` bytes apart, read for epilogue 2 only
- *   y         [rows, columns] f32, rows `y_stride` bytes apart
- * `columns` is 1 to 8; each of up to 7 is computed as four equal lanes, so that nothing past the end is read or written.
- */
-export function finish_columns(
+/** All 8 columns of a panel. */
+@inline
+function finish_panel(
+  EPILOGUE: i32,
+  sums: usize,
+  bias: usize,
+  residual: usize,
+  y: usize,
+  y_stride: usize,
+  rows: i32,
+): void {
+  const zero = f32x4.splat(0);
+  const first_bias = EPILOGUE === NONE ? zero : v128.load(bias);
+  const last_bias = EPILOGUE === NONE ? zero : v128.load(bias, 16);
+  for (const end = sums + 32 * rows; sums < end; sums += 32, residual += y_stride, y += y_stride) {
+    const first_residual = EPILOGUE === RESIDUAL ? v128.load(residual) : zero;
+    const last_residual = EPILOGUE === RESIDUAL ? v128.load(residual, 16) : zero;
+    const first = finish(EPILOGUE, v128.load(sums), first_bias, first_residual);
+    const last = finish(EPILOGUE, v128.load(sums, 16), last_bias, last_residual);
+    v128.store(y, first);
+    v128.store(y, last, 16);
+  }
+}
+
+/** Up to 7 columns; each is computed as four equal lanes, so that nothing past the end is read or written. */
+function finish_rest(
   epilogue: i32,
   sums: usize,
-  sums_stride: usize,
   bias: usize,
   residual: usize,
   y: usize,
@@ -38,24 +55,36 @@ export function finish_columns(
   columns: i32,
 ): void {
   const zero = f32x4.splat(0);
-  const has_bias = epilogue !== NONE;
-  const has_residual = epilogue === RESIDUAL;
-  for (let row = 0; row < rows; row++) {
-    if (columns === 8) {
-      for (let c: usize = 0; c < 32; c += 16) {
-        const b = has_bias ? v128.load(bias + c) : zero;
-        const r = has_residual ? v128.load(residual + c) : zero;
-        v128.store(y + c, finish(epilogue, v128.load(sums + c), b, r));
-      }
-    } else {
-      for (let c: usize = 0; c < <usize>columns * 4; c += 4) {
-        const b = has_bias ? v128.load32_splat(bias + c) : zero;
-        const r = has_residual ? v128.load32_splat(residual + c) : zero;
-        store<f32>(y + c, f32x4.extract_lane(finish(epilogue, v128.load32_splat(sums + c), b, r), 0));
-      }
+  for (const end = sums + 32 * rows; sums < end; sums += 32, residual += y_stride, y += y_stride) {
+    for (let c: usize = 0; c < <usize>columns * 4; c += 4) {
+      const b = epilogue === NONE ? zero : v128.load32_splat(bias + c);
+      const r = epilogue === RESIDUAL ? v128.load32_splat(residual + c) : zero;
+      store<f32>(y + c, f32x4.extract_lane(finish(epilogue, v128.load32_splat(sums + c), b, r), 0));
     }
-    sums += sums_stride;
-    residual += y_stride;
-    y += y_stride;
   }
+}
+
+/**
+ * Finishes the columns of a panel.
+ *   sums      [rows, 8]        f32
+ *   bias      [columns]        f32, not read for epilogue 3
+ *   residual  [rows, columns]  f32, rows `y_stride` bytes apart, read for epilogue 2 only
+ *   y         [rows, columns]  f32, rows `y_stride` bytes apart
+ * `columns` is 1 to 8.
+ */
+export function finish_columns(
+  epilogue: i32,
+  sums: usize,
+  bias: usize,
+  residual: usize,
+  y: usize,
+  y_stride: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  if (columns < 8) finish_rest(epilogue, sums, bias, residual, y, y_stride, rows, columns);
+  else if (epilogue === BIAS) finish_panel(BIAS, sums, bias, residual, y, y_stride, rows);
+  else if (epilogue === QUICK_GELU) finish_panel(QUICK_GELU, sums, bias, residual, y, y_stride, rows);
+  else if (epilogue === RESIDUAL) finish_panel(RESIDUAL, sums, bias, residual, y, y_stride, rows);
+  else finish_panel(NONE, sums, bias, residual, y, y_stride, rows);
 }

@@ -30,7 +30,10 @@ export function lane_max(a: v128): f32 {
  */
 @inline
 export function exp(x: v128): v128 {
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896341)));
+  // From 1.5 · 2²³ on, floats are whole numbers: adding it rounds, and leaves n in the last bits.
+  const whole = f32x4.splat(1.5 * 8388608);
+  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504088896341)), whole);
+  const n = f32x4.sub(shifted, whole);
   const r = madd(n, f32x4.splat(2.12194440e-4), madd(n, f32x4.splat(-0.693359375), x));
   let p = f32x4.splat(1.9875691500e-4);
   p = madd(p, r, f32x4.splat(1.3981999507e-3));
@@ -39,6 +42,6 @@ export function exp(x: v128): v128 {
   p = madd(p, r, f32x4.splat(1.6666665459e-1));
   p = madd(p, r, f32x4.splat(5.0000001201e-1));
   p = f32x4.add(madd(p, f32x4.mul(r, r), r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23);
   return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, f32x4.splat(-87.3)));
 }

@@ -38,7 +38,7 @@ function f16_low(stored: v128): v128 {
 @inline
 function f16_high(stored: v128): v128 {
   const moved = v128.and(i16x8.shr_s(stored, 3), i16x8.splat(-0x7001));
-  return v128.and(i16x8.add(moved, i16x8.splat(102 << 7)), i16x8.ne(stored, i16x8.splat(0)));
+  return v128.andnot(i16x8.add(moved, i16x8.splat(102 << 7)), i16x8.eq(stored, i16x8.splat(0)));
 }
 
 /** The first four of the 8 weights of one k, as float32, exact. */
