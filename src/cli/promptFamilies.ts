@@ -212,8 +212,9 @@ const characters: Readonly<Record<string, string>> = {
   backtick: '`',
 };
 
+/** Repeats a unit an even number of times, so that it begins anew in the middle of a prompt of any length. */
 function repeated(unit: string, length: number): string {
-  return unit.repeat(Math.max(1, Math.floor(length / unit.length)));
+  return unit.repeat(2 * Math.max(1, Math.floor(length / (2 * unit.length))));
 }
 
 function inARow(name: string, unit: string): Family {

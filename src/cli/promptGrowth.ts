@@ -42,11 +42,12 @@ function processorTime(): number {
 /** Milliseconds that a stage computes to read `characters` in prompts of one length; null where a bound keeps them from being read. */
 function timeOf(stage: Stage, family: Family, length: number, characters: number): number | null {
   try {
-    const run = stage.prepare(family.prompt(length));
+    const prompt = family.prompt(length);
+    const run = stage.prepare(prompt);
     const count = Math.round(characters / length);
     const before = processorTime();
     for (let i = 0; i < count; i++) run();
-    return ((processorTime() - before) * characters) / (count * length);
+    return ((processorTime() - before) * characters) / (count * prompt.length);
   } catch (error) {
     if (error instanceof PromptBoundError) return null;
     throw error;
@@ -74,7 +75,7 @@ function exponentOf(timings: readonly Timing[]): number {
 /** Times a stage for each length; where the exponent is high, again and again, as a disturbance would pass for growth. */
 function closeLook(stage: Stage, family: Family): Growth | null {
   const timings: Timing[] = lengths.map((length) => ({ length, milliseconds: Number.POSITIVE_INFINITY }));
-  for (let tries = 1; tries <= 6; tries++) {
+  for (let tries = 1; tries <= 12; tries++) {
     for (const timing of timings) {
       globalThis.gc?.({ type: 'minor', execution: 'sync' });
       const milliseconds = timeOf(stage, family, timing.length, lengths[0]);

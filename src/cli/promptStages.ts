@@ -132,11 +132,15 @@ function editorStages(syntax: Syntax, tokenizer: Tokenizer): Stage[] {
       return () => press(parsed);
     },
   });
-  const selections = ({ source: { length } }: { source: string }) => [
-    { start: length >> 1, end: length >> 1 },
-    { start: 0, end: length },
-    { start: length, end: length },
-  ];
+  const selections = ({ source: { length } }: { source: string }) => {
+    // The caret is within what is repeated, whatever the length: how much is to be done depends on the place.
+    const inside = (length >> 1) + 1;
+    return [
+      { start: inside, end: inside },
+      { start: 0, end: length },
+      { start: length, end: length },
+    ];
+  };
   return [
     {
       name: 'editor marks',

@@ -19,15 +19,16 @@ import { characterFamilies, type Family, markFamilies } from './promptFamilies.t
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
 const [short, long] = [125, 1000];
-/** Work for the long prompt may be as many times that for the short one as it is longer, and a little for what is there anyway. */
-const mostTimes = (long / short) * 1.1;
+/** Work for each character of the long prompt may be so many times that of the short one, and there is a little that is done anyway. */
+const mostTimes = 1.1;
 const constant = 100;
 
 /** Names the families for which the long prompt takes more work than its length explains. */
 function growing(families: readonly Family[], workFor: (prompt: string) => number): string[] {
   return families.flatMap(({ name, prompt }) => {
     const [few, many] = [workFor(prompt(short)), workFor(prompt(long))];
-    return many <= mostTimes * few + constant ? [] : [`${name}: ${few} → ${many}`];
+    const longer = prompt(long).length / prompt(short).length;
+    return many <= mostTimes * longer * few + constant ? [] : [`${name}: ${few} → ${many}`];
   });
 }
 

@@ -1,18 +1,21 @@
 import type { Range, SourceText } from './ast.ts';
 
+/** 0, 1, 2 …: places of typed text are copied from here, as arrays that grow unit by unit take several times their memory. */
+const counting: number[] = [];
+
 /** `source.slice(start, end)` as typed: every character stands for itself. */
 export function sourceText(source: string, start = 0, end = source.length): SourceText {
-  const starts: number[] = [];
-  const ends: number[] = [];
-  for (let i = start; i < end; i++) {
-    starts.push(i);
-    ends.push(i + 1);
-  }
-  return { text: source.slice(start, end), starts, ends };
+  while (counting.length <= end) counting.push(counting.length);
+  return {
+    text: source.slice(start, end),
+    starts: counting.slice(start, end),
+    ends: counting.slice(start + 1, end + 1),
+  };
 }
 
 /** The units [from, to) of a derived text. */
 export function sliceSource(source: SourceText, from: number, to = source.text.length): SourceText {
+  if (from === 0 && to === source.text.length) return { text: source.text, starts: source.starts, ends: source.ends };
   return {
     text: source.text.slice(from, to),
     starts: source.starts.slice(from, to),
@@ -22,6 +25,7 @@ export function sliceSource(source: SourceText, from: number, to = source.text.l
 
 /** `text`, every unit of which was typed at `range`: what an escape or a ligature becomes. */
 export function replacement(text: string, range: Range): SourceText {
+  if (text.length === 1) return { text, starts: [range.start], ends: [range.end] };
   const starts: number[] = [];
   const ends: number[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -33,16 +37,18 @@ export function replacement(text: string, range: Range): SourceText {
 
 export function joinSources(parts: readonly SourceText[]): SourceText {
   if (parts.length === 1) return parts[0];
-  const starts: number[] = [];
-  const ends: number[] = [];
+  const text = parts.map((part) => part.text).join('');
   // A prompt may be joined of as many parts as it has characters, for which flatMap takes several times as long.
+  const starts: number[] = Array(text.length);
+  const ends: number[] = Array(text.length);
+  let at = 0;
   for (const part of parts) {
-    for (let i = 0; i < part.text.length; i++) {
-      starts.push(part.starts[i]);
-      ends.push(part.ends[i]);
+    for (let i = 0; i < part.text.length; i++, at++) {
+      starts[at] = part.starts[i];
+      ends[at] = part.ends[i];
     }
   }
-  return { text: parts.map((part) => part.text).join(''), starts, ends };
+  return { text, starts, ends };
 }
 
 /** The range of the prompt in which the units [from, to) of a derived text were typed; undefined if there are none. */

@@ -136,7 +136,8 @@ function withoutEscapes({ source, text }: Reading, from: number, to: number): So
   for (const { index } of text.slice(from, to).matchAll(/\0[\x01\x02]/g)) {
     const start = from + index;
     const range = { start, end: start + 2 };
-    pieces.push(sourceText(source, last, start), replacement(text[start + 1] === '\x01' ? ')' : '(', range));
+    if (last < start) pieces.push(sourceText(source, last, start));
+    pieces.push(replacement(text[start + 1] === '\x01' ? ')' : '(', range));
     last = range.end;
   }
   return joinSources([...pieces, sourceText(source, last, to)]);

@@ -8,7 +8,7 @@
  */
 
 import type { ChoiceNode, CommentNode, PageChanges, Range, SourceText } from '../ast.ts';
-import { sourceText } from '../sourceText.ts';
+import { joinSources, sourceText } from '../sourceText.ts';
 
 /** A part of a `{a|b}` in the text without comments. */
 interface Option extends Range {
@@ -111,8 +111,8 @@ export function readDynamicPrompt(source: string, chooser: Chooser): DynamicProm
 /** Takes out the comments and finds the choices. Never throws. */
 export function openPrompt(source: string): OpenPrompt {
   const comments = commentsOf(source);
-  const { text, places } = without(source, comments);
-  return { source, comments, text, places, ...groupsOf(text) };
+  const { text, starts } = joinSources(between(source, comments));
+  return { source, comments, text, places: starts, ...groupsOf(text) };
 }
 
 function commentsOf(source: string): CommentNode[] {
@@ -137,16 +137,15 @@ function commentsOf(source: string): CommentNode[] {
   return comments;
 }
 
-function without(source: string, ranges: readonly Range[]): Pick<OpenPrompt, 'text' | 'places'> {
-  const pieces: string[] = [];
-  const places: number[] = [];
+/** The text between ranges, and before and after them. */
+function between(source: string, ranges: readonly Range[]): SourceText[] {
+  const pieces: SourceText[] = [];
   let from = 0;
-  for (const { start, end } of [...ranges, { start: source.length, end: source.length }]) {
-    pieces.push(source.slice(from, start));
-    for (let at = from; at < start; at++) places.push(at);
+  for (const { start, end } of ranges) {
+    pieces.push(sourceText(source, from, start));
     from = end;
   }
-  return { text: pieces.join(''), places };
+  return [...pieces, sourceText(source, from)];
 }
 
 /** A group, or the whole prompt, while it is read. */
@@ -207,13 +206,15 @@ function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
   return { groups, variants: whole.group.options[0].variants };
 }
 
-/** Makes the choices of a prompt. `most` is the number of units after which nothing more is read. */
-export function chosenPrompt(open: OpenPrompt, choose: Choose, most = Number.POSITIVE_INFINITY): DynamicPrompt {
+/** Makes the choices of a prompt. */
+export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
   const { source, comments, text, places, groups } = open;
+  if (comments.length === 0 && groups.size === 0 && !text.includes('\\'))
+    return { text: sourceText(source), isAsTyped: true, comments, choices: [], open };
   const written = new Output();
   const choices: ChoiceNode[] = [];
   const inside: { readonly group: ChoiceGroup; readonly option: Range }[] = [];
-  for (let at = 0; written.length < most; ) {
+  for (let at = 0; ; ) {
     const innermost = inside.at(-1);
     if (at >= (innermost?.option.end ?? text.length)) {
       if (!innermost) break;
@@ -228,7 +229,7 @@ export function chosenPrompt(open: OpenPrompt, choose: Choose, most = Number.POS
       const option = group.options[chosen];
       choices.push(choiceNode(open, group, chosen));
       inside.push({ group, option });
-      written.enterOption();
+      written.enterOption(placeOf(open, option.start));
       at = option.start;
       continue;
     }
@@ -251,18 +252,11 @@ class Output {
   readonly #units: string[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
-  /** Numbers of the units, counted with those that were dropped since. */
-  readonly #numbers: number[] = [];
-  #written = 0;
-  /** For each option that is being read, and before them the whole text, the number of its first unit. */
+  /** For each option that is being read, and before them the whole text, the place where it begins. */
   readonly #firsts: number[] = [0];
 
-  get length(): number {
-    return this.#units.length;
-  }
-
-  enterOption(): void {
-    this.#firsts.push(this.#written);
+  enterOption(place: number): void {
+    this.#firsts.push(place);
   }
 
   leaveOption(): void {
@@ -274,7 +268,6 @@ class Output {
     this.#units.push(unit);
     this.#starts.push(start);
     this.#ends.push(place + 1);
-    this.#numbers.push(this.#written++);
   }
 
   text(): SourceText {
@@ -289,30 +282,34 @@ class Output {
   #dropEscapes(place: number): number {
     let start = place;
     for (let level = this.#firsts.length - 1; level >= 0 && this.#units.at(-1) === '\\'; ) {
-      level = Math.min(level, this.#levelOf(this.#numbers[this.#numbers.length - 1])) - 1;
+      level = Math.min(level, this.#levelOf(this.#ends.at(-1)! - 1)) - 1;
       this.#units.pop();
       this.#ends.pop();
-      this.#numbers.pop();
       start = this.#starts.pop()!;
     }
     return start;
   }
 
-  /** The innermost of the options being read that a unit is in. */
-  #levelOf(number: number): number {
+  /** The innermost of the options being read that the unit typed at a place is in. */
+  #levelOf(place: number): number {
     let [low, high] = [0, this.#firsts.length];
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if (this.#firsts[middle] <= number) low = middle;
+      if (this.#firsts[middle] <= place) low = middle;
       else high = middle;
     }
     return low;
   }
 }
 
-function choiceNode({ source, places }: OpenPrompt, group: ChoiceGroup, chosen: number): ChoiceNode {
-  const placeOf = (at: number) => places[at] ?? source.length;
-  const options = group.options.map(({ start, end }) => ({ start: places[start - 1] + 1, end: placeOf(end) }));
+/** The place at which a unit of the text without comments was typed; the end of the prompt for the end of that text. */
+function placeOf({ source, places }: OpenPrompt, at: number): number {
+  return places[at] ?? source.length;
+}
+
+function choiceNode(open: OpenPrompt, group: ChoiceGroup, chosen: number): ChoiceNode {
+  const { source, places } = open;
+  const options = group.options.map(({ start, end }) => ({ start: places[start - 1] + 1, end: placeOf(open, end) }));
   const marks = options.map(({ start }) => ({ start: start - 1, end: start }));
   const { end: close } = options[options.length - 1];
   if (group.isClosed) marks.push({ start: close, end: close + 1 });

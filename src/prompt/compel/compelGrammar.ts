@@ -157,8 +157,11 @@ function regex(text: string, pattern: RegExp, at: number): Match<string> | null 
 
 /** Every match that `next` finds, one after the other. */
 function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> {
-  const value: T[] = [];
-  let end = at;
+  const first = next(at);
+  if (!first) return { value: [], end: at };
+  // Most are alone, and an empty array takes room for 17 when the first is added.
+  const value = [first.value];
+  let { end } = first;
   for (let match = next(end); match; match = next(end)) {
     value.push(match.value);
     end = match.end;
@@ -166,13 +169,16 @@ function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> 
   return { value, end };
 }
 
-/** Reads elements of the grammar at places of a text. What several alternatives try is read once and remembered by its place. */
+/**
+ * Reads elements of the grammar at places of a text. What several alternatives try is read once and remembered by its place.
+ * Each quote has a reader of its own, so that maps are made only where there is something to remember.
+ */
 class Reader {
   private readonly source: SourceText;
   private readonly text: string;
-  private readonly groups = new Map<number, Match<Group> | null>();
-  private readonly quotes = new Map<number, Match<Group> | null>();
-  private readonly swaps = new Map<number, Match<SwapArguments> | null>();
+  private groups: Map<number, Match<Group> | null> | undefined;
+  private quotes: Map<number, Match<Group> | null> | undefined;
+  private swaps: Map<number, Match<SwapArguments> | null> | undefined;
   private lastWord: { readonly at: number; readonly match: Match<Word> | null } = { at: -1, match: null };
   private readAhead = false;
 
@@ -186,10 +192,8 @@ class Reader {
   }
 
   private textMatch(from: number, to: number, isFree: boolean): Match<Word> {
-    return {
-      value: { type: 'word', ...this.range(from, to), text: sliceSource(this.source, from, to), free: isFree },
-      end: to,
-    };
+    const { start, end } = this.range(from, to);
+    return { value: { type: 'word', start, end, text: sliceSource(this.source, from, to), free: isFree }, end: to };
   }
 
   private word(at: number): Match<Word> | null {
@@ -231,6 +235,7 @@ class Reader {
     const open = skip(this.text, at);
     if (this.text[open] !== '(') return null;
     this.readBracketsFrom(open);
+    this.groups ??= new Map();
     const known = this.groups.get(open);
     if (known !== undefined) return known;
     const inside = this.body(open + 1, true);
@@ -265,26 +270,26 @@ class Reader {
   private quote(at: number): Match<Group> | null {
     const open = skip(this.text, at);
     if (this.text[open] !== '"') return null;
+    this.quotes ??= new Map();
     let match = this.quotes.get(open);
     if (match === undefined) {
-      match = this.quoteOf(open, (inside) => inside.body(0, true));
+      match = this.quoteOf(open, false);
       this.quotes.set(open, match);
     }
     return match;
   }
 
-  private quoteOf(open: number, read: (inside: Reader) => Match<readonly Item[]>): Match<Group> | null {
+  private quoteOf(open: number, isPrompt: boolean): Match<Group> | null {
     const match = this.text[open] === '"' ? regex(this.text, quoted, open) : null;
     if (!match) return null;
     const { end } = match;
-    const marks = [this.range(open, open + 1), this.range(end - 1, end)] as const;
+    const [opening, closing] = [this.range(open, open + 1), this.range(end - 1, end)];
     const content = unquote(sliceSource(this.source, open + 1, end - 1));
-    if (isBlank(content.text)) {
-      return this.groupMatch([emptyWord(marks[0].end)], ...marks, end);
-    }
+    if (isBlank(content.text)) return this.groupMatch([emptyWord(opening.end)], opening, closing, end);
     const inside = new Reader(content);
-    const items = read(inside);
-    return skip(content.text, items.end) < content.text.length ? null : this.groupMatch(items.value, ...marks, end);
+    const items = isPrompt ? inside.prompt(0) : inside.body(0, true);
+    const isRead = skip(content.text, items.end) === content.text.length;
+    return isRead ? this.groupMatch(items.value, opening, closing, end) : null;
   }
 
   private target(at: number): Match<Word | Group> | null {
@@ -318,9 +323,9 @@ class Reader {
     typed: Range,
     end: number,
   ): Match<Weighted> {
-    const range = { start: of.start, end: this.source.ends[end - 1] };
+    const [typedEnd, depth] = [this.source.ends[end - 1], 1 + depthOf(of)];
     return {
-      value: { type: 'weighted', ...range, target: of, form, value, number: typed, depth: 1 + depthOf(of) },
+      value: { type: 'weighted', start: of.start, end: typedEnd, target: of, form, value, number: typed, depth },
       end,
     };
   }
@@ -338,6 +343,7 @@ class Reader {
 
   private swapArguments(operator: number): Match<SwapArguments> | null {
     this.readBracketsFrom(operator);
+    this.swaps ??= new Map();
     let match = this.swaps.get(operator);
     if (match === undefined) {
       match = this.readSwapArguments(operator);
@@ -457,7 +463,7 @@ class Reader {
     if (end < 0) return null;
     const parts: Composite['parts'][number][] = [];
     for (;;) {
-      const part = this.target(end) ?? this.quoteOf(skip(this.text, end), (inside) => inside.prompt(0));
+      const part = this.target(end) ?? this.quoteOf(skip(this.text, end), true);
       if (!part) return null;
       parts.push({ start: part.value.start, end: part.value.end, items: [part.value] });
       const comma = literal(this.text, part.end, ',');
@@ -507,6 +513,7 @@ const escapedWhitespace: Record<string, string> = { '\\t': '\t', '\\n': '\n', '\
 
 /** Reads `\n` and the like in a quoted text as whitespace; its quotes remain escaped. */
 function unquote(source: SourceText): SourceText {
+  if (!source.text.includes('\\')) return source;
   const pieces: SourceText[] = [];
   let from = 0;
   for (const { 0: escaped, index } of source.text.matchAll(/\\[tnfr]/g)) {

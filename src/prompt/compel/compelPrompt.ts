@@ -215,18 +215,24 @@ function fuse(pieces: readonly Piece[]): CompelItem[] {
 }
 
 function fragmentOf(run: readonly TextPiece[]): Fragment {
-  const parts = run.flatMap(({ text, start }, i): SourceText[] => {
+  const parts: SourceText[] = [];
+  for (let i = 0; i < run.length; i++) {
+    const { text, start } = run[i];
+    if (i > 0) parts.push(replacement(' ', { start: run[i - 1].end, end: start }));
     // The original unescapes a text whenever it makes a fragment of it: twice, and with every neighbour that joins.
-    const unescaped = withoutEscapes(text, 2 + run.length - Math.max(i, 1));
-    return i === 0 ? [unescaped] : [replacement(' ', { start: run[i - 1].end, end: start }), unescaped];
-  });
-  const joined = joinSources(parts);
-  const range = typedRange(joined, 0, joined.text.length) ?? { start: run[0].start, end: run[0].start };
-  return { kind: 'text', weight: run[0].weight, ...joined, ...range };
+    parts.push(withoutEscapes(text, 2 + run.length - Math.max(i, 1)));
+  }
+  const { text, starts, ends } = joinSources(parts);
+  const { start, end } = typedRange({ text, starts, ends }, 0, text.length) ?? {
+    start: run[0].start,
+    end: run[0].start,
+  };
+  return { kind: 'text', weight: run[0].weight, text, starts, ends, start, end };
 }
 
 /** `\(`, `\)` and `\"` as the characters, `times` over. */
 function withoutEscapes(source: SourceText, times: number): SourceText {
+  if (!source.text.includes('\\')) return source;
   const pieces: SourceText[] = [];
   let from = 0;
   for (const { 0: backslashes, index } of source.text.matchAll(/(?<!\\)\\+(?=[()"])/g)) {
@@ -325,7 +331,7 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
   const outside = loras.map((lora) => networkNode(lora, source));
   const weights = isPrompt(content) ? [] : weightsOf(content).weights;
   const inside: Node[] = isPrompt(content)
-    ? content.flatMap((item) => itemNodes(item, source))
+    ? itemNodes(content, source)
     : [
         {
           type: 'composite',
@@ -333,7 +339,7 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
           end: content.end,
           operator: content.operator,
           parts: content.parts.map(({ items, start, end }, i) => ({
-            children: items.flatMap((item) => itemNodes(item, source)),
+            children: itemNodes(items, source),
             weight: weights[i] ?? 1,
             range: { start, end },
           })),
@@ -342,46 +348,55 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
   return [...outside, ...inside].sort((a, b) => a.start - b.start);
 }
 
-function itemNodes(item: Item, source: string): Node[] {
-  const { start, end } = item;
-  const nodes = (items: readonly Item[]) => items.flatMap((child) => itemNodes(child, source));
-  switch (item.type) {
-    case 'word':
-      return item.text.text === '' ? [] : [{ type: 'text', ...withoutEscapes(item.text, 2), start, end }];
-    case 'group':
-      return nodes(item.children);
-    case 'lora':
-      return [networkNode(item, source)];
-    case 'weighted': {
-      const { target, form, value, number } = item;
-      const group = target.type === 'group' ? target : null;
-      const closeAt = group ? group.close.start : form === 'attend' ? target.end : null;
-      return [
-        {
+/** The nodes of items, added to `nodes`, which is given back. */
+function itemNodes(items: readonly Item[], source: string, nodes: Node[] = []): Node[] {
+  for (const item of items) {
+    const { start, end } = item;
+    switch (item.type) {
+      case 'word': {
+        const { text, starts, ends } = withoutEscapes(item.text, 2);
+        if (text !== '') nodes.push({ type: 'text', text, starts, ends, start, end });
+        break;
+      }
+      case 'group':
+        itemNodes(item.children, source, nodes);
+        break;
+      case 'lora':
+        nodes.push(networkNode(item, source));
+        break;
+      case 'weighted': {
+        const { target, form, value, number } = item;
+        const group = target.type === 'group' ? target : null;
+        const closeAt = group ? group.close.start : form === 'attend' ? target.end : null;
+        nodes.push({
           type: 'weighted',
           start,
           end,
-          children: nodes([target]),
+          children: itemNodes([target], source),
           value,
           effect: 'multiply',
           form,
           open: group ? group.open : null,
           close: closeAt === null ? null : { start: closeAt, end },
           number,
-        },
-      ];
+        });
+        break;
+      }
+      case 'swap': {
+        const { target, edited, editedRange } = item;
+        const original = { start: target.start, end: target.end };
+        const parts = [
+          { children: itemNodes([target], source), weight: 1, range: original },
+          { children: itemNodes(edited, source), weight: 1, range: editedRange },
+        ];
+        nodes.push({ type: 'composite', start, end, operator: 'swap', parts });
+        break;
+      }
+      default:
+        item satisfies never;
     }
-    case 'swap': {
-      const { target, edited, editedRange } = item;
-      const parts = [
-        { children: nodes([target]), weight: 1, range: { start: target.start, end: target.end } },
-        { children: nodes(edited), weight: 1, range: editedRange },
-      ];
-      return [{ type: 'composite', start, end, operator: 'swap', parts }];
-    }
-    default:
-      return item satisfies never;
   }
+  return nodes;
 }
 
 function networkNode({ name, number, start, end }: Lora, source: string): Node {

@@ -12,35 +12,47 @@ export interface WeightedMark extends Mark {
 }
 
 export function weightedMarks(fragments: readonly Fragment[]): WeightedMark[] {
-  return fragments.flatMap(({ kind, text, starts, weight }) =>
-    kind === 'break' ? [{ text: 'BREAK', at: starts[0], weight }] : characters(text, starts, weight),
-  );
+  const marks: WeightedMark[] = [];
+  for (const { kind, text, starts, weight } of fragments) {
+    if (kind === 'break') marks.push({ text: 'BREAK', at: starts[0], weight });
+    else
+      for (let i = 0; i < text.length; i++)
+        if (isVisible(text[i])) marks.push({ text: text[i], at: starts[i], weight });
+  }
+  return marks;
 }
 
-function characters(text: string, starts: readonly number[], weight: number): WeightedMark[] {
-  return text.split('').flatMap((unit, i) => (/\S/.test(unit) ? [{ text: unit, at: starts[i], weight }] : []));
+function isVisible(unit: string): boolean {
+  return /\S/.test(unit);
 }
 
-/** The characters without their weights, with the parts and networks they are in. */
-export function outline(nodes: readonly Node[]): Mark[] {
-  return nodes.flatMap((node): Mark[] => {
+/** The characters without their weights, with the parts and networks they are in: added to `marks`, which is given back. */
+export function outline(nodes: readonly Node[], marks: Mark[] = []): Mark[] {
+  for (const node of nodes) {
     switch (node.type) {
       case 'text':
-        return characters(node.text, node.starts, 1);
+        for (let i = 0; i < node.text.length; i++)
+          if (isVisible(node.text[i])) marks.push({ text: node.text[i], at: node.starts[i] });
+        break;
       case 'weighted':
-        return outline(node.children);
+        outline(node.children, marks);
+        break;
       case 'composite':
-        return [
-          { text: node.operator, at: node.start },
-          ...node.parts.flatMap(({ children, range }) => [{ text: 'part', at: range.start }, ...outline(children)]),
-          { text: 'end', at: node.end - 0.5 },
-        ];
+        marks.push({ text: node.operator, at: node.start });
+        for (const { children, range } of node.parts) {
+          marks.push({ text: 'part', at: range.start });
+          outline(children, marks);
+        }
+        marks.push({ text: 'end', at: node.end - 0.5 });
+        break;
       case 'network':
-        return [{ text: `${node.kind} ${node.name}`, at: node.start }];
+        marks.push({ text: `${node.kind} ${node.name}`, at: node.start });
+        break;
       default:
-        return [{ text: node.type, at: node.start }];
+        marks.push({ text: node.type, at: node.start });
     }
-  });
+  }
+  return marks;
 }
 
 export function sameMarks(a: readonly Mark[], b: readonly Mark[]): boolean {

@@ -5,7 +5,15 @@ import { parsePrompt } from '../parsePrompt.ts';
 import { countBefore, isWithin, isWithinAny, outermost } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
-import { outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+import {
+  type Mark,
+  outline,
+  sameAside,
+  sameMarks,
+  sameWeight,
+  type WeightedMark,
+  weightedMarks,
+} from './encodedText.ts';
 
 /**
  * Changes the weight of what is selected, or of what the caret is in (the innermost brackets, else the word), by `step`:
@@ -18,10 +26,11 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
   if (network) return network;
   const prompt: Prompt = { source, ...groupsOf(source, nodes), step, syntax };
   const weighings = weighingsOf(prompt, parsed, selection);
+  const before = { outline: outline(parsed.nodes), weights: weightedMarks(parsed.fragments) };
   for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
     const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
     const edits = chosen.flatMap((weighing) => weighing.edits);
-    if (chosen.length < weighings.length || !isMeant(parsed, prompt, chosen, edits)) continue;
+    if (chosen.length < weighings.length || !isMeant(parsed, before, prompt, chosen, edits)) continue;
     return { edits, selection: selectionAfter(selection, chosen) };
   }
   return null;
@@ -100,6 +109,7 @@ function weighingsOf(prompt: Prompt, parsed: ParsedPrompt, selection: Range): We
 /** Tells whether the edits leave the text as it is, each character with the weight it had or was to have. */
 function isMeant(
   parsed: ParsedPrompt,
+  before: { readonly outline: readonly Mark[]; readonly weights: readonly WeightedMark[] },
   prompt: Prompt,
   weighings: readonly Weighing[],
   edits: readonly Edit[],
@@ -107,20 +117,18 @@ function isMeant(
   const { page } = parsed;
   const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
   if (!sameAside(parsed, after)) return false;
-  const marks = outline(parsed.nodes);
-  if (!sameMarks(marks, outline(after.nodes))) return false;
+  if (!sameMarks(before.outline, outline(after.nodes))) return false;
   const places = weighedPlaces(prompt, weighings);
-  const weighingAt = (at: number) => places[at];
-  const before = weightedMarks(parsed.fragments);
+  const reached = new Set<Weighing | undefined>();
+  for (const { at } of before.weights) reached.add(places[at]);
   // Fragments lack the text that Compel swaps in.
-  const characters = [...before, ...marks.filter(({ text }) => text.length === 1)];
-  const reached = new Set(characters.map(({ at }) => weighingAt(at)));
+  for (const { text, at } of before.outline) if (text.length === 1) reached.add(places[at]);
   if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
   const now = weightedMarks(after.fragments);
   return (
-    sameMarks(before, now) &&
-    before.every(({ at, weight }, i) => {
-      const weighing = weighingAt(at);
+    sameMarks(before.weights, now) &&
+    before.weights.every(({ at, weight }, i) => {
+      const weighing = places[at];
       if (!weighing) return sameWeight(weight, now[i].weight);
       return weighing.from === 0 || sameWeight((weight * weighing.to) / weighing.from, now[i].weight);
     })
@@ -174,15 +182,16 @@ function changeNetwork(parsed: ParsedPrompt, { start, end }: Range, step: number
 }
 
 /** The nodes that hold others, and theirs, in the order they are typed. */
-function nodesOf<T extends Node['type']>(nodes: readonly Node[], type: T): Extract<Node, { type: T }>[] {
-  return nodes.flatMap((node) => [
-    ...(node.type === type ? [node as Extract<Node, { type: T }>] : []),
-    ...nodesOf(childrenOf(node), type),
-  ]);
-}
-
-function childrenOf(node: Node): readonly Node[] {
-  return sectionsOf(node).flatMap((section) => section.nodes);
+function nodesOf<T extends Node['type']>(
+  nodes: readonly Node[],
+  type: T,
+  found: Extract<Node, { type: T }>[] = [],
+): Extract<Node, { type: T }>[] {
+  for (const node of nodes) {
+    if (node.type === type) found.push(node as Extract<Node, { type: T }>);
+    for (const section of sectionsOf(node)) nodesOf(section.nodes, type, found);
+  }
+  return found;
 }
 
 function closedGroups(
@@ -194,7 +203,7 @@ function closedGroups(
   for (const node of nodes) {
     const group = node.type === 'weighted' ? closedGroup(source, node, parent) : null;
     if (group) found.push(group);
-    closedGroups(source, childrenOf(node), group ?? parent, found);
+    for (const section of sectionsOf(node)) closedGroups(source, section.nodes, group ?? parent, found);
   }
   return found;
 }
