@@ -18,7 +18,7 @@ import { answeringPrompt, shownAnswer } from './answering.ts';
 import { encodedZ, shownWeighted } from './encoded.ts';
 import { exportedMetadata, exportedPasses, exportedShapes, exportWork, writeSession } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
-import { comparisonOf, shownBench, shownBenchPasses, shownSweep, shownSweepPlan, sweepAt } from './methodBench.ts';
+import { methodsWork, shownBench, shownBenchPasses, shownSweep, shownSweepPlan, sweepAt } from './methodBench.ts';
 import { keyOf } from './passKeys.ts';
 import { ownPasses } from './passPlan.ts';
 import { differenceWork, programPasses, programsWork } from './programReadings.ts';
@@ -83,8 +83,7 @@ function readAll(facts: Facts) {
   expect(wholeOf(answeringPrompt(shownAnswer(answered)!)).sentences.length).toBeGreaterThan(0);
 
   const bench = withEncoded(facts, shownBenchPasses(facts));
-  const { text, zOf } = shownBench(bench)!;
-  const { comparison } = comparisonOf(text, zOf);
+  const { text, zOf, comparison } = wholeOf(methodsWork(shownBench(bench)!)());
   expect(comparison.methods).toHaveLength(methodNames.length);
   for (const name of methodNames) for (let row = 0; row < 77; row += 19) explainRow(name, text.weighted, row, zOf);
 

@@ -7,7 +7,7 @@ import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import { encodedCount } from './encoded.ts';
 import {
-  comparisonOf,
+  methodsWork,
   readingsWork,
   shownBench,
   shownBenchPasses,
@@ -78,7 +78,7 @@ describe('the bench', () => {
     expect(shownBench(facts())).toBeUndefined();
     await need();
     const bench = shownBench(facts())!;
-    const { comparison, order } = comparisonOf(bench.text, bench.zOf);
+    const { comparison, order } = whole(methodsWork(bench)());
     expect(comparison.methods.map(({ name }) => name)).toEqual(methodNames);
     expect(order).toHaveLength(methodNames.length);
     facts().show({ layer: 1 });

@@ -19,9 +19,16 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { passBound } from '../weighting/apply.ts';
 import type { WeightedPrompt, ZOf } from '../weighting/method.ts';
 import { methodNames, methods } from '../weighting/methods.ts';
-import { benchPasses, compareMethods, disagreement } from '../weighting/study/compareMethods.ts';
+import {
+  benchPasses,
+  type Comparison,
+  comparingMethods,
+  findingDisagreement,
+  type MethodDisagreement,
+} from '../weighting/study/compareMethods.ts';
 import { encodedZ } from './encoded.ts';
 import type { Facts } from './facts.ts';
+import { mostChunksAtOnce, type SlicedWork } from './inSlices.ts';
 import { memoised } from './memoised.ts';
 import { prepared, shownChunk, usedEmbeddings } from './reading.ts';
 
@@ -183,11 +190,24 @@ export function shownBench(facts: Facts): Bench | undefined {
   return zOf && benchOf(shown, chunk, zOf);
 }
 
-/** All methods on a text, and in which order they stand: the one furthest from the others first. Takes a frame or two. */
-export const comparisonOf = memoised((text: PreparedText, zOf: ZOf) => {
-  const comparison = compareMethods(text.weighted, zOf, methodNames);
-  return { comparison, order: disagreement(comparison).methods };
+/** All methods on a text, and in which order they stand: the one furthest from the others first. */
+export interface MethodsCompared extends Pick<Bench, 'text' | 'zOf'> {
+  readonly comparison: Comparison;
+  readonly order: readonly MethodDisagreement[];
+}
+
+const comparisonOf = memoised((text: PreparedText, zOf: ZOf): SlicedWork<MethodsCompared> => {
+  function* comparing() {
+    const comparison = yield* comparingMethods(text.weighted, zOf, methodNames);
+    yield;
+    const { methods: order } = yield* findingDisagreement(comparison);
+    return { text, zOf, comparison, order };
+  }
+  return Object.assign(comparing, { isLong: text.chunks.length > mostChunksAtOnce });
 });
+
+/** The work of comparing the methods on a text. */
+export const methodsWork = ({ text, zOf }: Bench): SlicedWork<MethodsCompared> => comparisonOf(text, zOf);
 
 /** [81] From −1 to 3. */
 export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);

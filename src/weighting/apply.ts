@@ -1,6 +1,6 @@
 /** Everything that follows from a method's value: its passes, its conditioning, each row of it, and its rows as sums. */
 import type { EncoderPass } from '../clip/encoderPass.ts';
-import { whole } from '../prompt/slices.ts';
+import { type Slices, whole } from '../prompt/slices.ts';
 import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
 import {
   filler,
@@ -105,8 +105,13 @@ export function methodRows(method: Method, prompt: WeightedPrompt, zOf: ZOf): Me
 
 /** Computes the conditioning [L·n, d] in float64, from the outputs for `methodPasses` alone. */
 export function applyMethod(method: Method, prompt: WeightedPrompt, zOf: ZOf): Float32Array {
+  return whole(applyingMethod(method, prompt, zOf));
+}
+
+/** Does the work of `applyMethod` in slices. */
+export function applyingMethod(method: Method, prompt: WeightedPrompt, zOf: ZOf): Slices<Float32Array> {
   const { n, rowsOf } = methodRows(method, prompt, zOf);
-  return whole(stackingRows(n, (at) => rowsOf(at)));
+  return stackingRows(n, (at) => rowsOf(at));
 }
 
 /** Rows of chunk `at` of a conditioning: from `from` up to `to`. */

@@ -1,5 +1,5 @@
-import { memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
-import { benchRefusal, comparisonOf, type Bench as ReadyBench, shownBench } from '../../state/methodBench.ts';
+import { memo, type ReactNode, useMemo, useRef, useState } from 'react';
+import { benchRefusal, shownBench } from '../../state/methodBench.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
@@ -9,31 +9,30 @@ import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
-import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
 import { Difference } from './Difference.tsx';
 import styles from './methods.module.css';
 import { Readings } from './Readings.tsx';
+import { useCompared } from './useCompared.ts';
 import { Why } from './Why.tsx';
 
 /** Every method on the prompt on show. */
 export function Bench({ progress }: { progress: ReactNode }) {
-  const now = useFacts(shownBench);
+  const isEncoded = useFacts((s) => shownBench(s) !== undefined);
   const refusal = useFacts(benchRefusal);
-  // Typed text shows at once; the bench may follow a frame later.
-  const bench = useLast(useDeferredValue(now));
+  const { compared, isStale } = useCompared();
   return (
     <>
       <Readings />
       {refusal && <p className="warning">{refusal}</p>}
-      {bench?.isPart && (
+      {compared?.bench.isPart && (
         <p className="help">
           The methods are compared on this text by itself, before it is composed with the others of the prompt.
         </p>
       )}
-      {!now && !refusal && progress}
-      {bench && !refusal && <BenchTables bench={bench} stale={!now} />}
+      {!isEncoded && !refusal && progress}
+      {compared && !refusal && <BenchTables compared={compared} stale={isStale} />}
     </>
   );
 }
@@ -45,10 +44,12 @@ interface Asked {
   readonly token: number;
 }
 
+type Compared = NonNullable<ReturnType<typeof useCompared>['compared']>;
+
 /** Rendered for what it shows alone: not for what is typed until that has come to it. */
-const BenchTables = memo(function BenchTables({ bench, stale }: { bench: ReadyBench; stale: boolean }) {
-  const { chunk, text, zOf } = bench;
-  const { comparison, order } = comparisonOf(text, zOf);
+const BenchTables = memo(function BenchTables({ compared, stale }: { compared: Compared; stale: boolean }) {
+  const { bench, comparison, order } = compared;
+  const { chunk, text } = bench;
   const tokenizer = useFacts(tokenizerOf);
   const own = useFacts((s) => s.options.weighting);
   const [pair, setPair] = useState<readonly [MethodName | null, MethodName | null]>([null, null]);

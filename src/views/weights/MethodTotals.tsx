@@ -1,31 +1,31 @@
-import { type ReactNode, useDeferredValue, useMemo } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { shiftOf } from '../../road/study/weightSentences.ts';
-import { type Bench, benchRefusal, comparisonOf, shownBench } from '../../state/methodBench.ts';
+import { benchRefusal, shownBench } from '../../state/methodBench.ts';
 import { methods } from '../../weighting/methods.ts';
+import type { Comparison } from '../../weighting/study/compareMethods.ts';
 import methodsStyles from '../methods/methods.module.css';
+import { useCompared } from '../methods/useCompared.ts';
 import { percent } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
-import { useLast } from '../page/useLast.ts';
 import { range } from '../pictures/pixels.ts';
 import styles from './weights.module.css';
 
 /** Shows how far each method moves the text on show as a whole. */
 export function MethodTotals({ progress }: { progress: ReactNode }) {
-  const now = useFacts(shownBench);
+  const isEncoded = useFacts((s) => shownBench(s) !== undefined);
   const refusal = useFacts(benchRefusal);
-  const bench = useLast(useDeferredValue(now));
+  const { compared, isStale } = useCompared();
   if (refusal) return <p className="warning">{refusal}</p>;
   return (
     <>
-      {!now && progress}
-      {bench && <Totals bench={bench} stale={!now} />}
+      {!isEncoded && progress}
+      {compared && <Totals comparison={compared.comparison} stale={isStale} />}
     </>
   );
 }
 
-function Totals({ bench: { text, zOf }, stale }: { bench: Bench; stale: boolean }) {
+function Totals({ comparison, stale }: { comparison: Comparison; stale: boolean }) {
   const own = useFacts((s) => s.options.weighting);
-  const { comparison } = comparisonOf(text, zOf);
   const totals = useMemo(
     () =>
       comparison.methods.map((changes) => {

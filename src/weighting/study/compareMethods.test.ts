@@ -18,7 +18,14 @@ import { compelPrompt, compelPromptDefaults } from '../../road/weightedPrompt.ts
 import { methodPasses } from '../apply.ts';
 import type { WeightedPrompt, ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
-import { benchPasses, compareMethods, differenceMap, disagreement } from './compareMethods.ts';
+import {
+  benchPasses,
+  compareMethods,
+  comparingMethods,
+  differenceMap,
+  disagreement,
+  rowChanges,
+} from './compareMethods.ts';
 
 const names = Object.keys(methods) as MethodName[];
 const norm = (values: Iterable<number>) => Math.sqrt([...values].reduce((sum, value) => sum + value * value, 0));
@@ -236,4 +243,22 @@ test('conditionings of unequal length are completed with the empty prompt', () =
     },
   );
   expect(compareMethods(split, fakeZ, names).rows).toBe(154);
+});
+
+test('methods are compared a chunk a slice, to the same numbers', () => {
+  const prompt = a1111(`${'a cat '.repeat(60)}(dog:1.5) ${'fog '.repeat(60)}(sea:0.5)`);
+  expect(prompt.chunks).toHaveLength(3);
+  const work = comparingMethods(prompt, fakeZ, ['original', 'scale']);
+  let slices = 0;
+  for (;;) {
+    const { done, value } = work.next();
+    slices++;
+    if (!done) continue;
+    const [original] = value.methods;
+    const whole = rowChanges(original.conditioning, value.unweighted, d);
+    expect(original).toEqual({ name: 'original', conditioning: original.conditioning, ...whole });
+    break;
+  }
+  // Three conditionings of three chunks, and two comparisons with the one without weights.
+  expect(slices).toBeGreaterThanOrEqual(5 * 3);
 });

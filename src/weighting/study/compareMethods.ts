@@ -1,7 +1,7 @@
 /** Compares the methods on one prompt, with the prompt without weights and with each other. */
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { type Slices, whole } from '../../prompt/slices.ts';
-import { applyMethod, methodPasses } from '../apply.ts';
+import { applyingMethod, methodPasses } from '../apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
@@ -59,23 +59,32 @@ export interface Comparison {
  * others are completed with the empty prompt, as A1111 and Compel do. `zOf` is asked for `benchPasses` only.
  */
 export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Comparison {
-  const bare = applyMethod(none, prompt, zOf);
+  return whole(comparingMethods(prompt, zOf, names));
+}
+
+/** Does the work of `compareMethods` in slices. */
+export function* comparingMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Slices<Comparison> {
+  const bare = yield* applyingMethod(none, prompt, zOf);
   const L = prompt.empty.inputIds.length;
   const d = bare.length / (L * prompt.chunks.length);
-  const conditionings = names.map((name) => applyMethod(methods[name], prompt, zOf));
+  const conditionings: Float32Array[] = [];
+  for (const name of names) {
+    yield;
+    conditionings.push(yield* applyingMethod(methods[name], prompt, zOf));
+  }
   const length = Math.max(bare.length, ...conditionings.map((z) => z.length));
   const completed = (z: Float32Array) =>
     z.length < length ? Float32Array.from(padded(z, length, zOf(prompt.empty))) : z;
   const unweighted = completed(bare);
-  return {
-    d,
-    rows: length / d,
-    unweighted,
-    methods: names.map((name, i) => {
-      const conditioning = completed(conditionings[i]);
-      return { name, conditioning, ...rowChanges(conditioning, unweighted, d) };
-    }),
-  };
+  const chunk = (z: Float32Array, at: number) => z.subarray(at * L * d, (at + 1) * L * d);
+  const compared: MethodComparison[] = [];
+  for (const [i, name] of names.entries()) {
+    yield;
+    const conditioning = completed(conditionings[i]);
+    const pair = (at: number) => [chunk(conditioning, at), chunk(unweighted, at)] as const;
+    compared.push({ name, conditioning, ...(yield* comparingRows(length / (L * d), pair, d)) });
+  }
+  return { d, rows: length / d, unweighted, methods: compared };
 }
 
 /** Compares conditionings of as many rows, both [rows, d], in float64. */
@@ -194,19 +203,27 @@ export interface MethodDisagreement {
   readonly nonFiniteRows: number;
 }
 
+export interface Disagreement {
+  readonly rows: readonly RowDisagreement[];
+  readonly methods: readonly MethodDisagreement[];
+}
+
 /**
  * Sorts rows by how far the methods disagree in them, and methods by how far they stand from the others, the largest distance
  * first. Rows and methods with values that are not finite come before all others; equals keep their order.
  */
-export function disagreement({ methods: compared, rows, d }: Comparison): {
-  readonly rows: readonly RowDisagreement[];
-  readonly methods: readonly MethodDisagreement[];
-} {
+export function disagreement(comparison: Comparison): Disagreement {
+  return whole(findingDisagreement(comparison));
+}
+
+/** Does the work of `disagreement` in slices. */
+export function* findingDisagreement({ methods: compared, rows, d }: Comparison): Slices<Disagreement> {
   const largest = new Float64Array(rows).fill(Number.NaN);
   const between: (readonly [MethodName, MethodName] | null)[] = Array(rows).fill(null);
   const apart = compared.map(() => ({ sum: 0, pairs: 0 }));
   for (let i = 0; i < compared.length; i++)
     for (let j = i + 1; j < compared.length; j++) {
+      yield;
       let sum = 0;
       let finite = 0;
       for (let row = 0; row < rows; row++) {
