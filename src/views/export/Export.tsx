@@ -213,7 +213,10 @@ function* writingFile(
   yield* writingCsv(
     tensors,
     (token) => tokenLabel(token, tokenizer),
-    (text) => onPiece?.(pieces.push(new Blob([text]))),
+    (text) => {
+      pieces.push(new Blob([text]));
+      onPiece?.(pieces.length);
+    },
   );
   return pieces;
 }
