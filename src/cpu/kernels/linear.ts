@@ -6,7 +6,6 @@
 //   y = x Wᵀ                            epilogue 3, for a part of K whose sum is completed elsewhere
 import { quick_gelu } from './quick_gelu';
 
-const BIAS: i32 = 0;
 const QUICK_GELU: i32 = 1;
 const RESIDUAL: i32 = 2;
 const NONE: i32 = 3;
@@ -20,9 +19,8 @@ function finish(epilogue: i32, product: v128, bias: v128, residual: v128): v128 
 }
 
 /** All 8 columns of a panel. */
-@inline
 function finish_panel(
-  EPILOGUE: i32,
+  epilogue: i32,
   sums: usize,
   bias: usize,
   residual: usize,
@@ -31,13 +29,13 @@ function finish_panel(
   rows: i32,
 ): void {
   const zero = f32x4.splat(0);
-  const first_bias = EPILOGUE === NONE ? zero : v128.load(bias);
-  const last_bias = EPILOGUE === NONE ? zero : v128.load(bias, 16);
+  const first_bias = epilogue === NONE ? zero : v128.load(bias);
+  const last_bias = epilogue === NONE ? zero : v128.load(bias, 16);
   for (const end = sums + 32 * rows; sums < end; sums += 32, residual += y_stride, y += y_stride) {
-    const first_residual = EPILOGUE === RESIDUAL ? v128.load(residual) : zero;
-    const last_residual = EPILOGUE === RESIDUAL ? v128.load(residual, 16) : zero;
-    const first = finish(EPILOGUE, v128.load(sums), first_bias, first_residual);
-    const last = finish(EPILOGUE, v128.load(sums, 16), last_bias, last_residual);
+    const first_residual = epilogue === RESIDUAL ? v128.load(residual) : zero;
+    const last_residual = epilogue === RESIDUAL ? v128.load(residual, 16) : zero;
+    const first = finish(epilogue, v128.load(sums), first_bias, first_residual);
+    const last = finish(epilogue, v128.load(sums, 16), last_bias, last_residual);
     v128.store(y, first);
     v128.store(y, last, 16);
   }
@@ -83,8 +81,5 @@ export function finish_columns(
   columns: i32,
 ): void {
   if (columns < 8) finish_rest(epilogue, sums, bias, residual, y, y_stride, rows, columns);
-  else if (epilogue === BIAS) finish_panel(BIAS, sums, bias, residual, y, y_stride, rows);
-  else if (epilogue === QUICK_GELU) finish_panel(QUICK_GELU, sums, bias, residual, y, y_stride, rows);
-  else if (epilogue === RESIDUAL) finish_panel(RESIDUAL, sums, bias, residual, y, y_stride, rows);
-  else finish_panel(NONE, sums, bias, residual, y, y_stride, rows);
+  else finish_panel(epilogue, sums, bias, residual, y, y_stride, rows);
 }

@@ -29,7 +29,7 @@ export function EngineControl() {
       </div>
       {isCpuUsed && cores > 1 && (
         <div className="field inline">
-          <label htmlFor="threads">Threads</label>
+          <label htmlFor="threads">Threads, at most</label>
           <select
             id="threads"
             value={Math.min(threads ?? cores, cores)}
