@@ -6,7 +6,14 @@ import { encodingCost, openTiny, openView, own, prompt, status, statusHistory, t
 
 const file = (page: import('@playwright/test').Page) => page.getByLabel('Open files…');
 
-test('the page starts on the full-size synthetic encoder and says that its weights are random', async ({ page }) => {
+/** Has the page start with made-up weights of full size, which take a while to load and to encode. */
+const startFull = (page: import('@playwright/test').Page) =>
+  page.addInitScript(() => {
+    localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'full' });
+  });
+
+test('the full-size synthetic encoder says that its weights are random', async ({ page }) => {
+  await startFull(page);
   await page.goto('/');
   await expect(status(page)).toHaveText('Ready: made-up weights, full size');
   await expect(page.getByText('mean nothing until you open a checkpoint')).toBeVisible();
@@ -27,6 +34,7 @@ test('what is typed while the padding is computed stops it', async ({ page }) =>
     };
     Object.assign(window, { heard });
   });
+  await startFull(page);
   const heard = () => page.evaluate(() => (window as unknown as { heard: string[] }).heard.splice(0));
   await page.goto('/');
   await expect(status(page)).toContainText('Ready');
@@ -99,6 +107,7 @@ test('a load can be cancelled', async ({ page }) => {
 });
 
 test('a first load that was cancelled can be begun again', async ({ page }) => {
+  await startFull(page);
   await page.goto('/');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(status(page)).toHaveText('No model loaded');

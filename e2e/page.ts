@@ -29,7 +29,14 @@ export async function openOptions(page: Page): Promise<void> {
 /** Opens the page on the table of tokens, with the tiny model, which any engine runs in milliseconds. */
 export async function openPage(page: Page, engine: EngineName = 'automatic'): Promise<void> {
   await page.addInitScript((engine) => {
-    localStorage.clipscope ??= JSON.stringify({ syntheticSize: 'tiny', engineChoice: { engine } });
+    localStorage.clipscope ??= JSON.stringify({
+      syntheticSize: 'tiny',
+      prompts: {
+        positive: 'a photo of a (red:1.3) car, [blurry] background',
+        negative: 'low quality, (watermark:1.2)',
+      },
+      engineChoice: { engine },
+    });
   }, engine);
   await page.goto('/');
   // Text fields stand in until the editors are loaded.

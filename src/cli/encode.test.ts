@@ -409,6 +409,17 @@ test('a checkpoint file is encoded as the same weights are', async () => {
   expect(printed).toContain('synthetic-tiny (random weights');
 });
 
+test('without --model the small CLIP of shapes encodes, and words that it never learnt are marked', async () => {
+  expect(await main(['--prompt', 'a (red:1.3) dragon', '--out', out, ...engine]), complaint).toBe(0);
+  const { read, metadata } = await written();
+  expect(await read('prompt_embeds')).toHaveLength(77 * 128);
+  expect(metadata.get('model')).toBe('small CLIP of shapes, trained by clipscope');
+  expect(metadata.get('model_hash')).toMatch(/^[0-9a-f]{64}$/);
+  expect(printed).toMatch(/red<\/w>\n/);
+  expect(printed).toContain('dragon</w>  (not in this model’s world)');
+  expect(printed).toContain('(a small model of coloured shapes, not Stable Diffusion), F16');
+});
+
 test.each([
   ['B33, a blend of nothing', '("a cat","a dog").blend(0,0)', 'The weights of this .blend() add up to 0'],
   ['B33, one that takes away what it adds', '("a cat","a dog").blend(1,-1)', 'add up to 0'],

@@ -22,6 +22,7 @@ import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type Lora, readLora } from '../models/loraFile.ts';
 import { textEncoder } from '../models/openCheckpoint.ts';
 import { isPeftConfig } from '../models/peftConfig.ts';
+import { smallModelName, smallModelPath } from '../models/smallModel.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { weightsHash } from '../models/weightsHash.ts';
 import type { PromptLora } from '../prompt/a1111/extraNetworks.ts';
@@ -43,6 +44,7 @@ import {
 import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
+import { isUnknown } from '../road/study/knownWords.ts';
 import { readWritten } from '../road/writtenPrompts.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { ownFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
@@ -59,7 +61,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
   npm run encode -- --prompt "a (red:1.3) car" [options]
 
   --prompt TEXT       what to encode
-  --model MODEL       synthetic (random weights, the default), synthetic-tiny, or a .safetensors file
+  --model MODEL       small (a CLIP of coloured shapes that comes with this, the default), synthetic (random weights),
+                      synthetic-tiny, or a .safetensors file
   --syntax SYNTAX     ${optionValues.syntax.join(', ')} (default ${defaultOptions.syntax})
   --weighting METHOD  ${optionValues.weighting.join(', ')}
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})
@@ -313,7 +316,7 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
         ...jobOptions,
         prompts: text,
         from: text,
-        model: { ...text, default: 'synthetic' },
+        model: { ...text, default: 'small' },
         embedding: { ...text, multiple: true, default: [] },
         lora: { ...text, multiple: true, default: [] },
         'pass-trailing-bytes': { type: 'boolean', default: false },
@@ -351,6 +354,8 @@ async function readArguments(args: readonly string[]): Promise<Request | undefin
 }
 
 async function openModel(model: string, passTrailingBytes: boolean): Promise<WeightSource> {
+  if (model === 'small')
+    return textEncoder(await openTensorFile({ ...fileSource(join('public', smallModelPath)), name: smallModelName }));
   if (model === 'synthetic') return syntheticWeights(clipVitL14);
   if (model === 'synthetic-tiny') return syntheticWeights(clipTiny);
   return textEncoder(await openFile(model, passTrailingBytes));
@@ -426,6 +431,8 @@ interface Running {
   readonly encoder: Encoder;
   readonly model: ConditioningModel;
   readonly networks: Networks;
+  /** The ids that the model has rows for, where these are not all. */
+  readonly knownIds?: ReadonlySet<number>;
 }
 
 interface Encoded {
@@ -437,7 +444,7 @@ interface Encoded {
 /** Encodes a prompt and prints the result. Throws UsageError. */
 async function encodeJob(
   { prompt, negative, role, options }: Job,
-  { tokenizer, encoder, model, networks }: Running,
+  { tokenizer, encoder, model, networks, knownIds }: Running,
 ): Promise<Encoded> {
   const { config } = encoder;
   const { hiddenSize: d, maxPositionEmbeddings: L, numHiddenLayers: N } = config;
@@ -472,11 +479,11 @@ async function encodeJob(
       whyNotFinite(pair) ??
         `By these weights "${options.weighting}" divides by zero or multiplies by infinity; change them, or weigh by another --weighting.`,
     );
-  printTokens(positive);
+  printTokens(positive, knownIds);
   printLoras(named, networks);
   if (pair.negative) {
     console.log('Negative prompt:');
-    printTokens(pair.negative);
+    printTokens(pair.negative, knownIds);
   }
   const n = positive.chunks.length;
   const lastHiddenState = new Float32Array(n * L * d);
@@ -494,14 +501,19 @@ async function encodeJob(
   };
 }
 
-function printTokens({ chunks, texts, diagnostics, dynamic }: PreparedPrompt): void {
+function printTokens(
+  { chunks, texts, diagnostics, dynamic }: PreparedPrompt,
+  knownIds: ReadonlySet<number> | undefined,
+): void {
   if (dynamic && !dynamic.isAsTyped) console.log(`ComfyUI’s page makes of it: ${dynamic.text.text}`);
   for (const { chunk, text, index } of chunks) {
     const { operator, weight } = texts[text];
     if (chunks.length > 1)
       console.log(`${operator ? `${operator} part ${text + 1}, weight ${weight}, ` : ''}chunk ${index + 1}:`);
-    for (const [i, { kind, id, text, weight, vector }] of chunk.tokens.entries()) {
-      const what = vector ? `${vector.name}·${vector.index + 1}` : text;
+    for (const [i, token] of chunk.tokens.entries()) {
+      const { kind, id, text, weight, vector } = token;
+      const known = isUnknown(token, knownIds) ? '  (not in this model’s world)' : '';
+      const what = `${vector ? `${vector.name}·${vector.index + 1}` : text}${known}`;
       if (kind !== 'pad')
         console.log(`${String(i).padStart(2)}  ${String(id).padStart(5)}  ${weight.toFixed(4)}  ${what}`);
     }
@@ -551,14 +563,16 @@ async function run(request: Request): Promise<void> {
   const source = await openModel(model, passTrailingBytes);
   if (source.doubt) console.log(`note: ${source.doubt}`);
   const networks = await openNetworks(request, source.config);
-  const { random } = source;
+  const { random, compactTable } = source;
   const named = { name: basename(source.name), random, sha256: random ? undefined : await weightsHash(source) };
   const { encoder, engine } = await chooseEncoder(source, request.engine, enginesOf(adapter), {});
   let encoded: Encoded;
   try {
     if (engine.why) console.log(`note: ${engine.why}`);
-    encoded = await encodeJobs(request, { tokenizer, encoder, networks, model: named });
-    const meaning = random ? ' (random weights: the numbers mean nothing)' : '';
+    const knownIds = compactTable && new Set(compactTable.rowOf.keys());
+    encoded = await encodeJobs(request, { tokenizer, encoder, networks, model: named, knownIds });
+    const ofShapes = compactTable ? ' (a small model of coloured shapes, not Stable Diffusion)' : '';
+    const meaning = random ? ' (random weights: the numbers mean nothing)' : ofShapes;
     const time = `${encoded.milliseconds.toFixed(0)} ms`;
     console.log(`${source.name}${meaning}, ${encoder.dtype}, ${engine.description}: ${time}`);
   } finally {

@@ -85,6 +85,10 @@ export function* answeringPrompt(facts: AnswerFacts): Slices<Answered> {
       ),
       d: model.config.hiddenSize,
     };
-  const input = { ...rest, embeds, model: model && { name: model.name, isRandom: model.random } };
+  const input = {
+    ...rest,
+    embeds,
+    model: model && { name: model.name, isRandom: model.random, knownIds: model.knownIds },
+  };
   return { facts, sentences: yield* answering(input) };
 }

@@ -13,14 +13,20 @@ export interface Example {
 const a1111 = defaultOptions;
 
 /** Two hundred tokens in two groups. */
-const long = `a detailed landscape, ${'mountains, rivers, '.repeat(22)}forest
+const long = `a detailed painting, ${'red circle, blue square, '.repeat(15)}green triangle
 BREAK
-evening light, ${'clouds, birds, '.repeat(22)}mist`;
+navy background, ${'yellow star, pink heart, '.repeat(15)}white moon`;
 
+/** The prompts are of the small model's world, so that its numbers answer them: all but the lecture's, which has words of its own. */
 export const examples: readonly Example[] = [
   {
+    question: 'Where does “square” look for its colour?',
+    work: { prompts: { positive: 'a red circle left of a blue square', negative: '' }, options: a1111 },
+    view: 'attention',
+  },
+  {
     question: 'Why does [red:1.2] vanish?',
-    work: { prompts: { positive: 'a [red:1.2] car', negative: '' }, options: a1111 },
+    work: { prompts: { positive: 'a [red:1.2] circle', negative: '' }, options: a1111 },
     view: 'answer',
   },
   {
@@ -30,18 +36,18 @@ export const examples: readonly Example[] = [
   },
   {
     question: 'A1111 or ComfyUI: what is ((a:1.2) b:1.1)?',
-    work: { prompts: { positive: '((castle:1.2) on a hill:1.1)', negative: '' }, options: a1111 },
+    work: { prompts: { positive: '((star:1.2) on a navy background:1.1)', negative: '' }, options: a1111 },
     view: 'programs',
   },
   {
     question: 'What does a weight of −1 do?',
-    work: { prompts: { positive: 'a photo of a car, (red:-1)', negative: '' }, options: a1111 },
+    work: { prompts: { positive: 'a photo of a circle, (red:-1)', negative: '' }, options: a1111 },
     view: 'answer',
   },
   {
     question: 'How are two prompts blended?',
     work: {
-      prompts: { positive: '("a red fox", "a grey wolf").blend(0.7, 0.3)', negative: '' },
+      prompts: { positive: '("a red circle", "a blue square").blend(0.7, 0.3)', negative: '' },
       options: defaultsOf('compel'),
     },
     view: 'embeddings',

@@ -6,6 +6,7 @@ import type { Drift, Examination } from '../models/doctor.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
+import { smallModelName } from '../models/smallModel.ts';
 import type { Side } from '../prompt/side.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -242,6 +243,7 @@ export interface Facts extends Remembered {
 
 /** The name of a model in messages, before it is loaded. */
 export function requestName(request: ModelRequest): string {
+  if (request.kind === 'small') return smallModelName;
   if (request.kind === 'file') return request.file.name;
   if (request.kind === 'stored') return request.name;
   return request.size === 'full' ? 'made-up weights, full size' : 'made-up weights, tiny';

@@ -72,7 +72,7 @@ test('a prompt at which reading itself fails is not read, and can be changed', a
   const broken: Tokenizer = {
     ...tokenizer,
     tokenize: (source, flavour) => {
-      if (source.text.includes('car')) throw new Error('no such byte');
+      if (source.text.includes('circle')) throw new Error('no such byte');
       return tokenizer.tokenize(source, flavour);
     },
   };

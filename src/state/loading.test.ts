@@ -97,6 +97,60 @@ describe('the first load', () => {
   );
 });
 
+describe('the first visit', () => {
+  const small: ModelRequest = { kind: 'small' };
+  const unreachable = () =>
+    new WorkerError(
+      'SmallModelError',
+      'The small model that comes with the page could not be fetched (the server answers 404).',
+    );
+
+  test('starts with the small model that comes with the page, and a choice of another is remembered', async () => {
+    const memory = fakeMemory();
+    const { fake, store } = openPage(memory);
+    await tokenized(store);
+    expect(encoderStatus(store.getState()).text).toBe('Loading small CLIP of shapes, trained by clipscope');
+    expect(modelChoice(store.getState())).toBe('small');
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(small);
+    await load.answer(modelInfo('small CLIP of shapes, trained by clipscope', 'tiny'));
+    await (await fake.nextEncode()).answer();
+    expect(encoderStatus(store.getState()).text).toBe('Ready: small CLIP of shapes, trained by clipscope');
+    const remembered = () => JSON.parse(memory.getItem('clipscope')!).syntheticSize;
+    await fake.load('synthetic', 'full', () => store.getState().openModel(full));
+    expect(remembered()).toBe('full');
+    await fake.load('small', 'tiny', () => store.getState().openModel(small));
+    expect(remembered()).toBeNull();
+  });
+
+  test('goes on with made-up weights, and says so, where the small model cannot be fetched', async () => {
+    const { fake, store } = openPage(fakeMemory());
+    await (await fake.nextLoad()).fail(unreachable());
+    const load = await fake.nextLoad();
+    expect(load.request).toEqual(tiny);
+    await load.answer(modelInfo('synthetic-tiny', 'tiny'));
+    expect(noticesOf(store)).toEqual([
+      'The small model that comes with the page could not be fetched (the server answers 404), so the page goes on with made-up weights; choose it under Model to try again.',
+    ]);
+    // The next visit tries again.
+    expect(store.getState().syntheticSize).toBeNull();
+  });
+
+  test('stays without a model where the load is cancelled', async () => {
+    const { fake, store } = openPage(fakeMemory());
+    await (await fake.nextLoad()).fail(cancelled());
+    expect([fake.loads.waiting, store.getState().model]).toEqual([0, null]);
+  });
+
+  test('another model stays in use where the small one cannot be fetched', async () => {
+    const { fake, store } = await readyPage();
+    void store.getState().openModel(small);
+    await (await fake.nextLoad()).fail(unreachable());
+    expect([fake.loads.waiting, store.getState().modelRequest]).toEqual([0, full]);
+    expect(noticesOf(store)).toEqual([unreachable().message]);
+  });
+});
+
 describe('another model', () => {
   let fake: FakeEncoder;
   let store: ClipscopeStore;
@@ -240,7 +294,7 @@ describe('the next visit', () => {
     const load = await fake.nextLoad();
     expect(load.request).toEqual(tiny);
     expect(noticesOf(store)).toEqual([
-      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.',
+      '"SD 1.5 text encoder" is no longer stored in this browser, so the page starts with made-up weights, tiny; it can be downloaded or opened again.',
     ]);
     await load.answer(modelInfo('synthetic-tiny', 'tiny'));
     expect(store.getState().storedModel).toBeNull();

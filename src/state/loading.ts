@@ -35,6 +35,8 @@ function usedLast(request: ModelRequest, kept: StoredModel | undefined): Partial
   switch (request.kind) {
     case 'file':
       return { file: request.file, ...(kept && { storedModel: { model: kept.id, name: kept.name } }) };
+    case 'small':
+      return { syntheticSize: null, storedModel: null };
     case 'synthetic':
       return { syntheticSize: request.size, storedModel: null };
     case 'stored':
@@ -68,6 +70,9 @@ interface LoadOptions {
   readonly retriesGpu?: boolean;
 }
 
+/** Whether the small model of the page is missing, and there is no other in use. */
+const isWithoutSmallModel = ({ model }: Facts, error: unknown) => !model && nameOf(error) === 'SmallModelError';
+
 const gpuAgain: Offer = { label: 'Use the GPU again', retriesGpu: true };
 
 /** Says what ended a load, and offers what can be done. */
@@ -87,6 +92,10 @@ function tellFailure({ get, set, notify }: Page, request: ModelRequest, error: u
     notify(messageOf(error), { label: 'Examine it', damaged: request });
   else if (!get().model && (name === 'WebGpuUnavailableError' || name === 'CpuUnavailableError'))
     set({ noEngine: messageOf(error) });
+  else if (isWithoutSmallModel(get(), error))
+    notify(
+      `${messageOf(error).replace(/\.$/, '')}, so the page goes on with made-up weights; choose it under Model to try again.`,
+    );
   else notify(messageOf(error));
 }
 
@@ -130,7 +139,7 @@ export function modelLoading(
       tellFailure(page, request, error);
       // Another tab may have deleted it.
       if (request.kind === 'stored') void listModels(page);
-      return false;
+      return isMine() && isWithoutSmallModel(get(), error) ? load({ kind: 'synthetic', size: 'tiny' }) : false;
     } finally {
       if (isMine()) {
         set({ loading: null });
@@ -171,7 +180,7 @@ export function modelLoading(
     else if (isStored === false) {
       set({ storedModel: null });
       notify(
-        `"${storedModel.name}" is no longer stored in this browser, so the page starts with made-up weights; it can be downloaded or opened again.`,
+        `"${storedModel.name}" is no longer stored in this browser, so the page starts with ${requestName(shownRequest(get()))}; it can be downloaded or opened again.`,
       );
     }
   }
@@ -189,15 +198,15 @@ export function modelLoading(
       set({ lost });
       if (!get().loading) goOn();
     },
-    /** Loads the model that was used last, or else made-up weights. */
+    /** Loads the model that was used last, or else the small one that comes with the page. */
     async start() {
-      const { storedModel, syntheticSize } = get();
+      const { storedModel } = get();
       // Someone may have chosen a model before the stored ones were listed.
       const hasNone = () => !get().loading && !get().model;
       if (storedModel) await loadStored(storedModel, hasNone);
       else void listModels(page);
-      // Nobody chose these weights, so they are not remembered: the next visit tries again what was used last.
-      if (hasNone()) await load({ kind: 'synthetic', size: syntheticSize });
+      // Nobody chose this model, so it is not remembered: the next visit tries again what was used last.
+      if (hasNone()) await load(shownRequest({ ...get(), storedModel: null }));
     },
   };
 }

@@ -46,7 +46,7 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
     options: readOptions(record(stored.options)).options,
     weightStep: oneOf(weightSteps, stored.weightStep, first.weightStep),
     theme: oneOf(themes, stored.theme, first.theme),
-    syntheticSize: oneOf(['full', 'tiny'], stored.syntheticSize, first.syntheticSize),
+    syntheticSize: oneOf(['full', 'tiny', null], stored.syntheticSize, first.syntheticSize),
     storedModel:
       typeof model === 'string' && typeof name === 'string' && model !== '' ? { model, name } : first.storedModel,
     engineChoice: { engine: oneOf(engineNames, engine, first.engineChoice.engine), threads: count(threads) },

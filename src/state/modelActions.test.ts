@@ -52,6 +52,7 @@ describe('a download', () => {
     expect(facts().storedModel).toEqual({ model: 'sd-1-5', name: file.label });
     expect(modelChoice(facts())).toBe('stored sd-1-5');
     expect(modelChoices(facts()).map(({ label }) => label)).toEqual([
+      'Small CLIP of shapes',
       'Made-up weights, full size',
       'Made-up weights, tiny',
       file.label,
@@ -117,7 +118,7 @@ describe('a download', () => {
     expect(facts().model?.name).toBe(model.name);
     expect(facts().storedModel).toBeNull();
     expect(modelChoice(facts())).toBe('stored sd-1-5');
-    expect(modelChoices(facts())).toHaveLength(3);
+    expect(modelChoices(facts())).toHaveLength(4);
   });
 });
 
@@ -175,6 +176,7 @@ describe('keeping a file', () => {
     expect(fileToKeep(facts())).toBeNull();
     expect(modelChoice(facts())).toBe('stored mine-ckpt');
     expect(modelChoices(facts()).map(({ label }) => label)).toEqual([
+      'Small CLIP of shapes',
       'Made-up weights, full size',
       'Made-up weights, tiny',
       'mine.ckpt',

@@ -17,14 +17,21 @@ export interface ModelChoice {
   readonly request: ModelRequest;
 }
 
-const synthetic: readonly ModelChoice[] = [
+const always: readonly ModelChoice[] = [
+  { value: 'small', label: 'Small CLIP of shapes', request: { kind: 'small' } },
   { value: 'full', label: 'Made-up weights, full size', request: { kind: 'synthetic', size: 'full' } },
   { value: 'tiny', label: 'Made-up weights, tiny', request: { kind: 'synthetic', size: 'tiny' } },
 ];
 
 function choiceValue(request: ModelRequest): string {
-  if (request.kind === 'synthetic') return request.size;
-  return request.kind === 'file' ? 'file' : `stored ${request.model}`;
+  switch (request.kind) {
+    case 'synthetic':
+      return request.size;
+    case 'stored':
+      return `stored ${request.model}`;
+    default:
+      return request.kind;
+  }
 }
 
 const choices = memoised(
@@ -39,7 +46,7 @@ const choices = memoised(
         ? `${request.file.name} (from disk)`
         : requestName(request);
     const opened = requests.map((request) => ({ value: choiceValue(request), label: label(request), request }));
-    const all = [...synthetic, ...opened];
+    const all = [...always, ...opened];
     // A model that was deleted can still be in use.
     if (!all.some(({ value }) => value === choiceValue(request)))
       all.push({ value: choiceValue(request), label: requestName(request), request });
@@ -47,10 +54,10 @@ const choices = memoised(
   },
 );
 
-const remembered = memoised(
-  (syntheticSize: Facts['syntheticSize'], storedModel: Facts['storedModel']): ModelRequest =>
-    storedModel ? { kind: 'stored', ...storedModel } : { kind: 'synthetic', size: syntheticSize },
-);
+const remembered = memoised((size: Facts['syntheticSize'], storedModel: Facts['storedModel']): ModelRequest => {
+  if (storedModel) return { kind: 'stored', ...storedModel };
+  return size === null ? { kind: 'small' } : { kind: 'synthetic', size };
+});
 
 /** The model that is being loaded, is in use, or will be loaded first. */
 export const shownRequest = (
@@ -80,7 +87,7 @@ const listed = memoised(
 
 /** The stored model that is in use, or that the file in use was kept as; undefined if neither. */
 export function keptModel({ modelRequest, weightsHash, stored }: Facts): StoredModel | undefined {
-  if (!modelRequest || modelRequest.kind === 'synthetic' || weightsHash === null) return undefined;
+  if ((modelRequest?.kind !== 'file' && modelRequest?.kind !== 'stored') || weightsHash === null) return undefined;
   const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, weightsHash) : null;
   return stored?.models.find(
     (model) =>

@@ -21,9 +21,9 @@ export interface Remembered extends Work {
   /** The change of a weight by one key. */
   readonly weightStep: WeightStep;
   readonly theme: Theme;
-  /** Size of the synthetic encoder that the page starts with. */
-  readonly syntheticSize: 'full' | 'tiny';
-  /** The stored model that the page starts with instead of made-up weights; null where there is none. */
+  /** Size of the made-up weights that the page starts with; null for the small model that comes with the page. */
+  readonly syntheticSize: 'full' | 'tiny' | null;
+  /** The stored model that the page starts with instead; null where there is none. */
   readonly storedModel: { readonly model: string; readonly name: string } | null;
   readonly engineChoice: EngineChoice;
 }

@@ -18,6 +18,8 @@ test('a view says of which prompt, chunk, step and weights its numbers are', asy
   expect(inShort('masks')).toBe('positive · chunk 1 of 1 · step 12 · made-up weights');
   show({ side: 'negative' });
   expect(inShort('masks')).toBe('negative · chunk 1 of 1 · made-up weights');
+  store.setState({ model: { ...store.getState().model!, name: 'small', random: false, knownIds: new Set([320]) } });
+  expect(inShort('masks')).toBe('negative · chunk 1 of 1 · small, not Stable Diffusion');
   store.setState({ model: null });
   expect(inShort('masks')).toBe('negative · chunk 1 of 1');
 });

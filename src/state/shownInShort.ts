@@ -18,6 +18,7 @@ export function shownInShort(facts: Facts, view: View): string {
     if (scope === 'chunk') parts.push(`chunk ${whole.chunks.indexOf(chunk) + 1} of ${whole.chunks.length}`);
     if (whole.texts.some(({ steps }) => steps.length > 1)) parts.push(`step ${options.step}`);
   }
-  if (model) parts.push(model.random ? 'made-up weights' : modelName(facts));
+  if (model?.random) parts.push('made-up weights');
+  else if (model) parts.push(model.knownIds ? `${modelName(facts)}, not Stable Diffusion` : modelName(facts));
   return parts.join(' · ');
 }

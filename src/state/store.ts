@@ -69,13 +69,13 @@ export interface Surroundings {
 
 const firstVisit: Remembered = {
   prompts: {
-    positive: 'a photo of a (red:1.3) car, [blurry] background',
-    negative: 'low quality, (watermark:1.2)',
+    positive: 'a (red:1.3) circle left of a blue square, [blurry]',
+    negative: 'low quality, (text:1.2)',
   },
   options: defaultOptions,
   weightStep: 0.05,
   theme: 'system',
-  syntheticSize: 'full',
+  syntheticSize: null,
   storedModel: null,
   engineChoice: { engine: 'automatic', threads: null },
 };

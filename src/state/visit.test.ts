@@ -129,7 +129,7 @@ test('after a visit that was stopped its prompts are put aside, in the history, 
   const open = (wasStopped: boolean) =>
     createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory, wasStopped });
   const store = open(true);
-  expect(store.getState().prompts.positive).toContain('a photo of');
+  expect(store.getState().prompts.positive).toContain('circle left of');
   expect(store.getState().options).toEqual(defaultOptions);
   expect(store.getState().theme).toBe('dark');
   expect(store.getState().putAside).toEqual({ prompts, options });
@@ -152,5 +152,5 @@ test('what was put aside can be left there', () => {
   });
   store.getState().dismissPutAside();
   expect(store.getState().putAside).toBeNull();
-  expect(store.getState().prompts.positive).toContain('a photo of');
+  expect(store.getState().prompts.positive).toContain('circle left of');
 });

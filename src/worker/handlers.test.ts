@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
@@ -8,7 +9,7 @@ import { fromFloat32 } from '../files/dtypes.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { GpuError } from '../gpu/submit.ts';
 import { createHandlers, type Surroundings } from './handlers.ts';
-import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';
+import type { CallName, Calls, FromWorker, ModelInfo, ToWorker } from './messages.ts';
 import { serve } from './serve.ts';
 
 interface Deferred<T> {
@@ -83,7 +84,12 @@ interface FakeLoad extends Deferred<Encoder> {
  * Handlers behind `serve` with a fake GPU and a fake CPU engine: `ask` makes a call and gives its id and its answer. There are
  * as many devices as `adapters`, which are lost in turn.
  */
-function worker({ gpu = true, adapters = Number.POSITIVE_INFINITY, description = 'a fake' } = {}) {
+function worker({
+  gpu = true,
+  adapters = Number.POSITIVE_INFINITY,
+  description = 'a fake',
+  fetchSmallModel = async () => new Response(null, { status: 404 }),
+} = {}) {
   const loads = inbox<FakeLoad>();
   const devices: Deferred<{ message: string; reason: string }>[] = [];
   const onLost = vi.fn();
@@ -104,6 +110,7 @@ function worker({ gpu = true, adapters = Number.POSITIVE_INFINITY, description =
   const surroundings = {
     gpu: gpu ? { requestAdapter } : undefined,
     quota: undefined,
+    fetchSmallModel,
     storage: () => Promise.reject(new Error('There is no storage.')),
     createGpuEncoder: (_device: unknown, _source: unknown, options: Record<string, unknown>) => load('GPU', options),
     createCpuEncoder: async (_source: unknown, options: { threads?: number }) => {
@@ -145,6 +152,31 @@ const tiny = {
 } as const;
 const automatic = { ...tiny, engine: { ...tiny.engine, engine: 'automatic' } } as const;
 const onCpu = { ...tiny, engine: { ...tiny.engine, engine: 'cpu' } } as const;
+
+const small = { ...tiny, model: { kind: 'small' } } as const;
+
+test('the small model is fetched when it is asked for, and says which words it knows', async () => {
+  const fetchSmallModel = vi.fn(async () => new Response(readFileSync('public/small-clip/model.safetensors')));
+  const { ask, loads } = worker({ fetchSmallModel });
+  const { answered } = ask('load', small);
+  (await loads.take()).resolve(fakeEncoder().encoder);
+  const { answer } = (await answered) as { answer: ModelInfo };
+  expect(answer).toMatchObject({ name: 'small CLIP of shapes, trained by clipscope', random: false });
+  const [circle, dragon] = [7117, 5471];
+  expect([circle, dragon, 49406, 49407].map((id) => answer.knownIds!.has(id))).toEqual([true, false, true, true]);
+  expect(fetchSmallModel).toHaveBeenCalledTimes(1);
+});
+
+test.each([
+  ['is not there', async () => new Response(null, { status: 404 }), 'the server answers 404'],
+  ['is out of reach', () => Promise.reject(new TypeError('Failed to fetch')), 'Failed to fetch'],
+])('a small model that %s is one sentence', async (_, fetchSmallModel, why) => {
+  expect(await worker({ fetchSmallModel }).ask('load', small).answered).toMatchObject({
+    type: 'failed',
+    name: 'SmallModelError',
+    message: `The small model that comes with the page could not be fetched (${why}).`,
+  });
+});
 
 test.each([
   ['WebGPU', { gpu: false }, /^This browser has no WebGPU; use one that has it, or choose the CPU\.$/],

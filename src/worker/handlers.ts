@@ -178,8 +178,9 @@ async function load(
     session.loaded = { ...chosen, weights, loras: new Map() };
     const { encoder, engine } = chosen;
     const { config, dtype, finalLayerNorm } = encoder;
-    const { name, random, doubt } = weights;
-    return { name, random, doubt, config, dtype, engine, heldBytes: heldBytes(encoder), finalLayerNorm };
+    const { name, random, doubt, compactTable } = weights;
+    const knownIds = compactTable && new Set(compactTable.rowOf.keys());
+    return { name, random, doubt, config, knownIds, dtype, engine, heldBytes: heldBytes(encoder), finalLayerNorm };
   } finally {
     if (session.loading === mine) {
       session.loading = undefined;

@@ -8,19 +8,44 @@ import { download } from '../models/library/download.ts';
 import { keepEncoder } from '../models/library/keep.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { SmallModelError, smallModelName } from '../models/smallModel.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import type { FileRequest, LoadProgress, ModelRequest, StoredModels } from './messages.ts';
 import type { Handlers } from './serve.ts';
 
 export interface Library {
+  /** Asks for the file of the small model that comes with the page. */
+  readonly fetchSmallModel: (signal: AbortSignal) => Promise<Response>;
   /** The models that are stored; opened at the first call. */
   readonly storage: () => Promise<ModelStorage>;
   /** The browser's StorageManager; a page that came over plain http has none. */
   readonly quota: StorageManager | undefined;
 }
 
-async function openSource({ storage }: Library, model: FileRequest): Promise<ByteSource> {
-  return model.kind === 'file' ? blobSource(model.file) : (await storage()).open(model.model, model.name);
+/** Fetches the small model that comes with the page. Rejects with SmallModelError, or with the signal's reason. */
+async function smallModel({ fetchSmallModel }: Library, signal: AbortSignal): Promise<ByteSource> {
+  try {
+    const response = await fetchSmallModel(signal);
+    if (!response.ok) throw new Error(`the server answers ${response.status}`);
+    return blobSource(await response.blob(), smallModelName);
+  } catch (cause) {
+    signal.throwIfAborted();
+    const why = (cause as Error).message.replace(/\.$/, '');
+    throw new SmallModelError(`The small model that comes with the page could not be fetched (${why}).`, { cause });
+  }
+}
+
+async function openSource(library: Library, model: FileRequest, signal: AbortSignal): Promise<ByteSource> {
+  switch (model.kind) {
+    case 'small':
+      return smallModel(library, signal);
+    case 'file':
+      return blobSource(model.file);
+    case 'stored':
+      return (await library.storage()).open(model.model, model.name);
+    default:
+      return model satisfies never;
+  }
 }
 
 /** Opens the weights of a model. Rejects with what the file's reader throws, or with the signal's reason. */
@@ -28,9 +53,10 @@ export async function openModel(library: Library, model: ModelRequest, signal: A
   switch (model.kind) {
     case 'synthetic':
       return syntheticWeights(model.size === 'full' ? clipVitL14 : clipTiny);
+    case 'small':
     case 'file':
     case 'stored':
-      return openCheckpoint(await openSource(library, model), signal, {
+      return openCheckpoint(await openSource(library, model, signal), signal, {
         passTrailingBytes: model.kind === 'file' && model.passTrailingBytes,
       });
     default:
@@ -72,7 +98,7 @@ export function libraryHandlers(
       return storedModels(library);
     },
     async examine({ model }, signal, tell) {
-      const file = await openTensorFile(await openSource(library, model), signal);
+      const file = await openTensorFile(await openSource(library, model, signal), signal);
       return examine(file, { signal, onProgress: progressTo(tell) });
     },
     async drift({ from, to }, signal, tell) {

@@ -13,8 +13,9 @@ import type { StoragePlace } from '../models/library/storageFiles.ts';
 import type { LoraUpdate } from '../models/loraDelta.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
 
-/** A model to load: made-up weights, a file the person chose, or one that was downloaded. */
+/** A model to load: the one that comes with the page, made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
+  | { readonly kind: 'small' }
   | { readonly kind: 'synthetic'; readonly size: 'full' | 'tiny' }
   /** `passTrailingBytes` opens a file with bytes after its last tensor, which else is refused. */
   | { readonly kind: 'file'; readonly file: File; readonly passTrailingBytes?: boolean }
@@ -30,6 +31,8 @@ export interface ModelInfo {
   /** A doubt about the weights that the file cannot dispel, in a sentence. */
   readonly doubt?: string;
   readonly config: ClipTextConfig;
+  /** The ids that it has rows for, where these are not all: others are words that it has never learnt. */
+  readonly knownIds?: ReadonlySet<number>;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
   /** The engine that runs it. */

@@ -1,3 +1,4 @@
+import smallModelUrl from '/small-clip/model.safetensors?url';
 import { spawnWorker } from '../cpu/workerThreads.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { openModelStorage } from '../models/library/openStorage.ts';
@@ -14,6 +15,7 @@ let storage: Promise<ModelStorage> | undefined;
 const handlers = createHandlers({
   gpu: navigator.gpu,
   quota: navigator.storage,
+  fetchSmallModel: (signal) => fetch(smallModelUrl, { signal }),
   storage() {
     storage ??= openModelStorage({ storage: navigator.storage, caches: globalThis.caches });
     return storage;

@@ -42,6 +42,15 @@ function inputOf(prompt: string, some: Partial<PromptOptions>, isEncoded = true)
 const textsOf = (input: AnswerInput, kinds: readonly SentenceKind[]) =>
   answer(input).flatMap(({ kind, text }) => (kinds.includes(kind) ? [text] : []));
 
+test('of a small model one sentence says which words it has never learnt', () => {
+  const knownIds = new Set([49406, 49407, 320, 736]);
+  const input = { ...inputOf('a red dragon', {}), model: { name: 'small', isRandom: false, knownIds } };
+  expect(textsOf(input, ['model'])).toEqual([
+    'The numbers are those of a small model of coloured shapes (small), not Stable Diffusion’s.',
+    'This model knows 4 tokens, those of its world of coloured shapes; “dragon” is not in its world: it stands for some word that it never learnt.',
+  ]);
+});
+
 describe('what the weights did', () => {
   test.each<[string, Partial<PromptOptions>, readonly (string | RegExp)[]]>([
     [

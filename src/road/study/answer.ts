@@ -1,6 +1,7 @@
 /** The answer to the first questions about a prompt: what the weights did, what is cut, what another program would read. */
 import { type Slices, whole } from '../../prompt/slices.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
+import { knownWordsText, unknownWords } from './knownWords.ts';
 import { chunkSentences, mistakeSentences, programSentences, type Reader } from './readingSentences.ts';
 import { type Sentence, sentence } from './sentence.ts';
 import { type Conditionings, weightSentences } from './weightSentences.ts';
@@ -10,7 +11,12 @@ export interface AnswerInput extends Reader {
   /** The results of promptConditionings; null while nothing is encoded. */
   readonly embeds: Conditionings | null;
   /** The model in use, or how many layers it will have. */
-  readonly model: { readonly name: string; readonly isRandom: boolean } | null;
+  readonly model: {
+    readonly name: string;
+    readonly isRandom: boolean;
+    /** The ids that it has rows for, where these are not all. */
+    readonly knownIds?: ReadonlySet<number>;
+  } | null;
   readonly layers: number;
   /** A sentence that says why nothing is encoded; read only where `embeds` is null. */
   readonly hindrance: string;
@@ -31,14 +37,22 @@ export function* answering(input: AnswerInput): Slices<Sentence[]> {
   yield;
   const otherPrograms = yield* programSentences(prepared, input);
   yield;
-  return [...weights, ...chunks, ...otherPrograms, ...mistakeSentences(prepared), modelSentence(input)];
+  return [...weights, ...chunks, ...otherPrograms, ...mistakeSentences(prepared), ...modelSentences(input)];
 }
 
-function modelSentence({ embeds, model, hindrance }: AnswerInput): Sentence {
-  if (!embeds || !model) return sentence('model', `No numbers yet: ${hindrance}`);
-  if (!model.isRandom) return sentence('model', `The numbers are those of ${model.name}.`);
-  return sentence(
-    'model',
-    `The weights of this encoder are made up: the numbers show how weighing works, not what a trained encoder makes of these words.`,
-  );
+function modelSentences({ prepared, embeds, model, hindrance, tokenizer }: AnswerInput): Sentence[] {
+  if (!embeds || !model) return [sentence('model', `No numbers yet: ${hindrance}`)];
+  const { name, isRandom, knownIds } = model;
+  if (knownIds)
+    return [
+      sentence('model', `The numbers are those of a small model of coloured shapes (${name}), not Stable Diffusion’s.`),
+      sentence('model', knownWordsText(knownIds, unknownWords(prepared, knownIds, tokenizer)), [], { view: 'tokens' }),
+    ];
+  if (!isRandom) return [sentence('model', `The numbers are those of ${name}.`)];
+  return [
+    sentence(
+      'model',
+      `The weights of this encoder are made up: the numbers show how weighing works, not what a trained encoder makes of these words.`,
+    ),
+  ];
 }

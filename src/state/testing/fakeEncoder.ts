@@ -106,8 +106,20 @@ interface AskedEncode {
 
 type Progressing<T, P> = Asked<T> & { progress(progress: P): void };
 
+/** The memory of a person who chose made-up weights of full size. */
+const laterVisit = () =>
+  fakeMemory(
+    JSON.stringify({
+      syntheticSize: 'full',
+      prompts: {
+        positive: 'a photo of a (red:1.3) car, [blurry] background',
+        negative: 'low quality, (watermark:1.2)',
+      },
+    }),
+  );
+
 /** A page with a client that answers when the test says so. */
-export function openPage(memory: Memory | null = null, fake = fakeEncoder()) {
+export function openPage(memory: Memory | null = laterVisit(), fake = fakeEncoder()) {
   let lose!: (lost: Lost) => void;
   const store = createClipscopeStore({
     connect(onLost) {

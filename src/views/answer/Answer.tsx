@@ -61,7 +61,8 @@ export function Answer() {
 
 function Sentences({ answered: { facts, sentences }, stale }: { answered: Answered; stale: boolean }) {
   const { side, options, model, zOf } = facts;
-  const provenance = `${side} prompt, read as ${programs[options.syntax]}’s${zOf && model?.random ? '; made-up weights' : ''}`;
+  const ofModel = model?.random ? '; made-up weights' : model?.knownIds ? `; ${model.name}, not Stable Diffusion` : '';
+  const provenance = `${side} prompt, read as ${programs[options.syntax]}’s${zOf ? ofModel : ''}`;
   const ofKinds = (kinds: readonly SentenceKind[]) => sentences.filter(({ kind }) => kinds.includes(kind));
   return (
     <>

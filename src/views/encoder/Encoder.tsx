@@ -143,8 +143,17 @@ export function Encoder() {
             1.x, .safetensors or .ckpt). It stays on this machine.
           </p>
         )}
+        {model?.knownIds && !isLoading && (
+          <p>
+            <b>A small model of coloured shapes, not Stable Diffusion:</b> it learnt {model.knownIds.size} tokens from
+            pictures of one or two shapes, so its numbers mean something for prompts about these. For Stable Diffusion’s
+            own, open a checkpoint (SD 1.x, .safetensors or .ckpt). It stays on this machine.
+          </p>
+        )}
       </div>
-      {model?.random && !isLoading && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
+      {(model?.random || model?.knownIds) && !isLoading && (
+        <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />
+      )}
       <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
       <Loras />

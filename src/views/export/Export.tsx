@@ -306,6 +306,7 @@ function Snippet({ format }: { readonly format: ConditioningFormat }) {
 function Check() {
   const pair = useFacts(exportedPair);
   const random = useFacts((s) => s.model?.random);
+  const isSmall = useFacts((s) => s.model?.knownIds !== undefined);
   const networks = useFacts(exportedNetworks);
   const why = pair ? whyUnchecked(pair) : null;
   const files = networks ? checkedFiles(networks) : null;
@@ -325,6 +326,11 @@ function Check() {
       {why ? <p className="warning">{why}</p> : files && <p className="help">{files}</p>}
       {random && !why && (
         <p className="help">It needs a real model: with made-up weights there is nothing to check against.</p>
+      )}
+      {isSmall && !why && (
+        <p className="help">
+          It needs Stable Diffusion’s encoder: the small model of shapes in use has no rows for most of CLIP’s ids.
+        </p>
       )}
     </div>
   );

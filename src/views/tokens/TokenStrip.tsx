@@ -1,5 +1,6 @@
 import { memo, useEffect, useMemo, useRef } from 'react';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../../road/preparedPrompt.ts';
+import { isUnknown } from '../../road/study/knownWords.ts';
 import { tokenLabel } from '../../state/tokenLabels.ts';
 import type { PromptToken, TokenChunk } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
@@ -9,6 +10,7 @@ import { type ColourScale, cssColour } from '../pictures/color.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 import styles from './strip.module.css';
 import tokensStyles from './tokens.module.css';
+import { UnknownMark } from './UnknownMark.tsx';
 
 /** Most chunks that are drawn at once: the page stays quick with hundreds of them. */
 const mostChunks = 24;
@@ -28,6 +30,7 @@ interface TokenStripProps {
  */
 export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProps) {
   const show = useFacts((s) => s.show);
+  const knownIds = useFacts((s) => s.model?.knownIds);
   const strip = useRef<HTMLFieldSetElement>(null);
   useMarks(strip);
   const { text: shownText, index: shownIndex } = shown;
@@ -76,6 +79,7 @@ export function TokenStrip({ prepared, shown, tokenizer, scale }: TokenStripProp
                 applied={texts[text].applied[index]}
                 isShown={isShown}
                 tokenizer={tokenizer}
+                knownIds={knownIds}
                 scale={scale}
               />
             </label>
@@ -121,11 +125,19 @@ interface StripTokensProps {
   readonly applied: Float64Array;
   readonly isShown: boolean;
   readonly tokenizer: Tokenizer;
+  readonly knownIds: ReadonlySet<number> | undefined;
   readonly scale: ColourScale;
 }
 
 /** Memoised by the chunk's tokens and weights: an edit of a long prompt changes only one or two chunks. */
-const StripTokens = memo(function StripTokens({ chunk, applied, isShown, tokenizer, scale }: StripTokensProps) {
+const StripTokens = memo(function StripTokens({
+  chunk,
+  applied,
+  isShown,
+  tokenizer,
+  knownIds,
+  scale,
+}: StripTokensProps) {
   const labels = useMemo(() => chunk.tokens.map((token) => tokenLabel(token, tokenizer)), [chunk, tokenizer]);
   return (
     <span className={styles.stripTokens}>
@@ -135,16 +147,22 @@ const StripTokens = memo(function StripTokens({ chunk, applied, isShown, tokeniz
             key={i}
             className={token.text.endsWith('</w>') ? styles.stripToken : `${styles.stripToken} ${styles.part}`}
             data-token={isShown ? i : undefined}
-            title={`${token.text}, ${token.vector ? '' : `id ${token.id}, `}${weightText(token.weight, applied[i])}`}
+            title={titleOf(token, applied[i], isUnknown(token, knownIds))}
             style={applied[i] === 1 ? undefined : { backgroundColor: cssColour(scale, applied[i]) }}
           >
             {labels[i]}
+            {isUnknown(token, knownIds) && <UnknownMark />}
           </span>
         ) : null,
       )}
     </span>
   );
 }, looksSame);
+
+function titleOf({ text, vector, id, weight }: PromptToken, applied: number, unknown: boolean): string {
+  const known = unknown ? '; not in this model’s world: it never learnt this word' : '';
+  return `${text}, ${vector ? '' : `id ${id}, `}${weightText(weight, applied)}${known}`;
+}
 
 function weightText(typed: number, applied: number): string {
   return typed === applied ? `weight ${typed}` : `weight ${typed}, applied as ${applied}`;
@@ -155,6 +173,7 @@ function looksSame(a: StripTokensProps, b: StripTokensProps): boolean {
   return (
     a.isShown === b.isShown &&
     a.tokenizer === b.tokenizer &&
+    a.knownIds === b.knownIds &&
     a.scale === b.scale &&
     isEqual(a.applied, b.applied) &&
     (a.chunk === b.chunk ||

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
+import { isUnknown } from '../../road/study/knownWords.ts';
 import { shownChunk } from '../../state/reading.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
@@ -32,6 +33,7 @@ export function TokenTable() {
   const tokenizer = useFacts((s) => s.tokenizer);
   const { syntax, tokenizer: choice } = useFacts((s) => s.options);
   const show = useFacts((s) => s.show);
+  const knownIds = useFacts((s) => s.model?.knownIds);
   const dark = useDark();
   const scale = useMemo(() => weightScale(dark), [dark]);
   const [expanded, setExpanded] = useState(false);
@@ -108,6 +110,7 @@ export function TokenTable() {
                 label={labels[i]}
                 applied={applied[i]}
                 visible={keyMask[i] === 1}
+                unknown={isUnknown(token, knownIds)}
                 scale={scale}
                 onChoose={() => showMerges(i)}
               >
@@ -143,12 +146,14 @@ interface TokenRowProps {
   /** The weight that the method applies. */
   readonly applied: number;
   readonly visible: boolean;
+  /** Whether the model in use has no row for it. */
+  readonly unknown: boolean;
   readonly scale: ColourScale;
   onChoose(): void;
   readonly children: ReactNode;
 }
 
-function TokenRow({ token, index, end, label, applied, visible, scale, onChoose, children }: TokenRowProps) {
+function TokenRow({ token, index, end, label, applied, visible, unknown, scale, onChoose, children }: TokenRowProps) {
   const { kind, id, text, weight, vector } = token;
   const isWordEnd = text.endsWith('</w>');
   return (
@@ -159,16 +164,26 @@ function TokenRow({ token, index, end, label, applied, visible, scale, onChoose,
         {vector ? (
           <b title="A vector of a textual inversion stands here in place of a token embedding.">{label}</b>
         ) : kind === 'text' ? (
-          <button
-            type="button"
-            className={styles.word}
-            tabIndex={-1}
-            title={`${text}: show how its word is merged (Enter)`}
-            onClick={onChoose}
-          >
-            {label}
-            {isWordEnd && <span className={styles.wordEnd}>{'</w>'}</span>}
-          </button>
+          <>
+            <button
+              type="button"
+              className={styles.word}
+              tabIndex={-1}
+              title={`${text}: show how its word is merged (Enter)`}
+              onClick={onChoose}
+            >
+              {label}
+              {isWordEnd && <span className={styles.wordEnd}>{'</w>'}</span>}
+            </button>
+            {unknown && (
+              <span
+                className={styles.unknown}
+                title="The small model in use has no row for this id: it stands for some word that the model never learnt."
+              >
+                not in this model’s world
+              </span>
+            )}
+          </>
         ) : (
           <>
             <b>{label}</b> {children ?? <span className={styles.wordEnd}>{text}</span>}
