@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { WorkerError } from '../worker/client.ts';
+import { WorkerError } from '../worker/ask.ts';
 import { shownEncoded, shownWeighted } from './encoded.ts';
 import { encoderStatus, encodingCost } from './encoderStatus.ts';
 import { prepared, shownChunk } from './reading.ts';

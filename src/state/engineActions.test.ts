@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { WorkerError } from '../worker/client.ts';
+import { WorkerError } from '../worker/ask.ts';
 import type { Lost, ModelRequest } from '../worker/messages.ts';
 import { encoderStatus } from './encoderStatus.ts';
 import type { ClipscopeStore } from './store.ts';

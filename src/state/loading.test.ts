@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { StoredModel } from '../models/library/storage.ts';
-import { WorkerError } from '../worker/client.ts';
+import { WorkerError } from '../worker/ask.ts';
 import type { Lost, ModelRequest } from '../worker/messages.ts';
 import { encoderStatus } from './encoderStatus.ts';
 import { modelChoice, modelChoices } from './modelChoices.ts';

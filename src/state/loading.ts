@@ -1,5 +1,5 @@
 import type { StoredModel } from '../models/library/storage.ts';
-import { workerStopped } from '../worker/client.ts';
+import { workerStopped } from '../worker/ask.ts';
 import type { Lost, ModelInfo, ModelRequest } from '../worker/messages.ts';
 import { type Facts, type Offer, requestName } from './facts.ts';
 import { keptModel, shownRequest } from './modelChoices.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sd15TextEncoder } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
-import { WorkerError } from '../worker/client.ts';
+import { WorkerError } from '../worker/ask.ts';
 import { encoderStatus } from './encoderStatus.ts';
 import { encoderBytes, fileToKeep, keptModel, listedModels, modelChoice, modelChoices } from './modelChoices.ts';
 import type { ClipscopeStore } from './store.ts';

@@ -12,6 +12,7 @@ const titles = {
   programs: 'Programs',
   sweep: 'Sweep',
   'mask-lab': 'Mask lab',
+  objective: 'Objective',
   checkpoint: 'Checkpoint',
   speed: 'Speed',
   export: 'Export',
@@ -28,7 +29,7 @@ export const viewGroups: readonly { readonly name: string; readonly views: reado
     name: 'Prompt',
     views: ['answer', 'tokens', 'weights', 'attention', 'masks', 'embeddings', 'anatomy', 'vocabulary'],
   },
-  { name: 'Lab', views: ['methods', 'programs', 'sweep', 'mask-lab', 'checkpoint', 'speed'] },
+  { name: 'Lab', views: ['methods', 'programs', 'sweep', 'mask-lab', 'objective', 'checkpoint', 'speed'] },
   { name: 'Files', views: ['export'] },
 ];
 
@@ -49,6 +50,7 @@ export const viewScopes: Readonly<Record<View, Scope | null>> = {
   programs: 'prompt',
   sweep: 'chunk',
   'mask-lab': 'chunk',
+  objective: null,
   checkpoint: null,
   speed: 'chunk',
   export: 'both',

@@ -26,7 +26,7 @@ import {
 import { drawParameters } from './initialParameters.ts';
 
 /** Everything that decides the bits of a trained model. */
-export interface RunSettings {
+export interface RunSettings extends ModelSizes {
   /** 0 … 2³¹ − 1. */
   readonly seed: number;
   /** Steps of the whole run: the learning rate falls to 0 at the last. */
@@ -46,6 +46,10 @@ export interface RunSettings {
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
   readonly warmUp: number;
+}
+
+/** Sizes of a model. */
+export interface ModelSizes {
   /** Text tower: numbers of a row, layers, heads of attention. */
   readonly width: number;
   readonly layers: number;
@@ -84,11 +88,11 @@ export const defaultRun: RunSettings = {
 };
 
 /** Longest gradient of a step, as open_clip's recipes clip it. */
-const longestGradient = 1;
+export const longestGradient = 1;
 
 /** Sizes of a model whose token table has `vocabSize` rows. */
-export function runModelConfig(settings: RunSettings, vocabSize: number): ClipModelConfig {
-  const { width, heads, layers, imageWidth, imageHeads, imageLayers, patch, mlpRatio, embedding } = settings;
+export function runModelConfig(sizes: ModelSizes, vocabSize: number): ClipModelConfig {
+  const { width, heads, layers, imageWidth, imageHeads, imageLayers, patch, mlpRatio, embedding } = sizes;
   const tower = (hiddenSize: number, numAttentionHeads: number, numHiddenLayers: number) => ({
     hiddenSize,
     numAttentionHeads,

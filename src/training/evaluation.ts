@@ -5,10 +5,10 @@ import { createRandom, type Random } from '../models/seededRandom.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { captionTokens, writeInputIds } from '../world/captionIds.ts';
-import { withFillers, writeCaption } from '../world/captions.ts';
+import { withFillers } from '../world/captions.ts';
 import { type FoilKind, foil, foilKinds } from '../world/description.ts';
 import { pictureLength } from '../world/render.ts';
-import { batchDrawer, createBatch, firstAlike } from '../world/worldBatch.ts';
+import { batchDrawer, type CaptionStyle, createBatch, firstAlike, wordCaption } from '../world/worldBatch.ts';
 import { readCaptions } from './captionBatch.ts';
 import type { ClipModel } from './clipModel.ts';
 import { imageForward } from './imageTower.ts';
@@ -84,15 +84,20 @@ function filled(random: Random, caption: string): string {
 }
 
 /** Draws scenes of pairs that training has seen, or with such as it never has: always the same. */
-export function evaluationSet(tokenizer: Tokenizer, pairs: 'seen' | 'heldOut', scenes = 400): EvaluationSet {
+export function evaluationSet(
+  tokenizer: Tokenizer,
+  pairs: 'seen' | 'heldOut',
+  scenes = 400,
+  style: Exclude<CaptionStyle, 'training'> = 'complete',
+): EvaluationSet {
   const random = createRandom(evaluationSeed, pairs === 'seen' ? 0 : 1);
   const batch = createBatch(scenes);
-  batchDrawer(tokenizer, { pairs, captions: 'complete' })(batch, random);
+  batchDrawer(tokenizer, { pairs, captions: style })(batch, random);
   const { pictures, inputIds, descriptions, captions } = batch;
   const foilsOf = (kind: FoilKind) => {
     const wrong = descriptions.flatMap((description, of) => {
       const changed = foil(description, kind);
-      return changed ? [{ of, caption: writeCaption(random, changed) }] : [];
+      return changed ? [{ of, caption: wordCaption(random, changed, style) }] : [];
     });
     const texts = wrong.map(({ caption }) => caption);
     return { inputIds: inputIdsOf(tokenizer, texts), of: Uint32Array.from(wrong, ({ of }) => of) };
@@ -111,15 +116,25 @@ export function evaluationSet(tokenizer: Tokenizer, pairs: 'seen' | 'heldOut', s
 }
 
 /** Shares of 0 … 1. */
-export interface Evaluation {
+export interface Retrieval {
   /** R@1: captions whose nearest picture has a caption that means the same. */
   readonly textToImage: number;
   /** R@1: pictures whose nearest caption means the same as their own. */
   readonly imageToText: number;
   /** Foils that are less like the picture than its own caption is. */
   readonly foils: Readonly<Record<FoilKind, number>>;
+}
+
+export interface Evaluation extends Retrieval {
   /** Captions whose nearest picture stays the same among words that mean nothing. */
   readonly fillerInvariance: number;
+}
+
+/** Rows of length 1, of a set's pictures and captions [scenes, E], and of its foils [n, E]. */
+export interface EmbeddedSet {
+  readonly pictures: Float64Array;
+  readonly captions: Float64Array;
+  readonly foils: Readonly<Record<FoilKind, Float64Array>>;
 }
 
 /** Index of the largest of `count` numbers from `from` on, `step` apart. */
@@ -135,29 +150,45 @@ const dot = (a: Float64Array, i: number, b: Float64Array, j: number, E: number) 
   return sum;
 };
 
+const nearestPictures = (S: Float64Array, N: number) => Array.from({ length: N }, (_, i) => largest(S, N, i * N, 1));
+
+/** Share of 0 … count − 1 that are right. */
+function share(count: number, isRight: (i: number) => boolean): number {
+  let right = 0;
+  for (let i = 0; i < count; i++) if (isRight(i)) right++;
+  return right / count;
+}
+
+const foilShares = (shareOf: (kind: FoilKind) => number) =>
+  Object.fromEntries(foilKinds.map((kind) => [kind, shareOf(kind)])) as Retrieval['foils'];
+
+/** Judges the rows of a set by any model. */
+export function judgeRetrieval({ pictures, captions, foils }: EmbeddedSet, set: EvaluationSet, E: number): Retrieval {
+  const { scenes: N, alike } = set;
+  const S = similarity(captions, pictures, E, 1);
+  const nearest = nearestPictures(S, N);
+  return {
+    textToImage: share(N, (i) => alike[nearest[i]] === alike[i]),
+    imageToText: share(N, (j) => alike[largest(S, N, j, N)] === alike[j]),
+    foils: foilShares((kind) => {
+      const { of } = set.foils[kind];
+      return share(of.length, (i) => dot(foils[kind], i, pictures, of[i], E) < S[of[i] * (N + 1)]);
+    }),
+  };
+}
+
 /** Measures a model on a set. */
 export function evaluate({ E, embedTexts, embedPictures }: Embedder, set: EvaluationSet): Evaluation {
-  const { scenes: N, alike } = set;
-  const v = embedPictures(set.pictures);
-  const u = embedTexts(set.inputIds);
-  const S = similarity(u, v, E, 1);
-  const nearestPicture = (rows: Float64Array) => Array.from({ length: N }, (_, i) => largest(rows, N, i * N, 1));
-  const pictures = nearestPicture(S);
-  const among = nearestPicture(similarity(embedTexts(set.withFillers), v, E, 1));
-  const share = (isRight: (i: number) => boolean, count = N) => {
-    let right = 0;
-    for (let i = 0; i < count; i++) if (isRight(i)) right++;
-    return right / count;
-  };
-  const foilShare = (kind: FoilKind) => {
-    const { inputIds, of } = set.foils[kind];
-    const wrong = embedTexts(inputIds);
-    return share((i) => dot(wrong, i, v, of[i], E) < S[of[i] * (N + 1)], of.length);
-  };
+  const { scenes: N } = set;
+  const pictures = embedPictures(set.pictures);
+  const captions = embedTexts(set.inputIds);
+  const foils = Object.fromEntries(
+    foilKinds.map((kind) => [kind, embedTexts(set.foils[kind].inputIds)]),
+  ) as EmbeddedSet['foils'];
+  const nearest = nearestPictures(similarity(captions, pictures, E, 1), N);
+  const among = nearestPictures(similarity(embedTexts(set.withFillers), pictures, E, 1), N);
   return {
-    textToImage: share((i) => alike[pictures[i]] === alike[i]),
-    imageToText: share((j) => alike[largest(S, N, j, N)] === alike[j]),
-    foils: Object.fromEntries(foilKinds.map((kind) => [kind, foilShare(kind)])) as Evaluation['foils'],
-    fillerInvariance: share((i) => among[i] === pictures[i]),
+    ...judgeRetrieval({ pictures, captions, foils }, set, E),
+    fillerInvariance: share(N, (i) => among[i] === nearest[i]),
   };
 }

@@ -6,8 +6,8 @@ import type { Drift, Examination } from '../models/doctor.ts';
 import type { DownloadProgress } from '../models/library/download.ts';
 import type { ModelFile } from '../models/library/modelSources.ts';
 import type { StoredModel } from '../models/library/storage.ts';
+import { createAsk, type ThreadSurroundings } from './ask.ts';
 import type {
-  CallName,
   Calls,
   Encoded,
   EncodedRows,
@@ -21,20 +21,9 @@ import type {
   ModelInfo,
   ModelRequest,
   StoredModels,
-  ToWorker,
 } from './messages.ts';
 
 export type { Encoded, EncodedRows } from './messages.ts';
-
-/** An error that happened in the worker: `name` is the class it had there, `fault` the kind that the class tells apart. */
-export class WorkerError extends Error {
-  readonly fault?: string;
-  constructor(name: string, message: string, fault?: string) {
-    super(message);
-    this.name = name;
-    this.fault = fault;
-  }
-}
 
 export interface EncodeOptions {
   /** LoRAs to merge into the weights, and no others; none where absent. */
@@ -104,98 +93,20 @@ export interface EncoderClient {
   deleteModel(model: string): Promise<StoredModels>;
 }
 
-type WorkerEnd = Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>;
-
 /** The surroundings of the page's end of the thread boundary. */
-interface ClientSurroundings {
-  /** Starts a worker: at first, and after the one before died. */
-  startWorker(): WorkerEnd;
+interface ClientSurroundings extends Omit<ThreadSurroundings, 'name' | 'onStop'> {
   /** Hears of a GPU, a thread or a worker that went away. */
   onLost(lost: Lost): void;
-  /** `navigator.locks`; without it the end of a worker shows only where an error ends it. */
-  readonly locks?: Pick<LockManager, 'request'>;
-}
-
-interface AskOptions<Name extends CallName> {
-  readonly onNews?: (news: Calls[Name]['news']) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** A call that is not answered yet. */
-interface OpenCall {
-  resolve(answer: unknown): void;
-  reject(error: Error): void;
-  onNews?(news: unknown): void;
-}
-
-/** Class of the error that every call ends in whose worker dies. */
-export const workerStopped = 'WorkerStoppedError';
-
-/**
- * Returns a function that makes a call and resolves with its answer, or rejects with the WorkerError that it ended in. The
- * first call after a worker died starts another.
- */
-function createAsk({ startWorker, onLost, locks }: ClientSurroundings) {
-  const open = new Map<number, OpenCall>();
-  let nextId = 0;
-  let running: WorkerEnd | null = null;
-
-  function stop(worker: WorkerEnd, reason: string) {
-    if (worker !== running) return;
-    running = null;
-    worker.terminate();
-    const error = new WorkerError(workerStopped, `The encoder's worker stopped: ${reason}.`);
-    for (const { reject } of open.values()) reject(error);
-    open.clear();
-    onLost({ part: 'worker', reason });
-  }
-
-  function start(): WorkerEnd {
-    const worker = startWorker();
-    running = worker;
-    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-      if (worker !== running) return;
-      if (data.type === 'lost') return onLost(data.lost);
-      if (data.type === 'alive')
-        return void locks?.request(data.lock, () => stop(worker, 'the browser ended it, perhaps for want of memory'));
-      const call = open.get(data.id);
-      if (data.type === 'news') return call?.onNews?.(data.news);
-      open.delete(data.id);
-      if (data.type === 'failed') call?.reject(new WorkerError(data.name, data.message, data.fault));
-      else call?.resolve(data.answer);
-    });
-    worker.addEventListener('error', (event) => {
-      const { message } = event as ErrorEvent;
-      stop(worker, message?.replace(/\.$/, '') || 'it could not be started');
-    });
-    worker.addEventListener('messageerror', () => stop(worker, 'an answer of it could not be read'));
-    return worker;
-  }
-  const post = (message: ToWorker) => (running ?? start()).postMessage(message);
-
-  return async <Name extends CallName>(
-    type: Name,
-    request: Calls[Name]['request'],
-    { onNews, signal }: AskOptions<Name> = {},
-  ): Promise<Calls[Name]['answer']> => {
-    signal?.throwIfAborted();
-    const id = nextId++;
-    const cancel = () => running?.postMessage({ type: 'cancel', id } satisfies ToWorker);
-    signal?.addEventListener('abort', cancel, { once: true });
-    try {
-      return await new Promise<Calls[Name]['answer']>((resolve, reject) => {
-        open.set(id, { resolve: resolve as OpenCall['resolve'], reject, onNews: onNews as OpenCall['onNews'] });
-        post({ type, id, request } as ToWorker);
-      });
-    } finally {
-      signal?.removeEventListener('abort', cancel);
-    }
-  };
 }
 
 /** Makes the page's end of the thread boundary. */
-export function createEncoderClient(surroundings: ClientSurroundings): EncoderClient {
-  const ask = createAsk(surroundings);
+export function createEncoderClient({ onLost, ...surroundings }: ClientSurroundings): EncoderClient {
+  const ask = createAsk<Calls, Extract<FromWorker, { readonly type: 'lost' }>>({
+    ...surroundings,
+    name: "The encoder's worker",
+    onStop: (reason) => onLost({ part: 'worker', reason }),
+    onMessage: ({ lost }) => onLost(lost),
+  });
   let loading: AbortController | null = null;
   return {
     async load(model, engine, onProgress) {

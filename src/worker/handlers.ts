@@ -210,7 +210,7 @@ const arraysOf = (outputs: readonly EncoderOutput[]) =>
   ]);
 
 const encodeWith =
-  (session: Session): Handlers['encode'] =>
+  (session: Session): Handlers<Calls>['encode'] =>
   async ({ passes, want, loras, rowsFirst, alsoNeeded }, signal, tell) => {
     const loaded = inUse(session);
     const { encoder } = loaded;
@@ -244,7 +244,7 @@ const encodeWith =
 const profiling = { milliseconds: 1000, most: 20 };
 
 const profileWith =
-  (session: Session): Handlers['profile'] =>
+  (session: Session): Handlers<Calls>['profile'] =>
   async ({ pass, rows }) => {
     const { encoder } = inUse(session);
     // The first profile wakes the engine up and is thrown away.
@@ -270,7 +270,7 @@ async function addLora(session: Session, file: File, adapterConfig?: string): Pr
 }
 
 /** Makes the handlers of all calls, with a session of their own. */
-export function createHandlers(surroundings: Surroundings): Handlers {
+export function createHandlers(surroundings: Surroundings): Handlers<Calls> {
   const session: Session = { surroundings, nextLora: 0 };
   return {
     ...libraryHandlers(surroundings),

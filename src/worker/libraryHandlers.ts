@@ -10,7 +10,7 @@ import type { ModelStorage } from '../models/library/storage.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { SmallModelError, smallModelName } from '../models/smallModel.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
-import type { FileRequest, LoadProgress, ModelRequest, StoredModels } from './messages.ts';
+import type { Calls, FileRequest, LoadProgress, ModelRequest, StoredModels } from './messages.ts';
 import type { Handlers } from './serve.ts';
 
 export interface Library {
@@ -80,7 +80,7 @@ const progressTo = (tell: (progress: LoadProgress) => void) => (done: number, to
 /** Handlers of the calls about files: what is stored, downloads, copies and examinations. */
 export function libraryHandlers(
   library: Library,
-): Pick<Handlers, 'models' | 'download' | 'keep' | 'deleteModel' | 'examine' | 'drift'> {
+): Pick<Handlers<Calls>, 'models' | 'download' | 'keep' | 'deleteModel' | 'examine' | 'drift'> {
   return {
     models: () => storedModels(library),
     async download({ file }, signal, onProgress) {

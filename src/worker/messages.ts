@@ -12,6 +12,7 @@ import type { StoredModel } from '../models/library/storage.ts';
 import type { StoragePlace } from '../models/library/storageFiles.ts';
 import type { LoraUpdate } from '../models/loraDelta.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
+import type { Call, FromThread, ToThread } from './threadCalls.ts';
 
 /** A model to load: the one that comes with the page, made-up weights, a file the person chose, or one that was downloaded. */
 export type ModelRequest =
@@ -109,13 +110,6 @@ export interface EncodedRows extends Pick<Encoded, 'outputs' | 'stats'> {
   readonly ready: readonly number[];
 }
 
-/** A call to the worker: what it is given, what it answers, and what it tells before that. */
-interface Call<Request, Answer, News = never> {
-  readonly request: Request;
-  readonly answer: Answer;
-  readonly news: News;
-}
-
 type Empty = Readonly<Record<string, never>>;
 
 /** Every call that the page can make. Any of them can be cancelled; it then ends in an AbortError as soon as it can. */
@@ -172,29 +166,12 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
-export type ToWorker =
-  | {
-      [Name in CallName]: { readonly type: Name; readonly id: number; readonly request: Calls[Name]['request'] };
-    }[CallName]
-  /** Cancels the call with this id. */
-  | { readonly type: 'cancel'; readonly id: number };
+export type ToWorker = ToThread<Calls>;
 
 export type FromWorker =
-  | { readonly type: 'news'; readonly id: number; readonly news: Calls[CallName]['news'] }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: Calls[CallName]['answer'] }
-  | {
-      readonly type: 'failed';
-      readonly id: number;
-      /** Name of the error's class. */
-      readonly name: string;
-      readonly message: string;
-      /** Kind of a DownloadError or StorageError. */
-      readonly fault?: string;
-    }
+  | FromThread<Calls>
   /** A part of the engine went away with the model in use; the next load finds it again, or another engine. */
-  | { readonly type: 'lost'; readonly lost: Lost }
-  /** The worker lives, and holds the Web Lock of this name until it dies. */
-  | { readonly type: 'alive'; readonly lock: string };
+  | { readonly type: 'lost'; readonly lost: Lost };
 
 /** The part of the encoder that went away, with all that it held. */
 export interface Lost {

@@ -1,10 +1,8 @@
-import { DownloadError } from '../models/library/httpSource.ts';
-import { StorageError } from '../models/library/storage.ts';
-import type { CallName, Calls, FromWorker, ToWorker } from './messages.ts';
+import type { CallTable, FromThread, ToThread } from './threadCalls.ts';
 
 /** One handler for each call. It may tell news until it answers, and rejects with the signal's reason where it is cancelled. */
-export type Handlers = {
-  readonly [Name in CallName]: (
+export type Handlers<Calls extends CallTable<Calls>> = {
+  readonly [Name in keyof Calls]: (
     request: Calls[Name]['request'],
     signal: AbortSignal,
     tell: (news: Calls[Name]['news']) => void,
@@ -25,26 +23,45 @@ export function moving<T extends object>(message: T, arrays: Iterable<{ readonly
 const buffersOf = (message: unknown) =>
   (typeof message === 'object' && message !== null ? (moved.get(message) ?? []) : []) as ArrayBuffer[];
 
+/** The kind of an error whose class tells kinds apart. */
+const faultOf = (error: unknown) => {
+  const { fault } = error as { readonly fault?: unknown };
+  return typeof fault === 'string' ? fault : undefined;
+};
+
 /** Returns a function that answers the page's messages with the handlers. `post` sends a message to the page. */
-export function serve(handlers: Handlers, post: (message: FromWorker, transfer?: Transferable[]) => void) {
+export function serve<Calls extends CallTable<Calls>>(
+  handlers: Handlers<Calls>,
+  post: (message: FromThread<Calls>, transfer?: Transferable[]) => void,
+) {
   const underway = new Map<number, AbortController>();
-  return async (message: ToWorker): Promise<void> => {
-    const { type, id } = message;
-    if (type === 'cancel') return underway.get(id)?.abort();
+  return async (message: ToThread<Calls>): Promise<void> => {
+    if (message.type === 'cancel') return underway.get(message.id)?.abort();
+    const { type, id, request } = message as Exclude<ToThread<Calls>, { readonly type: 'cancel' }>;
     const abort = new AbortController();
     underway.set(id, abort);
-    const tell = (news: Calls[CallName]['news']) => post({ type: 'news', id, news }, buffersOf(news));
+    const tell = (news: Calls[keyof Calls]['news']) => post({ type: 'news', id, news }, buffersOf(news));
     try {
-      const handle = handlers[type] as Handlers[CallName];
-      const answer = await handle(message.request as never, abort.signal, tell as never);
+      const answer = await handlers[type](request, abort.signal, tell);
       post({ type: 'answer', id, answer }, buffersOf(answer));
     } catch (error) {
       const { name, message } =
         error instanceof Error || error instanceof DOMException ? error : new Error(String(error));
-      const fault = error instanceof DownloadError || error instanceof StorageError ? error.fault : undefined;
-      post({ type: 'failed', id, name, message, fault });
+      post({ type: 'failed', id, name, message, fault: faultOf(error) });
     } finally {
       underway.delete(id);
     }
   };
+}
+
+/**
+ * Holds a lock of a name of its own until the worker dies: browsers tell the page of an error in a worker, but not of
+ * its end. `post` tells the page the lock's name.
+ */
+export function holdLock(post: (message: { readonly type: 'alive'; readonly lock: string }) => void): void {
+  const lock = `clipscope worker ${Math.random()}`;
+  void navigator.locks?.request(lock, () => {
+    post({ type: 'alive', lock });
+    return new Promise<never>(() => {});
+  });
 }

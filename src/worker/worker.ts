@@ -5,8 +5,8 @@ import { openModelStorage } from '../models/library/openStorage.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
 import { cpuEngine } from './engines.ts';
 import { createHandlers } from './handlers.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
-import { serve } from './serve.ts';
+import type { Calls, FromWorker, ToWorker } from './messages.ts';
+import { holdLock, serve } from './serve.ts';
 import { tuningOf } from './tunings.ts';
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
@@ -25,13 +25,7 @@ const handlers = createHandlers({
   tuningOf,
   onLost: (lost) => post({ type: 'lost', lost }),
 });
-const answer = serve(handlers, post);
+const answer = serve<Calls>(handlers, post);
 
-// Browsers tell the page of an error in a worker, but not of its end. A lock ends with it.
-const lock = `clipscope worker ${Math.random()}`;
-void navigator.locks?.request(lock, () => {
-  post({ type: 'alive', lock });
-  return new Promise<never>(() => {});
-});
-
+holdLock(post);
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => void answer(data));

@@ -187,6 +187,18 @@ export function fullDescription({ objects, relation, ground }: Scene): Descripti
   return { objects: objects.map(({ words }) => words), relation, ground: ground.word };
 }
 
+/** The colours and shapes of a scene, and how its objects lie. */
+export function briefDescription({ objects, relation }: Scene): Description {
+  const name = ({ shape, colour }: ObjectWords): ObjectWords => ({
+    shape,
+    colour: colour && { word: colour.word, grade: null },
+    size: null,
+    tone: null,
+    filling: null,
+  });
+  return { objects: objects.map(({ words }) => name(words)), relation, ground: null };
+}
+
 /** Share of captions that name an attribute. */
 const namedShare = 2 / 3;
 /** Share of captions that name colours and shapes alone (and the relation): the prompts that people type first. */

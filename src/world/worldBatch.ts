@@ -2,10 +2,10 @@ import type { Random } from '../models/seededRandom.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { captionTokens, unknownShare, withUnknownTokens, worldTokenIds, writeInputIds } from './captionIds.ts';
-import { withFillers, writeCaption } from './captions.ts';
+import { plainCaption, withFillers, writeCaption } from './captions.ts';
 import { type Description, meaningKey } from './description.ts';
 import { pictureLength, renderScene } from './render.ts';
-import { drawDescription, drawScene, fullDescription, type Pairs, type Scene } from './scene.ts';
+import { briefDescription, drawDescription, drawScene, fullDescription, type Pairs, type Scene } from './scene.ts';
 
 /** Pictures with their captions. Its arrays are filled again by each draw. */
 export interface WorldBatch {
@@ -22,14 +22,16 @@ export interface WorldBatch {
 export interface DrawOptions {
   /** Training draws `seen`. */
   readonly pairs?: Pairs;
-  /**
-   * `training`: attributes left unsaid, fillers, unknown words. `complete`: everything is said, in any wording, with nothing
-   * around it, as an evaluation needs it. `objects`: the same, but for the ground.
-   */
-  readonly captions?: 'training' | 'complete' | 'objects';
+  readonly captions?: CaptionStyle;
   /** Objects of every scene; one or two, as it happens, unless it is said. */
   readonly count?: 1 | 2;
 }
+
+/**
+ * `training`: attributes left unsaid, fillers, unknown words. `complete`: everything is said, in any wording, with nothing
+ * around it, as an evaluation needs it. `objects`: the same, but for the ground. `brief`: colours, shapes and their relation alone, in the plainest wording.
+ */
+export type CaptionStyle = 'training' | 'complete' | 'objects' | 'brief';
 
 export function createBatch(size: number): WorldBatch {
   return {
@@ -42,6 +44,17 @@ export function createBatch(size: number): WorldBatch {
   };
 }
 
+/** Everything that captions of this style can say of a scene. */
+function describe(scene: Scene, style: CaptionStyle): Description {
+  if (style === 'brief') return briefDescription(scene);
+  const full = fullDescription(scene);
+  return style === 'objects' ? { ...full, ground: null } : full;
+}
+
+/** A caption of this style, without anything around it. */
+export const wordCaption = (random: Random, description: Description, style: CaptionStyle): string =>
+  style === 'brief' ? plainCaption(description) : writeCaption(random, description);
+
 /** Makes the function that fills a batch with new scenes: the same ones for the same draws of `random`. */
 export function batchDrawer(tokenizer: Tokenizer, { pairs = 'seen', captions = 'training', count }: DrawOptions = {}) {
   const known = new Set(worldTokenIds(tokenizer));
@@ -49,13 +62,8 @@ export function batchDrawer(tokenizer: Tokenizer, { pairs = 'seen', captions = '
     for (let i = 0; i < batch.size; i++) {
       const scene = drawScene(random, pairs, count);
       const training = captions === 'training';
-      const full = fullDescription(scene);
-      const description = training
-        ? drawDescription(random, scene)
-        : captions === 'objects'
-          ? { ...full, ground: null }
-          : full;
-      const written = writeCaption(random, description);
+      const description = training ? drawDescription(random, scene) : describe(scene, captions);
+      const written = wordCaption(random, description, captions);
       const caption = training ? withFillers(random, written) : written;
       const ids = captionTokens(tokenizer, caption);
       const unknown = training && random.chance(unknownShare);

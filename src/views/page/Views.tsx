@@ -20,6 +20,7 @@ const views: Readonly<Record<View, () => Promise<{ readonly Panel: ComponentType
   programs: async () => ({ Panel: (await import('../programs/Programs.tsx')).Programs }),
   sweep: async () => ({ Panel: (await import('../methods/Sweep.tsx')).Sweep }),
   'mask-lab': async () => ({ Panel: (await import('../masks/lab/MaskLab.tsx')).MaskLab }),
+  objective: async () => ({ Panel: (await import('../objective/Objective.tsx')).Objective }),
   checkpoint: async () => ({ Panel: (await import('../checkpoint/Checkpoint.tsx')).Checkpoint }),
   speed: async () => ({ Panel: (await import('../speed/Speed.tsx')).Speed }),
   export: async () => ({ Panel: (await import('../export/ExportView.tsx')).ExportView }),

@@ -1,9 +1,9 @@
-import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useRef } from 'react';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import styles from './heatmap.module.css';
 import { Legend } from './Legend.tsx';
 import type { PictureText } from './pictureFile.ts';
-import { nothing, type Pointed, pointed } from './pointed.ts';
+import { nothing, type Pointed, type Pointing, pointed as pagePointed } from './pointed.ts';
 import { SavePng } from './SavePicture.tsx';
 
 export interface Cell {
@@ -25,6 +25,10 @@ interface HeatmapProps extends Omit<PictureText, 'title'> {
   pointedOf(row: number, column: number): Pointed;
   /** Hears of a cell that was clicked, or on which Enter was pressed. */
   onChoose?(row: number, column: number): void;
+  /** Holds what is pointed at; the page's own by default. */
+  readonly pointing?: Pointing;
+  /** Drawn over the cells. */
+  readonly children?: ReactNode;
 }
 
 /**
@@ -39,6 +43,8 @@ export function Heatmap({
   cellOf,
   pointedOf,
   onChoose,
+  pointing: pointed = pagePointed,
+  children,
   axes,
   labels,
   legend,
@@ -111,6 +117,7 @@ export function Heatmap({
       onKeyDown={onKeyDown}
     >
       <canvas ref={canvas} width={columns} height={rows} role="img" aria-label={summary} />
+      {children}
       <div ref={rowMark} className={`${styles.mark} ${styles.rowMark}`} hidden />
       <div ref={columnMark} className={`${styles.mark} ${styles.columnMark}`} hidden />
     </div>

@@ -17,42 +17,52 @@ export function tokenAt(index: number): Pointed {
   return { query: index, key: index, dimension: null };
 }
 
-let over: Pointed | null = null;
-let rest: Pointed | null = null;
-const listeners = new Set<() => void>();
-
-function tell(): void {
-  for (const listener of listeners) listener();
+/** Holds what is pointed at. It is in no store, because it changes with every move of the pointer and only marks and readouts follow it. */
+export interface Pointing {
+  get(): Pointed;
+  /** Sets what is under the pointer; null when the pointer has left. */
+  over(at: Pointed | null): void;
+  /** Sets what the caret or the keyboard is at. It counts while the pointer is elsewhere. */
+  rest(at: Pointed | null): void;
+  /** Withdraws a `rest` that nobody else has replaced since, for a field that loses the focus. */
+  leave(at: Pointed | null): void;
+  subscribe(listener: () => void): () => void;
 }
 
-/**
- * Holds what is pointed at. It is not in the page's store, because it changes with every move of the pointer and only
- * marks and readouts follow it.
- */
-export const pointed = {
-  get: (): Pointed => over ?? rest ?? nothing,
-  /** Sets what is under the pointer; null when the pointer has left. */
-  over(at: Pointed | null): void {
-    over = at;
-    tell();
-  },
-  /** Sets what the caret or the keyboard is at. It counts while the pointer is elsewhere. */
-  rest(at: Pointed | null): void {
-    rest = at;
-    tell();
-  },
-  /** Withdraws a `rest` that nobody else has replaced since, for a field that loses the focus. */
-  leave(at: Pointed | null): void {
-    if (rest === at) pointed.rest(null);
-  },
-  subscribe(listener: () => void): () => void {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  },
-};
+/** Makes a pointing of its own, for pictures of other things than the prompt's tokens. `rest` is what is pointed at before. */
+export function createPointing(rest: Pointed | null = null): Pointing {
+  let over: Pointed | null = null;
+  let resting = rest;
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of listeners) listener();
+  };
+  const pointing: Pointing = {
+    get: () => over ?? resting ?? nothing,
+    over(at) {
+      over = at;
+      tell();
+    },
+    rest(at) {
+      resting = at;
+      tell();
+    },
+    leave(at) {
+      if (resting === at) pointing.rest(null);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  return pointing;
+}
 
-export function usePointed(): Pointed {
-  return useSyncExternalStore(pointed.subscribe, pointed.get);
+/** The page's own. */
+export const pointed = createPointing();
+
+export function usePointed(pointing: Pointing = pointed): Pointed {
+  return useSyncExternalStore(pointing.subscribe, pointing.get);
 }
 
 /** Returns the index of the token that an element, or one around it, stands for. */

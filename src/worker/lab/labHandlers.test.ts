@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { LiveSettings } from '../../training/liveRun.ts';
+import { similarity } from '../../training/objective.ts';
+import { serve } from '../serve.ts';
+import type { FromThread, ToThread } from '../threadCalls.ts';
+import { createLabHandlers } from './labHandlers.ts';
+import type { LabCalls, LabStarted, Trained } from './labMessages.ts';
+
+const merges = readFileSync('public/clip-merges.txt', 'utf8');
+const settings: LiveSettings = { seed: 1, batch: 8, objective: 'clip', captions: 'brief' };
+const knobs = { learningRate: 2e-3, side: 'both', temperature: 'learned' } as const;
+
+/** The handlers behind `serve`. `breathe` lets a test act between two steps. */
+function startWorker(breathe: () => Promise<void> = async () => {}) {
+  const posted: { message: FromThread<LabCalls>; transfer: Transferable[] }[] = [];
+  let clock = 0;
+  const answer = serve<LabCalls>(
+    createLabHandlers({ fetchText: async () => merges, breathe, now: () => clock++ }),
+    (message, transfer = []) => posted.push({ message, transfer }),
+  );
+  const ask = async (message: ToThread<LabCalls>) => {
+    await answer(message);
+    const { message: last } = posted.at(-1)!;
+    if (last.type !== 'answer') throw new Error(JSON.stringify(last));
+    return last.answer;
+  };
+  const start = async (changed: Partial<LiveSettings> = {}) =>
+    (await ask({ type: 'start', id: 0, request: { settings: { ...settings, ...changed }, merges: '' } })) as LabStarted;
+  const train = async (request: Partial<LabCalls['train']['request']> = {}) =>
+    (await ask({
+      type: 'train',
+      id: 1,
+      request: { knobs, steps: 3, milliseconds: 1000, watched: 'fixed', ...request },
+    })) as Trained;
+  return { answer, posted, start, train };
+}
+
+test('a run starts with a batch, and trains as many steps as are asked for', async () => {
+  const { posted, start, train } = startWorker();
+  const { frame, parameters } = await start();
+  expect(parameters).toBeGreaterThan(100_000);
+  expect(frame.batch!.captions).toHaveLength(8);
+  expect(frame.batch!.pictures).toHaveLength(8 * 40 * 40 * 4);
+  expect(frame.cosines).toEqual(similarity(frame.u, frame.v, frame.E, 1));
+  const trained = await train();
+  expect(trained.steps.map(({ step }) => step)).toEqual([1, 2, 3]);
+  expect(trained.frame.step).toBe(3);
+  expect(trained.frame.batch).toBeUndefined();
+  const { transfer } = posted.at(-1)!;
+  for (const array of [trained.frame.u, trained.frame.v, trained.frame.cosines])
+    expect(transfer).toContain(array.buffer);
+  expect((await train({ steps: 100, milliseconds: 4 })).steps.length).toBeLessThan(6);
+});
+
+test('a step’s own batch comes as it was before the step, and the fixed one comes again after it', async () => {
+  const { start, train } = startWorker();
+  const fixed = (await start()).frame.batch!;
+  const { frame, steps } = await train({ steps: 1, watched: 'step' });
+  expect(frame.step).toBe(0);
+  expect(frame.batch!.captions).not.toEqual(fixed.captions);
+  expect(frame.logScale).toBe(steps[0].logScale);
+  expect((await train()).frame.batch!.captions).toEqual(fixed.captions);
+});
+
+test('a cancelled call ends after the step under way, and answers with it', async () => {
+  const worker = startWorker(async () => worker.answer({ type: 'cancel', id: 1 }));
+  await worker.start();
+  expect((await worker.train({ steps: 50 })).steps).toHaveLength(1);
+});
+
+test('captions that are the same are marked, and measures come once enough pairs were seen', async () => {
+  const { start, train } = startWorker();
+  const { frame } = await start({ batch: 256 });
+  const { captions, alike } = frame.batch!;
+  expect(Array.from(alike)).toEqual(captions.map((caption) => captions.indexOf(caption)));
+  expect(new Set(alike).size).toBeLessThan(256);
+  const { measured } = await train({ steps: 8, milliseconds: 1e6 });
+  expect(measured.map(({ step }) => step)).toEqual([5]);
+  const { seen } = measured[0];
+  for (const share of [seen.textToImage, seen.imageToText, ...Object.values(seen.foils)]) {
+    expect(share).toBeGreaterThanOrEqual(0);
+    expect(share).toBeLessThanOrEqual(1);
+  }
+});
+
+test('nothing trains before a run was started', async () => {
+  const { train } = startWorker();
+  await expect(train()).rejects.toThrow(/no run/);
+});
