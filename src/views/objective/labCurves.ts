@@ -80,7 +80,7 @@ const foilColours: Readonly<Record<FoilKind, string>> = {
   'relation inverted': colours.third,
 };
 
-/** What is measured of a run, for its table and its curves. */
+/** R@1, the mean of both ways. */
 const recall = ({ textToImage, imageToText }: LiveMeasures['seen']) => (textToImage + imageToText) / 2;
 
 /** The charts of the run under way, with the runs before it in grey. */

@@ -39,7 +39,7 @@ export type WatchedBatch = 'fixed' | 'step';
 
 export interface TrainRequest {
   readonly knobs: LiveKnobs;
-  /** As many steps at most. */
+  /** The most steps to make. */
   readonly steps: number;
   /** No step begins later than this after the first. */
   readonly milliseconds: number;
