@@ -14,7 +14,7 @@ import {
   shownSweep,
   shownSweepPlan,
   shownText,
-  sweepOf,
+  sweepWork,
   sweptWeights,
 } from './methodBench.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
@@ -140,7 +140,7 @@ describe('the sweep', () => {
     await need();
     const before = plan()!;
     const swept = shownSweep(facts(), before)!;
-    expect(sweepOf(swept).weights).toBe(sweptWeights);
+    expect(whole(sweepWork(swept)()).swept.weights).toBe(sweptWeights);
     await type('a (red:0.4) (car:1.2)');
     expect(plan()).toBe(before);
     expect(shownSweep(facts(), plan())).toBe(swept);

@@ -13,7 +13,7 @@ import type { PromptOptions } from '../road/options.ts';
 import { preparingPrompt } from '../road/pipeline.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
-import { type Sweep, sweep, sweepPasses } from '../road/study/sweep.ts';
+import { type Sweep, sweep, sweeping, sweepPasses } from '../road/study/sweep.ts';
 import { convertingPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { passBound } from '../weighting/apply.ts';
@@ -303,10 +303,23 @@ export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySwee
   return zOf && readySweep(plan, zOf);
 }
 
-/** All methods at all weights; computing it takes some frames. */
-export const sweepOf = memoised(
-  ({ plan, zOf }: ReadySweep): Sweep => sweep(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames),
-);
+/** All methods at all weights, and what they are computed from. */
+export interface AllSwept {
+  readonly ready: ReadySweep;
+  readonly swept: Sweep;
+}
+
+/** A sweep of more passes is computed in slices: of one chunk it takes some frames. */
+const mostSweptAtOnce = 16;
+
+/** The work of computing all methods at all weights. */
+export const sweepWork = memoised((ready: ReadySweep): SlicedWork<AllSwept> => {
+  const { plan, zOf } = ready;
+  function* computing() {
+    return { ready, swept: yield* sweeping(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames) };
+  }
+  return Object.assign(computing, { isLong: plan.passes.length > mostSweptAtOnce });
+});
 
 /** All methods at one weight: one of `sweptWeights`, or that of the prompt. */
 export const sweepAt = memoised(

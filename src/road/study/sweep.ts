@@ -1,5 +1,6 @@
 /** Sweeps the weight of one span of a prompt, and compares what the methods make of its rows. */
 import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import { type Slices, whole } from '../../prompt/slices.ts';
 import { methodSummands, type Summand } from '../../weighting/apply.ts';
 import { meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from '../../weighting/means.ts';
 import {
@@ -92,40 +93,45 @@ export interface Sweep {
  * only. A row of a method is a sum over passes (`methodSummands`), so norms and cosines follow from scalar products of the
  * passes' rows, and each product is computed once. Throws RangeError without a row or a weight.
  */
-export function sweep(
+export function sweep(...of: Parameters<typeof sweeping>): Sweep {
+  return whole(sweeping(...of));
+}
+
+/** Does the work of `sweep` in slices. */
+export function* sweeping(
   promptAt: (weight: number) => WeightedPrompt,
   rows: readonly number[],
   zOf: ZOf,
   weights: readonly number[],
   names: readonly MethodName[],
-): Sweep {
+): Slices<Sweep> {
   if (rows.length === 0 || weights.length === 0)
     throw new RangeError('A sweep needs one row and one weight at least: choose some text of the prompt.');
-  const prompts = weights.map(promptAt);
+  const prompts: WeightedPrompt[] = [];
+  for (const weight of weights) {
+    prompts.push(promptAt(weight));
+    yield;
+  }
   const L = prompts[0].empty.inputIds.length;
   const sumsOf = remembered(rowSumsOf(zOf));
   const products = rowProducts(rows, L, zOf);
   const bare = products.sumsAt(methodSummands(none, prompts[0], sumsOf));
   const bareNorms = bare.map((sum, i) => Math.sqrt(products.product(sum, sum, i)));
-  return {
-    weights,
-    unweightedNorm: mean(bareNorms),
-    methods: names.map((name) => {
-      const found = prompts.map((prompt) => {
-        const sums = products.sumsAt(methodSummands(methods[name], prompt, sumsOf));
-        // Rounding can leave a sum that cancels below 0.
-        const norms = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
-        const cosines = sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (norms[i] * bareNorms[i])));
-        return { norm: mean(norms), cosine: mean(cosines) };
-      });
-      return {
-        name,
-        norms: Float64Array.from(found, ({ norm }) => norm),
-        cosines: Float64Array.from(found, ({ cosine }) => cosine),
-        means: meanRatiosOf(name, promptAt, prompts, rows, sumsOf),
-      };
-    }),
-  };
+  const swept: MethodSweep[] = [];
+  for (const name of names) {
+    const norms = new Float64Array(weights.length);
+    const cosines = new Float64Array(weights.length);
+    for (const [at, prompt] of prompts.entries()) {
+      yield;
+      const sums = products.sumsAt(methodSummands(methods[name], prompt, sumsOf));
+      // Rounding can leave a sum that cancels below 0.
+      const ofRows = sums.map((sum, i) => Math.sqrt(Math.max(0, products.product(sum, sum, i))));
+      norms[at] = mean(ofRows);
+      cosines[at] = mean(sums.map((sum, i) => clamped(products.product(sum, bare[i], i) / (ofRows[i] * bareNorms[i]))));
+    }
+    swept.push({ name, norms, cosines, means: yield* findingMeanRatios(name, promptAt, prompts, rows, sumsOf) });
+  }
+  return { weights, unweightedNorm: mean(bareNorms), methods: swept };
 }
 
 /** A row as a sum of passes' rows: number of the pass → factor. */
@@ -196,30 +202,33 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function meanRatiosOf(
+function* findingMeanRatios(
   name: MethodName,
   promptAt: (weight: number) => WeightedPrompt,
   prompts: readonly WeightedPrompt[],
   rows: readonly number[],
   sumsOf: RowSumsOf,
-): MeanRatios[] {
+): Slices<MeanRatios[]> {
   const { means: meansOf } = methods[name];
   if (!meansOf) return [];
   const L = prompts[0].empty.inputIds.length;
   const spanChunks = new Set(rows.map((row) => Math.floor(row / L)));
   const all = prompts.map(meansOf);
-  return all[0].flatMap(({ at }, i): MeanRatios[] => {
-    if (at !== null && !spanChunks.has(at)) return [];
+  const found: MeanRatios[] = [];
+  for (const [i, { at }] of all[0].entries()) {
+    if (at !== null && !spanChunks.has(at)) continue;
     const chunks = all.map((means) => meanChunks(means[i]));
     const isRead = chunks.some(({ length }) => length === all[0][i].chunks.length);
-    return [
-      {
-        chunk: at,
-        ratios: Float64Array.from(chunks, (read) => sharedMeans(read, sumsOf).ratio),
-        meanRoot: isRead ? meanRoot((weight) => meansOf(promptAt(weight))[i].chunks, sumsOf) : null,
-      },
-    ];
-  });
+    const ratios = new Float64Array(chunks.length);
+    for (const [weight, read] of chunks.entries()) {
+      yield;
+      ratios[weight] = sharedMeans(read, sumsOf).ratio;
+    }
+    yield;
+    const root = isRead ? meanRoot((weight) => meansOf(promptAt(weight))[i].chunks, sumsOf) : null;
+    found.push({ chunk: at, ratios, meanRoot: root });
+  }
+  return found;
 }
 
 /**

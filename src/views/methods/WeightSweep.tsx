@@ -1,6 +1,7 @@
 import { type ReactNode, useDeferredValue, useId, useMemo, useRef, useState } from 'react';
 import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sweep.ts';
 import {
+  type AllSwept,
   benchRefusal,
   type ReadySweep,
   type SweepPlan,
@@ -8,7 +9,7 @@ import {
   shownText,
   sweepAt,
   sweepable,
-  sweepOf,
+  sweepWork,
   sweptWeights,
   typedSwept,
 } from '../../state/methodBench.ts';
@@ -19,6 +20,7 @@ import { brief } from '../page/numbers.ts';
 import sliderStyles from '../page/slider.module.css';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
+import { useSliced } from '../page/useSliced.ts';
 import { pointsAtTokens, useMarks } from '../pictures/pointed.ts';
 import { CurveChart } from './CurveChart.tsx';
 import { domainOf } from './curves.ts';
@@ -36,6 +38,8 @@ interface WeightSweepProps {
 export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
   const now = useFacts((s) => shownSweep(s, plan));
   const ready = useLast(useDeferredValue(now));
+  const work = ready ? sweepWork(ready) : null;
+  const { value: all } = useSliced(work, work?.isLong ?? false);
   const text = useFacts(shownText);
   const refusal = useFacts(benchRefusal);
   const sliderId = useId();
@@ -75,7 +79,7 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
         </div>
       </div>
       {!now && progress}
-      {ready && <Sweeps ready={ready} stale={!now} weight={weight} own={own} onWeight={setWeight} />}
+      {all && <Sweeps all={all} stale={all.ready !== now} weight={weight} own={own} onWeight={setWeight} />}
     </>
   );
 }
@@ -165,16 +169,15 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
 }
 
 interface SweepsProps {
-  readonly ready: ReadySweep;
+  readonly all: AllSwept;
   readonly stale: boolean;
   readonly weight: number;
   readonly own: number;
   onWeight(weight: number): void;
 }
 
-function Sweeps({ ready, stale, weight, own, onWeight }: SweepsProps) {
+function Sweeps({ all: { ready, swept }, stale, weight, own, onWeight }: SweepsProps) {
   const shown = useFacts(shownChunk);
-  const swept = sweepOf(ready);
   const [hidden, setHidden] = useState<ReadonlySet<MethodName>>(new Set());
   const index = shown?.index ?? 0;
   const charts = useMemo(() => chartsOf(swept.methods, swept.unweightedNorm, hidden, index), [swept, hidden, index]);
