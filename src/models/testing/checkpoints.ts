@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { ClipTextConfig } from '../../clip/config.ts';
-import { expectedTensors } from '../../clip/weights.ts';
+import { expectedTensors, type WeightSource } from '../../clip/weights.ts';
 import { fromFloat32, type WeightDtype } from '../../files/dtypes.ts';
 import { safetensorsHeader, type TensorEntry } from '../../files/safetensors.ts';
 import { dtypeBytes, elementCount } from '../../files/tensorFile.ts';
@@ -38,6 +38,8 @@ export interface CheckpointOptions {
   readonly config: ClipTextConfig;
   readonly dtype: WeightDtype;
   readonly layout: LayoutName | Layout;
+  /** The encoder's weights, in `dtype`; synthetic ones if there are no others. */
+  readonly weights?: WeightSource;
   /** Tensors beside the encoder's and those that such a file has anyway. */
   readonly extra?: readonly DataSpec[];
   /** Metadata beside its format. */
@@ -106,14 +108,14 @@ function neighbours({ config, dtype, layout }: CheckpointOptions): DataSpec[] {
 }
 
 function specs(options: CheckpointOptions): DataSpec[] {
-  const weights = syntheticWeights(options.config, { dtype: options.dtype });
+  const { config, dtype, weights = syntheticWeights(config, { dtype }) } = options;
   const encoder: DataSpec[] = [];
-  for (const [name, shape] of expectedTensors(options.config)) {
+  for (const [name, shape] of expectedTensors(config)) {
     const file = fileTensor(name, typeof options.layout === 'object' ? options.layout : layouts[options.layout]);
     if (file.third) continue;
     encoder.push({
       name: file.name,
-      dtype: options.dtype,
+      dtype,
       shape: wholeShape(file, shape),
       async data() {
         if (file.third === undefined) return weights.read(name);
@@ -131,7 +133,7 @@ async function* pieces(order: readonly DataSpec[], header: Uint8Array<ArrayBuffe
   for (const { data } of order) yield await data();
 }
 
-/** Makes a safetensors checkpoint of synthetic weights, with its layout's usual other tensors. */
+/** Makes a safetensors checkpoint, with its layout's usual other tensors. */
 export async function checkpointBytes(options: CheckpointOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { header, order } = safetensorsHeader(specs(options), { format: 'pt', ...options.metadata });
   const dataBytes = order.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * dtypeBytes[dtype], 0);
