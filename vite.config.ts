@@ -4,6 +4,12 @@ import packageJson from './package.json' with { type: 'json' };
 
 /** Tests of shaders. */
 const onGpu = ['src/gpu/**/*.test.ts'];
+/** Tests of rooms without state, whose files share what a process has loaded; readOnce replaces modules. */
+const pure = ['prompt', 'tokens', 'files', 'clip', 'weighting', 'road', 'world'].map(
+  (room) => `src/${room}/**/!(readOnce).test.ts`,
+);
+/** Files run beside each other. Vitest would leave one core idle, which is half of two. */
+const beside = { maxWorkers: '100%', sequence: { groupOrder: 0 } };
 
 export default defineConfig({
   base: './',
@@ -18,16 +24,10 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
+      { extends: true, test: { name: 'pure', include: pure, isolate: false, ...beside } },
       {
         extends: true,
-        // Vitest would leave one core idle, which is half of two.
-        test: {
-          name: 'plain',
-          include: ['src/**/*.test.ts'],
-          exclude: onGpu,
-          maxWorkers: '100%',
-          sequence: { groupOrder: 0 },
-        },
+        test: { name: 'plain', include: ['src/**/*.test.ts'], exclude: [...onGpu, ...pure], ...beside },
       },
       {
         extends: true,

@@ -97,18 +97,21 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const { x, weight, bias, residual } = of;
     const expected = linearResults(of);
     const tolerance = 2e-6 * Math.sqrt(K);
-    for (const kernel of matmulKernels) {
-      // Epilogues depend on neither shape nor type, so one case runs them all: lavapipe takes seconds to compile a pipeline.
-      const every = dtype === 'F32' && M === 77 && N === 768;
-      for (const epilogue of every ? (['bias', 'quickGelu', 'residual'] as const) : (['residual'] as const)) {
+    // Epilogues depend on neither shape nor type, so one case runs them all: lavapipe takes seconds to compile a pipeline.
+    const every = dtype === 'F32' && M === 77 && N === 768;
+    const epilogues = every ? (['bias', 'quickGelu', 'residual'] as const) : (['residual'] as const);
+    const runs = matmulKernels.flatMap((kernel) => epilogues.map((epilogue) => [kernel, epilogue] as const));
+    // Pipelines are compiled beside each other, each on one core.
+    await Promise.all(
+      runs.map(async ([kernel, epilogue]) => {
         const out = await runKernel(device, {
           ...matmulDispatch(kernel, { M, K, N }, epilogue),
           dtype,
           data: [x, weight, bias, epilogue === 'residual' ? residual : bias, M * N],
         });
         expectClose(`${kernel} ${epilogue}`, out.get('y')!, expected[epilogue], tolerance, 1e-6);
-      }
-    }
+      }),
+    );
   });
 
   test.each(matmulKernels)('%s computes a row to the bit the same among any number of rows', async (kernel) => {

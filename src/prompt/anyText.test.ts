@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readA1111Prompt, stepA1111Prompt } from './a1111/a1111Prompt.ts';
+import { lintA1111, lintComfy, lintCompel } from './across/lint.ts';
 import type { Diagnostic, Fragment, Range } from './ast.ts';
 import { parseComfy } from './comfy/comfyPrompt.ts';
 import { parseCompel } from './compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from './syntax.ts';
-import { lintOf } from './testing/lintOf.ts';
 
 const pieces = [
   ...'()[]{}<>:|,.+-"\'\\#=*/ \n\t0123456789abAB',
@@ -33,15 +33,25 @@ function* randomStrings(seed: number, count: number): Generator<string> {
 interface Reading {
   readonly fragments: readonly Fragment[];
   readonly diagnostics: readonly Diagnostic[];
+  /** What the linter says of what was read. */
+  lint(): Diagnostic[];
 }
 
 const read: Readonly<Record<Syntax, (text: string) => Reading>> = {
   a1111(text) {
-    const { parts, diagnostics } = stepA1111Prompt(readA1111Prompt(text, { role: 'positive' }), { steps: 3 });
-    return { fragments: parts.flatMap(({ steps }) => steps.flatMap(({ parsed }) => parsed.fragments)), diagnostics };
+    const prompt = readA1111Prompt(text, { role: 'positive' });
+    const stepped = stepA1111Prompt(prompt, { steps: 20 });
+    const fragments = stepped.parts.flatMap(({ steps }) => steps.flatMap(({ parsed }) => parsed.fragments));
+    return { fragments, diagnostics: stepped.diagnostics, lint: () => lintA1111(prompt, stepped) };
   },
-  compel: parseCompel,
-  comfy: parseComfy,
+  compel(text) {
+    const parsed = parseCompel(text);
+    return { ...parsed, lint: () => lintCompel(parsed) };
+  },
+  comfy(text) {
+    const parsed = parseComfy(text);
+    return { ...parsed, lint: () => lintComfy(parsed, false) };
+  },
 };
 
 function expectWithin(ranges: readonly Range[], text: string): void {
@@ -55,10 +65,10 @@ test.each(syntaxes)(
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         for (const text of randomStrings(seed, 100)) {
-          const { fragments, diagnostics } = read[syntax](text);
+          const { fragments, diagnostics, lint } = read[syntax](text);
           expectWithin(fragments, text);
           expectWithin(diagnostics, text);
-          expectWithin(lintOf(text, syntax), text);
+          expectWithin(lint(), text);
         }
       }),
       { numRuns: 1000 },
