@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from '@playwright/test';
 import { viewGroups, viewTitles } from '../src/state/view.ts';
-import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
+import { encodingCost, openOptions, openPage, openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
   test(`nothing scrolls sideways or is cut off at ${width} px`, async ({ page }) => {
@@ -48,6 +48,29 @@ for (const [width, most] of [
       .locator('span')
       .evaluate((text) => text.getClientRects().length);
     expect(await lines).toBeLessThanOrEqual(most);
+  });
+
+for (const width of [390, 1280])
+  test(`a click on the menu is not lost when the weights are there between press and release, at ${width} px`, async ({
+    page,
+  }) => {
+    await page.setViewportSize({ width, height: 900 });
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    await page.route(/\/assets\/worker-/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await openPage(page);
+    await expect(tokenRows(page).first()).toBeVisible();
+    await page.getByRole('link', { name: 'Weights', exact: true }).hover();
+    await page.mouse.down();
+    goOn();
+    await expect(encodingCost(page)).toBeAttached();
+    await page.mouse.up();
+    await expect(page.getByRole('region', { name: 'Weights', exact: true })).toBeVisible();
   });
 
 test('tapping what is below a readout does not move it away', async ({ page }) => {

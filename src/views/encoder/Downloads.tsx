@@ -8,7 +8,7 @@ import styles from './encoder.module.css';
 
 /**
  * A button that downloads a file, or uses it if it is stored; nothing while it is being downloaded. Without `name`, the
- * button relies on the file's name beside it.
+ * button relies on the file's name beside it. With it, its room is there before it is known what is stored.
  */
 export function GetModel({ file, name }: { readonly file: ModelFile; readonly name?: string }) {
   const stored = useFacts((s) => storedAs(file, s.stored?.models ?? []));
@@ -17,7 +17,7 @@ export function GetModel({ file, name }: { readonly file: ModelFile; readonly na
   const isUsed = useFacts((s) => s.modelRequest?.kind === 'stored' && s.modelRequest.model === stored?.id);
   const openModel = useFacts((s) => s.openModel);
   const download = useFacts((s) => s.download);
-  if (!isKnown) return null;
+  if (!isKnown && !name) return null;
   if (isUnderWay) return name ? null : <span className="muted small">See above</span>;
   if (isUsed) return <span className="muted small">In use</span>;
   const size = file.bytes ?? file.about;
@@ -29,6 +29,7 @@ export function GetModel({ file, name }: { readonly file: ModelFile; readonly na
       type="button"
       className={name ? 'primary small' : 'small'}
       aria-label={name ? undefined : `${label}: ${file.label}`}
+      disabled={!isKnown}
       onClick={() => void (stored ? openModel(requestFor(stored)) : download(file))}
     >
       {label}

@@ -41,12 +41,14 @@ export function EncoderStatus() {
 function Cost() {
   const now = useFacts(encodingCost);
   const cost = useLast(now ?? undefined);
-  return cost ? (
+  // Before the first encode its room is there, so that the page does not move when the cost comes.
+  if (!cost) return <div className={styles.cost} />;
+  return (
     <details className={`${menuStyles.menu} ${styles.cost}`} data-stale={!now || undefined}>
       <summary>{cost.brief}</summary>
       <p>{cost.text}</p>
     </details>
-  ) : null;
+  );
 }
 
 /** Shows which weights are used, and the engine that runs them. */
@@ -58,6 +60,10 @@ export function Encoder() {
   const progress = useFacts((s) => s.loading?.progress);
   const isLoading = useFacts((s) => s.loading !== null);
   const isCancelled = useFacts((s) => s.loading?.isCancelled);
+  // The note on made-up weights stands there while they are loaded, too, so that the page does not move when they are.
+  const isMadeUp = useFacts(({ loading, model }) => (loading ? loading.request.kind === 'synthetic' : model?.random));
+  const isSmall = useFacts(({ loading, model }) => (loading ? loading.request.kind === 'small' : model?.knownIds));
+  const isIntroduced = isMadeUp || Boolean(isSmall);
   const canLoad = useFacts(
     (s) => s.noEngine === null && !s.model && !s.loading && !s.lost && (s.stored || !s.storedModel),
   );
@@ -99,14 +105,6 @@ export function Encoder() {
         Get or delete models…
       </button>
       <EngineControl />
-      {isLoading && (
-        <div className="loading">
-          <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
-          <button type="button" className="small" disabled={isCancelled} onClick={cancelLoad}>
-            Cancel
-          </button>
-        </div>
-      )}
       {/* After a cancelled load the select still shows that choice, and choosing it again would not be a change. */}
       {canLoad && (
         <button type="button" onClick={() => void openModel(request)}>
@@ -128,16 +126,27 @@ export function Encoder() {
           )}
         </div>
       )}
-      <div className={styles.details}>
-        {details && <p>{details}</p>}
-        {why && <p>{why}</p>}
+      <div className={styles.details} data-introduced={isIntroduced || undefined}>
+        {isLoading ? (
+          <div className="loading">
+            <progress aria-label="Loading" value={progress?.done} max={progress?.total || undefined} />
+            <button type="button" className="small" disabled={isCancelled} onClick={cancelLoad}>
+              Cancel
+            </button>
+          </div>
+        ) : (
+          <>
+            {details && <p>{details}</p>}
+            {why && <p>{why}</p>}
+          </>
+        )}
         <details>
           <summary>What can be opened</summary>
           Checkpoints, LoRAs, textual inversions, pictures with their prompts, ComfyUI’s workflows, texts, saved prompts
           and conditionings; or drop them anywhere, several at once.
         </details>
         {model?.doubt && <p>{model.doubt.replaceAll("'", '’')}</p>}
-        {model?.random && !isLoading && (
+        {isMadeUp && (
           <p>
             <b>Made-up weights:</b> the numbers show how things work and mean nothing until you open a checkpoint (SD
             1.x, .safetensors or .ckpt). It stays on this machine.
@@ -151,9 +160,7 @@ export function Encoder() {
           </p>
         )}
       </div>
-      {(model?.random || model?.knownIds) && !isLoading && (
-        <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />
-      )}
+      {isIntroduced && <GetModel file={sd15TextEncoder.files[0]} name={sd15TextEncoder.name} />}
       <Keep onManage={() => setModelsOpen(true)} />
       <Downloads onManage={() => setModelsOpen(true)} />
       <Loras />

@@ -24,8 +24,9 @@ export function PromptTokens() {
         </button>
       </div>
     );
-  if (tokenizer.phase !== 'ready') return <p className={`${styles.strip} muted`}>Loading the vocabulary</p>;
-  if (!reading || !shownRow) return <p className={`${styles.strip} muted`}>Reading the prompt</p>;
+  if (tokenizer.phase !== 'ready')
+    return <p className={`${styles.strip} ${styles.toCome} muted`}>Loading the vocabulary</p>;
+  if (!reading || !shownRow) return <p className={`${styles.strip} ${styles.toCome} muted`}>Reading the prompt</p>;
   return (
     <div aria-busy={isStale} data-stale={isStale || undefined}>
       {reading.refusal ? (
