@@ -323,7 +323,7 @@ test('fragments are made of what was typed, in order', () => {
       gaps += prompt.slice(position);
       expect(gaps).toMatch(/^(?:[()[\]\\\s\x1c-\x1f\x85]|:[\s\x1c-\x1f\x85]*[+-]?[.\p{Nd}]+[\s\x1c-\x1f\x85]*\))*$/u);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -362,7 +362,7 @@ test('nodes weigh every character as the fragments do', () => {
       expect(unsigned(nodeWeights(nodes))).toEqual(unsigned(ofFragments));
       expectNodesInside(nodes, 0, prompt.length);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -382,7 +382,7 @@ test('diagnostics lie in the prompt, in order, and each mended bracket, backslas
         if (fix && mended.includes(code)) expect(count(applyFix(prompt, diagnostic)), code).toBe(count(prompt) - 1);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

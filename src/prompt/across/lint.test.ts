@@ -140,7 +140,7 @@ describe('marks of another program', () => {
         }
         expect(weighed(read[syntax](text).fragments), text).toEqual(weighed(read.compel(source).fragments));
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -199,7 +199,7 @@ describe('marks of another program', () => {
           expect(parts.length).toBe(1 + typed.length - outside.length);
         }
       }),
-      { numRuns: 4000 },
+      { numRuns: 1500 },
     );
     expect(offered).toBeGreaterThan(0);
   });
@@ -384,7 +384,7 @@ test('lints lie in the prompt, whatever is typed', () => {
   for (const syntax of syntaxes)
     fc.assert(
       fc.property(prompt, (source) => expectSound(source, syntax)),
-      { numRuns: 3400 },
+      { numRuns: 1000 },
     );
 });
 

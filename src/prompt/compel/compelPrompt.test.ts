@@ -397,7 +397,7 @@ test('fragments are made of what was typed, in order', () => {
       );
       expect(fragments).toEqual(encoded);
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -446,7 +446,7 @@ test('nodes weigh every character as the fragments do', () => {
       const typed = new Set(fragments.flatMap(({ starts }) => starts));
       for (const [start] of weights) if (!/[\\()" ]/.test(prompt[start])) expect(typed).toContain(start);
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -467,7 +467,7 @@ test('diagnostics lie in the prompt and in order, and escapes mend what they are
           expect(count(applyEdits(prompt, fix.edits), code)).toBeLessThanOrEqual(count(prompt, code));
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
