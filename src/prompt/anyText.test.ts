@@ -33,7 +33,7 @@ function* randomStrings(seed: number, count: number): Generator<string> {
 interface Reading {
   readonly fragments: readonly Fragment[];
   readonly diagnostics: readonly Diagnostic[];
-  /** What the linter says of what was read. */
+  /** Lints what was read. */
   lint(): Diagnostic[];
 }
 

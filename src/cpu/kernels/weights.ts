@@ -82,14 +82,16 @@ function subnormal_elements(steps: v128): v128 {
 @inline
 function f16_elements(halves: v128): v128 {
   const magnitude = v128.and(halves, i16x8.splat(0x7fff));
+  const normal = i16x8.add(magnitude, i16x8.splat(10 << 10));
+  const is_subnormal = i16x8.lt_s(magnitude, i16x8.splat(0x400));
+  // Weights are hardly ever so small.
+  if (!v128.any_true(is_subnormal)) return v128.or(normal, v128.xor(halves, magnitude));
   const subnormal = i16x8.narrow_i32x4_u(
     subnormal_elements(i32x4.extend_low_i16x8_u(magnitude)),
     subnormal_elements(i32x4.extend_high_i16x8_u(magnitude)),
   );
-  const normal = i16x8.add(magnitude, i16x8.splat(10 << 10));
-  const unsigned = v128.bitselect(subnormal, normal, i16x8.lt_s(magnitude, i16x8.splat(0x400)));
   const sign = v128.and(v128.xor(halves, magnitude), i16x8.ne(magnitude, i16x8.splat(0)));
-  return v128.or(unsigned, sign);
+  return v128.or(v128.bitselect(subnormal, normal, is_subnormal), sign);
 }
 
 /** Elements of 32 bits from four rows. */
@@ -99,6 +101,78 @@ function column_of_4(row0: usize, row1: usize, row2: usize, row3: usize): v128 {
   column = v128.load32_lane(row1, column, 1);
   column = v128.load32_lane(row2, column, 2);
   return v128.load32_lane(row3, column, 3);
+}
+
+/** Elements of 16 bits from eight rows. */
+@inline
+function column_of_8(
+  row0: usize,
+  row1: usize,
+  row2: usize,
+  row3: usize,
+  row4: usize,
+  row5: usize,
+  row6: usize,
+  row7: usize,
+): v128 {
+  let column = v128.load16_splat(row0);
+  column = v128.load16_lane(row1, column, 1);
+  column = v128.load16_lane(row2, column, 2);
+  column = v128.load16_lane(row3, column, 3);
+  column = v128.load16_lane(row4, column, 4);
+  column = v128.load16_lane(row5, column, 5);
+  column = v128.load16_lane(row6, column, 6);
+  return v128.load16_lane(row7, column, 7);
+}
+
+/** 32 bits of a and of b in turn, from their first halves. */
+@inline
+function first_words(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+}
+
+/** 32 bits of a and of b in turn, from their last halves. */
+@inline
+function last_words(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+}
+
+/** The first half of a, then that of b. */
+@inline
+function first_halves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+/** The last half of a, then that of b. */
+@inline
+function last_halves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/** Four elements of 32 bits of each of four rows → `to`, a column every 32 bytes. */
+@inline
+function store_transposed_4(r0: v128, r1: v128, r2: v128, r3: v128, to: usize): void {
+  const a = first_words(r0, r1);
+  const b = first_words(r2, r3);
+  const c = last_words(r0, r1);
+  const d = last_words(r2, r3);
+  v128.store(to, first_halves(a, b));
+  v128.store(to, last_halves(a, b), 32);
+  v128.store(to, first_halves(c, d), 64);
+  v128.store(to, last_halves(c, d), 96);
+}
+
+/** Pairs of 16-bit elements of each of four pairs of rows → `to`, a column every 16 bytes. */
+@inline
+function store_transposed_pairs(r01: v128, r23: v128, r45: v128, r67: v128, to: usize): void {
+  const a = first_words(r01, r23);
+  const b = first_words(r45, r67);
+  const c = last_words(r01, r23);
+  const d = last_words(r45, r67);
+  v128.store(to, first_halves(a, b));
+  v128.store(to, last_halves(a, b), 16);
+  v128.store(to, first_halves(c, d), 32);
+  v128.store(to, last_halves(c, d), 48);
 }
 
 /** Packs elements of SIZE bytes. Returns whether panels can hold all of them. */
@@ -117,27 +191,54 @@ function pack_sized(SIZE: i32, dtype: i32, weight: usize, row_bytes: i32, panels
     const row5 = row4 + (last >= 5 ? row_bytes : 0);
     const row6 = row5 + (last >= 6 ? row_bytes : 0);
     const row7 = row6 + (last >= 7 ? row_bytes : 0);
-    for (let k = 0; k < K * SIZE; k += SIZE, panels += 8 * SIZE) {
+    const panel = panels;
+    let k = 0;
+    for (; k <= K * SIZE - 16; k += 16, panels += 128) {
+      let r0 = v128.load(row0 + k);
+      let r1 = v128.load(row1 + k);
+      let r2 = v128.load(row2 + k);
+      let r3 = v128.load(row3 + k);
+      let r4 = v128.load(row4 + k);
+      let r5 = v128.load(row5 + k);
+      let r6 = v128.load(row6 + k);
+      let r7 = v128.load(row7 + k);
+      if (SIZE === 4) {
+        store_transposed_4(r0, r1, r2, r3, panels);
+        store_transposed_4(r4, r5, r6, r7, panels + 16);
+        continue;
+      }
+      if (dtype === F16) {
+        const a = i16x8.max_u(i16x8.max_u(i16x8.shl(r0, 1), i16x8.shl(r1, 1)), i16x8.max_u(i16x8.shl(r2, 1), i16x8.shl(r3, 1)));
+        const b = i16x8.max_u(i16x8.max_u(i16x8.shl(r4, 1), i16x8.shl(r5, 1)), i16x8.max_u(i16x8.shl(r6, 1), i16x8.shl(r7, 1)));
+        largest = i16x8.max_u(largest, i16x8.max_u(a, b));
+        r0 = f16_elements(r0);
+        r1 = f16_elements(r1);
+        r2 = f16_elements(r2);
+        r3 = f16_elements(r3);
+        r4 = f16_elements(r4);
+        r5 = f16_elements(r5);
+        r6 = f16_elements(r6);
+        r7 = f16_elements(r7);
+      }
+      store_transposed_pairs(first_pairs(r0, r1), first_pairs(r2, r3), first_pairs(r4, r5), first_pairs(r6, r7), panels);
+      store_transposed_pairs(last_pairs(r0, r1), last_pairs(r2, r3), last_pairs(r4, r5), last_pairs(r6, r7), panels + 64);
+    }
+    for (; k < K * SIZE; k += SIZE, panels += 8 * SIZE) {
       if (SIZE === 4) {
         v128.store(panels, column_of_4(row0 + k, row1 + k, row2 + k, row3 + k));
         v128.store(panels, column_of_4(row4 + k, row5 + k, row6 + k, row7 + k), 16);
-      } else {
-        let column = v128.load16_splat(row0 + k);
-        column = v128.load16_lane(row1 + k, column, 1);
-        column = v128.load16_lane(row2 + k, column, 2);
-        column = v128.load16_lane(row3 + k, column, 3);
-        column = v128.load16_lane(row4 + k, column, 4);
-        column = v128.load16_lane(row5 + k, column, 5);
-        column = v128.load16_lane(row6 + k, column, 6);
-        column = v128.load16_lane(row7 + k, column, 7);
-        if (dtype === F16) {
-          largest = i16x8.max_u(largest, i16x8.shl(column, 1));
-          column = f16_elements(column);
-        }
-        v128.store(panels, column);
+        continue;
       }
-      if (last < 7) memory.fill(panels + (last + 1) * SIZE, 0, (7 - last) * SIZE);
+      let column = column_of_8(row0 + k, row1 + k, row2 + k, row3 + k, row4 + k, row5 + k, row6 + k, row7 + k);
+      if (dtype === F16) {
+        largest = i16x8.max_u(largest, i16x8.shl(column, 1));
+        column = f16_elements(column);
+      }
+      v128.store(panels, column);
     }
+    if (last < 7)
+      for (let column = panel; column < panels; column += 8 * SIZE)
+        memory.fill(column + (last + 1) * SIZE, 0, (7 - last) * SIZE);
   }
   return !v128.any_true(i16x8.gt_u(largest, i16x8.splat(<i16>(2 * 0x57ff))));
 }
