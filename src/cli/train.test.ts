@@ -27,7 +27,7 @@ afterEach(() => vi.restoreAllMocks());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const small =
-  'clip --steps 6 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2';
+  'clip --steps 6 --single-steps 1 --look-steps 1 --pair-steps 2 --first-batch 4 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2';
 const train = (name: string, ...args: string[]) => main([...args, '--measure-every', '3', '--out', join(folder, name)]);
 const written = (name: string, file: string) => readFileSync(join(folder, name, file));
 const logLines = (name: string) =>
@@ -53,7 +53,14 @@ test('a run that is interrupted after three of six steps and resumed gives the b
   expect(withoutTime('parts')).toEqual(withoutTime('whole'));
   expect(withoutTime('whole').map(({ step }) => step)).toEqual([3, 6]);
   expect(readdirSync(join(folder, 'whole')).toSorted()).toEqual(
-    ['README.md', 'checkpoint.safetensors', 'config.json', 'log.jsonl', 'model.safetensors'].toSorted(),
+    [
+      'README.md',
+      'checkpoint.safetensors',
+      'config.json',
+      'log.jsonl',
+      'model.safetensors',
+      'preprocessor_config.json',
+    ].toSorted(),
   );
   const bytes = new Uint8Array(written('whole', 'model.safetensors'));
   const card = String(written('whole', 'README.md'));

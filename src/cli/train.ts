@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { openSafetensors } from '../files/safetensors.ts';
 import { hex, sha256 } from '../models/weightsHash.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
-import { clipConfigJson, readParameters, writeClipModel } from '../training/clipFile.ts';
+import { clipConfigJson, preprocessorJson, readParameters, writeClipModel } from '../training/clipFile.ts';
 import {
   type ClipRun,
   defaultRun,
@@ -29,9 +29,9 @@ const numbers = {
   steps: ['steps', 1, 1e6, 'steps of the whole run'],
   batch: ['batch', 2, 1024, 'pairs of a step'],
   'single-steps': ['singleSteps', 0, 1e6, 'first steps, on scenes of one object'],
-  'single-batch': ['singleBatch', 2, 1024, 'pairs of such a step'],
-  'last-steps': ['lastSteps', 0, 1e6, 'last steps, of larger batches'],
-  'last-batch': ['lastBatch', 2, 1024, 'pairs of such a step'],
+  'look-steps': ['lookSteps', 0, 1e6, 'next steps, on everything'],
+  'pair-steps': ['pairSteps', 0, 1e6, 'next steps, on scenes of two objects in plain words'],
+  'first-batch': ['firstBatch', 2, 1024, 'pairs of such a step'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width: ['width', 4, 512, 'text tower: numbers of a row'],
   layers: ['layers', 1, 24, 'text tower'],
@@ -53,7 +53,8 @@ const usage = `Trains a small CLIP on pictures of coloured shapes, and writes it
 
   npm run train -- clip --out FOLDER [options]
 
-  --out FOLDER           gets model.safetensors, config.json, README.md (its card), log.jsonl and checkpoint.safetensors
+  --out FOLDER           gets model.safetensors, config.json, preprocessor_config.json, README.md (its card), log.jsonl and
+                         checkpoint.safetensors
   --resume               goes on with the checkpoint in the folder, after Ctrl-C say
 ${Object.entries(numbers).map(describe).join('\n')}
   --learning-rate X      its highest (${defaultRun.learningRate})
@@ -165,6 +166,7 @@ interface LogLine extends StepNumbers {
 const paths = (out: string) => ({
   model: join(out, 'model.safetensors'),
   config: join(out, 'config.json'),
+  preprocessor: join(out, 'preprocessor_config.json'),
   card: join(out, 'README.md'),
   log: join(out, 'log.jsonl'),
   checkpoint: join(out, 'checkpoint.safetensors'),
@@ -268,15 +270,17 @@ async function trainOn(session: Session, scenes: Scenes, request: Request, watch
 async function writeModel(run: ClipRun, scenes: Scenes, seconds: number, { out, fullTable }: Request): Promise<void> {
   const { model, tokenIds, rows, settings } = run;
   const at = paths(out);
-  const json = (tokens?: Uint32Array) => `${JSON.stringify(clipConfigJson(model.config, tokens), null, 2)}\n`;
+  const json = (object: object) => `${JSON.stringify(object, null, 2)}\n`;
   const bytes = writeClipModel(model, tokenIds, { dtype: 'F16' });
   await write(at.model, bytes);
-  await write(at.config, json(tokenIds));
+  await write(at.config, json(clipConfigJson(model.config, tokenIds)));
+  await write(at.preprocessor, json(preprocessorJson(model.config)));
   if (fullTable) {
     const full = paths(join(out, 'full'));
     await mkdir(join(out, 'full'), { recursive: true });
     await write(full.model, writeClipModel(model, tokenIds, { dtype: 'F16', fullTable: rows }));
-    await write(full.config, json());
+    await write(full.config, json(clipConfigJson(model.config)));
+    await write(full.preprocessor, json(preprocessorJson(model.config)));
   }
   await readParameters(await openSafetensors(fileSource(at.model)), model.config, model.parameters);
   const metrics = measure(run, scenes);

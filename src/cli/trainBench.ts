@@ -6,13 +6,8 @@ import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { adamWStep, clipFactor, createMoments, gradientNorm, openClipAdamW } from '../training/adamW.ts';
 import { readCaptions } from '../training/captionBatch.ts';
-import {
-  type ClipModelConfig,
-  clipBackward,
-  clipForward,
-  clipUpdate,
-  createFastClipModel,
-} from '../training/clipModel.ts';
+import { clipBackward, clipForward, clipUpdate, createFastClipModel } from '../training/clipModel.ts';
+import { defaultRun, runModelConfig } from '../training/clipRun.ts';
 import { drawParameters } from '../training/initialParameters.ts';
 import { createParameters } from '../training/parameters.ts';
 import type { Products } from '../training/products.ts';
@@ -20,23 +15,7 @@ import { createTextTower, textBackward, textForward, textTowerShapes } from '../
 import type { TrainingKernels } from '../training/trainingKernels.ts';
 import { countFloats, createWasmKernels } from '../training/wasmKernels.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
-import { pictureSize } from '../world/render.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
-
-const tower = {
-  hiddenSize: 128,
-  numAttentionHeads: 4,
-  intermediateSize: 512,
-  numHiddenLayers: 6,
-  layerNormEps: 1e-5,
-  projectionDim: 128,
-};
-
-const configOf = (vocabSize: number): ClipModelConfig => ({
-  objective: 'clip',
-  text: { ...tower, headDim: 32, vocabSize, maxPositionEmbeddings: contextLength },
-  image: { ...tower, numHiddenLayers: 4, imageSize: pictureSize, numChannels: 3, patchSize: 8 },
-});
 
 /** Milliseconds of processor time of this process: the machine's other work does not count. */
 function processorTime(): number {
@@ -77,7 +56,7 @@ function timed(kernels: TrainingKernels) {
 
 /** Times a text tower's forward and backward pass and its update, against the matrix products in them. */
 async function textSteps(B: number, L: number, steps: number): Promise<void> {
-  const config = configOf(350).text;
+  const config = runModelConfig(defaultRun, 350).text;
   const build = (kernels: TrainingKernels) => {
     const parameters = createParameters(new Map(textTowerShapes(config)), kernels.allocate);
     const dfeatures = kernels.allocate(B * config.projectionDim);
@@ -120,7 +99,7 @@ async function textSteps(B: number, L: number, steps: number): Promise<void> {
 async function wholeSteps(B: number, steps: number): Promise<void> {
   const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
   const ids = worldTokenIds(tokenizer);
-  const config = configOf(ids.length);
+  const config = runModelConfig(defaultRun, ids.length);
   const model = await createFastClipModel(await compileKernels(false), config, { B, L: contextLength });
   drawParameters(model, 1);
   const moments = createMoments(model.parameters);

@@ -1,5 +1,5 @@
 /**
- * A trained model as files that transformers' CLIPModel opens: safetensors with its names, and config.json. The token table has the
+ * A trained model as files that transformers opens: safetensors with CLIPModel's names, config.json and preprocessor_config.json. The token table has the
  * rows of the world's words alone, so that a model is small: `vocab_size` counts them, and the metadata of the file says which of
  * CLIP's ids each row stands for, and the sizes that config.json says (models/ownSizes.ts). A full table has all of CLIP's ids, with
  * the rows that training gave to unknown words.
@@ -106,6 +106,26 @@ export function clipConfigJson({ text, image }: ClipModelConfig, tokenIds?: Arra
       ...towerJson(image),
     },
     torch_dtype: 'float32',
+  };
+}
+
+/** The object of preprocessor_config.json, by which transformers' CLIPImageProcessor makes of a picture what the image tower reads. */
+export function preprocessorJson({ image }: ClipModelConfig): object {
+  const size = image.imageSize;
+  const toBounds = Array(image.numChannels).fill(0.5);
+  return {
+    image_processor_type: 'CLIPImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { shortest_edge: size },
+    resample: 3,
+    do_center_crop: true,
+    crop_size: { height: size, width: size },
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: toBounds,
+    image_std: toBounds,
   };
 }
 

@@ -12,7 +12,7 @@ import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
 import { pictureSize } from '../world/render.ts';
-import { batchDrawer, createBatch, type WorldBatch } from '../world/worldBatch.ts';
+import { batchDrawer, createBatch, type DrawOptions, type WorldBatch } from '../world/worldBatch.ts';
 import { type AdamWMoments, createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
 import { readCaptions } from './captionBatch.ts';
 import {
@@ -33,16 +33,14 @@ export interface RunSettings extends ModelSizes {
   readonly steps: number;
   /** Pairs of a step. */
   readonly batch: number;
-  /**
-   * The run begins with so many steps on scenes of one object, whose captions say everything but the ground. Without them the image
-   * tower finds the ground first, which sets most pictures of a batch apart, and then learns nothing for hundreds of steps.
-   */
+  /** The run begins with so many steps of the stage `single`. */
   readonly singleSteps: number;
-  /** Pairs of such a step: many small steps find out sooner what to look at than few large ones. */
-  readonly singleBatch: number;
-  /** The run ends with so many steps of `lastBatch` pairs, among which more are nearly alike. */
-  readonly lastSteps: number;
-  readonly lastBatch: number;
+  /** Then come so many of `whole`, after which `pair` is learned sooner. */
+  readonly lookSteps: number;
+  /** Then so many of `pair`, and all others are of `whole`. */
+  readonly pairSteps: number;
+  /** Pairs of a step of `single` and `pair`: many small steps find out sooner what to look at than few large ones. */
+  readonly firstBatch: number;
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
   readonly warmUp: number;
@@ -68,14 +66,14 @@ export interface ModelSizes {
 /** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
 export const defaultRun: RunSettings = {
   seed: 1,
-  steps: 4600,
+  steps: 5000,
   batch: 64,
   singleSteps: 300,
-  singleBatch: 32,
-  lastSteps: 1400,
-  lastBatch: 128,
+  lookSteps: 130,
+  pairSteps: 570,
+  firstBatch: 32,
   learningRate: 1e-3,
-  warmUp: 50,
+  warmUp: 100,
   width: 128,
   layers: 6,
   heads: 4,
@@ -118,13 +116,29 @@ export function runModelConfig(sizes: ModelSizes, vocabSize: number): ClipModelC
   };
 }
 
-/** A run's parts, in order: `single`, `middle`, `last`. */
-type Stage = 'single' | 'middle' | 'last';
+/**
+ * The stages of a run, and what they draw.
+ *
+ * - `single`: one object, of which the caption says everything. With scenes of all kinds from the start the image tower finds the
+ *   ground first, which sets most pictures of a batch apart, and then learns nothing for hundreds of steps.
+ * - `pair`: two objects with their colours, shapes and relation, and each scene's twin: the same words, but for which of them belong
+ *   together. Without twins a model learns the words alone, as these tell all scenes of a batch apart.
+ * - `whole`: everything, with twins. Half of the captions are still those of `pair`: without them the pictures of twins become alike
+ *   again within 300 steps.
+ */
+const stageDraws = {
+  single: { captions: 'objects', count: 1, lessonShare: 0 },
+  pair: { count: 2, twins: true, lessonShare: 1 },
+  whole: { twins: true, lessonShare: 0.5 },
+} as const satisfies Readonly<Record<string, DrawOptions>>;
+
+type Stage = keyof typeof stageDraws;
 
 /** The stage of a step that counts from 0. */
-function stageOf(step: number, { steps, singleSteps, lastSteps }: RunSettings): Stage {
+function stageOf(step: number, { singleSteps, lookSteps, pairSteps }: RunSettings): Stage {
   if (step < singleSteps) return 'single';
-  return step < steps - lastSteps ? 'middle' : 'last';
+  const since = step - singleSteps - lookSteps;
+  return since >= 0 && since < pairSteps ? 'pair' : 'whole';
 }
 
 /** Draws pairs into a batch of its own, which each draw fills again. */
@@ -149,24 +163,21 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
   const tokenIds = worldTokenIds(tokenizer);
   const config = runModelConfig(settings, tokenIds.length);
   const model = await createFastClipModel(await compileKernels(false), config, {
-    B: Math.max(settings.batch, settings.singleBatch, settings.lastBatch),
+    B: Math.max(settings.batch, settings.firstBatch),
     L: contextLength,
   });
   drawParameters(model, settings.seed);
+  const source = (stage: Stage): PairSource => ({
+    batch: createBatch(stage === 'whole' ? settings.batch : settings.firstBatch),
+    draw: batchDrawer(tokenizer, stageDraws[stage]),
+  });
   return {
     settings,
     model,
     moments: createMoments(model.parameters),
     tokenIds,
     rows: createCompactTable(tokenIds, settings.width),
-    stages: {
-      single: {
-        batch: createBatch(settings.singleBatch),
-        draw: batchDrawer(tokenizer, { captions: 'objects', count: 1 }),
-      },
-      middle: { batch: createBatch(settings.batch), draw: batchDrawer(tokenizer) },
-      last: { batch: createBatch(settings.lastBatch), draw: batchDrawer(tokenizer) },
-    },
+    stages: { single: source('single'), pair: source('pair'), whole: source('whole') },
     step: 0,
   };
 }

@@ -51,7 +51,7 @@ export interface ImageTower {
 const preNormName = 'vision_model.pre_layrnorm';
 const classTokenName = 'vision_model.embeddings.class_embedding';
 const patchWeightName = 'vision_model.embeddings.patch_embedding.weight';
-const positionsName = 'vision_model.embeddings.position_embedding.weight';
+export const positionsName = 'vision_model.embeddings.position_embedding.weight';
 
 const names: TowerNames = {
   layers: 'vision_model.encoder.',

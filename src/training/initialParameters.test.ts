@@ -12,9 +12,11 @@ import {
   logScaleName,
   objectiveStarts,
 } from './clipModel.ts';
+import { defaultRun, runModelConfig } from './clipRun.ts';
 import { drawParameters } from './initialParameters.ts';
 import type { ObjectiveName } from './objective.ts';
 import { parameter } from './parameters.ts';
+import type { Floats } from './products.ts';
 
 const tower = {
   hiddenSize: 32,
@@ -86,7 +88,6 @@ test('parameters have the spread that is said of them', async () => {
     [`${layer}mlp.fc1.weight`, 1 / 8],
     [`${layer}mlp.fc2.weight`, 1 / Math.sqrt(32 * 4)],
     ['vision_model.embeddings.patch_embedding.weight', 0.05],
-    ['vision_model.embeddings.position_embedding.weight', 0.2],
     ['visual_projection.weight', 1 / Math.sqrt(32)],
   ] as const)
     expect(Math.abs(deviation(name) / expected - 1), name).toBeLessThan(0.12);
@@ -99,4 +100,30 @@ test('parameters have the spread that is said of them', async () => {
   expect(new Set(parameter(model.parameters, `${layer}mlp.fc1.bias`).value)).toEqual(new Set([0]));
   expect(parameter(model.parameters, logScaleName).value[0]).toBe(Math.fround(objectiveStarts.siglip.logScale));
   expect(model.logitBias?.value[0]).toBe(-10);
+});
+
+test('the rows of neighbouring places are alike, along a caption and along both axes of a picture', async () => {
+  const config = runModelConfig(defaultRun, V);
+  const model = await createFastClipModel(await compileKernels(false), config, { B: 1, L });
+  drawParameters(model, 2);
+  const product = (a: Floats, b: Floats) => {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+    return sum;
+  };
+  for (const [name, d, steps, deviation] of [
+    ['text_model', config.text.hiddenSize, [1], 0.02],
+    ['vision_model', config.image.hiddenSize, [1, 8], 0.3],
+  ] as const) {
+    const { value } = parameter(model.parameters, `${name}.embeddings.position_embedding.weight`);
+    // The class token's row is no place.
+    const places = name === 'vision_model' ? value.subarray(d) : value;
+    expect(Math.abs(Math.sqrt(product(places, places) / places.length) / deviation - 1), name).toBeLessThan(0.15);
+    const likeness = (i: number, j: number) => {
+      const [a, b] = [i, j].map((place) => places.subarray(place * d, (place + 1) * d));
+      return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
+    };
+    for (const step of steps) expect(likeness(20, 20 + step), `${name} ${step}`).toBeGreaterThan(0.6);
+    expect(likeness(0, places.length / d - 1), name).toBeLessThan(0.4);
+  }
 });

@@ -51,12 +51,18 @@ It knows no other things. Numbers of it are not Stable Diffusion's.
 - \`model.safetensors\`: ${facts.parameters} parameters as float16, ${facts.bytes} bytes, by transformers' names.
   SHA-256 \`${facts.sha256}\`
 - \`config.json\`: opens it with transformers' \`CLIPModel\`. The token table has ${facts.words} rows; \`token_ids\` in the metadata of the
-  file says which of CLIP's ids they stand for. Pictures are 40 × 40, from −1 to 1.
+  file says which of CLIP's ids they stand for. A caption's ids by CLIP's tokenizer become rows before the model reads them. \`--full-table\`
+  writes a model with all of CLIP's ids.
+- \`preprocessor_config.json\`: opens with \`CLIPImageProcessor\`. Pictures become 40 × 40, from −1 to 1.
+- \`log.jsonl\`: loss, gradient, learning rate, temperature and seconds of every tenth step, and all metrics on the way.
 
 ## Training
 
-${settings.steps} steps of ${settings.batch} pairs with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}. AdamW, learning rate
-${settings.learningRate} with ${settings.warmUp} steps of warm-up and half a cosine. One seed gives one file, to the bit:
+${settings.steps} steps with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}: ${settings.singleSteps} on single
+objects and ${settings.pairSteps} on pairs of objects in plain words, ${settings.firstBatch} pictures each; then ${settings.steps - settings.singleSteps - settings.pairSteps} on everything, ${settings.batch} pictures
+each. Most scenes of two objects have a twin in their batch: the same words, put together otherwise. AdamW, learning rate
+${settings.learningRate} with ${settings.warmUp} steps of warm-up and half a cosine. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD
+is defined to the bit. That is tested with a short run, in Node and in a browser; this long run was made once:
 
     ${commandOf(settings)}
 

@@ -55,7 +55,8 @@ export interface Scene {
 /** Which scenes to draw: training's, those with a pair that training never has, or both. */
 export type Pairs = 'seen' | 'heldOut' | 'all';
 
-const isHeldOut = (colour: Colour, shape: Shape) => heldOutShape[colour] === shape;
+/** Says whether training never draws the pair. */
+export const isHeldOut = (colour: Colour, shape: Shape) => heldOutShape[colour] === shape;
 
 /** Distances in sides of the picture: from an object to the picture's edge, and between two objects. */
 const margin = 0.022;

@@ -1,0 +1,15 @@
+// Times training (`npm run bench -- train`), or else the reading of prompts and the encoders.
+import { spawnSync } from 'node:child_process';
+
+function run(...args) {
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const [part, ...args] = process.argv.slice(2);
+if (part === 'train') run('scripts/run.mjs', 'src/cli/trainBench.ts', ...args);
+else {
+  const space = ['--min-semi-space-size=256', '--max-semi-space-size=256'];
+  run('--expose-gc', ...space, 'scripts/run.mjs', 'src/cli/benchPrompts.ts');
+  run('scripts/run.mjs', 'src/cli/bench.ts', ...process.argv.slice(2));
+}
