@@ -1,16 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { fileSource } from '../cli/fileSource.ts';
+import { openSafetensors } from '../files/safetensors.ts';
 import { log } from '../models/elementary.ts';
+import { smallModelPath } from '../models/smallModel.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { clipEmbedder, evaluate } from './evaluation.ts';
 import { liveSets, startMeasuring } from './liveMeasures.ts';
-import { diagonalProbability, type LiveKnobs, type LiveSettings, liveStep, startLive, watch } from './liveRun.ts';
+import {
+  diagonalProbability,
+  goOnLive,
+  type LiveKnobs,
+  type LiveSettings,
+  liveStep,
+  startLive,
+  watch,
+} from './liveRun.ts';
 import { objective } from './objective.ts';
 import { numbers } from './testing/differences.ts';
 import { shortRun } from './testing/shortRun.ts';
 
 const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
-const settings: LiveSettings = { seed: 3, batch: 12, objective: 'clip', captions: 'brief' };
+const settings: LiveSettings = { seed: 3, batch: 12, objective: 'clip', captions: 'brief', from: 'scratch' };
 const knobs: LiveKnobs = { learningRate: 3e-3, side: 'both', temperature: 'learned' };
 
 async function trained(steps: number, changed: Partial<LiveSettings> = {}, turned: Partial<LiveKnobs> = {}) {
@@ -95,4 +106,10 @@ test('measures are those of the step at which they began, although steps go on b
     const { fillerInvariance, ...retrieval } = expected[set];
     expect(measured[set]).toEqual(retrieval);
   }
+});
+
+test('the shipped model has a diagonal from the first step on, ten times as likely as chance', async () => {
+  const file = await openSafetensors(fileSource(`public/${smallModelPath}`));
+  const run = await goOnLive({ ...settings, batch: 32, from: 'shipped' }, tokenizer, file);
+  expect(diagonalProbability(watch(run))).toBeGreaterThan(10 / 32);
 });

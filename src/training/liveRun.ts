@@ -5,6 +5,7 @@
 
 import type { CompactTable } from '../clip/weights.ts';
 import { compileKernels } from '../cpu/kernels.ts';
+import type { TensorFile } from '../files/tensorFile.ts';
 import { log } from '../models/elementary.ts';
 import { createRandom } from '../models/seededRandom.ts';
 import { createCompactTable } from '../models/tokenTable.ts';
@@ -14,6 +15,7 @@ import { worldTokenIds } from '../world/captionIds.ts';
 import { batchDrawer, type CaptionStyle, createBatch, type WorldBatch } from '../world/worldBatch.ts';
 import { type AdamWMoments, createMoments, openClipAdamW } from './adamW.ts';
 import { readCaptions } from './captionBatch.ts';
+import { readParameters } from './clipFile.ts';
 import {
   type ClipModel,
   clipBackward,
@@ -23,7 +25,7 @@ import {
   logScaleName,
   type PairBatch,
 } from './clipModel.ts';
-import { longestGradient, type ModelSizes, runModelConfig } from './clipRun.ts';
+import { defaultRun, longestGradient, type ModelSizes, runModelConfig } from './clipRun.ts';
 import { drawParameters } from './initialParameters.ts';
 import { clipLoss, type Objective, type ObjectiveName } from './objective.ts';
 
@@ -42,6 +44,8 @@ export interface LiveSettings {
   readonly batch: number;
   readonly objective: ObjectiveName;
   readonly captions: Extract<CaptionStyle, 'brief' | 'training'>;
+  /** Random parameters, or those of the model that comes with the page, which has CLIP's objective. */
+  readonly from: 'scratch' | 'shipped';
 }
 
 /** Towers that learn. */
@@ -59,7 +63,6 @@ export interface LiveRun {
   readonly settings: LiveSettings;
   readonly model: ClipModel;
   readonly moments: AdamWMoments;
-  readonly tokenIds: Uint32Array;
   readonly rows: CompactTable;
   readonly draw: ReturnType<typeof batchDrawer>;
   /** The batch of the last step; filled again by each. */
@@ -76,13 +79,20 @@ const warmUp = 20;
 /** Above all numbers of steps, so that the batch to look at is none that a step learns from. */
 const watchedStream = 0xffffffff;
 
+/** Starts a run from a trained model, whose sizes and words are those of a full run. Rejects as `readParameters` does. */
+export async function goOnLive(settings: LiveSettings, tokenizer: Tokenizer, file: TensorFile): Promise<LiveRun> {
+  const run = await startLive(settings, tokenizer, defaultRun);
+  await readParameters(file, run.model.config, run.model.parameters);
+  return run;
+}
+
 /** Starts a run with random parameters. Rejects with CpuError where there is not enough memory for the batch. */
 export async function startLive(
   settings: LiveSettings,
   tokenizer: Tokenizer,
   sizes: ModelSizes = liveSizes,
-  tokenIds: Uint32Array = worldTokenIds(tokenizer),
 ): Promise<LiveRun> {
+  const tokenIds = worldTokenIds(tokenizer);
   const config = { ...runModelConfig(sizes, tokenIds.length), objective: settings.objective };
   const room = { B: settings.batch, L: contextLength };
   const model = await createFastClipModel(await compileKernels(false), config, room);
@@ -91,7 +101,7 @@ export async function startLive(
   const watched = createBatch(settings.batch);
   draw(watched, createRandom(settings.seed, watchedStream));
   return {
-    ...{ settings, model, tokenIds, draw, watched },
+    ...{ settings, model, draw, watched },
     moments: createMoments(model.parameters),
     rows: createCompactTable(tokenIds, sizes.width),
     batch: createBatch(settings.batch),

@@ -8,7 +8,7 @@ import { download } from '../models/library/download.ts';
 import { keepEncoder } from '../models/library/keep.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
-import { SmallModelError, smallModelName } from '../models/smallModel.ts';
+import { smallModelSource } from '../models/smallModel.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import type { Calls, FileRequest, LoadProgress, ModelRequest, StoredModels } from './messages.ts';
 import type { Handlers } from './serve.ts';
@@ -22,23 +22,10 @@ export interface Library {
   readonly quota: StorageManager | undefined;
 }
 
-/** Fetches the small model that comes with the page. Rejects with SmallModelError, or with the signal's reason. */
-async function smallModel({ fetchSmallModel }: Library, signal: AbortSignal): Promise<ByteSource> {
-  try {
-    const response = await fetchSmallModel(signal);
-    if (!response.ok) throw new Error(`the server answers ${response.status}`);
-    return blobSource(await response.blob(), smallModelName);
-  } catch (cause) {
-    signal.throwIfAborted();
-    const why = (cause as Error).message.replace(/\.$/, '');
-    throw new SmallModelError(`The small model that comes with the page could not be fetched (${why}).`, { cause });
-  }
-}
-
 async function openSource(library: Library, model: FileRequest, signal: AbortSignal): Promise<ByteSource> {
   switch (model.kind) {
     case 'small':
-      return smallModel(library, signal);
+      return smallModelSource(library.fetchSmallModel, signal);
     case 'file':
       return blobSource(model.file);
     case 'stored':

@@ -9,7 +9,7 @@ const measureColumns = (['seen', 'heldOut'] as const).flatMap((set) => [
   ...foilKinds.map((kind: FoilKind) => ({ name: `${set} ${kind}`, of: (m: LiveMeasures) => m[set].foils[kind] })),
 ]);
 
-const settingNames = ['seed', 'batch', 'objective', 'captions', 'learningRate', 'side', 'temperature'] as const;
+const settingNames = ['seed', 'batch', 'objective', 'captions', 'from', 'learningRate', 'side', 'temperature'] as const;
 
 const header = [
   'run',

@@ -1,12 +1,20 @@
 import { expect, test } from 'vitest';
 import { viewHash, viewOf } from '../view.ts';
-import { defaultLab, type LabSettings, labAddress, readLabAddress, shownLayer } from './labSettings.ts';
+import {
+  changedSettings,
+  defaultLab,
+  type LabSettings,
+  labAddress,
+  readLabAddress,
+  shownLayer,
+} from './labSettings.ts';
 
 test.each<Partial<LabSettings>>([
   {},
   { seed: 7, batch: 128, objective: 'siglip', captions: 'training' },
   { learningRate: 3e-4, side: 'text', temperature: 0.0301, layer: 'gradient', watched: 'step', isSlow: true },
   { temperature: 'frozen', layer: 'sigmoid' },
+  { from: 'shipped' },
 ])('an address brings back %j', (changes) => {
   const settings = { ...defaultLab, ...changes };
   const hash = viewHash('objective') + labAddress(settings);
@@ -35,4 +43,12 @@ test('a layer that the objective has not gives way to one that it has', () => {
   expect(shownLayer({ layer: 'byRow', objective: 'siglip' })).toBe('sigmoid');
   expect(shownLayer({ layer: 'sigmoid', objective: 'clip' })).toBe('byRow');
   expect(shownLayer({ layer: 'gradient', objective: 'siglip' })).toBe('gradient');
+});
+
+test('the shipped model brings a gentle learning rate and CLIP’s objective; the sigmoid starts from scratch', () => {
+  const shipped = changedSettings({ ...defaultLab, objective: 'siglip' }, { from: 'shipped' });
+  expect(shipped).toMatchObject({ from: 'shipped', objective: 'clip', learningRate: 1e-4 });
+  expect(changedSettings(shipped, { learningRate: 1e-3 }).learningRate).toBe(1e-3);
+  expect(changedSettings(shipped, { objective: 'siglip' })).toEqual({ ...defaultLab, objective: 'siglip' });
+  expect(readLabAddress('#view=objective&lab.from=shipped&lab.objective=siglip').objective).toBe('clip');
 });

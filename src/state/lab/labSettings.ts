@@ -22,15 +22,30 @@ export const leastTemperature = 0.01;
 export const mostTemperature = 1;
 
 export const defaultLab: LabSettings = {
-  ...{ seed: 1, batch: 32, objective: 'clip', captions: 'brief' },
+  ...{ seed: 1, batch: 32, objective: 'clip', captions: 'brief', from: 'scratch' },
   ...{ learningRate: 2e-3, side: 'both', temperature: 'learned' },
   ...{ layer: 'byRow', watched: 'fixed', isSlow: false },
 };
 
 /** The settings that a run cannot change: another value begins a new one. */
-export const liveSettings = ({ seed, batch, objective, captions }: LiveSettings): LiveSettings => ({
-  ...{ seed, batch, objective, captions },
+export const liveSettings = ({ seed, batch, objective, captions, from }: LiveSettings): LiveSettings => ({
+  ...{ seed, batch, objective, captions, from },
 });
+
+/** A learning rate that leaves the shipped model what it knows. */
+const shippedRate = 1e-4;
+
+/** Settings whose parts go together: the shipped model has CLIP's objective. */
+const agreeing = (settings: LabSettings): LabSettings =>
+  settings.from === 'shipped' && settings.objective === 'siglip' ? { ...settings, objective: 'clip' } : settings;
+
+/** Settings after a change. To start from the other model chooses its learning rate, too; the sigmoid starts from scratch. */
+export function changedSettings(before: LabSettings, changes: Partial<LabSettings>): LabSettings {
+  const from = changes.objective === 'siglip' ? 'scratch' : (changes.from ?? before.from);
+  const learningRate =
+    from === before.from ? before.learningRate : from === 'shipped' ? shippedRate : defaultLab.learningRate;
+  return agreeing({ ...before, learningRate, ...changes, from });
+}
 
 /** A layer that the objective has: SigLIP has no softmax, CLIP no sigmoid. */
 export function layersOf(objective: LiveSettings['objective']): readonly LabLayer[] {
@@ -66,6 +81,7 @@ const readers: { readonly [Name in keyof LabSettings]: (text: string) => LabSett
   batch: (text) => batchSizes.find((size) => String(size) === text),
   objective: oneOf('clip', 'siglip'),
   captions: oneOf('brief', 'training'),
+  from: oneOf('scratch', 'shipped'),
   learningRate: numberIn(1e-6, 1),
   side: oneOf('both', 'text', 'image'),
   temperature: (text) => oneOf('learned', 'frozen')(text) ?? numberIn(leastTemperature, mostTemperature)(text),
@@ -92,5 +108,5 @@ export function readLabAddress(hash: string): LabSettings {
     const value = text === undefined ? undefined : reader(text);
     return value === undefined ? [] : [[name, value]];
   });
-  return { ...defaultLab, ...Object.fromEntries(read) };
+  return agreeing({ ...defaultLab, ...Object.fromEntries(read) });
 }

@@ -6,7 +6,7 @@ import type { LiveMeasures } from '../../training/liveMeasures.ts';
 import type { LiveSettings, LiveStep } from '../../training/liveRun.ts';
 import type { createAsk } from '../../worker/ask.ts';
 import type { LabBatch, LabCalls, LabFrame, Trained } from '../../worker/lab/labMessages.ts';
-import { type LabLayer, type LabSettings, layersOf, liveSettings } from './labSettings.ts';
+import { changedSettings, type LabLayer, type LabSettings, layersOf, liveSettings } from './labSettings.ts';
 
 /** Steps and measures of one run. */
 export interface LabRecord {
@@ -145,7 +145,7 @@ function labRunner(store: Store, { ask, merges, wait }: LabSurroundings) {
     if (!experiment || pairsSeen(run) < experiment.pairs) return false;
     const [next, ...left] = experiment.left;
     if (next) {
-      set({ settings: { ...settings, ...next }, experiment: { ...experiment, left } });
+      set({ settings: changedSettings(settings, next), experiment: { ...experiment, left } });
       void runner.begin();
     } else set({ experiment: null, isPlaying: false });
     return true;
@@ -210,7 +210,7 @@ export function createLab(surroundings: LabSurroundings): Lab {
   const actions: LabActions = {
     change(changes) {
       const before = get().settings;
-      const settings = { ...before, ...changes };
+      const settings = changedSettings(before, changes);
       set({ settings, ...((!settings.isSlow || settings.layer !== before.layer) && { stage: null }) });
       const isNew = JSON.stringify(liveSettings(settings)) !== JSON.stringify(liveSettings(before));
       if (isNew) set({ experiment: null });
@@ -237,7 +237,7 @@ export function createLab(surroundings: LabSurroundings): Lab {
     },
     forgetPast: () => set({ past: [] }),
     compare({ left: [first, ...left], pairs }) {
-      const settings = { ...get().settings, ...first, isSlow: false };
+      const settings = changedSettings(get().settings, { ...first, isSlow: false, from: 'scratch' });
       set({ settings, experiment: { left, pairs }, isPlaying: true });
       void runner.begin();
     },

@@ -45,11 +45,28 @@ function Transport() {
 
 /** Settings that begin a new run. */
 function RunSettings() {
-  const { seed, batch, objective, captions } = useLab((s) => s.settings);
+  const { seed, batch, objective, captions, from } = useLab((s) => s.settings);
   const change = useLab((s) => s.change);
+  const pause = useLab((s) => s.pause);
   const ids = { seed: useId(), batch: useId(), captions: useId() };
   return (
     <div className={styles.settings}>
+      <Segmented
+        legend="Start"
+        name="lab-from"
+        choices={
+          [
+            { value: 'scratch', label: 'from scratch' },
+            { value: 'shipped', label: 'from the shipped model' },
+          ] as const
+        }
+        value={from}
+        onChange={(from) => {
+          // A trained model is looked at first.
+          if (from === 'shipped') pause();
+          change({ from });
+        }}
+      />
       <Segmented
         legend="Loss"
         name="lab-objective"

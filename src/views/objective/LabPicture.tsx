@@ -10,6 +10,7 @@ import { heatmapPixels, range } from '../pictures/pixels.ts';
 import { createPointing, type Pointing, usePointed } from '../pictures/pointed.ts';
 import { cellAt, layerNames, layerScale, legendTitles } from './cells.ts';
 import { LabCell } from './LabCell.tsx';
+import { LabCurves } from './LabCurves.tsx';
 import { LabEquations } from './LabEquations.tsx';
 import styles from './objective.module.css';
 import { Thumbnails } from './Thumbnails.tsx';
@@ -70,6 +71,7 @@ export function LabPicture() {
           </Heatmap>
         </div>
         <Floor batch={batch} />
+        <LabCurves />
       </div>
       <div className={styles.side}>
         <LabCell shown={shown} batch={batch} pointing={pointing} />

@@ -4,7 +4,6 @@ import { startLab } from '../../state/lab/startLab.ts';
 import { viewHash } from '../../state/view.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { LabControls } from './LabControls.tsx';
-import { LabCurves } from './LabCurves.tsx';
 import { LabPicture } from './LabPicture.tsx';
 import { LabStatus } from './LabStatus.tsx';
 import styles from './objective.module.css';
@@ -32,7 +31,6 @@ export function Objective() {
           <LabControls />
           <LabStatus />
           <LabPicture />
-          <LabCurves />
         </div>
       </LabContext>
     </section>

@@ -60,7 +60,7 @@ export function labEquations(
       at('v', j),
       '=',
       rowText(rowOf(v, column)),
-      words(` of ${E}`),
+      words(`\u2002of ${E} numbers`),
     ),
   };
   const bias = name === 'siglip' ? S[cell] - cosines[cell] / temperature : 0;

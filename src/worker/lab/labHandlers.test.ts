@@ -8,7 +8,7 @@ import { createLabHandlers } from './labHandlers.ts';
 import type { LabCalls, LabStarted, Trained } from './labMessages.ts';
 
 const merges = readFileSync('public/clip-merges.txt', 'utf8');
-const settings: LiveSettings = { seed: 1, batch: 8, objective: 'clip', captions: 'brief' };
+const settings: LiveSettings = { seed: 1, batch: 8, objective: 'clip', captions: 'brief', from: 'scratch' };
 const knobs = { learningRate: 2e-3, side: 'both', temperature: 'learned' } as const;
 
 /** The handlers behind `serve`. `breathe` lets a test act between two steps. */
@@ -16,7 +16,12 @@ function startWorker(breathe: () => Promise<void> = async () => {}) {
   const posted: { message: FromThread<LabCalls>; transfer: Transferable[] }[] = [];
   let clock = 0;
   const answer = serve<LabCalls>(
-    createLabHandlers({ fetchText: async () => merges, breathe, now: () => clock++ }),
+    createLabHandlers({
+      fetchText: async () => merges,
+      fetchSmallModel: async () => new Response(readFileSync('public/small-clip/model.safetensors')),
+      breathe,
+      now: () => clock++,
+    }),
     (message, transfer = []) => posted.push({ message, transfer }),
   );
   const ask = async (message: ToThread<LabCalls>) => {
@@ -87,4 +92,10 @@ test('captions that are the same are marked, and measures come once enough pairs
 test('nothing trains before a run was started', async () => {
   const { train } = startWorker();
   await expect(train()).rejects.toThrow(/no run/);
+});
+
+test('a run starts from the shipped model', async () => {
+  const { parameters, frame } = await startWorker().start({ from: 'shipped' });
+  expect(parameters).toBeGreaterThan(1_000_000);
+  expect(frame.E).toBe(128);
 });

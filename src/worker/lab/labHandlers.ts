@@ -1,7 +1,9 @@
+import { openSafetensors } from '../../files/safetensors.ts';
+import { smallModelSource } from '../../models/smallModel.ts';
 import { contextLength } from '../../tokens/clipVocabulary.ts';
 import { createTokenizer, type Tokenizer } from '../../tokens/tokenizer.ts';
 import { type LiveMeasures, type LiveSets, liveSets, startMeasuring } from '../../training/liveMeasures.ts';
-import { type LiveRun, type LiveStep, liveStep, startLive, watch } from '../../training/liveRun.ts';
+import { goOnLive, type LiveRun, type LiveStep, liveStep, startLive, watch } from '../../training/liveRun.ts';
 import { type Objective, similarity } from '../../training/objective.ts';
 import { pictureBytes } from '../../world/pictureBytes.ts';
 import type { CaptionStyle, WorldBatch } from '../../world/worldBatch.ts';
@@ -12,6 +14,8 @@ import type { LabBatch, LabCalls, LabFrame, TrainRequest, WatchedBatch } from '.
 interface LabSurroundings {
   /** Text at an address. */
   fetchText(address: string): Promise<string>;
+  /** Asks for the file of the small model that comes with the page. */
+  fetchSmallModel(signal: AbortSignal): Promise<Response>;
   /** Lets messages come in. */
   breathe(): Promise<void>;
   /** Milliseconds of any clock. */
@@ -131,7 +135,10 @@ export function createLabHandlers(surroundings: LabSurroundings): Handlers<LabCa
       tokenizer = undefined;
       throw error;
     });
-    const run = await startLive(settings, known);
+    const file =
+      settings.from === 'shipped' &&
+      (await openSafetensors(await smallModelSource(surroundings.fetchSmallModel, signal)));
+    const run = file ? await goOnLive(settings, known, file) : await startLive(settings, known);
     const { captions } = settings;
     if (!sets.has(captions)) sets.set(captions, liveSets(known, settings));
     const measureEvery = Math.max(1, Math.round(pairsBetweenMeasures / settings.batch));

@@ -1,3 +1,4 @@
+import smallModelUrl from '/small-clip/model.safetensors?url';
 import { holdLock, serve } from '../serve.ts';
 import type { FromThread, ToThread } from '../threadCalls.ts';
 import { createLabHandlers } from './labHandlers.ts';
@@ -19,7 +20,15 @@ async function fetchText(address: string): Promise<string> {
   return answer.text();
 }
 
-const answer = serve<LabCalls>(createLabHandlers({ fetchText, breathe, now: () => performance.now() }), post);
+const answer = serve<LabCalls>(
+  createLabHandlers({
+    fetchText,
+    fetchSmallModel: (signal) => fetch(smallModelUrl, { signal }),
+    breathe,
+    now: () => performance.now(),
+  }),
+  post,
+);
 
 holdLock(post);
 self.addEventListener('message', ({ data }: MessageEvent<ToThread<LabCalls>>) => void answer(data));
