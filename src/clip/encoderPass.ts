@@ -39,8 +39,17 @@ function vectorNumber(vector: Float32Array): number {
   return number;
 }
 
-/** Names a pass: two passes with the same key have the same outputs. Keys are of one process, as vectors' numbers are. */
+const keys = new WeakMap<EncoderPass, string>();
+
+/**
+ * Names a pass, which must not change afterwards: two passes with the same key have the same outputs. Keys are of one process, as
+ * vectors' numbers are. A key is made once for each pass: a plan asks for those of the same passes at each weight by each method.
+ */
 export function passKey(pass: EncoderPass): string {
+  const known = keys.get(pass);
+  if (known !== undefined) return known;
   const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${vectorNumber(v)}`).join(';') : '';
-  return `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
+  const key = `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
+  keys.set(pass, key);
+  return key;
 }

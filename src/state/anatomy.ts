@@ -1,4 +1,5 @@
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { LoraUse, ModelInfo } from '../worker/messages.ts';
@@ -6,7 +7,6 @@ import type { Facts, Inspection, Task } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
-import { keyOf } from './passKeys.ts';
 import { outputsOf } from './passPlan.ts';
 import { shownChunk, usedLoras } from './reading.ts';
 
@@ -32,7 +32,7 @@ const inspectionOf = memoised(
  */
 export function wantedInspection(facts: Facts, layer: number): Inspection | undefined {
   const chunk = shownChunk(facts);
-  if (!facts.model || facts.lost !== null || !chunk || !outputsOf(facts).get(keyOf(chunk.pass))?.output.attentions)
+  if (!facts.model || facts.lost !== null || !chunk || !outputsOf(facts).get(passKey(chunk.pass))?.output.attentions)
     return undefined;
   return inspectionOf(facts.model, chunk.pass, usedLoras(facts), layer);
 }

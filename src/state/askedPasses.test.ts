@@ -19,7 +19,6 @@ import { encodedZ, shownWeighted } from './encoded.ts';
 import { exportedMetadata, exportedPasses, exportedShapes, exportWork, writeSession } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
 import { methodsWork, shownBench, shownBenchPasses, shownSweep, shownSweepPlan, sweepAt } from './methodBench.ts';
-import { keyOf } from './passKeys.ts';
 import { ownPasses } from './passPlan.ts';
 import { differenceWork, programPasses, programsWork } from './programReadings.ts';
 import { prepared } from './reading.ts';
@@ -56,7 +55,7 @@ function factsOf(positive: string, negative: string, changed: Partial<PromptOpti
 function withEncoded(facts: Facts, passes: readonly EncoderPass[], attentions = false): Facts {
   const states = clipSkipHiddenStates(facts.options.clipSkip, clipTiny);
   const encoded = passes.map((pass): [string, EncodedPass] => [
-    keyOf(pass),
+    passKey(pass),
     {
       output: {
         lastHiddenState: fakeZ(pass),

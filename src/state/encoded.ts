@@ -1,5 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
@@ -10,8 +11,8 @@ import type { ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import type { LoraUse, ModelInfo } from '../worker/messages.ts';
 import type { EncodedPass, Facts } from './facts.ts';
+import { lorasKey } from './lorasKey.ts';
 import { memoised } from './memoised.ts';
-import { keyOf, lorasKey } from './passKeys.ts';
 import { isEncoded, outputsOf, ownPasses, unweightedMethod } from './passPlan.ts';
 import { prepared, shownChunk, usedLoras } from './reading.ts';
 import { road } from './road.ts';
@@ -38,7 +39,7 @@ const mergedModel = memoised((model: ModelInfo, uses: readonly LoraUse[], opened
 const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip, model: ModelInfo): ZOf => {
   const known = new Map<string, Float32Array>();
   return (pass) => {
-    const key = keyOf(pass);
+    const key = passKey(pass);
     const z = known.get(key) ?? clipSkip(encoded.get(key)!.output, skip, model.config, model.finalLayerNorm);
     known.set(key, z);
     return z;
@@ -68,7 +69,7 @@ const encodedChunk = memoised(
     model: ModelInfo,
     started: Facts['started'],
   ): EncodedChunk | undefined => {
-    const whole = encoded.get(keyOf(chunk.pass));
+    const whole = encoded.get(passKey(chunk.pass));
     const { config, finalLayerNorm } = model;
     if (whole?.output.attentions)
       return { ...chunk, ...whole, config, prepared: shown, ready: null, z: zOf(encoded, skip, model)(chunk.pass) };
@@ -84,7 +85,7 @@ export function shownEncoded(facts: Facts): EncodedChunk | undefined {
   const chunk = shownChunk(facts);
   if (!shown || !chunk || !facts.model) return undefined;
   const { started } = facts;
-  const isStarted = started?.key === keyOf(chunk.pass) && started.loras === lorasKey(usedLoras(facts));
+  const isStarted = started?.key === passKey(chunk.pass) && started.loras === lorasKey(usedLoras(facts));
   const model = mergedModel(facts.model, usedLoras(facts), facts.loras);
   return encodedChunk(shown, chunk, outputsOf(facts), shownClipSkip(facts), model, isStarted ? started : null);
 }

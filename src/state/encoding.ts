@@ -1,9 +1,10 @@
+import { passKey } from '../clip/encoderPass.ts';
 import { clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { EncodedRows, EncoderClient } from '../worker/client.ts';
 import type { EncodedPass, Facts } from './facts.ts';
+import { lorasKey } from './lorasKey.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
-import { keyOf, lorasKey } from './passKeys.ts';
 import {
   editablePasses,
   isNeeded,
@@ -53,7 +54,7 @@ function withinMemory(encoded: Facts['encoded'], facts: PlanFacts): Facts['encod
     bytes += bytesOf(pass);
     if (bytes <= mostBytes) continue;
     const isNeeded = group === loras && needed.has(key);
-    if (isNeeded && (!pass.output.attentions || (shown && keyOf(shown.pass) === key))) continue;
+    if (isNeeded && (!pass.output.attentions || (shown && passKey(shown.pass) === key))) continue;
     const left = isNeeded ? withStates(pass, hiddenStates) : null;
     changed.set(group, (changed.get(group) ?? new Map()).set(key, left));
   }
@@ -100,7 +101,8 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
     underway = { missing, abort };
     const onRows = ({ outputs: [output], ready: [ready], stats }: EncodedRows) => {
       const { model: current, revision } = get();
-      if (current === model) set({ started: { loras: group, key: keyOf(passes[0]), output, ready, stats, revision } });
+      if (current === model)
+        set({ started: { loras: group, key: passKey(passes[0]), output, ready, stats, revision } });
     };
     try {
       const { outputs, stats, heldBytes } = await client.encode(passes, want, {
@@ -113,7 +115,7 @@ export function encodeScheduler(client: EncoderClient, { get, set }: Pick<Page, 
       const now = get();
       if (now.model !== model) return;
       const { revision } = now;
-      const added = outputs.map((output, i) => [keyOf(passes[i]), { output, stats, revision }] as const);
+      const added = outputs.map((output, i) => [passKey(passes[i]), { output, stats, revision }] as const);
       const encoded = new Map(now.encoded).set(group, new Map([...(now.encoded.get(group) ?? []), ...added]));
       set({ encoded: withinMemory(encoded, now), started: null, encodeFailure: null, heldBytes });
     } catch (error) {

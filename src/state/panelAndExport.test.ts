@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import type { EncoderOutput } from '../clip/encoderPass.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import type { Side } from '../prompt/side.ts';
 import { whole } from '../prompt/slices.ts';
 import { syntaxes } from '../prompt/syntax.ts';
@@ -11,7 +12,6 @@ import { methodNames, ownMethod } from '../weighting/methods.ts';
 import { shownWeighted } from './encoded.ts';
 import { exportedPasses, exportWork } from './exporting.ts';
 import type { EncodedPass, Facts } from './facts.ts';
-import { keyOf } from './passKeys.ts';
 import { prepared } from './reading.ts';
 
 import { createClipscopeStore } from './store.ts';
@@ -70,7 +70,7 @@ function encodedFacts(positive: string, negative: string, changed: Partial<Promp
       hiddenStates: new Map(),
       attentions: new Float32Array(1),
     };
-    return [keyOf(pass), { output, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, revision: 0 }];
+    return [passKey(pass), { output, stats: { milliseconds: 1, rowsComputed: L, rowsTotal: L }, revision: 0 }];
   });
   return { ...facts, encoded: new Map([['', new Map(encoded)]]) };
 }

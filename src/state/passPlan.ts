@@ -1,5 +1,6 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import { passKey } from '../clip/encoderPass.ts';
 import type { Side } from '../prompt/side.ts';
 import { type ClipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
@@ -8,8 +9,8 @@ import type { MethodName } from '../weighting/methods.ts';
 import { none } from '../weighting/none.ts';
 import type { LoraUse } from '../worker/messages.ts';
 import type { EncodedPass, Facts } from './facts.ts';
+import { lorasKey } from './lorasKey.ts';
 import { memoised } from './memoised.ts';
-import { keyOf, lorasKey } from './passKeys.ts';
 import { prepared, type ReadingFacts, shownChunk, usedLoras } from './reading.ts';
 
 import { road } from './road.ts';
@@ -69,7 +70,7 @@ export function isEncoded(
   pass: EncoderPass,
   hiddenStates: readonly number[],
 ): boolean {
-  const output = outputs.get(keyOf(pass))?.output;
+  const output = outputs.get(passKey(pass))?.output;
   return output !== undefined && hiddenStates.every((index) => output.hiddenStates.has(index));
 }
 
@@ -116,15 +117,15 @@ const findMissing = memoised(
     most: number,
   ): MissingPasses | null => {
     const hiddenStates = clipSkipHiddenStates(skip, config);
-    const rest = passes.filter((other) => keyOf(other) !== keyOf(pass) && !isEncoded(outputs, other, hiddenStates));
+    const rest = passes.filter((other) => passKey(other) !== passKey(pass) && !isEncoded(outputs, other, hiddenStates));
     const missing = (passes: readonly EncoderPass[], want: EncoderWant, total: number): MissingPasses => ({
       passes,
       want,
       loras,
       total,
-      keys: [lorasKey(loras), ...passes.map(keyOf), ...want.hiddenStates, want.attentions].join(' '),
+      keys: [lorasKey(loras), ...passes.map(passKey), ...want.hiddenStates, want.attentions].join(' '),
     });
-    if (!outputs.get(keyOf(pass))?.output.attentions) {
+    if (!outputs.get(passKey(pass))?.output.attentions) {
       const all = Array.from({ length: config.numHiddenLayers + 1 }, (_, i) => i);
       return missing([pass], { hiddenStates: all, attentions: true }, rest.length + 1);
     }
@@ -142,13 +143,13 @@ function shownPasses(facts: PlanFacts): readonly EncoderPass[] {
 
 /** Keys of all passes that the prompt on show is made of. */
 export function neededKeys(facts: PlanFacts): ReadonlySet<string> {
-  return new Set(shownPasses(facts).map(keyOf));
+  return new Set(shownPasses(facts).map(passKey));
 }
 
 /** Whether the prompt on show waits for one of these passes with these LoRAs merged. */
 export function isNeeded(facts: PlanFacts, { passes, loras }: Pick<MissingPasses, 'passes' | 'loras'>): boolean {
   const needed = neededKeys(facts);
-  return lorasKey(loras) === lorasKey(usedLoras(facts)) && passes.some((pass) => needed.has(keyOf(pass)));
+  return lorasKey(loras) === lorasKey(usedLoras(facts)) && passes.some((pass) => needed.has(passKey(pass)));
 }
 
 /** Passes of both prompts whose rows the next edit will want, the most important first. */

@@ -1,3 +1,4 @@
+import { passKey } from '../clip/encoderPass.ts';
 import type { RowSpan } from '../engine/profile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { Side } from '../prompt/side.ts';
@@ -10,7 +11,6 @@ import type { Facts, ReadingInput } from './facts.ts';
 import { openedLora } from './loraActions.ts';
 import { memoised } from './memoised.ts';
 import { messageOf } from './notices.ts';
-import { keyOf } from './passKeys.ts';
 import { road } from './road.ts';
 import { shownConfig } from './shownSizes.ts';
 
@@ -42,8 +42,8 @@ export function* readingPrompt(
 function passKeeper() {
   let before: readonly PreparedChunk[] = [];
   return (now: PreparedPrompt): PreparedPrompt => {
-    const known = new Map(before.map(({ pass }) => [keyOf(pass), pass]));
-    before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(keyOf(chunk.pass)) ?? chunk.pass }));
+    const known = new Map(before.map(({ pass }) => [passKey(pass), pass]));
+    before = now.chunks.map((chunk) => ({ ...chunk, pass: known.get(passKey(chunk.pass)) ?? chunk.pass }));
     return { ...now, chunks: before };
   };
 }
