@@ -2,6 +2,8 @@ import type { Range, SourceText } from './ast.ts';
 
 /** 0, 1, 2 …: places of typed text are copied from here, as arrays that grow unit by unit take several times their memory. */
 const counting: number[] = [];
+/** 1, 2, 3 … */
+const countingFromOne: number[] = [];
 
 /** `source.slice(start, end)` as typed: every character stands for itself. */
 export function sourceText(source: string, start = 0, end = source.length): SourceText {
@@ -11,6 +13,13 @@ export function sourceText(source: string, start = 0, end = source.length): Sour
     starts: counting.slice(start, end),
     ends: counting.slice(start + 1, end + 1),
   };
+}
+
+/** `source` as typed, to look places up in: its places are shared and go on beyond the text, and so take no memory of their own. */
+export function placesOf(source: string): SourceText {
+  while (countingFromOne.length <= source.length) countingFromOne.push(countingFromOne.length + 1);
+  while (counting.length <= source.length) counting.push(counting.length);
+  return { text: source, starts: counting, ends: countingFromOne };
 }
 
 /** The units [from, to) of a derived text. */

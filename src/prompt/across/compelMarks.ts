@@ -29,7 +29,7 @@ function compelValue(signs: string | undefined, number: string): number {
 
 /** Brackets of the text, and where a mark of Compel after them would be a weight. */
 interface Brackets {
-  /** Brackets without a number by the place that closes them, each with the weight around it. */
+  /** Brackets without a number that such a mark may follow, by the place that closes them, each with the weight around it. */
   readonly byClose: ReadonlyMap<number, { readonly node: WeightedNode; readonly around: number }>;
   /** ComfyUI: brackets whose number replaces the weight around them. */
   readonly replacing: readonly Range[];
@@ -52,16 +52,17 @@ export function compelMarks(weighed: WeighedText, syntax: OtherSyntax): Diagnost
 function bracketsOf({ text: source, nodes }: WeighedText, syntax: OtherSyntax): Brackets {
   const byClose = new Map<number, { readonly node: WeightedNode; readonly around: number }>();
   const replacing: Range[] = [];
+  const marked = new Set<number>();
+  for (const { index } of source.text.matchAll(afterBracket)) marked.add(source.starts[index]);
+  for (const { index } of source.text.matchAll(attend)) marked.add(source.starts[index - 1]);
+  if (marked.size === 0) return { byClose, replacing, waiting: [] };
   eachWeight(nodes, (node, around) => {
     if (node.effect === 'replace') replacing.push(node);
-    if (node.form === 'round' && node.open && node.close) byClose.set(node.close.start, { node, around });
+    const { form, open, close } = node;
+    if (form === 'round' && open && close && marked.has(close.start)) byClose.set(close.start, { node, around });
   });
-  if (syntax === 'a1111') return { byClose, replacing, waiting: [] };
-  const marked = [
-    ...Array.from(source.text.matchAll(afterBracket), ({ index }) => byClose.get(source.starts[index])?.node),
-    ...Array.from(source.text.matchAll(attend), ({ index }) => byClose.get(source.starts[index - 1])?.node),
-  ];
-  return { byClose, replacing, waiting: outermost(marked.filter((node) => node !== undefined)) };
+  const waiting = syntax === 'a1111' ? [] : outermost(Array.from(byClose.values(), ({ node }) => node));
+  return { byClose, replacing, waiting };
 }
 
 function afterBrackets(weighed: WeighedText, syntax: OtherSyntax, brackets: Brackets): Diagnostic[] {

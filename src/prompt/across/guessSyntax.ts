@@ -21,13 +21,24 @@ export interface SyntaxGuess {
   readonly because: Diagnostic;
 }
 
-/** Finds the languages of which a prompt has marks, each with its first. `diagnostics` are the parser's and the linter's. */
-export function foreignMarks(diagnostics: readonly Diagnostic[]): readonly SyntaxGuess[] {
+/**
+ * Finds the languages of which a prompt has marks, each with the one that is typed first. `diagnostics` are lists of the
+ * parser's and the linter's, in any order.
+ */
+export function foreignMarks(diagnostics: readonly (readonly Diagnostic[])[]): readonly SyntaxGuess[] {
   return syntaxes.flatMap((syntax) => {
-    const marks = diagnostics.filter(({ code }) => marksOf[syntax].includes(code));
-    // `A+` alone says little.
-    const isSaid = marks.some(({ code, severity }) => code !== 'compel-weight' || severity !== 'info');
-    return isSaid ? [{ syntax, because: marks[0] }] : [];
+    let because: Diagnostic | undefined;
+    let isSaid = false;
+    for (const list of diagnostics) {
+      for (const diagnostic of list) {
+        const { code, severity, start } = diagnostic;
+        if (!marksOf[syntax].includes(code)) continue;
+        // `A+` alone says little.
+        isSaid ||= code !== 'compel-weight' || severity !== 'info';
+        if (!because || start < because.start) because = diagnostic;
+      }
+    }
+    return because && isSaid ? [{ syntax, because }] : [];
   });
 }
 
@@ -36,6 +47,6 @@ export function foreignMarks(diagnostics: readonly Diagnostic[]): readonly Synta
  * they name no mark of another language, or marks of several.
  */
 export function guessSyntax(diagnostics: readonly Diagnostic[]): SyntaxGuess | null {
-  const guesses = foreignMarks(diagnostics);
+  const guesses = foreignMarks([diagnostics]);
   return guesses.length === 1 ? guesses[0] : null;
 }

@@ -7,7 +7,7 @@ import type { A1111Prompt, SteppedPrompt } from '../a1111/a1111Prompt.ts';
 import type { CommentNode, Diagnostic, ParsedPrompt, SourceText } from '../ast.ts';
 import type { ParsedCompel } from '../compel/compelPrompt.ts';
 import { byPlace, DistinctDiagnostics, fixWith, info, warning } from '../diagnostics.ts';
-import { sourceText, typedRange } from '../sourceText.ts';
+import { placesOf, typedRange } from '../sourceText.ts';
 import { programs, type Syntax } from '../syntax.ts';
 import { compelComposites, compelMarks } from './compelMarks.ts';
 import { mixedDialects } from './mixedDialects.ts';
@@ -36,13 +36,12 @@ export function lintA1111(
     for (const diagnostic of diagnostics) distinct.add(diagnostic);
   }
   const all = [...distinct.all, ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')];
-  const nodes = texts.flatMap((weighed) => weighed.nodes);
-  return [...all, ...mixedDialects(source, nodes, [...parsed, ...all].sort(byPlace), 'a1111')].sort(byPlace);
+  return [...all, ...mixedDialects(source, texts, [parsed, all], 'a1111')].sort(byPlace);
 }
 
 export function lintCompel(parsed: ParsedCompel): Diagnostic[] {
   const { source } = parsed;
-  const text = sourceText(source);
+  const text = placesOf(source);
   const all = [
     ...weights({ ...parsed, text }, 'compel'),
     ...a1111Comments(source, 'compel'),
@@ -58,7 +57,7 @@ export function lintCompel(parsed: ParsedCompel): Diagnostic[] {
 /** Lints a text of ComfyUI: one that its page has read already, or one for its API, as it was typed. */
 export function lintComfy(parsed: ParsedPrompt, isPageText: boolean): Diagnostic[] {
   const { source } = parsed;
-  const weighed = { ...parsed, text: sourceText(source) };
+  const weighed = { ...parsed, text: placesOf(source) };
   const all = [
     ...weights(weighed, 'comfy'),
     ...a1111Comments(source, 'comfy'),
@@ -70,8 +69,8 @@ export function lintComfy(parsed: ParsedPrompt, isPageText: boolean): Diagnostic
   return withMixed(parsed, all, 'comfy');
 }
 
-function withMixed({ source, nodes, diagnostics }: ParsedPrompt, all: readonly Diagnostic[], syntax: Syntax) {
-  return [...all, ...mixedDialects(source, nodes, [...diagnostics, ...all].sort(byPlace), syntax)].sort(byPlace);
+function withMixed(parsed: ParsedPrompt, all: readonly Diagnostic[], syntax: Syntax) {
+  return [...all, ...mixedDialects(parsed.source, [parsed], [parsed.diagnostics, all], syntax)].sort(byPlace);
 }
 
 function distinctTexts(parts: SteppedPrompt['parts']): WeighedText[] {

@@ -73,13 +73,14 @@ function fullWidthPair(source: SourceText, syntax: Syntax, from: number, close: 
 
 /** Finds signs or a number after brackets that have a number in them: `(x:1.3)++`. */
 function weightsTwice({ text: source, nodes }: WeighedText, syntax: Syntax): Diagnostic[] {
+  const mark = /\)(\+{1,9}|-{1,9}|\d{0,9}\.\d{1,9})(?=$|[\s,;:!?)\]])/g;
+  const marks = Array.from(source.text.matchAll(mark));
+  if (marks.length === 0) return [];
   const closed = new Set<number>();
   eachWeight(nodes, ({ form, close }) => {
     if (form === 'round-number' && close) closed.add(close.end);
   });
-  if (closed.size === 0) return [];
-  const mark = /\)(\+{1,9}|-{1,9}|\d{0,9}\.\d{1,9})(?=$|[\s,;:!?)\]])/g;
-  return Array.from(source.text.matchAll(mark)).flatMap(({ 0: typed, 1: weight, index }) => {
+  return marks.flatMap(({ 0: typed, 1: weight, index }) => {
     if (!closed.has(source.ends[index])) return [];
     const range = typedRange(source, index + 1, index + typed.length)!;
     const message = `“${weight}” is how Compel weighs, and the brackets before it have their weight already: ${programs[syntax]} encodes it as text, so remove it.`;

@@ -2,7 +2,7 @@ import { a1111Leftovers } from '../across/a1111Leftovers.ts';
 import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
 import { deepest, fragmentNodes } from '../fragments.ts';
 import { asciiDigits, pythonFloat, pythonSpace, withoutOuter } from '../pythonText.ts';
-import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
+import { sliceSource, sourceText, typedRange } from '../sourceText.ts';
 
 /** Nesting at which the original's recursion reaches Python's limit, or nearly. */
 const tooDeep = 900;
@@ -131,16 +131,17 @@ function topLevel({ text, closing }: Reading, from: number, to: number): Range[]
 }
 
 function withoutEscapes({ source, text }: Reading, from: number, to: number): SourceText {
-  const pieces: SourceText[] = [];
-  let last = from;
-  for (const { index } of text.slice(from, to).matchAll(/\0[\x01\x02]/g)) {
-    const start = from + index;
-    const range = { start, end: start + 2 };
-    if (last < start) pieces.push(sourceText(source, last, start));
-    pieces.push(replacement(text[start + 1] === '\x01' ? ')' : '(', range));
-    last = range.end;
+  const escaped = text.slice(from, to);
+  const unescaped = escaped.replaceAll('\0\x01', ')').replaceAll('\0\x02', '(');
+  if (unescaped.length === escaped.length) return sourceText(source, from, to);
+  const starts: number[] = Array(unescaped.length);
+  const ends: number[] = Array(unescaped.length);
+  for (let i = 0, at = from; i < unescaped.length; i++) {
+    starts[i] = at;
+    at += unescaped[i] === text[at] ? 1 : 2;
+    ends[i] = at;
   }
-  return joinSources([...pieces, sourceText(source, last, to)]);
+  return { text: unescaped, starts, ends };
 }
 
 /** Text, and what names a file of vectors between spaces. */

@@ -33,8 +33,8 @@ export interface OpenPrompt {
   /** The text without comments, and the place of each of its units in the prompt. */
   readonly text: string;
   readonly places: readonly number[];
-  /** By the place where they begin in the text without comments. */
-  readonly groups: ReadonlyMap<number, ChoiceGroup>;
+  /** By their beginnings, the outer before the inner. */
+  readonly groups: readonly ChoiceGroup[];
   /** The number of texts that can come of it, each way to choose counted; from 2⁵³ on not exact, and perhaps infinite. */
   readonly variants: number;
 }
@@ -164,7 +164,7 @@ interface OpenGroup {
 }
 
 function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
-  const groups = new Map<number, ChoiceGroup>();
+  const groups: ChoiceGroup[] = [];
   const opened: OpenGroup[] = [];
   const openGroup = (start: number, parent: ChoiceGroup | null): OpenGroup => {
     const group = { start, end: text.length, isClosed: false, options: [], parent, variantsAfter: 1 };
@@ -196,7 +196,7 @@ function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
     if (unit === '\\') at++;
     else if (unit === '{') {
       const reading = openGroup(at, opened.at(-1)?.group ?? null);
-      groups.set(at, reading.group);
+      groups.push(reading.group);
       opened.push(reading);
     } else if (unit === '|' && opened.length > 0) closeOption(opened[opened.length - 1], at);
     else if (unit === '}' && opened.length > 0) closeGroup(at, true);
@@ -209,12 +209,13 @@ function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
 /** Makes the choices of a prompt. */
 export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
   const { source, comments, text, places, groups } = open;
-  if (comments.length === 0 && groups.size === 0 && !text.includes('\\'))
+  // A backslash stays where it is but before a brace or bar, and at the very end.
+  if (comments.length === 0 && groups.length === 0 && !/\\(?:[{|}]|$)/.test(text))
     return { text: sourceText(source), isAsTyped: true, comments, choices: [], open };
   const written = new Output();
   const choices: ChoiceNode[] = [];
   const inside: { readonly group: ChoiceGroup; readonly option: Range }[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0, next = 0; ; ) {
     const innermost = inside.at(-1);
     if (at >= (innermost?.option.end ?? text.length)) {
       if (!innermost) break;
@@ -223,8 +224,10 @@ export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
       written.leaveOption();
       continue;
     }
-    const group = text[at] === '{' ? groups.get(at) : undefined;
-    if (group) {
+    // Groups in options that are not chosen are passed over.
+    while (groups[next]?.start < at) next++;
+    const group = groups[next];
+    if (group?.start === at) {
       const chosen = choose(group, choices.length);
       const option = group.options[chosen];
       choices.push(choiceNode(open, group, chosen));

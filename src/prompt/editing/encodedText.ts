@@ -59,23 +59,27 @@ export function sameMarks(a: readonly Mark[], b: readonly Mark[]): boolean {
   return a.length === b.length && a.every(({ text }, i) => text === b[i].text);
 }
 
-/**
- * Whether the changes of ComfyUI's page are the same before and after an edit, in whatever order: the comments, the choices
- * in choices, and the options that are not chosen.
- */
-export function sameAside(before: ParsedPrompt, after: ParsedPrompt): boolean {
-  const asideOf = ({ source, page }: ParsedPrompt) => {
-    const { comments = [], choices = [] } = page ?? {};
-    const typed = ({ start, end }: Range) => source.slice(start, end);
-    const ends: number[] = [];
-    const others = choices.map(({ start, end, options, chosen }) => {
-      while (ends.length > 0 && ends[ends.length - 1] <= start) ends.pop();
-      ends.push(end);
-      return [ends.length, ...options.map((option, i) => (i === chosen ? '' : typed(option)))].join('|');
-    });
-    return [...comments.map(typed), ...others].sort().join('\n');
-  };
-  return asideOf(before) === asideOf(after);
+/** The changes of ComfyUI's page: the comments, the choices in choices, and the options that are not chosen. */
+export function asideOf({ source, page }: ParsedPrompt): string[] {
+  if (!page) return [];
+  const typed = ({ start, end }: Range) => source.slice(start, end);
+  const asides = page.comments.map(typed);
+  const ends: number[] = [];
+  for (const { start, end, options, chosen } of page.choices) {
+    while (ends.length > 0 && ends[ends.length - 1] <= start) ends.pop();
+    ends.push(end);
+    let aside = String(ends.length);
+    for (let i = 0; i < options.length; i++) aside += i === chosen ? '|' : `|${typed(options[i])}`;
+    asides.push(aside);
+  }
+  return asides;
+}
+
+/** Whether the changes of the page are the same before and after an edit, in whatever order. */
+export function sameAside(before: readonly string[], after: readonly string[]): boolean {
+  if (before.length !== after.length) return false;
+  const isSame = (a: readonly string[], b: readonly string[]) => a.every((text, i) => text === b[i]);
+  return isSame(before, after) || isSame(before.toSorted(), after.toSorted());
 }
 
 /** Equal but for what rounding does. */

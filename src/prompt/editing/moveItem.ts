@@ -5,7 +5,7 @@ import { parsePrompt } from '../parsePrompt.ts';
 import { isWithin, isWithinAny, outermost } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, type Section, sectionsOf, trimmed } from './brackets.ts';
-import { type Mark, outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+import { asideOf, type Mark, outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
 
 /**
  * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).
@@ -51,7 +51,7 @@ function isMeant(
   const moved = <T extends Mark>(marks: readonly T[]) => marks.toSorted((a, b) => movedTo(a.at) - movedTo(b.at));
   const choices = before.page?.choices.toSorted((a, b) => movedTo(a.start) - movedTo(b.start));
   const after = reread(choices && sameChooser(choices));
-  if (!sameAside(before, after)) return false;
+  if (!sameAside(asideOf(before), asideOf(after))) return false;
   if (!sameMarks(moved(outline(before.nodes)), outline(after.nodes))) return false;
   const marks = moved(weightedMarks(before.fragments));
   const now = weightedMarks(after.fragments);

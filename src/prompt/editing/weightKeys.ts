@@ -6,6 +6,7 @@ import { countBefore, isWithin, isWithinAny, outermost } from '../sourceText.ts'
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
 import {
+  asideOf,
   type Mark,
   outline,
   sameAside,
@@ -26,7 +27,7 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
   if (network) return network;
   const prompt: Prompt = { source, ...groupsOf(source, nodes), step, syntax };
   const weighings = weighingsOf(prompt, parsed, selection);
-  const before = { outline: outline(parsed.nodes), weights: weightedMarks(parsed.fragments) };
+  const before = { aside: asideOf(parsed), outline: outline(parsed.nodes), weights: weightedMarks(parsed.fragments) };
   for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
     const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
     const edits = chosen.flatMap((weighing) => weighing.edits);
@@ -109,14 +110,18 @@ function weighingsOf(prompt: Prompt, parsed: ParsedPrompt, selection: Range): We
 /** Tells whether the edits leave the text as it is, each character with the weight it had or was to have. */
 function isMeant(
   parsed: ParsedPrompt,
-  before: { readonly outline: readonly Mark[]; readonly weights: readonly WeightedMark[] },
+  before: {
+    readonly aside: readonly string[];
+    readonly outline: readonly Mark[];
+    readonly weights: readonly WeightedMark[];
+  },
   prompt: Prompt,
   weighings: readonly Weighing[],
   edits: readonly Edit[],
 ): boolean {
   const { page } = parsed;
   const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
-  if (!sameAside(parsed, after)) return false;
+  if (!sameAside(before.aside, asideOf(after))) return false;
   if (!sameMarks(before.outline, outline(after.nodes))) return false;
   const places = weighedPlaces(prompt, weighings);
   const reached = new Set<Weighing | undefined>();
@@ -262,8 +267,10 @@ function unbroken(range: Range): Pair {
 
 /** Tells whether a range lies in a comment of ComfyUI's page, or in an option that it does not choose. */
 function isAside({ comments, choices }: PageChanges, range: Range): boolean {
-  const others = choices.flatMap(({ options, chosen }) => options.filter((_, i) => i !== chosen));
-  return [...comments, ...others].some((aside) => isWithin(range, aside));
+  return (
+    comments.some((comment) => isWithin(range, comment)) ||
+    choices.some(({ options, chosen }) => options.some((option, i) => i !== chosen && isWithin(range, option)))
+  );
 }
 
 function allEnclosed(parsed: ParsedPrompt, section: Section): Pair[] {
@@ -286,12 +293,15 @@ function balanced({ start: from, end: to }: Range, pairs: readonly Pair[]): Rang
     pair.start < end &&
     !(pair.open.end <= start && end <= pair.close.start) &&
     !(start <= pair.start && pair.end <= end);
+  const widen = (pair: Pair) => {
+    if (isCut(pair)) [start, end] = [Math.min(start, pair.start), Math.max(end, pair.end)];
+  };
   const sorted = pairs.toSorted((a, b) => a.start - b.start);
   // A pair that was passed before grows with the next round.
   for (let before = -1; before !== end - start; ) {
     before = end - start;
-    for (const pair of [...sorted, ...sorted.toReversed()])
-      if (isCut(pair)) [start, end] = [Math.min(start, pair.start), Math.max(end, pair.end)];
+    for (const pair of sorted) widen(pair);
+    for (let i = sorted.length - 1; i >= 0; i--) widen(sorted[i]);
   }
   return { start, end };
 }
