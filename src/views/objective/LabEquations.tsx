@@ -1,3 +1,4 @@
+import type { Formula } from '../../clip/formula.ts';
 import type { ShownObjective } from '../../state/lab/labNumbers.ts';
 import type { LabLayer } from '../../state/lab/labSettings.ts';
 import type { LabFrame } from '../../worker/lab/labMessages.ts';
@@ -25,10 +26,21 @@ export function LabEquations({ shown, frame, pointing, layer }: LabEquationsProp
           <h3>
             {title} <span className="muted">({number})</span>
           </h3>
-          <MathFormula formula={formula} block />
-          <MathFormula formula={numbers} block />
+          <Parts formulas={formula} />
+          <Parts formulas={numbers} />
         </div>
       ))}
     </section>
+  );
+}
+
+/** Formulas side by side, or below each other where there is no room. */
+function Parts({ formulas }: { readonly formulas: readonly Formula[] }) {
+  return (
+    <div className={styles.formulas}>
+      {formulas.map((formula, i) => (
+        <MathFormula key={i} formula={formula} block />
+      ))}
+    </div>
   );
 }

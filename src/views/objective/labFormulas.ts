@@ -10,9 +10,10 @@ export interface LabEquation {
   readonly number: string;
   readonly title: string;
   readonly layer: LabLayer | null;
-  readonly formula: Formula;
+  /** Parts that stand side by side, or below each other where there is no room. */
+  readonly formula: readonly Formula[];
   /** The formula again, with the numbers of this batch. */
-  readonly numbers: Formula;
+  readonly numbers: readonly Formula[];
 }
 
 /** A number as symbols of a formula: its sign apart. */
@@ -25,6 +26,8 @@ function rowText(row: Float64Array): Formula {
   return words(`(${shown[0]}, ${shown[1]}, …, ${shown[2]})`);
 }
 
+/** −log of a part, a space between them. */
+const minusLog = (part: Formula | string) => math('− log', words('\u2009'), part);
 const norm = (part: Formula) => math('‖', part, '‖');
 const encoder = (name: string, input: string, index: string) => math(words(name), '(', at(input, index), ')');
 
@@ -43,45 +46,39 @@ export function labEquations(
     number: '60',
     title: 'Rows of length 1',
     layer: null,
-    formula: math(
-      at('u', 'i'),
-      '=',
-      fraction(encoder('TextEncoder', 't', 'i'), norm(encoder('TextEncoder', 't', 'i'))),
-      words(',\u2003'),
-      at('v', 'j'),
-      '=',
-      fraction(encoder('ImageEncoder', 'I', 'j'), norm(encoder('ImageEncoder', 'I', 'j'))),
-    ),
-    numbers: math(
-      at('u', i),
-      '=',
-      rowText(rowOf(u, row)),
-      words(',\u2003'),
-      at('v', j),
-      '=',
-      rowText(rowOf(v, column)),
-      words(`\u2002of ${E} numbers`),
-    ),
+    formula: [
+      math(at('u', 'i'), '=', fraction(encoder('TextEncoder', 't', 'i'), norm(encoder('TextEncoder', 't', 'i')))),
+      math(at('v', 'j'), '=', fraction(encoder('ImageEncoder', 'I', 'j'), norm(encoder('ImageEncoder', 'I', 'j')))),
+    ],
+    numbers: [
+      math(at('u', i), '=', rowText(rowOf(u, row))),
+      math(at('v', j), '=', rowText(rowOf(v, column))),
+      words(`${E} numbers each`),
+    ],
   };
   const bias = name === 'siglip' ? S[cell] - cosines[cell] / temperature : 0;
   const similarity: LabEquation = {
     number: '61',
     title: 'Similarities',
     layer: 'logits',
-    formula: math(
-      at('S', 'i j'),
-      '=',
-      fraction(math('⟨', at('u', 'i'), ',', at('v', 'j'), '⟩'), 'τ'),
-      ...(name === 'siglip' ? ['+ b'] : []),
-    ),
-    numbers: math(
-      at('S', `${i} , ${j}`),
-      '=',
-      fraction(value(cosines[cell]), value(temperature, 4)),
-      ...(name === 'siglip' ? [value(bias, 2)] : []),
-      '=',
-      value(S[cell], 2),
-    ),
+    formula: [
+      math(
+        at('S', 'i j'),
+        '=',
+        fraction(math('⟨', at('u', 'i'), ',', at('v', 'j'), '⟩'), 'τ'),
+        ...(name === 'siglip' ? ['+ b'] : []),
+      ),
+    ],
+    numbers: [
+      math(
+        at('S', `${i} , ${j}`),
+        '=',
+        fraction(value(cosines[cell]), value(temperature, 4)),
+        ...(name === 'siglip' ? [value(bias, 2)] : []),
+        '=',
+        value(S[cell], 2),
+      ),
+    ],
   };
   if (name === 'siglip') return [vectors, similarity, sigLip(shown, i, j, cell)];
   return [vectors, similarity, ...crossEntropies(shown, row, column), whole(loss, shown, dS[cell], i, j)];
@@ -90,26 +87,19 @@ export function labEquations(
 /** Eq. 62 and 63, each with the row or the column of the cell. */
 function crossEntropies({ clip, N }: ShownObjective, row: number, column: number): LabEquation[] {
   const direction = (first: string, second: string) => sub('L', words(`${first}→${second}`));
-  const formula = (from: Formula, diagonal: string, entry: string) =>
+  const formula = (from: Formula, diagonal: string, entry: string) => [
     math(
       from,
       '=',
       fraction('1', 'N'),
       sum('i', 'N'),
-      '− log',
-      fraction(math('exp (', at('S', diagonal), ')'), math(sum('j', 'N'), 'exp (', at('S', entry), ')')),
-    );
-  const numbers = (from: Formula, loss: number, index: number, probability: number) =>
-    math(
-      from,
-      '=',
-      value(loss),
-      words(`;\u2003for i = ${index + 1}:\u2002`),
-      '− log',
-      value(probability, 4),
-      '=',
-      value(-Math.log(probability)),
-    );
+      minusLog(fraction(math('exp (', at('S', diagonal), ')'), math(sum('j', 'N'), 'exp (', at('S', entry), ')'))),
+    ),
+  ];
+  const numbers = (from: Formula, loss: number, index: number, probability: number) => [
+    math(from, '=', value(loss)),
+    math(words(`for i = ${index + 1}:\u2002`), minusLog(value(probability, 4)), '=', value(-Math.log(probability))),
+  ];
   const { textToImage, imageToText } = clip;
   const [texts, images] = [direction('Text', 'Image'), direction('Image', 'Text')];
   return [
@@ -138,56 +128,31 @@ function whole(loss: number, { clip }: ShownObjective, gradient: number, i: stri
     number: '64',
     title: 'The objective',
     layer: 'gradient',
-    formula: math(
-      all,
-      '=',
-      fraction('1', '2'),
-      '(',
-      sub('L', words('Text→Image')),
-      '+',
-      sub('L', words('Image→Text')),
-      ')',
-    ),
-    numbers: math(
-      all,
-      '=',
-      fraction('1', '2'),
-      `( ${value(texts)} + ${value(images)} ) = ${value(loss)}`,
-      words(';\u2003'),
-      fraction(math('∂', all), math('∂', at('S', `${i} , ${j}`))),
-      `= ${value(gradient, 5)}`,
-    ),
+    formula: [
+      math(all, '=', fraction('1', '2'), '(', sub('L', words('Text→Image')), '+', sub('L', words('Image→Text')), ')'),
+    ],
+    numbers: [
+      math(all, '=', fraction('1', '2'), `( ${value(texts)} + ${value(images)} ) = ${value(loss)}`),
+      math(fraction(math('∂', all), math('∂', at('S', `${i} , ${j}`))), `= ${value(gradient, 5)}`),
+    ],
   };
 }
 
 /** SigLIP's loss, which stands in the place of eq. 62–64. */
 function sigLip({ loss, S, dS }: ShownObjective, i: string, j: string, cell: number): LabEquation {
-  const isOwn = i === j;
+  const agreement = i === j ? S[cell] : -S[cell];
   return {
     number: 'SigLIP',
     title: 'Sigmoid loss',
     layer: 'gradient',
-    formula: math(
-      'L =',
-      fraction('1', 'N'),
-      sum('i , j'),
-      '− log σ (',
-      at('z', 'i j'),
-      at('S', 'i j'),
-      ')',
-      words(',\u2003'),
-      at('z', 'i j'),
-      '=',
-      words('1 on the diagonal, else −1'),
-    ),
-    numbers: math(
-      'L =',
-      value(loss),
-      words(';\u2003'),
-      `− log σ ( ${value(isOwn ? S[cell] : -S[cell], 2)} ) = ${value(Math.log1p(Math.exp(isOwn ? -S[cell] : S[cell])))}`,
-      words(';\u2003'),
-      fraction('∂ L', math('∂', at('S', `${i} , ${j}`))),
-      `= ${value(dS[cell], 5)}`,
-    ),
+    formula: [
+      math('L =', fraction('1', 'N'), sum('i , j'), minusLog(math('σ (', at('z', 'i j'), at('S', 'i j'), ')'))),
+      math(at('z', 'i j'), '=', words('1 on the diagonal, else −1')),
+    ],
+    numbers: [
+      math('L =', value(loss)),
+      math(minusLog(`σ ( ${value(agreement, 2)} )`), '=', value(Math.log1p(Math.exp(-agreement)))),
+      math(fraction('∂ L', math('∂', at('S', `${i} , ${j}`))), `= ${value(dS[cell], 5)}`),
+    ],
   };
 }

@@ -51,7 +51,7 @@ test('each equation has this batch’s own numbers', () => {
   const shown = shownObjective('clip', { cosines, bias: 0 }, Math.log(10));
   const equations = labEquations(shown, frame, 1, 0);
   expect(equations.map(({ number }) => number)).toEqual(['60', '61', '62', '63', '64']);
-  const [, similarity, byRow, byColumn, whole] = equations.map(({ numbers }) => formulaText(numbers));
+  const [, similarity, byRow, byColumn, whole] = equations.map(({ numbers }) => numbers.map(formulaText).join('; '));
   expect(similarity).toContain('= − 2.00');
   // Softmax of (9, 1) and (−2, 8), and of (9, −2) and (1, 8).
   const rows = [Math.log1p(Math.exp(-8)), Math.log1p(Math.exp(-10))];
@@ -63,5 +63,5 @@ test('each equation has this batch’s own numbers', () => {
   expect(whole).toContain(`= ${(all.reduce((a, b) => a + b) / 4).toFixed(3)}`);
   const siglip = labEquations(shownObjective('siglip', { cosines, bias: -10 }, Math.log(10)), frame, 0, 0);
   expect(siglip.map(({ number }) => number)).toEqual(['60', '61', 'SigLIP']);
-  expect(formulaText(siglip[1].numbers)).toContain('− 10.00 = − 1.00');
+  expect(formulaText(siglip[1].numbers[0])).toContain('− 10.00 = − 1.00');
 });
