@@ -9,8 +9,8 @@ export interface PictureOrigin {
   readonly inShort: string;
   /** The prompt of the picture, or both, on one line each. */
   readonly prompts: readonly string[];
-  /** The saved prompt (see writeShared), by which the picture opens again. */
-  readonly saved: string;
+  /** The saved prompt (see writeShared), by which the picture opens again; absent where it shows no prompt. */
+  readonly saved?: string;
 }
 
 const onOneLine = (text: string) => text.trim().replace(/\s+/g, ' ');

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { LiveStep } from '../../training/liveRun.ts';
 import type { LabCalls, LabFrame, Trained } from '../../worker/lab/labMessages.ts';
 import { runCsv } from './labCsv.ts';
+import { labOrigin } from './labOrigin.ts';
 import { defaultLab, type LabSettings } from './labSettings.ts';
 import { createLab, pairsSeen, shownLogScale } from './labStore.ts';
 
@@ -191,4 +192,12 @@ test('a record is a table of steps, with measures in the lines where they began'
   expect(first).toMatch(/^1,1,32,clip,brief,scratch,0\.002,both,learned,1,32,1,0\.5,7\.389\d*,0,1(,){10}$/);
   expect(second.split(',').slice(-10)).toEqual(['0.25', '0.5', '1', '0', '0.5', '0.25', '0.5', '1', '0', '0.5']);
   expect(end).toBe('');
+});
+
+test('a saved picture of the lab says of which run and step it is, and has no prompt', async () => {
+  const { answer, facts } = startLab({ temperature: 0.05 });
+  facts().show();
+  await answer(started);
+  await answer(trained(1, 2));
+  expect(labOrigin(facts())).toEqual({ inShort: 'N 32 · softmax · seed 1 · step 2 · τ 0.0500', prompts: [] });
 });

@@ -1,5 +1,6 @@
 import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { layerValues, lossFloor, multiplicities, shownObjective } from '../../state/lab/labNumbers.ts';
+import { labOrigin } from '../../state/lab/labOrigin.ts';
 import { layersOf, shownLayer } from '../../state/lab/labSettings.ts';
 import { shownLogScale } from '../../state/lab/labStore.ts';
 import type { LabBatch } from '../../worker/lab/labMessages.ts';
@@ -14,7 +15,7 @@ import { LabCurves } from './LabCurves.tsx';
 import { LabEquations } from './LabEquations.tsx';
 import styles from './objective.module.css';
 import { Thumbnails } from './Thumbnails.tsx';
-import { useLab } from './useLab.ts';
+import { useLab, useLabStore } from './useLab.ts';
 
 /** Most captions that there is room for beside the matrix, and pictures above it. */
 const mostLabels = 32;
@@ -22,6 +23,7 @@ const mostThumbnails = 64;
 
 /** S with its captions and pictures, and what is to say of the cell that is pointed at. */
 export function LabPicture() {
+  const lab = useLabStore();
   const frame = useLab((s) => s.frame);
   const batch = useLab((s) => s.batch);
   const name = useLab((s) => s.run.settings.objective);
@@ -66,6 +68,7 @@ export function LabPicture() {
             pointedOf={cellAt}
             axes={{ rows: 'captions', columns: 'pictures' }}
             legend={{ title: legendTitles[layer], scale: picture.scale }}
+            origin={() => labOrigin(lab.getState())}
           >
             <Outline N={N} alike={batch.alike} />
           </Heatmap>

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
+import type { PictureOrigin } from '../../state/pictureOrigin.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import styles from './heatmap.module.css';
 import { Legend } from './Legend.tsx';
@@ -27,6 +28,8 @@ interface HeatmapProps extends Omit<PictureText, 'title'> {
   onChoose?(row: number, column: number): void;
   /** Holds what is pointed at; the page's own by default. */
   readonly pointing?: Pointing;
+  /** Says in a saved picture of what it is, where it is not of the prompt. */
+  origin?(): PictureOrigin;
   /** Drawn over the cells. */
   readonly children?: ReactNode;
 }
@@ -44,6 +47,7 @@ export function Heatmap({
   pointedOf,
   onChoose,
   pointing: pointed = pagePointed,
+  origin,
   children,
   axes,
   labels,
@@ -127,7 +131,7 @@ export function Heatmap({
       {picture}
       <div className={styles.underPicture}>
         {legend && <Legend {...legend} />}
-        <SavePng canvas={canvas} text={{ title: name, axes, labels, legend }} />
+        <SavePng canvas={canvas} text={{ title: name, axes, labels, legend }} origin={origin} />
       </div>
     </>
   );

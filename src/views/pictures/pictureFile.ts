@@ -92,7 +92,7 @@ export async function pictureFile(
     Title: text.title,
     Description: originLines(origin).join('\n'),
     Software: 'clipscope',
-    clipscope: origin.saved,
+    ...(origin.saved !== undefined && { clipscope: origin.saved }),
   });
 }
 
