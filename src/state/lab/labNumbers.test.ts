@@ -13,6 +13,7 @@ import {
   meanRowEntropy,
   multiplicities,
   shownObjective,
+  temperatureWish,
 } from './labNumbers.ts';
 
 const [N, E] = [6, 8];
@@ -39,6 +40,24 @@ test.each([
     if (trained.clip)
       expect(shown.clip.imageToText.probabilities[at]).toBeCloseTo(trained.clip.imageToText.probabilities[at], 12);
   }
+});
+
+test.each(['clip', 'siglip'] as const)('∂L/∂τ is the slope of the loss over τ: %s', (name) => {
+  const [tau, step, bias] = [0.2, 1e-5, -1];
+  const lossAt = (temperature: number) => shownAs(name, -Math.log(temperature), bias).shown.loss;
+  const slope = (lossAt(tau + step) - lossAt(tau - step)) / (2 * step);
+  const { trained, shown } = shownAs(name, -Math.log(tau), bias);
+  expect(shown.dTemperature).toBeCloseTo(slope, 6);
+  expect(shown.dTemperature).toBeCloseTo(-trained.dlogScale / tau, 12);
+});
+
+test('a batch that goes together would like a sharper softmax, one that does not a flatter one', () => {
+  const wish = (cosines: number[], name: ObjectiveName = 'clip') =>
+    temperatureWish(shownObjective(name, { cosines: Float64Array.from(cosines), bias: -5 }, Math.log(10)));
+  expect(wish([0.9, 0.8, 0.7, 0.9])).toBe('this batch would like a sharper softmax');
+  expect(wish([0.2, 0.8, 0.7, 0.1])).toBe('this batch would like a flatter softmax');
+  expect(wish([0.5, 0.5, 0.5, 0.5])).toBe('this batch likes the softmax as sharp as it is');
+  expect(wish([0.2, 0.8, 0.7, 0.1], 'siglip')).toBe('this batch would like a flatter sigmoid');
 });
 
 test('each layer is its matrix, and a cell has its numbers of all of them', () => {

@@ -23,6 +23,8 @@ export interface ShownObjective {
   readonly clip: ClipLoss;
   readonly loss: number;
   readonly dS: Float64Array;
+  /** ∂L/∂τ: where it is positive, this batch would like a smaller τ. */
+  readonly dTemperature: number;
 }
 
 /** Computes eq. 61–64 from the cosines, or SigLIP's loss. `logScale` is −ln τ. */
@@ -36,12 +38,23 @@ export function shownObjective(
   const shift = name === 'siglip' ? bias : 0;
   const S = cosines.map((cosine) => scale * cosine + shift);
   const clip = clipLoss(S, N);
+  const dS = name === 'clip' ? clipLossBackward(clip, N) : sigLipLossBackward(S, N);
   return {
-    ...{ name, N, cosines, S, clip },
+    ...{ name, N, cosines, S, clip, dS },
     temperature: 1 / scale,
     loss: name === 'clip' ? clip.loss : sigLipLoss(S, N),
-    dS: name === 'clip' ? clipLossBackward(clip, N) : sigLipLossBackward(S, N),
+    dTemperature: -(scale ** 2) * dS.reduce((sum, gradient, at) => sum + gradient * cosines[at], 0),
   };
+}
+
+/** Loss that is to be won by a hundredth more or less of τ, below which a batch is said to be content with it. */
+const slight = 1e-5;
+
+/** Says in words which way ∂L/∂τ points. */
+export function temperatureWish({ name, temperature, dTemperature }: ShownObjective): string {
+  const curve = name === 'clip' ? 'softmax' : 'sigmoid';
+  if (Math.abs(dTemperature * temperature) < 100 * slight) return `this batch likes the ${curve} as sharp as it is`;
+  return `this batch would like a ${dTemperature > 0 ? 'sharper' : 'flatter'} ${curve}`;
 }
 
 /** The matrix of a layer, [N, N]. */

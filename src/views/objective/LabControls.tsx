@@ -1,5 +1,6 @@
 import { useId } from 'react';
 import { exp } from '../../models/elementary.ts';
+import { type ShownObjective, temperatureWish } from '../../state/lab/labNumbers.ts';
 import { batchSizes, learningRates, leastTemperature, mostTemperature } from '../../state/lab/labSettings.ts';
 import { shownLogScale } from '../../state/lab/labStore.ts';
 import { brief } from '../page/numbers.ts';
@@ -7,20 +8,20 @@ import { Segmented } from '../page/Segmented.tsx';
 import styles from './objective.module.css';
 import { useLab } from './useLab.ts';
 
-/** Everything that can be set, and the buttons that run it. */
-export function LabControls() {
+/** Everything that can be set. */
+export function LabControls({ shown }: { readonly shown: ShownObjective | null }) {
   return (
-    <div className={styles.controls}>
-      <Transport />
-      <RunSettings />
+    <section className={styles.controls} aria-label="Settings">
+      <Temperature shown={shown} />
       <Knobs />
-      <Temperature />
+      <RunSettings />
       <Experiments />
-    </div>
+    </section>
   );
 }
 
-function Transport() {
+/** The buttons that run it. */
+export function Transport() {
   const isPlaying = useLab((s) => s.isPlaying);
   const isSlow = useLab((s) => s.settings.isSlow);
   const { play, pause, step, reset, change } = useLab((s) => s);
@@ -158,10 +159,9 @@ const temperatureAt = (notch: number) =>
 const notchOf = (temperature: number) =>
   Math.round((notches * Math.log(temperature / leastTemperature)) / Math.log(mostTemperature / leastTemperature));
 
-function Temperature() {
+function Temperature({ shown }: { readonly shown: ShownObjective | null }) {
   const temperature = useLab((s) => s.settings.temperature);
-  const shown = useLab((s) => 1 / exp(shownLogScale(s)));
-  const hasFrame = useLab((s) => s.frame !== null);
+  const tau = useLab((s) => 1 / exp(shownLogScale(s)));
   const change = useLab((s) => s.change);
   const id = useId();
   const mode = typeof temperature === 'number' ? ('hand' as const) : temperature;
@@ -178,7 +178,7 @@ function Temperature() {
           ] as const
         }
         value={mode}
-        onChange={(chosen) => change({ temperature: chosen === 'hand' ? temperatureAt(notchOf(shown)) : chosen })}
+        onChange={(chosen) => change({ temperature: chosen === 'hand' ? temperatureAt(notchOf(tau)) : chosen })}
       />
       <div className={styles.temperature}>
         <label htmlFor={id}>τ</label>
@@ -187,16 +187,21 @@ function Temperature() {
           type="range"
           min={0}
           max={notches}
-          value={notchOf(shown)}
-          disabled={!hasFrame}
-          aria-valuetext={brief(shown)}
+          value={notchOf(tau)}
+          disabled={!shown}
+          aria-valuetext={brief(tau)}
           onChange={(event) => change({ temperature: temperatureAt(event.target.valueAsNumber) })}
         />
         <output htmlFor={id}>
-          {shown.toPrecision(3)}
-          <span className="muted"> · 1/τ {(1 / shown).toFixed(1)}</span>
+          {tau.toPrecision(3)}
+          <span className="muted"> · 1/τ {(1 / tau).toFixed(1)}</span>
         </output>
       </div>
+      {shown && (
+        <p className={styles.wish}>
+          ∂L/∂τ = {String(Number(shown.dTemperature.toPrecision(2))).replace('-', '−')}: {temperatureWish(shown)}.
+        </p>
+      )}
     </div>
   );
 }

@@ -91,14 +91,6 @@ const CurvesOverPairs = memo(function CurvesOverPairs({
               {tick === 0 ? '0 pairs' : tick >= 1000 ? `${brief(tick / 1000)} k` : tick}
             </text>
           ))}
-          {marks.map(({ label, at }) => (
-            <g key={label} className={styles.mark}>
-              <line x1={margin.left} x2={width - margin.right} y1={y(at)} y2={y(at)} />
-              <text x={width - margin.right} y={y(at) - 4} textAnchor="end">
-                {label}
-              </text>
-            </g>
-          ))}
           {lines.map(({ label, colour, isDashed, xs, ys }, i) => (
             <path
               key={`${label} ${i}`}
@@ -107,6 +99,14 @@ const CurvesOverPairs = memo(function CurvesOverPairs({
               style={{ stroke: colour }}
               strokeDasharray={isDashed ? '5 3' : undefined}
             />
+          ))}
+          {marks.map(({ label, at }) => (
+            <g key={label} className={styles.mark}>
+              <line x1={margin.left} x2={width - margin.right} y1={y(at)} y2={y(at)} />
+              <text x={width - margin.right} y={y(at) - 4} textAnchor="end">
+                {label}
+              </text>
+            </g>
           ))}
         </svg>
       </div>

@@ -1,29 +1,19 @@
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
-import { layerValues, lossFloor, multiplicities, shownObjective } from '../../state/lab/labNumbers.ts';
-import { labOrigin } from '../../state/lab/labOrigin.ts';
-import { layersOf, shownLayer } from '../../state/lab/labSettings.ts';
+import { useMemo, useState } from 'react';
+import { shownObjective } from '../../state/lab/labNumbers.ts';
+import { shownLayer } from '../../state/lab/labSettings.ts';
 import { shownLogScale } from '../../state/lab/labStore.ts';
-import type { LabBatch } from '../../worker/lab/labMessages.ts';
-import { Segmented } from '../page/Segmented.tsx';
-import { useDark } from '../page/useFacts.ts';
-import { Heatmap } from '../pictures/Heatmap.tsx';
-import { heatmapPixels, range } from '../pictures/pixels.ts';
-import { createPointing, type Pointing, usePointed } from '../pictures/pointed.ts';
-import { cellAt, layerNames, layerScale, legendTitles } from './cells.ts';
+import { createPointing } from '../pictures/pointed.ts';
+import { cellAt } from './cells.ts';
 import { LabCell } from './LabCell.tsx';
+import { LabControls } from './LabControls.tsx';
 import { LabCurves } from './LabCurves.tsx';
 import { LabEquations } from './LabEquations.tsx';
+import { LabMatrix } from './LabMatrix.tsx';
 import styles from './objective.module.css';
-import { Thumbnails } from './Thumbnails.tsx';
-import { useLab, useLabStore } from './useLab.ts';
+import { useLab } from './useLab.ts';
 
-/** Most captions that there is room for beside the matrix, and pictures above it. */
-const mostLabels = 32;
-const mostThumbnails = 64;
-
-/** S with its captions and pictures, and what is to say of the cell that is pointed at. */
+/** S with its captions and pictures, what can be set, and what is to say of the cell that is pointed at. */
 export function LabPicture() {
-  const lab = useLabStore();
   const frame = useLab((s) => s.frame);
   const batch = useLab((s) => s.batch);
   const name = useLab((s) => s.run.settings.objective);
@@ -31,170 +21,20 @@ export function LabPicture() {
   const [pointing] = useState(() => createPointing(cellAt(0, 0)));
   const shown = useMemo(() => frame && shownObjective(name, frame, logScale), [frame, name, logScale]);
   const layer = useLab((s) => s.stage ?? shownLayer({ ...s.settings, objective: s.run.settings.objective }));
-  const dark = useDark();
-  const N = shown?.N ?? 0;
-  const all = useMemo(() => range(N), [N]);
-  const picture = useMemo(() => {
-    if (!shown) return null;
-    const values = layerValues(shown, layer);
-    const scale = layerScale(layer, values, N, dark);
-    return { scale, pixels: heatmapPixels({ values, stride: N, rows: all, columns: all, scale }) };
-  }, [shown, layer, dark, N, all]);
-  if (!frame || !batch || !shown || !picture || batch.captions.length !== N)
-    return <div className={styles.unloaded} aria-busy="true" />;
+  const isReady = frame && batch && shown && batch.captions.length === shown.N;
   return (
     <div className={styles.hero}>
-      <div className={styles.matrixColumn}>
-        <LayerChoice />
-        <div className={styles.matrix} data-labelled={N <= mostLabels || undefined}>
-          <p className={styles.axes}>
-            captions ↓<br />
-            pictures →
-          </p>
-          {N <= mostThumbnails ? (
-            <Strip batch={batch} pointing={pointing} />
-          ) : (
-            <p className="muted small">{N} pictures</p>
-          )}
-          {N <= mostLabels && <Captions captions={batch.captions} pointing={pointing} />}
-          <Heatmap
-            pixels={picture.pixels}
-            rows={N}
-            columns={N}
-            name={`${layerNames[layer]} of ${N} captions and ${N} pictures`}
-            summary={`${layerNames[layer]}: ${N} captions down, ${N} pictures across. The mean probability of the right pair is ${meanDiagonal(shown.clip.textToImage.probabilities, N).toFixed(3)}.`}
-            pointing={pointing}
-            cellOf={({ query, key }) => ({ row: within(query, N), column: within(key, N) })}
-            pointedOf={cellAt}
-            axes={{ rows: 'captions', columns: 'pictures' }}
-            legend={{ title: legendTitles[layer], scale: picture.scale }}
-            origin={() => labOrigin(lab.getState())}
-          >
-            <Outline N={N} alike={batch.alike} />
-          </Heatmap>
+      <div className={styles.column}>
+        <div className={styles.picture} aria-busy={!isReady}>
+          {isReady && <LabMatrix shown={shown} batch={batch} layer={layer} pointing={pointing} />}
         </div>
-        <Floor batch={batch} />
         <LabCurves />
       </div>
-      <div className={styles.side}>
-        <LabCell shown={shown} batch={batch} pointing={pointing} />
-        <LabEquations shown={shown} frame={frame} pointing={pointing} layer={layer} />
+      <div className={styles.column}>
+        <LabControls shown={shown} />
+        {isReady && <LabCell shown={shown} batch={batch} pointing={pointing} />}
+        {isReady && <LabEquations shown={shown} frame={frame} pointing={pointing} layer={layer} />}
       </div>
     </div>
-  );
-}
-
-const within = (index: number | null, N: number) => (index === null ? null : Math.min(index, N - 1));
-
-const meanDiagonal = (probabilities: Float64Array, N: number) =>
-  range(N).reduce((sum, i) => sum + probabilities[i * (N + 1)], 0) / N;
-
-function LayerChoice() {
-  const layer = useLab((s) => s.stage ?? shownLayer({ ...s.settings, objective: s.run.settings.objective }));
-  const objective = useLab((s) => s.run.settings.objective);
-  const watched = useLab((s) => s.settings.watched);
-  const isSlow = useLab((s) => s.settings.isSlow);
-  const change = useLab((s) => s.change);
-  return (
-    <div className={styles.settings}>
-      <Segmented
-        legend="Cells"
-        name="lab-layer"
-        className={styles.layers}
-        choices={layersOf(objective).map((value) => ({ value, label: layerNames[value] }))}
-        value={layer}
-        onChange={(layer) => change({ layer })}
-      />
-      <Segmented
-        legend="Batch"
-        name="lab-watched"
-        choices={
-          [
-            { value: 'fixed', label: 'always the same' },
-            { value: 'step', label: 'each step’s own' },
-          ] as const
-        }
-        value={isSlow ? 'step' : watched}
-        onChange={(watched) => change({ watched, ...(watched === 'fixed' && { isSlow: false }) })}
-      />
-    </div>
-  );
-}
-
-/** Pictures across, as wide as their columns. */
-const Strip = memo(function Strip({ batch, pointing }: { readonly batch: LabBatch; readonly pointing: Pointing }) {
-  const { key } = usePointed(pointing);
-  const N = batch.captions.length;
-  return (
-    <div className={styles.strip}>
-      <Thumbnails pictures={batch.pictures} columns={range(N)} label={`${N} pictures`} />
-      {key !== null && (
-        <i
-          className={styles.stripMark}
-          style={{ insetInlineStart: `${(100 * Math.min(key, N - 1)) / N}%`, width: `${100 / N}%` }}
-        />
-      )}
-    </div>
-  );
-});
-
-const Captions = memo(function Captions({
-  captions,
-  pointing,
-}: {
-  readonly captions: readonly string[];
-  readonly pointing: Pointing;
-}) {
-  const list = useRef<HTMLOListElement>(null);
-  useEffect(() => {
-    const mark = () => {
-      const { query } = pointing.get();
-      for (const [i, item] of [...(list.current?.children ?? [])].entries())
-        (item as HTMLElement).toggleAttribute('data-pointed', i === query);
-    };
-    mark();
-    return pointing.subscribe(mark);
-  });
-  return (
-    <ol className={styles.captions} ref={list}>
-      {captions.map((caption, i) => (
-        <li key={i} title={caption} onPointerEnter={() => pointing.rest(cellAt(i, i))}>
-          {caption}
-        </li>
-      ))}
-    </ol>
-  );
-});
-
-const square = (row: number, column: number) => `M${column} ${row}h1v1h-1z`;
-
-/** The diagonal that is ideal (Fig. 3), and cells whose caption is the diagonal's own once more. */
-const Outline = memo(function Outline({ N, alike }: { readonly N: number; readonly alike: Uint32Array }) {
-  const diagonal =
-    N <= mostThumbnails ? range(N).map((i) => square(i, i)) : [`M1 0L${N} ${N - 1}`, `M0 1L${N - 1} ${N}`];
-  const twins = range(N).flatMap((i) =>
-    range(N).flatMap((j) => (i !== j && alike[i] === alike[j] ? [square(i, j)] : [])),
-  );
-  return (
-    <svg className={styles.outline} viewBox={`0 0 ${N} ${N}`} aria-hidden="true">
-      <path className={styles.diagonalBack} d={diagonal.join('')} />
-      <path className={styles.diagonal} d={diagonal.join('')} />
-      <path className={styles.diagonalBack} d={twins.join('')} />
-      <path className={styles.twins} d={twins.join('')} />
-    </svg>
-  );
-});
-
-/** Says what the outlines are, and what duplicated captions cost. */
-function Floor({ batch }: { readonly batch: LabBatch }) {
-  const name = useLab((s) => s.run.settings.objective);
-  const repeated = multiplicities(batch.alike).filter((m) => m > 1).length;
-  return (
-    <p className="help">
-      Outlined: the ideal state, where each caption has its own picture (Fig. 3).{' '}
-      {repeated === 0
-        ? 'No caption is in this batch twice.'
-        : `Dashed: ${repeated} captions of this batch are there more than once. One text has one vector, so nothing can tell their pictures apart, and the loss of this batch cannot fall below ${lossFloor(name, batch.alike).toFixed(3)}.`}
-    </p>
   );
 }

@@ -3,7 +3,7 @@ import { labAddress } from '../../state/lab/labSettings.ts';
 import { startLab } from '../../state/lab/startLab.ts';
 import { viewHash } from '../../state/view.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
-import { LabControls } from './LabControls.tsx';
+import { Transport } from './LabControls.tsx';
 import { LabPicture } from './LabPicture.tsx';
 import { LabStatus } from './LabStatus.tsx';
 import styles from './objective.module.css';
@@ -28,8 +28,10 @@ export function Objective() {
         <Training />
         <Address />
         <div className={styles.lab}>
-          <LabControls />
-          <LabStatus />
+          <div className={styles.top}>
+            <Transport />
+            <LabStatus />
+          </div>
           <LabPicture />
         </div>
       </LabContext>
