@@ -227,12 +227,12 @@ test.describe('a visit that did not come to its end', () => {
     const next = await context.newPage();
     await openPage(next);
     await expect(aside(next)).toContainText('a prompt that stops');
-    expect(await typed(next)).toContain('a photo of a');
+    expect(await typed(next)).toContain('circle left of a blue square');
     // A further tab does not meet it, and is not told.
     const third = await context.newPage();
     await openPage(third);
     await expect(alerts(third)).toHaveCount(0);
-    expect(await typed(third)).toContain('a photo of a');
+    expect(await typed(third)).toContain('circle left of a blue square');
 
     await aside(next).getByRole('button', { name: 'Open it' }).click();
     await expect(aside(next)).toHaveCount(0);
