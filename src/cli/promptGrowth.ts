@@ -2,8 +2,8 @@
  * Finds the prompts for which a stage's time grows fastest with the prompt's length.
  *
  * Processor time is compared, since other work on the machine takes none of it, and always for as many characters in all: one
- * long prompt against several short ones. So both make as much garbage, reach as far beyond the caches, and are as long
- * against the clock's steps. The best of several tries counts. Node has to run with --expose-gc and with room for all that
+ * long prompt against several short ones, each prepared for itself. So both make as much garbage, reach as far beyond the caches, and
+ * are as long against the clock's steps. The best of several tries counts. Node has to run with --expose-gc and with room for all that
  * a try makes (package.json), so that nothing is collected within it.
  */
 import { PromptBoundError } from '../prompt/bounds.ts';
@@ -43,10 +43,12 @@ function processorTime(): number {
 function timeOf(stage: Stage, family: Family, length: number, characters: number): number | null {
   try {
     const prompt = family.prompt(length);
-    const run = stage.prepare(prompt);
     const count = Math.round(characters / length);
+    // One prompt that is read again and again would stay in the caches, where a long one has no room.
+    const runs = Array.from({ length: count }, () => stage.prepare(prompt));
+    globalThis.gc?.({ type: 'minor', execution: 'sync' });
     const before = processorTime();
-    for (let i = 0; i < count; i++) run();
+    for (const run of runs) run();
     return ((processorTime() - before) * characters) / (count * prompt.length);
   } catch (error) {
     if (error instanceof PromptBoundError) return null;
@@ -77,7 +79,6 @@ function closeLook(stage: Stage, family: Family): Growth | null {
   const timings: Timing[] = lengths.map((length) => ({ length, milliseconds: Number.POSITIVE_INFINITY }));
   for (let tries = 1; tries <= 12; tries++) {
     for (const timing of timings) {
-      globalThis.gc?.({ type: 'minor', execution: 'sync' });
       const milliseconds = timeOf(stage, family, timing.length, lengths[0]);
       if (milliseconds === null) return null;
       timing.milliseconds = Math.min(timing.milliseconds, milliseconds);
