@@ -1,5 +1,6 @@
 import { decompress } from './compression.ts';
 import { crc32 } from './crc32.ts';
+import { joinedBytes } from './joinedBytes.ts';
 import { isPng, pngSignature } from './pictureFormat.ts';
 import type { ByteSource } from './sources.ts';
 
@@ -98,14 +99,7 @@ export function withPngText(
   const headEnd = pngSignature.length + headSize + new DataView(png.buffer, png.byteOffset).getUint32(8) + tailSize;
   // Neither packed nor in any language; the keyword is not translated.
   const chunks = Object.entries(texts).map(([keyword, text]) => chunkOf('iTXt', `${keyword}\0\0\0\0\0${text}`));
-  const parts = [png.subarray(0, headEnd), ...chunks, png.subarray(headEnd)];
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinedBytes([png.subarray(0, headEnd), ...chunks, png.subarray(headEnd)]);
 }
 
 /** Makes a chunk: its length, its type, its text in UTF-8, and the checksum of the last two. */

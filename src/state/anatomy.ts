@@ -1,5 +1,4 @@
-import type { EncoderPass } from '../clip/encoderPass.ts';
-import { passKey } from '../clip/encoderPass.ts';
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { LoraUse, ModelInfo } from '../worker/messages.ts';

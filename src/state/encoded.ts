@@ -1,6 +1,5 @@
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { EncoderPass } from '../clip/encoderPass.ts';
-import { passKey } from '../clip/encoderPass.ts';
+import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { mergedFinalLayerNorm } from '../models/loraDelta.ts';
 import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.ts';
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';

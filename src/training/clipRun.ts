@@ -22,6 +22,7 @@ import {
   clipForward,
   clipUpdate,
   createFastClipModel,
+  type PairBatch,
 } from './clipModel.ts';
 import { drawParameters } from './initialParameters.ts';
 
@@ -194,12 +195,18 @@ export interface StepNumbers {
   readonly temperature: number;
 }
 
+/** Reads a batch for a model whose token table has these rows. */
+export const pairsOf = (rows: CompactTable, { inputIds, pictures }: WorldBatch): PairBatch => ({
+  captions: readCaptions(inputIds, contextLength, rows),
+  pixels: pictures,
+});
+
 /** Draws the next batch and learns from it. */
 export function trainStep(run: ClipRun): StepNumbers {
   const { settings, model, moments, rows } = run;
   const { batch, draw } = run.stages[stageOf(run.step, settings)];
   draw(batch, createRandom(settings.seed, run.step));
-  const pairs = { captions: readCaptions(batch.inputIds, contextLength, rows), pixels: batch.pictures };
+  const pairs = pairsOf(rows, batch);
   const result = clipForward(model, pairs);
   clipBackward(model, pairs, result);
   const learningRate = learningRateAt(run.step, settings.learningRate, settings.warmUp, settings.steps);

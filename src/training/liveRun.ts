@@ -14,7 +14,6 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
 import { batchDrawer, type CaptionStyle, createBatch, type WorldBatch } from '../world/worldBatch.ts';
 import { type AdamWMoments, createMoments, openClipAdamW } from './adamW.ts';
-import { readCaptions } from './captionBatch.ts';
 import { readParameters } from './clipFile.ts';
 import {
   type ClipModel,
@@ -23,9 +22,8 @@ import {
   clipUpdate,
   createFastClipModel,
   logScaleName,
-  type PairBatch,
 } from './clipModel.ts';
-import { defaultRun, longestGradient, type ModelSizes, runModelConfig } from './clipRun.ts';
+import { defaultRun, longestGradient, type ModelSizes, pairsOf, runModelConfig } from './clipRun.ts';
 import { drawParameters } from './initialParameters.ts';
 import { clipLoss, type Objective, type ObjectiveName } from './objective.ts';
 
@@ -109,13 +107,8 @@ export async function startLive(
   };
 }
 
-const pairsOf = ({ rows }: LiveRun, { inputIds, pictures }: WorldBatch): PairBatch => ({
-  captions: readCaptions(inputIds, contextLength, rows),
-  pixels: pictures,
-});
-
 /** The objective of the batch to look at, with the model as it is; learns nothing. */
-export const watch = (run: LiveRun): Objective => clipForward(run.model, pairsOf(run, run.watched));
+export const watch = (run: LiveRun): Objective => clipForward(run.model, pairsOf(run.rows, run.watched));
 
 /** Numbers of one step. */
 export interface LiveStep {
@@ -150,7 +143,7 @@ export function liveStep(run: LiveRun, { learningRate, side, temperature }: Live
   const { settings, model, moments, batch, draw } = run;
   draw(batch, createRandom(settings.seed, run.step));
   if (typeof temperature === 'number') model.logScale.value[0] = -log(temperature);
-  const pairs = pairsOf(run, batch);
+  const pairs = pairsOf(run.rows, batch);
   const objective = clipForward(model, pairs);
   clipBackward(model, pairs, objective);
   const [logScale, bias] = [model.logScale.value[0], model.logitBias?.value[0] ?? 0];

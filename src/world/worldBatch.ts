@@ -92,10 +92,13 @@ export function batchDrawer(
 }
 
 /** For each caption of a batch, the first one that means the same: itself, or an earlier row. [B] */
-export function firstAlike(descriptions: readonly Description[]): Uint32Array {
+export const firstAlike = (descriptions: readonly Description[]): Uint32Array =>
+  firstEqual(descriptions.map(meaningKey));
+
+/** For each key, the place of the first that equals it: its own, or an earlier one. */
+export function firstEqual(keys: readonly string[]): Uint32Array {
   const first = new Map<string, number>();
-  return Uint32Array.from(descriptions, (description, i) => {
-    const key = meaningKey(description);
+  return Uint32Array.from(keys, (key, i) => {
     if (!first.has(key)) first.set(key, i);
     return first.get(key)!;
   });

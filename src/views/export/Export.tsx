@@ -37,7 +37,7 @@ import { useEncoded } from './useEncoded.ts';
 
 const formats = [...conditioningFormats, 'csv', 'json'] as const;
 type Format = (typeof formats)[number];
-/** Those with numbers in them. */
+/** A format of a file that holds the numbers. */
 type NumbersFormat = Exclude<Format, 'json'>;
 
 const formatNames: Record<Format, string> = {

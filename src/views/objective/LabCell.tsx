@@ -2,6 +2,7 @@ import { cellNumbers, distribution, entropyBits, likeliest, type ShownObjective 
 import type { LabBatch } from '../../worker/lab/labMessages.ts';
 import { percent, small } from '../page/numbers.ts';
 import { type Pointing, usePointed } from '../pictures/pointed.ts';
+import { Item } from './Item.tsx';
 import styles from './objective.module.css';
 import { Thumbnails } from './Thumbnails.tsx';
 
@@ -62,15 +63,6 @@ export function LabCell({ shown, batch, pointing }: LabCellProps) {
         />
       </div>
     </section>
-  );
-}
-
-function Item({ name, value }: { readonly name: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }
 

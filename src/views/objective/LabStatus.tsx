@@ -1,6 +1,7 @@
 import { bitsOverChance } from '../../state/lab/labNumbers.ts';
 import { pairsSeen } from '../../state/lab/labStore.ts';
 import { whole } from '../page/numbers.ts';
+import { Item } from './Item.tsx';
 import styles from './objective.module.css';
 import { useLab } from './useLab.ts';
 
@@ -41,14 +42,5 @@ export function LabStatus() {
         </div>
       )}
     </>
-  );
-}
-
-function Item({ name, value }: { readonly name: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

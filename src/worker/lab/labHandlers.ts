@@ -6,7 +6,7 @@ import { type LiveMeasures, type LiveSets, liveSets, startMeasuring } from '../.
 import { goOnLive, type LiveRun, type LiveStep, liveStep, startLive, watch } from '../../training/liveRun.ts';
 import { type Objective, similarity } from '../../training/objective.ts';
 import { pictureBytes } from '../../world/pictureBytes.ts';
-import type { CaptionStyle, WorldBatch } from '../../world/worldBatch.ts';
+import { type CaptionStyle, firstEqual, type WorldBatch } from '../../world/worldBatch.ts';
 import { type Handlers, moving } from '../serve.ts';
 import type { LabBatch, LabCalls, LabFrame, TrainRequest, WatchedBatch } from './labMessages.ts';
 
@@ -37,12 +37,9 @@ interface Lab {
 
 /** For each caption of ids [N, 77], the first that is the same: itself, or an earlier one. */
 function sameCaptions(inputIds: Uint32Array): Uint32Array {
-  const first = new Map<string, number>();
-  return Uint32Array.from({ length: inputIds.length / contextLength }, (_, i) => {
-    const key = inputIds.subarray(i * contextLength, (i + 1) * contextLength).join();
-    if (!first.has(key)) first.set(key, i);
-    return first.get(key)!;
-  });
+  const count = inputIds.length / contextLength;
+  const idsOf = (i: number) => inputIds.subarray(i * contextLength, (i + 1) * contextLength);
+  return firstEqual(Array.from({ length: count }, (_, i) => idsOf(i).join()));
 }
 
 const labBatch = ({ captions, inputIds, pictures }: WorldBatch): LabBatch => ({
