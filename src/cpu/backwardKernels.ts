@@ -3,7 +3,7 @@
  * is only a plain one: WebAssembly defines its results to the bit. Places are said as in kernels.ts.
  */
 
-import backwardModule from './kernels/kernels_backward.wasm?url&inline';
+import backwardModule from './kernels/kernels_backward.wasm.hex?raw';
 import { moduleBytes } from './kernels.ts';
 
 /** Gradient of one sequence's attention: kernels/attention_backward.ts. */

@@ -9,7 +9,7 @@ import { CpuError } from './cpuError.ts';
 import { mergeIntoShares } from './cpuLoras.ts';
 import { pieceOf } from './division.ts';
 import { layoutOf, segmentsOf } from './layout.ts';
-import { computePass, readOutputs, readTensors } from './passes.ts';
+import { computePass, readOutputs, readTensors, writeTensor } from './passes.ts';
 import type { Shares } from './shares.ts';
 
 /** Shares of one encoder, and what is known of their weights and places. */
@@ -74,7 +74,7 @@ async function merge(held: Held, loras: Parameters<Backend['merge']>[0]): Promis
 
 const inspectWith =
   (held: Held): Backend['inspect'] =>
-  async (plan, { pass, tokenRows, kept }, names, signal) => {
+  async (plan, { pass, tokenRows, kept, given = new Map() }, names, signal) => {
     const { shares, source } = held;
     const { config } = source;
     const end = () => shares.call('endInspection', () => undefined as never);
@@ -93,6 +93,7 @@ const inspectWith =
         const [rows] = shares.first.read({ place: kept.slot, names: [kept.tensor] });
         shares.first.read({ place, names: [kept.tensor] })[0].set(rows);
       }
+      for (const [name, values] of given) await writeTensor(shares, config, plan, place, name, values);
       const rows = { place, first: 0, end: config.maxPositionEmbeddings } as const;
       await computePass(shares, config, segmentsOf(plan), rows, signal);
       return await readTensors(shares, config, plan, place, names);

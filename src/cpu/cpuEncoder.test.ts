@@ -1,4 +1,4 @@
-import { afterEach, describe, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { referenceEncoder } from '../clip/reference.ts';
 import type { WeightSource } from '../clip/weights.ts';
@@ -26,6 +26,21 @@ describe.each([
   testInspection(create(threads), cases);
 });
 testDecisions(create(1));
+
+test.each([1, 3])('%d threads need no more of the bytes that they give back', async (threads) => {
+  const source = syntheticWeights(clipTiny);
+  const encoder = await create(threads)(source);
+  let given = 0;
+  const recycle = (bytes: Uint8Array) => {
+    given += bytes.fill(0xff).length;
+  };
+  const other = await create(threads)({ ...source, recycle });
+  expect(given).toBeGreaterThan(encoder.weightBytes / 2);
+  const [of, all] = [passOf(2, 'causal'), everything(clipTiny)];
+  expect((await other.encode([of], all)).outputs).toEqual((await encoder.encode([of], all)).outputs);
+  encoder.destroy();
+  other.destroy();
+});
 
 test.each([2, 4])('%d threads and the plain kernels equal float64 too', async (threads) => {
   withoutRelaxed();

@@ -1,13 +1,21 @@
+import type { ClipTextConfig } from '../clip/config.ts';
 import type { WeightSource } from '../clip/weights.ts';
 import { createEncoder, type Encoder } from '../engine/encoder.ts';
 import { schedule } from '../engine/schedule.ts';
 import { readWeights, type WeightSpec, weightSpecs } from '../engine/weightReading.ts';
-import { weightBytes } from '../files/dtypes.ts';
 import { createCpuBackend } from './cpuBackend.ts';
 import { CpuError } from './cpuError.ts';
-import { cut, pieceOf, usefulThreads } from './division.ts';
-import { type CompiledKernels, compileKernels, fastestTile, panelColumns, type TileRows } from './kernels.ts';
-import type { SpawnThread } from './remoteShare.ts';
+import { pieceOf, usefulThreads } from './division.ts';
+import {
+  type CompiledKernels,
+  compileKernels,
+  fastestTile,
+  panelColumns,
+  type TileRows,
+  tileHeights,
+} from './kernels.ts';
+import type { RemoteShare, SpawnThread } from './remoteShare.ts';
+import type { WeightPart } from './shareCalls.ts';
 import { noRoomFor, type Shares, startShares } from './shares.ts';
 
 export interface CpuEncoderOptions {
@@ -26,7 +34,10 @@ export interface CpuEncoderOptions {
 
 /** Fastest tiles by module, timed once. */
 const tiles = new Map<boolean, Promise<TileRows>>();
-function knownTile(compiled: CompiledKernels): Promise<TileRows> {
+
+/** Gives the tile to compute with. A model that is not worth a second thread is ready before the tiles would be timed. */
+async function tileFor(config: ClipTextConfig, compiled: CompiledKernels): Promise<TileRows> {
+  if (usefulThreads(config, Number.POSITIVE_INFINITY) === 1) return tileHeights[0];
   const known = tiles.get(compiled.relaxed) ?? fastestTile(compiled);
   tiles.set(compiled.relaxed, known);
   return known;
@@ -35,22 +46,32 @@ function knownTile(compiled: CompiledKernels): Promise<TileRows> {
 /** Writes each part of a weight to the shares that have a piece of it. */
 function placeIn(shares: Shares, source: WeightSource, written: (boolean | Promise<boolean>)[]) {
   return (name: string, spec: WeightSpec) => {
-    const { dtype } = spec;
-    const width = spec.shape[1] ?? 1;
-    const pieces = shares.all.map((share) => pieceOf(source.config, share, name, spec));
-    return (part: number, stored: Uint8Array<ArrayBuffer>) => {
-      for (const [i, other] of shares.others.entries()) {
-        const piece = pieces[i + 1];
-        if (!piece) continue;
-        const data = cut(stored, width, weightBytes[dtype], piece);
-        // A slice of its own, since what is sent is gone here.
-        const own = data.buffer === stored.buffer ? data.slice() : data;
-        written.push(other.call('writeWeight', { name, part, dtype, data: own }, [own.buffer]));
-      }
-      const data = cut(stored, width, weightBytes[dtype], pieces[0]!);
-      written.push(shares.first.writeWeight({ name, part, dtype, data }));
+    const others = shares.others.filter((_, i) => pieceOf(source.config, shares.all[i + 1], name, spec));
+    return (part: number, data: Uint8Array<ArrayBuffer>) => {
+      const weightPart = { name, part, dtype: spec.dtype, data };
+      written.push(shares.first.writeWeight(weightPart).isWritten);
+      if (others.length === 0) return data;
+      const passed = passOn(others, weightPart);
+      const isWritten = passed.then((last) => last.isWritten);
+      // Avoids an unhandled rejection: it is awaited when all has been read.
+      isWritten.catch(() => {});
+      written.push(isWritten);
+      return passed.then((last) => last.data);
     };
   };
+}
+
+/** Sends a part of a weight from one share to the next, so that it need not be copied for each; gives it back at last. */
+async function passOn(shares: readonly RemoteShare[], { data: read, ...rest }: WeightPart) {
+  // All of a buffer is gone here when it is sent.
+  let data = read.length === read.buffer.byteLength ? read : read.slice();
+  let isWritten = true;
+  for (const share of shares) {
+    const answer = await share.call('writeWeight', { ...rest, data }, [data.buffer]);
+    data = answer.data;
+    isWritten &&= answer.isWritten;
+  }
+  return { isWritten, data };
 }
 
 /**
@@ -79,7 +100,7 @@ export async function createCpuEncoder(
     const reading = readWeights(source, specs, placeIn(shares, source, written), onProgress, signal);
     // Avoids an unhandled rejection while tiles are timed, which takes no longer than the first bytes take to come.
     reading.catch(() => {});
-    const tileRows = await knownTile(compiled);
+    const tileRows = await tileFor(config, compiled);
     await shares.call('useTiles', () => tileRows);
     const read = await reading;
     if (!(await Promise.all(written)).every(Boolean)) throw noRoomFor(name);

@@ -47,7 +47,6 @@ async function prepareWeight(
   const pieces = shares.all.map((share) => pieceOf(config, share, name, spec));
   const updates = spec.kind === 'matrix' ? lowRanks(changes) : null;
   const values = updates ? undefined : await changedParts(spec, changes, readTensor);
-  const width = spec.shape[1] ?? 1;
   const partOf = (part: number) => {
     const size = values!.length / spec.from.length;
     return values!.subarray(part * size, (part + 1) * size);
@@ -59,7 +58,7 @@ async function prepareWeight(
       const argument = { name, parts: lowRankPieces(spec, updates, piece) };
       return call ? call.call('prepareLowRank', argument) : shares.first.prepareLowRank(argument);
     }
-    const argument = { name, parts: spec.from.map((_, part) => cutFloats(partOf(part), width, piece)) };
+    const argument = { name, parts: spec.from.map((_, part) => partOf(part)) };
     return call ? call.call('prepareValues', argument) : shares.first.prepareValues(argument);
   });
   return (await Promise.all(asked)).every(Boolean);

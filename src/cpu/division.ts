@@ -68,6 +68,8 @@ export interface WeightPiece {
   readonly rows: Span;
   /** Columns of a matrix; the one of a vector. */
   readonly columns: Span;
+  /** Columns of a whole part. */
+  readonly width: number;
   /** Number of the parts. */
   readonly parts: number;
   /** [N, K] of all parts together. */
@@ -88,25 +90,30 @@ export function pieceOf(
   const only0 = !label.startsWith('layers.') || (kind === 'vector' && division?.side === 'in');
   if (share.index > 0 && only0) return undefined;
   let rows: Span = [0, shape[0] / from.length];
-  let columns: Span = [0, shape[1] ?? 1];
+  const width = shape[1] ?? 1;
+  let columns: Span = [0, width];
   if (division?.side === 'out') rows = spanOf(config, share, division.by);
   else if (division && kind === 'matrix') columns = spanOf(config, share, division.by);
   const [N, K] = [length(rows) * from.length, length(columns)];
   const bytes = kind === 'matrix' ? panelBytes(N, K, dtype) : N * K * weightBytes[dtype];
-  return { rows, columns, parts: from.length, N, K, bytes };
+  return { rows, columns, width, parts: from.length, N, K, bytes };
 }
 
-/** Cuts rows and columns out of a matrix of `width` columns of `elementBytes`; shares memory with it where columns are whole. */
+/**
+ * Cuts rows and columns out of a matrix of `width` columns of `elementBytes`; shares memory with it where columns are whole, and
+ * writes them into `room`, or else into new memory, where they are not.
+ */
 export function cut(
   data: Uint8Array<ArrayBuffer>,
   width: number,
   elementBytes: number,
   { rows, columns }: Pick<WeightPiece, 'rows' | 'columns'>,
+  room?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const rowBytes = width * elementBytes;
   if (length(columns) === width) return data.subarray(rows[0] * rowBytes, rows[1] * rowBytes);
   const pieceBytes = length(columns) * elementBytes;
-  const piece = new Uint8Array(length(rows) * pieceBytes);
+  const piece = room ?? new Uint8Array(length(rows) * pieceBytes);
   for (let row = rows[0]; row < rows[1]; row++) {
     const from = row * rowBytes + columns[0] * elementBytes;
     piece.set(data.subarray(from, from + pieceBytes), (row - rows[0]) * pieceBytes);
@@ -120,13 +127,14 @@ export function cut(
  */
 export type Held = 'whole' | 'own' | 'heads' | 'qkv' | 'columns' | 'probabilities';
 
-/** Says how the shares have each of the tensors that a schedule's steps write; those that no step writes are whole. */
+/** Says how the shares have each of the tensors that a schedule's steps write; others are whole, unless they are read in parts. */
 export function heldTensors({ steps }: Schedule): ReadonlyMap<string, Held> {
   const held = new Map<string, Held>();
   for (const step of steps) {
     const { operation, label, tensors } = step;
     const y = tensors[tensors.length - 1];
     const division = divisionOf(label);
+    if (division?.side === 'in' && !held.has(tensors[0])) held.set(tensors[0], division.by);
     if (operation === 'attention') held.set(tensors[3], 'probabilities').set(y, 'heads');
     else if (division?.side === 'out') held.set(y, division.by === 'heads' ? 'qkv' : 'columns');
     else held.set(y, operation === 'layer_norm' && isShared(step) ? 'own' : 'whole');

@@ -162,9 +162,9 @@ export interface CompiledKernels {
   readonly relaxed: boolean;
 }
 
-/** The bytes of a module that is imported as a data address. */
-export function moduleBytes(url: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(url.slice(url.indexOf(',') + 1)), (char) => char.charCodeAt(0));
+/** The bytes of a module that is kept as text, two hexadecimal digits a byte. */
+export function moduleBytes(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16));
 }
 
 /** The smallest module with a relaxed multiply-add, f32x4.relaxed_madd of three zeros: tells whether there are such instructions. */
@@ -188,10 +188,10 @@ export async function compileKernels(relaxed = true): Promise<CompiledKernels> {
     );
   const runsRelaxed = relaxed && validates(relaxedProbe);
   // Each module is loaded only where it is run.
-  const { default: address } = runsRelaxed
-    ? await import('./kernels/kernels_relaxed.wasm?url&inline')
-    : await import('./kernels/kernels.wasm?url&inline');
-  const chosen = moduleBytes(address);
+  const { default: hex } = runsRelaxed
+    ? await import('./kernels/kernels_relaxed.wasm.hex?raw')
+    : await import('./kernels/kernels.wasm.hex?raw');
+  const chosen = moduleBytes(hex);
   if (!validates(chosen))
     throw new CpuUnavailableError(
       'WebAssembly has no SIMD here',

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { build } from 'vite';
 import type { SpawnThread, Thread } from './remoteShare.ts';
 
@@ -12,10 +12,29 @@ export function allowRelaxedSimd(): void {
   if (Number(process.versions.node.split('.')[0]) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
 
-/** Answers messages by the `serveShare` that the code before it exports. */
+/**
+ * Milliseconds in which a thread asks again and again for a message before it sleeps: to be woken takes about as long. Where threads
+ * share a core, it keeps the other from its work meanwhile.
+ */
+const awake = 0.1;
+
+/**
+ * Answers messages by the `serveShare` that the code before it exports. After a segment the next one comes soon, so that the thread
+ * stays awake.
+ */
 const serve = `
-  const { parentPort } = require('node:worker_threads');
-  parentPort.on('message', exports.serveShare((message, transfer) => parentPort.postMessage(message, transfer)));`;
+  const { receiveMessageOnPort, workerData } = require('node:worker_threads');
+  const serve = exports.serveShare((message, transfer) => workerData.postMessage(message, transfer));
+  workerData.on('message', (message) => {
+    serve(message);
+    if (message.call !== 'run') return;
+    for (let end = performance.now() + ${awake}; performance.now() < end; ) {
+      const next = receiveMessageOnPort(workerData);
+      if (!next) continue;
+      serve(next.message);
+      end = performance.now() + ${awake};
+    }
+  });`;
 
 /** Scripts of threads by module. Vite makes each once, in a tenth of the time that a thread would need to load Vite. */
 const scripts = new Map<string, Promise<string>>();
@@ -26,10 +45,11 @@ async function bundle(module: string): Promise<string> {
     ...{ configFile: false, publicDir: false, logLevel: 'silent' },
     build: { ssr: module, write: false, rolldownOptions: { output } },
   });
-  return (made as Exclude<typeof made, unknown[] | { close(): unknown }>).output[0].code + serve;
+  return (made as Exclude<typeof made, unknown[] | { close(): unknown }>).output[0].code;
 }
 
-function scriptOf(module: string): Promise<string> {
+/** The script of a module, a path from the project's root, with what it exports in `exports`. */
+export function scriptOf(module: string): Promise<string> {
   const script = scripts.get(module) ?? bundle(module);
   scripts.set(module, script);
   return script;
@@ -37,30 +57,37 @@ function scriptOf(module: string): Promise<string> {
 
 /** Starts a thread of Node that answers messages by the `serveShare` of a module, a path from the project's root. */
 export function startNodeThread(module: string): Thread {
+  const { port1: ours, port2: theirs } = new MessageChannel();
   let worker: Worker | undefined;
   let ended = false;
   let hear: Parameters<Thread['listen']>;
-  const waiting: Parameters<Thread['post']>[] = [];
   const begin = (script: string) => {
     if (ended) return;
-    worker = new Worker(script, { eval: true });
-    worker.on('message', (message) => hear[0](message));
+    worker = new Worker(script + serve, { eval: true, workerData: theirs, transferList: [theirs] });
+    ours.on('message', (message) => hear[0](message));
     worker.on('error', ({ message }) => hear[1](message));
     worker.on('exit', () => ended || hear[1]('it ended'));
-    for (const [message, transfer] of waiting) worker.postMessage(message, transfer);
   };
   scriptOf(module).then(begin, ({ message }: Error) => hear[1](message));
   return {
-    post(message, transfer) {
-      if (worker) worker.postMessage(message, transfer);
-      else waiting.push([message, transfer]);
-    },
+    // Messages wait in the channel until the thread is there.
+    post: (message, transfer) => ours.postMessage(message, transfer),
     listen(...listeners) {
       hear = listeners;
     },
     end() {
       ended = true;
+      ours.close();
       void worker?.terminate();
+    },
+    hearNext() {
+      for (const end = performance.now() + awake; performance.now() < end; ) {
+        const next = receiveMessageOnPort(ours);
+        if (!next) continue;
+        hear[0](next.message);
+        return true;
+      }
+      return false;
     },
   };
 }

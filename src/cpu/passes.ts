@@ -47,29 +47,34 @@ export async function computePass(
 ): Promise<number[]> {
   const times: number[] = [];
   const turns = signal && others.length === 0 ? createTurns() : undefined;
+  /** Buffers that have come back from the other shares: new memory takes longer than a copy. */
+  const spare = others.map(() => new Float32Array((end - first) * d));
   const rowsOf = (name: string) => own.read({ place, names: [name] })[0].subarray(first * d, end * d);
   try {
-    for (const [segment, { shared, input, output }] of segments.entries()) {
+    for (const [segment, { shared, input }] of segments.entries()) {
       await turns?.next();
       signal?.throwIfAborted();
       const run = { place, segment, first, end };
-      const asked = (shared ? others : []).map((other) => {
-        const rows = input === undefined ? undefined : rowsOf(input).slice();
-        return other.call('run', { ...run, input: rows }, rows && [rows.buffer]);
+      const asked = (shared ? others : []).map((other, i) => {
+        if (input === undefined) return other.call('run', { ...run, input });
+        spare[i].set(rowsOf(input));
+        return other.call('run', { ...run, input: spare[i] }, [spare[i].buffer]);
       });
       const result = own.run({ ...run, input: undefined });
-      const results: readonly SegmentResult[] = [result, ...(await Promise.all(asked))];
-      if (output !== undefined) for (const part of results.slice(1)) addTo(result.output!, part.output!);
+      for (const other of others) other.hearAtOnce();
+      const answers = await Promise.all(asked);
+      for (const [i, { output: summand }] of answers.entries())
+        if (summand) {
+          own.add({ ...run, summand });
+          spare[i] = summand;
+        }
+      const results: readonly SegmentResult[] = [result, ...answers];
       times.push(...result.milliseconds.map((_, i) => Math.max(...results.map((of) => of.milliseconds[i]))));
     }
   } finally {
     turns?.end();
   }
   return times;
-}
-
-function addTo(sum: Float32Array, summand: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += summand[i];
 }
 
 /** Puts the shares' parts of a tensor together: in each chunk they lie side by side. */
@@ -114,6 +119,33 @@ export async function readTensors(
     );
   }
   return result;
+}
+
+/** Writes a tensor of one pass, whole or divided among the shares as the steps read it. */
+export async function writeTensor(
+  shares: Shares,
+  config: ClipTextConfig,
+  plan: Schedule,
+  place: Place,
+  name: string,
+  values: Float32Array<ArrayBuffer>,
+): Promise<void> {
+  const how = heldTensors(plan).get(name) ?? 'whole';
+  if (how === 'whole') {
+    shares.first.write({ place, name, values });
+    return;
+  }
+  const sizes = shares.all.map((share) => chunksOf(config, share, how, plan.tensors.get(name)!));
+  const width = sizes.reduce((sum, of) => sum + of.width, 0);
+  let at = 0;
+  const parts = sizes.map(({ chunks, width: own }) => {
+    const part = new Float32Array(chunks * own);
+    for (let chunk = 0; chunk < chunks; chunk++)
+      part.set(values.subarray(chunk * width + at, chunk * width + at + own), chunk * own);
+    at += own;
+    return part;
+  });
+  await shares.call('write', ({ index }) => ({ place, name, values: parts[index] }));
 }
 
 /** Reads what is wanted of slots; rows that are not ready are zeros. */

@@ -7,6 +7,8 @@ export interface Thread {
   /** Called once. `onEnd` hears why the thread ended or could not begin, unless it was `end` that ended it. */
   listen(onMessage: (message: FromShare) => void, onEnd: (reason: string) => void): void;
   end(): void;
+  /** Waits some milliseconds for a message, and gives it to `onMessage`; false where none came. Missing where that is not possible. */
+  hearNext?(): boolean;
 }
 
 /** Starts a thread. */
@@ -35,6 +37,8 @@ export interface RemoteShare {
     argument: Argument<Name>,
     transfer?: readonly ArrayBuffer[],
   ): Promise<Result<Name>>;
+  /** Hears the answers that are due soon, where threads can be waited for: an event takes longer. */
+  hearAtOnce(): void;
   end(): void;
 }
 
@@ -80,6 +84,9 @@ export function connectShare(thread: Thread, model: string, onLost: (reason: str
   return {
     create: (setup) => ask('create', setup) as Promise<boolean>,
     call: (name, argument, transfer) => ask(name, argument, transfer) as never,
+    hearAtOnce() {
+      while (open.size > 0 && thread.hearNext?.());
+    },
     end() {
       failure ??= closed(model);
       for (const { reject } of open.values()) reject(failure);

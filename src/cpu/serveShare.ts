@@ -1,5 +1,5 @@
 import type { FromShare, ToShare } from './remoteShare.ts';
-import { createShare, type SegmentResult, type SegmentRun, type ShareCalls } from './shareCalls.ts';
+import { createShare, type SegmentResult, type SegmentRun, type ShareCalls, type WeightPart } from './shareCalls.ts';
 
 /** Copies of the memory's views in a result, which other threads can have. `input` is no longer needed, and may be one of them. */
 function detached(result: unknown, input?: Float32Array<ArrayBuffer>): { result: unknown; transfer: ArrayBuffer[] } {
@@ -26,11 +26,10 @@ export function serveShare(post: (message: FromShare, transfer: ArrayBuffer[]) =
       }
       if (!share) throw new Error('There is no share yet.');
       const made: unknown = share[call](argument as never);
-      const copied = call === 'run' || call === 'read';
-      const { result, transfer } = copied
-        ? detached(made, (argument as SegmentRun).input)
-        : { result: made, transfer: [] };
-      post({ id, result }, transfer);
+      if (call === 'run' || call === 'read') {
+        const { result, transfer } = detached(made, (argument as SegmentRun).input);
+        post({ id, result }, transfer);
+      } else post({ id, result: made }, call === 'writeWeight' ? [(argument as WeightPart).data.buffer] : []);
     } catch (error) {
       post({ id, error: error instanceof Error ? error.message : String(error) }, []);
     }

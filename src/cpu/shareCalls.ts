@@ -24,7 +24,7 @@ export interface ShareSetup {
   readonly compiled: CompiledKernels;
 }
 
-/** One part of a weight, cut to a share's piece, in the type in which the weight is loaded. */
+/** One part of a weight, whole, in the type in which the weight is loaded. */
 export interface WeightPart {
   readonly name: string;
   readonly part: number;
@@ -52,16 +52,20 @@ export interface SegmentResult {
 
 /** A share of the encoder, in a memory of its own. All that allocate return false where there is no room, and change nothing then. */
 export interface ShareCalls {
-  /** Writes one part of a weight, cut to the share's piece; parts come in order. */
-  writeWeight(of: WeightPart): boolean;
+  /** Writes the share's piece of one part of a weight; parts come in order. Gives the part back, for other shares. */
+  writeWeight(of: WeightPart): { readonly isWritten: boolean; readonly data: WeightPart['data'] };
   useTiles(tileRows: TileRows): void;
   /** Makes room for as many passes, the first of which are kept. */
   setSlots(slots: number): boolean;
   /** Writes a pass's mask [L, L], bytes, and where the share computes the embeddings its token rows [L, d]. */
   writeInputs(of: { readonly place: Place; readonly mask: Uint8Array; readonly tokenRows?: Float32Array }): void;
   run(of: SegmentRun): SegmentResult;
+  /** Adds another share's summand [end − first, d] to a segment's output. Overwrites the scratch block. */
+  add(of: Omit<SegmentRun, 'input'> & { readonly summand: Float32Array<ArrayBuffer> }): void;
   /** Reads the share's parts of tensors, whole; views of its memory. */
   read(of: { readonly place: Place; readonly names: readonly string[] }): readonly Float32Array<ArrayBuffer>[];
+  /** Writes the share's part of a tensor, whole. */
+  write(of: { readonly place: Place; readonly name: string; readonly values: Float32Array<ArrayBuffer> }): void;
   /** Reads one row of the share's piece of a weight, as the kernels read it. */
   readRow(of: { readonly name: string; readonly row: number }): Float32Array<ArrayBuffer>;
   prepareLowRank(of: LowRankPieces): boolean;
@@ -94,7 +98,7 @@ export async function createShare({ config, share, specs, compiled }: ShareSetup
     tileRows: 4,
   };
   return {
-    writeWeight: ({ name, part, dtype, data }) => loadPart(state, name, part, dtype, data),
+    writeWeight: ({ name, part, dtype, data }) => ({ isWritten: loadPart(state, name, part, dtype, data), data }),
     useTiles(tileRows) {
       state.tileRows = tileRows;
     },
@@ -112,7 +116,14 @@ export async function createShare({ config, share, specs, compiled }: ShareSetup
       const { output } = of;
       return { output: output === undefined ? undefined : wholeRows(state, place, output, first, end), milliseconds };
     },
+    add({ place, segment, first, end, summand }) {
+      const { placed, matmulScratch } = placesOf(state, place);
+      const sum = wholeRows(state, place, placed.segments[segment].output!, first, end).byteOffset;
+      heap.floats(matmulScratch, summand.length).set(summand);
+      state.kernels.embeddings(matmulScratch, sum, sum, summand.length);
+    },
     read: ({ place, names }) => names.map((name) => tensorPart(state, place, name)),
+    write: ({ place, name, values }) => tensorPart(state, place, name).set(values),
     readRow: ({ name, row }) => readPieceRow(state, state.merged.get(name) ?? state.weights.get(name)!, row),
     prepareLowRank: (pieces) => prepareLowRank(state, pieces),
     prepareValues: ({ name, parts }) => prepareValues(state, name, parts),

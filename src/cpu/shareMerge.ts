@@ -33,7 +33,7 @@ export function prepareLowRank(state: ShareState, pieces: LowRankPieces): boolea
   return at !== null;
 }
 
-/** Writes a weight's changed parts, of which `parts` are the share's pieces. False where there is no room. */
+/** Writes the share's pieces of a weight's changed parts. False where there is no room. */
 export function prepareValues(state: ShareState, name: string, parts: readonly Float32Array<ArrayBuffer>[]): boolean {
   const merged = planMerged(state, name);
   if (!merged) return false;

@@ -2,7 +2,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { Schedule } from '../engine/schedule.ts';
 import type { WeightSpec } from '../engine/weightReading.ts';
 import { fromFloat32, toFloat32, type WeightDtype, weightBytes } from '../files/dtypes.ts';
-import { pieceOf, type Share, type WeightPiece } from './division.ts';
+import { cut, pieceOf, type Share, type WeightPiece } from './division.ts';
 import type { Heap } from './heap.ts';
 import { type CpuKernels, panelBytes, panelColumns, type TileRows } from './kernels.ts';
 import type { Layout, Segment } from './layout.ts';
@@ -94,24 +94,30 @@ export function allocateWeights(
   return { weights, scratch };
 }
 
-/** Writes one part of a weight, of which `data` has the share's piece. Overwrites the scratch block. Throws RangeError as `pack` does. */
+/** Writes a share's piece of one part of a weight; `data` has all of the part. Overwrites the scratch block. Throws RangeError as `pack` does. */
 export function writePart(
   { heap, kernels, scratch }: Pick<ShareState, 'heap' | 'kernels' | 'scratch'>,
   { piece, at, dtype, isMatrix }: HeldWeight,
   part: number,
-  data: Uint8Array,
+  data: Uint8Array<ArrayBuffer>,
 ): void {
+  const { K, width, columns } = piece;
+  const N = piece.N / piece.parts;
+  const [first, end] = piece.rows;
+  const bytesOf = (from: number, to: number, room?: Uint8Array<ArrayBuffer>) =>
+    cut(data, width, weightBytes[dtype], { rows: [from, to], columns }, room);
+  const rowBytes = K * weightBytes[dtype];
   if (!isMatrix) {
-    heap.bytes(at + part * data.length, data.length).set(data);
+    heap.bytes(at + part * N * rowBytes, N * rowBytes).set(bytesOf(first, end));
     return;
   }
-  const [N, K] = [piece.N / piece.parts, piece.K];
-  const rowBytes = K * weightBytes[dtype];
   const together = Math.max(1, Math.floor(packedTogether / rowBytes / panelColumns)) * panelColumns;
   const panels = at + part * panelBytes(N, K, dtype);
   for (let row = 0; row < N; row += together) {
     const rows = Math.min(together, N - row);
-    heap.bytes(scratch, rows * rowBytes).set(data.subarray(row * rowBytes, (row + rows) * rowBytes));
+    const room = heap.bytes(scratch, rows * rowBytes);
+    const bytes = bytesOf(first + row, first + row + rows, room);
+    if (bytes !== room) room.set(bytes);
     kernels.pack({ dtype, stored: scratch, rowStride: K, panels: panels + row * rowBytes, N: rows, K });
   }
 }
@@ -127,7 +133,7 @@ function widened({ heap, kernels }: ShareState, { piece, at, dtype }: HeldWeight
 }
 
 /**
- * Writes one part of a weight as it is loaded, parts in order; `data` is of type `stored`. A weight with an F16 element that
+ * Writes a share's piece of one part of a weight as it is loaded, parts in order; `data` has all of the part, in the type `stored`. A weight with an F16 element that
  * panels of halves cannot hold is kept in float32 from then on. False where there is no room for that.
  */
 export function loadPart(

@@ -8,11 +8,14 @@ const { name, postMessage } = self as unknown as {
   postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
 };
 
-// The lock is free once this worker is gone, however it ends. There are no locks where a page is not secure.
-void navigator.locks?.request(name, () => {
-  postMessage.call(self, 'alive' satisfies Alive);
-  return new Promise(() => {});
-});
+// The lock is free once this worker is gone, however it ends. There are no locks where a page is not secure, and none may be
+// given where its storage is blocked.
+navigator.locks
+  ?.request(name, () => {
+    postMessage.call(self, 'alive' satisfies Alive);
+    return new Promise(() => {});
+  })
+  .catch(() => {});
 
 const serve = serveShare((message, transfer) => postMessage.call(self, message, transfer));
 self.onmessage = ({ data }: MessageEvent<ToShare>) => serve(data);

@@ -15,9 +15,10 @@
 // tile, so a row is the same to the bit alone and among others. Half weights are unpacked once a block, or read as they are for few
 // rows. The weights of a pass come from memory: while a block is multiplied, the next one is touched, so that it is in the cache then.
 // Measured on one core (Zen 4, 77 rows, the encoder's four shapes, weights from memory, GFLOP/s at tiles of 4, 5, 6 rows): Chromium
-// 156 relaxed 49, 50, 54, of the 58 that multiply-add alone reaches; plain 43, 45. In Node 20, 49 relaxed and 38 plain with 4 rows and
-// half of that with more, which spill there. F16 and BF16 0.9 and 0.95 of F32. Two rows: F32 21, F16 23, BF16 25, which is 12 to 21
-// GB/s of weights. Without touching, 77 rows take 1.08 of the time and two rows 1.12. Blocks of 256 and 384 are no faster than 768.
+// 156 relaxed 49, 50, 54, of the 58 that multiply-add alone reaches; plain 43, 45. In Node 20, relaxed 49, 51, 26 (6 rows spill there),
+// plain 38 with 4 rows. F16 and BF16 0.9 and 0.95 of F32. Two rows: F32 24, of the 25 that reading the weights alone would allow (22
+// with one panel at a time); F16 23, BF16 25. Without touching, 77 rows take 1.08 of the time and two rows 1.05. Blocks of 256 and 384
+// are no faster than 768.
 import { finish_columns } from './linear';
 import { madd } from './simd';
 import { BF16, element_bytes, F16, F32, unpack, weights_0_to_3, weights_4_to_7 } from './weights';
@@ -52,12 +53,15 @@ function store_sums(sums: usize, first: v128, last: v128): void {
 }
 
 /**
- * Adds the products of a block of K to sums [ROWS, 8]; where they are `fresh`, they are taken for zeros. x is [K][ROWS], the panel
- * [K][8]. Where that is F32, a byte is read before each `touch_steps` of k, from `ahead` on, each `touch_bytes` after the last.
+ * Adds the products of a block of K to sums [SUMS, 8]; where they are `fresh`, they are taken for zeros. With one panel [K][8], SUMS
+ * is the number of rows of x [K][rows]. With two PANELS, `gap` bytes apart, the first half of the sums is the rows' with one of
+ * them and the last half is the same rows' with the other. Where panels are F32, a byte of each is read before each `touch_steps`
+ * of k, from `ahead` on, each `touch_bytes` after the last.
  */
 @inline
 function tile(
-  ROWS: i32,
+  PANELS: i32,
+  SUMS: i32,
   DTYPE: i32,
   x: usize,
   panel: usize,
@@ -67,49 +71,56 @@ function tile(
   ahead: usize,
   touch_bytes: usize,
   touch_steps: i32,
+  gap: usize,
 ): void {
+  const x_step = (4 * SUMS) / PANELS;
   let first0 = load_sums(true, fresh, sums);
   let last0 = load_sums(true, fresh, sums + 16);
-  let first1 = load_sums(ROWS > 1, fresh, sums + 32);
-  let last1 = load_sums(ROWS > 1, fresh, sums + 48);
-  let first2 = load_sums(ROWS > 2, fresh, sums + 64);
-  let last2 = load_sums(ROWS > 2, fresh, sums + 80);
-  let first3 = load_sums(ROWS > 3, fresh, sums + 96);
-  let last3 = load_sums(ROWS > 3, fresh, sums + 112);
-  let first4 = load_sums(ROWS > 4, fresh, sums + 128);
-  let last4 = load_sums(ROWS > 4, fresh, sums + 144);
-  let first5 = load_sums(ROWS > 5, fresh, sums + 160);
-  let last5 = load_sums(ROWS > 5, fresh, sums + 176);
-  for (const end = x + 4 * ROWS * K; x < end; ahead += touch_bytes) {
+  let first1 = load_sums(SUMS > 1, fresh, sums + 32);
+  let last1 = load_sums(SUMS > 1, fresh, sums + 48);
+  let first2 = load_sums(SUMS > 2, fresh, sums + 64);
+  let last2 = load_sums(SUMS > 2, fresh, sums + 80);
+  let first3 = load_sums(SUMS > 3, fresh, sums + 96);
+  let last3 = load_sums(SUMS > 3, fresh, sums + 112);
+  let first4 = load_sums(SUMS > 4, fresh, sums + 128);
+  let last4 = load_sums(SUMS > 4, fresh, sums + 144);
+  let first5 = load_sums(SUMS > 5, fresh, sums + 160);
+  let last5 = load_sums(SUMS > 5, fresh, sums + 176);
+  for (const end = x + x_step * K; x < end; ahead += touch_bytes) {
     if (DTYPE === F32) load<u8>(ahead);
-    const pause = DTYPE === F32 ? min(end, x + 4 * ROWS * touch_steps) : end;
-    for (; x < pause; x += 4 * ROWS, panel += 8 * element_bytes(DTYPE)) {
+    if (PANELS > 1) load<u8>(ahead + gap);
+    const pause = DTYPE === F32 ? min(end, x + x_step * touch_steps) : end;
+    for (; x < pause; x += x_step, panel += 8 * element_bytes(DTYPE)) {
       const first = weights_0_to_3(DTYPE, panel);
       const last = weights_4_to_7(DTYPE, panel);
-      const x0 = v128.load32_splat(x);
+      const other_first = PANELS > 1 ? weights_0_to_3(DTYPE, panel + gap) : first;
+      const other_last = PANELS > 1 ? weights_4_to_7(DTYPE, panel + gap) : last;
+      // Four rows are loaded at once where Node 20 would else load five before it multiplies, for which it has no registers.
+      const four = SUMS === 5 ? v128.load(x) : f32x4.splat(0);
+      const x0 = SUMS === 5 ? v128.shuffle<f32>(four, four, 0, 0, 0, 0) : v128.load32_splat(x);
       first0 = madd(x0, first, first0);
       last0 = madd(x0, last, last0);
-      if (ROWS > 1) {
-        const x1 = v128.load32_splat(x, 4);
-        first1 = madd(x1, first, first1);
-        last1 = madd(x1, last, last1);
+      if (SUMS > 1) {
+        const x1 = PANELS === SUMS ? x0 : SUMS === 5 ? v128.shuffle<f32>(four, four, 1, 1, 1, 1) : v128.load32_splat(x, 4);
+        first1 = madd(x1, PANELS === SUMS ? other_first : first, first1);
+        last1 = madd(x1, PANELS === SUMS ? other_last : last, last1);
+        if (SUMS > 2) {
+          const x2 = PANELS > 1 ? x0 : SUMS === 5 ? v128.shuffle<f32>(four, four, 2, 2, 2, 2) : v128.load32_splat(x, 8);
+          first2 = madd(x2, other_first, first2);
+          last2 = madd(x2, other_last, last2);
+        }
+        if (SUMS > 3) {
+          const x3 = PANELS > 1 ? x1 : SUMS === 5 ? v128.shuffle<f32>(four, four, 3, 3, 3, 3) : v128.load32_splat(x, 12);
+          first3 = madd(x3, other_first, first3);
+          last3 = madd(x3, other_last, last3);
+        }
       }
-      if (ROWS > 2) {
-        const x2 = v128.load32_splat(x, 8);
-        first2 = madd(x2, first, first2);
-        last2 = madd(x2, last, last2);
-      }
-      if (ROWS > 3) {
-        const x3 = v128.load32_splat(x, 12);
-        first3 = madd(x3, first, first3);
-        last3 = madd(x3, last, last3);
-      }
-      if (ROWS > 4) {
+      if (SUMS > 4) {
         const x4 = v128.load32_splat(x, 16);
         first4 = madd(x4, first, first4);
         last4 = madd(x4, last, last4);
       }
-      if (ROWS > 5) {
+      if (SUMS > 5) {
         const x5 = v128.load32_splat(x, 20);
         first5 = madd(x5, first, first5);
         last5 = madd(x5, last, last5);
@@ -117,15 +128,16 @@ function tile(
     }
   }
   store_sums(sums, first0, last0);
-  if (ROWS > 1) store_sums(sums + 32, first1, last1);
-  if (ROWS > 2) store_sums(sums + 64, first2, last2);
-  if (ROWS > 3) store_sums(sums + 96, first3, last3);
-  if (ROWS > 4) store_sums(sums + 128, first4, last4);
-  if (ROWS > 5) store_sums(sums + 160, first5, last5);
+  if (SUMS > 1) store_sums(sums + 32, first1, last1);
+  if (SUMS > 2) store_sums(sums + 64, first2, last2);
+  if (SUMS > 3) store_sums(sums + 96, first3, last3);
+  if (SUMS > 4) store_sums(sums + 128, first4, last4);
+  if (SUMS > 5) store_sums(sums + 160, first5, last5);
 }
 
-/** A tile of float32 weights. */
+/** A tile of float32 weights: of one panel, or of two for one or two rows. */
 function f32_tile(
+  panels: i32,
   rows: i32,
   x: usize,
   panel: usize,
@@ -135,22 +147,26 @@ function f32_tile(
   ahead: usize,
   touch_bytes: usize,
   touch_steps: i32,
+  gap: usize,
 ): void {
-  if (rows === 6) tile(6, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
-  else if (rows === 5) tile(5, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
-  else if (rows === 4) tile(4, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
-  else if (rows === 3) tile(3, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
-  else if (rows === 2) tile(2, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
-  else tile(1, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps);
+  if (panels === 2) {
+    if (rows === 2) tile(2, 4, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, gap);
+    else tile(2, 2, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, gap);
+  } else if (rows === 6) tile(1, 6, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
+  else if (rows === 5) tile(1, 5, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
+  else if (rows === 4) tile(1, 4, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
+  else if (rows === 3) tile(1, 3, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
+  else if (rows === 2) tile(1, 2, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
+  else tile(1, 1, F32, x, panel, K, sums, fresh, ahead, touch_bytes, touch_steps, 0);
 }
 
 /** A tile of at most FEW_ROWS rows of half weights as they are stored, all of K. Touching halves ahead gains nothing. */
 @inline
 function half_tile(DTYPE: i32, rows: i32, x: usize, panel: usize, K: i32, sums: usize): void {
-  if (rows === 4) tile(4, DTYPE, x, panel, K, sums, true, 0, 0, K);
-  else if (rows === 3) tile(3, DTYPE, x, panel, K, sums, true, 0, 0, K);
-  else if (rows === 2) tile(2, DTYPE, x, panel, K, sums, true, 0, 0, K);
-  else tile(1, DTYPE, x, panel, K, sums, true, 0, 0, K);
+  if (rows === 4) tile(1, 4, DTYPE, x, panel, K, sums, true, 0, 0, K, 0);
+  else if (rows === 3) tile(1, 3, DTYPE, x, panel, K, sums, true, 0, 0, K, 0);
+  else if (rows === 2) tile(1, 2, DTYPE, x, panel, K, sums, true, 0, 0, K, 0);
+  else tile(1, 1, DTYPE, x, panel, K, sums, true, 0, 0, K, 0);
 }
 
 function f16_tile(rows: i32, x: usize, panel: usize, K: i32, sums: usize): void {
@@ -208,9 +224,13 @@ export function matmul(
   // Few rows read each weight once, and need no block that stays in cache.
   const block = rows <= FEW_ROWS ? K : BLOCK;
   const direct = dtype === F32 || rows <= FEW_ROWS;
+  // One or two rows leave so few sums that each waits for its last addition: they read two panels at once, one from each half.
+  const panels = dtype === F32 && rows <= 2 && N % 16 === 0 ? 2 : 1;
+  const columns = N / panels;
+  const gap = <usize>columns * K * 4;
   const unpacked = scratch;
-  const panel_sums = unpacked + 32 * BLOCK;
-  const tiles = panel_sums + 32 * <usize>rows;
+  const panel_sums = panels > 1 ? unpacked : unpacked + 32 * BLOCK;
+  const tiles = unpacked + 32 * BLOCK + 32 * <usize>rows;
   for (let from = 0; from < K; from += block) {
     const length = min(block, K - from);
     const block_x = x + 4 * from * x_step;
@@ -221,9 +241,9 @@ export function matmul(
 
   const spacing = tile_count < MANY_TILES ? HALF_PAGE : LINE;
   const touch_steps = (spacing * tile_count) / panel_step;
-  const end = weight + <usize>((N + 7) >> 3) * K * panel_step;
+  const end = weight + <usize>((columns + 7) >> 3) * K * panel_step;
   let next = weight;
-  for (let n = 0; n < N; n += 8) {
+  for (let n = 0; n < columns; n += 8) {
     for (let from = 0; from < K; from += block) {
       const length = min(block, K - from);
       let panel = next;
@@ -241,13 +261,16 @@ export function matmul(
         const height = min(tile_rows, rows - row);
         const sums = panel_sums + 32 * row;
         if (dtype === F32 || !direct)
-          f32_tile(height, tile_x, panel, length, sums, from === 0, ahead, touch_bytes, touch_steps);
+          f32_tile(panels, height, tile_x, panel, length, sums, from === 0, ahead, touch_bytes, touch_steps, gap);
         else if (dtype === F16) f16_tile(height, tile_x, panel, K, sums);
         else bf16_tile(height, tile_x, panel, K, sums);
         tile_x += 4 * height * length;
         ahead += (touches / tile_count) * touch_bytes;
       }
     }
-    finish_columns(epilogue, panel_sums, bias + 4 * n, residual + 4 * n, y + 4 * n, y_row, rows, min(8, N - n));
+    for (let column = n, sums = panel_sums; column < N; column += columns, sums += 32 * rows) {
+      const at = 4 * column;
+      finish_columns(epilogue, sums, bias + at, residual + at, y + at, y_row, rows, min(8, N - column));
+    }
   }
 }
