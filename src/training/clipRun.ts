@@ -25,6 +25,7 @@ import {
   type PairBatch,
 } from './clipModel.ts';
 import { drawParameters } from './initialParameters.ts';
+import type { RunState } from './runCheckpoint.ts';
 
 /** Everything that decides the bits of a trained model. */
 export interface RunSettings extends ModelSizes {
@@ -34,17 +35,37 @@ export interface RunSettings extends ModelSizes {
   readonly steps: number;
   /** Pairs of a step. */
   readonly batch: number;
-  /** The run begins with so many steps of the stage `single`. */
+  /** The run begins with so many steps of the stage `plain`. */
+  readonly plainSteps: number;
+  /** Then come so many of `single`. */
   readonly singleSteps: number;
   /** Then come so many of `whole`, after which `pair` is learned sooner. */
   readonly lookSteps: number;
-  /** Then so many of `pair`, and all others are of `whole`. */
+  /** Then so many of `pair`. */
   readonly pairSteps: number;
-  /** Pairs of a step of `single` and `pair`: many small steps find out sooner what to look at than few large ones. */
-  readonly firstBatch: number;
+  /** Then so many of `whole`, in which the words of everything are learned. */
+  readonly wordSteps: number;
+  /** Then so many of `bind`. */
+  readonly bindSteps: number;
+  /** Then so many of `whole`, and all others of the first part are of `close`. */
+  readonly wholeSteps: number;
+  /** Steps of the second part, in which the learning rate rises and falls once more: `alike`, then `again`. */
+  readonly againSteps: number;
+  /** Steps of `alike`. */
+  readonly alikeSteps: number;
+  /** Steps of the third part, with a rise and fall of its own: `close`. */
+  readonly lastSteps: number;
+  /** Steps of the fourth part, in which the text encoder stays as it is, with a rise and fall of its own: `again`. */
+  readonly tuneSteps: number;
+  /** Pairs of a step of `pair` and `alike`: many small steps find out sooner what belongs together than few large ones. */
+  readonly pairBatch: number;
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
   readonly warmUp: number;
+  /** The highest learning rates of the second, the third and the fourth part. */
+  readonly againRate: number;
+  readonly lastRate: number;
+  readonly tuneRate: number;
 }
 
 /** Sizes of a model. */
@@ -67,14 +88,25 @@ export interface ModelSizes {
 /** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
 export const defaultRun: RunSettings = {
   seed: 1,
-  steps: 5000,
+  steps: 16300,
   batch: 64,
-  singleSteps: 300,
+  plainSteps: 600,
+  singleSteps: 1200,
   lookSteps: 130,
   pairSteps: 570,
-  firstBatch: 32,
+  wordSteps: 864,
+  bindSteps: 986,
+  wholeSteps: 896,
+  againSteps: 3000,
+  alikeSteps: 1000,
+  lastSteps: 800,
+  tuneSteps: 2500,
+  pairBatch: 32,
   learningRate: 1e-3,
   warmUp: 100,
+  againRate: 7e-4,
+  lastRate: 3e-4,
+  tuneRate: 4e-4,
   width: 128,
   layers: 6,
   heads: 4,
@@ -117,29 +149,97 @@ export function runModelConfig(sizes: ModelSizes, vocabSize: number): ClipModelC
   };
 }
 
+/** Most of everything is drawn in families, and a third of the captions are lessons. */
+const inFamilies = { twins: true, familyShare: 0.75, lessonShare: 0.35 } as const;
+
 /**
  * The stages of a run, and what they draw.
  *
- * - `single`: one object, of which the caption says everything. With scenes of all kinds from the start the image tower finds the
+ * - `plain`: one black object on a light ground, of which the caption says everything. A patch then shows a piece of the shape itself.
+ *   With colours from the start it shows it by a contrast that is another one in each picture, and the image tower tells shapes
+ *   apart only after ten times as many steps.
+ * - `single`: one object in any colour; three in ten stay plain. With scenes of two objects from the start the image tower finds the
  *   ground first, which sets most pictures of a batch apart, and then learns nothing for hundreds of steps.
  * - `pair`: two objects with their colours, shapes and relation, and each scene's twin: the same words, but for which of them belong
  *   together. Without twins a model learns the words alone, as these tell all scenes of a batch apart.
- * - `whole`: everything, with twins. Half of the captions are still those of `pair`: without them the pictures of twins become alike
- *   again within 300 steps.
+ * - `bind`: two objects and everything about them, all with twins. Words alone no longer tell a batch apart here, and what belongs
+ *   together is learned within 500 steps, as each word has a meaning already.
+ * - `whole`: everything, most of it in families, so that each attribute is needed to tell a batch apart. A third of the captions are still
+ *   those of `pair`: without them the pictures of twins become alike again within 300 steps.
+ * - `close`: the same, and siblings have their twins beside them, too.
+ * - `alike`: pairs of one colour with their twins. Where colours tell which object is where, nothing else is asked, and a model that knows
+ *   all relations of a red and a blue object guesses those of two red ones.
+ * - `again`: as `close`, and a third of the pairs are of one colour.
  */
 const stageDraws = {
-  single: { captions: 'objects', count: 1, lessonShare: 0 },
-  pair: { count: 2, twins: true, lessonShare: 1 },
-  whole: { twins: true, lessonShare: 0.5 },
+  plain: { captions: 'objects', count: 1, plainShare: 1 },
+  single: { captions: 'objects', count: 1, plainShare: 0.3 },
+  pair: { count: 2, twins: true, lessonShare: 1, plainShare: 0.15 },
+  bind: { count: 2, twins: true, lessonShare: 0.6, plainShare: 0.15 },
+  whole: { ...inFamilies, plainShare: 0.15 },
+  close: { ...inFamilies, siblingTwins: true, plainShare: 0.15 },
+  alike: { count: 2, twins: true, lessonShare: 1, plainShare: 0.15, oneColourShare: 1 },
+  again: { ...inFamilies, siblingTwins: true, plainShare: 0.1, oneColourShare: 0.33 },
 } as const satisfies Readonly<Record<string, DrawOptions>>;
 
 type Stage = keyof typeof stageDraws;
 
-/** The stage of a step that counts from 0. */
-function stageOf(step: number, { singleSteps, lookSteps, pairSteps }: RunSettings): Stage {
-  if (step < singleSteps) return 'single';
-  const since = step - singleSteps - lookSteps;
-  return since >= 0 && since < pairSteps ? 'pair' : 'whole';
+/** The stages of the first part in their order, with their steps; what comes after them is of `close`. */
+const orderOf = (settings: RunSettings): readonly (readonly [Stage, number])[] => [
+  ['plain', settings.plainSteps],
+  ['single', settings.singleSteps],
+  ['whole', settings.lookSteps],
+  ['pair', settings.pairSteps],
+  ['whole', settings.wordSteps],
+  ['bind', settings.bindSteps],
+  ['whole', settings.wholeSteps],
+];
+
+/** The stage of a step of the first part, which counts from 0. */
+function firstStageOf(step: number, settings: RunSettings): Stage {
+  let end = 0;
+  for (const [stage, steps] of orderOf(settings)) {
+    end += steps;
+    if (step < end) return stage;
+  }
+  return 'close';
+}
+
+const isOfTextEncoder = (name: string) => name.startsWith('text_model.');
+
+/** A part of a run, over which the learning rate rises and falls once. Its steps count from 0. */
+interface Part {
+  readonly steps: number;
+  readonly highestRate: number;
+  readonly stageOf: (step: number) => Stage;
+  /** Only the image tower, both projections and the temperature learn, so that a denoiser of the text encoder's rows stays right. */
+  readonly isTextFrozen?: boolean;
+}
+
+/** The four parts of a run in their order. */
+function partsOf(settings: RunSettings): readonly Part[] {
+  const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, learningRate, againRate, lastRate, tuneRate } = settings;
+  return [
+    {
+      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps),
+      highestRate: learningRate,
+      stageOf: (step) => firstStageOf(step, settings),
+    },
+    { steps: againSteps, highestRate: againRate, stageOf: (step) => (step < alikeSteps ? 'alike' : 'again') },
+    { steps: lastSteps, highestRate: lastRate, stageOf: () => 'close' },
+    { steps: tuneSteps, highestRate: tuneRate, stageOf: () => 'again', isTextFrozen: true },
+  ];
+}
+
+/** Finds the part of a step, which counts from 0, and the step's place in it. Steps after the last part count on in it. */
+function partAt(step: number, settings: RunSettings): readonly [Part, number] {
+  const parts = partsOf(settings);
+  let at = step;
+  for (const part of parts.slice(0, -1)) {
+    if (at < part.steps) return [part, at];
+    at -= part.steps;
+  }
+  return [parts[parts.length - 1], at];
 }
 
 /** Draws pairs into a batch of its own, which each draw fills again. */
@@ -164,12 +264,12 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
   const tokenIds = worldTokenIds(tokenizer);
   const config = runModelConfig(settings, tokenIds.length);
   const model = await createFastClipModel(await compileKernels(false), config, {
-    B: Math.max(settings.batch, settings.firstBatch),
+    B: Math.max(settings.batch, settings.pairBatch),
     L: contextLength,
   });
   drawParameters(model, settings.seed);
   const source = (stage: Stage): PairSource => ({
-    batch: createBatch(stage === 'whole' ? settings.batch : settings.firstBatch),
+    batch: createBatch(stage === 'pair' || stage === 'alike' ? settings.pairBatch : settings.batch),
     draw: batchDrawer(tokenizer, stageDraws[stage]),
   });
   return {
@@ -178,10 +278,30 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
     moments: createMoments(model.parameters),
     tokenIds,
     rows: createCompactTable(tokenIds, settings.width),
-    stages: { single: source('single'), pair: source('pair'), whole: source('whole') },
+    stages: {
+      plain: source('plain'),
+      single: source('single'),
+      pair: source('pair'),
+      bind: source('bind'),
+      whole: source('whole'),
+      close: source('close'),
+      alike: source('alike'),
+      again: source('again'),
+    },
     step: 0,
   };
 }
+
+/** Says what a checkpoint keeps of a run, by the names of its tensors. */
+export const clipCheckpoint = ({ settings, step, model, moments }: ClipRun): RunState => ({
+  settings,
+  step,
+  arrays: {
+    parameters: model.parameters.values,
+    first_moments: moments.first,
+    second_moments: moments.second,
+  },
+});
 
 /** Numbers of one step. */
 export interface StepNumbers {
@@ -204,14 +324,16 @@ export const pairsOf = (rows: CompactTable, { inputIds, pictures }: WorldBatch):
 /** Draws the next batch and learns from it. */
 export function trainStep(run: ClipRun): StepNumbers {
   const { settings, model, moments, rows } = run;
-  const { batch, draw } = run.stages[stageOf(run.step, settings)];
+  const [part, at] = partAt(run.step, settings);
+  const learningRate = learningRateAt(at, part.highestRate, settings.warmUp, part.steps);
+  const { batch, draw } = run.stages[part.stageOf(at)];
   draw(batch, createRandom(settings.seed, run.step));
   const pairs = pairsOf(rows, batch);
   const result = clipForward(model, pairs);
   clipBackward(model, pairs, result);
-  const learningRate = learningRateAt(run.step, settings.learningRate, settings.warmUp, settings.steps);
   run.step++;
-  const update = { adamW: openClipAdamW, longestGradient };
+  const isFrozen = part.isTextFrozen ? isOfTextEncoder : undefined;
+  const update = { adamW: openClipAdamW, longestGradient, isFrozen };
   const gradientNorm = clipUpdate(model, moments, update, run.step, learningRate);
   const temperature = exp(-model.logScale.value[0]);
   return { step: run.step, loss: result.loss, gradientNorm, learningRate, temperature };

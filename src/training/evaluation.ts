@@ -68,7 +68,8 @@ export interface EvaluationSet {
 /** Above all seeds of a run, so that no scene of a run's is drawn again. */
 const evaluationSeed = 0xc11b5c0e;
 
-function inputIdsOf(tokenizer: Tokenizer, captions: readonly string[]): Uint32Array {
+/** CLIP's ids of captions, [captions, 77]. */
+export function inputIdsOf(tokenizer: Tokenizer, captions: readonly string[]): Uint32Array {
   const inputIds = new Uint32Array(captions.length * contextLength);
   captions.forEach((caption, i) => {
     writeInputIds(captionTokens(tokenizer, caption), inputIds, i);
@@ -77,7 +78,7 @@ function inputIdsOf(tokenizer: Tokenizer, captions: readonly string[]): Uint32Ar
 }
 
 /** The caption among words that change nothing, at least one. */
-function filled(random: Random, caption: string): string {
+export function filled(random: Random, caption: string): string {
   let text = caption;
   while (text === caption) text = withFillers(random, caption);
   return text;

@@ -1,7 +1,7 @@
 /** Random parameters to start a training from. */
 
 import { positionEmbeddingName as textPositionsName } from '../clip/weights.ts';
-import { cosineOfHalfTurn } from '../models/elementary.ts';
+import { cosineOfTurn } from '../models/elementary.ts';
 import { createRandom, normal, type Random } from '../models/seededRandom.ts';
 import { tableDeviation } from '../models/tokenTable.ts';
 import { type ClipModel, logitBiasName, logScaleName } from './clipModel.ts';
@@ -27,12 +27,6 @@ function deviationOf(name: string, { hiddenSize: d, numHiddenLayers: N }: TowerC
   if (/patch_embedding\.weight$/.test(name)) return patchDeviation;
   if (/class_embedding$|vision_model.*position_embedding\.weight$/.test(name)) return placeDeviation;
   return tableDeviation;
-}
-
-/** cos(2π t) */
-function cosineOfTurn(t: number): number {
-  const part = t - Math.floor(t);
-  return cosineOfHalfTurn(part <= 0.5 ? 2 * part : 2 - 2 * part);
 }
 
 /** Steps of a wave's shortest length. */
@@ -87,7 +81,7 @@ export function drawParameters({ parameters, config }: ClipModel, seed: number):
 }
 
 /** A 32-bit number of a name: FNV-1a. */
-function streamOf(name: string): number {
+export function streamOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return hash >>> 0;

@@ -73,6 +73,11 @@ export function linearBackward(
 ): void {
   products.inputGradient(dx, dy, weight.value, rows, K, N);
   products.weightGradient(weight.gradient, dy, x, rows, K, N);
+  biasBackward(bias, dy, rows, N);
+}
+
+/** dbias [N] += the sum of the rows of dy [rows, N]. */
+export function biasBackward(bias: Parameter, dy: Floats, rows: number, N: number): void {
   const sums = new Float64Array(N);
   for (let r = 0; r < rows; r++) for (let n = 0; n < N; n++) sums[n] += dy[r * N + n];
   for (let n = 0; n < N; n++) bias.gradient[n] += sums[n];

@@ -30,7 +30,8 @@ export function metricRows({ textToImage, imageToText, foils, fillerInvariance }
   ];
 }
 
-const timeText = (seconds: number) =>
+/** Seconds as a person says them. */
+export const timeText = (seconds: number) =>
   seconds < 120
     ? `${seconds.toFixed(0)} s`
     : seconds < 7200
@@ -58,10 +59,14 @@ It knows no other things. Numbers of it are not Stable Diffusion's.
 
 ## Training
 
-${settings.steps} steps with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}: ${settings.singleSteps} on single
-objects and ${settings.pairSteps} on pairs of objects in plain words, ${settings.firstBatch} pictures each; then ${settings.steps - settings.singleSteps - settings.pairSteps} on everything, ${settings.batch} pictures
-each. Most scenes of two objects have a twin in their batch: the same words, put together otherwise. AdamW, learning rate
-${settings.learningRate} with ${settings.warmUp} steps of warm-up and half a cosine. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD
+${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
+${settings.plainSteps} on one black object, ${settings.singleSteps} on one of any colour, ${settings.lookSteps} on everything, ${settings.pairSteps} on pairs of objects in plain
+words (${settings.pairBatch} pictures each), ${settings.wordSteps} on everything, ${settings.bindSteps} on two objects, ${settings.wholeSteps} and ${othersOf(settings)} on everything, ${settings.alikeSteps} on pairs of
+one colour in plain words (${settings.pairBatch} pictures each), ${settings.againSteps - settings.alikeSteps} on everything with more such pairs, ${settings.lastSteps} on everything, and ${settings.tuneSteps} on everything with more
+such pairs, in which the text encoder stayed as it was: only the image tower, both projections and the temperature learned. Most
+scenes have relatives in their batch: a twin, of the same words put together otherwise, and siblings, which differ in one attribute.
+AdamW; the learning rate rises within ${settings.warmUp} steps and falls by half a cosine four times: from ${settings.learningRate}, from ${settings.againRate} in the steps that
+begin with pairs of one colour, from ${settings.lastRate} in the next ${settings.lastSteps}, and from ${settings.tuneRate} in the last. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD
 is defined to the bit. That is tested with a short run, in Node and in a browser; this long run was made once:
 
     ${commandOf(settings)}
@@ -74,10 +79,18 @@ ${metrics.join('\n')}
 `;
 }
 
-/** The command that trains this model. */
-function commandOf(settings: RunSettings): string {
-  const flags = Object.entries(settings).map(
-    ([name, value]) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${value}`,
-  );
-  return `npm run train -- clip ${flags.join(' ')}`;
+/** Steps of the first part after its named stages. */
+function othersOf(settings: RunSettings): number {
+  const { plainSteps, singleSteps, lookSteps, pairSteps, wordSteps, bindSteps, wholeSteps } = settings;
+  const named = plainSteps + singleSteps + lookSteps + pairSteps + wordSteps + bindSteps + wholeSteps;
+  return Math.max(0, settings.steps - settings.againSteps - settings.lastSteps - settings.tuneSteps - named);
 }
+
+/** The command that trains this model. */
+const commandOf = (settings: RunSettings) => `npm run train -- clip ${settingFlags(settings)}`;
+
+/** Settings as options of the command line. */
+export const settingFlags = (settings: object): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${value}`)
+    .join(' ');

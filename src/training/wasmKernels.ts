@@ -11,10 +11,10 @@ import type { Floats, Products } from './products.ts';
 import { type SelfAttentionSizes, sequencePlaces, type TrainingKernels } from './trainingKernels.ts';
 
 /** Rows that are multiplied at once. A weight's gradient is a sum of sums of so many rows. */
-const blockRows = 768;
+export const blockRows = 768;
 
 /** Height of a tile: the largest that fits into the registers of every compiler. All heights give the same bits. */
-const tileRows = 4;
+export const tileRows = 4;
 
 /** Largest sizes that the kernels have room for. */
 export interface KernelRoom {
@@ -72,15 +72,31 @@ function layOutScratch({ widest, longest }: KernelRoom): Scratch {
   return { panels: 0, sums, matmul, mask, row, end: row + align(4 * longest) };
 }
 
+/** Parts that the kernels of this file are made of, for such as need more than these. */
+export interface WasmParts {
+  readonly kernels: CpuKernels & BackwardKernels;
+  readonly memory: WebAssembly.Memory;
+  readonly place: Place;
+  /** Places of what a matrix product needs, in bytes: panels of a [widest, widest] weight in blocks of `blockRows`, and the kernel's own. */
+  readonly panels: number;
+  readonly matmulScratch: number;
+  readonly training: TrainingKernels;
+}
+
 /**
- * Makes kernels with room for so many floats (see `countFloats`). `compiled` is to be plain. Rejects with CpuError where there is not
- * so much memory.
+ * Makes kernels with room for so many floats (see `countFloats`). `compiled` is to be plain where results are to be the same
+ * everywhere. Rejects with CpuError where there is not so much memory.
  */
 export async function createWasmKernels(
   compiled: CompiledKernels,
   floats: number,
   room: KernelRoom,
 ): Promise<TrainingKernels> {
+  return (await createWasmParts(compiled, floats, room)).training;
+}
+
+/** Does what `createWasmKernels` does, and gives the parts. */
+export async function createWasmParts(compiled: CompiledKernels, floats: number, room: KernelRoom): Promise<WasmParts> {
   const scratch = layOutScratch(room);
   const memory = memoryOf(scratch.end + 4 * floats);
   const kernels = { ...(await cpuKernels(compiled, memory)), ...(await backwardKernels(memory)) };
@@ -90,7 +106,7 @@ export async function createWasmKernels(
       throw new TypeError("An array lies outside the kernels' memory; expected one that they allocated.");
     return array.byteOffset;
   };
-  return {
+  const training: TrainingKernels = {
     allocate(length) {
       const at = end;
       end += align(4 * length);
@@ -103,6 +119,7 @@ export async function createWasmKernels(
     quickGeluBackward: (dy, x, count) => kernels.quickGeluBackward(place(dy), place(x), wholeVectors(count)),
     ...attentionOf(kernels, memory, scratch, room, place),
   };
+  return { kernels, memory, place, panels: scratch.panels, matmulScratch: scratch.matmul, training };
 }
 
 function memoryOf(bytes: number): WebAssembly.Memory {
@@ -115,7 +132,7 @@ function memoryOf(bytes: number): WebAssembly.Memory {
 }
 
 /** Gives the byte offset of an array. Throws TypeError for one of another memory. */
-type Place = (array: Floats) => number;
+export type Place = (array: Floats) => number;
 
 function wholeVectors(count: number): number {
   if (count % 4) throw new RangeError(`${count} numbers are no multiple of 4, which these kernels need.`);

@@ -54,6 +54,14 @@ export const colourMeans: Readonly<Record<Colour, ColourMean>> = {
 /** How far black and white spread, and each channel of a ground. */
 export const neutralReach = 0.03;
 
+/** The colour in the middle of its word's spread, in the middle of a tone's, or as light as the colour itself. */
+export function meanRgb(colour: Colour, tone: Tone | null): Rgb {
+  const { hue, saturation, lightness } = colourMeans[colour];
+  if (!hue) return [lightness, lightness, lightness];
+  const moved = tone ? toneSpread(tone, null).mean : 0;
+  return rgbOf(hue.mean, saturation * saturationSpread(null).mean, lightness + moved);
+}
+
 export const groundMeans: Readonly<Record<Ground, Rgb>> = {
   white: [0.95, 0.95, 0.95],
   black: [0.05, 0.05, 0.05],

@@ -69,12 +69,12 @@ export function withUnknownTokens(
 export const captionTokens = (tokenizer: Tokenizer, caption: string): number[] => textIds(tokenizer, caption);
 
 /**
- * Writes BOS, the ids, EOS and PAD (which is EOS) into `inputIds` [B, 77] at row `row`. Ids past the 75th are left out, as
- * Stable Diffusion leaves them out.
+ * Writes BOS, the ids, EOS and PAD (which is EOS) into `inputIds` [B, L] at row `row`. Ids that do not fit are left out, as
+ * Stable Diffusion leaves them out past the 75th.
  */
-export function writeInputIds(ids: readonly number[], inputIds: Uint32Array, row = 0): void {
-  const from = row * contextLength;
-  inputIds.fill(padTokenId, from, from + contextLength);
+export function writeInputIds(ids: readonly number[], inputIds: Uint32Array, row = 0, L = contextLength): void {
+  const from = row * L;
+  inputIds.fill(padTokenId, from, from + L);
   inputIds[from] = bosTokenId;
-  inputIds.set(ids.slice(0, contextLength - 2), from + 1);
+  inputIds.set(ids.slice(0, L - 2), from + 1);
 }

@@ -25,7 +25,7 @@ const scene = two(redCircle, 'left', blueSquare);
 test('every caption reads back as what it says, with fillers and without', () => {
   const random = createRandom(1);
   for (let i = 0; i < 4000; i++) {
-    const description = drawDescription(random, drawScene(random, 'all'));
+    const description = drawDescription(random, drawScene(random, { pairs: 'all' }));
     const caption = writeCaption(random, description);
     const filled = withFillers(random, caption);
     for (const text of [caption, filled, plainCaption(description)]) {

@@ -85,17 +85,21 @@ function drawRgb(random: Random, { hue, ...mean }: ColourMean, { colour, tone }:
   return rgbOf(valueIn(random, { mean: hue.mean, reach }), Math.min(1, saturation), lightness);
 }
 
-/** An object without a place. Each attribute has its word, drawn alone, and a value about that word's mean. */
-function drawObject(random: Random, pairs: Pairs): Omit<SceneObject, 'x' | 'y'> {
-  const colour = random.pick(colours);
+/** An object without a place. */
+type Unplaced = Omit<SceneObject, 'x' | 'y'>;
+
+/** Draws an object. Each attribute has its word, drawn alone, and a value about that word's mean. */
+function drawObject(random: Random, pairs: Pairs, colour: Colour, bold: boolean): Unplaced {
   const allowed = shapes.filter((shape) => pairs === 'all' || isHeldOut(colour, shape) === (pairs === 'heldOut'));
   const shape = random.pick(allowed);
   const hasHue = colourMeans[colour].hue !== null;
   // At most one word has a grade: two ("very large slightly red") are hard to read, for a person as well.
   const attribute = random.chance(0.4) ? random.pick(hasHue ? (['size', 'tone', 'colour'] as const) : ['size']) : null;
   const grade = random.pick(grades);
-  const size = random.pick(sizes);
-  const filling = random.pick(fillings);
+  const anySize = random.pick(sizes);
+  const size = bold ? 'large' : anySize;
+  const anyFilling = random.pick(fillings);
+  const filling = bold ? 'filled' : anyFilling;
   const words = {
     shape,
     colour: { word: colour, grade: attribute === 'colour' ? grade : null },
@@ -104,27 +108,47 @@ function drawObject(random: Random, pairs: Pairs): Omit<SceneObject, 'x' | 'y'> 
     tone: hasHue ? { word: random.pick(tones), grade: attribute === 'tone' ? grade : null } : null,
     filling,
   };
-  const radius = valueIn(random, radiusSpread(size, words.size.grade));
+  return drawValues(random, words);
+}
+
+/** Draws what an object's words leave open, but for what it has already. */
+export function drawValues(
+  random: Random,
+  words: SceneObject['words'],
+  { radius, rgb }: { readonly radius?: number; readonly rgb?: Rgb } = {},
+): Unplaced {
+  const half = radius ?? valueIn(random, radiusSpread(words.size!.word, words.size!.grade));
   const stroke = Math.min(
-    Math.max(leastStroke, radius * valueIn(random, strokeSpread)),
-    widestStroke * narrowest[shape] * radius,
+    Math.max(leastStroke, half * valueIn(random, strokeSpread)),
+    widestStroke * narrowest[words.shape] * half,
   );
   return {
     words,
-    radius,
-    rgb: drawRgb(random, colourMeans[colour], words),
-    stroke: filling === 'outline' ? stroke : null,
+    radius: half,
+    rgb: rgb ?? drawRgb(random, colourMeans[words.colour!.word], words),
+    stroke: words.filling === 'outline' ? stroke : null,
   };
 }
 
+/** Distance of a ground's colour to that of the object which stands out from it least. */
+const contrastOf = (ground: Ground, objects: readonly { readonly rgb: Rgb }[]) =>
+  Math.min(...objects.map(({ rgb }) => colourDistance(rgb, groundMeans[ground])));
+
+/** Says whether all objects can be seen on a ground. */
+export const standOut = (objects: readonly { readonly rgb: Rgb }[], ground: Ground): boolean =>
+  contrastOf(ground, objects) >= leastContrast;
+
 /** A ground that both objects stand out from: any such ground, or the one of most contrast if there is none. */
-function drawGround(random: Random, objects: readonly { readonly rgb: Rgb }[]): Scene['ground'] {
-  const contrast = (ground: Ground) => Math.min(...objects.map(({ rgb }) => colourDistance(rgb, groundMeans[ground])));
-  const distinct = grounds.filter((ground) => contrast(ground) >= leastContrast);
+export function drawGround(
+  random: Random,
+  objects: readonly { readonly rgb: Rgb }[],
+  among: readonly Ground[] = grounds,
+): Scene['ground'] {
+  const distinct = among.filter((ground) => standOut(objects, ground));
   const word =
     distinct.length > 0
       ? random.pick(distinct)
-      : grounds.reduce((best, ground) => (contrast(ground) > contrast(best) ? ground : best));
+      : among.reduce((best, ground) => (contrastOf(ground, objects) > contrastOf(best, objects) ? ground : best));
   const shift = neutralReach * random.spread();
   const [r, g, b] = groundMeans[word];
   return { word, rgb: [r + shift, g + shift, b + shift] };
@@ -153,33 +177,75 @@ function drawPlaces(random: Random, radii: readonly [number, number]): [[number,
   ];
 }
 
-/**
- * Draws a scene: one object in 40 % of them, two in the others. With `heldOut` each scene has a pair that training never
- * has; a second object is any. Two objects differ in colour or in shape.
- */
-export function drawScene(random: Random, pairs: Pairs = 'seen', count = random.chance(0.4) ? 1 : 2): Scene {
-  const first = drawObject(random, pairs);
-  if (count === 1) {
+/** Puts objects in their places: the first one lies as `relation` says, seen from the second. */
+export function drawPlacesOf(random: Random, objects: readonly Unplaced[], relation: Relation | null): SceneObject[] {
+  const [first, second] = objects;
+  if (!relation) {
     const place = () => random.between(margin + first.radius, 1 - margin - first.radius);
-    return { objects: [{ ...first, x: place(), y: place() }], relation: null, ground: drawGround(random, [first]) };
+    return [{ ...first, x: place(), y: place() }];
   }
-  const alike = (a: ObjectWords, b: ObjectWords) => a.shape === b.shape && a.colour?.word === b.colour?.word;
-  let second = drawObject(random, pairs === 'seen' ? 'seen' : 'all');
-  while (alike(first.words, second.words)) second = drawObject(random, pairs === 'seen' ? 'seen' : 'all');
-  const relation = random.pick(relations);
   // The relation is between the objects in the order of the list, so the one that lies first along the axis is found here.
   const inOrder = relation === 'left' || relation === 'above';
   const places = drawPlaces(random, inOrder ? [first.radius, second.radius] : [second.radius, first.radius]);
   const [a, b] = inOrder ? places : [places[1], places[0]];
   const at = ([along, across]: readonly [number, number]) =>
     relation === 'left' || relation === 'right' ? { x: along, y: across } : { x: across, y: along };
+  return [
+    { ...first, ...at(a) },
+    { ...second, ...at(b) },
+  ];
+}
+
+/** Says whether two objects could be taken for one another by their colours and shapes. */
+export const alike = (a: ObjectWords, b: ObjectWords): boolean =>
+  a.shape === b.shape && a.colour?.word === b.colour?.word;
+
+/** A plain scene has black objects on one of these. */
+const plainGrounds = ['white', 'beige'] as const satisfies readonly Ground[];
+
+export interface SceneOptions {
+  /** All but those of an evaluation are training's. */
+  readonly pairs?: Pairs;
+  /** One in 40 % of scenes, two in the others, unless it is said. */
+  readonly count?: 1 | 2;
+  /** Black on a light ground: nothing but shapes, sizes and fillings to look at. */
+  readonly plain?: boolean;
+  /** Large and filled, so that shapes differ in as many pixels as they can. */
+  readonly bold?: boolean;
+  /** Two objects have one colour, so that their shapes alone tell which is where. */
+  readonly oneColour?: boolean;
+}
+
+/**
+ * Draws a scene. With `heldOut` each scene has a pair that training never has; a second object is any. Two objects differ in colour
+ * or in shape.
+ */
+export function drawScene(
+  random: Random,
+  {
+    pairs = 'seen',
+    count = random.chance(0.4) ? 1 : 2,
+    plain = false,
+    bold = false,
+    oneColour = false,
+  }: SceneOptions = {},
+): Scene {
+  const draw = (among: Pairs, colour: Colour = plain ? 'black' : random.pick(colours)) =>
+    drawObject(random, among, colour, bold);
+  const first = draw(pairs);
+  const unplaced = [first];
+  if (count === 2) {
+    const colour = oneColour ? first.words.colour?.word : undefined;
+    const drawSecond = () => draw(pairs === 'seen' ? 'seen' : 'all', colour);
+    let second = drawSecond();
+    while (alike(first.words, second.words)) second = drawSecond();
+    unplaced.push(second);
+  }
+  const relation = count === 2 ? random.pick(relations) : null;
   return {
-    objects: [
-      { ...first, ...at(a) },
-      { ...second, ...at(b) },
-    ],
+    objects: drawPlacesOf(random, unplaced, relation),
     relation,
-    ground: drawGround(random, [first, second]),
+    ground: drawGround(random, unplaced, plain ? plainGrounds : grounds),
   };
 }
 
@@ -229,5 +295,22 @@ export function drawDescription(random: Random, scene: Scene): Description {
     objects: objects.map(name),
     relation: said(namedShare, relation),
     ground: said(otherShare, ground),
+  };
+}
+
+/** Leaves unsaid what another description leaves unsaid. */
+export function describeLike(scene: Scene, model: Description): Description {
+  const { objects, relation, ground } = fullDescription(scene);
+  const name = (words: ObjectWords, like: ObjectWords): ObjectWords => ({
+    shape: like.shape && words.shape,
+    colour: like.colour && words.colour,
+    size: like.size && words.size,
+    tone: like.tone && words.tone,
+    filling: like.filling && words.filling,
+  });
+  return {
+    objects: objects.map((words, i) => name(words, model.objects[i])),
+    relation: model.relation && relation,
+    ground: model.ground && ground,
   };
 }

@@ -11,7 +11,7 @@ test('a twin says the same words, put together otherwise, and has no pair that t
   const random = createRandom(21);
   const seen = { 'colours swapped': 0, 'relation inverted': 0 };
   for (let i = 0; i < 500; i++) {
-    const scene = drawScene(random, 'seen', 2);
+    const scene = drawScene(random, { count: 2 });
     const twin = drawTwin(random, scene)!;
     const kind = (Object.keys(seen) as (keyof typeof seen)[]).find((kind) => {
       const wrong = foil(fullDescription(scene), kind);
@@ -27,7 +27,7 @@ test('a twin says the same words, put together otherwise, and has no pair that t
 test('a twin is drawn as its words say', () => {
   const random = createRandom(22);
   for (let i = 0; i < 100; i++) {
-    const { objects, relation } = drawTwin(random, drawScene(random, 'seen', 2))!;
+    const { objects, relation } = drawTwin(random, drawScene(random, { count: 2 }))!;
     const [first, second] = objects;
     const [x, y] = [first.x - second.x, first.y - second.y];
     const along = { left: -x, right: x, above: -y, below: y }[relation!];
@@ -39,7 +39,7 @@ test('a twin is drawn as its words say', () => {
 
 test('a scene of one object has no twin', () => {
   const random = createRandom(23);
-  expect(drawTwin(random, drawScene(random, 'seen', 1))).toBeNull();
+  expect(drawTwin(random, drawScene(random, { count: 1 }))).toBeNull();
 });
 
 test('a share of captions is lessons, and twins are of one kind', () => {

@@ -1,6 +1,6 @@
 import type { Random } from '../models/seededRandom.ts';
-import { inverse } from './description.ts';
-import { isHeldOut, type Scene, type SceneObject } from './scene.ts';
+import { type Description, inverse } from './description.ts';
+import { fullDescription, isHeldOut, type Scene, type SceneObject } from './scene.ts';
 
 /** Mirrors a scene of two objects so that its relation is the inverse one; everything else of its caption stays right. */
 function mirrored({ objects, relation, ground }: Scene): Scene {
@@ -22,14 +22,22 @@ function coloursSwapped({ objects, relation, ground }: Scene): Scene {
 
 /**
  * Draws a scene that has the same words as another of two objects, and differs from it in which of them belong together: its colours
- * are exchanged, or it is mirrored. Two scenes of chance are told apart by the words alone, so that a model which sees no others
- * learns no more. A pair that training never has does not come out. Returns null for a scene of one object.
+ * are exchanged, or it is mirrored, whichever a caption like `told` tells. Two scenes of chance are told apart by the words alone, so
+ * that a model which sees no others learns no more. A pair that training never has does not come out. Returns null where there is
+ * none: for a scene of one object, and where such a caption would be the same.
  */
-export function drawTwin(random: Random, scene: Scene): Scene | null {
+export function drawTwin(random: Random, scene: Scene, told: Description = fullDescription(scene)): Scene | null {
   if (scene.objects.length === 1) return null;
   const swapped = coloursSwapped(scene);
   const [first, second] = swapped.objects;
-  const isDistinct = first.words.colour!.word !== second.words.colour!.word;
+  const tellsColours = told.objects.every(({ shape, colour }) => shape && colour);
   const isSeen = swapped.objects.every(({ words }) => !isHeldOut(words.colour!.word, words.shape));
-  return isDistinct && isSeen && random.chance(0.5) ? swapped : mirrored(scene);
+  // Scenes of one shape, or of one colour, can be told apart by their relation alone.
+  const isSwap =
+    tellsColours &&
+    isSeen &&
+    first.words.colour!.word !== second.words.colour!.word &&
+    (told.relation || first.words.shape !== second.words.shape);
+  if (isSwap && (!told.relation || random.chance(0.5))) return swapped;
+  return told.relation ? mirrored(scene) : null;
 }

@@ -20,7 +20,7 @@ function expectShare<T>(list: readonly T[], holds: (item: T) => boolean, expecte
 
 const draw = (count: number, seed: number, pairs?: 'seen' | 'heldOut' | 'all'): Scene[] => {
   const random = createRandom(seed);
-  return Array.from({ length: count }, () => drawScene(random, pairs));
+  return Array.from({ length: count }, () => drawScene(random, { pairs }));
 };
 const isHeldOut = ({ words }: SceneObject) => heldOutShape[words.colour!.word] === words.shape;
 

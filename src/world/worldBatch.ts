@@ -5,7 +5,16 @@ import { captionTokens, unknownShare, withUnknownTokens, worldTokenIds, writeInp
 import { plainCaption, withFillers, writeCaption } from './captions.ts';
 import { type Description, meaningKey, toldFromSecond } from './description.ts';
 import { pictureLength, renderScene } from './render.ts';
-import { briefDescription, drawDescription, drawScene, fullDescription, type Pairs, type Scene } from './scene.ts';
+import {
+  briefDescription,
+  describeLike,
+  drawDescription,
+  drawScene,
+  fullDescription,
+  type Scene,
+  type SceneOptions,
+} from './scene.ts';
+import { drawSibling } from './sibling.ts';
 import { drawTwin } from './twin.ts';
 
 /** Pictures with their captions. Its arrays are filled again by each draw. */
@@ -20,16 +29,23 @@ export interface WorldBatch {
   readonly scenes: Scene[];
 }
 
-export interface DrawOptions {
-  /** Training draws `seen`. */
-  readonly pairs?: Pairs;
+export interface DrawOptions extends Pick<SceneOptions, 'pairs' | 'count' | 'bold'> {
   readonly captions?: CaptionStyle;
-  /** Objects of every scene; one or two, as it happens, unless it is said. */
-  readonly count?: 1 | 2;
   /** Every other scene is the twin of the one before it, if that has two objects. Of training's pairs alone. */
   readonly twins?: boolean;
-  /** Share of scenes whose captions are lessons, whatever `captions` is. A twin's is one where that of its scene is one. */
+  /**
+   * Share of fours that are families: a scene, its twin if it has two objects, and siblings, all told with the same attributes. Of
+   * training's pairs alone.
+   */
+  readonly familyShare?: number;
+  /** The last of a family is its third scene's twin, if that has two objects. */
+  readonly siblingTwins?: boolean;
+  /** Share of scenes, or of families, whose captions are lessons, whatever `captions` is. A twin's is one where that of its scene is one. */
   readonly lessonShare?: number;
+  /** Share of scenes, or of families, that are plain. */
+  readonly plainShare?: number;
+  /** Share of scenes, or of families, whose objects have one colour. */
+  readonly oneColourShare?: number;
 }
 
 /**
@@ -64,20 +80,62 @@ function describe(scene: Scene, style: CaptionStyle): Description {
 export const wordCaption = (random: Random, description: Description, style: CaptionStyle): string =>
   style === 'brief' || style === 'lesson' ? plainCaption(description) : writeCaption(random, description);
 
+const familySize = 4;
+
 /** Makes the function that fills a batch with new scenes: the same ones for the same draws of `random`. */
 export function batchDrawer(
   tokenizer: Tokenizer,
-  { pairs = 'seen', captions = 'training', count, twins = false, lessonShare }: DrawOptions = {},
+  {
+    pairs = 'seen',
+    captions = 'training',
+    count,
+    bold,
+    twins = false,
+    familyShare,
+    siblingTwins = false,
+    lessonShare,
+    plainShare,
+    oneColourShare,
+  }: DrawOptions = {},
 ) {
   const known = new Set(worldTokenIds(tokenizer));
+  /** A chance that takes no draw where there is none. */
+  const happens = (random: Random, share: number | undefined) => share !== undefined && random.chance(share);
+  /** Draws a relative of the scene in place `of`; null if it has none. */
+  const drawRelative = (
+    random: Random,
+    { scenes, descriptions }: WorldBatch,
+    of: number,
+    nth: number,
+    isFamily: boolean,
+  ) => {
+    const before = of + nth - 1;
+    // The scene before is no sibling where there was none, and may have another number of objects than what is told of the first.
+    const isTold = scenes[before].objects.length === descriptions[of].objects.length;
+    const hasTwin = nth === 1 || (nth === 3 && siblingTwins && isTold);
+    const twin = hasTwin ? drawTwin(random, scenes[before], descriptions[before]) : null;
+    return twin ?? (isFamily ? drawSibling(random, scenes[of], descriptions[of]) : null);
+  };
   return (batch: WorldBatch, random: Random): void => {
     let style = captions;
+    let isFamily = false;
     for (let i = 0; i < batch.size; i++) {
-      const twin = twins && i % 2 === 1 ? drawTwin(random, batch.scenes[i - 1]) : null;
-      const scene = twin ?? drawScene(random, pairs, count);
-      if (!twin && lessonShare !== undefined) style = random.chance(lessonShare) ? 'lesson' : captions;
+      if (i % familySize === 0) isFamily = happens(random, familyShare);
+      const nth = isFamily ? i % familySize : twins ? i % 2 : 0;
+      const relative = nth > 0 ? drawRelative(random, batch, i - nth, nth, isFamily) : null;
+      if (!relative && lessonShare !== undefined) style = random.chance(lessonShare) ? 'lesson' : captions;
       const training = style === 'training';
-      const description = training ? drawDescription(random, scene) : describe(scene, style);
+      const scene =
+        relative ??
+        drawScene(random, {
+          pairs,
+          count,
+          bold,
+          plain: happens(random, plainShare),
+          oneColour: happens(random, oneColourShare),
+        });
+      const tell = () => (relative ? describeLike(scene, batch.descriptions[i - nth]) : drawDescription(random, scene));
+      const description = training ? tell() : describe(scene, style);
       const written = wordCaption(random, description, style);
       const caption = training ? withFillers(random, written) : written;
       const ids = captionTokens(tokenizer, caption);

@@ -84,7 +84,7 @@ test('a verdict says what does not hold', () => {
 test('every description that is drawn of a scene describes it, and few others', () => {
   const random = createRandom(3);
   const drawn = Array.from({ length: 1500 }, () => {
-    const scene = drawScene(random, 'all');
+    const scene = drawScene(random, { pairs: 'all' });
     return { scene, description: drawDescription(random, scene) };
   });
   for (const { scene, description } of drawn)

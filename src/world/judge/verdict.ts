@@ -115,32 +115,51 @@ export interface Verdict {
 
 const failures = (verdict: ObjectVerdict) => Object.values(verdict).filter((holds) => holds === false).length;
 
+/** Objects that are looked through for those of a caption; the largest come first, what is past these is a broken picture's. */
+const mostMatched = 4;
+
+/** All ways in which seen objects may be those that are said; null stands for one that is not there. */
+function ordersOf(said: number, seen: number): (number | null)[][] {
+  const places = Array.from({ length: Math.min(seen, mostMatched) }, (_, i) => i);
+  if (said === 1) return seen === 0 ? [[null]] : places.map((i) => [i]);
+  if (seen === 0) return [[null, null]];
+  if (seen === 1)
+    return [
+      [0, null],
+      [null, 0],
+    ];
+  return places.flatMap((i) => places.filter((j) => j !== i).map((j) => [i, j]));
+}
+
 /**
- * Holds a picture to a caption's meaning. Which of two seen objects is which of the caption's is chosen so that most of what is
- * said of them holds; the relation decides only where both ways are as good.
+ * Finds which of the seen objects is which of a description's, by place; null where it is not there. Most of what is said of them then
+ * holds; the relation decides only where several ways are as good.
  */
+export function matchedObjects(
+  { objects: said, relation }: Description,
+  { objects: seen }: Pick<PictureValues, 'objects'>,
+  tolerance = judgeTolerance,
+): (number | null)[] {
+  const wrong = (order: readonly (number | null)[]) => {
+    const [first, second] = order.map((i) => (i === null ? null : seen[i]));
+    const isAside = relation && first && second && relationOf(first, second) !== relation;
+    const each = order.map((i, of) => (i === null ? 0 : failures(objectVerdict(said[of], seen[i], tolerance))));
+    return each.reduce((sum, count) => sum + count, 0) + (isAside ? 0.5 : 0);
+  };
+  return ordersOf(said.length, seen.length).reduce((best, order) => (wrong(order) < wrong(best) ? order : best));
+}
+
+/** Holds a picture to a caption's meaning. Which seen object is which of the caption's is as `matchedObjects` finds it. */
 export function verdictOf(description: Description, seen: PictureValues, tolerance = judgeTolerance): Verdict {
   const { objects: said, relation, ground } = description;
   const groundHolds = ground && ground === seen.ground;
   if (said.length !== seen.objects.length)
     return { right: false, count: false, objects: [], relation: relation && false, ground: groundHolds };
-  const orders =
-    said.length === 1
-      ? [[0]]
-      : [
-          [0, 1],
-          [1, 0],
-        ];
-  const verdicts = orders.map((order): Verdict => {
-    const objects = said.map((words, i) => objectVerdict(words, seen.objects[order[i]], tolerance));
-    const relationHolds = relation && relationOf(seen.objects[order[0]], seen.objects[order[1]]) === relation;
-    const right =
-      objects.every((verdict) => failures(verdict) === 0) && relationHolds !== false && groundHolds !== false;
-    return { right, count: true, objects, relation: relationHolds, ground: groundHolds };
-  });
-  const wrong = ({ objects, relation: holds }: Verdict) =>
-    objects.reduce((sum, verdict) => sum + failures(verdict), 0) + (holds === false ? 0.5 : 0);
-  return verdicts.reduce((best, verdict) => (wrong(verdict) < wrong(best) ? verdict : best));
+  const matched = matchedObjects(description, seen, tolerance).map((i) => seen.objects[i!]);
+  const objects = said.map((words, i) => objectVerdict(words, matched[i], tolerance));
+  const relationHolds = relation && relationOf(matched[0], matched[1]) === relation;
+  const right = objects.every((verdict) => failures(verdict) === 0) && relationHolds !== false && groundHolds !== false;
+  return { right, count: true, objects, relation: relationHolds, ground: groundHolds };
 }
 
 /**

@@ -38,7 +38,7 @@ export function judgeAccuracy(scenes: number, roughness: Roughness, seed: number
     if (right) tally[thing].right++;
   };
   for (let i = 0; i < scenes; i++) {
-    const scene = drawScene(random, 'all');
+    const scene = drawScene(random, { pairs: 'all' });
     renderScene(scene, picture);
     roughen(picture, roughness, random);
     const seen = judgePicture(picture);
