@@ -5,6 +5,7 @@
 // binding 2  bias   [d]        f32
 // binding 3  y      [rows, d]  f32
 // grid: one workgroup a row. D is d of config.ts, a multiple of 4.
+// In a denoiser each picture has a weight and a bias of its own: both are then one tensor [B, 2, d], which is bound twice.
 // The variance is taken in a second pass about the mean: E[x²] − E[x]² would lose most of float32's digits.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
@@ -14,6 +15,9 @@
 override D: u32;
 override EPSILON: f32;
 override WORKGROUP: u32 = 64;
+/** Rows that share a weight and a bias, and the place of the bias behind its weight, in blocks of four. */
+override ROWS: u32 = 0xffffffff;
+override BIAS_AT: u32 = 0;
 
 var<workgroup> partial: array<f32, WORKGROUP>;
 
@@ -46,7 +50,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let variance = row_sum(dot(squares, vec4f(1)), lane) / f32(D);
 
   let scale = 1 / sqrt(variance + EPSILON);
+  let own = group.x / ROWS * (D / 2);
   for (var i = lane; i < D / 4; i += WORKGROUP) {
-    y[row + i] = (x[row + i] - mean) * scale * weight[i] + bias[i];
+    y[row + i] = (x[row + i] - mean) * scale * weight[own + i] + bias[own + BIAS_AT + i];
   }
 }

@@ -10,9 +10,10 @@ import { chooseKernels, timeAttention, timeMatmuls } from '../gpu/tuning.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { benchCpu } from './cpuBench.ts';
 import { benchEdits, benchEncodes, benchProfile, cell, type NamedEncoder, printMemory } from './encoderBench.ts';
+import { benchPictures } from './pictureBench.ts';
 
 const dtypes: readonly WeightDtype[] = ['F32', 'F16', 'BF16'];
-const parts = ['kernels', 'encodes', 'edits', 'profile', 'load'] as const;
+const parts = ['kernels', 'encodes', 'edits', 'profile', 'load', 'pictures'] as const;
 
 async function benchKernels({ device }: GpuDevice, runs: number): Promise<void> {
   const shapes = { qkv_proj: [768, 2304], out_proj: [768, 768], fc1: [768, 3072], fc2: [3072, 768] };
@@ -85,7 +86,11 @@ export async function main(args: readonly string[]): Promise<number> {
   console.log(
     'CLIP ViT-L/14 text encoder, 77 tokens a pass. Medians; of kernels alone the fastest run, of profiles the mean.',
   );
-  if (values.cpu || !onGpu) await benchCpu(threads, dtypes, runs, what);
+  if (values.cpu || !onGpu) {
+    if (['encodes', 'edits', 'profile', 'load'].some((part) => what.has(part)))
+      await benchCpu(threads, dtypes, runs, what);
+    if (what.has('pictures')) await benchPictures(threads, runs);
+  }
   if (values.cpu && !onGpu) return 0;
   const found = values.gpu || softwareAdapters.length === 0 ? [undefined] : softwareAdapters;
   for (const adapter of values.adapter ? [values.adapter] : found) await benchAdapter(adapter, runs, what);

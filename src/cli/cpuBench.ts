@@ -24,9 +24,6 @@ import {
 } from './encoderBench.ts';
 import { fileSource } from './fileSource.ts';
 
-/** Bytes that a file is read in at once, to see how long it takes without the encoder. */
-const piece = 4e6;
-
 const named = (encoder: Encoder, threads: number): NamedEncoder => ({
   name: `${encoder.dtype}, ${threads} thread${threads > 1 ? 's' : ''}`,
   encoder,
@@ -55,10 +52,14 @@ async function benchLoad(threads: readonly number[], runs: number): Promise<void
     first.destroy();
     const found = await times(runs, async function* () {
       const file = fileSource(path);
+      // No measurement pays for what another left behind.
+      collectGarbage();
       let time = stopwatch();
-      for (let at = 0; at < file.size; at += piece) await file.read(at, Math.min(file.size, at + piece));
-      yield ['reading the file', time()];
+      // Pieces that come and go would take 40 to 600 ms, by what the collector of garbage does meanwhile.
+      await file.read(0, file.size);
+      yield ['reading the file into memory', time()];
       for (const count of threads) {
+        collectGarbage();
         time = stopwatch();
         const encoder = await load(count);
         yield [`to an encoder with ${named(encoder, count).name}`, time()];

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { maskModes } from '../clip/masks.ts';
@@ -76,6 +77,8 @@ const flags: Readonly<Record<keyof PromptOptions, string>> = {
   tokenizer: 'tokenizer',
   mask: 'mask',
   weighting: 'weighting',
+  context: 'context',
+  rowMaps: 'row-maps',
   normalisation: 'normalisation',
   clipSkip: 'clip-skip',
   brackets: 'brackets',
@@ -456,6 +459,18 @@ test.each([
   expect(await main(args)).toBe(1);
   expect(complaint.trim()).toContain(message);
   expect(complaint.trim().split('\n')).toHaveLength(1);
+});
+
+test('prompts come from standard input, one a line or as JSON', async () => {
+  const answer = (text: string) =>
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([Buffer.from(text)]) as never);
+  answer('a cat\n\na (dog:1.2)\n');
+  expect(await main(['--prompts', '-', '--model', 'synthetic-tiny', ...engine]), complaint).toBe(0);
+  expect(printed).toContain('Prompt 0: a cat\n');
+  expect(printed).toContain('Prompt 1: a (dog:1.2)\n');
+  answer('[3]');
+  expect(await main(['--prompts', '-'])).toBe(1);
+  expect(complaint).toContain('"standard input", prompt 1: it is neither a text nor an object');
 });
 
 test.each([

@@ -46,10 +46,13 @@ import { preparePrompt } from '../road/pipeline.ts';
 import type { PreparedPrompt } from '../road/preparedPrompt.ts';
 import { isUnknown } from '../road/study/knownWords.ts';
 import { readWritten } from '../road/writtenPrompts.ts';
+import { withMaxLength } from '../tokens/maxLength.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { ownFlavour, tokenizerFlavours } from '../tokens/tokenizerFlavours.ts';
 import { distinct } from '../weighting/method.ts';
 import { methodNames, methods, ownMethod } from '../weighting/methods.ts';
+import { longestPsi } from '../weighting/psi.ts';
+import { readPsi } from '../weighting/psiMaps.ts';
 import { chooseEncoder, cpuEngine, type Engines } from '../worker/engines.ts';
 import { fileSource } from './fileSource.ts';
 import { endWhenInterrupted } from './interruption.ts';
@@ -66,6 +69,10 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
   --syntax SYNTAX     ${optionValues.syntax.join(', ')} (default ${defaultOptions.syntax})
   --weighting METHOD  ${optionValues.weighting.join(', ')}
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})
+  --context WAY       ${optionValues.context.join(', ')}: whether each word is encoded in its prompt, or without any other word
+                      (default ${defaultOptions.context})
+  --row-maps MAPS     for psi: rows and expressions of z, empty, mean, r, alone and w, such as
+                      "2-4: z * 1.3; 7: z - proj(z, r); r = a red cat"
   --normalisation N   ${optionValues.normalisation.join(', ')}: of the weights, for
                       ${methodNames.filter((name) => methods[name].normalises).join(', ')} (default ${defaultOptions.normalisation})
   --brackets AS       A1111: weights, or text as its emphasis mode "None" reads them (default weights)
@@ -98,10 +105,10 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
   --from FILE         instead of --prompt: a picture of A1111's, NovelAI's or ComfyUI's, ComfyUI's JSON, or an infotext; its
                       prompts, and the options that it names, in place of those here
   --prompts FILE      instead of --prompt: a prompt a line, or a JSON list of texts and of objects with "prompt",
-                      perhaps "negative", and options by the names here ("clip-skip": 2)
-  --out FILE          write prompt_embeds [1, 77·n, d], negative_prompt_embeds, with a mask that masks attention_mask,
-                      and last_hidden_state [n, 77, d], with what they were made from: .safetensors or .npz; or .npy for
-                      prompt_embeds alone. The parts of an AND are prompt_embeds.0 and on (stacked in an .npy); of
+                      perhaps "negative", and options by the names here ("clip-skip": 2); - reads standard input
+  --out FILE          write prompt_embeds [1, L·n, d], negative_prompt_embeds, with a mask that masks attention_mask,
+                      and last_hidden_state [n, L, d], with what they were made from: .safetensors or .npz; or .npy for
+                      prompt_embeds alone. L is 77, and 248 with Long-CLIP. The parts of an AND are prompt_embeds.0 and on (stacked in an .npy); of
                       --prompts, the names begin with 0. and on
 `;
 
@@ -118,6 +125,16 @@ function whole(option: string, value: string, { least, most }: Bounds): number {
   const number = Number(value);
   if (value.trim() !== '' && isWithin({ least, most }, number)) return number;
   throw new UsageError(`--${option} is a whole number from ${least} to ${most}, not "${value}".`);
+}
+
+/** Checks maps of rows, every one of which has to be right. Throws UsageError. */
+function rowMaps(value: string): string {
+  if (value.length > longestPsi)
+    throw new UsageError(`--row-maps has at most ${longestPsi} characters, not ${value.length}.`);
+  const [problem] = readPsi(value).problems;
+  if (problem)
+    throw new UsageError(`--row-maps, at “${value.slice(problem.start, problem.end).trim()}”: ${problem.message}`);
+  return value;
 }
 
 /** One prompt to encode, with its options. */
@@ -156,6 +173,8 @@ const jobOptions = {
   role: { ...text, default: 'positive' },
   syntax: { ...text, default: defaultOptions.syntax },
   weighting: text,
+  context: { ...text, default: defaultOptions.context },
+  'row-maps': { ...text, default: defaultOptions.rowMaps },
   normalisation: { ...text, default: defaultOptions.normalisation },
   'square-factor': { ...text, default: defaultOptions.squareFactor },
   brackets: { ...text, default: defaultOptions.brackets },
@@ -192,6 +211,8 @@ function readJob(values: Values): Job {
       weighting: oneOf('weighting', values.weighting ?? ownMethod[syntax], optionValues.weighting),
       mask: oneOf('mask', String(values.mask), optionValues.mask),
       tokenizer: oneOf('tokenizer', String(values.tokenizer), optionValues.tokenizer),
+      context: oneOf('context', String(values.context), optionValues.context),
+      rowMaps: rowMaps(String(values['row-maps'])),
       normalisation: oneOf('normalisation', String(values.normalisation), optionValues.normalisation),
       squareFactor: oneOf('square-factor', String(values['square-factor']), optionValues.squareFactor),
       brackets: oneOf('brackets', String(values.brackets), optionValues.brackets),
@@ -218,12 +239,15 @@ function readJob(values: Values): Job {
 /** Most bytes of a file of prompts: thousands of prompts, and little enough that no JSON in it takes a second to read. */
 const longestList = 1 << 20;
 
-/** Reads a file of text, also one without a size, such as a pipe. Throws UsageError. */
+/** The name of a file in messages; "-" is standard input. */
+const nameOf = (file: string) => (file === '-' ? '"standard input"' : `"${file}"`);
+
+/** Reads a file of text, also one without a size, such as a pipe or standard input. Throws UsageError. */
 async function readText(file: string): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
-    for await (const piece of createReadStream(file)) {
+    for await (const piece of file === '-' ? process.stdin : createReadStream(file)) {
       pieces.push(piece);
       bytes += piece.length;
       if (bytes > longestList) break;
@@ -232,7 +256,7 @@ async function readText(file: string): Promise<string> {
     throw new UsageError(`"${file}" could not be read: ${(error as Error).message.split(',')[0]}.`);
   }
   if (bytes > longestList)
-    throw new UsageError(`"${file}" has more than 1 MB of prompts; split it into several files.`);
+    throw new UsageError(`${nameOf(file)} has more than 1 MB of prompts; split it into several files.`);
   return Buffer.concat(pieces).toString('utf8');
 }
 
@@ -248,13 +272,13 @@ async function readPrompts(file: string, values: Values): Promise<Job[]> {
       listed = JSON.parse(contents);
     } catch {
       throw new UsageError(
-        `"${file}" begins like a JSON list and is none; a file of one prompt a line begins otherwise.`,
+        `${nameOf(file)} begins like a JSON list and is none; a file of one prompt a line begins otherwise.`,
       );
     }
-  if (listed.length === 0) throw new UsageError(`"${file}" holds no prompt.`);
+  if (listed.length === 0) throw new UsageError(`${nameOf(file)} holds no prompt.`);
   return listed.map((entry, i) => {
     const fail = (why: string): never => {
-      throw new UsageError(`"${file}", prompt ${i + 1}: ${why}`);
+      throw new UsageError(`${nameOf(file)}, prompt ${i + 1}: ${why}`);
     };
     if (typeof entry === 'string') return readJob({ ...values, prompt: entry });
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
@@ -559,8 +583,9 @@ async function encodeJobs({ jobs, numbered }: Request, running: Running): Promis
 
 async function run(request: Request): Promise<void> {
   const { model, passTrailingBytes, adapter, out } = request;
-  const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const source = await openModel(model, passTrailingBytes);
+  const ofClip = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
+  const tokenizer = withMaxLength(ofClip, source.config.maxPositionEmbeddings);
   if (source.doubt) console.log(`note: ${source.doubt}`);
   const networks = await openNetworks(request, source.config);
   const { random, compactTable } = source;

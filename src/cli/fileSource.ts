@@ -15,13 +15,19 @@ export function fileSource(path: string): ByteSource {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) throw new SourceError(`"${path}" does not exist.`);
   if (!stat.isFile()) throw new SourceError(`"${path}" is not a file.`);
+  /** Memory to write over, by length, as long as the collector of garbage leaves it: to find new pages takes longer than to read. */
+  const spare = new Map<number, WeakRef<Uint8Array<ArrayBuffer>>[]>();
   const source: ByteSource = {
     name,
     size: stat.size,
     async read(start, end, signal) {
       signal?.throwIfAborted();
       checkRange(source, start, end);
-      const bytes = new Uint8Array(end - start);
+      const bytes =
+        spare
+          .get(end - start)
+          ?.pop()
+          ?.deref() ?? new Uint8Array(end - start);
       const file = opened(path);
       try {
         for (let at = 0; at < bytes.length; ) {
@@ -35,6 +41,12 @@ export function fileSource(path: string): ByteSource {
         closeSync(file);
       }
       return bytes;
+    },
+    recycle(bytes) {
+      if (bytes.length < bytes.buffer.byteLength) return;
+      const others = spare.get(bytes.length) ?? [];
+      spare.set(bytes.length, others);
+      others.push(new WeakRef(bytes));
     },
   };
   return source;

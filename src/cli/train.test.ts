@@ -27,7 +27,7 @@ afterEach(() => vi.restoreAllMocks());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const small =
-  'clip --steps 6 --single-steps 1 --look-steps 1 --pair-steps 2 --first-batch 4 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2';
+  'clip --steps 6 --plain-steps 1 --single-steps 1 --look-steps 1 --pair-steps 1 --word-steps 1 --bind-steps 1 --whole-steps 1 --again-steps 2 --alike-steps 1 --last-steps 1 --pair-batch 4 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2';
 const train = (name: string, ...args: string[]) => main([...args, '--measure-every', '3', '--out', join(folder, name)]);
 const written = (name: string, file: string) => readFileSync(join(folder, name, file));
 const logLines = (name: string) =>
@@ -94,7 +94,7 @@ test.each([
   ['clip --warm-up 5 --steps 5', '--warm-up takes 5 of 5 --steps'],
   ['clip --resume --batch 3', 'With --resume the checkpoint decides --batch'],
   ['clip --resume', 'checkpoint.safetensors" does not exist.'],
-  ['denoiser', 'It can train clip, not "denoiser"; see --help.'],
+  ['denoiser', 'It can train clip or pictures, not "denoiser"; see --help.'],
   ['clip --speed 3', "Unknown option '--speed'"],
 ])('%s is refused in a sentence', async (args, message) => {
   expect(await train('refused', ...args.split(' '))).toBe(1);
@@ -107,7 +107,7 @@ test('a file that is no checkpoint is refused in a sentence', async () => {
   expect(await train('damaged', ...small.split(' '), '--steps', '1'), complaint).toBe(0);
   writeFileSync(join(folder, 'damaged', 'checkpoint.safetensors'), written('damaged', 'model.safetensors'));
   expect(await train('damaged', 'clip', '--resume')).toBe(1);
-  expect(complaint).toContain('is no checkpoint of a training run');
+  expect(complaint).toContain('is no checkpoint of such a training run');
 });
 
 test('help names every option', async () => {

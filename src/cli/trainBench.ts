@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { compileKernels } from '../cpu/kernels.ts';
+import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { createRandom } from '../models/seededRandom.ts';
 import { createCompactTable } from '../models/tokenTable.ts';
+import { type Denoiser, denoise, denoiseBackward } from '../pictures/denoiser.ts';
+import { defaultPictureRun, pictureStep, startPictureRun } from '../pictures/pictureRun.ts';
+import { createPromptReader } from '../pictures/promptReader.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { adamWStep, clipFactor, createMoments, gradientNorm, openClipAdamW } from '../training/adamW.ts';
@@ -15,7 +19,9 @@ import { createTextTower, textBackward, textForward, textTowerShapes } from '../
 import type { TrainingKernels } from '../training/trainingKernels.ts';
 import { countFloats, createWasmKernels } from '../training/wasmKernels.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
+import { pictureLength } from '../world/render.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
+import { fileSource } from './fileSource.ts';
 
 /** Milliseconds of processor time of this process: the machine's other work does not count. */
 function processorTime(): number {
@@ -62,7 +68,7 @@ async function textSteps(B: number, L: number, steps: number): Promise<void> {
     const dfeatures = kernels.allocate(B * config.projectionDim);
     return { parameters, dfeatures, text: createTextTower(kernels, parameters, config, { B, L }) };
   };
-  const room = { widest: config.intermediateSize, longest: L };
+  const room = { widest: Math.max(3 * config.hiddenSize, config.intermediateSize), longest: L };
   const wasm = await createWasmKernels(await compileKernels(false), countFloats(build), room);
   const { kernels, spent } = timed(wasm);
   const { parameters, dfeatures, text } = build(kernels);
@@ -122,9 +128,59 @@ async function wholeSteps(B: number, steps: number): Promise<void> {
   }
 }
 
+/** Floating-point operations of the products and convolutions of a forward pass. */
+function denoiserOperations({ kernels }: Denoiser, forward: () => void): number {
+  let operations = 0;
+  const { forward: multiply, convolution } = kernels;
+  Object.assign(kernels, {
+    forward(...args: Parameters<typeof multiply>) {
+      operations += 2 * args[4] * args[5] * args[6];
+      multiply(...args);
+    },
+    convolution(...args: Parameters<typeof convolution>) {
+      operations += 18 * args[4].B * args[4].side * args[4].side * args[5] * args[6];
+      convolution(...args);
+    },
+  });
+  forward();
+  Object.assign(kernels, { forward: multiply, convolution });
+  return operations;
+}
+
+/** Times the denoiser's training steps. */
+async function denoiserSteps(steps: number): Promise<void> {
+  const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+  const compiled = await compileKernels(false);
+  const checkpoint = await openCheckpoint(fileSource('public/small-clip/model.safetensors'));
+  const reader = await createPromptReader(compiled, checkpoint, 8);
+  const run = await startPictureRun(defaultPictureRun, tokenizer, reader, compiled);
+  const { batch: B } = run.settings;
+  const pictures = new Float32Array(B * pictureLength);
+  const context = new Float32Array(B * run.emptyRows.length);
+  const lengths = new Int32Array(B).fill(contextLength);
+  const forward = () => denoise(run.model, pictures, new Float64Array(B), context, lengths);
+  // The gradients of inputs and weights take as many operations as the forward pass, each.
+  const operations = 3 * denoiserOperations(run.model, forward);
+  console.log(
+    `denoiser, ${B} pictures, ${run.averages.length} parameters, ${(operations / 3 / B / 1e6).toFixed(0)} MFLOP a picture forward, milliseconds`,
+  );
+  for (let step = 1; step <= steps; step++) {
+    const start = processorTime();
+    await pictureStep(run);
+    const whole = processorTime() - start;
+    const [passes] = timesOf(() => {
+      forward();
+      denoiseBackward(run.model, pictures);
+    });
+    const rate = (operations / passes / 1e6).toFixed(1);
+    console.log(`  step ${whole.toFixed(0)}; forward and backward alone ${passes.toFixed(0)}, ${rate} GFLOP/s`);
+  }
+}
+
 /** Prints processor time of training steps on one thread. Arguments: pairs in a batch, positions of a caption, steps. */
 export async function main([pairs = '64', positions = '16', steps = '5']: string[]): Promise<void> {
   const [B, L, count] = [pairs, positions, steps].map(Number);
   await textSteps(B, L, count);
   await wholeSteps(B, count);
+  await denoiserSteps(count);
 }

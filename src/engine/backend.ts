@@ -31,6 +31,8 @@ export interface InspectionInput {
   readonly pass: EncoderPass;
   readonly tokenRows: Float32Array<ArrayBuffer>;
   readonly kept?: { readonly tensor: string; readonly slot: number };
+  /** Tensors of the schedule that it begins with, whole, in the place of steps that would write them. */
+  readonly given?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { WeightedLora } from './backend.ts';
-import { type EncoderState, makeRoom, maxSlots, place } from './encoderState.ts';
+import { type EncoderState, makeRoom, place, slotBound } from './encoderState.ts';
 import type { RowRange } from './schedule.ts';
 import { isSamePass, type Placed, paddingStart, rowRanges } from './slots.ts';
 
@@ -56,7 +56,7 @@ async function compute(
   };
 }
 
-/** Encodes passes with the LoRAs that are merged, in batches of as many as have room together. */
+/** Encodes passes with the LoRAs that are merged, in batches of as many as have room together. Rejects with RangeError where one is of another length. */
 export async function encodePasses(
   state: EncoderState,
   passes: readonly EncoderPass[],
@@ -65,19 +65,22 @@ export async function encodePasses(
 ): Promise<EncodeRun> {
   const { onRows, signal } = options;
   const L = state.config.maxPositionEmbeddings;
+  const most = slotBound(state.config);
+  const other = passes.find(({ inputIds }) => inputIds.length !== L);
+  if (other) throw new RangeError(`A pass has ${other.inputIds.length} ids; this encoder takes ${L}.`);
   // A prompt without words is quickly computed again: its rows are not worth keeping.
   const alsoNeeded = (options.alsoNeeded ?? []).filter((pass) => paddingStart(pass) > 2);
   const start = performance.now();
   const outputs: EncoderOutput[] = [];
   let rows = 0;
-  for (let from = 0; from < passes.length; from += maxSlots) {
+  for (let from = 0; from < passes.length; from += most) {
     signal?.throwIfAborted();
-    const batch = passes.slice(from, from + maxSlots);
+    const batch = passes.slice(from, from + most);
     const others = alsoNeeded.filter((other) => !batch.some((pass) => isSamePass(pass, other)));
     await makeRoom(state, batch.length, batch.length + others.length);
     const placed = place(state, batch, alsoNeeded);
     // `onRows` receives all passes at once, so they have to be in one batch.
-    const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= maxSlots);
+    const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= most);
     // The first rows are always finished: whoever types on and on would else never see any.
     let run = await compute(state, now, placed, want, later.length > 0 ? undefined : { signal });
     rows += run.rows;

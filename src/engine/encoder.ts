@@ -1,12 +1,13 @@
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
-import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { LayerTensors, ResumedRows } from '../clip/layerTensors.ts';
 import { tokenEmbeddingName, type WeightSource } from '../clip/weights.ts';
 import type { Backend, WeightedLora } from './backend.ts';
 import { type EncodeOptions, type EncodeRun, encodePasses } from './encodeRun.ts';
-import { type EncoderState, emptySlots, maxSlots, minSlots, useLoras } from './encoderState.ts';
+import { type EncoderState, emptySlots, minSlots, slotBound, useLoras } from './encoderState.ts';
 import { inspectLayer, readWeightRow, type WeightRow, type WeightRowPart } from './inspect.ts';
 import type { Profile, RowSpan } from './profile.ts';
+import { projectHeads, resumePass } from './resume.ts';
 import { timeSteps } from './stepTimes.ts';
 import type { ReadWeights } from './weightReading.ts';
 
@@ -40,6 +41,23 @@ export interface Encoder {
     layer: number,
     options?: { readonly loras?: readonly WeightedLora[]; readonly signal?: AbortSignal },
   ): Promise<LayerTensors>;
+  /**
+   * Encodes from the middle on, with these numbers in the place of the encoder's own: see resume.ts. `states` are those to read
+   * back beside the output.
+   */
+  resume(
+    pass: EncoderPass,
+    layer: number,
+    given: ResumedRows,
+    states: readonly number[],
+    options?: { readonly loras?: readonly WeightedLora[]; readonly signal?: AbortSignal },
+  ): Promise<EncoderOutput>;
+  /** Multiplies outputs of a layer's heads [L, d] by W_O, without its bias: see resume.ts. */
+  project(
+    layer: number,
+    attended: Float32Array,
+    options?: { readonly loras?: readonly WeightedLora[]; readonly signal?: AbortSignal },
+  ): Promise<Float32Array>;
   /** Reads one row of a weight and its bias; `loras` are merged, and no others. Rejects with RangeError for a row that there is not. */
   weightRow(layer: number, part: WeightRowPart, row: number, loras?: readonly WeightedLora[]): Promise<WeightRow>;
   /**
@@ -82,7 +100,7 @@ export function createEncoder(
     tokenTable: { bytes: tokenTable, dtype: source.tensor(tokenEmbeddingName).dtype, compact: compactTable },
     loras: [],
     slots: emptySlots(minSlots),
-    mostSlots: maxSlots,
+    mostSlots: slotBound(config),
     uses: 0,
   };
   const queue = createQueue();
@@ -114,6 +132,20 @@ export function createEncoder(
         signal?.throwIfAborted();
         await useLoras(state, loras);
         return inspectLayer(state, pass, layer, signal);
+      });
+    },
+    resume(pass, layer, given, states, { loras = [], signal } = {}) {
+      return queue.run(async () => {
+        signal?.throwIfAborted();
+        await useLoras(state, loras);
+        return resumePass(state, pass, layer, given, states, signal);
+      });
+    },
+    project(layer, attended, { loras = [], signal } = {}) {
+      return queue.run(async () => {
+        signal?.throwIfAborted();
+        await useLoras(state, loras);
+        return projectHeads(state, layer, attended, signal);
       });
     },
     weightRow(layer, part, row, loras = []) {

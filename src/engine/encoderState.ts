@@ -2,13 +2,21 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { tokenEmbeddingName } from '../clip/weights.ts';
 import { addToRows, type TokenTable, tokenRows } from '../models/tokenTable.ts';
+import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Backend, WeightedLora } from './backend.ts';
 import { type Placed, placePasses, type Slot } from './slots.ts';
 
-/** Passes of one batch; more are encoded in several. Bounds what activations take: 17 MB a pass at full size. */
-export const maxSlots = 8;
+/** Passes of one batch; more are encoded in several. */
+const maxSlots = 8;
+/** Rows of one batch. Bounds what activations take: 17 MB a pass of 77 rows at full size. */
+const maxRows = maxSlots * contextLength;
 /** Passes there is room for from the start: a prompt and a negative prompt, encoded together or in turn. */
 export const minSlots = 2;
+
+/** Passes of one batch of an encoder: 8 of 77 rows each, and fewer where they are longer. */
+export function slotBound({ maxPositionEmbeddings: L }: ClipTextConfig): number {
+  return Math.min(maxSlots, Math.max(minSlots, Math.floor(maxRows / L)));
+}
 
 /** An encoder's state. Operations on it must run one at a time: each builds on the rows of the one before. */
 export interface EncoderState {
@@ -82,5 +90,5 @@ export async function useLoras(state: EncoderState, wanted: readonly WeightedLor
     lora.updates === state.loras[i].updates && lora.multiplier === state.loras[i].multiplier;
   if (loras.length === state.loras.length && loras.every(isMerged)) return;
   await state.backend.merge(loras);
-  Object.assign(state, { loras, slots: emptySlots(minSlots), mostSlots: maxSlots });
+  Object.assign(state, { loras, slots: emptySlots(minSlots), mostSlots: slotBound(state.config) });
 }

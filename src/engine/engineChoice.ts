@@ -14,6 +14,8 @@ export interface EngineInfo {
   readonly engine: Exclude<EngineName, 'automatic'>;
   /** "NVIDIA GeForce RTX 4070"; "CPU, 2 threads, relaxed SIMD". */
   readonly description: string;
+  /** Threads of the CPU engine; null on a GPU. */
+  readonly threads: number | null;
   /** Whether a processor computes, as a software adapter does: then passes gain nothing by being computed together. */
   readonly software: boolean;
   /** The sentence that says what could not be had, and what runs the encoder instead; null where nothing was missing. */

@@ -219,12 +219,18 @@ export function attention(draft: Draft, layer: number, qkv: string): void {
  * Each layer keeps its own Q, K and V, because rows that are computed later need those of earlier rows.
  */
 export function encoderLayer(draft: Draft, layer: number): void {
-  const { hiddenSize: d, intermediateSize: m } = draft.config;
-  const [x, qkv] = [hiddenName(layer), `qkv.${layer}`];
-  layerNorm(draft, layer, 'layer_norm1', x, 'normed');
+  const { hiddenSize: d } = draft.config;
+  const qkv = `qkv.${layer}`;
+  layerNorm(draft, layer, 'layer_norm1', hiddenName(layer), 'normed');
   linear(draft, layer, 'self_attn.qkv_proj', 'normed', qkv, 3 * d, 'bias');
   attention(draft, layer, qkv);
-  linear(draft, layer, 'self_attn.out_proj', 'attended', 'afterAttention', d, 'residual', x);
+  afterHeads(draft, layer);
+}
+
+/** The second part of a layer, from what its heads give. */
+export function afterHeads(draft: Draft, layer: number): void {
+  const { hiddenSize: d, intermediateSize: m } = draft.config;
+  linear(draft, layer, 'self_attn.out_proj', 'attended', 'afterAttention', d, 'residual', hiddenName(layer));
   layerNorm(draft, layer, 'layer_norm2', 'afterAttention', 'normed');
   linear(draft, layer, 'mlp.fc1', 'normed', 'inner', m, 'quickGelu');
   linear(draft, layer, 'mlp.fc2', 'inner', hiddenName(layer + 1), d, 'residual', 'afterAttention');

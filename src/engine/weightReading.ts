@@ -63,6 +63,9 @@ function readAhead(
   };
 }
 
+/** Parts that may be on their way through other threads: what is read before they come back needs memory of its own. */
+const mostAwaited = 12;
+
 /** Everything of the weights that stays outside the backend. */
 export interface ReadWeights {
   /** [V, d] as stored. Rows are gathered from it, since it is too large to be bound on a GPU. */
@@ -73,13 +76,20 @@ export interface ReadWeights {
 
 /**
  * Reads an encoder's weights in the order of `specs`. `place` is called once for each weight, and the function that it returns
- * takes the weight's parts, in order and in the weight's type. `onProgress` hears of bytes. Rejects with what `source.read`
+ * takes the weight's parts, in order and in the weight's type; it gives a part back when nobody needs it any more, or keeps it.
+ * `onProgress` hears of bytes. Rejects with what `source.read`
  * throws, or with the signal's reason.
  */
 export async function readWeights(
   source: WeightSource,
   specs: ReadonlyMap<string, WeightSpec>,
-  place: (name: string, spec: WeightSpec) => (part: number, data: Uint8Array<ArrayBuffer>) => void,
+  place: (
+    name: string,
+    spec: WeightSpec,
+  ) => (
+    part: number,
+    data: Uint8Array<ArrayBuffer>,
+  ) => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | undefined,
   onProgress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<ReadWeights> {
@@ -99,13 +109,20 @@ export async function readWeights(
   };
   const finalLayerNorm = { weight: new Float32Array(0), bias: new Float32Array(0) };
   const tokenTable = await read();
+  const awaited: Promise<void>[] = [];
   for (const [name, spec] of specs) {
     const write = place(name, spec);
     for (const [part, tensor] of spec.from.entries()) {
       const stored = source.tensor(tensor).dtype;
       const bytes = await read();
       const data = stored === spec.dtype ? bytes : fromFloat32(toFloat32(bytes, stored), spec.dtype);
-      write(part, data);
+      const left = write(part, data);
+      // Memory of vectors is not worth reading into again, and those of the final LayerNorm are kept.
+      const isReused = spec.kind === 'matrix';
+      // A failure is told by what needs the weight.
+      const given = left && Promise.resolve(left).then(isReused ? source.recycle : () => {}, () => {});
+      if (isReused && given) awaited.push(given);
+      if (awaited.length > mostAwaited) await awaited.shift();
       if (tensor === finalLayerNormWeightName) finalLayerNorm.weight = float32View(data);
       if (tensor === finalLayerNormBiasName) finalLayerNorm.bias = float32View(data);
     }

@@ -9,6 +9,7 @@ import {
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
+import { latePositionsName, withLatePositions } from './longPositions.ts';
 import { CheckpointError, encoderSizes, openclipDoubt, rowsInFile } from './openCheckpoint.ts';
 import { describeOtherFile, type FileTensor, fileTensor, findLayout, type Layout, wholeShape } from './tensorNames.ts';
 import { hex, sha256 } from './weightsHash.ts';
@@ -33,7 +34,7 @@ export interface TensorReport {
   readonly sha256?: string;
 }
 
-/** The position ids that some files carry. The encoder here does not read them: it always uses 0 to 76. */
+/** The position ids that some files carry. The encoder here does not read them: it always uses 0 to L − 1. */
 export interface PositionIds {
   readonly fileName: string;
   readonly dtype: string;
@@ -187,12 +188,12 @@ interface SortedTensors {
   readonly mistyped: Map<string, Examination['mistyped'][number]>;
 }
 
-function sortTensors(file: TensorFile, layout: Layout, config: ClipTextConfig): SortedTensors {
+function sortTensors(tensors: TensorFile['tensors'], layout: Layout, config: ClipTextConfig): SortedTensors {
   const sorted: SortedTensors = { sound: [], missing: new Set(), misshapen: new Map(), mistyped: new Map() };
   for (const [name, shape] of expectedTensors(config)) {
     const inFile = fileTensor(name, layout);
     const fileName = inFile.name;
-    const tensor = file.tensors.get(fileName);
+    const tensor = tensors.get(fileName);
     const whole = wholeShape(inFile, shape);
     if (!tensor) sorted.missing.add(fileName);
     else if (shapeText(tensor.shape) !== shapeText(whole))
@@ -268,12 +269,13 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
   };
   const layout = findLayout(file.tensors) ?? fail(describeOtherFile(file.tensors));
   const { config } = encoderSizes(file, layout, fail);
-  const sorted = sortTensors(file, layout, config);
+  const joined = withLatePositions(file.tensors, layout, fail);
+  const sorted = sortTensors(joined, layout, config);
   const idsName = fileTensor(positionIdsName, layout).name;
   const positionIds = await readPositionIds(file, idsName, config.maxPositionEmbeddings, sorted, options.signal);
 
   const expected = [...expectedTensors(config).keys()];
-  const used = new Set([idsName, ...expected.map((name) => fileTensor(name, layout).name)]);
+  const used = new Set([idsName, latePositionsName(layout), ...expected.map((name) => fileTensor(name, layout).name)]);
   const { prefix, names } = layout;
   const extra = [...file.tensors.keys()].filter(
     (name) => name.startsWith(prefix) && !used.has(name) && !/^(module\.)?(visual|vision_model)\./.test(name),
@@ -282,7 +284,7 @@ export async function examine(file: TensorFile, options: DoctorOptions = {}): Pr
   const complete = digests.length === expected.length;
   const whole = complete ? await sha256(new Uint8Array(await new Blob(digests).arrayBuffer())) : undefined;
   const notes: string[] = [];
-  if (names === 'openai') notes.push(openclipDoubt);
+  if (names === 'openai' && joined === file.tensors) notes.push(openclipDoubt);
   if (file.trailingBytes)
     notes.push(
       `${file.trailingBytes} bytes after the last tensor belong to none and are passed over. ComfyUI does so too; A1111 and diffusers refuse the file.`,
@@ -338,6 +340,11 @@ export async function drift(a: WeightSource, b: WeightSource, options: DoctorOpt
   if (d !== b.config.hiddenSize || N !== b.config.numHiddenLayers)
     throw new CheckpointError(
       `"${a.name}" and "${b.name}" have text encoders of different sizes (width ${d} and ${b.config.hiddenSize}); only like can be compared.`,
+    );
+  const [L, other] = [a.config.maxPositionEmbeddings, b.config.maxPositionEmbeddings];
+  if (L !== other)
+    throw new CheckpointError(
+      `"${a.name}" and "${b.name}" have text encoders of ${L} and ${other} positions; only like can be compared.`,
     );
   const wordsOf = ({ compactTable }: WeightSource) => compactTable && [...compactTable.rowOf.keys()].join();
   if (wordsOf(a) !== wordsOf(b))

@@ -86,6 +86,12 @@ export function cosineOfHalfTurn(t: number): number {
   return x + x * series;
 }
 
+/** cos(2π t) */
+export function cosineOfTurn(t: number): number {
+  const part = t - Math.floor(t);
+  return cosineOfHalfTurn(part <= 0.5 ? 2 * part : 2 - 2 * part);
+}
+
 /** 1 / (1 + e⁻ˣ). */
 export function sigmoid(x: number): number {
   return 1 / (1 + exp(-x));

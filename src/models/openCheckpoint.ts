@@ -30,7 +30,8 @@ import {
   type TensorFile,
   unravel,
 } from '../files/tensorFile.ts';
-import { copiedMetadata, type OwnSizes, ownSizes } from './ownSizes.ts';
+import { withLatePositions } from './longPositions.ts';
+import { copiedMetadata, type OwnSizes, ownSizes, positionBounds, wrongPositions } from './ownSizes.ts';
 import {
   describeOtherFile,
   type FileTensor,
@@ -40,6 +41,7 @@ import {
   usableConfigs,
   wholeShape,
 } from './tensorNames.ts';
+import { projectionTensors, readTextProjection, type TensorBeside } from './textProjection.ts';
 
 /**
  * The checkpoint cannot be used. The message is one sentence that names the file, what was expected and what is there.
@@ -58,6 +60,8 @@ export interface Checkpoint extends WeightSource {
   readonly layout: Layout;
   /** The metadata that a copy of its tensors needs. */
   readonly copiedMetadata: Readonly<Record<string, string>>;
+  /** The tensors of `projection`, which a copy takes along. */
+  readonly beside: readonly TensorBeside[];
 }
 
 /** A doubt about weights by OpenAI's names. */
@@ -86,13 +90,13 @@ export async function openCheckpoint(
 
 /** Finds the text encoder in an open tensor file. Throws CheckpointError. */
 export function textEncoder(opened: TensorFile): Checkpoint {
-  const { tensors } = opened;
   const file = opened.source.name;
   const fail = (why: string): never => {
     throw new CheckpointError(`"${file}" ${why}.`);
   };
   const part = partOf(file);
-  const layout = findLayout(tensors) ?? fail(describeOtherFile(tensors) + part);
+  const layout = findLayout(opened.tensors) ?? fail(describeOtherFile(opened.tensors) + part);
+  const tensors = withLatePositions(opened.tensors, layout, fail);
   const { config, compactTable } = encoderSizes(opened, layout, fail);
   const failDamaged = (why: string): never => {
     throw new DamagedCheckpointError(`"${file}" ${why}.`);
@@ -133,6 +137,7 @@ export function textEncoder(opened: TensorFile): Checkpoint {
     return entry;
   };
 
+  const beside = projectionTensors(tensors, layout);
   return {
     name: file,
     random: false,
@@ -140,7 +145,11 @@ export function textEncoder(opened: TensorFile): Checkpoint {
     layout,
     copiedMetadata: copiedMetadata(opened),
     ...(compactTable && { compactTable }),
-    ...(layout.names === 'openai' && { doubt: openclipDoubt }),
+    // Long-CLIP's own file is of OpenAI's encoder.
+    ...(layout.names === 'openai' && tensors === opened.tensors && { doubt: openclipDoubt }),
+    beside,
+    ...(beside.length > 0 && { projection: (signal) => readTextProjection(beside, config.hiddenSize, fail, signal) }),
+    recycle: opened.source.recycle,
     tensor(name) {
       const { dtype, shape } = get(name);
       return { dtype, shape };
@@ -225,8 +234,8 @@ export function rowsInFile({ third }: FileTensor, [rows]: readonly number[]): Ro
 }
 
 /**
- * Returns the sizes that the file says, or else those that fit the width of the encoder's tables. Calls `fail` for a width that fits
- * none.
+ * Returns the sizes that the file says, or else those that fit the width of the encoder's tables, with as many positions as its position
+ * table has rows. Calls `fail` for a width that fits none, and for too few or too many positions.
  */
 export function encoderSizes(file: TensorFile, layout: Layout, fail: (why: string) => never): OwnSizes {
   const own = ownSizes(file, fail);
@@ -243,5 +252,10 @@ export function encoderSizes(file: TensorFile, layout: Layout, fail: (why: strin
     return fail(
       `has a text encoder of width ${width}${whose}; expected ${clipVitL14.hiddenSize}, that of Stable Diffusion 1`,
     );
-  return { config };
+  const [positions, ...columns] = stored(positionEmbeddingName)?.shape ?? [];
+  const { least, most } = positionBounds;
+  // A table of another shape is reported as such.
+  if (columns.length !== 1 || columns[0] !== width || positions === config.maxPositionEmbeddings) return { config };
+  if (positions < least || positions > most) return fail(wrongPositions(positions));
+  return { config: { ...config, maxPositionEmbeddings: positions } };
 }

@@ -82,9 +82,9 @@ test.each<[string, Record<string, string>, string]>([
     'has rows of 60 numbers; expected a multiple of 32',
   ],
   [
-    'fewer positions',
-    { ...metadata, clip_config: configText({ max_position_embeddings: 16 }) },
-    "has 16 positions; expected CLIP's 77",
+    'too few positions',
+    { ...metadata, clip_config: configText({ max_position_embeddings: 15 }) },
+    "has a text encoder of 15 positions; expected 16 to 512: Stable Diffusion 1's has 77, and Long-CLIP's 248",
   ],
   [
     'another activation',

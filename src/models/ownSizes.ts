@@ -7,7 +7,7 @@ import type { ClipTextConfig } from '../clip/config.ts';
 import type { CompactTable } from '../clip/weights.ts';
 import { jsonObject } from '../files/jsonObject.ts';
 import { excerpt, type TensorFile } from '../files/tensorFile.ts';
-import { bosTokenId, contextLength, eosTokenId, vocabSize } from '../tokens/clipVocabulary.ts';
+import { bosTokenId, eosTokenId, vocabSize } from '../tokens/clipVocabulary.ts';
 import { createCompactTable } from './tokenTable.ts';
 
 /** Name of the metadata with the text of config.json. */
@@ -22,19 +22,31 @@ export interface OwnSizes {
   readonly compactTable?: CompactTable;
 }
 
+/**
+ * The fewest and the most positions of an encoder that is used. ComfyUI splits no word of fewer than 8 tokens, so a chunk has to hold
+ * that many; an encode takes memory by the square of the positions.
+ */
+export const positionBounds = { least: 16, most: 512 } as const;
+
 /** The numbers of `text_config` that decide the encoder's shapes, and the most of each that is taken for a size. */
 const mostOf = {
   hidden_size: 1024,
   num_attention_heads: 32,
   intermediate_size: 8192,
   num_hidden_layers: 48,
-  max_position_embeddings: contextLength,
+  max_position_embeddings: positionBounds.most,
 } as const;
 
 /** Widths of a head that every engine computes. */
 const headDims = [8, 16, 32, 64];
 /** Rows are read in blocks of so many numbers. */
 const blockWidth = 32;
+
+/** Completes the sentence about a file whose encoder has too few positions, or too many. */
+export function wrongPositions(positions: number): string {
+  const { least, most } = positionBounds;
+  return `has a text encoder of ${positions} positions; expected ${least} to ${most}: Stable Diffusion 1's has 77, and Long-CLIP's 248`;
+}
 
 /** Completes the sentence about a file: "does not …". Never returns. */
 type Fail = (why: string) => never;
@@ -84,8 +96,8 @@ export function ownSizes(file: Pick<TensorFile, 'metadata'>, fail: Fail): OwnSiz
     fail(`has ${numAttentionHeads} heads in rows of ${hiddenSize} numbers; expected heads of ${headDims.join(', ')}`);
   for (const width of [hiddenSize, intermediateSize])
     if (width % blockWidth) fail(`has rows of ${width} numbers; expected a multiple of ${blockWidth}`);
-  if (sizeOf('max_position_embeddings') !== contextLength)
-    fail(`has ${excerpt(text.max_position_embeddings)} positions; expected CLIP's ${contextLength}`);
+  const maxPositionEmbeddings = sizeOf('max_position_embeddings');
+  if (maxPositionEmbeddings < positionBounds.least) fail(wrongPositions(maxPositionEmbeddings));
   const { hidden_act: activation = 'quick_gelu', layer_norm_eps: layerNormEps = 1e-5 } = text;
   if (activation !== 'quick_gelu') fail(`needs the activation ${excerpt(activation)}; only quick_gelu is known here`);
   if (!(typeof layerNormEps === 'number' && layerNormEps > 0 && layerNormEps <= 1e-3))
@@ -93,7 +105,7 @@ export function ownSizes(file: Pick<TensorFile, 'metadata'>, fail: Fail): OwnSiz
   const tokenIds = isCompact ? readTokenIds(file, fail) : undefined;
   const config: ClipTextConfig = {
     vocabSize: tokenIds?.length ?? vocabSize,
-    maxPositionEmbeddings: contextLength,
+    maxPositionEmbeddings,
     hiddenSize,
     numAttentionHeads,
     headDim,

@@ -61,7 +61,7 @@ const engine: EngineRequest = { engine: 'automatic', threads: null, retriesGpu: 
 const listed: StoredModels = { place: 'memory', models: [], free: null, persisted: false };
 const model: ModelInfo = {
   name: 'synthetic-tiny',
-  engine: { engine: 'webgpu', description: 'a GPU', software: false, why: null },
+  engine: { engine: 'webgpu', description: 'a GPU', threads: null, software: false, why: null },
   random: true,
   config: clipTiny,
   dtype: 'F32',

@@ -1,5 +1,6 @@
-import type { EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
-import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
+import type { LayerTensors, ResumedRows } from '../clip/layerTensors.ts';
+import type { TextProjection } from '../clip/weights.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { Profile, RowSpan } from '../engine/profile.ts';
 import type { Drift, Examination } from '../models/doctor.ts';
@@ -55,6 +56,22 @@ export interface EncoderClient {
     layer: number,
     options?: { readonly loras?: readonly LoraUse[]; readonly signal?: AbortSignal },
   ): Promise<LayerTensors>;
+  /** Encodes from the middle on, with these numbers in the place of the encoder's own; `states` are read back too, where they come after. */
+  resume(
+    pass: EncoderPass,
+    layer: number,
+    given: ResumedRows,
+    states: readonly number[],
+    options?: { readonly loras?: readonly LoraUse[]; readonly signal?: AbortSignal },
+  ): Promise<EncoderOutput>;
+  /** Multiplies outputs of a layer's heads [L, d] by W_O, without its bias. */
+  project(
+    layer: number,
+    attended: Float32Array,
+    options?: { readonly loras?: readonly LoraUse[]; readonly signal?: AbortSignal },
+  ): Promise<Float32Array>;
+  /** Reads the projection beside the encoder in use; null where its file has none. */
+  projection(): Promise<TextProjection | null>;
   /** Reads back one row of a weight and its bias, with these LoRAs merged and no others. */
   weightRow(layer: number, part: WeightRowPart, row: number, loras?: readonly LoraUse[]): Promise<WeightRow>;
   /** Looks a checkpoint over, damaged or not. Runs beside the rest; aborting ends it in an AbortError. */
@@ -130,6 +147,10 @@ export function createEncoderClient({ onLost, ...surroundings }: ClientSurroundi
     },
     profile: (pass, rows) => ask('profile', { pass, rows }),
     inspect: (pass, layer, { loras = [], signal } = {}) => ask('inspect', { pass, layer, loras }, { signal }),
+    resume: (pass, layer, given, states, { loras = [], signal } = {}) =>
+      ask('resume', { pass, layer, given, states, loras }, { signal }),
+    project: (layer, attended, { loras = [], signal } = {}) => ask('project', { layer, attended, loras }, { signal }),
+    projection: () => ask('projection', {}),
     weightRow: (layer, part, row, loras = []) => ask('weightRow', { layer, part, row, loras }),
     examine: (model, onNews, signal) => ask('examine', { model }, { onNews, signal }),
     drift: (from, to, onNews, signal) => ask('drift', { from, to }, { onNews, signal }),

@@ -59,7 +59,7 @@ test.each([
 test('threads that start are kept, and nothing is said', async () => {
   const engines = { ...noGpu, onCpu: cpuEngine(spawnHere, 2) };
   const { encoder, engine } = await chooseEncoder(source, { engine: 'cpu', threads: null }, engines, {});
-  expect(engine).toMatchObject({ description: expect.stringContaining('CPU, 2 threads,'), why: null });
+  expect(engine).toMatchObject({ description: expect.stringContaining('CPU, 2 threads,'), threads: 2, why: null });
   encoder.destroy();
 });
 
@@ -96,6 +96,7 @@ test('without WebAssembly automatic takes a software adapter and says why; a cho
     engine: {
       engine: 'webgpu',
       description: 'SwiftShader',
+      threads: null,
       software: true,
       why: 'There is no WebAssembly here, so the encoder runs on SwiftShader, a processor in the place of a GPU.',
     },

@@ -95,7 +95,7 @@ export async function chooseEncoder(
     return {
       encoder: await onGpu(gpu, source, options),
       gpu,
-      engine: { engine: 'webgpu', description, software, why },
+      engine: { engine: 'webgpu', description, threads: null, software, why },
     };
   };
   let softwareGpu: GpuDevice | undefined;
@@ -126,6 +126,7 @@ export async function chooseEncoder(
     engine: {
       engine: 'cpu',
       description: `CPU, ${count}, ${run.relaxed ? 'relaxed SIMD' : 'SIMD'}`,
+      threads: run.threads,
       software: true,
       why: whyOnCpu(reason, run.lacksThreads, count),
     },

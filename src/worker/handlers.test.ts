@@ -221,7 +221,7 @@ test('automatic takes a GPU that is there; the CPU takes as many threads as are 
   const onGpu = await loads.take();
   expect(onGpu.on).toBe('GPU');
   onGpu.resolve(fakeEncoder().encoder);
-  const engine = { engine: 'webgpu', description: 'a fake', software: false, why: null };
+  const engine = { engine: 'webgpu', description: 'a fake', threads: null, software: false, why: null };
   expect(await first.answered).toMatchObject({ answer: { engine } });
   const second = ask('load', { ...onCpu, engine: { ...onCpu.engine, threads: 1 } });
   const load = await loads.take();

@@ -180,7 +180,11 @@ async function load(
     const { config, dtype, finalLayerNorm } = encoder;
     const { name, random, doubt, compactTable } = weights;
     const knownIds = compactTable && new Set(compactTable.rowOf.keys());
-    return { name, random, doubt, config, knownIds, dtype, engine, heldBytes: heldBytes(encoder), finalLayerNorm };
+    const hasProjection = weights.projection !== undefined;
+    return {
+      ...{ name, random, doubt, config, knownIds, hasProjection, dtype, engine },
+      ...{ heldBytes: heldBytes(encoder), finalLayerNorm },
+    };
   } finally {
     if (session.loading === mine) {
       session.loading = undefined;
@@ -283,6 +287,21 @@ export function createHandlers(surroundings: Surroundings): Handlers<Calls> {
       const options = { loras: heldLoras(loaded, loras), signal };
       const tensors = await loaded.encoder.inspect(pass, layer, options);
       return moving(tensors, tensors.values());
+    },
+    async resume({ pass, layer, given, states, loras }, signal) {
+      const loaded = inUse(session);
+      const options = { loras: heldLoras(loaded, loras), signal };
+      const output = await loaded.encoder.resume(pass, layer, given, states, options);
+      return moving(output, arraysOf([output]));
+    },
+    async project({ layer, attended, loras }, signal) {
+      const loaded = inUse(session);
+      const rows = await loaded.encoder.project(layer, attended, { loras: heldLoras(loaded, loras), signal });
+      return moving(rows, [rows]);
+    },
+    async projection(_, signal) {
+      const projection = (await inUse(session).weights.projection?.(signal)) ?? null;
+      return projection && moving(projection, [projection.matrix]);
     },
     async weightRow({ layer, part, row, loras }) {
       const loaded = inUse(session);

@@ -1,6 +1,7 @@
 import type { ClipTextConfig } from '../clip/config.ts';
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
-import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { LayerTensors, ResumedRows } from '../clip/layerTensors.ts';
+import type { TextProjection } from '../clip/weights.ts';
 import type { EngineChoice, EngineInfo } from '../engine/engineChoice.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { Profile, RowSpan } from '../engine/profile.ts';
@@ -34,6 +35,8 @@ export interface ModelInfo {
   readonly config: ClipTextConfig;
   /** The ids that it has rows for, where these are not all: others are words that it has never learnt. */
   readonly knownIds?: ReadonlySet<number>;
+  /** Whether its file has the projection of CLIP's objective beside it. */
+  readonly hasProjection?: boolean;
   /** Storage types of the layers' weights, as in the file: "F16". */
   readonly dtype: string;
   /** The engine that runs it. */
@@ -141,6 +144,24 @@ export interface Calls {
     },
     LayerTensors
   >;
+  /** Encodes from the middle on with other numbers than the encoder's own: see engine/resume.ts. */
+  resume: Call<
+    {
+      readonly pass: EncoderPass;
+      readonly layer: number;
+      readonly given: ResumedRows;
+      readonly states: readonly number[];
+      readonly loras: readonly LoraUse[];
+    },
+    EncoderOutput
+  >;
+  /** Multiplies outputs of a layer's heads by W_O, without its bias. */
+  project: Call<
+    { readonly layer: number; readonly attended: Float32Array; readonly loras: readonly LoraUse[] },
+    Float32Array
+  >;
+  /** Reads the projection beside the encoder in use; null where its file has none. */
+  projection: Call<Empty, TextProjection | null>;
   weightRow: Call<
     {
       readonly layer: number;

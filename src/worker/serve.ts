@@ -60,8 +60,11 @@ export function serve<Calls extends CallTable<Calls>>(
  */
 export function holdLock(post: (message: { readonly type: 'alive'; readonly lock: string }) => void): void {
   const lock = `clipscope worker ${Math.random()}`;
-  void navigator.locks?.request(lock, () => {
-    post({ type: 'alive', lock });
-    return new Promise<never>(() => {});
-  });
+  navigator.locks
+    ?.request(lock, () => {
+      post({ type: 'alive', lock });
+      return new Promise<never>(() => {});
+    })
+    // A browser that blocks the storage of a frame may deny it locks, too.
+    .catch(() => {});
 }

@@ -1,5 +1,7 @@
 import smallModelUrl from '/small-clip/model.safetensors?url';
-import { spawnWorker } from '../cpu/workerThreads.ts';
+import shareWorkerUrl from '../cpu/shareWorker.ts?worker&url';
+import { spawnWorkers } from '../cpu/workerThreads.ts';
+import { workerUnderPolicy } from '../cpu/workerUnderPolicy.ts';
 import { createGpuEncoder } from '../gpu/gpuEncoder.ts';
 import { openModelStorage } from '../models/library/openStorage.ts';
 import type { ModelStorage } from '../models/library/storage.ts';
@@ -11,6 +13,7 @@ import { tuningOf } from './tunings.ts';
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
+const spawnWorker = spawnWorkers((name) => workerUnderPolicy(shareWorkerUrl, name));
 let storage: Promise<ModelStorage> | undefined;
 const handlers = createHandlers({
   gpu: navigator.gpu,

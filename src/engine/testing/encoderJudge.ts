@@ -104,9 +104,9 @@ export function mergedSource(source: WeightSource, loras: readonly WeightedLora[
 export const words = [320, 1125, 539, 320, 2368, 525, 7496, 267, 5302];
 
 /** A pass of these words between BOS and EOS, padded with EOS. */
-export const padded = (ids: readonly number[], mask: MaskMode) =>
+export const padded = (ids: readonly number[], mask: MaskMode, L = 77) =>
   encoderPass(
-    Uint32Array.from({ length: 77 }, (_, i) => [49406, ...ids][i] ?? 49407),
+    Uint32Array.from({ length: L }, (_, i) => [49406, ...ids][i] ?? 49407),
     mask,
   );
 

@@ -55,6 +55,25 @@ export interface SuiteCases {
 export const everyCase: SuiteCases = { masks: maskModes, dtypes: ['F32', 'F16', 'BF16'], loras: otherLoras };
 export const oneOfEach: SuiteCases = { masks: ['causal'], dtypes: ['F32', 'F16'], loras: ['reports/dora'] };
 
+/** Tests passes of a tiny model of another length than CLIP's. */
+function testLength(create: CreateEncoder, L: number): void {
+  test(`an encoder of ${L} positions equals float64, also in the rows that an edit keeps`, async () => {
+    const config = { ...clipTiny, maxPositionEmbeddings: L };
+    const source = syntheticWeights(config);
+    const encoder = await create(source);
+    const ids = Array.from({ length: Math.min(100, L - 12) }, (_, i) => 400 + i);
+    const [pass, edited] = [ids, ids.with(20, 736)].map((of) => padded(of, 'hf', L));
+    await encoder.encode([pass], everything(config));
+    const { outputs, rows } = await encoder.encode([edited], everything(config));
+    expect(rows).toBe(L - 21);
+    expectStages(`${L} positions`, config, outputs[0], (await referenceEncoder(source))(edited));
+    const short = padded(words, 'causal');
+    const refusal = `A pass has 77 ids; this encoder takes ${L}.`;
+    await expect(encoder.encode([short], everything(config))).rejects.toThrow(refusal);
+    encoder.destroy();
+  });
+}
+
 /** Tests of passes of the tiny model: their numbers, and that edits keep the rows that they cannot reach. */
 export function testPasses(create: CreateEncoder, { masks }: SuiteCases): void {
   let encoder: Encoder;
@@ -92,6 +111,8 @@ export function testPasses(create: CreateEncoder, { masks }: SuiteCases): void {
       expect(await fresh([pass])).toEqual([batched[i]]);
     }
   });
+
+  testLength(create, 248);
 
   test.each(masks)(
     'an edit recomputes the rows it can reach, and the result is that of a full encode (%s)',
@@ -248,6 +269,7 @@ export function testDecisions(create: CreateEncoder): void {
   });
   afterAll(() => encoder?.destroy());
   const { forget, fresh } = freshEncodes(() => encoder);
+  testLength(create, 40);
 
   test('encodes more passes than there is room for at once, and only what is wanted', async () => {
     const passes = Array.from({ length: 19 }, (_, i) => passOf(i % index.ids.length, 'causal'));

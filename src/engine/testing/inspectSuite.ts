@@ -189,6 +189,42 @@ export function testInspection(create: CreateEncoder, { masks }: SuiteCases): vo
     expect([again.rows, again.outputs]).toEqual([0, outputs]);
   });
 
+  test('an encode goes on from its own numbers to its own output, from others to another, and its rows stay', async () => {
+    const { outputs } = await encoder.encode([pass], everything);
+    for (const layer of [0, 1]) {
+      const tensors = await encoder.inspect(pass, layer);
+      const [hidden, attended] = [tensors.get('hidden')!, tensors.get('attended')!];
+      for (const given of [{ hidden }, { hidden, attended }]) {
+        const { lastHiddenState, hiddenStates } = await encoder.resume(pass, layer, given, [0, 1, 2]);
+        expectClose('resumed', lastHiddenState, outputs[0].lastHiddenState, 1e-5);
+        expect([...hiddenStates.keys()]).toEqual([0, 1, 2].filter((state) => state > layer));
+        for (const [state, rows] of hiddenStates)
+          expectClose('resumed', rows, outputs[0].hiddenStates.get(state)!, 1e-5);
+      }
+      const other = attended.map((value, i) => (i % 64 < 16 ? 0 : value));
+      const { hiddenStates } = await encoder.resume(pass, layer, { hidden, attended: other }, [1, 2]);
+      expect(hiddenStates.get(layer + 1)).not.toEqual(outputs[0].hiddenStates.get(layer + 1));
+    }
+    const end = await encoder.resume(pass, 2, { hidden: outputs[0].hiddenStates.get(2)! }, [2]);
+    expectClose('resumed', end.lastHiddenState, outputs[0].lastHiddenState, 1e-5);
+    expect((await encoder.encode([pass], everything)).rows).toBe(0);
+    const short = { hidden: new Float32Array(64) };
+    await expect(encoder.resume(pass, 0, short, [])).rejects.toThrow(RangeError);
+    for (const layer of [-1, 3]) {
+      await expect(encoder.resume(pass, layer, { hidden: new Float32Array(77 * 64) }, [])).rejects.toThrow(RangeError);
+      await expect(encoder.project(layer, new Float32Array(77 * 64))).rejects.toThrow(RangeError);
+    }
+  });
+
+  test('rows are multiplied by W_O without its bias', async () => {
+    const weights = await tensorReader(source);
+    const rows = Float32Array.from({ length: 77 * 64 }, (_, i) => Math.sin(i));
+    const weight = await weights.layer(1, 'self_attn.out_proj.weight');
+    const expected = linear(Float64Array.from(rows), weight, null, 64, 64);
+    expectClose('project', await encoder.project(1, rows), expected, 1e-4);
+    expect(await encoder.project(1, new Float32Array(77 * 64))).toEqual(new Float32Array(77 * 64));
+  });
+
   test('the LoRAs that are asked for are merged, whatever an encode before had', async () => {
     const plain = await encoder.inspect(pass, 1, { loras: [] });
     await encoder.encode([pass], everything, { loras: [lora] });

@@ -87,6 +87,7 @@ export const attentionShapes = [
   ['causal', 63, 3, 16],
   ['causal with hidden keys', 77, 12, 64],
   ['none', 65, 2, 64],
+  ['causal with hidden keys', 248, 2, 64],
   ['a row that sees nothing', 5, 2, 8],
   ['causal, not finite from row 30 on', 40, 2, 8],
 ] as const satisfies (readonly [AttentionKind, ...number[]])[];

@@ -131,9 +131,10 @@ function referenceBackend(held: Held): Backend {
       const steps = plan.steps.map(({ operation }) => ({ kernel: operation, milliseconds: null }));
       return { steps, noTimes: 'The reference is not timed.' };
     },
-    async inspect(inspected, { pass, tokenRows, kept }, names, signal) {
+    async inspect(inspected, { pass, tokenRows, kept, given }, names, signal) {
       signal?.throwIfAborted();
       const values = inputsOf(pass, tokenRows);
+      for (const [name, rows] of given ?? []) values.set(name, Float64Array.from(rows));
       if (kept) values.set(kept.tensor, held.slots[kept.slot].get(kept.tensor)!);
       run(held, inspected, values);
       const position = held.weights.get('positionEmbedding')!;
@@ -160,6 +161,7 @@ export async function createReferenceEncoder(source: WeightSource): Promise<Enco
     return (part: number, data: Uint8Array<ArrayBuffer>) => {
       const read = toFloat32(data, dtype);
       values.set(read, part * read.length);
+      return data;
     };
   };
   const read = await readWeights(source, specs, place, () => {});

@@ -91,6 +91,7 @@ async function expectEncoderOf(from: Uint8Array, storage: ModelStorage, id: stri
   expect(made.layout).toEqual(original.layout);
   for (const name of expectedTensors(clipTiny).keys())
     expect(Buffer.compare(await made.read(name), await original.read(name)), name).toBe(0);
+  expect(await made.projection?.()).toEqual(await original.projection?.());
 }
 
 test.each(storages)('a file is downloaded whole into %s, and verified', async (_, make) => {

@@ -1,6 +1,7 @@
 import { expectedTensors } from '../../clip/weights.ts';
 import { openSafetensors } from '../../files/safetensors.ts';
 import type { ByteSource } from '../../files/sources.ts';
+import { latePositionsName } from '../longPositions.ts';
 import { textEncoder } from '../openCheckpoint.ts';
 import { fileTensorName } from '../tensorNames.ts';
 
@@ -36,8 +37,8 @@ export function coalesce(ranges: readonly ByteRange[], gap = 0): ByteRange[] {
 }
 
 /**
- * Plans to extract the text encoder of a safetensors checkpoint into a file of its own. Its tensors keep their names
- * and their order, so that they can be written as they arrive. Reads only the header. Throws CheckpointError or
+ * Plans to extract the text encoder of a safetensors checkpoint, and the projection beside it, into a file of its own. Tensors keep
+ * their names and their order, so that they can be written as they arrive. Reads only the header. Throws CheckpointError or
  * SafetensorsError if there is no usable encoder, and what `source` throws.
  */
 export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Promise<DownloadPlan> {
@@ -57,8 +58,13 @@ export async function encoderPlan(source: ByteSource, signal?: AbortSignal): Pro
   const encoder = textEncoder(file);
   opened = true;
   const tensors: (ByteRange & { name: string; dtype: string; shape: readonly number[] })[] = [];
+  const late = latePositionsName(encoder.layout);
   // OpenCLIP joins q, k and v in one tensor, whose name therefore comes three times.
-  const names = [...expectedTensors(encoder.config).keys()].map((name) => fileTensorName(name, encoder.layout));
+  const names = [
+    ...[...expectedTensors(encoder.config).keys()].map((name) => fileTensorName(name, encoder.layout)),
+    ...(file.tensors.has(late) ? [late] : []),
+    ...encoder.beside.map(({ name }) => name),
+  ];
   for (const name of new Set(names)) {
     const { dtype, shape, read } = file.tensors.get(name)!;
     await read(signal);

@@ -6,7 +6,7 @@ import { SourceError } from '../../files/sources.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
 import { type Checkpoint, openCheckpoint } from '../openCheckpoint.ts';
 import { fakeCache, fakeOpfs } from '../testing/browserStorage.ts';
-import { checkpointBytes, type LayoutName, torchCheckpointBytes } from '../testing/checkpoints.ts';
+import { checkpointBytes, type LayoutName, layouts, torchCheckpointBytes } from '../testing/checkpoints.ts';
 import { weightsHash } from '../weightsHash.ts';
 import type { DownloadProgress } from './download.ts';
 import { type KeepOptions, keepEncoder } from './keep.ts';
@@ -47,6 +47,27 @@ test.each([
   expect(await weightsHash(kept)).toBe(await weightsHash(encoder));
   expect(model.bytes).toBeLessThan(dtype === 'F32' ? 14e6 : 7e6);
   expect(isKept(model)).toBe(true);
+});
+
+test.each([
+  ['text_projection.weight', 'hf', [5, clipTiny.hiddenSize]],
+  ['text_projection', 'openclip-text', [clipTiny.hiddenSize, 5]],
+] as const)('%s and the temperature beside an encoder are kept, as they are stored', async (bare, name, shape) => {
+  const dtype = 'F16' as const;
+  const start = layouts[name].prefix.replace('text_model.', '');
+  const halves = (count: number, first: number) =>
+    new Uint8Array(Uint16Array.from({ length: count }, (_, i) => first + i).buffer);
+  const extra = [
+    { name: `${start}${bare}`, dtype, shape, data: () => halves(5 * clipTiny.hiddenSize, 0x3c00) },
+    { name: `${start}logit_scale`, dtype, shape: [], data: () => halves(1, 0x4480) },
+  ];
+  const bytes = await checkpointBytes({ config: clipTiny, dtype, layout: { ...layouts[name] }, extra });
+  const encoder = await openCheckpoint(memorySource(bytes, 'clip.safetensors'));
+  const storage = createModelStorage(memoryFiles());
+  const kept = await openCheckpoint(await storage.open((await keep(encoder, storage)).id));
+  expect(await kept.projection!()).toMatchObject({ E: 5, logScale: 4.5 });
+  expect(await kept.projection!()).toEqual(await encoder.projection!());
+  expect(await weightsHash(kept)).toBe(await weightsHash(encoder));
 });
 
 test.each(places)('what is kept in %s is told of as it grows, hashed as stored, and kept once', async (_, make) => {
@@ -170,6 +191,8 @@ test('what a crash left of one is begun anew', async () => {
 test('the weights tell kept encoders apart, or else the file', () => {
   const file = { name: 'a b.safetensors', size: 5, lastModified: 7 };
   expect(keptSource(file, 'ab')).toBe(keptSource({ ...file, name: 'c.safetensors' }, 'ab'));
+  // An encoder with a projection has more to keep than the same one without.
+  expect(keptSource(file, 'ab', true)).not.toBe(keptSource(file, 'ab'));
   const sources = [file, { ...file, size: 6 }, { ...file, lastModified: 8 }, { ...file, name: 'b' }];
   expect(new Set(sources.map((one) => keptSource(one, undefined))).size).toBe(4);
 });

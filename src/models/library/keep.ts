@@ -1,5 +1,6 @@
 import { expectedTensors } from '../../clip/weights.ts';
-import { safetensorsHeader } from '../../files/safetensors.ts';
+import { safetensorsHeader, type TensorEntry } from '../../files/safetensors.ts';
+import { dtypeBytes, type TensorDtype } from '../../files/tensorFile.ts';
 import type { Checkpoint } from '../openCheckpoint.ts';
 import { type DownloadProgress, type Hasher, hashedAtOnce, hashSource, progressReporter } from './download.ts';
 import { type Clock, systemClock } from './httpSource.ts';
@@ -16,8 +17,27 @@ export interface KeepOptions {
   readonly clock?: Clock;
 }
 
+interface KeptTensor extends TensorEntry {
+  read(signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The encoder's tensors by their Hugging Face names, and those of its projection as they are stored, good or not. */
+function keptTensors(encoder: Checkpoint): KeptTensor[] {
+  const own = [...expectedTensors(encoder.config).keys()].map((name) => ({
+    ...{ name, ...encoder.tensor(name) },
+    read: (signal?: AbortSignal) => encoder.read(name, signal),
+  }));
+  const beside = encoder.beside
+    .filter(({ tensor }) => Object.hasOwn(dtypeBytes, tensor.dtype))
+    .map(({ bare, tensor }) => ({
+      ...{ name: bare, dtype: tensor.dtype as TensorDtype, shape: tensor.shape },
+      read: (signal?: AbortSignal) => tensor.read(signal),
+    }));
+  return [...own, ...beside];
+}
+
 /**
- * Stores an encoder as a safetensors file of only its tensors, by their Hugging Face names, whatever file it is read
+ * Stores an encoder, and the projection beside it, as a safetensors file of only their tensors, whatever file they are read
  * from. The weights stay the same to the bit. One tensor is in memory at a time. Throws StorageError, the signal's
  * reason, or what `encoder` throws; then nothing of it is stored.
  */
@@ -27,16 +47,15 @@ export async function keepEncoder(
 ): Promise<StoredModel> {
   const known = (await into.list()).find((model) => model.complete && model.source === source);
   if (known) return known;
-  const specs = [...expectedTensors(encoder.config).keys()].map((name) => ({ name, ...encoder.tensor(name) }));
-  const { header, order, bytes } = safetensorsHeader(specs, encoder.copiedMetadata);
+  const { header, order, bytes } = safetensorsHeader(keptTensors(encoder), encoder.copiedMetadata);
   const report = progressReporter(onProgress, clock.now);
   const sink = await into.sink({ name: encoder.name, source });
   try {
     await sink.begin({ version: null, bytes });
     report(0, bytes);
     await sink.write(header);
-    for (const { name } of order) {
-      const data = await encoder.read(name, signal);
+    for (const { read } of order) {
+      const data = await read(signal);
       for (let at = 0; at < data.length; at += hashedAtOnce) {
         signal?.throwIfAborted();
         await sink.write(data.subarray(at, at + hashedAtOnce));

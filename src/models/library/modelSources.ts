@@ -30,6 +30,15 @@ const sd15Homes = [
   'https://hf-mirror.com/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/',
 ] as const;
 
+/** Origins that these files come from: their homes, and the storage that the homes lead to. `*.` stands for any host below. */
+export const modelOrigins = [
+  'https://huggingface.co',
+  'https://*.huggingface.co',
+  'https://*.hf.co',
+  'https://hf-mirror.com',
+  'https://*.hf-mirror.com',
+] as const;
+
 /** SD 1.5's text encoder. Sizes and hashes are from the hub's Git LFS. */
 export const sd15TextEncoder: ModelSource = {
   name: 'SD 1.5 text encoder',
@@ -94,13 +103,17 @@ export function storedAs({ sha256, urls }: ModelFile, models: readonly StoredMod
 
 /**
  * Returns the source under which a copy of a file's encoder is stored: the hash of its weights (weightsHash.ts), so
- * that no encoder is stored twice, or the file's name, size and date if the hash is not known.
+ * that no encoder is stored twice, or the file's name, size and date if the hash is not known. Stable Diffusion's encoder has the
+ * weights of CLIP's, which has a projection beside it: these are two.
  */
 export function keptSource(
   { name, size, lastModified }: Pick<File, 'name' | 'size' | 'lastModified'>,
   weights: string | undefined,
+  hasProjection = false,
 ): string {
-  return weights ? `weights:${weights}` : `file:${encodeURIComponent(name)}?bytes=${size}&modified=${lastModified}`;
+  return weights
+    ? `weights:${weights}${hasProjection ? '+projection' : ''}`
+    : `file:${encodeURIComponent(name)}?bytes=${size}&modified=${lastModified}`;
 }
 
 /** Whether the model was copied from a file instead of downloaded. */

@@ -1,14 +1,26 @@
 import { openSafetensors } from '../../files/safetensors.ts';
 import { smallModelSource } from '../../models/smallModel.ts';
-import { contextLength } from '../../tokens/clipVocabulary.ts';
+import { contextLength, eosTokenId } from '../../tokens/clipVocabulary.ts';
 import { createTokenizer, type Tokenizer } from '../../tokens/tokenizer.ts';
+import { clipEmbedder, inputIdsOf } from '../../training/evaluation.ts';
 import { type LiveMeasures, type LiveSets, liveSets, startMeasuring } from '../../training/liveMeasures.ts';
 import { goOnLive, type LiveRun, type LiveStep, liveStep, startLive, watch } from '../../training/liveRun.ts';
 import { type Objective, similarity } from '../../training/objective.ts';
+import { captionAttention, pictureAttention } from '../../training/pooledAttention.ts';
 import { pictureBytes } from '../../world/pictureBytes.ts';
 import { type CaptionStyle, firstEqual, type WorldBatch } from '../../world/worldBatch.ts';
 import { type Handlers, moving } from '../serve.ts';
-import type { LabBatch, LabCalls, LabFrame, TrainRequest, WatchedBatch } from './labMessages.ts';
+import type {
+  Embedded,
+  EmbedRequest,
+  LabBatch,
+  LabCalls,
+  LabFrame,
+  Look,
+  LookRequest,
+  TrainRequest,
+  WatchedBatch,
+} from './labMessages.ts';
 
 /** The world outside of the lab's worker. */
 interface LabSurroundings {
@@ -28,6 +40,7 @@ const pairsBetweenMeasures = 1280;
 /** A run, and what is known of it beyond the model. */
 interface Lab {
   readonly run: LiveRun;
+  readonly tokenizer: Tokenizer;
   readonly sets: LiveSets;
   readonly measureEvery: number;
   measuring: ReturnType<typeof startMeasuring> | null;
@@ -112,6 +125,27 @@ async function train(
   return moving({ steps, measured, frame }, arraysOf(frame));
 }
 
+function embed({ run, tokenizer }: Lab, { texts, pictures }: EmbedRequest) {
+  const { E, embedTexts, embedPictures } = clipEmbedder(run.model, run.rows, run.settings.batch);
+  const embedded: Embedded = {
+    ...{ step: run.step, E, logScale: run.model.logScale.value[0] },
+    texts: embedTexts(inputIdsOf(tokenizer, texts)),
+    pictures: embedPictures(pictures),
+  };
+  return moving(embedded, [embedded.texts, embedded.pictures]);
+}
+
+function look({ run, tokenizer }: Lab, { caption, picture }: LookRequest) {
+  const inputIds = inputIdsOf(tokenizer, [caption]);
+  const look: Look = {
+    step: run.step,
+    tokens: Array.from(inputIds.subarray(0, inputIds.indexOf(eosTokenId) + 1), (id) => tokenizer.entry(id)),
+    caption: captionAttention(run.model, run.rows, inputIds),
+    picture: pictureAttention(run.model, picture),
+  };
+  return moving(look, [...look.caption, ...look.picture]);
+}
+
 /** Answers the page's calls about a live run of a small CLIP, one after the other. */
 export function createLabHandlers(surroundings: LabSurroundings): Handlers<LabCalls> {
   let tokenizer: Promise<Tokenizer> | undefined;
@@ -139,17 +173,20 @@ export function createLabHandlers(surroundings: LabSurroundings): Handlers<LabCa
     const { captions } = settings;
     if (!sets.has(captions)) sets.set(captions, liveSets(known, settings));
     const measureEvery = Math.max(1, Math.round(pairsBetweenMeasures / settings.batch));
-    lab = { run, sets: sets.get(captions)!, measureEvery, measuring: null, watched: null };
+    lab = { run, tokenizer: known, sets: sets.get(captions)!, measureEvery, measuring: null, watched: null };
     const frame = frameOf(lab, 'fixed', 0, watch(run));
     return moving({ parameters: run.model.parameters.values.length, frame }, arraysOf(frame));
   }
 
+  const begun = () => {
+    if (!lab) throw new RangeError('There is no run yet.');
+    return lab;
+  };
+
   return {
     start: (request, signal) => inTurn(() => start(request, signal)),
-    train: (request, signal) =>
-      inTurn(async () => {
-        if (!lab) throw new RangeError('There is no run to train.');
-        return train(lab, request, signal, surroundings);
-      }),
+    train: (request, signal) => inTurn(async () => train(begun(), request, signal, surroundings)),
+    embed: (request) => inTurn(async () => embed(begun(), request)),
+    look: (request) => inTurn(async () => look(begun(), request)),
   };
 }

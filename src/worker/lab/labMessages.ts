@@ -1,5 +1,6 @@
 import type { LiveMeasures } from '../../training/liveMeasures.ts';
 import type { LiveKnobs, LiveSettings, LiveStep } from '../../training/liveRun.ts';
+import type { AttentionByLayer } from '../../training/pooledAttention.ts';
 import type { Call } from '../threadCalls.ts';
 
 /** N pairs, for a person to look at. */
@@ -52,10 +53,50 @@ export interface Trained {
   readonly frame: LabFrame;
 }
 
+/** Texts and pictures that a person made. */
+export interface EmbedRequest {
+  readonly texts: readonly string[];
+  /** [B, 3, S, S], −1 … 1 */
+  readonly pictures: Float32Array;
+}
+
+/** The model's answer to texts and pictures. */
+export interface Embedded {
+  /** Steps that the model had learned from. */
+  readonly step: number;
+  readonly E: number;
+  /** [texts, E] and [B, E], rows of length 1. */
+  readonly texts: Float64Array;
+  readonly pictures: Float64Array;
+  readonly logScale: number;
+}
+
+/** One caption and one picture [3, S, S], −1 … 1. */
+export interface LookRequest {
+  readonly caption: string;
+  readonly picture: Float32Array;
+}
+
+/** Places that the model looks at as it reads both. */
+export interface Look {
+  /** Steps that the model had learned from. */
+  readonly step: number;
+  /** The caption's tokens as they are written, BOS and EOS among them. */
+  readonly tokens: readonly string[];
+  /** The attention of the EOS to the tokens. */
+  readonly caption: AttentionByLayer;
+  /** The attention of the class token to itself, then to the patches. */
+  readonly picture: AttentionByLayer;
+}
+
 /** Every call that the page can make to the lab's worker. */
 export interface LabCalls {
   /** Begins a run, and forgets the one before. `merges` is the address of CLIP's merges. */
   start: Call<{ readonly settings: LiveSettings; readonly merges: string }, LabStarted>;
   /** Makes at least one step. Where it is cancelled it answers after the step under way. */
   train: Call<TrainRequest, Trained>;
+  /** Embeds by the model as it is, between two calls that train it. */
+  embed: Call<EmbedRequest, Embedded>;
+  /** Reads one caption and one picture by the model as it is, and tells where it looks. */
+  look: Call<LookRequest, Look>;
 }

@@ -1,30 +1,17 @@
 import smallModelUrl from '/small-clip/model.safetensors?url';
 import { holdLock, serve } from '../serve.ts';
 import type { FromThread, ToThread } from '../threadCalls.ts';
+import { fetchMerges, messageBreath } from '../workerWorld.ts';
 import { createLabHandlers } from './labHandlers.ts';
 import type { LabCalls } from './labMessages.ts';
 
 const post = (message: FromThread<LabCalls>, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
-/** A timer would wait for 4 ms; a message to oneself comes after those that are there. */
-const channel = new MessageChannel();
-const breathe = () =>
-  new Promise<void>((resolve) => {
-    channel.port1.onmessage = () => resolve();
-    channel.port2.postMessage(null);
-  });
-
-async function fetchText(address: string): Promise<string> {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`The tokenizer's vocabulary could not be loaded (${answer.status}).`);
-  return answer.text();
-}
-
 const answer = serve<LabCalls>(
   createLabHandlers({
-    fetchText,
+    fetchText: fetchMerges,
     fetchSmallModel: (signal) => fetch(smallModelUrl, { signal }),
-    breathe,
+    breathe: messageBreath(),
     now: () => performance.now(),
   }),
   post,

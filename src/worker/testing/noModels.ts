@@ -14,6 +14,9 @@ export const noModels: Pick<
   | 'removeLora'
   | 'profile'
   | 'inspect'
+  | 'resume'
+  | 'project'
+  | 'projection'
   | 'weightRow'
 > = {
   weightsHash: () => Promise.reject(new Error('There is nothing to hash.')),
@@ -21,6 +24,9 @@ export const noModels: Pick<
   removeLora() {},
   profile: () => Promise.reject(new Error('There is nothing to time.')),
   inspect: () => Promise.reject(new Error('There is nothing to inspect.')),
+  resume: () => Promise.reject(new Error('There is nothing to go on from.')),
+  project: () => Promise.reject(new Error('There are no weights.')),
+  projection: async () => null,
   weightRow: () => Promise.reject(new Error('There are no weights.')),
   models: async () => ({ place: 'memory', models: [], free: null, persisted: false }),
   download: () => Promise.reject(new Error('There is nothing to download from.')),

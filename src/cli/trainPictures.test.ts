@@ -1,0 +1,120 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openSafetensors } from '../files/safetensors.ts';
+import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { hex, sha256, weightsHash } from '../models/weightsHash.ts';
+import { denoiserFacts } from '../pictures/denoiserFile.ts';
+import { fileSource } from './fileSource.ts';
+import { main as judge } from './judgePictures.ts';
+import { main } from './train.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
+let complaint = '';
+/** Called with each line that is printed. */
+let hear: (line: string) => void = () => {};
+
+beforeEach(() => {
+  complaint = '';
+  hear = () => {};
+  vi.spyOn(console, 'log').mockImplementation((line) => hear(line));
+  vi.spyOn(console, 'error').mockImplementation((line) => {
+    complaint += `${line}\n`;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A run of a small denoiser, on the text encoder that comes with the page. */
+const small =
+  'pictures --steps 4 --bold-steps 1 --plain-steps 1 --single-steps 1 --batch 4 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
+const train = (name: string, args: string) =>
+  main([
+    ...args.split(' '),
+    ...'--measure-every 2 --measure-captions 1 --card-captions 1 --out'.split(' '),
+    join(folder, name),
+  ]);
+const written = (name: string, file: string) => readFileSync(join(folder, name, file));
+
+test('a run that is interrupted and resumed, on two threads, gives the bytes of one in one go on one thread', async () => {
+  expect(await train('whole', `${small} --threads 1`), complaint).toBe(0);
+  hear = (line) => {
+    if (line.startsWith('step 2 of 4')) process.emit('SIGINT');
+  };
+  expect(await train('parts', `${small} --threads 2`), complaint).toBe(130);
+  expect(existsSync(join(folder, 'parts', 'model.safetensors'))).toBe(false);
+  hear = () => {};
+  expect(await train('parts', 'pictures --resume'), complaint).toBe(0);
+  for (const file of ['model.safetensors', 'config.json'])
+    expect(written('parts', file).equals(written('whole', file)), file).toBe(true);
+  expect(readdirSync(join(folder, 'whole')).toSorted()).toEqual(
+    ['README.md', 'checkpoint.safetensors', 'config.json', 'log.jsonl', 'model.safetensors'].toSorted(),
+  );
+  const log = String(written('parts', 'log.jsonl'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(log.map(({ step }) => step)).toEqual([2, 4]);
+  expect(log[1].seen.right).toBeGreaterThanOrEqual(0);
+
+  const card = String(written('whole', 'README.md'));
+  expect(card).toContain(hex((await sha256(new Uint8Array(written('whole', 'model.safetensors'))))!));
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 4');
+  const { config, clipSha256 } = denoiserFacts(
+    await openSafetensors(fileSource(join(folder, 'whole', 'model.safetensors'))),
+  );
+  expect(config.levels.map(({ channels }) => channels)).toEqual([32, 32, 32]);
+  const clip = await openCheckpoint(fileSource('public/small-clip/model.safetensors'));
+  expect(clipSha256).toBe(await weightsHash(clip));
+  expect(card).toContain(clipSha256);
+});
+
+test('a trained denoiser is judged part by part, and its card tells what was found', async () => {
+  const few = '--captions 2 --scenes 1 --methods comfy --steps 1'.split(' ');
+  const judgeParts = (...parts: string[]) => judge([...parts, ...few, '--model', join(folder, 'whole')]);
+  const judged = () => JSON.parse(String(written('whole', 'judged.json')));
+  expect(await judgeParts('held-out'), complaint).toBe(0);
+  const first = judged();
+  expect(first.heldOut.captions).toBe(2);
+  expect(first.heldOut.verdicts).toMatch(/^[01]{2}$/);
+  expect(await judgeParts('large', 'colour'), complaint).toBe(0);
+  expect(judged().heldOut).toEqual(first.heldOut);
+  const [{ method, points }] = judged().large.methods;
+  expect([method, points.length, points[4].weight]).toEqual(['comfy', 9, 1]);
+  const card = String(written('whole', 'README.md'));
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 4');
+  expect(card.match(/^## .*/gm)).toEqual(['## Training', '## What it shows']);
+  expect(card).toContain(`| number of objects | ${first.heldOut.count.toFixed(4)} |`);
+  expect(card).toMatch(/\| ComfyUI \|(.*\|){7}\n/);
+  // Another way of drawing starts anew.
+  expect(await judgeParts('seen', '--guidance', '1'), complaint).toBe(0);
+  expect(Object.keys(judged())).toEqual(['sha256', 'drawing', 'seen']);
+});
+
+test.each([
+  [['shapes'], 'There is no part "shapes": name some of seen, held-out, large, colour.'],
+  [['--methods', 'none'], '"none" is no method; they are scale, '],
+  [['--guidance', 'much'], '--guidance is a number from 0 to 10, not "much".'],
+  [['--model', 'nowhere'], 'nowhere/model.safetensors" does not exist.'],
+])('judging %s is refused in a sentence', async (args, message) => {
+  expect(await judge(args)).toBe(1);
+  expect(complaint).toContain(message);
+});
+
+test.each([
+  ['pictures --batch 6', '--batch 6 is no multiple of --repeats 4'],
+  ['pictures --width1 100', '--width1 is a multiple of 32, the numbers of a head, not 100.'],
+  ['pictures --resume --width1 64', 'With --resume the checkpoint decides --width1'],
+  ['pictures --clip nowhere', 'nowhere/model.safetensors" does not exist.'],
+  ['pictures --full-table', "Unknown option '--full-table'"],
+])('%s is refused in a sentence', async (args, message) => {
+  expect(await train('refused', args)).toBe(1);
+  expect(complaint).toContain(message);
+});
+
+test('a checkpoint of another training is refused in a sentence', async () => {
+  writeFileSync(join(folder, 'parts', 'checkpoint.safetensors'), readFileSync('public/small-clip/model.safetensors'));
+  expect(await train('parts', 'pictures --resume')).toBe(1);
+  expect(complaint).toContain('is no checkpoint of such a training run');
+});

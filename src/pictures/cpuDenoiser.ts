@@ -1,0 +1,175 @@
+/** The denoiser's schedule, run by the kernels that it is trained with: float32 by WebAssembly, or the plain loops in float64. */
+
+import type { CompiledKernels } from '../cpu/kernels.ts';
+import { addResidual } from '../training/layers.ts';
+import { createParameters, parameter } from '../training/parameters.ts';
+import type { Floats } from '../training/products.ts';
+import type { DenoiserRoom } from './denoiser.ts';
+import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
+import {
+  batchOf,
+  countOf,
+  type FillableEngine,
+  largestBatch,
+  looksOf,
+  startsOf,
+  writeInputs,
+} from './denoiserEngine.ts';
+import { type DenoiserSchedule, type DenoiserStep, denoiserSchedule, predictedName } from './denoiserSchedule.ts';
+import { gatherSquares, rowsToPictures, scatterSquares } from './gridLayers.ts';
+import type { PictureKernels } from './pictureKernels.ts';
+import { countPictureFloats, createPictureKernels } from './wasmPictureKernels.ts';
+
+/** Runs one step. */
+type Run<Operation extends DenoiserStep['operation']> = (step: Extract<DenoiserStep, { operation: Operation }>) => void;
+type Runs = { readonly [Operation in DenoiserStep['operation']]: Run<Operation> };
+
+/** A schedule on its way: its tensors, of which each is at least as long as the schedule says. */
+interface Running {
+  readonly kernels: PictureKernels;
+  readonly plan: DenoiserSchedule;
+  readonly at: (name: string) => Floats;
+  /** [B + 1] */
+  readonly starts: ArrayLike<number>;
+}
+
+const shapeOf = ({ plan }: Running, name: string) => plan.tensors.get(name)!.shape;
+const sizeOf = ({ plan }: Running, name: string) => countOf(plan, name);
+
+/** The grid and the width of rows of pixels [B, side, side, C]. */
+function rowsOf(running: Running, name: string) {
+  const [B, side, , C] = shapeOf(running, name);
+  return { grid: { B, side }, rows: B * side * side, C };
+}
+
+/** Products and norms. */
+function layerRuns(running: Running): Pick<Runs, 'linear' | 'convolution' | 'layer_norm' | 'modulated_norm'> {
+  const { kernels, at } = running;
+  return {
+    linear({ x, weight, bias, quickGelu, residual, y }) {
+      const [N, K] = shapeOf(running, weight);
+      const count = sizeOf(running, y);
+      kernels.forward(at(y), at(x), at(weight), bias ? at(bias) : null, count / N, K, N);
+      if (quickGelu) kernels.quickGelu(at(y), at(y), count);
+      if (residual) addResidual(at(y), at(residual), count);
+    },
+    convolution({ x, weight, bias, quickGelu, y }) {
+      const { grid, C: K } = rowsOf(running, x);
+      const { C: N } = rowsOf(running, y);
+      kernels.convolution(at(y), at(x), at(weight), at(bias), grid, K, N);
+      if (quickGelu) kernels.quickGelu(at(y), at(y), sizeOf(running, y));
+    },
+    layer_norm({ x, weight, bias, y }) {
+      const { rows, C } = rowsOf(running, x);
+      kernels.layerNorm(at(y), at(x), at(weight), at(bias), rows, C);
+    },
+    modulated_norm({ x, scales, y }) {
+      const { grid, C } = rowsOf(running, x);
+      const P = grid.side * grid.side;
+      for (let b = 0; b < grid.B; b++) {
+        const part = (name: string) => at(name).subarray(b * P * C, (b + 1) * P * C);
+        const own = at(scales).subarray(2 * b * C);
+        kernels.layerNorm(part(y), part(x), own.subarray(0, C), own.subarray(C, 2 * C), P, C);
+      }
+    },
+  };
+}
+
+function attentionRuns(running: Running): Pick<Runs, 'self_attention' | 'cross_attention'> {
+  const { kernels, at, starts } = running;
+  return {
+    self_attention({ qkv, probabilities, attended }) {
+      const [B, P, , h, headDim] = shapeOf(running, qkv);
+      const C = h * headDim;
+      for (let b = 0; b < B; b++) {
+        const q = at(qkv).subarray(3 * b * P * C);
+        const heads = { q, k: q.subarray(C), v: q.subarray(2 * C) };
+        const strides = { queryStride: 3 * C, keyStride: 3 * C };
+        kernels.attention(at(attended).subarray(b * P * C), at(probabilities).subarray(b * h * P * P), heads, {
+          ...{ B: 1, Lq: P, Lk: P, h, headDim, causal: false },
+          ...strides,
+        });
+      }
+    },
+    cross_attention({ queries, keyValues, probabilities, attended }) {
+      const [B, P, h, headDim] = shapeOf(running, queries);
+      const C = h * headDim;
+      for (let b = 0; b < B; b++) {
+        const kv = at(keyValues).subarray(2 * starts[b] * C);
+        const heads = { q: at(queries).subarray(b * P * C), k: kv, v: kv.subarray(C) };
+        const strides = { queryStride: C, keyStride: 2 * C };
+        kernels.attention(at(attended).subarray(b * P * C), at(probabilities).subarray(h * P * starts[b]), heads, {
+          ...{ B: 1, Lq: P, Lk: starts[b + 1] - starts[b], h, headDim, causal: false },
+          ...strides,
+        });
+      }
+    },
+  };
+}
+
+/** Steps between rows and between levels. */
+function gridRuns(running: Running): Pick<Runs, 'add_positions' | 'gather_squares' | 'scatter_squares'> {
+  const { at } = running;
+  return {
+    add_positions({ x, positions, y }) {
+      const [to, from, added] = [at(y), at(x), at(positions)];
+      const length = sizeOf(running, positions);
+      const count = sizeOf(running, y);
+      for (let i = 0; i < count; i++) to[i] = from[i] + added[i % length];
+    },
+    gather_squares({ fine, coarse }) {
+      const { grid, C } = rowsOf(running, coarse);
+      gatherSquares(at(coarse), at(fine), grid, C / 4);
+    },
+    scatter_squares({ fine, coarse, y }) {
+      const { grid, C } = rowsOf(running, coarse);
+      at(y).set(at(fine));
+      scatterSquares(at(y), at(coarse), grid, C / 4);
+    },
+  };
+}
+
+function runSteps(running: Running): void {
+  const runs: Runs = { ...layerRuns(running), ...attentionRuns(running), ...gridRuns(running) };
+  for (const step of running.plan.steps) (runs[step.operation] as (step: DenoiserStep) => void)(step);
+}
+
+/** Makes an engine of kernels that have room for it. All parameters are zero. */
+export function cpuDenoiser(kernels: PictureKernels, config: DenoiserConfig, room: DenoiserRoom): FillableEngine {
+  const parameters = createParameters(denoiserShapes(config), kernels.allocate);
+  const largest = denoiserSchedule(config, largestBatch(room));
+  const arrays = new Map<string, Floats>();
+  for (const [name, { role, from }] of largest.tensors) {
+    const array = role === 'weight' ? parameter(parameters, ...from).value : kernels.allocate(countOf(largest, name));
+    arrays.set(name, array);
+  }
+  const at = (name: string) => arrays.get(name)!;
+  const pictures = kernels.allocate(room.B * 3 * config.pictureSize ** 2);
+  return {
+    ...{ config, room, parameters },
+    predict(noisy, asksLooks = false) {
+      const plan = denoiserSchedule(config, batchOf(noisy, room));
+      writeInputs(noisy, config, { pixels: at('pixels'), waves: at('waves'), context: at('context') });
+      const running = { kernels, plan, at, starts: startsOf(noisy.lengths) };
+      runSteps(running);
+      const { grid } = rowsOf(running, predictedName);
+      rowsToPictures(pictures, at(predictedName), grid);
+      return {
+        clean: pictures.subarray(0, grid.B * 3 * config.pictureSize ** 2),
+        looks: asksLooks ? looksOf(plan, noisy.lengths, at) : [],
+      };
+    },
+    // WebAssembly's memory goes with the last of its views.
+    destroy() {},
+  };
+}
+
+/** Makes an engine in float32 on WebAssembly. Rejects with CpuError where there is not enough memory. */
+export async function createCpuDenoiser(
+  compiled: CompiledKernels,
+  config: DenoiserConfig,
+  room: DenoiserRoom,
+): Promise<FillableEngine> {
+  const floats = countPictureFloats((kernels) => void cpuDenoiser(kernels, config, room));
+  return cpuDenoiser(await createPictureKernels(compiled, config, room, floats), config, room);
+}

@@ -1,0 +1,176 @@
+/** Pictures of prompts: the denoiser in the sampler. S as in world/render.ts, d as in clip/config.ts. */
+
+import { defaultOptions } from '../road/options.ts';
+import type { Floats } from '../training/products.ts';
+import { pictureLength } from '../world/render.ts';
+import { type CrossAttention, crossAttention, type Denoiser, denoise } from './denoiser.ts';
+import type { DenoiserConfig } from './denoiserConfig.ts';
+import type { DenoiserEngine, NoisyPictures } from './denoiserEngine.ts';
+import type { StepConditioning } from './promptSteps.ts';
+import {
+  guided,
+  type SampledStep,
+  type SamplerName,
+  samplerTimes,
+  sampling,
+  samplingLater,
+  seededNoise,
+  shareOfNegative,
+  type WeightedPrediction,
+} from './sampler.ts';
+
+/** A picture to draw: of a seed's noise, told at each call of the denoiser what `steps` has. */
+export interface Draft {
+  readonly seed: number;
+  /** One for each call. */
+  readonly steps: readonly StepConditioning[];
+}
+
+export interface DrawingSettings {
+  readonly sampler: SamplerName;
+  readonly guidance: number;
+  /** Sums up where the pixels of a draft's picture look; absent where nobody asks. */
+  readonly looks?: readonly PixelLooks[];
+}
+
+/** How pictures are drawn where nobody chose otherwise: so a denoiser is judged, too. */
+export const usualDrawing = { sampler: 'flow', guidance: 2, steps: defaultOptions.steps } as const;
+
+/** One prediction that a step needs. */
+interface Question {
+  readonly draft: number;
+  /** The part of the prompt that it is for; null for the negative prompt. */
+  readonly part: number | null;
+  readonly rows: Float32Array;
+}
+
+/** The predictions that a draft needs in a step: those of the parts, and that of the negative prompt if any of it is left. */
+function questionsOf({ parts, negative }: StepConditioning, draft: number, guidance: number): Question[] {
+  const asked: Question[] = parts.map(({ rows }, part) => ({ draft, part, rows }));
+  return shareOfNegative(parts, guidance) === 0 ? asked : [...asked, { draft, part: null, rows: negative.rows }];
+}
+
+/** Cuts questions into batches that the denoiser has room for. */
+function* batchesOf(
+  questions: readonly Question[],
+  { room, config }: Pick<DenoiserEngine, 'room' | 'config'>,
+): Generator<readonly Question[]> {
+  const most = room.B * room.T * config.contextWidth;
+  let batch: Question[] = [];
+  let length = 0;
+  for (const question of questions) {
+    if (batch.length === room.B || length + question.rows.length > most) {
+      yield batch;
+      [batch, length] = [[], 0];
+    }
+    batch.push(question);
+    length += question.rows.length;
+  }
+  yield batch;
+}
+
+/** The pictures at time t that a batch asks about, and what the denoiser is told of each. */
+function noisyOf(batch: readonly Question[], x: Floats, t: number, { contextWidth }: DenoiserConfig): NoisyPictures {
+  const noisy = new Float32Array(batch.length * pictureLength);
+  const lengths = batch.map(({ rows }) => rows.length / contextWidth);
+  const context = new Float32Array(batch.reduce((sum, { rows }) => sum + rows.length, 0));
+  let at = 0;
+  for (const [i, { draft, rows }] of batch.entries()) {
+    noisy.set(x.subarray(draft * pictureLength, (draft + 1) * pictureLength), i * pictureLength);
+    context.set(rows, at);
+    at += rows.length;
+  }
+  return { x: noisy, times: batch.map(() => t), context, lengths };
+}
+
+/** One call of the sampler: the questions of all drafts, and their answers put together. */
+function callOf(drafts: readonly Draft[], step: number, { guidance, looks }: DrawingSettings) {
+  const told = drafts.map(({ steps }) => steps[step]);
+  const parts: WeightedPrediction[][] = drafts.map(() => []);
+  const negatives: (Floats | null)[] = drafts.map(() => null);
+  return {
+    questions: told.flatMap((conditioning, draft) => questionsOf(conditioning, draft, guidance)),
+    /** Keeps the answers to a batch: clean pictures [batch, 3, S, S], and where the pixels of one look. */
+    hear(batch: readonly Question[], clean: Floats, looksOf: (place: number) => readonly CrossAttention[]): void {
+      for (const [place, { draft, part }] of batch.entries()) {
+        const prediction = clean.slice(place * pictureLength, (place + 1) * pictureLength);
+        if (part === null) negatives[draft] = prediction;
+        else {
+          parts[draft][part] = { weight: told[draft].parts[part].weight, prediction };
+          // Another text of a schedule has other rows: those of the last are told of.
+          if (looks && told[draft] === drafts[draft].steps.at(-1)) addLooks(looks[draft], looksOf(place), part);
+        }
+      }
+    },
+    /** [drafts, 3, S, S] */
+    clean(): Float64Array {
+      const all = new Float64Array(drafts.length * pictureLength);
+      for (const [draft, own] of parts.entries())
+        all.set(guided(negatives[draft], own, guidance), draft * pictureLength);
+      return all;
+    },
+  };
+}
+
+const noiseOf = (drafts: readonly Draft[]) => seededNoise(drafts.map(({ seed }) => seed));
+const timesOf = (drafts: readonly Draft[], { sampler }: DrawingSettings) =>
+  samplerTimes(sampler, drafts[0]?.steps.length ?? 1);
+
+/**
+ * Draws all drafts, which have the same number of calls, side by side, [drafts, 3, S, S]; between two calls whoever runs it may stop. A
+ * draft's picture is the same beside whichever others, up to rounding. The denoiser needs room for the longest rows.
+ */
+export function drawing(model: Denoiser, drafts: readonly Draft[], settings: DrawingSettings): Generator<SampledStep> {
+  return sampling(noiseOf(drafts), timesOf(drafts, settings), (x, t, step) => {
+    const call = callOf(drafts, step, settings);
+    for (const batch of batchesOf(call.questions, model)) {
+      const noisy = noisyOf(batch, x, t, model.config);
+      const clean = denoise(model, noisy.x, noisy.times, noisy.context, noisy.lengths);
+      call.hear(batch, clean, (place) => crossAttention(model, place));
+    }
+    return call.clean();
+  });
+}
+
+/** Does what `drawing` does, on whichever engine. */
+export function drawingOn(
+  engine: DenoiserEngine,
+  drafts: readonly Draft[],
+  settings: DrawingSettings,
+): AsyncGenerator<SampledStep> {
+  return samplingLater(noiseOf(drafts), timesOf(drafts, settings), async (x, t, step) => {
+    const call = callOf(drafts, step, settings);
+    for (const batch of batchesOf(call.questions, engine)) {
+      const noisy = noisyOf(batch, x, t, engine.config);
+      const { clean, looks } = await engine.predict(noisy, settings.looks !== undefined);
+      call.hear(batch, clean, (place) => looks[place]);
+    }
+    return call.clean();
+  });
+}
+
+/** Side of the squares of pixels that looks are told of: those of the denoiser's finest level. */
+export const lookSide = 20;
+
+/** Sums over heads, layers and calls of how much each square of pixels looks at each row of the prompt (as DAAM sums them). */
+export interface PixelLooks {
+  /** Part by part [T, lookSide²]. */
+  readonly parts: Float32Array[];
+}
+
+/** Adds what the pixels of a picture looked at in a call. A coarser layer counts for all squares that it covers. */
+function addLooks({ parts }: PixelLooks, looked: readonly CrossAttention[], part: number): void {
+  for (const { side, heads, T, probabilities } of looked) {
+    parts[part] ??= new Float32Array(T * lookSide * lookSide);
+    const sums = parts[part];
+    const cell = lookSide / side;
+    for (let head = 0; head < heads; head++)
+      for (let row = 0; row < lookSide; row++)
+        for (let column = 0; column < lookSide; column++) {
+          const query = Math.floor(row / cell) * side + Math.floor(column / cell);
+          const from = (head * side * side + query) * T;
+          for (let token = 0; token < T; token++)
+            sums[(token * lookSide + row) * lookSide + column] += probabilities[from + token];
+        }
+  }
+}

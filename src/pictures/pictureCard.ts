@@ -1,0 +1,178 @@
+/** The card of a trained denoiser, in Markdown: what it is, what it learned from, how well, and its bits. */
+
+import { settingFlags, timeText } from '../training/modelCard.ts';
+import { methods } from '../weighting/methods.ts';
+import type { DrawingOptions, PictureEvaluation } from './pictureEvaluation.ts';
+import { averaging, type PictureSettings } from './pictureRun.ts';
+import type { MethodWeights } from './weightEvaluation.ts';
+
+/** The pictures of so many captions. */
+export interface JudgedCaptions extends PictureEvaluation {
+  readonly captions: number;
+}
+
+/** The pictures of a word's weights in so many scenes. */
+export interface JudgedWeights {
+  readonly scenes: number;
+  readonly methods: readonly MethodWeights[];
+}
+
+/** Everything that has been judged of a denoiser so far. */
+export interface Judged {
+  readonly drawing: DrawingOptions;
+  readonly seen?: JudgedCaptions;
+  readonly heldOut?: JudgedCaptions;
+  readonly large?: JudgedWeights;
+  readonly colour?: JudgedWeights;
+}
+
+export interface PictureCardFacts {
+  readonly settings: PictureSettings;
+  readonly parameters: number;
+  readonly seconds: number;
+  /** Processor and program that trained it. */
+  readonly machine: string;
+  /** Hexadecimal SHA-256 of model.safetensors, and its length. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** Hash of the text encoder, made by weightsHash.ts. */
+  readonly clipSha256: string;
+  /** Measured on the parameters as the file has them. */
+  readonly judged: Judged;
+}
+
+/** A metric's name and its share, in the order of the card. */
+export function pictureMetricRows(evaluation: PictureEvaluation): [string, number][] {
+  return [
+    ['everything right (colours, shapes and relation said)', evaluation.right],
+    ['number of objects', evaluation.count],
+    ['colour of an object', evaluation.colour],
+    ['shape of an object', evaluation.shape],
+    ['relation', evaluation.relation],
+    ['everything right (everything said)', evaluation.complete],
+    ['the same verdict with “masterpiece, best quality” after it', evaluation.fillerInvariance],
+    ['the square that looks most at a colour lies in its object', evaluation.colourPointing],
+    ['the square that looks most at a shape lies in its object', evaluation.shapePointing],
+  ];
+}
+
+export function pictureCard(facts: PictureCardFacts): string {
+  const { settings } = facts;
+  return `# A small denoiser of coloured shapes
+
+A toy: it makes pictures of 40 × 40 pixels of one or two coloured shapes from a prompt, and knows no other things. Trained from nothing
+by clipscope. Stable Diffusion's own answer to a prompt differs.
+
+- \`model.safetensors\`: ${facts.parameters} parameters as float16, ${facts.bytes} bytes.
+  SHA-256 \`${facts.sha256}\`
+- \`config.json\`: its sizes, and the hash of the text encoder's tensors, of whose 77 rows after the final LayerNorm it makes pictures:
+  \`${facts.clipSha256}\`
+- \`log.jsonl\`: loss, gradient, learning rate and seconds of every tenth step, and all metrics on the way.
+
+A U-Net on squares of 2 × 2 pixels with cross-attention, as Stable Diffusion's, without bias in keys and values. Otherwise than there it
+works on pixels, not latents; a norm of each pixel's row stands for GroupNorm; it learns by flow matching, where a noisy picture is
+(1 − t) · clean + t · noise, and predicts the clean picture instead of the noise.
+
+## Training
+
+${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
+${settings.boldSteps} on one large black filled object each, ${settings.plainSteps} on one black object of any size, ${settings.singleSteps} on one of any colour, the
+others on everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
+${settings.warmUp} steps of warm-up and half a cosine; the file has the running average of the parameters (${averaging}).
+One caption in ten is empty. Where all is drawn, rows of words are replaced by the empty prompt's one time in five, and all rows from EOS
+on every other time. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this
+long run was made once:
+
+    npm run train -- pictures ${settingFlags(settings)}
+
+${judgedSection(facts.judged)}`;
+}
+
+/** The heading of the last section: what comes before it stays when a model is judged again. */
+const judgedHeading = '## What it shows';
+
+/** Puts what was judged into a card that has been written. */
+export const withJudged = (card: string, judged: Judged): string =>
+  card.slice(0, card.includes(judgedHeading) ? card.indexOf(judgedHeading) : card.length) + judgedSection(judged);
+
+/** Everything that has been judged, in Markdown. */
+export function judgedSection(judged: Judged): string {
+  const { steps, guidance } = judged.drawing;
+  const parts = [
+    `${judgedHeading}
+
+Pictures of ${steps} steps with guidance ${guidance}, judged by src/world/judge; \`npm run judge-pictures\` judges them again. One in eight
+pairs of colour and shape was never trained: of such pairs are the captions “never trained”.`,
+    captionTable(judged),
+    ...(judged.large ? [largeTable(judged.large)] : []),
+    ...(judged.colour ? [colourTable(judged.colour)] : []),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+function captionTable({ seen, heldOut }: Judged): string {
+  const columns = [
+    { name: 'seen', judged: seen },
+    { name: 'never trained', judged: heldOut },
+  ].flatMap(({ name, judged }) =>
+    judged ? [{ head: `${name} (${judged.captions})`, rows: pictureMetricRows(judged) }] : [],
+  );
+  if (columns.length === 0) return '';
+  const names = columns[0].rows.map(([name]) => name);
+  return table(
+    ['', ...columns.map(({ head }) => head)],
+    names.map((name, i) => [name, ...columns.map(({ rows }) => rows[i][1].toFixed(4))]),
+  );
+}
+
+const valueAt = ({ points }: MethodWeights, weight: number) =>
+  points.find((point) => point.weight === weight)?.value ?? Number.NaN;
+
+/** "from 1.75 on" */
+function breakText({ breaksBelow, breaksAbove }: MethodWeights): string {
+  const where = [
+    ...(breaksBelow === null ? [] : [`at ${breaksBelow} and below`]),
+    ...(breaksAbove === null ? [] : [`from ${breaksAbove} on`]),
+  ];
+  return where.join(', ') || 'nowhere';
+}
+
+const leastAfterOne = ({ points }: MethodWeights) =>
+  Math.min(...points.filter(({ weight }) => weight > 1).map(({ value }) => value));
+
+function largeTable({ scenes, methods: found }: JudgedWeights): string {
+  const [first, last] = [found[0].points[0].weight, found[0].points.at(-1)!.weight];
+  return `“(large:w)” before the first of two objects, in ${scenes} scenes, w from ${first} to ${last}: the area of that object in per cent of the
+picture, and Spearman’s correlation of the area with w. The other object is changed where it is gone or has another colour or shape than
+with w = 1; a picture breaks where most scenes have not two objects.
+
+${table(
+  ['', 'mean ρ', 'ρ of the mean', ...[0, 1, 2].map((w) => `area at ${w}`), 'other changed', 'breaks'],
+  found.map((one) => [
+    methods[one.method].label,
+    one.meanSpearman.toFixed(3),
+    one.spearmanOfMeans.toFixed(3),
+    ...[0, 1, 2].map((weight) => (100 * valueAt(one, weight)).toFixed(2)),
+    one.otherChanged.toFixed(3),
+    breakText(one),
+  ]),
+)}`;
+}
+
+function colourTable({ scenes, methods: found }: JudgedWeights): string {
+  return `“(red:w)”, or whatever the first object’s colour is, in ${scenes} scenes: the share of that object which has the colour.
+
+${table(
+  ['', 'at 0', 'at 0.5', 'at 1', 'at 1.5', 'least from 1 to 1.5', 'other changed', 'breaks'],
+  found.map((one) => [
+    methods[one.method].label,
+    ...[0, 0.5, 1, 1.5].map((weight) => valueAt(one, weight).toFixed(3)),
+    leastAfterOne(one).toFixed(3),
+    one.otherChanged.toFixed(3),
+    breakText(one),
+  ]),
+)}`;
+}

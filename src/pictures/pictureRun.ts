@@ -1,0 +1,373 @@
+/**
+ * A training run of the denoiser on the small world, from a seed on, with a text encoder that stays as it is. Each step draws what it
+ * needs by the seed and its number, so that a run goes on from any step as if it had never stopped.
+ */
+
+import type { CompiledKernels } from '../cpu/kernels.ts';
+import { createRandom, normal, type Random } from '../models/seededRandom.ts';
+import { contextLength, eosTokenId } from '../tokens/clipVocabulary.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import {
+  type AdamWMoments,
+  type AdamWSettings,
+  adamWStep,
+  clipFactor,
+  createMoments,
+  gradientNorm,
+  learningRateAt,
+} from '../training/adamW.ts';
+import { createMuon, type Muon, type MuonSettings, muonStep } from '../training/muon.ts';
+import type { Floats, Products } from '../training/products.ts';
+import type { RunState } from '../training/runCheckpoint.ts';
+import { countFloats } from '../training/wasmKernels.ts';
+import { writeInputIds } from '../world/captionIds.ts';
+import { pictureLength, pictureSize } from '../world/render.ts';
+import { batchDrawer, createBatch, type DrawOptions } from '../world/worldBatch.ts';
+import type { Denoiser } from './denoiser.ts';
+import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
+import { drawDenoiser } from './denoiserStart.ts';
+import { mixNoise } from './flowMatching.ts';
+import type { PromptReader } from './promptReader.ts';
+import { computePart, meanOfParts, type SharedBatch, sharedBatch } from './sharedBatch.ts';
+import { createFastDenoiser } from './wasmPictureKernels.ts';
+
+/** Everything that decides the bits of a trained denoiser, but for the text encoder. */
+export interface PictureSettings {
+  /** 0 … 2³¹ − 1. */
+  readonly seed: number;
+  /** Steps of the whole run: the learning rate falls to 0 at the last. */
+  readonly steps: number;
+  /** Pictures of a step. */
+  readonly batch: number;
+  /** First steps, on one large black filled object each. */
+  readonly boldSteps: number;
+  /** Then so many on one black object of any size each. */
+  readonly plainSteps: number;
+  /** Then so many on one object of any colour; all others are on everything. */
+  readonly singleSteps: number;
+  /** Steps that a scene takes part in, each time with other noise: its caption is read once. `batch` is a multiple of it. */
+  readonly repeats: number;
+  readonly learningRate: number;
+  /** Steps in which the learning rate rises. */
+  readonly warmUp: number;
+  /** Numbers of a row at each level, and how many blocks there are on the way down and up. */
+  readonly width0: number;
+  readonly down0: number;
+  readonly up0: number;
+  readonly width1: number;
+  readonly down1: number;
+  readonly up1: number;
+  readonly width2: number;
+  readonly blocks2: number;
+}
+
+export const defaultPictureRun: PictureSettings = {
+  seed: 1,
+  steps: 6000,
+  batch: 32,
+  boldSteps: 800,
+  plainSteps: 600,
+  singleSteps: 900,
+  repeats: 4,
+  learningRate: 6e-3,
+  warmUp: 100,
+  width0: 48,
+  down0: 1,
+  up0: 2,
+  width1: 96,
+  down1: 1,
+  up1: 1,
+  width2: 160,
+  blocks2: 2,
+};
+
+/** Columns of a head of attention. */
+const headDim = 32;
+const timeWidth = 64;
+
+/** Sizes of a run's denoiser, which looks at rows of `contextWidth` numbers. */
+export function pictureModelConfig(settings: PictureSettings, contextWidth: number): DenoiserConfig {
+  const { width0, down0, up0, width1, down1, up1, width2, blocks2 } = settings;
+  return {
+    ...{ pictureSize, contextWidth, timeWidth, headDim },
+    levels: [
+      { channels: width0, down: down0, up: up0, self: false, cross: false },
+      { channels: width1, down: down1, up: up1, self: false, cross: true },
+      { channels: width2, down: blocks2, up: 0, self: true, cross: true },
+    ],
+  };
+}
+
+const adamW: AdamWSettings = { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01 };
+const muonSettings: MuonSettings = { momentum: 0.95, weightDecay: 0.01 };
+const longestGradient = 1;
+/** Share of the average of the parameters that stays in a step. */
+export const averaging = 0.999;
+
+/** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
+const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv])\.weight$|to_out\.weight$/.test(name);
+
+/** Ratio of clean to noise, (1 − t) / t, at the median of the times that a run draws. */
+const medianRatio = 0.55;
+
+/**
+ * Turns an even share u, 0 … 1, into a time. Times are drawn most often where a picture's shapes are decided: with less noise they can be
+ * seen, with more of it not even their places. Even times need twice as many steps. Source: the logistic distribution of ln(t / (1 − t)) of
+ * scale ½, after the log-normal one of Esser et al. 2024, Scaling Rectified Flow Transformers.
+ */
+export function timeOf(u: number): number {
+  const noise = Math.sqrt(u);
+  return noise / (noise + medianRatio * Math.sqrt(1 - u));
+}
+
+/** Share of captions that are replaced by the empty prompt, so that guidance has its other side. */
+const emptyShare = 0.1;
+
+/** Says what a part of a run draws, and what it leaves out of the captions. */
+interface Part {
+  readonly draw: DrawOptions;
+  /**
+   * Shares of a caption's rows that are replaced by the empty prompt's: of words one by one, of all from EOS on together. A word's meaning
+   * is in all later rows as well; where these are often missing, the word's own row is looked at, and its weight then acts.
+   */
+  readonly dropped: { readonly word: number; readonly rest: number };
+}
+
+/**
+ * Shapes come first: where grounds, colours and places differ as well, the shape of an object is so small a part of the error that 3,359
+ * steps on everything did not teach to look at its word. Nor did 1,200 steps on black objects of any size; 600 on large ones did.
+ */
+const parts = {
+  bold: { draw: { captions: 'objects', count: 1, plainShare: 1, bold: true }, dropped: { word: 0, rest: 0.3 } },
+  plain: { draw: { captions: 'objects', count: 1, plainShare: 1 }, dropped: { word: 0, rest: 0.3 } },
+  single: { draw: { captions: 'objects', count: 1, plainShare: 0.3 }, dropped: { word: 0.1, rest: 0.3 } },
+  whole: { draw: { plainShare: 0.1 }, dropped: { word: 0.2, rest: 0.5 } },
+} as const satisfies Readonly<Record<string, Part>>;
+
+type PartName = keyof typeof parts;
+
+/** The part of a step, or of the group that it draws. */
+function partOf(step: number, { boldSteps, plainSteps, singleSteps }: PictureSettings): PartName {
+  if (step < boldSteps) return 'bold';
+  if (step < boldSteps + plainSteps) return 'plain';
+  return step < boldSteps + plainSteps + singleSteps ? 'single' : 'whole';
+}
+
+/** Scenes that are drawn at one time, with their captions as they are read. */
+interface SceneGroup {
+  /** [G, 3, S, S] */
+  readonly pictures: Float32Array;
+  /** [G, 77, d] */
+  readonly rows: Float32Array;
+  /** [G] Place of EOS. */
+  readonly ends: readonly number[];
+}
+
+export interface PictureRun {
+  readonly settings: PictureSettings;
+  readonly model: Denoiser;
+  readonly moments: AdamWMoments;
+  readonly muon: Muon;
+  /** The running average of the parameters, which is what a run is for. */
+  readonly averages: Floats;
+  readonly reader: PromptReader;
+  /** [77, d] */
+  readonly emptyRows: Float32Array;
+  readonly drawGroup: (number: number) => SceneGroup;
+  /** The batch of the step; each group of scenes is a part of it. */
+  readonly batch: SharedBatch;
+  /** Groups that later steps need again, by number. */
+  readonly groups: Map<number, SceneGroup>;
+  /** Steps that are done. */
+  step: number;
+}
+
+/** Starts a run with random parameters. `compiled` is to be plain. Rejects with CpuError where there is not enough memory. */
+export async function startPictureRun(
+  settings: PictureSettings,
+  tokenizer: Tokenizer,
+  reader: PromptReader,
+  compiled: CompiledKernels,
+): Promise<PictureRun> {
+  const config = pictureModelConfig(settings, reader.width);
+  const places = Array.from(denoiserShapes(config), ([name, shape]) => ({
+    ...{ name, shape },
+    length: shape.reduce((product, n) => product * n, 1),
+  }));
+  const muonOf = (products: Products) => createMuon(products, places, isMatrix);
+  const room = { B: settings.batch, T: contextLength };
+  const model = await createFastDenoiser(compiled, config, room, countFloats(muonOf));
+  drawDenoiser(model, settings.seed);
+  const empty = new Uint32Array(contextLength);
+  writeInputIds([], empty);
+  return {
+    settings,
+    model,
+    moments: createMoments(model.parameters),
+    muon: muonOf(model.kernels),
+    averages: model.parameters.values.slice(),
+    reader,
+    emptyRows: reader.read(empty),
+    batch: sharedBatch({
+      ...{ parts: settings.repeats, pictures: settings.batch / settings.repeats },
+      ...{ contextWidth: reader.width, parameters: model.parameters.values.length },
+    }),
+    drawGroup: groupDrawer(settings, tokenizer, reader),
+    groups: new Map(),
+    step: 0,
+  };
+}
+
+function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: PromptReader) {
+  const { seed, batch, repeats } = settings;
+  const drawerOf = (part: PartName) => batchDrawer(tokenizer, parts[part].draw);
+  const draws = {
+    bold: drawerOf('bold'),
+    plain: drawerOf('plain'),
+    single: drawerOf('single'),
+    whole: drawerOf('whole'),
+  };
+  return (number: number): SceneGroup => {
+    const scenes = createBatch(batch / repeats);
+    draws[partOf(number, settings)](scenes, createRandom(seed, 2 * number));
+    const { pictures, inputIds, size } = scenes;
+    const ends = Array.from({ length: size }, (_, i) => {
+      const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
+      return ids.indexOf(eosTokenId);
+    });
+    return { pictures, rows: reader.read(inputIds), ends };
+  };
+}
+
+/** Steps between the turns of a group: each time it meets other groups. */
+const turnsApart = (repeats: number) => Array.from({ length: repeats }, (_, i) => i * (3 * i + 4));
+
+/** The groups of a step, those drawn before among them. Groups of negative numbers stand for such as earlier steps would have drawn. */
+function groupsOf({ settings, groups, drawGroup, step }: PictureRun): SceneGroup[] {
+  const apart = turnsApart(settings.repeats);
+  for (const number of groups.keys()) if (number < step - apart.at(-1)!) groups.delete(number);
+  return apart.map((steps) => {
+    const number = step - steps;
+    const group = groups.get(number) ?? drawGroup(number);
+    groups.set(number, group);
+    return group;
+  });
+}
+
+/** Writes a caption's rows [77, d] into `context`, with those that are left out replaced. */
+function drawCondition(
+  context: Float32Array,
+  rows: Float32Array,
+  emptyRows: Float32Array,
+  end: number,
+  dropped: Part['dropped'],
+  random: Random,
+): void {
+  const d = emptyRows.length / contextLength;
+  const isEmpty = random.chance(emptyShare);
+  const isRestDropped = random.chance(dropped.rest);
+  for (let i = 0; i < contextLength; i++) {
+    const isDropped = i < end ? random.chance(dropped.word) : isRestDropped;
+    const source = isEmpty || isDropped ? emptyRows : rows;
+    context.set(source.subarray(i * d, (i + 1) * d), i * d);
+  }
+}
+
+/** Draws the pictures, noise, times and conditions of the next step. */
+function drawNoisyBatch(run: PictureRun): void {
+  const { settings, emptyRows, step, batch } = run;
+  const { seed, batch: B } = settings;
+  const { dropped } = parts[partOf(step, settings)];
+  const random = createRandom(seed, 2 * step + 1);
+  const { clean, noisy, context, times } = batch;
+  let b = 0;
+  for (const { pictures, rows, ends } of groupsOf(run)) {
+    clean.set(pictures, b * pictureLength);
+    for (const [i, end] of ends.entries()) {
+      const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
+      drawCondition(context.subarray((b + i) * emptyRows.length), own, emptyRows, end, dropped, random);
+    }
+    b += ends.length;
+  }
+  // One time from each of B parts of equal share: a step then sees all times.
+  for (let i = 0; i < B; i++) times[i] = timeOf((i + random.uniform()) / B);
+  const noise = Float32Array.from({ length: clean.length }, () => normal(random));
+  // Groups are in order, and each is to meet all times.
+  for (let i = B - 1; i > 0; i--) {
+    const other = random.below(i + 1);
+    [times[i], times[other]] = [times[other], times[i]];
+  }
+  mixNoise(noisy, clean, noise, times);
+}
+
+/** Says what a checkpoint keeps of a run, by the names of its tensors. */
+export const pictureCheckpoint = (
+  { settings, step, model, moments, averages }: PictureRun,
+  clipSha256: string,
+): RunState => ({
+  settings,
+  step,
+  arrays: {
+    parameters: model.parameters.values,
+    first_moments: moments.first,
+    second_moments: moments.second,
+    averages,
+  },
+  notes: { clip_sha256: clipSha256 },
+});
+
+/** Numbers of one step. */
+export interface PictureStepNumbers {
+  /** Counts from 1. */
+  readonly step: number;
+  readonly loss: number;
+  /** Norm of the gradient before it was clipped. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+/** A thread that computes parts of the run's batch. */
+export interface PartsThread {
+  /** Resolves when the gradients of these parts are in the batch. */
+  compute(parts: readonly number[]): Promise<void>;
+}
+
+/** Draws the next batch and learns from it. Threads take turns at its parts with this one; the bits are the same with any number of them. */
+export async function pictureStep(run: PictureRun, threads: readonly PartsThread[] = []): Promise<PictureStepNumbers> {
+  const { settings, model, moments, muon, averages, batch } = run;
+  drawNoisyBatch(run);
+  batch.parameters.set(model.parameters.values);
+  const turns = threads.length + 1;
+  const partsOfTurn = (turn: number) => range(batch.sizes.parts).filter((part) => part % turns === turn);
+  const elsewhere = threads.map((thread, i) => thread.compute(partsOfTurn(i + 1)));
+  for (const part of partsOfTurn(0)) computePart(model, batch, part);
+  await Promise.all(elsewhere);
+  const loss = meanOfParts(model, batch);
+  const learningRate = learningRateAt(run.step, settings.learningRate, settings.warmUp, settings.steps);
+  run.step++;
+  const norm = gradientNorm(model.parameters);
+  const factor = clipFactor(norm, longestGradient);
+  adamWStep(model.parameters, moments, adamW, run.step, learningRate, factor, isMatrix);
+  muonStep(muon, model.parameters, moments, muonSettings, learningRate);
+  average(averages, model.parameters.values, Math.min(averaging, (run.step + 1) / (run.step + 10)));
+  return { step: run.step, loss, gradientNorm: norm, learningRate };
+}
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+/** averages ← kept · averages + (1 − kept) · values. */
+function average(averages: Floats, values: Floats, kept: number): void {
+  for (let i = 0; i < averages.length; i++) averages[i] += (1 - kept) * (values[i] - averages[i]);
+}
+
+/** Runs something with the averages in the place of the parameters. */
+export function withAverages<Result>({ model, averages }: PictureRun, call: () => Result): Result {
+  const { values } = model.parameters;
+  const own = values.slice();
+  values.set(averages);
+  try {
+    return call();
+  } finally {
+    values.set(own);
+  }
+}

@@ -1,0 +1,39 @@
+/** The pointing game: whether a word looks at its object. Letters: S side of a picture in pixels. */
+
+import type { SeenPicture } from '../world/judge/judge.ts';
+import { segments } from '../world/judge/segments.ts';
+import { silhouetteOf } from '../world/judge/silhouette.ts';
+import { pictureSize as S } from '../world/render.ts';
+import { lookSide } from './drawing.ts';
+
+const squares = lookSide * lookSide;
+const pixelsOfSide = S / lookSide;
+
+/** [lookSide²] Sums the looks at some rows of looks [T, lookSide²]. */
+export function looksAtRows(looks: ArrayLike<number>, rows: readonly number[]): Float64Array {
+  const sums = new Float64Array(squares);
+  for (const row of rows)
+    for (let square = 0; square < squares; square++) sums[square] += looks[row * squares + square];
+  return sums;
+}
+
+/** The square of looks [lookSide²] from which most is looked; the first of several. */
+export const squareOfMost = (looks: ArrayLike<number>): number =>
+  Array.from(looks).reduce((best, look, square) => (look > looks[best] ? square : best), 0);
+
+/** Share of a square that is covered by an object whose coverage [S · S] is 0 … 1. */
+export function coveredShare(coverage: ArrayLike<number>, square: number): number {
+  const [row, column] = [Math.floor(square / lookSide) * pixelsOfSide, (square % lookSide) * pixelsOfSide];
+  let sum = 0;
+  for (let y = 0; y < pixelsOfSide; y++)
+    for (let x = 0; x < pixelsOfSide; x++) sum += coverage[(row + y) * S + column + x];
+  return sum / (pixelsOfSide * pixelsOfSide);
+}
+
+/** Coverage [S · S] of each object of a picture [3, S, S], its hole filled, in the order in which `judgePicture` sees them. */
+export const silhouettes = (picture: Float32Array, { groundRgb }: SeenPicture): Float64Array[] =>
+  segments(picture, groundRgb).map((segment) => silhouetteOf(segment).coverage);
+
+/** Whether most is looked at some rows from inside an object: from a square of which at least half is covered. */
+export const pointsInside = (looks: ArrayLike<number>, rows: readonly number[], coverage: ArrayLike<number>): boolean =>
+  coveredShare(coverage, squareOfMost(looksAtRows(looks, rows))) >= 0.5;

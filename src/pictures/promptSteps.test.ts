@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { expectClose } from '../clip/testing/recorded.ts';
+import { defaultOptions, type PromptOptions } from '../road/options.ts';
+import { preparePrompt, promptEmbeds } from '../road/pipeline.ts';
+import { withPasses } from '../road/testing/encodings.ts';
+import { d, fakeZ, tokenizer } from '../road/testing/prompts.ts';
+import { methodNames } from '../weighting/methods.ts';
+import { atCalls, readSteps, stepConditionings, stepPasses } from './promptSteps.ts';
+
+function stepsOf(positive: string, changes: Partial<PromptOptions> = {}, negative = '') {
+  const options = { ...defaultOptions, steps: 10, ...changes };
+  const prompts = {
+    positive: readSteps(positive, options, tokenizer, 'positive'),
+    negative: readSteps(negative, options, tokenizer, 'negative'),
+  };
+  return withPasses(stepPasses(prompts, options), fakeZ, (zOf) => stepConditionings(prompts, options, zOf));
+}
+
+/** Rows of a prompt that no schedule changes. */
+function embedsOf(prompt: string, changes: Partial<PromptOptions> = {}): Float32Array {
+  const options = { ...defaultOptions, ...changes };
+  return promptEmbeds(preparePrompt(prompt, options, tokenizer), fakeZ, options.weighting)[0];
+}
+
+const textsOf = (steps: ReturnType<typeof stepsOf>) =>
+  steps.map(({ parts }) =>
+    parts.map(({ tokens }) =>
+      tokens
+        .filter((token) => token?.kind === 'text')
+        .map((token) => token!.text.replace('</w>', ''))
+        .join(' '),
+    ),
+  );
+
+describe('A1111', () => {
+  test('[a:b:0.5] has its second text after half of the steps', () => {
+    const steps = stepsOf('a [red:blue:0.5] circle');
+    // The sampler counts its calls from 0 and an entry's end from 1: "red" lasts for one call more than the half.
+    const red = 'a red circle';
+    expect(textsOf(steps)).toEqual([...Array(6).fill([red]), ...Array(4).fill(['a blue circle'])]);
+    expect(steps[0].parts[0].rows).toEqual(embedsOf('a red circle', { weighting: 'none' }));
+    expect(steps[9].parts[0].rows).toEqual(embedsOf('a blue circle', { weighting: 'none' }));
+    expect(steps[5]).toBe(steps[0]);
+  });
+
+  test('[a|b] changes with each step, and two texts are two conditionings', () => {
+    const steps = stepsOf('a [red|blue] circle', { steps: 5 });
+    expect(textsOf(steps).flat()).toEqual([
+      'a red circle',
+      'a red circle',
+      'a blue circle',
+      'a red circle',
+      'a blue circle',
+    ]);
+    expect(new Set(steps).size).toBe(2);
+  });
+
+  test('the negative prompt is scheduled beside the positive one', () => {
+    const steps = stepsOf('a [red:blue:2] circle', { steps: 6 }, '[big:3]');
+    expect(new Set(steps).size).toBe(3);
+    expect(steps[0].negative.rows).toEqual(embedsOf('', { weighting: 'none' }));
+    expect(steps[5].negative.rows).toEqual(embedsOf('big', { weighting: 'none' }));
+  });
+
+  test('AND has a conditioning and a weight for each part, all of one length', () => {
+    const long = Array(80).fill('cat').join(' ');
+    const [{ parts, negative }] = stepsOf(`red circle AND ${long} :0.5 AND [blue:green:3] square:-1`);
+    expect(parts.map(({ weight }) => weight)).toEqual([1, 0.5, -1]);
+    expect(parts.map(({ rows }) => rows.length)).toEqual(Array(3).fill(154 * d));
+    // The shorter ones go on with their last row; the negative prompt is sampled apart.
+    expect(parts[0].rows.subarray(153 * d)).toEqual(parts[0].rows.subarray(76 * d, 77 * d));
+    expect(parts[0].tokens[153]).toBeNull();
+    expect(negative.rows.length).toBe(77 * d);
+  });
+
+  test('BREAK makes a context of two chunks', () => {
+    const [{ parts }] = stepsOf('red circle BREAK blue square');
+    expect(parts[0].rows.length).toBe(154 * d);
+    expect(parts[0].tokens.flatMap((token, row) => (token?.kind === 'eos' ? [row] : []))).toEqual([3, 80]);
+  });
+
+  test.each(methodNames)('%s weighs the text of each step', (weighting) => {
+    const steps = stepsOf('a [(red:1.4):(blue:0.6):0.5] circle', { weighting, normalisation: 'none' });
+    const { readings, readingOf } = readSteps(
+      'a [(red:1.4):(blue:0.6):0.5] circle',
+      { ...defaultOptions, steps: 10 },
+      tokenizer,
+      'positive',
+    );
+    for (const [step, { parts }] of steps.entries())
+      expectClose(`step ${step}`, parts[0].rows, promptEmbeds(readings[readingOf[step]], fakeZ, weighting)[0], 1e-6);
+    expect(steps[0].parts[0].rows).not.toEqual(steps[9].parts[0].rows);
+  });
+});
+
+test('Compel’s blend is one conditioning, and its sides are equally long', () => {
+  const compel = { syntax: 'compel', weighting: 'compel-mask', split: 'BRUTAL', steps: 3 } as const;
+  const prompt = '("a red circle", "a blue square").blend(1, 3)';
+  const steps = stepsOf(prompt, compel, Array(80).fill('cat').join(' '));
+  expect(new Set(steps).size).toBe(1);
+  const [{ parts, negative }] = steps;
+  expect(parts[0].rows.subarray(0, 77 * d)).toEqual(embedsOf(prompt, compel));
+  expect(parts[0].rows.subarray(77 * d)).toEqual(embedsOf('', compel));
+  expect(negative.rows.length).toBe(154 * d);
+});
+
+test('ComfyUI’s prompts stay as long as they are, and brackets of A1111 are text', () => {
+  const steps = stepsOf(
+    'a [red:blue:0.5] circle',
+    { syntax: 'comfy', weighting: 'comfy' },
+    Array(80).fill('cat').join(' '),
+  );
+  expect(new Set(steps).size).toBe(1);
+  expect(steps[0].parts[0].rows.length).toBe(77 * d);
+  expect(steps[0].negative.rows.length).toBe(154 * d);
+});
+
+test('a sampler of fewer calls is told what the steps at the same share of the way are told', () => {
+  expect(atCalls([...Array(10).keys()], 4)).toEqual([0, 2, 5, 7]);
+  expect(atCalls(['a', 'b'], 4)).toEqual(['a', 'a', 'b', 'b']);
+});

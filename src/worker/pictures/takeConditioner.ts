@@ -1,0 +1,92 @@
+import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import type { Encoder } from '../../engine/encoder.ts';
+import { keepRows } from '../../pictures/keptRows.ts';
+import { saidIn } from '../../pictures/pictureVerdict.ts';
+import {
+  readSteps,
+  type StepConditioning,
+  type SteppedPrompts,
+  stepConditionings,
+  stepPasses,
+} from '../../pictures/promptSteps.ts';
+import { withTriedWeight } from '../../pictures/sweptPrompt.ts';
+import type { Side } from '../../prompt/side.ts';
+import { clipSkip, clipSkipHiddenStates } from '../../road/clipSkip.ts';
+import type { PromptOptions } from '../../road/options.ts';
+import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
+import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { distinct } from '../../weighting/method.ts';
+import type { Description } from '../../world/description.ts';
+import type { PictureTake } from './pictureMessages.ts';
+
+/** A take as the denoiser needs it. */
+export interface ConditionedTake {
+  /** One for each step that the options count. */
+  readonly steps: readonly StepConditioning[];
+  readonly said: Description | null;
+}
+
+/** A prompt cannot be read. The message is the sentence that says why. */
+export class UnreadPromptError extends Error {
+  override name = 'UnreadPromptError';
+}
+
+/** Outputs that are kept; what is over is forgotten, the oldest first. */
+const mostKept = 600;
+/** Passes that are encoded at once, before others may have their turn. */
+const encodedAtOnce = 8;
+
+/** Conditions takes with a small text encoder, of which it keeps the outputs. */
+export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
+  /** [77, d] by clip skip and pass. */
+  const outputs = new Map<string, Float32Array>();
+  const keyOf = (skip: number, pass: EncoderPass) => `${skip} ${passKey(pass)}`;
+  const { config, finalLayerNorm } = encoder;
+
+  async function encode(passes: readonly EncoderPass[], skip: number, breathe: () => Promise<void>): Promise<void> {
+    const missing = passes.filter((pass) => !outputs.has(keyOf(skip, pass)));
+    const want = { hiddenStates: clipSkipHiddenStates(skip, config), attentions: false };
+    for (let at = 0; at < missing.length; at += encodedAtOnce) {
+      const batch = missing.slice(at, at + encodedAtOnce);
+      const run = await encoder.encode(batch, want);
+      for (const [i, output] of run.outputs.entries())
+        outputs.set(keyOf(skip, batch[i]), clipSkip(output, skip, config, finalLayerNorm));
+      await breathe();
+    }
+  }
+
+  function forgetOldest(): void {
+    for (const key of outputs.keys()) {
+      if (outputs.size <= mostKept) return;
+      outputs.delete(key);
+    }
+  }
+
+  /** `breathe` lets messages in, and rejects where nobody waits any more. */
+  return async (
+    { prompts, options: typed, rows, tried }: PictureTake,
+    embeddings: readonly PromptEmbedding[],
+    breathe: () => Promise<void>,
+  ): Promise<ConditionedTake> => {
+    const skip = Math.min(typed.clipSkip, config.numHiddenLayers + 1);
+    const options: PromptOptions = { ...typed, clipSkip: skip };
+    const fitting = embeddings.filter(({ vectors }) => vectors[0].length === config.hiddenSize);
+    const read = (side: Side) => readSteps(prompts[side], options, tokenizer, side, fitting);
+    const positive = read('positive');
+    const negative = read('negative');
+    const refusal = positive.readings[0].refusal ?? negative.readings[0].refusal;
+    if (refusal) throw new UnreadPromptError(refusal);
+    const said = saidIn(positive.readings[positive.readingOf[positive.readingOf.length - 1]]);
+    const weighed = tried
+      ? positive.readings.map((one) => withTriedWeight(one, tried, options, tokenizer, fitting))
+      : positive.readings;
+    const both: SteppedPrompts = { positive: { ...positive, readings: weighed }, negative };
+    const { empty } = weighed[0].conditionings[0].composition.empty;
+    await encode(distinct([...stepPasses(both, options), empty]), skip, breathe);
+    const zOf = (pass: EncoderPass) => outputs.get(keyOf(skip, pass))!;
+    const steps = stepConditionings(both, options, zOf);
+    const changed = new Map([...new Set(steps)].map((step) => [step, keepRows(step, zOf(empty), rows)]));
+    forgetOldest();
+    return { steps: steps.map((step) => changed.get(step)!), said };
+  };
+}
