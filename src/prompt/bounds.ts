@@ -12,8 +12,8 @@ export const mostPasses = 1_024;
 /** The most chunks of a text that all methods are compared on at once, or one of whose weights is swept. */
 export const mostStudiedChunks = 24;
 
-/** The most chunks of all conditionings of an exported file together, made equally long: 480 MB with Stable Diffusion 1. */
-export const mostExportedChunks = 2_048;
+/** The most rows of all conditionings of an exported file together, made equally long: 2,048 chunks, 480 MB, with Stable Diffusion 1. */
+const mostExportedRows = 2_048 * 77;
 
 /** A prompt that asks for more than these bounds. The message is one sentence with a remedy. */
 export class PromptBoundError extends Error {
@@ -76,10 +76,11 @@ export function holdStudied(chunks: number): void {
   );
 }
 
-/** Throws PromptBoundError where the conditionings of an exported file, made equally long, have too many chunks together. */
-export function holdExported(chunks: number): void {
-  if (chunks <= mostExportedChunks) return;
+/** Throws PromptBoundError where the conditionings of an exported file, made equally long, have too many chunks of L rows together. */
+export function holdExported(chunks: number, L: number): void {
+  const most = Math.floor(mostExportedRows / L);
+  if (chunks <= most) return;
   throw new PromptBoundError(
-    `Both prompts and their parts, made equally long as the program does, would fill ${grouped(chunks)} chunks, and a file takes at most ${grouped(mostExportedChunks)}: shorten a prompt.`,
+    `Both prompts and their parts, made equally long as the program does, would fill ${grouped(chunks)} chunks, and a file takes at most ${grouped(most)}: shorten a prompt.`,
   );
 }

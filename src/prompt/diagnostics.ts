@@ -1,5 +1,6 @@
 /** Builders for what the parsers and the linter say about a prompt. */
 import type { Diagnostic, Edit, Range } from './ast.ts';
+import { placeOf } from './sourceText.ts';
 
 export type Fix = NonNullable<Diagnostic['fix']>;
 
@@ -38,11 +39,10 @@ export class DistinctDiagnostics {
   readonly #places = new Map<string, Set<number>>();
 
   add(diagnostic: Diagnostic): void {
-    const { code, start, end } = diagnostic;
+    const { code } = diagnostic;
     const places = this.#places.get(code) ?? new Set();
     this.#places.set(code, places);
-    // A number is made faster than a text, and no prompt has 2²⁶ characters.
-    const place = start * 2 ** 26 + end;
+    const place = placeOf(diagnostic);
     if (places.has(place)) return;
     places.add(place);
     this.all.push(diagnostic);

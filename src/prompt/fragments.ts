@@ -1,12 +1,12 @@
 import type { Fragment, Node } from './ast.ts';
-import { sourceText } from './sourceText.ts';
+import { noText } from './sourceText.ts';
 
 /** Nodes nest no deeper than this, so that whoever walks them may recurse. */
 export const deepest = 100;
 
 /** The fragment of an empty prompt: a text of no characters, at one place of what was typed. */
 export function emptyFragment(at: number): Fragment {
-  return { kind: 'text', weight: 1, ...sourceText('', 0, 0), start: at, end: at };
+  return { kind: 'text', weight: 1, ...noText, start: at, end: at };
 }
 
 /** One node for each fragment, without any nesting: for prompts nested deeper than `deepest`. */

@@ -22,14 +22,15 @@ export function placesOf(source: string): SourceText {
   return { text: source, starts: counting, ends: countingFromOne };
 }
 
+/** A text of no characters. */
+export const noText: SourceText = { text: '', starts: [], ends: [] };
+
 /** The units [from, to) of a derived text. */
 export function sliceSource(source: SourceText, from: number, to = source.text.length): SourceText {
-  if (from === 0 && to === source.text.length) return { text: source.text, starts: source.starts, ends: source.ends };
-  return {
-    text: source.text.slice(from, to),
-    starts: source.starts.slice(from, to),
-    ends: source.ends.slice(from, to),
-  };
+  if (from === to) return noText;
+  const { text, starts, ends } = source;
+  if (from === 0 && to === text.length && starts.length === to) return { text, starts, ends };
+  return { text: text.slice(from, to), starts: starts.slice(from, to), ends: ends.slice(from, to) };
 }
 
 /** `text`, every unit of which was typed at `range`: what an escape or a ligature becomes. */
@@ -46,18 +47,62 @@ export function replacement(text: string, range: Range): SourceText {
 
 export function joinSources(parts: readonly SourceText[]): SourceText {
   if (parts.length === 1) return parts[0];
-  const text = parts.map((part) => part.text).join('');
-  // A prompt may be joined of as many parts as it has characters, for which flatMap takes several times as long.
-  const starts: number[] = Array(text.length);
-  const ends: number[] = Array(text.length);
+  const joined = blankSource(parts.map((part) => part.text).join(''));
   let at = 0;
-  for (const part of parts) {
-    for (let i = 0; i < part.text.length; i++, at++) {
-      starts[at] = part.starts[i];
-      ends[at] = part.ends[i];
-    }
+  for (const part of parts) at = copyPlaces(part, joined, at);
+  return joined;
+}
+
+/** Joins texts with spaces, each of which stands for what was typed between two neighbours; `places` are those of the texts. */
+export function joinSpaced(parts: readonly SourceText[], places: readonly Range[]): SourceText {
+  if (parts.length === 1) return parts[0];
+  const joined = blankSource(parts.map((part) => part.text).join(' '));
+  let at = copyPlaces(parts[0], joined, 0);
+  for (let i = 1; i < parts.length; i++) {
+    joined.starts[at] = places[i - 1].end;
+    joined.ends[at] = places[i].start;
+    at = copyPlaces(parts[i], joined, at + 1);
   }
-  return { text, starts, ends };
+  return joined;
+}
+
+/** Puts a space before each of these units, in order; it stands for nothing that was typed, after the unit before. */
+export function spacesBefore(source: SourceText, units: readonly number[]): SourceText {
+  if (units.length === 0) return source;
+  const parts = units.map((unit, i) => source.text.slice(i > 0 ? units[i - 1] : 0, unit));
+  parts.push(source.text.slice(units[units.length - 1]));
+  const spaced = blankSource(parts.join(' '));
+  let from = 0;
+  let at = 0;
+  for (const unit of units) {
+    at = copyPlaces(source, spaced, at, from, unit);
+    spaced.starts[at] = source.ends[unit - 1];
+    spaced.ends[at++] = source.ends[unit - 1];
+    from = unit;
+  }
+  copyPlaces(source, spaced, at, from);
+  return spaced;
+}
+
+/** A text whose places are being written. It may be joined of as many parts as it has characters, for which flatMap takes several times as long. */
+interface WrittenSource {
+  readonly text: string;
+  readonly starts: number[];
+  readonly ends: number[];
+}
+
+/** A text without its places, for which there is room. */
+function blankSource(text: string): WrittenSource {
+  return { text, starts: Array(text.length), ends: Array(text.length) };
+}
+
+/** Writes the places of a part, or of its units [from, to), at unit `at` and after; gives the next unit to write. */
+function copyPlaces(part: SourceText, joined: WrittenSource, at: number, from = 0, to = part.text.length): number {
+  for (let unit = from, next = at; unit < to; unit++, next++) {
+    joined.starts[next] = part.starts[unit];
+    joined.ends[next] = part.ends[unit];
+  }
+  return at + to - from;
 }
 
 /** The range of the prompt in which the units [from, to) of a derived text were typed; undefined if there are none. */
@@ -66,12 +111,17 @@ export function typedRange(source: SourceText, from: number, to: number): Range 
   return { start: source.starts[from], end: source.ends[to - 1] };
 }
 
+/** One number for both ends of a range, to look it up by: it is made faster than a text, and no prompt has 2²⁶ characters. */
+export function placeOf({ start, end }: Range): number {
+  return start * 2 ** 26 + end;
+}
+
 export function isWithin(inner: Range, outer: Range): boolean {
   return outer.start <= inner.start && inner.end <= outer.end;
 }
 
 /** The number of `ranges`, sorted by their beginnings, that begin before `place`. */
-export function countBefore(ranges: readonly Range[], place: number): number {
+export function countBefore(ranges: readonly Pick<Range, 'start'>[], place: number): number {
   let [low, high] = [0, ranges.length];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -7,7 +7,7 @@ import { holdParts, mostChunks } from '../prompt/bounds.ts';
 import {
   type A1111Chunks,
   chunkA1111,
-  chunkLength,
+  chunkRoom,
   embeddingFinder,
   emptyChunk,
   fittingEmbeddings,
@@ -15,6 +15,7 @@ import {
 import { fragmentTokens } from '../tokens/promptTokens.ts';
 import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
+import { methodPrompt } from './methodPrompt.ts';
 import {
   embeddingNode,
   type LanguageRoad,
@@ -23,7 +24,7 @@ import {
   type RoadPrompt,
   single,
 } from './preparedPrompt.ts';
-import { normalised, weightedPrompt } from './weightedPrompt.ts';
+import { weightedPrompt } from './weightedPrompt.ts';
 
 /**
  * A1111: comments, networks, AND, schedules, then the weights and chunks of each text that some step encodes. Throws
@@ -56,7 +57,7 @@ export const a1111Road: LanguageRoad = function* (prompt, input) {
       ...placeOf(read, i),
       ...counts,
       fragments: current[i].parsed.fragments,
-      weighted: normalised({ ...weighted, batch }, options),
+      weighted: methodPrompt({ ...weighted, batch }, options, tokenizer),
       steps,
     });
   }
@@ -88,7 +89,7 @@ function placeOf({ parts }: A1111Prompt, index: number): Pick<PreparedText, 'sta
 function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
   const { mask, commaPaddingBacktrack } = options;
   const flavour = flavourOf(options);
-  const fitting = fittingEmbeddings(embeddings);
+  const fitting = fittingEmbeddings(embeddings, tokenizer);
   let left = mostChunks;
   const known = new Map<ParsedPrompt, { readonly chunked: A1111Chunks; readonly weighted: WeightedPrompt }>();
   return ({ parsed }: PromptStep) => {
@@ -108,7 +109,7 @@ function stepChunker({ options, tokenizer, embeddings }: RoadInput) {
 
 /** Tells of each name of an embedding that A1111's encoder would stop at: it makes a chunk that is longer than the encoder takes. */
 function overlongDiagnostics({ fragments }: ParsedPrompt, { options, tokenizer, embeddings }: RoadInput): Diagnostic[] {
-  const fitting = fittingEmbeddings(embeddings);
+  const fitting = fittingEmbeddings(embeddings, tokenizer);
   const overlong = embeddings.filter((one) => !fitting.includes(one));
   if (overlong.length === 0) return [];
   const flavour = flavourOf(options);
@@ -126,7 +127,7 @@ function overlongDiagnostics({ fragments }: ParsedPrompt, { options, tokenizer, 
         severity: 'error',
         start: tokens[place - match.length].range!.start,
         end: tokens[place - 1].range!.end,
-        message: `“${name}” has ${vectors.length} vectors, of which A1111 makes a chunk of ${vectors.length + 2} tokens, and its encoder stops with an error: use an embedding of at most ${chunkLength}. Here the name is encoded as text.`,
+        message: `“${name}” has ${vectors.length} vectors, of which A1111 makes a chunk of ${vectors.length + 2} tokens, and its encoder stops with an error: use an embedding of at most ${chunkRoom(tokenizer)}. Here the name is encoded as text.`,
       });
     }
   }

@@ -4,12 +4,14 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { type Chooser, readDynamicPrompt, seededChooser, variantChooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { pageMessages } from '../prompt/comfy/pageMessages.ts';
 import { placed } from '../prompt/comfy/placed.ts';
+import { networksOf } from '../prompt/networks.ts';
 import type { Side } from '../prompt/side.ts';
 import { chunkComfy } from '../tokens/chunks/comfyChunks.ts';
 import { flavourOf } from '../tokens/tokenizerFlavours.ts';
+import { methodPrompt } from './methodPrompt.ts';
 import type { PromptOptions } from './options.ts';
-import { type LanguageRoad, networksOf, single } from './preparedPrompt.ts';
-import { normalised, weightedPrompt } from './weightedPrompt.ts';
+import { type LanguageRoad, single } from './preparedPrompt.ts';
+import { weightedPrompt } from './weightedPrompt.ts';
 
 /** Makes the choices of ComfyUI's page in a side's prompt; undefined where the prompt goes to the API as typed. */
 export function pageChooser(options: PromptOptions, side: Side): Chooser | undefined {
@@ -40,7 +42,7 @@ export const comfyRoad: LanguageRoad = function* (prompt, { options, tokenizer, 
     mostChunks,
   });
   yield;
-  const weighted = normalised(weightedPrompt(chunked.chunks, mask), options);
+  const weighted = methodPrompt(weightedPrompt(chunked.chunks, mask), options, tokenizer);
   const empty = weightedPrompt(chunkComfy([], tokenizer).chunks, mask);
   const place = { start: 0, end: prompt.length, operator: null, weight: 1 };
   yield;

@@ -3,12 +3,14 @@ import type { Diagnostic, NetworkNode, Range } from '../prompt/ast.ts';
 import { holdParts, mostChunks } from '../prompt/bounds.ts';
 import { type CompelBlend, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { info } from '../prompt/diagnostics.ts';
+import { networksOf } from '../prompt/networks.ts';
 import type { Slices } from '../prompt/slices.ts';
 import { chunkCompel } from '../tokens/chunks/compelChunks.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
 import type { Composition } from './composition.ts';
-import { embeddingNode, type LanguageRoad, networksOf, type PreparedText, type RoadPrompt } from './preparedPrompt.ts';
-import { compelPrompt, compelPromptOptions, normalised, weightedCompel } from './weightedPrompt.ts';
+import { methodPrompt } from './methodPrompt.ts';
+import { embeddingNode, type LanguageRoad, type PreparedText, type RoadPrompt } from './preparedPrompt.ts';
+import { compelPrompt, compelPromptOptions, weightedCompel } from './weightedPrompt.ts';
 
 /** Compel: the parts of .and() and .blend(), each chunked and weighted by itself, then composed. Throws PromptBoundError where they are too many. */
 export const compelRoad: LanguageRoad = function* (prompt, { options, tokenizer, embeddings }) {
@@ -29,7 +31,11 @@ export const compelRoad: LanguageRoad = function* (prompt, { options, tokenizer,
     const chunked = chunkCompel(fragments, tokenizer, embeddings, { ...compelOptions, mostChunks: left });
     left -= chunked.chunks.length;
     yield;
-    const weighted = normalised(weightedCompel(fragments, chunked, tokenizer, compelOptions, embeddings), options);
+    const weighted = methodPrompt(
+      weightedCompel(fragments, chunked, tokenizer, compelOptions, embeddings),
+      options,
+      tokenizer,
+    );
     yield;
     const { chunks, cut, tokenCount, target } = chunked;
     diagnostics.push(...chunked.diagnostics, ...cutDiagnostics(chunked));

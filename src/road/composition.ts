@@ -44,12 +44,12 @@ export function compositionPasses(method: Method, composition: Composition): Enc
   return passesRead((zOf) => compose(method, composition, zOf));
 }
 
-/** Computes all rows of a composition, [77·n, d]. */
+/** Computes all rows of a composition, [L·n, d]. */
 export function compose(method: Method, composition: Composition, zOf: ZOf): Float32Array {
   return whole(stacking(composed(method, composition, zOf)));
 }
 
-/** Computes all rows of a conditioning, [77·n, d]. */
+/** Computes all rows of a conditioning, [L·n, d]. */
 export function stacking({ n, rowsOf }: LazyConditioning): Slices<Float32Array> {
   return stackingRows(n, rowsOf);
 }

@@ -11,7 +11,7 @@ export interface ComposedText {
 export interface ConditioningPlace {
   /** Index into the prompt's conditionings. */
   readonly conditioning: number;
-  /** Index into the conditioning's chunks: its rows are those from `chunk` · 77 on. */
+  /** Index into the conditioning's chunks: its rows are those from `chunk` · L on. */
   readonly chunk: number;
   /** The texts whose rows are added up there: several for Compel's `.blend()`, else one by a factor of 1. */
   readonly texts: readonly ComposedText[];

@@ -6,6 +6,7 @@ import { type SplitMode, splitModes } from '../tokens/chunks/compelChunks.ts';
 import { flavourOf, type TokenizerChoice, tokenizerChoices } from '../tokens/tokenizerFlavours.ts';
 import { type MethodName, methodNames, ownMethod } from '../weighting/methods.ts';
 import { type TokenNormalisation, tokenNormalisations } from '../weighting/normalise.ts';
+import { longestPsi } from '../weighting/psi.ts';
 import type { ClipSkip } from './clipSkip.ts';
 import { type ClsMode, clsModes } from './composition.ts';
 
@@ -16,11 +17,19 @@ export const mostVariants = 100;
 export const comfyInputs = ['page', 'api'] as const;
 export type ComfyInput = (typeof comfyInputs)[number];
 
+/** The context that the rows of a word are encoded in. */
+export const wordContexts = ['prompt', 'alone'] as const;
+export type WordContext = (typeof wordContexts)[number];
+
 export interface PromptOptions {
   readonly syntax: Syntax;
   readonly tokenizer: TokenizerChoice;
   readonly mask: MaskMode;
   readonly weighting: MethodName;
+  /** Whether each word's rows are those of the whole prompt, or those that it has without any other word. */
+  readonly context: WordContext;
+  /** General weighting: the maps of the rows, as psiMaps.ts reads them; empty for none. */
+  readonly rowMaps: string;
   /** ADV_CLIP_emb: how weights are normalised before one of its methods, or ComfyUI's, applies them. */
   readonly normalisation: TokenNormalisation;
   readonly clipSkip: ClipSkip;
@@ -57,6 +66,8 @@ export const defaultOptions: PromptOptions = {
   tokenizer: 'program',
   mask: 'causal',
   weighting: ownMethod.a1111,
+  context: 'prompt',
+  rowMaps: '',
   normalisation: 'none',
   clipSkip: 1,
   brackets: 'weights',
@@ -101,12 +112,19 @@ export interface Bounds {
   readonly most: number;
 }
 
-/** The values that each option may have: a list, or bounds of a whole number. */
+/** The length of a text. */
+export interface TextBound {
+  readonly longest: number;
+}
+
+/** The values that each option may have: a list, bounds of a whole number, or the most characters of a text. */
 export const optionValues = {
   syntax: syntaxes,
   tokenizer: tokenizerChoices,
   mask: maskModes,
   weighting: methodNames,
+  context: wordContexts,
+  rowMaps: { longest: longestPsi },
   normalisation: tokenNormalisations,
   brackets: ['weights', 'text'],
   squareFactor: ['1/1.1', '0.9'],
@@ -123,7 +141,9 @@ export const optionValues = {
   positiveVariant: { least: 0, most: mostVariants },
   negativeVariant: { least: 0, most: mostVariants },
 } as const satisfies {
-  readonly [K in keyof PromptOptions]: readonly PromptOptions[K][] | (PromptOptions[K] extends number ? Bounds : never);
+  readonly [K in keyof PromptOptions]:
+    | readonly PromptOptions[K][]
+    | (PromptOptions[K] extends number ? Bounds : string extends PromptOptions[K] ? TextBound : never);
 };
 
 /** Whether `value` is a whole number within the bounds. */

@@ -9,7 +9,7 @@
  * read once: the linter takes what its language's road has read. The reading of a long prompt may be cut between its stages.
  */
 
-import type { EncoderPass } from '../clip/encoderPass.ts';
+import { basePass, type EncoderPass } from '../clip/encoderPass.ts';
 import { promptLoras } from '../prompt/a1111/extraNetworks.ts';
 import type { Diagnostic } from '../prompt/ast.ts';
 import { holdLength, holdPasses, PromptBoundError } from '../prompt/bounds.ts';
@@ -100,7 +100,7 @@ function* completed(
     texts,
     loras: promptLoras(read.networks),
     chunks: read.texts.flatMap(({ chunks, weighted }, text) =>
-      chunks.map((chunk, index) => ({ chunk, pass: weighted.chunks[index].pass, text, index })),
+      chunks.map((chunk, index) => ({ chunk, pass: basePass(weighted.chunks[index].pass), text, index })),
     ),
     diagnostics: [...read.diagnostics, ...unapplied, ...unlike].sort(byPlace),
   };
@@ -148,7 +148,7 @@ export function promptConditionings(
   return conditionings.map(({ composition }) => composed(methods[method], composition, zOf));
 }
 
-/** Computes the conditionings whole, [77·n, d]. */
+/** Computes the conditionings whole, [L·n, d]. */
 export function promptEmbeds(
   prepared: Pick<PreparedPrompt, 'conditionings'>,
   zOf: ZOf,

@@ -84,22 +84,6 @@ export function single(prompt: WeightedPrompt, empty: WeightedPrompt): Compositi
   return { parts: [{ blend: { prompts: [prompt], factors: [1], normalise: false }, weight: 1 }], empty };
 }
 
-/** Collects the networks among nodes and inside of them. */
-export function networksOf(nodes: readonly Node[]): NetworkNode[] {
-  return nodes.flatMap((node): NetworkNode[] => {
-    switch (node.type) {
-      case 'network':
-        return [node];
-      case 'weighted':
-        return networksOf(node.children);
-      case 'composite':
-        return node.parts.flatMap(({ children }) => networksOf(children));
-      default:
-        return [];
-    }
-  });
-}
-
 /** A textual inversion's name in the prompt. */
 export function embeddingNode(name: string, { start, end }: Range): NetworkNode {
   return { type: 'network', kind: 'embedding', name, args: [], start, end };

@@ -1,6 +1,5 @@
 /** The step from tokens to weighted prompts, which the methods take. */
 
-import { clipVitL14 } from '../clip/config.ts';
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { encoderPass, type MaskMode } from '../clip/masks.ts';
 import type { Fragment } from '../prompt/ast.ts';
@@ -26,7 +25,7 @@ import type { PromptOptions } from './options.ts';
  */
 export function weightedPrompt(chunks: readonly TokenChunk[], mask: MaskMode): WeightedPrompt {
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
-  const empty = encoderPass(emptyIds(), mask);
+  const empty = encoderPass(emptyIds(chunks), mask);
   const light = new Map<number, number>();
   for (const { tokens } of chunks)
     for (const { fragment, weight } of tokens) if (fragment !== null && weight < 1) light.set(fragment, weight);
@@ -102,7 +101,7 @@ export function weightedCompel(
   const unmasked = mask === 'none' ? 'none' : 'causal';
   const tokens = [...chunks.flatMap((chunk) => chunk.tokens.filter(({ kind }) => kind === 'text')), ...cut];
   const weighted = chunks.map((chunk) => weightedChunk(chunk, mask));
-  const L = clipVitL14.maxPositionEmbeddings;
+  const L = chunks[0].tokens.length;
   const downweighted = fragments.flatMap(({ weight }, index): Downweighted[] => {
     const range = fragmentRanges[index];
     if (!(weight < 1) || !range) return [];
@@ -122,7 +121,7 @@ export function weightedCompel(
       ),
     ];
   });
-  return { chunks: weighted, empty: encoderPass(emptyIds(), unmasked), downweighted };
+  return { chunks: weighted, empty: encoderPass(emptyIds(chunks), unmasked), downweighted };
 }
 
 /** The tokens without fragment `index`; later fragments are numbered as if it had not been typed. */
@@ -161,12 +160,10 @@ function withKeyMask(chunk: WeightedChunk, keyMask: Uint8Array): WeightedChunk {
   return { ...chunk, pass: { ...chunk.pass, keyMask } };
 }
 
-/** The chunk with the key mask at 0 in some rows, so that nothing attends to them. */
+/** The chunk with the key mask at 0 in some rows, so that nothing attends to them; the chunk itself where there are none. */
 export function withoutKeys(chunk: WeightedChunk, isMasked: (row: number) => boolean): WeightedChunk {
-  return withKeyMask(
-    chunk,
-    chunk.pass.keyMask.map((visible, row) => (isMasked(row) ? 0 : visible)),
-  );
+  const keyMask = chunk.pass.keyMask.map((visible, row) => (isMasked(row) ? 0 : visible));
+  return chunk.pass.keyMask.every((visible, row) => visible === keyMask[row]) ? chunk : withKeyMask(chunk, keyMask);
 }
 
 function withBoundaries(chunk: WeightedChunk): WeightedChunk {
@@ -175,15 +172,17 @@ function withBoundaries(chunk: WeightedChunk): WeightedChunk {
 
 /**
  * The chunk without some rows. The rows after them move up, with their weights, key masks and vectors; the rows that become
- * free at the end are padding, with the key mask of the last row of `empty`.
+ * free at the end are padding, with the key mask of the last row of `empty`. Gives the chunk itself where no row is removed.
  */
 export function withoutRows(
-  { pass, perTokenWeights, wordIds }: WeightedChunk,
+  chunk: WeightedChunk,
   isRemoved: (row: number) => boolean,
   empty: EncoderPass,
 ): WeightedChunk {
+  const { pass, perTokenWeights, wordIds } = chunk;
   const { vectors, ...bare } = pass;
   const from = Array.from(perTokenWeights.keys()).filter((row) => !isRemoved(row));
+  if (from.length === perTokenWeights.length) return chunk;
   const moved = [...(vectors ?? [])].flatMap(([row, v]): [number, Float32Array][] =>
     from.includes(row) ? [[from.indexOf(row), v]] : [],
   );
@@ -196,9 +195,7 @@ export function withoutRows(
   };
 }
 
-function emptyIds(): Uint32Array {
-  return new Uint32Array(clipVitL14.maxPositionEmbeddings)
-    .fill(padTokenId)
-    .fill(bosTokenId, 0, 1)
-    .fill(eosTokenId, 1, 2);
+/** The ids of the empty prompt, as many as a chunk has. */
+function emptyIds([{ inputIds }]: readonly TokenChunk[]): Uint32Array {
+  return new Uint32Array(inputIds.length).fill(padTokenId).fill(bosTokenId, 0, 1).fill(eosTokenId, 1, 2);
 }

@@ -39,7 +39,7 @@ export interface TakenPrompts {
 }
 
 /** A1111's emphasis modes by their names in an infotext, as options. */
-const emphasisModes: Readonly<Record<string, Pick<PromptOptions, 'brackets' | 'weighting'>>> = {
+export const emphasisModes: Readonly<Record<string, Pick<PromptOptions, 'brackets' | 'weighting'>>> = {
   None: { brackets: 'text', weighting: ownMethod.a1111 },
   Ignore: { brackets: 'weights', weighting: none.name },
   Original: { brackets: 'weights', weighting: ownMethod.a1111 },
@@ -47,7 +47,7 @@ const emphasisModes: Readonly<Record<string, Pick<PromptOptions, 'brackets' | 'w
 };
 
 /** The weighting methods of ADV_CLIP_emb by their names in ComfyUI's graph. */
-const interpretations: Readonly<Record<string, MethodName>> = {
+export const interpretations: Readonly<Record<string, MethodName>> = {
   comfy: ownMethod.comfy,
   A1111: advA1111.name,
   compel: advCompel.name,

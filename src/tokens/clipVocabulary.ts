@@ -1,6 +1,9 @@
 /** Ids of the vocabulary, BOS and EOS included. */
 export const vocabSize = 49408;
-/** Rows that the position table has, and so ids that one pass takes: BOS, 75 tokens, EOS. */
+/**
+ * Rows of the position table of CLIP, and so ids that one pass takes: BOS, 75 tokens, EOS. The encoder of Stable Diffusion 1 has so
+ * many; that of an opened file may have others, `maxPositionEmbeddings` of its sizes.
+ */
 export const contextLength = 77;
 
 /** SD 1.5 pads with EOS. */

@@ -12,7 +12,7 @@ import { type Slices, whole } from '../prompt/slices.ts';
 import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { commonPlaces } from './align.ts';
-import { chunkLength } from './chunks/a1111Chunks.ts';
+import { chunkRoom } from './chunks/a1111Chunks.ts';
 import type { PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { flavourOf, type TokenizerChoice, type TokenizerFlavour } from './tokenizerFlavours.ts';
@@ -114,7 +114,7 @@ export function* convertingPrompt(
     lost: [
       ...lost,
       ...lostLoras(loras, again.loras, programs[to]),
-      ...lossesOf(rows, { fragments, embeddings, from, to, isRetokenised }),
+      ...lossesOf(rows, { fragments, embeddings, room: chunkRoom(tokenizer), from, to, isRetokenised }),
     ].sort((a, b) => a.range.start - b.range.start),
   };
 }
@@ -485,6 +485,8 @@ interface Reasons {
   /** Whether some fragment of the source has this in its text. */
   readonly has: (what: string) => boolean;
   readonly embeddings: readonly PromptEmbedding[];
+  /** Tokens of a chunk between BOS and EOS. */
+  readonly room: number;
   readonly from: Syntax;
   readonly to: Syntax;
   /** Whether the two tokenizers may read what a row is of differently. */
@@ -499,7 +501,7 @@ function isCleanedUp(text: string): boolean {
   return /[^\t-\r -~]|&/.test(text);
 }
 
-function reason(row: ConversionRow, { has, embeddings, from, to, isRetokenised }: Reasons): string {
+function reason(row: ConversionRow, { has, embeddings, room, from, to, isRetokenised }: Reasons): string {
   const { kind, text, weight } = row;
   const program = programs[to];
   const isComment = to === 'a1111' && has('#');
@@ -512,8 +514,8 @@ function reason(row: ConversionRow, { has, embeddings, from, to, isRetokenised }
     }
     if (kind === 'added') return `${program} puts the embedding “${name}” where this is text.`;
     const one = embeddings.find((embedding) => embedding.name === row.embedding?.name);
-    if (to === 'a1111' && one && one.vectors.length > chunkLength)
-      return `A1111 takes no embedding of more than ${chunkLength} vectors, so “${name}” is encoded as text.`;
+    if (to === 'a1111' && one && one.vectors.length > room)
+      return `A1111 takes no embedding of more than ${room} vectors, so “${name}” is encoded as text.`;
     if (isComment) return comment;
     if (to === 'compel' && weight !== 1)
       return `Compel does not find the embedding “${name}” where its name is weighed, so its vectors are lost.`;

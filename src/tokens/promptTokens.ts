@@ -1,5 +1,5 @@
 import type { Diagnostic, Fragment, Range } from '../prompt/ast.ts';
-import { bosTokenId, contextLength, eosTokenId, padTokenId } from './clipVocabulary.ts';
+import { bosTokenId, eosTokenId, padTokenId } from './clipVocabulary.ts';
 import type { Token, Tokenizer } from './tokenizer.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
@@ -53,7 +53,7 @@ export interface ChunkedPrompt {
   readonly chunks: readonly TokenChunk[];
   /** Tokens past the last chunk: they have no effect. */
   readonly cut: readonly PromptToken[];
-  /** Tokens as the program counts them, against `target`, a multiple of 75. */
+  /** Tokens as the program counts them, against `target`, a multiple of those that a chunk holds: 75. */
   readonly tokenCount: number;
   readonly target: number;
   readonly diagnostics: readonly Diagnostic[];
@@ -117,7 +117,7 @@ export function vectorToken(
 export function normaliseLength(
   tokens: readonly PromptToken[],
   tokenizer: Tokenizer,
-  L = contextLength,
+  L = tokenizer.modelMaxLength,
 ): { readonly chunk: TokenChunk; readonly cut: readonly PromptToken[] } {
   const special = (kind: TokenKind, id: number): PromptToken => ({
     kind,

@@ -4,7 +4,7 @@ import { readVocabulary, type WordMerges, wordEnd } from './bytePairs.ts';
 import { unescapeHtml } from './clean/htmlEntities.ts';
 import { basicClean, fixText } from './clean/textFix.ts';
 import { composeNfc, lowerCase } from './clean/textForms.ts';
-import { bosTokenId, eosTokenId } from './clipVocabulary.ts';
+import { bosTokenId, contextLength, eosTokenId } from './clipVocabulary.ts';
 import type { TokenizerFlavour } from './tokenizerFlavours.ts';
 
 export interface Token extends Range {
@@ -15,6 +15,8 @@ export interface Token extends Range {
 
 export interface Tokenizer {
   readonly vocabSize: number;
+  /** Ids of a chunk, BOS and EOS included: as many as the encoder has positions. */
+  readonly modelMaxLength: number;
   /**
    * Ids of a text without BOS, EOS or length limit; each with the range of the prompt it was typed at, whole characters
    * even where it stands for some of a character's bytes.
@@ -103,7 +105,8 @@ const cacheSize = 10_000;
 const cachedWordLength = 100;
 
 /**
- * `merges`: CLIP's 48,894 merges, one `left right` a line in rank order (public/clip-merges.txt). Throws where they are not.
+ * `merges`: CLIP's 48,894 merges, one `left right` a line in rank order (public/clip-merges.txt). Throws where they are not. Chunks
+ * are of CLIP's 77 ids: maxLength.ts makes a tokenizer of others.
  */
 export function createTokenizer(merges: string): Tokenizer {
   const { entries, byteLengths, bytes, encode, merges: wordMerges } = readVocabulary(merges);
@@ -148,6 +151,7 @@ export function createTokenizer(merges: string): Tokenizer {
 
   return {
     vocabSize: entries.length,
+    modelMaxLength: contextLength,
     entry,
 
     tokenize(source, flavour = 'hf-slow-ftfy') {

@@ -52,7 +52,7 @@ function a1111Cutter(
   tokenizer: Tokenizer,
   flavour: TokenizerFlavour | undefined,
 ): VectorCutter {
-  const fitting = fittingEmbeddings(embeddings);
+  const fitting = fittingEmbeddings(embeddings, tokenizer);
   if (fitting.length === 0) return (source) => [{ source, vectors: [] }];
   const find = embeddingFinder(fitting, tokenizer, flavour);
   return (source) => {

@@ -1,6 +1,7 @@
 /** Everything that follows from a method's value: its passes, its conditioning, each row of it, and its rows as sums. */
 import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type Slices, whole } from '../prompt/slices.ts';
+import { outputOf } from './derivedPass.ts';
 import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
 import {
   filler,
@@ -50,7 +51,7 @@ const weightedWord: WeightedPrompt = (() => {
   return { chunks: [chunk], empty: pass, downweighted: [] };
 })();
 
-/** Says whether a method leaves every row of a prompt as the encoder gives it. */
+/** Says whether no weight of a prompt changes a row by a method. */
 export function leavesRows(method: Method, prompt: WeightedPrompt): boolean {
   const versions = method.versions(prompt);
   // Most methods are told by this alone, before the chunks of other versions are made.
@@ -80,7 +81,9 @@ export function methodPasses(method: Method, prompt: WeightedPrompt): EncoderPas
 export function passBound(method: Method, prompt: WeightedPrompt): number {
   const others = (method.means?.(prompt) ?? []).reduce((sum, { chunks }) => sum + chunks.length - 1, 0);
   const words = method.wordChanges?.(prompt) ?? [];
-  return method.versions(prompt).length * prompt.chunks.length + others + words.length + 1;
+  // Made of other passes, an output takes no more of them than it has rows.
+  const ofChunks = prompt.chunks.reduce((sum, { pass }) => sum + (pass.derived ? pass.inputIds.length : 1), 0);
+  return method.versions(prompt).length * ofChunks + others + words.length + 1;
 }
 
 function readsEmpty({ base }: Version, chunk: WeightedChunk): boolean {
@@ -153,7 +156,7 @@ export function versionRows(version: Version, range: RowRange, empty: EncoderPas
 
 /** Takes some rows of a pass's output, [to − from, d]. */
 export function outputRows(pass: EncoderPass, { from, to }: RowRange, zOf: ZOf): Float32Array {
-  const z = zOf(pass);
+  const z = outputOf(pass, zOf);
   const d = z.length / pass.inputIds.length;
   return z.subarray(from * d, to * d);
 }

@@ -6,9 +6,13 @@ import { number, subscript } from './wording.ts';
 /** Stands in the place of a masked token: `+</w>`, although the original's comment speaks of the comma. */
 const maskTokenId = 266;
 
-/** Puts `maskTokenId` in the place of some tokens of a chunk, and takes their textual inversion vectors away. */
+/**
+ * Puts `maskTokenId` in the place of some tokens of a chunk, and takes their textual inversion vectors away. Gives the chunk itself
+ * where none is replaced.
+ */
 export function withReplaced(chunk: WeightedChunk, isReplaced: (row: number) => boolean): WeightedChunk {
   const { inputIds, vectors, ...rest } = chunk.pass;
+  if (!inputIds.some((_, row) => isReplaced(row))) return chunk;
   const pass: EncoderPass = { ...rest, inputIds: inputIds.map((id, row) => (isReplaced(row) ? maskTokenId : id)) };
   const kept = new Map([...(vectors ?? [])].filter(([row]) => !isReplaced(row)));
   return { ...chunk, pass: kept.size > 0 ? { ...pass, vectors: kept } : pass };

@@ -1,5 +1,6 @@
 /** Means over whole chunks, which A1111 restores after weighting. */
 import type { EncoderPass } from '../clip/encoderPass.ts';
+import { outputOf } from './derivedPass.ts';
 import { isWeighted, type RestoredMean, type WeightedChunk, type ZOf } from './method.ts';
 
 /** Gives the row sums of a pass's output, [L], in float64: a mean needs no more of it. */
@@ -7,7 +8,7 @@ export type RowSumsOf = (pass: EncoderPass) => Float64Array;
 
 export function rowSumsOf(zOf: ZOf): RowSumsOf {
   return (pass) => {
-    const z = zOf(pass);
+    const z = outputOf(pass, zOf);
     const sums = new Float64Array(pass.inputIds.length);
     const d = z.length / sums.length;
     for (let i = 0; i < sums.length; i++) for (let c = 0; c < d; c++) sums[i] += z[i * d + c];
@@ -67,7 +68,7 @@ export function meanChange(means: readonly RestoredMean[], at: number, zOf: ZOf)
   const mean = meanAt(means, at);
   if (!mean) return null;
   const chunks = meanChunks(mean);
-  const count = chunks.reduce((sum, { pass }) => sum + zOf(pass).length, 0);
+  const count = chunks.reduce((sum, { pass }) => sum + outputOf(pass, zOf).length, 0);
   const { before, after, ratio } = sharedMeans(chunks, rowSumsOf(zOf));
   const ofOne = chunks.length > 1 ? 'this chunk of all texts of the batch' : 'this chunk';
   return {

@@ -28,6 +28,8 @@ export interface WeightedPrompt {
   readonly empty: EncoderPass;
   /** The fragments that weigh less than 1 and have tokens, in order. */
   readonly downweighted: readonly Downweighted[];
+  /** The chunks with their rows as the typed maps of general weighting leave them; missing where there are no maps. */
+  readonly mapped?: readonly WeightedChunk[];
   /** Other texts that A1111 encodes in one batch with this one: those of the other steps of a schedule, repeats included. */
   readonly batch?: readonly (readonly WeightedChunk[])[];
 }
@@ -131,9 +133,11 @@ export function distinct(passes: readonly EncoderPass[]): EncoderPass[] {
  */
 export function passesRead(compute: (zOf: ZOf) => unknown): EncoderPass[] {
   const read = new Set<EncoderPass>();
+  let zeros = new Float32Array(0);
   compute((pass) => {
     read.add(pass);
-    return new Float32Array(pass.inputIds.length);
+    if (zeros.length !== pass.inputIds.length) zeros = new Float32Array(pass.inputIds.length);
+    return zeros;
   });
   return distinct([...read]);
 }

@@ -9,6 +9,7 @@ import { compelRemove } from './compelRemove.ts';
 import type { Method } from './method.ts';
 import { none } from './none.ts';
 import { original } from './original.ts';
+import { psi } from './psi.ts';
 import { scale } from './scale.ts';
 
 /** Every weighting method, in the order of menus and tables: a new one is its file and a line here. */
@@ -23,6 +24,7 @@ const all = [
   advCompel,
   advComfyPlusPlus,
   advDownWeight,
+  psi,
 ] as const;
 
 export type MethodName = (typeof all)[number]['name'];

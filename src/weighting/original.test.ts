@@ -68,8 +68,8 @@ test('original keeps the mean, whatever factor all weights share', () => {
   const positive = fc.integer({ min: 1, max: 8 }).map((w) => w / 4);
   fc.assert(
     fc.property(rowsAndWeights(positive), fc.constantFrom(-4, -0.5, 0.25, 2), ({ z, u }, factor) => {
-      const ratio = ratioOf(z, u);
-      fc.pre(Number.isFinite(ratio));
+      // A mean of 0 has no ratio, although weights of 1 alone leave such rows as they are.
+      fc.pre(sum(z) !== 0 && Number.isFinite(ratioOf(z, u)));
       const once = weigh(original, z, u);
       const magnitude = sum(once.map(Math.abs));
       expect(Math.abs(sum(once) - sum(z))).toBeLessThanOrEqual(1e-6 * magnitude);

@@ -44,7 +44,7 @@ export function parseComfy(source: string): ParsedPrompt {
     source,
     nodes: reading.depth > deepest ? fragmentNodes(fragments) : nodes,
     fragments,
-    diagnostics: [...diagnostics, ...unpairedBrackets(reading), ...leftovers].sort((a, b) => a.start - b.start),
+    diagnostics: diagnostics.concat(unpairedBrackets(reading), leftovers).sort((a, b) => a.start - b.start),
   };
 }
 
@@ -179,10 +179,8 @@ function unpairedBrackets({ source, text }: Reading): Diagnostic[] {
       level--;
     }
   }
-  return [
-    ...surplus.map(({ at, swallows }) => unmatchedBracket(at, swallows)),
-    ...open.filter(({ isText }) => !isText).map(({ at }) => unclosedBracket(at, source)),
-  ];
+  const unmatched = surplus.map(({ at, swallows }) => unmatchedBracket(at, swallows));
+  return unmatched.concat(open.filter(({ isText }) => !isText).map(({ at }) => unclosedBracket(at, source)));
 }
 
 function unmatchedBracket(at: number, swallows: boolean): Diagnostic {

@@ -8,7 +8,7 @@
  */
 
 import type { ChoiceNode, CommentNode, PageChanges, Range, SourceText } from '../ast.ts';
-import { joinSources, sourceText } from '../sourceText.ts';
+import { joinSources, placesOf, sourceText } from '../sourceText.ts';
 
 /** A part of a `{a|b}` in the text without comments. */
 interface Option extends Range {
@@ -30,7 +30,7 @@ export interface ChoiceGroup extends Range {
 export interface OpenPrompt {
   readonly source: string;
   readonly comments: readonly CommentNode[];
-  /** The text without comments, and the place of each of its units in the prompt. */
+  /** The text without comments, and the place of each of its units in the prompt; there may be more places than units. */
   readonly text: string;
   readonly places: readonly number[];
   /** By their beginnings, the outer before the inner. */
@@ -111,7 +111,7 @@ export function readDynamicPrompt(source: string, chooser: Chooser): DynamicProm
 /** Takes out the comments and finds the choices. Never throws. */
 export function openPrompt(source: string): OpenPrompt {
   const comments = commentsOf(source);
-  const { text, starts } = joinSources(between(source, comments));
+  const { text, starts } = comments.length === 0 ? placesOf(source) : joinSources(between(source, comments));
   return { source, comments, text, places: starts, ...groupsOf(text) };
 }
 
@@ -148,62 +148,62 @@ function between(source: string, ranges: readonly Range[]): SourceText[] {
   return [...pieces, sourceText(source, from)];
 }
 
-/** A group, or the whole prompt, while it is read. */
-interface OpenGroup {
-  readonly group: {
-    start: number;
-    end: number;
-    isClosed: boolean;
-    options: Option[];
-    parent: ChoiceGroup | null;
-    variantsAfter: number;
-  };
-  /** Beginning of the option that is read, and the groups in it. */
-  optionStart: number;
-  inside: { readonly group: OpenGroup['group']; readonly variants: number }[];
+/** A group while it is read: it is open until its end is found. */
+interface OpenGroup extends ChoiceGroup {
+  end: number;
+  isClosed: boolean;
+  readonly options: OpenOption[];
+  readonly parent: OpenGroup | null;
+  /** The option that it is in, or the whole prompt. */
+  readonly within: OpenOption;
+  variantsAfter: number;
+}
+
+/** An option while the text is read: it ends where the text does until its end is found. */
+interface OpenOption extends Option {
+  end: number;
+  variants: number;
 }
 
 function groupsOf(text: string): Pick<OpenPrompt, 'groups' | 'variants'> {
-  const groups: ChoiceGroup[] = [];
-  const opened: OpenGroup[] = [];
-  const openGroup = (start: number, parent: ChoiceGroup | null): OpenGroup => {
-    const group = { start, end: text.length, isClosed: false, options: [], parent, variantsAfter: 1 };
-    return { group, optionStart: start + 1, inside: [] };
-  };
-  const whole = openGroup(-1, null);
-  const closeOption = (reading: OpenGroup, end: number) => {
-    const { group, optionStart: start, inside } = reading;
-    let variants = 1;
-    for (const one of inside.reverse()) {
-      one.group.variantsAfter = variants;
-      variants *= one.variants;
-    }
-    group.options.push({ start, end, variants });
-    reading.optionStart = end + 1;
-    reading.inside = [];
-  };
-  const closeGroup = (end: number, isClosed: boolean) => {
-    const reading = opened.pop()!;
-    closeOption(reading, end);
-    const { group } = reading;
-    group.isClosed = isClosed;
-    group.end = isClosed ? end + 1 : end;
-    const variants = group.options.reduce((sum, option) => sum + option.variants, 0);
-    (opened.at(-1) ?? whole).inside.push({ group, variants });
-  };
+  const groups: OpenGroup[] = [];
+  const option = (start: number): OpenOption => ({ start, end: text.length, variants: 1 });
+  const whole = option(0);
+  let innermost: OpenGroup | null = null;
   for (let at = 0; at < text.length; at++) {
     const unit = text[at];
     if (unit === '\\') at++;
     else if (unit === '{') {
-      const reading = openGroup(at, opened.at(-1)?.group ?? null);
-      groups.push(reading.group);
-      opened.push(reading);
-    } else if (unit === '|' && opened.length > 0) closeOption(opened[opened.length - 1], at);
-    else if (unit === '}' && opened.length > 0) closeGroup(at, true);
+      const parent: OpenGroup | null = innermost;
+      const within: OpenOption = parent ? parent.options[parent.options.length - 1] : whole;
+      const options = [option(at + 1)];
+      innermost = { start: at, end: text.length, isClosed: false, options, parent, within, variantsAfter: 1 };
+      groups.push(innermost);
+    } else if (innermost && (unit === '|' || unit === '}')) {
+      innermost.options[innermost.options.length - 1].end = at;
+      if (unit === '|') innermost.options.push(option(at + 1));
+      else {
+        innermost.end = at + 1;
+        innermost.isClosed = true;
+        innermost = innermost.parent;
+      }
+    }
   }
-  while (opened.length > 0) closeGroup(text.length, false);
-  closeOption(whole, text.length);
-  return { groups, variants: whole.group.options[0].variants };
+  // From the last to the first: the groups in a group, and those after it, have been counted before it.
+  for (let i = groups.length - 1; i >= 0; i--) {
+    const { options, within } = groups[i];
+    groups[i].variantsAfter = within.variants;
+    within.variants *= options.reduce((sum, { variants }) => sum + variants, 0);
+  }
+  return { groups, variants: whole.variants };
+}
+
+/** An option that was chosen, while it is read. */
+interface ChosenOption {
+  readonly group: ChoiceGroup;
+  readonly option: Option;
+  /** The chosen option that the group is in. */
+  readonly outer: ChosenOption | null;
 }
 
 /** Makes the choices of a prompt. */
@@ -212,15 +212,16 @@ export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
   // A backslash stays where it is but before a brace or bar, and at the very end.
   if (comments.length === 0 && groups.length === 0 && !/\\(?:[{|}]|$)/.test(text))
     return { text: sourceText(source), isAsTyped: true, comments, choices: [], open };
-  const written = new Output();
-  const choices: ChoiceNode[] = [];
-  const inside: { readonly group: ChoiceGroup; readonly option: Range }[] = [];
+  const written = new Output(groups.length);
+  // Arrays that grow item by item take several times their memory.
+  const choices: ChoiceNode[] = Array(groups.length);
+  let choiceCount = 0;
+  let innermost: ChosenOption | null = null;
   for (let at = 0, next = 0; ; ) {
-    const innermost = inside.at(-1);
     if (at >= (innermost?.option.end ?? text.length)) {
       if (!innermost) break;
       at = innermost.group.end;
-      inside.pop();
+      innermost = innermost.outer;
       written.leaveOption();
       continue;
     }
@@ -228,10 +229,10 @@ export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
     while (groups[next]?.start < at) next++;
     const group = groups[next];
     if (group?.start === at) {
-      const chosen = choose(group, choices.length);
-      const option = group.options[chosen];
-      choices.push(choiceNode(open, group, chosen));
-      inside.push({ group, option });
+      const chosen = choose(group, choiceCount);
+      const option: Option = group.options[chosen];
+      choices[choiceCount++] = choiceNode(open, group, chosen);
+      innermost = { group, option, outer: innermost };
       written.enterOption(placeOf(open, option.start));
       at = option.start;
       continue;
@@ -245,6 +246,7 @@ export function chosenPrompt(open: OpenPrompt, choose: Choose): DynamicPrompt {
     else for (const letter of 'undefined') written.write(letter, places[at]);
     at += 2;
   }
+  choices.length = choiceCount;
   const read = written.text();
   const isAsTyped = comments.length === 0 && choices.length === 0 && read.text === source;
   return { text: isAsTyped ? sourceText(source) : read, isAsTyped, comments, choices, open };
@@ -256,14 +258,21 @@ class Output {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   /** For each option that is being read, and before them the whole text, the place where it begins. */
-  readonly #firsts: number[] = [0];
+  readonly #firsts: Uint32Array;
+  /** The number of options that are being read. */
+  #depth = 0;
+
+  /** `deepest` is the largest number of options that lie in each other. */
+  constructor(deepest: number) {
+    this.#firsts = new Uint32Array(deepest + 1);
+  }
 
   enterOption(place: number): void {
-    this.#firsts.push(place);
+    this.#firsts[++this.#depth] = place;
   }
 
   leaveOption(): void {
-    this.#firsts.pop();
+    this.#depth--;
   }
 
   write(unit: string, place: number): void {
@@ -284,7 +293,7 @@ class Output {
    */
   #dropEscapes(place: number): number {
     let start = place;
-    for (let level = this.#firsts.length - 1; level >= 0 && this.#units.at(-1) === '\\'; ) {
+    for (let level = this.#depth; level >= 0 && this.#units.at(-1) === '\\'; ) {
       level = Math.min(level, this.#levelOf(this.#ends.at(-1)! - 1)) - 1;
       this.#units.pop();
       this.#ends.pop();
@@ -295,7 +304,7 @@ class Output {
 
   /** The innermost of the options being read that the unit typed at a place is in. */
   #levelOf(place: number): number {
-    let [low, high] = [0, this.#firsts.length];
+    let [low, high] = [0, this.#depth + 1];
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if (this.#firsts[middle] <= place) low = middle;

@@ -29,18 +29,19 @@ export function compelDiagnostics(sections: readonly (readonly Item[])[], source
   const diagnostics = a1111Leftovers(source, { program: 'Compel', open: '(', close: ')-' });
   const freeWords: Word[] = [];
   const open = [...sections];
+  const inGroup = (group: Group, weighted: Weighted | null) => {
+    const weight = a1111Weight(group, weighted, source);
+    if (weight) diagnostics.push(weight);
+    const [first] = group.children;
+    const isPlain = group.children.length === 1 && first.type === 'word' && !first.free;
+    if (!isPlain) open.push(group.children);
+  };
   for (let items = open.pop(); items; items = open.pop()) {
     items.forEach((item, i) => {
       const before = items[i - 1];
-      if (item.type === 'group') {
-        diagnostics.push(...a1111Weight(item, null, source));
-        open.push(item.children);
-      } else if (item.type === 'weighted') {
-        const { target } = item;
-        if (target.type === 'group') {
-          diagnostics.push(...a1111Weight(target, item, source));
-          open.push(target.children);
-        }
+      if (item.type === 'group') inGroup(item, null);
+      else if (item.type === 'weighted') {
+        if (item.target.type === 'group') inGroup(item.target, item);
       } else if (item.type === 'swap') {
         diagnostics.push(originalOnly(item), ...item.options.filter(isBadOption).map(badOption));
         open.push([item.target], item.edited);
@@ -58,17 +59,18 @@ export function compelDiagnostics(sections: readonly (readonly Item[])[], source
 }
 
 /** `(a:1.2)`. */
-function a1111Weight(group: Group, weighted: Weighted | null, source: string): Diagnostic[] {
+function a1111Weight(group: Group, weighted: Weighted | null, source: string): Diagnostic | null {
   const { open, close } = group;
   const end = close.start;
+  if (source[open.start] !== '(') return null;
   const match = a1111Number.exec(source.slice(Math.max(open.end, end - 40), end));
-  if (!match || source[open.start] !== '(') return [];
+  if (!match) return null;
   const [tail, sign, number] = match;
   const start = end - tail.length;
   const message = `“(…${tail.trimEnd()})” is how A1111 weighs: Compel encodes the number as text, so write it after the brackets.`;
   const isWeight = sign !== '-' && /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(number) && !weighted;
   const fix = fixWith(`Write (…)${number}`, { start, end: close.end, insert: `)${number}` });
-  return [diagnostic('warning', 'a1111-weight', { start, end }, message, isWeight ? fix : undefined)];
+  return diagnostic('warning', 'a1111-weight', { start, end }, message, isWeight ? fix : undefined);
 }
 
 /** A free word that may have been meant for what stands before it. */

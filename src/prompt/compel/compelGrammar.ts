@@ -1,6 +1,6 @@
 import type { Range, SourceText } from '../ast.ts';
 import { pythonFloat, pythonSpace } from '../pythonText.ts';
-import { joinSources, replacement, sliceSource } from '../sourceText.ts';
+import { joinSources, noText, replacement, sliceSource, spacesBefore } from '../sourceText.ts';
 
 /** A run of characters with nothing to weigh inside; `free` where it was taken as it stands because nothing else fits. */
 export interface Word extends Range {
@@ -80,18 +80,20 @@ export interface CompelTree {
   readonly end: number;
 }
 
-const syntactic = new Set('()",.+-=');
+/** [128] The kinds of each character, as bits: most characters are looked at several times, for which a set of them is slow. */
+const kinds = new Uint8Array(128);
+const syntactic = kindOf(1, '()",.+-=');
 /** Python's string.whitespace. */
-const asciiSpace = new Set(' \t\n\r\v\f');
+const asciiSpace = kindOf(2, ' \t\n\r\v\f');
 /** Characters that the grammar skips between its elements. */
-const skipped = new Set(' \t\n\r');
+const skipped = kindOf(4, ' \t\n\r');
+const beginsNumber = kindOf(8, '+-.0123456789');
 /** Matches the whitespace of pyparsing's White(), and the characters that it skips in front of that. */
 const white = /[\f\xa0\u1680\u180e\u2000-\u200b\u202f\u205f\u3000]*[ \t\r\n]+/y;
-const free = /[^ \t\n\r\v\f]+/y;
 const real = /[+-]?(?:\p{Nd}+\.\p{Nd}*|\.\p{Nd}+)/uy;
 const integer = /-?[0-9]+/y;
 const keyword = /[A-Za-z0-9_-]+/y;
-const quoted = /"((?:\\"|[^"\n\r])*)"/y;
+const loraTriggers = ['useLora', 'withLora'];
 const onlySpace = new RegExp(`^[${pythonSpace}]*$`);
 
 /** The part of a swap that follows its target. */
@@ -105,14 +107,16 @@ interface Match<T> {
 
 /** `,x` becomes `, x` before anything else is read. */
 export function spaceAfterCommas(source: SourceText): SourceText {
-  const pieces: SourceText[] = [];
-  let from = 0;
-  for (const { index } of source.text.matchAll(new RegExp(`,[^${pythonSpace}]`, 'gu'))) {
-    const at = source.ends[index];
-    pieces.push(sliceSource(source, from, index + 1), replacement(' ', { start: at, end: at }));
-    from = index + 1;
+  const { text } = source;
+  /** Units that a space comes before. */
+  const units: number[] = [];
+  for (let comma = text.indexOf(','); comma >= 0 && comma + 1 < text.length; ) {
+    const isApart = isBlank(text[comma + 1]);
+    if (!isApart) units.push(comma + 1);
+    // A comma right after another is what a space comes before, and none comes after it.
+    comma = text.indexOf(',', comma + (isApart ? 1 : 2));
   }
-  return pieces.length === 0 ? source : joinSources([...pieces, sliceSource(source, from)]);
+  return spacesBefore(source, units);
 }
 
 export function isBlank(text: string): boolean {
@@ -135,10 +139,21 @@ export function readCompel(source: SourceText, literal = false): CompelTree {
   return { loras: [...before.value, ...after.value], content: content.value, end: skip(source.text, after.end) };
 }
 
+function kindOf(bit: number, characters: string): number {
+  for (const character of characters) kinds[character.charCodeAt(0)] |= bit;
+  return bit;
+}
+
+/** Whether the character at a place is of a kind, or of one of several together; there is none past the end. */
+function isKind(text: string, at: number, kind: number): boolean {
+  const code = text.charCodeAt(at);
+  return code < kinds.length && (kinds[code] & kind) !== 0;
+}
+
 /** Start of the grammar's next element at or after `at`. */
 function skip(text: string, at: number): number {
   let end = at;
-  while (skipped.has(text[end])) end++;
+  while (isKind(text, end, skipped)) end++;
   return end;
 }
 
@@ -157,11 +172,8 @@ function regex(text: string, pattern: RegExp, at: number): Match<string> | null 
 
 /** Every match that `next` finds, one after the other. */
 function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> {
-  const first = next(at);
-  if (!first) return { value: [], end: at };
-  // Most are alone, and an empty array takes room for 17 when the first is added.
-  const value = [first.value];
-  let { end } = first;
+  const value: T[] = [];
+  let end = at;
   for (let match = next(end); match; match = next(end)) {
     value.push(match.value);
     end = match.end;
@@ -170,16 +182,15 @@ function many<T>(at: number, next: (at: number) => Match<T> | null): Match<T[]> 
 }
 
 /**
- * Reads elements of the grammar at places of a text. What several alternatives try is read once and remembered by its place.
- * Each quote has a reader of its own, so that maps are made only where there is something to remember.
+ * Reads elements of the grammar at places of a text. What several elements may try is read once and remembered by its place.
+ * Each quote has a reader of its own, so that room is taken only where there is something to remember.
  */
 class Reader {
   private readonly source: SourceText;
   private readonly text: string;
-  private groups: Map<number, Match<Group> | null> | undefined;
-  private quotes: Map<number, Match<Group> | null> | undefined;
+  /** [text.length] Brackets and quotes; null where there are none, undefined where nobody looked yet. */
+  private enclosed: (Match<Group> | null | undefined)[] | undefined;
   private swaps: Map<number, Match<SwapArguments> | null> | undefined;
-  private lastWord: { readonly at: number; readonly match: Match<Word> | null } = { at: -1, match: null };
   private readAhead = false;
 
   constructor(source: SourceText) {
@@ -192,58 +203,62 @@ class Reader {
   }
 
   private textMatch(from: number, to: number, isFree: boolean): Match<Word> {
-    const { start, end } = this.range(from, to);
-    return { value: { type: 'word', start, end, text: sliceSource(this.source, from, to), free: isFree }, end: to };
+    const { starts, ends } = this.source;
+    const text = sliceSource(this.source, from, to);
+    return { value: { type: 'word', start: starts[from], end: ends[to - 1], text, free: isFree }, end: to };
   }
 
-  private word(at: number): Match<Word> | null {
-    if (this.lastWord.at === at) return this.lastWord.match;
-    const start = skip(this.text, at);
+  private word(start: number): Match<Word> | null {
+    const { text } = this;
     let end = start;
-    while (end < this.text.length) {
-      const unit = this.text[end];
-      if (unit === '\\' && syntactic.has(this.text[end + 1])) end += 2;
-      else if (unit === '+' || unit === '-') {
-        const next = this.text[end + 1];
-        if (next === undefined || skipped.has(next) || syntactic.has(next)) break;
-        end++;
-      } else if (syntactic.has(unit) || asciiSpace.has(unit)) break;
+    while (end < text.length) {
+      if (text[end] === '\\' && isKind(text, end + 1, syntactic)) end += 2;
+      else if (!isKind(text, end, syntactic | asciiSpace)) end++;
+      else if (!this.isSign(end) || end + 1 >= text.length || isKind(text, end + 1, syntactic | skipped)) break;
       else end++;
     }
-    const match = end === start ? null : this.textMatch(start, end, false);
-    this.lastWord = { at, match };
-    return match;
+    return end === start ? null : this.textMatch(start, end, false);
+  }
+
+  private isSign(at: number): boolean {
+    return this.text[at] === '+' || this.text[at] === '-';
   }
 
   private number(at: number): Match<number> | null {
     const start = skip(this.text, at);
+    // Hardly a place has a number, and patterns take long to say so.
+    if (!isKind(this.text, start, beginsNumber) && !(this.text.charCodeAt(start) >= kinds.length)) return null;
     const match = regex(this.text, real, start) ?? regex(this.text, integer, start);
     return match && { value: pythonFloat(match.value)!, end: match.end };
   }
 
   private signs(at: number): Match<number> | null {
     const start = skip(this.text, at);
+    if (!this.isSign(start)) return null;
     const sign = this.text[start];
-    if (sign !== '+' && sign !== '-') return null;
     let end = start;
     while (this.text[end] === sign) end++;
     return { value: power(sign === '+' ? 1.1 : 0.9, end - start), end };
   }
 
-  /** `(x)` with anything but a free word inside. */
-  private group(at: number): Match<Group> | null {
-    const open = skip(this.text, at);
-    if (this.text[open] !== '(') return null;
-    this.readBracketsFrom(open);
-    this.groups ??= new Map();
-    const known = this.groups.get(open);
-    if (known !== undefined) return known;
+  /** `(x)` with anything but a free word inside, or `"x"`. */
+  private group(open: number): Match<Group> | null {
+    const mark = this.text[open];
+    if (mark !== '(' && mark !== '"') return null;
+    if (mark === '(') this.readBracketsFrom(open);
+    this.enclosed ??= Array(this.text.length);
+    let match = this.enclosed[open];
+    if (match === undefined) {
+      match = mark === '(' ? this.brackets(open) : this.quote(open, false);
+      this.enclosed[open] = match;
+    }
+    return match;
+  }
+
+  private brackets(open: number): Match<Group> | null {
     const inside = this.body(open + 1, true);
     const close = literal(this.text, inside.end, ')');
-    const match =
-      close < 0 ? null : this.groupMatch(inside.value, this.range(open, open + 1), this.range(close - 1, close), close);
-    this.groups.set(open, match);
-    return match;
+    return close < 0 ? null : this.groupMatch(inside.value, open, close);
   }
 
   /** Reads all brackets once, the last first, so that none needs those further in to be read from within itself. */
@@ -254,51 +269,53 @@ class Reader {
       if (this.text[open - 1] === '\\') continue;
       this.group(open);
       let operator = open;
-      while (skipped.has(this.text[operator - 1])) operator--;
+      while (isKind(this.text, operator - 1, skipped)) operator--;
       operator -= '.swap'.length;
       if (this.text.startsWith('.swap', operator)) this.swapArguments(operator);
     }
   }
 
-  private groupMatch(children: readonly Item[], open: Range, close: Range, end: number): Match<Group> {
+  private groupMatch(children: readonly Item[], from: number, to: number): Match<Group> {
+    const open = this.range(from, from + 1);
+    const close = this.range(to - 1, to);
     const depth = 1 + deepestOf(children);
     const empty = isNothing(children);
-    return { value: { type: 'group', start: open.start, end: close.end, children, open, close, empty, depth }, end };
+    return {
+      value: { type: 'group', start: open.start, end: close.end, children, open, close, empty, depth },
+      end: to,
+    };
   }
 
   /** `"x"` in one line, `\"` inside it standing for a quote. */
-  private quote(at: number): Match<Group> | null {
-    const open = skip(this.text, at);
-    if (this.text[open] !== '"') return null;
-    this.quotes ??= new Map();
-    let match = this.quotes.get(open);
-    if (match === undefined) {
-      match = this.quoteOf(open, false);
-      this.quotes.set(open, match);
-    }
-    return match;
-  }
-
-  private quoteOf(open: number, isPrompt: boolean): Match<Group> | null {
-    const match = this.text[open] === '"' ? regex(this.text, quoted, open) : null;
-    if (!match) return null;
-    const { end } = match;
-    const [opening, closing] = [this.range(open, open + 1), this.range(end - 1, end)];
-    const content = unquote(sliceSource(this.source, open + 1, end - 1));
-    if (isBlank(content.text)) return this.groupMatch([emptyWord(opening.end)], opening, closing, end);
+  private quote(open: number, isPrompt: boolean): Match<Group> | null {
+    const close = this.text[open] === '"' ? this.closingQuote(open) : -1;
+    if (close < 0) return null;
+    const content = unquote(sliceSource(this.source, open + 1, close));
+    if (isBlank(content.text)) return this.groupMatch([emptyWord(this.source.ends[open])], open, close + 1);
     const inside = new Reader(content);
     const items = isPrompt ? inside.prompt(0) : inside.body(0, true);
     const isRead = skip(content.text, items.end) === content.text.length;
-    return isRead ? this.groupMatch(items.value, opening, closing, end) : null;
+    return isRead ? this.groupMatch(items.value, open, close + 1) : null;
   }
 
-  private target(at: number): Match<Word | Group> | null {
-    return this.quote(at) ?? this.group(at) ?? this.word(at);
+  /** Place of the first quote in the line that no backslash precedes, else of the last; −1 if there is none. */
+  private closingQuote(open: number): number {
+    const { text } = this;
+    let last = -1;
+    for (let at = open + 1; at < text.length && text[at] !== '\n' && text[at] !== '\r'; at++) {
+      if (text[at] !== '"') continue;
+      last = at;
+      if (text[at - 1] !== '\\') break;
+    }
+    return last;
   }
 
-  private attention(at: number): Match<Weighted> | null {
-    const content = this.target(at);
-    if (!content) return null;
+  private target(start: number): Match<Word | Group> | null {
+    return this.group(start) ?? this.word(start);
+  }
+
+  /** A weight after `content`. */
+  private attention(content: Match<Word | Group>): Match<Weighted> | null {
     const operator = literal(this.text, content.end, '.attend');
     const inside = operator < 0 ? -1 : literal(this.text, operator, '(');
     if (inside >= 0) {
@@ -307,7 +324,7 @@ class Reader {
       if (weight && close >= 0)
         return this.weighted(content.value, 'attend', weight, this.range(skip(this.text, inside), weight.end), close);
     }
-    if (skipped.has(this.text[content.end])) return null;
+    if (isKind(this.text, content.end, skipped)) return null;
     const sign = this.signs(content.end);
     if (sign) return this.weighted(content.value, 'suffix-signs', sign, this.range(content.end, sign.end), sign.end);
     const weight = content.value.type === 'group' ? this.number(content.end) : null;
@@ -330,9 +347,7 @@ class Reader {
     };
   }
 
-  private swap(at: number): Match<Swap> | null {
-    const of = this.target(at);
-    if (!of) return null;
+  private swap(of: Match<Word | Group>): Match<Swap> | null {
     const operator = skip(this.text, of.end);
     const rest = this.text.startsWith('.swap', operator) ? this.swapArguments(operator) : null;
     if (!rest) return null;
@@ -375,7 +390,7 @@ class Reader {
 
   private lora(at: number): Match<Lora> | null {
     const start = skip(this.text, at);
-    const trigger = ['useLora', 'withLora'].find((name) => this.text.startsWith(name, start));
+    const trigger = loraTriggers.find((name) => this.text.startsWith(name, start));
     const open = trigger ? literal(this.text, start + trigger.length, '(') : -1;
     const name = open < 0 ? null : regex(this.text, keyword, skip(this.text, open));
     if (!trigger || !name) return null;
@@ -395,41 +410,62 @@ class Reader {
     return { value, end: close };
   }
 
-  private punctuation(at: number): Match<Word> | null {
-    const start = skip(this.text, at);
+  private punctuation(start: number): Match<Word> | null {
     return this.text[start] === ',' || this.text[start] === '.' ? this.textMatch(start, start + 1, false) : null;
   }
 
-  private freeWord(at: number): Match<Word> | null {
-    const match = regex(this.text, free, at);
-    return match && this.textMatch(at, match.end, true);
+  private freeWord(start: number): Match<Word> | null {
+    let end = start;
+    while (end < this.text.length && !isKind(this.text, end, asciiSpace)) end++;
+    return end === start ? null : this.textMatch(start, end, true);
   }
 
   body(at: number, commas: boolean): Match<readonly Item[]> {
-    return many<Item>(
-      at,
-      (p) =>
-        this.lora(p) ??
-        this.attention(p) ??
-        this.swap(p) ??
-        this.group(p) ??
-        this.quote(p) ??
-        this.word(p) ??
-        (commas ? this.punctuation(p) : null),
-    );
+    let match = this.inBody(at, commas);
+    if (!match) return { value: [], end: at };
+    // Most are alone, and an empty array takes room for 17 when the first is added.
+    const value = [match.value];
+    let { end } = match;
+    for (match = this.inBody(end, commas); match; match = this.inBody(end, commas)) {
+      value.push(match.value);
+      end = match.end;
+    }
+    return { value, end };
   }
 
+  private inBody(at: number, commas: boolean): Match<Item> | null {
+    const start = skip(this.text, at);
+    const lora = this.lora(start);
+    if (lora) return lora;
+    const target = this.target(start);
+    if (target) return this.attention(target) ?? this.swap(target) ?? target;
+    return commas ? this.punctuation(start) : null;
+  }
+
+  /** Items, and the whitespace between them that no item skips. */
   prompt(at: number): Match<readonly Item[]> {
-    const next = (p: number): Match<Item> | null =>
-      this.swap(p) ?? this.lora(p) ?? this.attention(p) ?? this.quote(p) ?? this.group(p) ?? this.freeWord(p);
     const value: Item[] = [];
     let end = at;
     for (;;) {
-      const match = next(end) ?? regex(this.text, white, end);
-      if (!match) return { value, end };
-      if (typeof match.value !== 'string') value.push(match.value);
-      end = match.end;
+      const match = this.item(end);
+      if (match) value.push(match.value);
+      const next = match ? match.end : this.whitespace(end);
+      if (next === end) return { value, end };
+      end = next;
     }
+  }
+
+  private item(at: number): Match<Item> | null {
+    const start = skip(this.text, at);
+    const target = this.target(start);
+    const swap = target && this.swap(target);
+    const match = swap ?? this.lora(start) ?? (target && this.attention(target));
+    return match ?? (target?.value.type === 'group' ? target : this.freeWord(at));
+  }
+
+  /** End of the whitespace that begins at a place. */
+  private whitespace(at: number): number {
+    return regex(this.text, white, at)?.end ?? at;
   }
 
   loras(at: number): Match<readonly Lora[]> {
@@ -463,7 +499,8 @@ class Reader {
     if (end < 0) return null;
     const parts: Composite['parts'][number][] = [];
     for (;;) {
-      const part = this.target(end) ?? this.quoteOf(skip(this.text, end), true);
+      const first = skip(this.text, end);
+      const part = this.target(first) ?? this.quote(first, true);
       if (!part) return null;
       parts.push({ start: part.value.start, end: part.value.end, items: [part.value] });
       const comma = literal(this.text, part.end, ',');
@@ -494,7 +531,7 @@ class Reader {
 }
 
 function emptyWord(at: number): Word {
-  return { type: 'word', start: at, end: at, text: { text: '', starts: [], ends: [] }, free: false };
+  return { type: 'word', start: at, end: at, text: noText, free: false };
 }
 
 function depthOf(item: Item): number {
@@ -502,7 +539,9 @@ function depthOf(item: Item): number {
 }
 
 export function deepestOf(items: readonly Item[]): number {
-  return items.reduce((depth, item) => Math.max(depth, depthOf(item)), 0);
+  let depth = 0;
+  for (const item of items) depth = Math.max(depth, depthOf(item));
+  return depth;
 }
 
 export function isNothing(items: readonly Item[]): boolean {

@@ -1,7 +1,7 @@
 import type { Diagnostic, Fragment, Node, ParsedPrompt, Range, SourceText } from '../ast.ts';
 import { deepest, emptyFragment, fragmentNodes } from '../fragments.ts';
 import { pythonFloat } from '../pythonText.ts';
-import { joinSources, replacement, sliceSource, sourceText, typedRange } from '../sourceText.ts';
+import { joinSources, joinSpaced, noText, placesOf, replacement, sliceSource, typedRange } from '../sourceText.ts';
 import {
   compelDiagnostics,
   controlCharacter,
@@ -84,7 +84,7 @@ export interface ParsedCompel extends ParsedPrompt {
  */
 export function parseCompel(source: string): ParsedCompel {
   let diagnostics: Diagnostic[] = [];
-  let text = spaceAfterCommas(sourceText(source));
+  let text = spaceAfterCommas(placesOf(source));
   let reading = readCompel(text);
   if (reading.end < text.text.length && isPrompt(reading.content)) {
     diagnostics = Array.from(source.matchAll(/[\v\f]/g), ({ index }) => controlCharacter(source, index));
@@ -99,9 +99,8 @@ export function parseCompel(source: string): ParsedCompel {
     reading = readCompel({ ...text, text: text.text.replace(/[\v\f]/g, ' ') }, true);
     conjunction = flatten(reading, source);
   } else {
-    const rest = sliceSource(text, reading.end);
-    const typed = typedRange(rest, 0, rest.text.length);
-    if (typed && !isBlank(rest.text)) diagnostics.push(textAfterAnd(typed));
+    const rest = typedRange(text, reading.end, text.text.length);
+    if (rest && !isBlank(text.text.slice(reading.end))) diagnostics.push(textAfterAnd(rest));
     const sections = isPrompt(reading.content) ? [reading.content] : reading.content.parts.map((part) => part.items);
     diagnostics = [
       ...diagnostics,
@@ -130,12 +129,18 @@ function isPrompt(content: CompelTree['content']): content is readonly Item[] {
   return Array.isArray(content);
 }
 
-/** A text with one weight before neighbours are joined, or a swap. */
-type Piece =
-  | (Range & { readonly type: 'text'; readonly text: SourceText; readonly weight: number })
-  | (Range & { readonly type: 'swap'; readonly original: Piece[]; readonly edited: Piece[]; readonly swap: Swap });
+/** A text as it was read, and where. */
+type Phrase = Range & { readonly text: SourceText };
 
-type TextPiece = Extract<Piece, { type: 'text' }>;
+/** Neighbours of exactly the same weight, or a swap. */
+type Piece =
+  | { readonly type: 'text'; readonly phrases: Phrase[]; readonly weight: number }
+  | (Range & {
+      readonly type: 'swap';
+      readonly original: readonly Piece[];
+      readonly edited: readonly Piece[];
+      readonly swap: Swap;
+    });
 
 interface Conjunction {
   /** One for each part that was typed, even if there is nothing in it. */
@@ -162,20 +167,25 @@ function piecesOf(items: readonly Item[], weight: number, loras: Lora[], depth =
   const pieces: Piece[] = [];
   const open = [{ items, weight, next: 0 }];
   for (let at = open.at(-1); at; at = open.at(-1)) {
-    const item = at.items[at.next++];
-    if (!item) open.pop();
-    else if (item.type === 'group') open.push({ items: item.children, weight: at.weight, next: 0 });
-    else if (item.type === 'weighted') open.push({ items: [item.target], weight: at.weight * item.value, next: 0 });
+    let item = at.items[at.next++];
+    if (!item) {
+      open.pop();
+      continue;
+    }
+    let { weight } = at;
+    for (let only = onlyItem(item, depth); only; only = onlyItem(item, depth)) {
+      if (item.type === 'weighted') weight *= item.value;
+      item = only;
+    }
+    if (item.type === 'group') open.push({ items: item.children, weight, next: 0 });
     else if (item.type === 'lora') loras.push(item);
-    else if (item.type === 'word') {
-      pieces.push({ type: 'text', text: item.text, weight: at.weight, start: item.start, end: item.end });
-    } else if (depth === deepest) open.push({ items: [item.target], weight: at.weight, next: 0 });
-    else {
+    else if (item.type === 'word') addPhrase(pieces, item, weight);
+    else if (item.type === 'swap') {
       const side = (items: readonly Item[], { start }: Range): Piece[] => {
-        const inside = piecesOf(items, at.weight, loras, depth + 1);
+        const inside = piecesOf(items, weight, loras, depth + 1);
         if (inside.length > 0) return inside;
-        const text = sourceText('', 0, 0);
-        return [{ type: 'text', text, weight: isNothing(items) ? at.weight : 1, start, end: start }];
+        const empty = { text: noText, start, end: start };
+        return [{ type: 'text', phrases: [empty], weight: isNothing(items) ? weight : 1 }];
       };
       const original = side([item.target], item.target);
       const edited = side(item.edited, item.editedRange);
@@ -185,49 +195,34 @@ function piecesOf(items: readonly Item[], weight: number, loras: Lora[], depth =
   return pieces;
 }
 
-/** Neighbours of exactly the same weight are one fragment, with a space between them. */
-function fuse(pieces: readonly Piece[]): CompelItem[] {
-  const items: CompelItem[] = [];
-  let run: TextPiece[] = [];
-  const endRun = () => {
-    if (run.length > 0) items.push(fragmentOf(run));
-    run = [];
-  };
-  for (const piece of pieces) {
-    if (piece.type === 'text') {
-      if (run.length > 0 && run[0].weight !== piece.weight) endRun();
-      run.push(piece);
-      continue;
-    }
-    endRun();
-    const { original, edited, swap, start, end } = piece;
-    items.push({
-      kind: 'swap',
-      original: fuse(original),
-      edited: fuse(edited),
-      options: swapOptions(swap),
-      start,
-      end,
-    });
-  }
-  endRun();
-  return items;
+/** The item that another holds alone. Nested as deep as can be walked, a swap holds what it swaps away. */
+function onlyItem(item: Item, depth: number): Item | undefined {
+  if (item.type === 'group') return item.children.length === 1 ? item.children[0] : undefined;
+  return item.type === 'weighted' || (item.type === 'swap' && depth === deepest) ? item.target : undefined;
 }
 
-function fragmentOf(run: readonly TextPiece[]): Fragment {
-  const parts: SourceText[] = [];
-  for (let i = 0; i < run.length; i++) {
-    const { text, start } = run[i];
-    if (i > 0) parts.push(replacement(' ', { start: run[i - 1].end, end: start }));
-    // The original unescapes a text whenever it makes a fragment of it: twice, and with every neighbour that joins.
-    parts.push(withoutEscapes(text, 2 + run.length - Math.max(i, 1)));
-  }
-  const { text, starts, ends } = joinSources(parts);
-  const { start, end } = typedRange({ text, starts, ends }, 0, text.length) ?? {
-    start: run[0].start,
-    end: run[0].start,
-  };
-  return { kind: 'text', weight: run[0].weight, text, starts, ends, start, end };
+function addPhrase(pieces: Piece[], phrase: Phrase, weight: number): void {
+  const last = pieces.at(-1);
+  if (last?.type === 'text' && last.weight === weight) last.phrases.push(phrase);
+  else pieces.push({ type: 'text', phrases: [phrase], weight });
+}
+
+/** Neighbours of exactly the same weight are one fragment, with a space between them. */
+function fuse(pieces: readonly Piece[]): CompelItem[] {
+  return pieces.map((piece) => {
+    if (piece.type === 'text') return fragmentOf(piece.phrases, piece.weight);
+    const { original, edited, swap, start, end } = piece;
+    return { kind: 'swap', original: fuse(original), edited: fuse(edited), options: swapOptions(swap), start, end };
+  });
+}
+
+function fragmentOf(phrases: readonly Phrase[], weight: number): Fragment {
+  // The original unescapes a text whenever it makes a fragment of it: twice, and with every neighbour that joins.
+  const parts = phrases.map(({ text }, i) => withoutEscapes(text, 2 + phrases.length - Math.max(i, 1)));
+  const { text, starts, ends } = joinSpaced(parts, phrases);
+  const { start } = phrases[0];
+  const range = typedRange({ text, starts, ends }, 0, text.length) ?? { start, end: start };
+  return { kind: 'text', weight, text, starts, ends, start: range.start, end: range.end };
 }
 
 /** `\(`, `\)` and `\"` as the characters, `times` over. */
@@ -345,7 +340,7 @@ function nodesOf({ content, loras }: CompelTree, fragments: readonly Fragment[],
           })),
         },
       ];
-  return [...outside, ...inside].sort((a, b) => a.start - b.start);
+  return outside.length === 0 ? inside : [...outside, ...inside].sort((a, b) => a.start - b.start);
 }
 
 /** The nodes of items, added to `nodes`, which is given back. */

@@ -47,9 +47,10 @@ export function trimmed({ source, page }: ParsedPrompt, range: Range): Range {
 /** Gives ComfyUI's choices, each with its option that is read, and Compel's brackets and quotes without a weight. */
 export function enclosedIn({ source, page }: ParsedPrompt, section: Section): Enclosed[] {
   if (!page) return plainBrackets(source, section);
-  return page.choices
-    .filter((choice) => isWithin(choice, section.range))
-    .map(({ start, end, options, chosen }) => ({ start, end, content: options[chosen] }));
+  const found: Enclosed[] = [];
+  for (const { start, end, options, chosen } of page.choices)
+    if (isWithin({ start, end }, section.range)) found.push({ start, end, content: options[chosen] });
+  return found;
 }
 
 /** Compel's brackets and quotes that weigh nothing, so that no node holds their marks: those of one section, outermost first. */

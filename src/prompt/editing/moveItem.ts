@@ -1,11 +1,20 @@
-import type { Node, ParsedPrompt, Range } from '../ast.ts';
+import type { ParsedPrompt, Range } from '../ast.ts';
 import { type Chooser, sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { isWithin, isWithinAny, outermost } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
 import { enclosedIn, type Section, sectionsOf, trimmed } from './brackets.ts';
-import { asideOf, type Mark, outline, sameAside, sameMarks, sameWeight, weightedMarks } from './encodedText.ts';
+import {
+  areWeighed,
+  asideOf,
+  isOutline,
+  type Mark,
+  outline,
+  sameAside,
+  sameWeight,
+  weightedMarks,
+} from './encodedText.ts';
 
 /**
  * Swaps the comma-separated items that are selected, or the one the caret is in, with the one before (−1) or after (1).
@@ -52,40 +61,42 @@ function isMeant(
   const choices = before.page?.choices.toSorted((a, b) => movedTo(a.start) - movedTo(b.start));
   const after = reread(choices && sameChooser(choices));
   if (!sameAside(asideOf(before), asideOf(after))) return false;
-  if (!sameMarks(moved(outline(before.nodes)), outline(after.nodes))) return false;
+  if (!isOutline(after.nodes, moved(outline(before.nodes)))) return false;
   const marks = moved(weightedMarks(before.fragments));
-  const now = weightedMarks(after.fragments);
-  return sameMarks(marks, now) && marks.every(({ weight }, i) => sameWeight(weight, now[i].weight));
+  return areWeighed(after.fragments, marks, ({ weight }, now) => sameWeight(weight, now));
 }
 
 /** The items of the innermost brackets around the selection that hold more than one; or those of the whole prompt. */
 function innermostItems(parsed: ParsedPrompt, selection: Range): Item[] {
-  const around = sectionsAround(parsed, selection);
-  for (let i = around.length - 1; i > 0; i--) {
-    if (!mayPart(parsed.source, around[i], around[i + 1])) continue;
-    const items = itemsOf(parsed, around[i]);
+  let around = innermostSection(parsed, selection);
+  for (let inside: Section | undefined; around.outer; inside = around, around = around.outer) {
+    if (!mayPart(parsed.source, around, inside)) continue;
+    const items = itemsOf(parsed, around);
     if (items.length > 1) return items;
   }
-  return itemsOf(parsed, around[0]);
+  return itemsOf(parsed, around);
 }
 
-/** The whole prompt and the sections around the selection, one in the other. */
-function sectionsAround(parsed: ParsedPrompt, selection: Range): Section[] {
+/** A section, and the one around it; none is around the whole prompt. */
+interface NestedSection extends Section {
+  readonly outer: NestedSection | null;
+}
+
+function innermostSection(parsed: ParsedPrompt, selection: Range): NestedSection {
   const { source, nodes, page } = parsed;
-  const around: Section[] = [];
-  let section: Section | undefined = { nodes, range: { start: 0, end: source.length } };
-  while (section) {
-    around.push(section);
-    const all: readonly Node[] = section.nodes;
+  let innermost: NestedSection = { nodes, range: { start: 0, end: source.length }, outer: null };
+  for (;;) {
+    const section = innermost;
     for (const { content } of enclosedIn(parsed, section))
-      if (isWithin(selection, content)) around.push({ nodes: all, range: content });
-    const { range } = around[around.length - 1];
+      if (isWithin(selection, content)) innermost = { nodes: section.nodes, range: content, outer: innermost };
+    const { range } = innermost;
     // A text that an option is part of reaches beyond it.
-    section = (page ? all : all.filter((node) => isWithin(node, range)))
+    const inside = (page ? section.nodes : section.nodes.filter((node) => isWithin(node, range)))
       .flatMap(sectionsOf)
-      .find((inside) => isWithin(selection, inside.range));
+      .find((inner) => isWithin(selection, inner.range));
+    if (!inside) return innermost;
+    innermost = { ...inside, outer: innermost };
   }
-  return around;
 }
 
 /** Whether something may part a section outside of the one in it: without that there is one item, and no need to look. */
@@ -106,13 +117,13 @@ function itemsOf(parsed: ParsedPrompt, section: Section): Item[] {
   const { start, end } = section.range;
   if (section.isScheduled) return [];
   const nodes = parsed.page ? section.nodes : section.nodes.filter((node) => isWithin(node, section.range));
-  const enclosed = outermost(enclosedIn(parsed, { ...section, nodes }));
   const isApart = (at: number) => at < start || at >= end || /[\s,]/.test(source[at]);
   const separators = nodes.flatMap((node): Range[] => {
     if (node.type === 'break') return isApart(node.start - 1) && isApart(node.end) ? [node] : [];
     if (node.type !== 'text') return [];
     return Array.from(node.text.matchAll(/,/g), ({ index }) => ({ start: node.starts[index], end: node.ends[index] }));
   });
+  const enclosed = separators.length > 0 ? outermost(enclosedIn(parsed, { ...section, nodes })) : [];
   const isSeparator = (at: Range) => isWithin(at, section.range) && !isWithinAny(at, enclosed);
   const items: Item[] = [];
   let from = start;

@@ -2,15 +2,16 @@ import type { Edit, Node, PageChanges, ParsedPrompt, Range, WeightedNode } from 
 import { sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';
-import { countBefore, isWithin, isWithinAny, outermost } from '../sourceText.ts';
+import { countBefore, isWithin, isWithinAny, outermost, placeOf } from '../sourceText.ts';
 import type { Syntax } from '../syntax.ts';
-import { enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
+import { type Enclosed, enclosedIn, isSchedule, type Section, sectionsOf, trimmed } from './brackets.ts';
 import {
+  areWeighed,
   asideOf,
+  isOutline,
   type Mark,
   outline,
   sameAside,
-  sameMarks,
   sameWeight,
   type WeightedMark,
   weightedMarks,
@@ -27,6 +28,7 @@ export function changeWeight(parsed: ParsedPrompt, selection: Range, step: numbe
   if (network) return network;
   const prompt: Prompt = { source, ...groupsOf(source, nodes), step, syntax };
   const weighings = weighingsOf(prompt, parsed, selection);
+  if (weighings.length === 0) return null;
   const before = { aside: asideOf(parsed), outline: outline(parsed.nodes), weights: weightedMarks(parsed.fragments) };
   for (let i = 0; i < Math.max(...weighings.map(({ length }) => length)); i++) {
     const chosen = weighings.flatMap((ways) => ways[i] ?? ways.at(-1) ?? []);
@@ -59,9 +61,9 @@ interface Prompt {
   /** By their beginnings, the outer before the inner. */
   readonly groups: readonly Group[];
   /** The outermost brackets that weigh, by the place of what is in them or of themselves, marks included. */
-  readonly around: ReadonlyMap<string, Group>;
+  readonly around: ReadonlyMap<number, Group>;
   /** The outermost brackets that weigh, by the place of the brackets alone. */
-  readonly byPlace: ReadonlyMap<string, Group>;
+  readonly byPlace: ReadonlyMap<number, Group>;
   readonly step: number;
   readonly syntax: Syntax;
 }
@@ -97,7 +99,8 @@ function weighingsOf(prompt: Prompt, parsed: ParsedPrompt, selection: Range): We
   ];
   if (page && isAside(page, selection)) return [];
   const enclosed = allEnclosed(parsed, { nodes, range: { start: 0, end: source.length } });
-  const whole = balanced(trimmed(parsed, selection), [...groups, ...enclosed, ...atoms.map(unbroken)]);
+  const pairs = groups.map(enclosedBy).concat(enclosed, atoms.map(unbroken));
+  const whole = balanced(trimmed(parsed, selection), pairs);
   const parts = prompt.around.has(placeOf(whole)) ? [whole] : betweenBreaks(parsed, whole);
   return parts
     .flatMap((part) => outweighed(prompt, part))
@@ -119,25 +122,20 @@ function isMeant(
   weighings: readonly Weighing[],
   edits: readonly Edit[],
 ): boolean {
-  const { page } = parsed;
-  const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
-  if (!sameAside(before.aside, asideOf(after))) return false;
-  if (!sameMarks(before.outline, outline(after.nodes))) return false;
   const places = weighedPlaces(prompt, weighings);
   const reached = new Set<Weighing | undefined>();
   for (const { at } of before.weights) reached.add(places[at]);
   // Fragments lack the text that Compel swaps in.
   for (const { text, at } of before.outline) if (text.length === 1) reached.add(places[at]);
   if (weighings.some((weighing) => weighing.isNew && !reached.has(weighing))) return false;
-  const now = weightedMarks(after.fragments);
-  return (
-    sameMarks(before.weights, now) &&
-    before.weights.every(({ at, weight }, i) => {
-      const weighing = places[at];
-      if (!weighing) return sameWeight(weight, now[i].weight);
-      return weighing.from === 0 || sameWeight((weight * weighing.to) / weighing.from, now[i].weight);
-    })
-  );
+  const { page } = parsed;
+  const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
+  if (!sameAside(before.aside, asideOf(after)) || !isOutline(after.nodes, before.outline)) return false;
+  return areWeighed(after.fragments, before.weights, ({ at, weight }, now) => {
+    const weighing = places[at];
+    if (!weighing) return sameWeight(weight, now);
+    return weighing.from === 0 || sameWeight((weight * weighing.to) / weighing.from, now);
+  });
 }
 
 /** [source.length] The weighing that changes the weight of each unit: none where a number of ComfyUI inside of it counts instead. */
@@ -243,8 +241,8 @@ function groupAt(groups: readonly Group[], caret: number): Group | undefined {
 
 function groupsOf(source: string, nodes: readonly Node[]): Pick<Prompt, 'groups' | 'around' | 'byPlace'> {
   const groups = closedGroups(source, nodes);
-  const around = new Map<string, Group>();
-  const byPlace = new Map<string, Group>();
+  const around = new Map<number, Group>();
+  const byPlace = new Map<number, Group>();
   for (const group of groups) {
     if (!group.weighs) continue;
     const [place, inside] = [placeOf(group), placeOf(between(group.open, group.close))];
@@ -254,15 +252,13 @@ function groupsOf(source: string, nodes: readonly Node[]): Pick<Prompt, 'groups'
   return { groups, around, byPlace };
 }
 
-function placeOf({ start, end }: Range): string {
-  return `${start} ${end}`;
+function enclosedBy({ start, end, open, close }: Group): Enclosed {
+  return { start, end, content: between(open, close) };
 }
 
-type Pair = Pick<Group, 'open' | 'close' | 'start' | 'end'>;
-
-/** Treats a range as one mark: brackets may stand around it, but not in it. */
-function unbroken(range: Range): Pair {
-  return { ...range, open: range, close: range };
+/** Treats a range as one mark, in which nothing can be: brackets may stand around it, but not in it. */
+function unbroken({ start, end }: Range): Enclosed {
+  return { start, end, content: { start: end, end: start } };
 }
 
 /** Tells whether a range lies in a comment of ComfyUI's page, or in an option that it does not choose. */
@@ -273,27 +269,21 @@ function isAside({ comments, choices }: PageChanges, range: Range): boolean {
   );
 }
 
-function allEnclosed(parsed: ParsedPrompt, section: Section): Pair[] {
-  const own = enclosedIn(parsed, section).map(({ start, end, content }) => ({
-    start,
-    end,
-    open: { start, end: content.start },
-    close: { start: content.end, end },
-  }));
+function allEnclosed(parsed: ParsedPrompt, section: Section): Enclosed[] {
   // All choices are in the outermost section.
   const inside = parsed.page ? [] : section.nodes.flatMap(sectionsOf);
-  return [...own, ...inside.flatMap((within) => allEnclosed(parsed, within))];
+  return enclosedIn(parsed, section).concat(inside.flatMap((within) => allEnclosed(parsed, within)));
 }
 
 /** The range with every pair of brackets that it cuts through. */
-function balanced({ start: from, end: to }: Range, pairs: readonly Pair[]): Range {
+function balanced({ start: from, end: to }: Range, pairs: readonly Enclosed[]): Range {
   let [start, end] = [from, to];
-  const isCut = (pair: Pair) =>
+  const isCut = (pair: Enclosed) =>
     start < pair.end &&
     pair.start < end &&
-    !(pair.open.end <= start && end <= pair.close.start) &&
+    !(pair.content.start <= start && end <= pair.content.end) &&
     !(start <= pair.start && pair.end <= end);
-  const widen = (pair: Pair) => {
+  const widen = (pair: Enclosed) => {
     if (isCut(pair)) [start, end] = [Math.min(start, pair.start), Math.max(end, pair.end)];
   };
   const sorted = pairs.toSorted((a, b) => a.start - b.start);
@@ -373,7 +363,7 @@ function wrap(prompt: Prompt, content: Range): Weighing[] {
   if (content.end === content.start || to === from || !isWritable(to)) return [];
   const ways = [
     ...(syntax === 'compel' ? numbered(source, content, to) : []),
-    ...bracketed(content, content, to, syntax).map((edits) => ({ content, edits })),
+    ...bracketed(source, content, content, { value: to, syntax }).map((edits) => ({ content, edits })),
   ];
   return ways.map((way) => ({ ...way, from, to, isNew: true }));
 }
@@ -391,10 +381,18 @@ function numbered(source: string, content: Range, value: number): Pick<Weighing,
 }
 
 /** Brackets with a weight instead of what is of `whole` around `content`. */
-function bracketed(whole: Range, content: Range, value: number, syntax: Syntax): Edit[][] {
+function bracketed(
+  source: string,
+  whole: Range,
+  content: Range,
+  { value, syntax }: { value: number; syntax: Syntax },
+): Edit[][] {
   if (syntax !== 'compel') return [instead(whole, content, '(', `:${value})`)];
+  const touches = (at: number) => /[^ \t\n\r]/.test(source[at] ?? ' ');
+  // A space beside another, or at an end of the prompt, is read as none, and a long prompt takes long to read.
+  const beside = { before: touches(whole.start - 1), after: touches(whole.end) };
   // Before `.swap()`, and between the commas of `.and()`, only what is in brackets has a weight.
-  return [...spaced(whole, content, '(', `)${value}`), instead(whole, content, '((', `)${value})`)];
+  return [...spaced(whole, content, '(', `)${value}`, beside), instead(whole, content, '((', `)${value})`)];
 }
 
 /** Marks instead of others. */
@@ -405,10 +403,17 @@ function instead(whole: Range, content: Range, opening: string, closing: string)
   ];
 }
 
-/** With spaces before or after, if need be: Compel's brackets must not touch a word, nor what follows be read as theirs. */
-function spaced(whole: Range, content: Range, opening: string, closing: string): Edit[][] {
-  return ['', ' '].flatMap((before) =>
-    ['', ' '].map((after) => instead(whole, content, before + opening, closing + after)),
+/** With spaces `beside` them, if need be: Compel's brackets must not touch a word, nor what follows be read as theirs. */
+function spaced(
+  whole: Range,
+  content: Range,
+  opening: string,
+  closing: string,
+  beside = { before: true, after: true },
+): Edit[][] {
+  const spaces = (isOne: boolean) => (isOne ? ['', ' '] : ['']);
+  return spaces(beside.before).flatMap((before) =>
+    spaces(beside.after).map((after) => instead(whole, content, before + opening, closing + after)),
   );
 }
 
@@ -439,7 +444,7 @@ function weighGroup({ source, byPlace, step, syntax }: Prompt, group: Group): We
     // Characters after a Compel number may be read as more of it.
     for (const space of syntax === 'compel' ? ['', ' '] : [''])
       ways.push([{ ...outer.number, insert: `${to}${space}` }]);
-  } else ways.push(...bracketed({ start, end }, content, to, syntax));
+  } else ways.push(...bracketed(source, { start, end }, content, { value: to, syntax }));
   return ways.map((edits) => ({ content, edits, from, to, isNew: false }));
 }
 

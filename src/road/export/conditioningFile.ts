@@ -1,4 +1,3 @@
-import { clipVitL14 } from '../../clip/config.ts';
 import { decompress } from '../../files/compression.ts';
 import { fileKind } from '../../files/fileKind.ts';
 import { readFloats } from '../../files/floatTensor.ts';
@@ -80,13 +79,17 @@ export class ConditioningFileError extends Error {
 }
 
 const embedsName = /(^|\.)(negative_)?prompt_embeds(\.\d+)?$/;
-const { maxPositionEmbeddings: L } = clipVitL14;
+/** Rows of a chunk of CLIP and of Long-CLIP, by which a conditioning is known. */
+const knownLengths = [77, 248];
 
-/** Rows, width and parts of [77·n, d], [1, 77·n, d] or [parts, 77·n, d]; undefined for any other shape. */
-function conditioningShape(shape: readonly number[]) {
+/**
+ * Rows, width and parts of [rows, d] or [parts, rows, d]; undefined for any other shape. Of a file that this page has written the rows may
+ * be any; of others they are a multiple of a known length.
+ */
+function conditioningShape(shape: readonly number[], isOwn = false) {
   const [parts, rows, d] = shape.length === 2 ? [1, ...shape] : shape;
-  const isOne = (shape.length === 2 || shape.length === 3) && parts > 0 && rows > 0 && rows % L === 0 && d > 0;
-  return isOne ? { parts, rows, d } : undefined;
+  const isMatrix = (shape.length === 2 || shape.length === 3) && parts > 0 && rows > 0 && d > 0;
+  return isMatrix && (isOwn || knownLengths.some((L) => rows % L === 0)) ? { parts, rows, d } : undefined;
 }
 
 /** An array of a file. It is read only once the file is known to hold conditionings. */
@@ -234,11 +237,12 @@ async function collected(
   const numbers = wanted.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   if (numbers > longest / 4) fail(`holds ${numbers} numbers, which no conditioning needs`);
   const conditionings: StoredConditioning[] = [];
+  const isOwn = [...metadata.keys()].some((key) => /(^|\.)clipscope$/.test(key));
   for (const array of wanted) {
-    const shape = conditioningShape(array.shape);
+    const shape = conditioningShape(array.shape, isOwn);
     if (!shape)
       return fail(
-        `holds ${excerpt(array.name)} of shape ${shapeText(array.shape)}; a conditioning is [1, 77·n, d] or [77·n, d]`,
+        `holds ${excerpt(array.name)} of shape ${shapeText(array.shape)}; a conditioning is [1, 77·n, d] or [77·n, d], or has 248·n rows`,
       );
     const { parts, rows, d } = shape;
     const data = await array.read();

@@ -45,10 +45,10 @@ export interface ConditioningTensor {
   /** `prompt_embeds`, `prompt_embeds.1` of an AND, `negative_prompt_embeds`, `attention_mask`, … */
   readonly name: string;
   readonly dtype: 'F32' | 'I64';
-  /** [1, 77·n, d]; for a mask [1, 77·n]. */
+  /** [1, L·n, d]; for a mask [1, L·n]. L is 77, or as many as the encoder has positions. */
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
-  /** [77·n] The token of each row; missing from masks. */
+  /** [L·n] The token of each row; missing from masks. */
   readonly rows?: readonly ConditioningRow[];
 }
 
@@ -90,7 +90,7 @@ export function exportRefusal(pair: ConditioningPair): string | null {
   );
   const count = [...positive, ...negative].reduce((sum, { n }) => sum + n, 0);
   try {
-    holdExported(count);
+    holdExported(count, emptyPrompt(pair).empty.inputIds.length);
     return null;
   } catch (error) {
     if (error instanceof PromptBoundError) return error.message;
@@ -105,7 +105,7 @@ export function exportPasses(pair: ConditioningPair): EncoderPass[] {
 
 /**
  * The conditionings as the program hands them to the sampler: positive and negative of one length, each part of an AND as a
- * tensor. If the mask hides keys, the key masks follow. `zOf` gives the encoder's output [77, d] of a pass, as for
+ * tensor. If the mask hides keys, the key masks follow. `zOf` gives the encoder's output [L, d] of a pass, as for
  * `promptEmbeds`.
  */
 export function exportConditioning(pair: ConditioningPair, zOf: ZOf): ConditioningTensor[] {
@@ -172,7 +172,7 @@ export function exportShapes(pair: ConditioningPair, d: number): Omit<Conditioni
   }));
 }
 
-/** The key mask [77·n] of a conditioning; in a blend a key is visible if any of its prompts sees it. */
+/** The key mask [L·n] of a conditioning; in a blend a key is visible if any of its prompts sees it. */
 function keyMask({ parts }: Composition, emptyMask: Float32Array): Float32Array {
   return Float32Array.from(
     parts.flatMap(({ blend }) => {
@@ -185,7 +185,7 @@ function keyMask({ parts }: Composition, emptyMask: Float32Array): Float32Array 
 }
 
 /** The tokens of a conditioning, row by row; a blend has those of its first prompt. */
-function conditioningRows({ conditionings, texts }: PreparedPrompt, index: number): ConditioningRow[] {
+export function conditioningRows({ conditionings, texts }: PreparedPrompt, index: number): ConditioningRow[] {
   const promptsOf = ({ parts }: Composition) => parts.flatMap(({ blend }) => blend.prompts);
   let at = conditionings.slice(0, index).reduce((sum, { composition }) => sum + promptsOf(composition).length, 0);
   return conditionings[index].composition.parts.flatMap(({ blend }) => {
@@ -227,7 +227,7 @@ export function whyNotFinite({ positive, negative }: Pick<ConditioningPair, 'pos
   return diagnostics.find(({ code }) => endless.includes(code))?.message ?? null;
 }
 
-/** The one array of an .npy file: the parts of an AND are stacked, [parts, 77·n, d]. */
+/** The one array of an .npy file: the parts of an AND are stacked, [parts, L·n, d]. */
 export function promptEmbedsTensor(tensors: readonly ConditioningTensor[]): ConditioningTensor {
   const parts = tensors.filter(({ name }) => name.startsWith('prompt_embeds'));
   const [{ shape, data }] = parts;
@@ -255,7 +255,7 @@ function vectorRows({ chunk: { tokens }, pass }: PreparedPrompt['chunks'][number
 
 const json = (value: unknown) => JSON.stringify(value);
 
-/** Metadata of one side's prompt, as texts. Lists are JSON; lists of tokens are [n][77]. */
+/** Metadata of one side's prompt, as texts. Lists are JSON; lists of tokens are [n][L]. */
 function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, string> {
   const { source, texts, chunks, conditionings, dynamic } = prepared;
   const typed = chunks.map(({ chunk }) => Array.from(chunk.perTokenWeights));
@@ -293,7 +293,7 @@ export function exportMetadata(pair: ConditioningPair, model: ConditioningModel)
     ...(negative && promptMetadata(negative, 'negative')),
     model: model.name,
     ...(model.sha256 && { model_hash: model.sha256 }),
-    ...(model.loras?.length && { loras: json(model.loras) }),
+    ...(model.loras?.length && { loras: json(model.loras.map(({ name, multiplier }) => ({ name, multiplier }))) }),
     random_weights: String(model.random),
     ...writtenOptions(options),
   };

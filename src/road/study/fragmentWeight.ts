@@ -7,10 +7,11 @@ import { applyEdits } from '../../prompt/edits.ts';
 import type { Side } from '../../prompt/side.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import type { WeightedPrompt } from '../../weighting/method.ts';
+import { methodPrompt } from '../methodPrompt.ts';
 import type { PromptOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
 import type { PreparedPrompt, PreparedText } from '../preparedPrompt.ts';
-import { compelPrompt, compelPromptOptions, normalised, weightedPrompt } from '../weightedPrompt.ts';
+import { compelPrompt, compelPromptOptions, weightedPrompt } from '../weightedPrompt.ts';
 import { withSpanWeight } from './sweep.ts';
 
 /**
@@ -28,11 +29,15 @@ export function withFragmentWeight(
 ): WeightedPrompt {
   if (options.syntax === 'compel') {
     const fragments = text.fragments.with(fragment, { ...text.fragments[fragment], weight });
-    return normalised(compelPrompt(fragments, tokenizer, compelPromptOptions(options), embeddings), options);
+    return methodPrompt(
+      compelPrompt(fragments, tokenizer, compelPromptOptions(options), embeddings),
+      options,
+      tokenizer,
+    );
   }
   const { batch } = text.weighted;
   const typed = { ...weightedPrompt(text.chunks, options.mask), ...(batch && { batch }) };
-  return normalised(withSpanWeight(typed, fragmentRows(text, fragment), weight), options);
+  return methodPrompt(withSpanWeight(typed, fragmentRows(text, fragment), weight), options, tokenizer);
 }
 
 /** The rows of a fragment's tokens, among those of all chunks. */

@@ -13,7 +13,7 @@ import { compareMethods } from '../../weighting/study/compareMethods.ts';
 import { referenceZ, withPasses } from '../testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsOf, fragmentsWith, readers, someWeight, tokenizer } from '../testing/prompts.ts';
 import { compelPrompt, weightedPrompt } from '../weightedPrompt.ts';
-import { meanBand, sweep, sweepPasses, withSpanWeight } from './sweep.ts';
+import { listingSweepPasses, meanBand, sweep, sweepPasses, withSpanWeight } from './sweep.ts';
 
 const names = Object.keys(methods) as MethodName[];
 const weights = Array.from({ length: 41 }, (_, i) => -1 + i / 10);
@@ -89,6 +89,22 @@ test('the passes of a whole sweep are few', () => {
   expect(sweepPasses(redAt, [1.1, 1.2, 2.5], ['compel-mask'])).toHaveLength(2);
   const finer = Array.from({ length: 101 }, (_, i) => -1 + i / 25);
   expect(sweepPasses(redAt, finer, names)).toHaveLength(6);
+});
+
+test('no slice of listing the passes makes more than one prompt or asks more than one method', () => {
+  let prompts = 0;
+  const slices = listingSweepPasses(
+    (weight) => {
+      prompts++;
+      return redAt(weight);
+    },
+    [0.5, 2],
+    names,
+  );
+  const before: number[] = [];
+  while (!slices.next().done) before.push(prompts);
+  const ofOne = names.length + 2;
+  expect(before).toEqual([...Array(ofOne).fill(1), ...Array(ofOne).fill(2)]);
 });
 
 test('a sweep reads its passes, each of them and no other', () => {

@@ -2,6 +2,7 @@
 import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
 import { type Slices, whole } from '../../prompt/slices.ts';
 import { methodSummands, type Summand } from '../../weighting/apply.ts';
+import { outputOf } from '../../weighting/derivedPass.ts';
 import { meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from '../../weighting/means.ts';
 import {
   type Downweighted,
@@ -13,7 +14,7 @@ import {
 } from '../../weighting/method.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { none } from '../../weighting/none.ts';
-import { benchPasses } from '../../weighting/study/compareMethods.ts';
+import { listingBenchPasses } from '../../weighting/study/compareMethods.ts';
 import { clamped } from '../../weighting/study/rowSums.ts';
 import { withoutKeys, withoutRows } from '../weightedPrompt.ts';
 
@@ -58,7 +59,23 @@ export function sweepPasses(
   weights: readonly number[],
   names: readonly MethodName[],
 ): EncoderPass[] {
-  return distinct(weights.flatMap((weight) => benchPasses(promptAt(weight), names)));
+  return whole(listingSweepPasses(promptAt, weights, names));
+}
+
+/** Does the work of `sweepPasses` in slices, of which each makes the prompt at one weight or asks one method. */
+export function* listingSweepPasses(
+  promptAt: (weight: number) => WeightedPrompt,
+  weights: readonly number[],
+  names: readonly MethodName[],
+): Slices<EncoderPass[]> {
+  const passes: EncoderPass[] = [];
+  for (const weight of weights) {
+    const prompt = promptAt(weight);
+    yield;
+    passes.push(...(yield* listingBenchPasses(prompt, names)));
+    yield;
+  }
+  return distinct(passes);
 }
 
 export interface MeanRatios {
@@ -146,7 +163,7 @@ function rowProducts(rows: readonly number[], L: number, zOf: ZOf) {
 
   function numbered(pass: EncoderPass): number {
     const before = known.get(pass) ?? numberOf.get(passKey(pass));
-    const number = before ?? outputs.push(zOf(pass)) - 1;
+    const number = before ?? outputs.push(outputOf(pass, zOf)) - 1;
     known.set(pass, number);
     if (before === undefined) numberOf.set(passKey(pass), number);
     return number;

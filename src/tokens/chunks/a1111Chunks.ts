@@ -1,7 +1,6 @@
 import type { Range } from '../../prompt/ast.ts';
 import { holdChunks } from '../../prompt/bounds.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
-import { contextLength } from '../clipVocabulary.ts';
 import {
   type ChunkedPrompt,
   type Chunker,
@@ -42,20 +41,24 @@ interface Placement {
 }
 
 /** Tokens of a chunk between BOS and EOS. */
-export const chunkLength = contextLength - 2;
+export const chunkRoom = ({ modelMaxLength }: Pick<Tokenizer, 'modelMaxLength'>): number => modelMaxLength - 2;
+
 /** Leaves out embeddings of more vectors than a chunk holds, which stop A1111. */
-export function fittingEmbeddings(embeddings: readonly PromptEmbedding[]): readonly PromptEmbedding[] {
-  return embeddings.filter(({ vectors }) => vectors.length <= chunkLength);
+export function fittingEmbeddings(
+  embeddings: readonly PromptEmbedding[],
+  tokenizer: Pick<Tokenizer, 'modelMaxLength'>,
+): readonly PromptEmbedding[] {
+  return embeddings.filter(({ vectors }) => vectors.length <= chunkRoom(tokenizer));
 }
 
 /** `,</w>`: no other comma counts. */
 const commaTokenId = 267;
 
 /**
- * Packs any number of tokens into chunks of 77 ids, as `tokenize_line` of stable-diffusion-webui 1.10 does: a BREAK fragment
+ * Packs any number of tokens into chunks of 77 ids, or as many as the encoder takes, as `tokenize_line` of stable-diffusion-webui 1.10 does: a BREAK fragment
  * ends a chunk, a full chunk is parted at its last comma if that is near, and the names of embeddings become their vectors.
  * Two faults of the original are kept: tokens that move after a comma leave their vectors behind in the old chunk, and an
- * embedding of more than 75 vectors makes a chunk longer than the encoder takes.
+ * embedding of more vectors than a chunk holds makes one that is longer than the encoder takes.
  */
 export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
   fragments,
@@ -87,18 +90,20 @@ export const chunkA1111: Chunker<A1111ChunkOptions, A1111Chunks> = (
     }
   });
   const { chunks, tokenCount } = packer.finish();
+  const chunkLength = chunkRoom(tokenizer);
   const target = Math.ceil(Math.max(tokenCount, 1) / chunkLength) * chunkLength;
   return { chunks, cut: [], tokenCount, target, named, diagnostics: [] };
 };
 
 /** Collects tokens into chunks. */
 function createPacker(tokenizer: Tokenizer, commaPaddingBacktrack: number, mostChunks: number) {
+  const chunkLength = chunkRoom(tokenizer);
   const chunks: TokenChunk[] = [];
   /** By the chunk. */
   const placements = new Map<number, Placement[]>();
   let tokens: PromptToken[] = [];
   let lastComma = -1;
-  /** 75 for each chunk but the last, whether full or not. */
+  /** The length of a chunk for each but the last, whether full or not. */
   let tokenCount = 0;
 
   function flush(): void {
@@ -168,7 +173,7 @@ export function emptyChunk(tokenizer: Tokenizer): TokenChunk {
 
 /** Grows with content that is too long. */
 function chunkOf(content: readonly PromptToken[], tokenizer: Tokenizer): TokenChunk {
-  return normaliseLength(content, tokenizer, Math.max(chunkLength, content.length) + 2).chunk;
+  return normaliseLength(content, tokenizer, Math.max(tokenizer.modelMaxLength, content.length + 2)).chunk;
 }
 
 interface EmbeddingMatch {

@@ -2,7 +2,6 @@ import type { Diagnostic, Range, SourceText } from '../../prompt/ast.ts';
 import { holdChunks } from '../../prompt/bounds.ts';
 import { pythonSpace, withoutOuter } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
-import { contextLength } from '../clipVocabulary.ts';
 import {
   type Chunker,
   normaliseLength,
@@ -40,7 +39,7 @@ const nonSpace = new RegExp(`[^${pythonSpace}]+`, 'g');
 /** Units of fewer tokens are not split between chunks. */
 const keptWhole = 8;
 
-/** Packs the tokens of a prompt as ComfyUI does, in rows of 77. */
+/** Packs the tokens of a prompt as ComfyUI does, in rows of 77, or as many as the encoder takes (`max_length`). */
 export const chunkComfy: Chunker<ComfyChunkOptions> = (
   fragments,
   tokenizer,
@@ -109,7 +108,7 @@ export function comfyPieces(source: SourceText, unit: ComfyUnit, find: FindEmbed
 }
 
 function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokenizer, mostChunks: number): TokenChunk[] {
-  const room = contextLength - 2;
+  const room = tokenizer.modelMaxLength - 2;
   const chunks: { readonly tokens: PromptToken[]; readonly wordIds: number[] }[] = [{ tokens: [], wordIds: [] }];
   for (const [index, unit] of units.entries()) {
     const isLarge = unit.length >= keptWhole;
@@ -125,7 +124,7 @@ function packComfy(units: readonly (readonly PromptToken[])[], tokenizer: Tokeni
     }
   }
   return chunks.map(({ tokens, wordIds }) => {
-    const ids = new Uint32Array(contextLength);
+    const ids = new Uint32Array(tokenizer.modelMaxLength);
     ids.set(wordIds, 1);
     return { ...normaliseLength(tokens, tokenizer).chunk, wordIds: ids };
   });

@@ -1,7 +1,7 @@
 import type { Diagnostic, Fragment, Range } from '../../prompt/ast.ts';
 import { holdChunks } from '../../prompt/bounds.ts';
 import { type AddedTokens, addedTokenCutter, addedTokens } from '../addedTokens.ts';
-import { bosTokenId, contextLength, eosTokenId } from '../clipVocabulary.ts';
+import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import {
   type ChunkedPrompt,
   type Chunker,
@@ -31,9 +31,6 @@ export interface CompelChunkOptions {
   readonly mostChunks?: number;
 }
 
-/** Tokens of a chunk between BOS and EOS. */
-const room = contextLength - 2;
-
 export const compelChunkDefaults: CompelChunkOptions = { truncate: true, split: 'SENTENCES' };
 
 export interface CompelChunks extends ChunkedPrompt {
@@ -44,7 +41,7 @@ export interface CompelChunks extends ChunkedPrompt {
   readonly fragmentRanges: readonly (Range | null)[];
 }
 
-/** Packs the tokens of a prompt as Compel 2.4 does, in rows of 77. */
+/** Packs the tokens of a prompt as Compel 2.4 does, in rows of 77, or as many as the encoder takes (`model_max_length`). */
 export const chunkCompel: Chunker<CompelChunkOptions, CompelChunks> = (
   fragments,
   tokenizer,
@@ -57,6 +54,7 @@ export const chunkCompel: Chunker<CompelChunkOptions, CompelChunks> = (
   const { chunks, cut } = packCompel(units.flat(2), tokenizer, embeddings, options);
   const rows = chunks.flatMap((chunk) => chunk.tokens);
   const idOf = addedIds(added, tokenizer);
+  const room = tokenizer.modelMaxLength - 2;
   // Compel cuts each fragment off before it expands its added tokens, and all of them together again afterwards.
   const ids = units.map((all) => (truncate ? all.slice(0, room) : all).flat().map(idOf));
   const search = findFragments(rows.map(idOf), ids, truncate);
@@ -108,10 +106,11 @@ export function packCompel(
   { truncate, split, mostChunks = Number.POSITIVE_INFINITY }: CompelChunkOptions,
 ): Pick<CompelChunks, 'chunks' | 'cut'> {
   const added = addedTokens(embeddings);
+  const room = tokenizer.modelMaxLength - 2;
   const chunks: TokenChunk[] = [];
   let from = 0;
   do {
-    const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split);
+    const length = truncate ? room : splitPoint(tokens.slice(from, from + room + 1), split, room);
     const { chunk } = normaliseLength(tokens.slice(from, from + length), tokenizer);
     holdChunks(chunks.push(withVectors(chunk, (name) => added.get(name))), mostChunks);
     from = Math.min(from + length, tokens.length);
@@ -127,7 +126,7 @@ const endings: Record<SplitMode, (entry: string) => boolean> = {
 };
 
 /** How many of the tokens, which are more than fit if there is anything to split, go into this chunk. */
-function splitPoint(tokens: readonly PromptToken[], split: SplitMode): number {
+function splitPoint(tokens: readonly PromptToken[], split: SplitMode, room: number): number {
   if (tokens.length <= room) return tokens.length;
   const fitting = tokens.slice(0, room);
   for (const mode of splitModes.slice(splitModes.indexOf(split))) {

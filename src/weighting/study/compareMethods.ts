@@ -6,11 +6,21 @@ import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
 import { padded } from '../rows.ts';
-import { cosineOf, type RowSums, rowSums } from './rowSums.ts';
+import { cosineOf, type RowSums, rowDistance, rowSums } from './rowSums.ts';
 
 /** The distinct passes that the methods and the unweighted conditioning need. */
 export function benchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): EncoderPass[] {
-  return distinct([none, ...names.map((name) => methods[name])].flatMap((method) => methodPasses(method, prompt)));
+  return whole(listingBenchPasses(prompt, names));
+}
+
+/** Does the work of `benchPasses` in slices, one for each method. */
+export function* listingBenchPasses(prompt: WeightedPrompt, names: readonly MethodName[]): Slices<EncoderPass[]> {
+  const passes = methodPasses(none, prompt);
+  for (const name of names) {
+    yield;
+    passes.push(...methodPasses(methods[name], prompt));
+  }
+  return distinct(passes);
 }
 
 /** Changes of the rows of a conditioning, against the same rows without weights. */
@@ -173,17 +183,10 @@ export function differenceMap(a: Float32Array, b: Float32Array, d: number): Diff
   const distances = new Float64Array(a.length / d);
   const nonFiniteRows: number[] = [];
   for (let row = 0; row < distances.length; row++) {
-    distances[row] = distance(a, b, row, d);
+    distances[row] = rowDistance(a, row, b, row, d);
     if (Number.isNaN(distances[row])) nonFiniteRows.push(row);
   }
   return { difference, distances, nonFiniteRows };
-}
-
-/** ‖a − b‖₂ of a row in float64, NaN where a value of either is not finite. */
-function distance(a: Float32Array, b: Float32Array, row: number, d: number): number {
-  let sum = 0;
-  for (let i = row * d; i < (row + 1) * d; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return Number.isFinite(sum) ? Math.sqrt(sum) : Number.NaN;
 }
 
 export interface RowDisagreement {
@@ -227,7 +230,7 @@ export function* findingDisagreement({ methods: compared, rows, d }: Comparison)
       let sum = 0;
       let finite = 0;
       for (let row = 0; row < rows; row++) {
-        const gap = distance(compared[i].conditioning, compared[j].conditioning, row, d);
+        const gap = rowDistance(compared[i].conditioning, row, compared[j].conditioning, row, d);
         if (Number.isNaN(gap)) continue;
         finite++;
         sum += gap ** 2;

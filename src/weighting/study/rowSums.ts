@@ -28,6 +28,14 @@ export function rowSums(a: Float32Array, rowA: number, b: Float32Array, rowB: nu
   return { change, a: squareA, b: squareB, product };
 }
 
+/** ‖a − b‖₂ of row `rowA` of `a` and row `rowB` of `b`, both [·, d]: exactly 0 of equal rows, NaN where a value of either is not finite. */
+export function rowDistance(a: ArrayLike<number>, rowA: number, b: ArrayLike<number>, rowB: number, d: number): number {
+  const [fromA, fromB] = [rowA * d, rowB * d];
+  let sum = 0;
+  for (let i = 0; i < d; i++) sum += (a[fromA + i] - b[fromB + i]) * (a[fromA + i] - b[fromB + i]);
+  return Number.isFinite(sum) ? Math.sqrt(sum) : Number.NaN;
+}
+
 /** Gives the cosine of two rows: exactly 1 of equal ones, which rounding would leave a little short; NaN where one is 0. */
 export function cosineOf({ change, a, b, product }: RowSums): number {
   return change === 0 && a > 0 ? 1 : clamped(product / Math.sqrt(a * b));

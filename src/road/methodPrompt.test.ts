@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { withRowsAlone } from '../clip/maskEffects.ts';
+import { tokenizer } from '../state/testing/fakeEncoder.ts';
+import { compelMask } from '../weighting/compelMask.ts';
+import type { ZOf } from '../weighting/method.ts';
+import { defaultOptions, type PromptOptions } from './options.ts';
+import { preparePrompt, promptEmbeds, promptPasses } from './pipeline.ts';
+
+/** Outputs that tell passes and rows apart, [77, 2]. */
+const zOf: ZOf = ({ inputIds, keyMask }) =>
+  Float32Array.from({ length: 77 * 2 }, (_, i) =>
+    Math.sin(i + inputIds.reduce((sum, id, row) => sum + id * (row + 1) * (keyMask[row] + 1), 0)),
+  );
+const read = (prompt: string, options: Partial<PromptOptions>) =>
+  preparePrompt(prompt, { ...defaultOptions, weighting: 'none', ...options }, tokenizer);
+const row = (of: ArrayLike<number>, at: number) => [of[2 * at], of[2 * at + 1]];
+
+test('words alone: each word has the rows that it has without the others, and BOS, EOS and PAD their own', () => {
+  const prompt = 'a xylophonist, red';
+  const found = read(prompt, { context: 'alone' });
+  const { pass, chunk } = found.chunks[0];
+  expect(pass).toEqual(read(prompt, {}).chunks[0].pass);
+  const [embeds] = promptEmbeds(found, zOf, 'none');
+  const last = chunk.tokens.findIndex(({ kind }) => kind === 'eos') - 1;
+  for (const at of [0, 1, last + 1, 76]) expect(row(embeds, at)).toEqual(row(zOf(pass), at));
+  expect(row(embeds, last)).toEqual(row(zOf(withRowsAlone(pass, [last])), last));
+  const word = chunk.tokens.flatMap(({ range }, at) => (range && range.start >= 2 && range.end <= 13 ? [at] : []));
+  expect(word.length).toBeGreaterThan(1);
+  for (const at of word) expect(row(embeds, at)).toEqual(row(zOf(withRowsAlone(pass, word)), at));
+  expect(promptPasses(found, 'none').every(({ derived }) => derived === undefined)).toBe(true);
+});
+
+test('words alone: a method that makes other versions of the prompt takes their words alone too, before it weighs', () => {
+  const found = read('a cat, [red]', { context: 'alone' });
+  const passes = promptPasses(found, compelMask.name);
+  expect(passes.every(({ derived }) => derived === undefined)).toBe(true);
+  const [embeds] = promptEmbeds(found, zOf, compelMask.name);
+  // The masked version hides “red” from EOS, which is not taken alone.
+  expect(row(embeds, 5)).not.toEqual(row(zOf(found.chunks[0].pass), 5));
+  const scaled = promptEmbeds(read('a (cat:2)', { context: 'alone' }), zOf, 'scale')[0];
+  const { pass } = read('a (cat:2)', {}).chunks[0];
+  const alone = row(zOf(withRowsAlone(pass, [2])), 2);
+  expect(row(scaled, 2)).toEqual(alone.map((value) => Math.fround(value * 2)));
+});

@@ -1,0 +1,149 @@
+import type { Derivation, EncoderPass } from '../clip/encoderPass.ts';
+import { withRowsAlone } from '../clip/maskEffects.ts';
+import { encoderPass } from '../clip/masks.ts';
+import { eosTokenId } from '../tokens/clipVocabulary.ts';
+import { fragmentTokens, normaliseLength } from '../tokens/promptTokens.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { flavourOf } from '../tokens/tokenizerFlavours.ts';
+import { wordsOf } from '../tokens/words.ts';
+import type { WeightedChunk, WeightedPrompt } from '../weighting/method.ts';
+import { type PsiMap, readPsi } from '../weighting/psiMaps.ts';
+import type { VectorName } from '../weighting/rowExpression.ts';
+import type { PromptOptions } from './options.ts';
+import { normalised } from './weightedPrompt.ts';
+
+/**
+ * A prompt as the methods take it: weights normalised and words taken out of their context as the options say, and beside it the
+ * chunks as the maps of rows leave them.
+ */
+export function methodPrompt(prompt: WeightedPrompt, options: PromptOptions, tokenizer: Tokenizer): WeightedPrompt {
+  const typed = normalised(prompt, options);
+  const mapped = mappedChunks(typed, options, tokenizer);
+  const taken = options.context === 'alone' ? withoutContext(typed, tokenizer) : typed;
+  return mapped ? { ...taken, mapped } : taken;
+}
+
+/** The chunks with the maps of the options applied; undefined where there are none. */
+function mappedChunks({ chunks, empty }: WeightedPrompt, options: PromptOptions, tokenizer: Tokenizer) {
+  const { maps, reference } = readPsi(options.rowMaps);
+  const used = maps.filter(({ expression }) => reference !== null || !expression.names.has('r'));
+  if (used.length === 0) return undefined;
+  const other = reference === null ? empty : plainPass(reference, options, tokenizer);
+  return chunks.map((chunk, at) => mappedChunk(chunk, at, used, { empty, other }));
+}
+
+/** The pass of a text without weights, as much of it as one chunk holds. */
+function plainPass(text: string, options: PromptOptions, tokenizer: Tokenizer): EncoderPass {
+  const places = Array.from({ length: text.length }, (_, i) => i);
+  const fragment = { kind: 'text', text, weight: 1, starts: places, ends: places.map((i) => i + 1) } as const;
+  const tokens = fragmentTokens([{ ...fragment, start: 0, end: text.length }], tokenizer, flavourOf(options));
+  const { chunk } = normaliseLength(tokens, tokenizer);
+  return encoderPass(chunk.inputIds, options.mask);
+}
+
+/** Passes that maps of any chunk may read. */
+interface OtherPasses {
+  readonly empty: EncoderPass;
+  readonly other: EncoderPass;
+}
+
+/** A chunk whose output is the encoder's with the maps applied to its rows; the chunk itself where no map is for one of them. */
+function mappedChunk(chunk: WeightedChunk, at: number, maps: readonly PsiMap[], others: OtherPasses): WeightedChunk {
+  const L = chunk.pass.inputIds.length;
+  const own = maps.flatMap((map) => {
+    const rows = map.rows.map((row) => row - at * L).filter((row) => row >= 0 && row < L);
+    return rows.length > 0 ? [{ ...map, rows }] : [];
+  });
+  if (own.length === 0) return chunk;
+  return { ...chunk, pass: { ...chunk.pass, derived: psiDerivation(own, chunk.perTokenWeights, others) } };
+}
+
+function psiDerivation(maps: readonly PsiMap[], weights: Float64Array, { empty, other }: OtherPasses): Derivation {
+  const written = maps.map(({ rows, text }) => `${rows}: ${text}`).join('; ');
+  const isWeighed = maps.some(({ text }) => /\bw\b/.test(text));
+  return {
+    // The passes beside the chunk's own: the empty prompt's is the same for a mask, as the chunk's key says.
+    key: `psi ${written} r ${other.inputIds}${isWeighed ? ` w ${weights}` : ''}`,
+    of(base) {
+      const own = maps.map((map) => ({ ...map, alone: withRowsAlone(base, map.rows) }));
+      const passOf = (name: VectorName, alone: EncoderPass): EncoderPass =>
+        name === 'empty' ? empty : name === 'r' ? other : name === 'alone' ? alone : base;
+      const from = [
+        ...new Set([base, ...own.flatMap((map) => [...map.expression.names].map((name) => passOf(name, map.alone)))]),
+      ];
+      return {
+        from,
+        make: (outputs) => mappedRows(outputs, own, weights, (name, alone) => from.indexOf(passOf(name, alone))),
+      };
+    },
+  };
+}
+
+/** Applies maps to rows of the first output, [L, d]. `numberOf` says which output has the rows that a name stands for. */
+function mappedRows(
+  outputs: readonly Float32Array[],
+  maps: readonly (PsiMap & { readonly alone: EncoderPass })[],
+  weights: Float64Array,
+  numberOf: (name: VectorName, alone: EncoderPass) => number,
+): Float32Array {
+  const [z] = outputs;
+  const L = weights.length;
+  const d = z.length / L;
+  const made = z.slice();
+  const mean = Float64Array.from({ length: d }, (_, c) => {
+    let sum = 0;
+    for (let row = 0; row < L; row++) sum += z[row * d + c];
+    return sum / L;
+  });
+  for (const { rows, expression, alone } of maps)
+    for (const row of rows) {
+      const vector = (name: VectorName) =>
+        name === 'mean' ? mean : outputs[numberOf(name, alone)].subarray(row * d, (row + 1) * d);
+      made.set(expression.row({ vector, w: weights[row] }), row * d);
+    }
+  return made;
+}
+
+/** Takes the rows of every word from a pass in which that word sees no other, in whatever version of the prompt a method makes. */
+function withoutContext(prompt: WeightedPrompt, tokenizer: Tokenizer): WeightedPrompt {
+  const derived: Derivation = {
+    key: 'words alone',
+    of(base) {
+      const words = wordRows(base, tokenizer).filter(([row]) => row > 1);
+      const alone = words.map((rows) => withRowsAlone(base, rows));
+      return {
+        from: [base, ...alone],
+        make([z, ...others]) {
+          const d = z.length / base.inputIds.length;
+          const made = z.slice();
+          for (const [i, rows] of words.entries())
+            for (const row of rows) made.set(others[i].subarray(row * d, (row + 1) * d), row * d);
+          return made;
+        },
+      };
+    },
+  };
+  const taken = (chunk: WeightedChunk): WeightedChunk => ({ ...chunk, pass: { ...chunk.pass, derived } });
+  return {
+    ...prompt,
+    chunks: prompt.chunks.map(taken),
+    downweighted: prompt.downweighted.map((light) => ({
+      weight: light.weight,
+      get masked() {
+        return light.masked.map(taken);
+      },
+      get removed() {
+        return light.removed.map(taken);
+      },
+    })),
+    ...(prompt.batch && { batch: prompt.batch.map((chunks) => chunks.map(taken)) }),
+  };
+}
+
+/** The rows of each word of a pass, up to its EOS. */
+function wordRows({ inputIds, vectors }: EncoderPass, tokenizer: Tokenizer): number[][] {
+  let end = inputIds.length;
+  while (end > 1 && inputIds[end - 1] === eosTokenId && !vectors?.has(end - 1)) end--;
+  const tokens = Array.from({ length: end - 1 }, (_, i) => ({ row: i + 1, text: tokenizer.entry(inputIds[i + 1]) }));
+  return wordsOf(tokens).map((word) => word.map(({ row }) => row));
+}
