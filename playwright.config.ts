@@ -10,6 +10,8 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     baseURL: 'http://localhost:4173',
+    // A page that the browser keeps would pass by the answers that tests give in the server's place; hosting.spec allows it.
+    serviceWorkers: 'block',
     launchOptions: { executablePath: findChromium(), args: chromiumArgs },
   },
   // A server that is already running may serve another build.

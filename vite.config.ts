@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import packageJson from './package.json' with { type: 'json' };
+import { hosting } from './scripts/hosting.ts';
 
 /** Tests of rooms without state, whose files share what a process has loaded; readOnce replaces modules. */
 const pure = ['prompt', 'tokens', 'files', 'clip', 'weighting', 'road', 'world'].map(
@@ -8,11 +10,23 @@ const pure = ['prompt', 'tokens', 'files', 'clip', 'weighting', 'road', 'world']
 );
 export default defineConfig({
   base: './',
-  plugins: [react()],
-  define: { clipscopeVersion: JSON.stringify(packageJson.version) },
+  plugins: [react(), hosting()],
+  define: {
+    clipscopeVersion: JSON.stringify(packageJson.version),
+    clipscopeDraws: existsSync('public/small-pictures/model.safetensors'),
+  },
   worker: { format: 'es' },
   css: { modules: { localsConvention: 'camelCaseOnly' } },
-  build: { target: 'es2023', chunkSizeWarningLimit: 1000 },
+  build: {
+    target: 'es2023',
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      output: {
+        // A first visit fetches one file of what it always needs, in place of some seventy: browsers ask older servers for six at a time.
+        codeSplitting: { groups: [{ name: 'page', tags: ['$initial'], test: (id) => !/main\.tsx$|\.html/.test(id) }] },
+      },
+    },
+  },
   preview: { port: 4173 },
   test: {
     environment: 'node',

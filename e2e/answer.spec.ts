@@ -122,7 +122,7 @@ test('the picture of the weights reacts to a weight, says why, and has the other
   await panel.getByRole('button', { name: 'Totals of all methods' }).click();
   const totals = page.getByRole('table', { name: /^All methods/ });
   await expect(totals.getByRole('row', { name: /^A1111 Ignore 0 %/ })).toBeVisible();
-  await expect(totals.getByRole('row')).toHaveCount(1 + 10);
+  await expect(totals.getByRole('row')).toHaveCount(1 + 11);
 
   // The word under the caret is swept.
   await prompt(page).press('ControlOrMeta+End');

@@ -19,7 +19,7 @@ test('the full-size synthetic encoder says that its weights are random', async (
   await expect(page.getByText('mean nothing until you open a checkpoint')).toBeVisible();
   await openView(page, 'Attention');
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
-  await expect(page.locator('#encoder')).toContainText(/F32 · \d+ MB held/);
+  await expect(page.locator('#encoder')).toContainText(/32-bit numbers · \d+ MB of memory/);
 });
 
 test('what is typed while the padding is computed stops it', async ({ page }) => {
@@ -57,7 +57,7 @@ test('a full-size F16 checkpoint in the LDM layout loads, with progress, and enc
   await file(page).setInputFiles(path);
   await expect(status(page)).toHaveText('Ready: v1-5-pruned.safetensors');
   expect((await history()).some((text) => /^Loading v1-5-pruned\.safetensors \d+ %$/.test(text))).toBe(true);
-  await expect(page.locator('#encoder')).toContainText('F16');
+  await expect(page.locator('#encoder')).toContainText('16-bit numbers');
   await expect(page.getByText('mean nothing until')).toHaveCount(0);
   await openView(page, 'Attention');
   await expect(page.getByText('12 layers × 12 heads')).toBeVisible();
@@ -95,6 +95,23 @@ test('a corrupt file is called by its fault, and the model in use goes on workin
   await expect(status(page)).toContainText('Ready: made-up weights, tiny');
   await notice.getByRole('button', { name: 'Dismiss' }).click();
   await expect(notice).toHaveCount(0);
+
+  // Long-CLIP has 248 positions: 100 tokens are one chunk of it, and two of the encoder before.
+  const long = { ...clipTiny, maxPositionEmbeddings: 248 };
+  const buffer = Buffer.from(await checkpointBytes({ config: long, dtype: 'F16', layout: 'hf' }));
+  await prompt(page).fill(Array(100).fill('cat').join(' '));
+  await expect(page.getByText('100 tokens in 2 chunks').first()).toBeVisible();
+  await file(page).setInputFiles({ name: 'long.safetensors', mimeType: 'application/octet-stream', buffer });
+  await expect(status(page)).toHaveText('Ready: long.safetensors');
+  await expect(page.getByText('100 / 246 tokens').first()).toBeVisible();
+  await expect(page.locator('#encoder')).toContainText('248 positions: each program’s chunks hold 246 tokens here');
+  await expect(page.getByRole('img', { name: /attention of 102 queries/ }).first()).toBeVisible();
+  await openView(page, 'Export');
+  await expect(page.locator('#export')).toContainText('prompt_embeds[1, 248, 64]');
+  await expect(page.locator('#export')).toContainText('The chunks have 248 rows');
+  await openView(page, 'Lecture');
+  await page.evaluate(() => location.assign('#view=lecture&lesson=length'));
+  await expect(page.getByText('Token 249 would need row 248 of this table')).toBeVisible();
 });
 
 test('a load can be cancelled', async ({ page }) => {

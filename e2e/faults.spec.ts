@@ -265,7 +265,7 @@ test('a GPU process that is killed during an encode: the CPU goes on, the answer
     await prompt(page).fill('a red car <lora:style:1>');
     await expect(loras(page)).toContainText('Merged × 1');
     await ready(page);
-    await expect(engine(page)).toContainText('WebGPU on a card');
+    await expect(engine(page)).toContainText('Runs on the GPU, a card');
     const gpu = await gpuProcess(browser);
     process.kill(gpu, 'SIGSTOP');
     await replacePrompt(page, 'a blue house <lora:style:1>');
@@ -286,7 +286,7 @@ test('a GPU process that is killed during an encode: the CPU goes on, the answer
 
     await notice.getByRole('button', { name: 'Use the GPU again' }).click();
     await ready(page);
-    await expect(engine(page)).toContainText('WebGPU on a card');
+    await expect(engine(page)).toContainText('Runs on the GPU, a card');
     await expect(loras(page)).toContainText('Merged × 1');
     await expect(page.getByRole('alert')).toHaveCount(0);
   } finally {

@@ -34,7 +34,7 @@ test('a checkpoint from disk that is kept is there on the next visit, and can be
 
   await page.reload();
   await expect(status(page)).toContainText('Ready: mine.safetensors');
-  await expect(page.locator('#encoder')).toContainText('F16');
+  await expect(page.locator('#encoder')).toContainText('16-bit numbers');
   await openModels(page);
   await expect(stored(page).getByRole('listitem')).toHaveText(/^mine\.safetensors6\.5 MB · .* · from a fileIn use/);
 

@@ -1,8 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { expect, test } from '@playwright/test';
-import { viewGroups, viewTitles } from '../src/state/view.ts';
-import { encodingCost, openOptions, openPage, openTiny, openView, own, prompt, status, tokenRows } from './page.ts';
+import { expect, type Locator, test } from '@playwright/test';
+import { viewTitles } from '../src/state/view.ts';
+import {
+  encodingCost,
+  menuViews,
+  openOptions,
+  openPage,
+  openTiny,
+  openView,
+  own,
+  prompt,
+  status,
+  tokenRows,
+} from './page.ts';
 
 for (const width of [360, 768, 1280, 1600, 2560])
   test(`nothing scrolls sideways or is cut off at ${width} px`, async ({ page }) => {
@@ -37,18 +48,28 @@ for (const width of [360, 768, 1280, 1600, 2560])
     expect(sticking).toEqual([]);
   });
 
-for (const [width, most] of [
-  [1440, 1],
-  [390, 2],
-])
-  test(`the status takes ${most} lines at most at ${width} px`, async ({ page }) => {
+test('what the header says takes few lines, and the engine in use can be read, at any width', async ({ page }) => {
+  await openTiny(page);
+  const linesOf = (text: Locator) =>
+    text.evaluate((element) =>
+      Math.round(element.getBoundingClientRect().height / Number.parseFloat(getComputedStyle(element).lineHeight)),
+    );
+  const engine = page.getByRole('combobox', { name: 'Engine' });
+  const widthOf = () => engine.evaluate((select) => select.getBoundingClientRect().width);
+  await page.setViewportSize({ width: 1440, height: 800 });
+  const whole = await widthOf();
+  for (const [width, most] of [
+    [1440, 1],
+    [1366, 1],
+    [390, 2],
+    [320, 2],
+  ]) {
     await page.setViewportSize({ width, height: 800 });
-    await openTiny(page);
-    const lines = status(page)
-      .locator('span')
-      .evaluate((text) => text.getClientRects().length);
-    expect(await lines).toBeLessThanOrEqual(most);
-  });
+    expect(await linesOf(status(page).locator('span')), `status at ${width}`).toBeLessThanOrEqual(most);
+    expect(await linesOf(page.getByText('See how Stable Diffusion')), `sentence at ${width}`).toBeLessThanOrEqual(2);
+    expect(await widthOf(), `engine at ${width}`).toBeGreaterThanOrEqual(whole);
+  }
+});
 
 for (const width of [390, 1280])
   test(`a click on the menu is not lost when the weights are there between press and release, at ${width} px`, async ({
@@ -244,20 +265,25 @@ test('pictures are redrawn for the dark theme', async ({ page }) => {
   await expect.poll(masked).toBeLessThan(80);
 });
 
-test('prompts, tokens and menu take at most 220 px; an answer is in the first screen', async ({ page }) => {
+test('prompts, tokens and menu take at most 220 px; answer and lab are in the first screen', async ({ page }) => {
   await page.setViewportSize({ width: 1366, height: 768 });
   await openTiny(page);
   await openView(page, 'Answer');
   const top = page.getByRole('region', { name: 'Prompts' });
   expect((await top.boundingBox())?.height).toBeLessThanOrEqual(220);
-  await expect(page.getByText('“red” (weight 1.3) grows by')).toBeInViewport();
+  // The second is read aloud once the answer rests.
+  await expect(page.getByText('“red” (weight 1.3) grows by').first()).toBeInViewport();
+  await openView(page, 'Objective');
+  const lab = page.getByRole('region', { name: 'Objective', exact: true });
+  await expect(lab.getByRole('button', { name: /^(Play|Pause)$/ })).toBeInViewport({ ratio: 1 });
+  await expect(lab.getByRole('application')).toBeInViewport({ ratio: 1 });
 });
 
 test('no view is longer than two screens and a little', async ({ page }) => {
   await page.setViewportSize({ width: 1440, height: 900 });
   await openTiny(page);
   const heights: Record<string, number> = {};
-  for (const view of viewGroups.flatMap(({ views }) => views)) {
+  for (const view of menuViews) {
     await openView(page, viewTitles[view]);
     heights[view] = await page.evaluate(() => document.documentElement.scrollHeight);
   }

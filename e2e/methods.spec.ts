@@ -1,4 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
+import { methodNames } from '../src/weighting/methods.ts';
 import { openOptions, openTiny, openView, own, prompt, status } from './page.ts';
 
 const panel = (page: Page) => page.locator('#methods');
@@ -116,7 +117,7 @@ test('methods are sorted by how far they stand apart; two show their difference'
   const apart = await totals(page).evaluate((table: HTMLTableElement) =>
     Array.from(table.tBodies[0].rows, (row) => Number(row.cells[1].textContent)),
   );
-  expect(apart).toHaveLength(10);
+  expect(apart).toHaveLength(methodNames.length);
   expect(apart).toEqual(apart.toSorted((a, b) => b - a));
   await page.getByRole('radio', { name: 'A: ComfyUI' }).check();
   await page.getByRole('radio', { name: 'B: Compel', exact: true }).check();
@@ -193,9 +194,9 @@ test('a sweep needs a few passes once; the slider and the prompt’s own weight 
   expect(await passes()).toBe(swept);
 
   await openSweep(page);
-  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(10 + 10 + 2);
+  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(2 * methodNames.length + 2);
   await page.getByRole('checkbox', { name: 'Show Compel, REMOVE' }).uncheck();
-  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(9 + 9 + 2);
+  await expect(page.locator(`${own('chart')} path${own('curve')}`)).toHaveCount(2 * (methodNames.length - 1) + 2);
   // The weight is set by hand, in a picture.
   const picture = page.getByRole('img', { name: /^Norm by weight/ });
   const box = await picture.boundingBox();

@@ -26,6 +26,9 @@ async function serve(file: Uint8Array): Promise<string> {
 }
 const tiny = () => checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf-bare' });
 
+/** Opens the page that may connect to any address, with the tiny model. */
+const openForAnyAddress = (page: Page) => openTiny(page, undefined, '/any-address.html');
+
 async function download(page: Page, address: string) {
   if (!(await models(page).isVisible())) await page.getByRole('button', { name: 'Get or delete models…' }).click();
   await page.getByRole('textbox', { name: 'Another address' }).fill(address);
@@ -49,8 +52,21 @@ test('sizes are said before a download, and nothing is fetched without a click',
   ).toBeVisible();
   await expect(models(page)).toContainText('None yet.');
   await download(page, 'model.safetensors');
-  await expect(models(page)).toContainText('Give the address of a file, beginning with https://.');
+  const refusal = models(page).getByRole('alert');
+  await expect(refusal).toHaveText('Give the address of a file, beginning with https://.');
+  await expect(page.getByRole('textbox', { name: 'Another address' })).toHaveAccessibleDescription(
+    /^Give the address of a file, beginning with https:\/\/\. A \.safetensors file/,
+  );
   await expect(downloads(page)).toHaveCount(0);
+
+  // This page may not connect to other hosts, and says where one can.
+  const address = 'https://example.org/models/a%20b.safetensors?key=1';
+  await download(page, address);
+  await expect(models(page).getByRole('alert')).toContainText('example.org was not asked.');
+  await models(page).getByRole('link', { name: 'Open that page' }).click();
+  await expect(page).toHaveURL(/\/any-address\.html#address=/);
+  await expect(page.getByRole('textbox', { name: 'Another address' })).toHaveValue(address);
+  await expect(models(page)).toContainText('This page may connect to any address.');
   expect(elsewhere).toEqual([]);
 });
 
@@ -60,7 +76,7 @@ test('a download shows its progress, is used when it is whole, and is there with
   const file = await tiny();
   const address = `${await serve(file)}/text_encoder/model.safetensors`;
   fault = { stallAfter: 2_000_000, delay: 4 };
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, address);
   await expect(downloads(page)).toContainText(/^model\.safetensors[12]\.\d of 6\.5 MB · /);
   // The model in use goes on working meanwhile.
@@ -86,17 +102,17 @@ test('a download shows its progress, is used when it is whole, and is there with
   await server!.close();
   await page.reload();
   await expect(status(page)).toHaveText('Ready: model.safetensors');
-  await expect(page.locator('#encoder')).toContainText('F16');
+  await expect(page.locator('#encoder')).toContainText('16-bit numbers');
 });
 
 test('a second tab that downloads the same file is told, and the first goes on', async ({ page, context }) => {
   const address = `${await serve(await tiny())}/model.safetensors`;
   fault = { stallAfter: 2_000_000, delay: 4 };
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, address);
   await expect(downloads(page)).toContainText(/[12]\.\d of 6\.5 MB/);
   const other = await context.newPage();
-  await openTiny(other);
+  await openForAnyAddress(other);
   await download(other, address);
   await expect(downloads(other).getByRole('alert')).toHaveText(
     /^"model\.safetensors" is being written by another download or tab; wait for it or stop it first\./,
@@ -113,7 +129,7 @@ test('a second tab that downloads the same file is told, and the first goes on',
 test('a part of an earlier visit can be gone on with', async ({ page }) => {
   const address = `${await serve(await tiny())}/model.safetensors`;
   fault = { stallAfter: 2_000_000, delay: 4 };
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, address);
   await expect(downloads(page)).toContainText(/[12]\.\d of 6\.5 MB/);
   await page.getByRole('button', { name: 'Pause' }).click();
@@ -130,7 +146,7 @@ test('of a whole checkpoint only the text encoder is fetched', async ({ page }) 
   const size = 40_000_000;
   const unet = { name: 'model.diffusion_model.big', dtype: 'F16', shape: [size / 2], data: () => new Uint8Array(size) };
   const file = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'ldm', extra: [unet] as never });
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, `${await serve(file)}/v1-5-pruned.safetensors`);
   await expect(status(page)).toContainText('Ready: v1-5-pruned.safetensors');
   const sent = server!.asked.reduce((sum, { sent }) => sum + sent, 0);
@@ -149,7 +165,7 @@ for (const [name, how, sentence] of faults)
   test(`${name} ends in one sentence, and the model in use stays`, async ({ page }) => {
     const address = `${await serve(await tiny())}/model.safetensors`;
     fault = how;
-    await openTiny(page);
+    await openForAnyAddress(page);
     await download(page, address);
     const alert = downloads(page).getByRole('alert');
     await expect(alert).toContainText(sentence);
@@ -168,7 +184,7 @@ for (const [name, how, sentence] of faults)
 test('a server that is not there is said', async ({ page }) => {
   const address = `${await serve(new Uint8Array(0))}/model.safetensors`;
   await server!.close();
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, address);
   await expect(downloads(page).getByRole('alert')).toContainText('cannot be reached');
 });
@@ -176,7 +192,7 @@ test('a server that is not there is said', async ({ page }) => {
 test('a stored model can be deleted; the one in use stays, and the next visit starts with made-up weights', async ({
   page,
 }) => {
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, `${await serve(await tiny())}/model.safetensors`);
   await expect(status(page)).toContainText('Ready: model.safetensors');
   await page.getByRole('button', { name: 'Delete model.safetensors' }).click();
@@ -196,7 +212,7 @@ test('a stored model can be deleted; the one in use stays, and the next visit st
 test('cancelling deletes what has arrived', async ({ page }) => {
   const address = `${await serve(await tiny())}/model.safetensors`;
   fault = { stallAfter: 2_000_000, delay: 4 };
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, address);
   await expect(downloads(page)).toContainText(/[12]\.\d of 6\.5 MB/);
   await downloads(page).getByRole('button', { name: 'Cancel' }).click();
@@ -205,7 +221,7 @@ test('cancelling deletes what has arrived', async ({ page }) => {
 });
 
 test('a stored model whose data was cleared is missed with a notice', async ({ page }) => {
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, `${await serve(await tiny())}/model.safetensors`);
   await expect(status(page)).toContainText('Ready: model.safetensors');
   await page.evaluate(async () => (await navigator.storage.getDirectory()).removeEntry('models', { recursive: true }));
@@ -220,7 +236,7 @@ test('where the browser has no more room, it says so, and a stored model makes r
 }) => {
   const { origin } = new URL(baseURL!);
   const address = await serve(await tiny());
-  await openTiny(page);
+  await openForAnyAddress(page);
   await download(page, `${address}/first.safetensors`);
   await expect(status(page)).toContainText('Ready: first.safetensors');
   const devtools = await page.context().newCDPSession(page);
@@ -260,7 +276,7 @@ for (const [place, script, sentence, next] of [
         }
       };
     }, script);
-    await openTiny(page);
+    await openForAnyAddress(page);
     await download(page, `${await serve(await tiny())}/model.safetensors`);
     await expect(status(page)).toContainText('Ready: model.safetensors');
     await expect(models(page)).toContainText(sentence);
@@ -275,7 +291,7 @@ test('the text encoder of SD 1.5 is asked of its homes one after the other', asy
     asked.push(route.request().url().split('/').slice(2, 4).join('/'));
     return route.fulfill({ status: 404, headers: { 'access-control-allow-origin': '*' } });
   });
-  await openTiny(page);
+  await openForAnyAddress(page);
   await page.getByRole('button', { name: 'Download SD 1.5 text encoder (246 MB)' }).click();
   await expect(downloads(page).getByRole('alert')).toContainText(
     /None of 3 addresses could be used; of the first: There is no file at huggingface\.co/,

@@ -1,5 +1,12 @@
+import { existsSync } from 'node:fs';
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { EngineName } from '../src/engine/engineChoice.ts';
+import { viewGroups } from '../src/state/view.ts';
+
+/** The views of the menu, in its order. A build without a model for pictures leaves their view out. */
+export const menuViews = viewGroups
+  .flatMap(({ views }) => views)
+  .filter((view) => view !== 'picture' || existsSync('public/small-pictures/model.safetensors'));
 
 export const status = (page: Page) => page.getByRole('status', { name: 'Encoder status' });
 /** The sentences about what the last change made the encoder do; they are folded away. */
@@ -27,7 +34,7 @@ export async function openOptions(page: Page): Promise<void> {
 }
 
 /** Opens the page on the table of tokens, with the tiny model, which any engine runs in milliseconds. */
-export async function openPage(page: Page, engine: EngineName = 'automatic'): Promise<void> {
+export async function openPage(page: Page, engine: EngineName = 'automatic', address = '/'): Promise<void> {
   await page.addInitScript((engine) => {
     localStorage.clipscope ??= JSON.stringify({
       syntheticSize: 'tiny',
@@ -38,18 +45,33 @@ export async function openPage(page: Page, engine: EngineName = 'automatic'): Pr
       engineChoice: { engine },
     });
   }, engine);
-  await page.goto('/');
+  await page.goto(address);
   // Text fields stand in until the editors are loaded.
   await expect(page.locator('.cm-content')).toHaveCount(2);
   await openView(page, 'Tokens');
 }
 
 /** Opens the page with the tiny model, and waits until it is ready. */
-export async function openTiny(page: Page, engine?: EngineName): Promise<void> {
-  await openPage(page, engine);
+export async function openTiny(page: Page, engine?: EngineName, address?: string): Promise<void> {
+  await openPage(page, engine, address);
   await expect(status(page)).toHaveText('Ready: made-up weights, tiny');
   // The numbers of the first encode: the status is ready before there is a prompt, too.
   await expect(encodingCost(page)).toBeAttached();
+}
+
+/** Collects what the page asks other hosts for, and what its Content-Security-Policy keeps it from. */
+export function strayed(page: Page): string[] {
+  const found: string[] = [];
+  let home: string | undefined;
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    home ??= origin;
+    if (!/^(blob|data):$/.test(protocol) && origin !== home) found.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (/Content.Security.Policy/i.test(message.text())) found.push(message.text());
+  });
+  return found;
 }
 
 /** Has the encoder's worker run this script before its own. */

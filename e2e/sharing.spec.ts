@@ -154,7 +154,19 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   await openView(page, 'Attention');
   await page.getByRole('slider', { name: 'Layer' }).fill('2');
   await page.getByRole('slider', { name: 'Head' }).fill('3');
-  await page.getByRole('button', { name: 'Copy link' }).click();
+  // The clipboard is asked in the click itself, although the link is not written yet: WebKit refuses it later.
+  const isAskedInClick = await page.getByRole('button', { name: 'Copy link' }).evaluate((button) => {
+    let isAsked = false;
+    const write = Clipboard.prototype.write;
+    Clipboard.prototype.write = function (items) {
+      isAsked = true;
+      return write.call(this, items);
+    };
+    (button as HTMLButtonElement).click();
+    Clipboard.prototype.write = write;
+    return isAsked;
+  });
+  expect(isAskedInClick).toBe(true);
   await expect(page.getByText('Copied.')).toBeVisible();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(link).toMatch(/^http:\/\/localhost:\d+\/#share=[\w-]+&view=attention$/);
@@ -173,6 +185,34 @@ test('a link brings prompts, options and selection to another page', async ({ pa
   // The link's contents are not sent, and do not stay in the address.
   expect(requests.filter((url) => url.includes('share='))).toEqual([]);
   expect(new URL(other.url()).hash).toBe('#view=attention');
+
+  // That link as text that people can read.
+  await page.getByRole('button', { name: 'Copy it as readable text' }).click();
+  await expect(page.getByText('Copied as readable text.')).toBeVisible();
+  const readable = await page.evaluate(() => navigator.clipboard.readText());
+  expect(readable).toMatch(
+    /\/#v=1&prompt=a%20\(castle:1\.2\),%20%E5[%\w]+&negative=fog&language=a1111&mask=hf&view=attention&side=negative&layer=2&head=3$/,
+  );
+  await prompt(other).fill('mine');
+  await other.evaluate((hash) => {
+    location.hash = hash;
+  }, new URL(readable).hash);
+  await expect(prompt(other)).toHaveText('a (castle:1.2), 小さな猫');
+  await expect(other.getByRole('heading', { name: 'Layer 2, head 3' })).toBeVisible();
+  expect(new URL(other.url()).hash).toBe('#view=attention');
+  // An infotext of A1111 as it is, and a link with a mistake.
+  const infotext =
+    'a red fox\nNegative prompt: blurry\nSteps: 24, Sampler: Euler a, CFG scale: 7, Seed: 1, Clip skip: 2';
+  await other.goto(`/#v=1&prompt=${encodeURIComponent(infotext)}&view=tokens`);
+  await expect(prompt(other)).toHaveText('a red fox');
+  await expect(opened(other)).toContainText('From a link: ');
+  await other.evaluate(() => {
+    location.hash = '#v=1&prompt=theirs&layr=5';
+  });
+  await expect(other.getByRole('alert')).toContainText(
+    /^The link has “layr”, which is not known here.* so it was not opened\./,
+  );
+  await expect(prompt(other)).toHaveText('a red fox');
 
   await prompt(other).fill('mine');
   await other.reload();

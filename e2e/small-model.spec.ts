@@ -7,19 +7,13 @@ import { openCheckpoint } from '../src/models/openCheckpoint.ts';
 import { defaultOptions } from '../src/road/options.ts';
 import { preparePrompt } from '../src/road/pipeline.ts';
 import { createTokenizer } from '../src/tokens/tokenizer.ts';
-import { openView, own, pointAt, prompt, status, tokenRows } from './page.ts';
+import { openView, own, pointAt, prompt, status, strayed, tokenRows } from './page.ts';
 
 const ready = 'Ready: small CLIP of shapes, trained by clipscope';
 const model = (page: Page) => page.getByRole('combobox', { name: 'Model', exact: true });
 
-test('a first visit shows the attention of the small trained model, and asks no other host', async ({
-  page,
-  baseURL,
-}) => {
-  const others: string[] = [];
-  page.on('request', (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(baseURL!)) others.push(request.url());
-  });
+test('a first visit shows the attention of the small trained model, and asks no other host', async ({ page }) => {
+  const strays = strayed(page);
   await page.goto('/');
   await expect(status(page)).toHaveText(ready);
   await expect(model(page).locator('option:checked')).toHaveText('Small CLIP of shapes');
@@ -49,7 +43,7 @@ test('a first visit shows the attention of the small trained model, and asks no 
     // Head 2 of layer 3.
     expect(Math.abs(value - attentions[2][(77 + query) * 77 + key])).toBeLessThan(2e-4);
   }
-  expect(others).toEqual([]);
+  expect(strays).toEqual([]);
 });
 
 test('words that the model never learnt are marked, by signs and in words', async ({ page }) => {

@@ -1,4 +1,4 @@
-// Times training (`npm run bench -- train`), or else the reading of prompts and the encoders.
+// Times training (`npm run bench -- train`), the built page (`npm run bench -- page`), or else the reading of prompts and the encoders.
 import { spawnSync } from 'node:child_process';
 
 function run(...args) {
@@ -8,6 +8,7 @@ function run(...args) {
 
 const [part, ...args] = process.argv.slice(2);
 if (part === 'train') run('scripts/run.mjs', 'src/cli/trainBench.ts', ...args);
+else if (part === 'page') run('scripts/run.mjs', 'e2e/bench/page.mjs', ...args);
 else {
   const space = ['--min-semi-space-size=256', '--max-semi-space-size=256'];
   run('--expose-gc', ...space, 'scripts/run.mjs', 'src/cli/benchPrompts.ts');

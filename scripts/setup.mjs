@@ -32,14 +32,21 @@ async function writeMerges() {
 }
 
 function installChromium() {
-  if (findChromium()) return;
+  if (findWholeChromium()) return;
   if (existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
+    const install = (...packages) =>
+      run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'libvulkan1', 'fonts-dejavu-core', ...packages);
     run('apt-get', 'update', '-qq');
-    run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium', 'libvulkan1', 'fonts-dejavu-core');
+    try {
+      install('chromium', 'chromium-headless-shell');
+    } catch {
+      // Only Debian has the shell as a package.
+      install('chromium');
+    }
   } else {
     run('npx', 'playwright', 'install', 'chromium');
   }
-  if (!findChromium()) throw new Error('No Chromium found. Install one and name it in CHROMIUM_PATH.');
+  if (!findWholeChromium()) throw new Error('No Chromium found. Install one and name it in CHROMIUM_PATH.');
 }
 
 function hasGraphics() {
@@ -51,5 +58,5 @@ function hasGraphics() {
 
 installPackages();
 await writeMerges();
-const { findChromium } = await import('./chromium.mjs');
+const { findWholeChromium } = await import('./chromium.mjs');
 if (process.argv.includes('--tests') || (process.argv.includes('--gpu') && !hasGraphics())) installChromium();

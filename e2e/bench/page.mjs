@@ -1,4 +1,4 @@
-// Times the waits of a person on the built page, other than for an encode: npm run bench:page -- --runs 9
+// Times the waits of a person on the built page, other than for an encode: npm run bench:page -- first --runs 9
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { build, preview } from 'vite';
 import { chromiumArgs, findChromium } from '../../scripts/chromium.mjs';
 import { clipVitL14 } from '../../src/clip/config.ts';
 import { writeCheckpointFile } from '../../src/models/testing/checkpoints.ts';
+import { firstVisit } from './firstVisit.mjs';
 
 const name = 'full-size.safetensors';
 /** Milliseconds that are more than enough for a software adapter to compile ahead. */
@@ -108,14 +109,19 @@ function redraw(page, kind) {
   }, kind);
 }
 
-/** Returns the exit code of `npm run bench:page`. */
-export async function main(args) {
-  const { values } = parseArgs({ args: [...args], options: { runs: { type: 'string', default: '7' } } });
-  const runs = Math.max(1, Number(values.runs) || 7);
-  // This process sets NODE_ENV for development, in which React checks everything.
-  process.env.NODE_ENV = 'production';
-  await build({ logLevel: 'warn' });
-  const server = await preview({ preview: { port: 0 }, logLevel: 'silent' });
+/** Times first visits, each with a browser of its own. */
+async function timeFirstVisits(address, runs) {
+  console.log(`\nFirst visit, from the navigation until the small model is ready, ${runs} runs, medians (all):`);
+  for (const engine of ['cpu', 'automatic']) {
+    const visits = [];
+    for (let run = 0; run < runs; run++) visits.push(await firstVisit(address, engine));
+    const ready = times(visits.map(({ ready }) => ready));
+    console.log(`  ${engine.padEnd(10)} ${ready}; first paint ${times(visits.map(({ painted }) => painted))}`);
+  }
+}
+
+/** Times loads of a large model, and then the redrawing of its maps. */
+async function timeLoads(address, runs) {
   const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
   const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArgs });
   try {
@@ -125,7 +131,7 @@ export async function main(args) {
     const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
     page.setDefaultTimeout(180_000);
     await page.addInitScript(countHashes);
-    await page.goto(server.resolvedUrls.local[0]);
+    await page.goto(address);
     await page.waitForFunction(() =>
       document.querySelector('[aria-label="Encoder status"]')?.textContent.startsWith('Ready'),
     );
@@ -142,17 +148,47 @@ export async function main(args) {
     );
     console.log(`  reading it alone     ${times(loads.map(({ read }) => read))}`);
     console.log(`  ratio                ${ratio.toFixed(2)}`);
-    await page.getByLabel('Hide PAD').uncheck();
-    const redraws = { linear: [], sqrt: [], log: [] };
-    for (let run = 0; run <= runs; run++)
-      for (const [kind, all] of Object.entries(redraws)) all.push(await redraw(page, kind));
-    console.log('\nOverview of 12 × 12 heads, 77 × 77 each, drawn in other colours:');
-    // The first of each kind compiles the script.
-    for (const [kind, all] of Object.entries(redraws)) console.log(`  ${kind.padEnd(8)} ${times(all.slice(1))}`);
+    await timeRedraws(page, runs);
   } finally {
     await browser.close();
-    await server.close();
     rmSync(folder, { recursive: true });
+  }
+}
+
+async function timeRedraws(page, runs) {
+  await page.getByLabel('Hide PAD').uncheck();
+  const redraws = { linear: [], sqrt: [], log: [] };
+  for (let run = 0; run <= runs; run++)
+    for (const [kind, all] of Object.entries(redraws)) all.push(await redraw(page, kind));
+  console.log('\nOverview of 12 × 12 heads, 77 × 77 each, drawn in other colours:');
+  // The first of each kind compiles the script.
+  for (const [kind, all] of Object.entries(redraws)) console.log(`  ${kind.padEnd(8)} ${times(all.slice(1))}`);
+}
+
+const parts = { first: timeFirstVisits, loads: timeLoads };
+
+/** Runs the parts that are named, or all. Returns the exit code of `npm run bench:page`. */
+export async function main(args) {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { runs: { type: 'string', default: '7' } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
+  if (unknown !== undefined) {
+    console.error(`There is no part "${unknown}"; the parts are ${Object.keys(parts).join(' and ')}.`);
+    return 1;
+  }
+  const runs = Math.max(1, Number(values.runs) || 7);
+  // This process sets NODE_ENV for development, in which React checks everything.
+  process.env.NODE_ENV = 'production';
+  await build({ logLevel: 'warn' });
+  const server = await preview({ preview: { port: 0 }, logLevel: 'silent' });
+  try {
+    for (const part of positionals.length > 0 ? positionals : Object.keys(parts))
+      await parts[part](server.resolvedUrls.local[0], runs);
+  } finally {
+    await server.close();
   }
   return 0;
 }

@@ -1,0 +1,95 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { clipTiny } from '../src/clip/config.ts';
+import { unetBytes } from '../src/models/testing/unets.ts';
+import { openTiny, openView, own, prompt } from './page.ts';
+
+const finding = (page: Page) => page.locator(`#analyses ${own('finding')}`).first();
+
+const tinyUnet = { layout: 'diffusers', d: clipTiny.hiddenSize, smaller: 40 } as const;
+
+/** Opens an analysis, and starts it where it would not start by itself. */
+async function open(page: Page, name: string): Promise<void> {
+  await page.getByRole('navigation', { name: 'Analyses' }).getByRole('button', { name, exact: true }).click();
+}
+
+test('each analysis says what it found for the prompt, and its limits', async ({ page }) => {
+  await openTiny(page);
+  await prompt(page).fill('a red circle, a blue square');
+  await openView(page, 'ψ lab');
+  const lab = page.locator('#psi-lab');
+  await lab.getByRole('button', { name: 'Weigh by these maps' }).click();
+  await expect(lab.locator(own('finding'))).toHaveText(/^0 of 77 rows change/);
+  await lab.getByRole('button', { name: '2 red' }).click();
+  await lab.getByRole('button', { name: 'Add “Scale” for row 2' }).click();
+  await expect(lab.locator(own('finding'))).toHaveText(/^1 of 77 rows change/);
+  await lab.getByRole('textbox', { name: /^Maps/ }).fill('2: z * 1.3; 2-3: empty');
+  await expect(lab.getByText('Row 2 is in “2” already: subsets must not overlap.')).toBeVisible();
+
+  const psi = await new AxeBuilder({ page }).setLegacyMode().include('#psi-lab').analyze();
+  expect(psi.violations.map(({ id }) => id)).toEqual([]);
+
+  await openView(page, 'Analyses');
+  await expect(finding(page)).toHaveText(/^Of all that sets this prompt apart .* % in PAD\.$/);
+  await expect(page.locator('#analyses dd').first()).toHaveText('exactly 0');
+  const found: [string, RegExp][] = [
+    ['What each word does', /^“.+” changes the rows of other tokens most/],
+    ['Leakage', /^“.+” takes most from another word, from “.+”/],
+    ['Bag of words', /^The variant that the encoder tells apart least is “.+”/],
+    ['Layers', /^EOS comes within half its length/],
+    ['Sinks', /^\d of 8 heads do next to nothing/],
+    ['Ablation', /^Most depends on (head \d of|the MLP of) layer \d/],
+    ['What the U-Net receives', /^The text encoder in use came without a U-Net: open a whole checkpoint/],
+  ];
+  const wrong: string[] = [];
+  for (const [name, sentence] of found) {
+    await open(page, name);
+    await expect(finding(page)).toHaveText(sentence);
+    await expect(page.locator('#analyses')).toContainText('Limits.');
+    if (name === 'Sinks') await expect(page.getByText('What it fetches ‖α v W_O‖, layer 1, head 1')).toBeVisible();
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
+    wrong.push(...violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes[0].html.slice(0, 160)}`));
+  }
+  expect(wrong.join('\n')).toBe('');
+
+  // A word is written first where its row offers it, and the analysis is of the prompt as it is then.
+  await open(page, 'What each word does');
+  await page.getByRole('button', { name: 'Say “circle” first' }).click();
+  await expect(prompt(page)).toHaveText('circle a red, a blue square');
+  await expect(page.locator('#analyses tbody th').first()).toHaveText('circle');
+
+  await open(page, 'Compare A and B');
+  await page.getByRole('button', { name: 'Keep this as A' }).click();
+  await expect(finding(page)).toHaveText('All 77 common rows are equal, to the bit, at every stage.');
+  // A stays while another analysis is looked at.
+  await open(page, 'Sinks');
+  await open(page, 'Compare A and B');
+  await prompt(page).fill('circle a red, a blue square!');
+  await expect(finding(page)).toHaveText(/^\d+ of \d+ common rows differ, first in: /);
+
+  // The matrices of a second file read the rows of this encoder.
+  await open(page, 'What the U-Net receives');
+  let isBroken = true;
+  await page.route(/\/unetWorker-[^/]*\.js$/, (route) =>
+    isBroken
+      ? route.fulfill({ contentType: 'text/javascript', body: 'throw new Error("it broke");' })
+      : route.continue(),
+  );
+  const unet = { name: 'unet.safetensors', mimeType: '', buffer: Buffer.from(unetBytes(tinyUnet)) };
+  await page.getByLabel('Open a U-Net').setInputFiles(unet);
+  // A question that failed is asked once more by the button beside the message.
+  await expect(page.locator('#analyses').getByRole('alert')).toContainText(/^This could not be computed: .*it broke/);
+  isBroken = false;
+  await page.getByRole('button', { name: 'Try again' }).press('Enter');
+  await expect(page.getByRole('region', { name: 'What the U-Net receives' })).toBeFocused();
+  // The maps of the lab weigh row 2.
+  await expect(finding(page)).toHaveText(
+    /^In the mean of its 16 layers, .*; weights move “a” most, its key by 30 % and its value by 30 % of their lengths\.$/,
+  );
+  const keys = page.getByRole('application', { name: /^Keys as weighted/ });
+  await keys.press('ArrowRight');
+  await keys.press('ArrowDown');
+  await expect(page.getByText(/^layer down 2, token BOS: \S+ ‖K‖$/)).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`)).toEqual([]);
+});

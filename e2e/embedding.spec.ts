@@ -1,0 +1,112 @@
+/** A panel in a page of another origin: what it shows, the messages, and a browser that blocks its storage. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import { chromium, expect, type Page, test } from '@playwright/test';
+import { chromiumArgs, findWholeChromium } from '../scripts/chromium.mjs';
+import { openTiny, strayed } from './page.ts';
+
+let lessons: Server;
+let lesson = '';
+test.beforeEach(async () => {
+  lessons = createServer((_, response) => response.setHeader('content-type', 'text/html').end(lesson));
+  await new Promise<void>((resolve) => lessons.listen(0, '127.0.0.1', resolve));
+});
+test.afterEach(() => void lessons.close());
+
+/** Opens a page of another origin that has this in its body, and the element's script. */
+async function openLesson(page: Page, baseURL: string, body: string): Promise<void> {
+  lesson = `<!doctype html><title>A lesson</title><script src="${baseURL}/clip-scope.js"></script>${body}`;
+  await page.goto(`http://127.0.0.1:${(lessons.address() as AddressInfo).port}/`);
+}
+
+test('the element shows one panel, follows its attributes, tells what changes, and leaves the visitor’s own prompts', async ({
+  page,
+  context,
+  baseURL,
+}) => {
+  const own = await context.newPage();
+  await openTiny(own);
+  const remembered = await own.evaluate(() => localStorage.clipscope);
+
+  await openLesson(page, baseURL!, '<clip-scope view="attention" prompt="a red circle" layer="2"></clip-scope>');
+  const frame = page.frameLocator('clip-scope iframe');
+  await expect(frame.getByRole('heading', { name: 'Layer 2, head 1' })).toBeVisible();
+  await expect(frame.getByRole('navigation')).toHaveCount(0);
+  await expect(frame.getByRole('textbox')).toHaveCount(0);
+  // The frame is as high as what it shows.
+  const height = () => page.locator('clip-scope iframe').evaluate((iframe) => iframe.clientHeight);
+  const content = () => frame.locator('body').evaluate((body) => Math.ceil(body.getBoundingClientRect().height));
+  await expect.poll(async () => (await height()) - (await content())).toBe(0);
+
+  const changes = await page.locator('clip-scope').evaluateHandle((element) => {
+    const told: { prompt: string; head?: string }[] = [];
+    element.addEventListener('change', (event) => told.push((event as CustomEvent).detail));
+    return told;
+  });
+  await page.locator('clip-scope').evaluate((element) => element.setAttribute('prompt', 'a blue square'));
+  await expect.poll(() => changes.evaluate((told) => told.at(-1)?.prompt)).toBe('a blue square');
+  await frame.getByRole('slider', { name: 'Head' }).fill('3');
+  await expect.poll(() => changes.evaluate((told) => told.at(-1)?.head)).toBe('3');
+  await expect(frame.getByRole('link', { name: 'Open in clipscope' })).toHaveAttribute(
+    'href',
+    /#v=1&prompt=a%20blue%20square&language=a1111&view=attention&layer=2&head=3$/,
+  );
+  expect(await own.evaluate(() => localStorage.clipscope)).toBe(remembered);
+
+  // Axe looks into the frame as well as at it.
+  const { violations, passes } = await new AxeBuilder({ page }).include('clip-scope').analyze();
+  expect(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))).toEqual([]);
+  expect(passes.find(({ id }) => id === 'color-contrast')?.nodes.length).toBeGreaterThan(0);
+});
+
+test('parts that the address hides are not there', async ({ page }) => {
+  await page.goto('/?hide=models,export,examples,tools#view=tokens');
+  await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Export', exact: true })).toHaveCount(0);
+  await expect(page.locator('#encoder')).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Copy link' })).toBeHidden();
+  await expect(page.getByRole('textbox', { name: 'Prompt', exact: true })).toBeVisible();
+  await page.goto('/?hide=modles');
+  await expect(page.getByRole('alert')).toContainText('The address hides “modles”');
+});
+
+test('a panel works where the browser blocks its storage', async ({ baseURL }) => {
+  const profile = mkdtempSync(join(tmpdir(), 'clipscope-profile-'));
+  mkdirSync(join(profile, 'Default'));
+  const blocked = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(blocked));
+  const browser = await chromium.launchPersistentContext(profile, {
+    // The headless shell has no settings of a profile.
+    executablePath: findWholeChromium(),
+    args: chromiumArgs,
+  });
+  try {
+    const page = await browser.newPage();
+    const errors: string[] = [];
+    page.on('pageerror', ({ message }) => errors.push(message));
+    const strays = strayed(page);
+    await openLesson(page, baseURL!, `<iframe src="${baseURL}/?embed=attention#prompt=a red circle&layer=2"></iframe>`);
+    const frame = page.frameLocator('iframe');
+    await expect(frame.getByRole('heading', { name: 'Layer 2, head 1' })).toBeVisible();
+    const panel = page.frames().find((one) => one.url().startsWith(baseURL!))!;
+    const storage = await panel.evaluate(() => {
+      try {
+        return typeof localStorage;
+      } catch (error) {
+        return (error as Error).name;
+      }
+    });
+    expect(storage).toBe('SecurityError');
+    await expect(frame.locator('#attention canvas').first()).toBeVisible();
+    await expect(frame.getByRole('alert')).toHaveCount(0);
+    expect(errors).toEqual([]);
+    expect(strays.filter((one) => !one.startsWith(baseURL!))).toEqual([]);
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true });
+  }
+});
