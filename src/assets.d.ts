@@ -3,7 +3,17 @@ declare module '*.wgsl?raw' {
   export default source;
 }
 
+declare module '*?worker&url' {
+  const url: string;
+  export default url;
+}
+
 declare module '*?url' {
   const url: string;
   export default url;
+}
+
+declare module '*.txt?raw' {
+  const text: string;
+  export default text;
 }

@@ -2,8 +2,8 @@ declare module '*.ts?raw' {
   const source: string;
   export default source;
 }
-declare module '*.wasm?url&inline' {
-  /** A data: URL. */
-  const url: string;
-  export default url;
+declare module '*.wasm.hex?raw' {
+  /** Two digits a byte. */
+  const hex: string;
+  export default hex;
 }

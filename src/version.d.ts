@@ -1,2 +1,4 @@
 /** The version in package.json: the build puts it in. */
 declare const clipscopeVersion: string;
+/** Whether the build has a model to draw pictures with: without it the menu leaves out the view of pictures. */
+declare const clipscopeDraws: boolean;

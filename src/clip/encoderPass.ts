@@ -1,4 +1,4 @@
-/** One row of a batch, the encoder's input: 77 ids and which of them attention may look at. */
+/** One row of a batch, the encoder's input: L ids and which of them attention may look at. */
 export interface EncoderPass {
   /** [L] */
   readonly inputIds: Uint32Array;
@@ -8,6 +8,33 @@ export interface EncoderPass {
   readonly keyMask: Uint8Array;
   /** Rows [d] that replace token embeddings at these positions, before the position embedding (textual inversion). */
   readonly vectors?: ReadonlyMap<number, Float32Array>;
+  /** Says that the output is not the encoder's own but made of others'; such a pass is never encoded itself. */
+  readonly derived?: Derivation;
+}
+
+/** How an output is made of those of other passes. A pass that is changed keeps it, and is derived as it is then. */
+export interface Derivation {
+  /** Names how: two with the same name make the same of the same pass. */
+  readonly key: string;
+  /** Says what an output is made of; `base` is the pass without a derivation, and the first of `from`. */
+  of(base: EncoderPass): DerivedOutput;
+}
+
+export interface DerivedOutput {
+  /** The passes that are encoded, none of them derived. */
+  readonly from: readonly EncoderPass[];
+  /** Makes the output [L, d] of theirs. */
+  readonly make: (outputs: readonly Float32Array[]) => Float32Array;
+}
+
+const bases = new WeakMap<EncoderPass, EncoderPass>();
+
+/** Gives the pass that is encoded for one that may be derived: the same object each time. */
+export function basePass(pass: EncoderPass): EncoderPass {
+  if (!pass.derived) return pass;
+  const { derived: _, ...base } = pass;
+  if (!bases.has(pass)) bases.set(pass, base);
+  return bases.get(pass)!;
 }
 
 /** Results of a pass to read back, beyond lastHiddenState. */
@@ -49,7 +76,9 @@ export function passKey(pass: EncoderPass): string {
   const known = keys.get(pass);
   if (known !== undefined) return known;
   const vectors = pass.vectors ? [...pass.vectors].map(([at, v]) => `${at}:${vectorNumber(v)}`).join(';') : '';
-  const key = `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}`;
+  const { derived } = pass;
+  const made = derived ? `|${derived.key}` : '';
+  const key = `${pass.causal ? 'c' : 'n'}|${pass.inputIds}|${pass.keyMask.join('')}|${vectors}${made}`;
   keys.set(pass, key);
   return key;
 }

@@ -26,6 +26,14 @@ export type LayerTensorKey = (typeof layerTensorKeys)[number];
 /** Float32 elements of each tensor, row-major, in the shapes of `layerTensorShapes`. */
 export type LayerTensors = ReadonlyMap<LayerTensorKey, Float32Array>;
 
+/** Numbers that a layer goes on from, in the place of its own. */
+export interface ResumedRows {
+  /** [L, d] The residual stream before the layer. */
+  readonly hidden: Float32Array;
+  /** [L, d] The outputs of its heads, side by side; the layer begins with its input where they are absent. */
+  readonly attended?: Float32Array;
+}
+
 /**
  * Shapes of the tensors that `layer` has, in the order of `layerTensorKeys`. Layer −1 is the embeddings, 0 to N − 1 are the
  * encoder's layers, and N is the end: the output of the last layer and its final LayerNorm. Throws RangeError for any other.

@@ -35,6 +35,16 @@ export function rowEffects(z: ArrayLike<number>, reference: ArrayLike<number>, L
   return { relative, changed, largest, largestAt: changed.find((row) => Object.is(relative[row], largest)) ?? null };
 }
 
+/** Hides some rows from all others: they keep their places, and nothing attends to them. */
+export function withRowsHidden(pass: EncoderPass, rows: readonly number[]): EncoderPass {
+  return { ...pass, keyMask: pass.keyMask.map((visible, row) => (rows.includes(row) ? 0 : visible)) };
+}
+
+/** Leaves nothing to be seen but the first row and some others: those have no context then, at the places that they had. */
+export function withRowsAlone(pass: EncoderPass, rows: readonly number[]): EncoderPass {
+  return { ...pass, keyMask: pass.keyMask.map((visible, row) => (row === 0 || rows.includes(row) ? visible : 0)) };
+}
+
 /**
  * Masks one more key of a pass, so that nothing attends to it; the token keeps its row. With BOS masked the first row of a causal
  * pass sees nothing, and its attention is 0.

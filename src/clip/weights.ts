@@ -9,6 +9,16 @@ export interface CompactTable {
   vectorOf(id: number): Float32Array;
 }
 
+/** The linear map, without bias, through which the objective compares the row of the EOS, and the temperature that it learned. */
+export interface TextProjection {
+  /** Numbers of a projected row. */
+  readonly E: number;
+  /** [E, d] */
+  readonly matrix: Float32Array<ArrayBuffer>;
+  /** −ln τ; null where the file does not have it. */
+  readonly logScale: number | null;
+}
+
 /**
  * Gives an encoder's tensors, one at a time, so that a 4 GB checkpoint never has to be in memory whole.
  * Tensors go by their Hugging Face names (`text_model.encoder.layers.0.self_attn.q_proj.weight`) whatever the file calls them.
@@ -25,8 +35,12 @@ export interface WeightSource {
   readonly compactTable?: CompactTable;
   /** Type and shape of a tensor; Linear weights are [out, in]. Throws on a name this source lacks. */
   tensor(name: string): { readonly dtype: WeightDtype; readonly shape: readonly number[] };
+  /** Reads the projection that stands beside the encoder; absent where there is none. */
+  projection?(signal?: AbortSignal): Promise<TextProjection>;
   /** The tensor's elements, row-major, little-endian, as stored; the caller owns the bytes. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Takes back bytes that nobody needs any more: a later read may write over them, which spares it new memory. */
+  recycle?(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /** The parts of one encoder layer, as they are named below `text_model.encoder.layers.{i}.`. */

@@ -14,6 +14,8 @@ export interface ByteSource {
    * Throws SourceError if they cannot all be read, RangeError if the source has no such bytes, and the signal's reason.
    */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Takes back bytes that nobody needs any more: a later read may write over them, which spares it new memory. */
+  recycle?(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /** Throws RangeError unless `source` has the bytes [start, end). */

@@ -108,6 +108,19 @@ test('the archive may have any folder, a comment, or none', async () => {
   }
 });
 
+test('an empty tensor may lie anywhere, and reads as nothing', async () => {
+  const view = new TorchView('0', 'F16', [0, 2], { offset: 700, count: 1 });
+  const pickle = joined(op.proto, pickled(new Map([['a', view]])), op.stop);
+  const data = Uint8Array.of(0, 0x3c);
+  const { tensors } = await open(
+    zipBytes([
+      { name: 'archive/data.pkl', data: pickle },
+      { name: 'archive/data/0', data },
+    ]),
+  );
+  expect(await tensors.get('a')!.read()).toEqual(new Uint8Array(0));
+});
+
 test('classes that nobody knows stand for themselves, with what they hold, and are never called', async () => {
   const callback = joined(
     op.global('pytorch_lightning.callbacks', 'ModelCheckpoint'),

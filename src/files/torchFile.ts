@@ -347,7 +347,9 @@ export async function openTorchFile(source: ByteSource, signal?: AbortSignal): P
       async read(signal, rows) {
         if (size === 0) fail(`stores tensor ${excerpt(name)} as ${dtype}, which cannot be read`);
         const { start, end } = rowBytes({ bytes, shape }, rows);
-        if (contiguous || start === end) return read(start, end, signal);
+        // An empty tensor may lie anywhere, outside the file as well.
+        if (start === end) return new Uint8Array(0);
+        if (contiguous) return read(start, end, signal);
         const whole = gather(await read(0, spanOf(view) * size, signal), view);
         return start === 0 && end === whole.length ? whole : whole.slice(start, end);
       },

@@ -106,7 +106,7 @@ async function merge(held: Held, loras: readonly WeightedLora[]): Promise<void> 
 
 const inspectWith =
   (held: Held): Backend['inspect'] =>
-  async (plan, { pass, tokenRows, kept }, names, signal) => {
+  async (plan, { pass, tokenRows, kept, given }, names, signal) => {
     const { device, pipelines, config, bound, name, activations } = held;
     device.pushErrorScope('out-of-memory');
     const scratch = allocate(device, plan, bound);
@@ -116,6 +116,7 @@ const inspectWith =
       const works = await prepare(device, pipelines, plan, held, scratch, bound);
       signal?.throwIfAborted();
       writeInputs(device, scratch, 0, pass, tokenRows);
+      for (const [tensor, rows] of given ?? []) device.queue.writeBuffer(scratch.all.get(tensor)!, 0, rows);
       const sizes = names.map((tensor) => elementCount(plan.tensors.get(tensor)!.shape));
       const staging = await submit(device, name, (encoder) => {
         if (kept) {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { fileSource } from '../cli/fileSource.ts';
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { referenceEncoder } from '../clip/reference.ts';
 import type { WeightSource } from '../clip/weights.ts';
@@ -14,6 +15,8 @@ import {
   words,
 } from '../engine/testing/encoderJudge.ts';
 import { expectFullSize, oneOfEach, testPasses, testWeights } from '../engine/testing/encoderSuite.ts';
+import { openCheckpoint } from '../models/openCheckpoint.ts';
+import { smallModelPath } from '../models/smallModel.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
 import { requestGpuDevice } from './device.ts';
 import { attentionKernels, matmulKernels, plainKernels } from './dispatches.ts';
@@ -38,6 +41,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
     testPasses(create, oneOfEach);
   });
   testWeights(create, oneOfEach);
+
+  test('the small model that comes with the page equals the float64 encoder', async () => {
+    const source = await openCheckpoint(fileSource(`public/${smallModelPath}`));
+    const encoder = await create(source);
+    // Most of these words have no row in its table.
+    const pass = padded(words, 'causal');
+    const { outputs } = await encoder.encode([pass], everything(source.config));
+    expectStages('F16', source.config, outputs[0], (await referenceEncoder(source))(pass));
+    encoder.destroy();
+  });
 
   describe('tiny', () => {
     let encoder: Encoder;

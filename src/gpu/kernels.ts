@@ -1,6 +1,9 @@
 import attention from '../../shaders/attention.wgsl?raw';
 import attentionGroup from '../../shaders/attention_group.wgsl?raw';
+import crossAttention from '../../shaders/cross_attention.wgsl?raw';
 import embeddings from '../../shaders/embeddings.wgsl?raw';
+import gatherNeighbours from '../../shaders/gather_neighbours.wgsl?raw';
+import gatherSquares from '../../shaders/gather_squares.wgsl?raw';
 import heads from '../../shaders/heads.wgsl?raw';
 import layerNorm from '../../shaders/layer_norm.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
@@ -8,6 +11,7 @@ import loraMerge from '../../shaders/lora_merge.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
 import matmulSplit from '../../shaders/matmul_split.wgsl?raw';
 import matmulTile from '../../shaders/matmul_tile.wgsl?raw';
+import scatterSquares from '../../shaders/scatter_squares.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
@@ -75,6 +79,38 @@ export const kernels = {
       ['merged', 'write'],
     ],
     weights: true,
+  },
+  cross_attention: {
+    source: crossAttention,
+    bindings: [
+      ['queries', 'read'],
+      ['key_values', 'read'],
+      ['starts', 'read'],
+      ['probabilities', 'write'],
+      ['attended', 'write'],
+    ],
+  },
+  gather_neighbours: {
+    source: gatherNeighbours,
+    bindings: [
+      ['x', 'read'],
+      ['rows', 'write'],
+    ],
+  },
+  gather_squares: {
+    source: gatherSquares,
+    bindings: [
+      ['fine', 'read'],
+      ['coarse', 'write'],
+    ],
+  },
+  scatter_squares: {
+    source: scatterSquares,
+    bindings: [
+      ['fine', 'read'],
+      ['coarse', 'read'],
+      ['y', 'write'],
+    ],
   },
 } as const satisfies Record<string, Kernel>;
 

@@ -1,5 +1,6 @@
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
+import type { TextProjection } from '../clip/weights.ts';
 import type { WeightRow, WeightRowPart } from '../engine/inspect.ts';
 import type { LoraUse, ModelInfo } from '../worker/messages.ts';
 import type { Facts, Inspection, Task } from './facts.ts';
@@ -12,6 +13,8 @@ import { shownChunk, usedLoras } from './reading.ts';
 export interface AnatomyActions {
   /** Reads tensors back, in place of those before. Returns how to stop it, for when nobody looks any more. */
   inspect(inspection: Inspection): () => void;
+  /** Reads the projection beside the encoder in use; null where its file has none. Rejects as the file's reader does. */
+  readProjection(): Promise<TextProjection | null>;
   /** Reads one row of a weight, with the LoRAs that the inspection had. Rejects as the encoder does. */
   weightRow(inspection: Inspection, part: WeightRowPart, row: number): Promise<WeightRow>;
 }
@@ -54,6 +57,7 @@ export function anatomyActions({ client, get, set }: Pick<Page, 'client' | 'get'
       );
       return () => own.abort();
     },
+    readProjection: () => client.projection(),
     weightRow: ({ layer, loras }, part, row) => client.weightRow(layer, part, row, loras),
   };
 }

@@ -16,6 +16,7 @@ import { memoised } from './memoised.ts';
 import { ownPasses, unweightedMethod } from './passPlan.ts';
 import { prepared, usedEmbeddings } from './reading.ts';
 import { shownConfig } from './shownSizes.ts';
+import { tokenizerOf } from './tokenLabels.ts';
 
 /** Cheap to take at every change; the sentences are computed from it by `answeringPrompt`. */
 export interface AnswerFacts extends Omit<AnswerInput, 'embeds' | 'model'> {
@@ -40,16 +41,17 @@ const answerFacts = memoised(
 
 /** Undefined until the tokenizer is loaded, and while the encoder is at work. */
 export function shownAnswer(facts: Facts): AnswerFacts | undefined {
-  const { options, side, tokenizer, model } = facts;
+  const { options, side, model } = facts;
+  const tokenizer = tokenizerOf(facts);
   const shown = prepared(facts, side);
-  if (!shown || tokenizer.phase !== 'ready') return undefined;
+  if (!shown || !tokenizer) return undefined;
   const zOf = encodedZ(facts, ownPasses(facts, side)) ?? null;
   const hindrance = hindranceOf(facts);
   if (!zOf && hindrance === null) return undefined;
   return answerFacts(
     shown,
     options,
-    tokenizer.tokenizer,
+    tokenizer,
     side,
     usedEmbeddings(facts),
     model,

@@ -96,7 +96,10 @@ function readAll(facts: Facts) {
   }
 
   const plan = shownSweepPlan(facts, null);
-  if (plan) sweepAt(shownSweep(withEncoded(facts, plan.passes), plan)!, 0.5);
+  if (plan) {
+    const passes = wholeOf(plan.listPasses());
+    sweepAt(shownSweep(withEncoded(facts, passes), plan, passes)!, 0.5);
+  }
   const study = wholeOf(programsWork(facts)!());
   for (const pair of pairs) wholeOf(differenceWork(withEncoded(facts, programPasses(study, pair)), study, pair)!());
 }

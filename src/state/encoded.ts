@@ -45,6 +45,11 @@ const zOf = memoised((encoded: ReadonlyMap<string, EncodedPass>, skip: ClipSkip,
   };
 });
 
+/** The model in use as clip skip reads it. */
+export function mergedModelOf(facts: Facts): ModelInfo | null {
+  return facts.model && mergedModel(facts.model, usedLoras(facts), facts.loras);
+}
+
 /** The outputs of these passes, clip skip applied; undefined while one of them is not encoded. */
 export function encodedZ(facts: Facts, passes: readonly EncoderPass[]): ZOf | undefined {
   if (!facts.model || encodedCount(facts, passes) < passes.length) return undefined;

@@ -24,7 +24,9 @@ import type {
   StoredModels,
 } from '../worker/messages.ts';
 import type { PastPrompts } from './history.ts';
+import type { NewerBuild } from './offline.ts';
 import type { Remembered, Work } from './remembered.ts';
+import type { ShownParts } from './shownParts.ts';
 import type { View } from './view.ts';
 
 /** The encoder state that a picture shows: an index into `hidden_states`, or the state after the final LayerNorm. */
@@ -90,6 +92,12 @@ export interface EncodedPass {
 export type Task<T> =
   | { readonly phase: 'running'; readonly progress: LoadProgress | null }
   | { readonly phase: 'done'; readonly result: T }
+  | { readonly phase: 'failed'; readonly message: string };
+
+/** An analysis that was asked for; `done` counts the passes of the encoder that it has had. */
+export type AnalysisTask =
+  | { readonly phase: 'running'; readonly done: number }
+  | { readonly phase: 'done'; readonly result: unknown }
   | { readonly phase: 'failed'; readonly message: string };
 
 /** A checkpoint looked over, and another it is compared with. */
@@ -212,14 +220,20 @@ export interface Facts extends Remembered {
   /** The last encode that failed, by the keys of its passes. */
   readonly encodeFailure: { readonly keys: string; readonly message: string } | null;
   readonly notices: readonly Notice[];
+  /** The newer build of the page, once there is one. */
+  readonly newerBuild: NewerBuild | null;
   /** The last replacement, until it is taken back or dismissed. */
   readonly replaced: Replacement | null;
   /** The file of conditionings that the prompts are compared with. */
   readonly compared: ConditioningFile | null;
+  /** The file whose U-Net is looked at in the place of the model's own. */
+  readonly unet: File | null;
   /** The checkpoint looked over last. */
   readonly examined: ExaminedCheckpoint | null;
   /** The tensors of one layer of `model` that were read back last. */
   readonly inspected: Inspected | null;
+  /** Analyses of `model`, by their keys: the results kept, and the one under way. */
+  readonly analysed: ReadonlyMap<string, AnalysisTask>;
   /** The encode that was timed last; of `model`. */
   readonly profiled: { readonly rows: RowSpan; readonly task: Task<Profile> } | null;
   /** Textual inversions opened on this visit, of whatever width; no two of one name. */
@@ -227,6 +241,8 @@ export interface Facts extends Remembered {
   /** Prompts worked on before, the newest first. */
   readonly past: readonly PastPrompts[];
   readonly view: View;
+  /** The parts of the page on show, as its address has them. */
+  readonly parts: ShownParts;
   /** The prompt that the pictures show. */
   readonly side: Side;
   /** Index of its chunk on show. It may exceed what there is: see `shownChunk`. */

@@ -23,7 +23,8 @@ export function keepingActions(page: Page): KeepingActions {
 
   async function keep(client: EncoderClient, request: ModelRequest & { kind: 'file' }, signal: AbortSignal) {
     const { file } = request;
-    const source = keptSource(file, get().weightsHash ?? undefined);
+    const { model, weightsHash } = get();
+    const source = keptSource(file, weightsHash ?? undefined, model?.hasProjection);
     const keeping: Keeping = { file, source, progress: null, failure: null };
     set({ keeping });
     try {

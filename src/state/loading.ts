@@ -58,6 +58,7 @@ function justLoaded(model: ModelInfo, request: ModelRequest): Partial<Facts> {
     encodeFailure: null,
     profiled: null,
     inspected: null,
+    analysed: new Map(),
     lost: null,
     noEngine: null,
   };

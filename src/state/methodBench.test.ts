@@ -25,6 +25,11 @@ let store: ClipscopeStore;
 let asked: (readonly EncoderPass[])[];
 const encoded = () => asked.flat();
 const facts = () => store.getState();
+/** The passes that the plan on show takes. */
+const planned = () => {
+  const work = plan()?.listPasses;
+  return work && whole(work());
+};
 const plan = (fragment: number | null = null) => shownSweepPlan(facts(), fragment);
 
 beforeEach(() => {
@@ -43,7 +48,7 @@ async function type(prompt: string) {
 }
 async function need() {
   facts().need('methods', shownBenchPasses(facts()));
-  facts().need('sweep', plan()?.passes ?? []);
+  facts().need('sweep', planned() ?? []);
   await allEncoded(store);
 }
 
@@ -94,7 +99,7 @@ describe('the bench', () => {
       await type(`a (red:${weight}) car`);
       await need();
       expect(shownBench(facts())?.text).toBe(shownText(facts()));
-      expect(shownSweep(facts(), plan())).toBeDefined();
+      expect(shownSweep(facts(), plan(), planned())).toBeDefined();
     }
     expect(encoded()).toHaveLength(before);
   });
@@ -130,7 +135,8 @@ describe('the sweep', () => {
   ] as const)('%s: the passes for %s are those of all its weights', async (syntax, prompt, options) => {
     store.setState({ options: { ...facts().options, ...options, syntax } });
     await type(prompt);
-    const { promptAt, passes } = plan()!;
+    const { promptAt } = plan()!;
+    const passes = planned()!;
     const all = new Set(sweptWeights.flatMap((weight) => benchPasses(promptAt(weight), methodNames).map(passKey)));
     expect(new Set(passes.map(passKey))).toEqual(all);
   });
@@ -139,12 +145,26 @@ describe('the sweep', () => {
     await type('a (red:1.3) (car:1.2)');
     await need();
     const before = plan()!;
-    const swept = shownSweep(facts(), before)!;
+    const swept = shownSweep(facts(), before, planned())!;
     expect(whole(sweepWork(swept)()).swept.weights).toBe(sweptWeights);
     await type('a (red:0.4) (car:1.2)');
     expect(plan()).toBe(before);
-    expect(shownSweep(facts(), plan())).toBe(swept);
+    expect(shownSweep(facts(), plan(), planned())).toBe(swept);
     await type('a (red:0.4) (car:1.3)');
     expect(plan()).not.toBe(before);
+  });
+
+  test('lists the passes of a long text in slices, short ones at once, and each list once', async () => {
+    await type('a (red:1.3) car');
+    expect(plan()!.listPasses.isLong).toBe(false);
+    await type(Array.from({ length: 12 }, (_, i) => `a (red:0.${i + 1}) car`).join(' BREAK '));
+    const { listPasses } = plan()!;
+    expect(listPasses.isLong).toBe(true);
+    const slices = listPasses();
+    let count = 0;
+    while (!slices.next().done) count++;
+    // Twelve weights and those between them, each for every method.
+    expect(count).toBeGreaterThan(2 * 12 * methodNames.length);
+    expect(whole(listPasses())).toBe(whole(listPasses()));
   });
 });

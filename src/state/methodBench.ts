@@ -13,7 +13,7 @@ import type { PromptOptions } from '../road/options.ts';
 import { preparingPrompt } from '../road/pipeline.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
-import { type Sweep, sweep, sweeping, sweepPasses } from '../road/study/sweep.ts';
+import { listingSweepPasses, type Sweep, sweep, sweeping } from '../road/study/sweep.ts';
 import { convertingPrompt } from '../tokens/convertPrompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { passBound } from '../weighting/apply.ts';
@@ -31,6 +31,7 @@ import type { Facts } from './facts.ts';
 import { mostChunksAtOnce, type SlicedWork } from './inSlices.ts';
 import { memoised } from './memoised.ts';
 import { prepared, shownChunk, usedEmbeddings } from './reading.ts';
+import { tokenizerOf } from './tokenLabels.ts';
 
 /** How a language reads the prompt, and what to type there for the weights that it has here. */
 export interface Reading {
@@ -125,8 +126,9 @@ function placesOf({ source, texts }: PreparedPrompt): (Place | undefined)[] {
 /** The work of reading the prompt on show in each language; null until it is read in its own. */
 export function readingsWork(facts: Facts): (() => Slices<Readings>) | null {
   const shown = prepared(facts, facts.side);
-  if (!shown || facts.tokenizer.phase !== 'ready') return null;
-  return readingsWorkOf(shown, facts.options, facts.tokenizer.tokenizer, facts.side, usedEmbeddings(facts));
+  const tokenizer = tokenizerOf(facts);
+  if (!shown || !tokenizer) return null;
+  return readingsWorkOf(shown, facts.options, tokenizer, facts.side, usedEmbeddings(facts));
 }
 
 /** The text that the chunk on show is part of. */
@@ -212,14 +214,15 @@ export const methodsWork = ({ text, zOf }: Bench): SlicedWork<MethodsCompared> =
 /** [81] From −1 to 3. */
 export const sweptWeights: readonly number[] = Array.from({ length: 81 }, (_, i) => (i - 20) / 20);
 
-/** The fragment that is swept, and the passes that its sweep takes. */
+/** The fragment that is swept, and the work of listing the passes that its sweep takes. */
 export interface SweepPlan {
   /** Index into the text's fragments. */
   readonly fragment: number;
   /** Its rows, among those of all chunks of the text. */
   readonly rows: readonly number[];
   readonly promptAt: (weight: number) => WeightedPrompt;
-  readonly passes: readonly EncoderPass[];
+  /** Lists them once: whenever it is done again, its result is the same object. */
+  readonly listPasses: SlicedWork<readonly EncoderPass[]>;
 }
 
 let lastPlan: { readonly key: string; readonly plan: SweepPlan } | undefined;
@@ -238,8 +241,13 @@ const planOf = memoised(
     const weights = decisiveWeights(text, fragment, options);
     const key = JSON.stringify([fragment, keyOfText(text, fragment), options, weights]);
     if (lastPlan?.key === key) return lastPlan.plan;
-    const passes = sweepPasses(promptAt, weights, methodNames);
-    const plan = { fragment, rows, promptAt, passes };
+    let passes: readonly EncoderPass[] | undefined;
+    function* listing() {
+      passes ??= yield* listingSweepPasses(promptAt, weights, methodNames);
+      return passes;
+    }
+    const listPasses = Object.assign(listing, { isLong: text.chunks.length > mostChunksAtOnce });
+    const plan = { fragment, rows, promptAt, listPasses };
     lastPlan = { key, plan };
     return plan;
   },
@@ -281,26 +289,32 @@ function firstFragment({ chunks }: PreparedText): number | null {
 /** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded, and where `benchRefusal` says why it is left out. */
 export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan | undefined {
   const text = shownText(facts);
-  if (!text || refusalOf(text) || facts.tokenizer.phase !== 'ready') return undefined;
+  const tokenizer = tokenizerOf(facts);
+  if (!text || refusalOf(text) || !tokenizer) return undefined;
   const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
   const swept = isThere ? fragment : firstFragment(text);
-  return swept === null
-    ? undefined
-    : planOf(text, swept, facts.options, facts.tokenizer.tokenizer, usedEmbeddings(facts));
+  return swept === null ? undefined : planOf(text, swept, facts.options, tokenizer, usedEmbeddings(facts));
 }
 
 /** A plan with what it takes. */
 export interface ReadySweep {
   readonly plan: SweepPlan;
+  readonly passes: readonly EncoderPass[];
   readonly zOf: ZOf;
 }
 
-const readySweep = memoised((plan: SweepPlan, zOf: ZOf): ReadySweep => ({ plan, zOf }));
+const readySweep = memoised(
+  (plan: SweepPlan, passes: readonly EncoderPass[], zOf: ZOf): ReadySweep => ({ plan, passes, zOf }),
+);
 
-/** Undefined while not all that it takes is encoded. */
-export function shownSweep(facts: Facts, plan: SweepPlan | undefined): ReadySweep | undefined {
-  const zOf = plan && encodedZ(facts, plan.passes);
-  return zOf && readySweep(plan, zOf);
+/** The sweep of a plan with its passes; undefined while they are not listed, or not all encoded. */
+export function shownSweep(
+  facts: Facts,
+  plan: SweepPlan | undefined,
+  passes: readonly EncoderPass[] | undefined,
+): ReadySweep | undefined {
+  const zOf = passes && encodedZ(facts, passes);
+  return plan && zOf && readySweep(plan, passes, zOf);
 }
 
 /** All methods at all weights, and what they are computed from. */
@@ -314,11 +328,11 @@ const mostSweptAtOnce = 16;
 
 /** The work of computing all methods at all weights. */
 export const sweepWork = memoised((ready: ReadySweep): SlicedWork<AllSwept> => {
-  const { plan, zOf } = ready;
+  const { plan, passes, zOf } = ready;
   function* computing() {
     return { ready, swept: yield* sweeping(plan.promptAt, plan.rows, zOf, sweptWeights, methodNames) };
   }
-  return Object.assign(computing, { isLong: plan.passes.length > mostSweptAtOnce });
+  return Object.assign(computing, { isLong: passes.length > mostSweptAtOnce });
 });
 
 /** All methods at one weight: one of `sweptWeights`, or that of the prompt. */
@@ -332,7 +346,7 @@ const typedOf = memoised(typedWithWeight);
 export function typedSwept(facts: Facts, plan: SweepPlan, weight: number): string | null {
   const shown = prepared(facts, facts.side);
   const chunk = shownChunk(facts);
-  if (!shown || !chunk || facts.tokenizer.phase !== 'ready') return null;
-  const { tokenizer } = facts.tokenizer;
+  const tokenizer = tokenizerOf(facts);
+  if (!shown || !chunk || !tokenizer) return null;
   return typedOf(shown, chunk.text, plan.fragment, weight, facts.options, tokenizer, facts.side);
 }

@@ -86,9 +86,9 @@ const listed = memoised(
 );
 
 /** The stored model that is in use, or that the file in use was kept as; undefined if neither. */
-export function keptModel({ modelRequest, weightsHash, stored }: Facts): StoredModel | undefined {
+export function keptModel({ model: inUse, modelRequest, weightsHash, stored }: Facts): StoredModel | undefined {
   if ((modelRequest?.kind !== 'file' && modelRequest?.kind !== 'stored') || weightsHash === null) return undefined;
-  const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, weightsHash) : null;
+  const source = modelRequest.kind === 'file' ? keptSource(modelRequest.file, weightsHash, inUse?.hasProjection) : null;
   return stored?.models.find(
     (model) =>
       model.complete && (modelRequest.kind === 'stored' ? model.id === modelRequest.model : model.source === source),

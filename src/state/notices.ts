@@ -1,7 +1,7 @@
 import type { Facts, Fault, Offer } from './facts.ts';
 import type { Page } from './page.ts';
 
-export interface NoticeActions {
+export interface NoticeActions extends Pick<Page, 'notify'> {
   /** Shows a fault of the page's own code. */
   tellFault(fault: Fault): void;
   dismiss(notice: number): void;
@@ -20,7 +20,7 @@ export function noticeActions({
 }: {
   get(): Pick<Facts, 'notices'>;
   set(facts: Pick<Facts, 'notices'>): void;
-}): NoticeActions & Pick<Page, 'notify'> {
+}): NoticeActions {
   let nextId = 0;
   function notify(message: string, offer?: Offer, fault?: Fault): void {
     const others = get().notices.filter((notice) => notice.message !== message);

@@ -7,6 +7,7 @@ import { png, tEXt } from '../files/testing/png.ts';
 import { torchBytes } from '../files/testing/torch.ts';
 import { EmbeddingError } from '../models/embeddingFile.ts';
 import { checkpointBytes } from '../models/testing/checkpoints.ts';
+import { unetBytes, unetTensors } from '../models/testing/unets.ts';
 import { NoPromptError } from '../road/readPrompts.ts';
 import { readOpened } from './openFile.ts';
 
@@ -105,6 +106,17 @@ test.each<[string, Uint8Array<ArrayBuffer>]>([
 test('a checkpoint with bytes after its last tensor is left to whoever loads models', async () => {
   const bytes = await checkpointBytes({ config: clipTiny, dtype: 'F16', layout: 'hf' });
   expect(await readOpened(new File([bytes, new Uint8Array(6)], 'long.safetensors'))).toEqual({ kind: 'checkpoint' });
+});
+
+test('a U-Net alone is one; beside a text encoder it belongs to the checkpoint', async () => {
+  const size = { layout: 'ldm', d: 64, smaller: 320 } as const;
+  expect(await readOpened(new File([unetBytes(size)], 'unet.safetensors'))).toEqual({ kind: 'unet' });
+  const encoder = {
+    name: 'cond_stage_model.transformer.text_model.embeddings.position_embedding.weight',
+    ...({ dtype: 'F16', shape: [77, 64], data: new Uint8Array(2 * 77 * 64) } as const),
+  };
+  const whole = writeSafetensors([encoder, ...unetTensors(size)]);
+  expect(await readOpened(new File([whole], 'whole.safetensors'))).toEqual({ kind: 'checkpoint' });
 });
 
 test('PEFT’s settings are known by what they are, not by their name', async () => {

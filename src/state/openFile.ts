@@ -1,12 +1,13 @@
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
 import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
 import { type ByteSource, blobSource } from '../files/sources.ts';
+import type { TensorFile } from '../files/tensorFile.ts';
 import type { Embedding } from '../models/embeddingFile.ts';
 import type { ConditioningFile } from '../road/export/conditioningFile.ts';
 import type { WrittenPrompts } from '../road/writtenPrompts.ts';
 import { readShared, readSharedFile, type Shared, SharedError } from './shared.ts';
 
-/** The contents of a file: prompts that a program wrote, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, or else weights. */
+/** The contents of a file: prompts that a program wrote, a saved prompt or a picture with one in it, conditionings, textual inversions, a LoRA, a U-Net, or else weights. */
 export type Opened =
   | { readonly kind: 'prompts'; readonly written: WrittenPrompts }
   | { readonly kind: 'shared'; readonly shared: Shared }
@@ -18,6 +19,8 @@ export type Opened =
   | { readonly kind: 'adapterConfig'; readonly json: string }
   /** A LoRA or embeddings with bytes that belong to nothing: what is wrong, and the file without them. */
   | { readonly kind: 'trailing'; readonly problem: string; readonly file: File }
+  /** A U-Net without a text encoder. */
+  | { readonly kind: 'unet' }
   | { readonly kind: 'checkpoint' };
 
 /** Widths of the encoders that can be loaded, so that an embedding can be opened before its model. */
@@ -70,8 +73,16 @@ export async function readOpened(file: File): Promise<Opened> {
       return { kind: 'lora', embeddings: [], problem: error.message };
     }
   }
-  if (!isEmbeddingFile(tensors.tensors)) return { kind: 'checkpoint' };
+  if (!isEmbeddingFile(tensors.tensors)) return { kind: (await isUnetAlone(tensors)) ? 'unet' : 'checkpoint' };
   return { kind: 'embeddings', embeddings: await readEmbeddings(tensors, { hiddenSize: widths }) };
+}
+
+async function isUnetAlone(file: TensorFile): Promise<boolean> {
+  const [{ hasUnet }, { findLayout }] = await Promise.all([
+    import('../models/unetFile.ts'),
+    import('../models/tensorNames.ts'),
+  ]);
+  return hasUnet(file) && !findLayout(file.tensors);
 }
 
 /**

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../files/safetensors.ts';
 import { png, tEXt } from '../files/testing/png.ts';
+import { unetBytes } from '../models/testing/unets.ts';
 import { prepared, usedEmbeddings } from './reading.ts';
 import { shared, writeShared } from './shared.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { droppedFolder } from './testing/droppedFolder.ts';
 import { idleEncoder, tokenized, tokenizer } from './testing/fakeEncoder.ts';
+import { unetSource } from './unet/unetAnalysis.ts';
 
 describe('an opened file', () => {
   let store: ClipscopeStore;
@@ -52,6 +54,16 @@ describe('an opened file', () => {
     expect(state().notices.map(({ message }) => message)).toEqual([
       'The folder "pictures" has no file of a name that is known, such as text_encoder/model.safetensors: open the file that you mean.',
     ]);
+  });
+
+  test('a U-Net is shown where it is read, until it is closed', async () => {
+    const unet = new File([unetBytes({ layout: 'diffusers', d: 64, smaller: 320 })], 'unet.safetensors');
+    await state().openFile(unet);
+    expect([state().unet, state().view, state().notices]).toEqual([unet, 'analyses', []]);
+    expect(unetSource(state())).toEqual({ kind: 'file', file: unet });
+    state().openUnet(null);
+    // There is no model yet whose file could have one.
+    expect(unetSource(state())).toBeNull();
   });
 
   const infotext = 'a cat\nNegative prompt: fog\nSteps: 20, A b: c, Clip skip: 2';

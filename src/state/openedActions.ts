@@ -8,13 +8,15 @@ import type { WorkActions } from './workActions.ts';
 
 export interface OpenedActions {
   /**
-   * A picture's prompt, a saved prompt, conditionings, a textual inversion, a LoRA or a checkpoint; what is wrong with it ends as a
-   * notice. PEFT's settings of a LoRA are taken from `together`, the files that were opened with it.
+   * A picture's prompt, a saved prompt, conditionings, a textual inversion, a LoRA, a U-Net or a checkpoint; what is wrong with it
+   * ends as a notice. PEFT's settings of a LoRA are taken from `together`, the files that were opened with it.
    */
   openFile(file: File, together?: readonly File[]): Promise<void>;
   /** Opens the text encoder or the LoRA in a folder that was dropped. */
   openFolder(folder: FileSystemDirectoryEntry): Promise<void>;
   closeCompared(): void;
+  /** Takes a file's U-Net in the place of the model's own; null goes back to that. */
+  openUnet(file: File | null): void;
   removeEmbedding(name: string): void;
 }
 
@@ -67,6 +69,8 @@ export function openedActions(
         return notify(opened.problem, { label: 'Open it without these bytes', file: opened.file });
       case 'conditioning':
         return set({ compared: opened.file, view: 'export' });
+      case 'unet':
+        return set({ unet: file, view: 'analyses' });
       case 'embeddings':
         return addEmbeddings(opened.embeddings);
       case 'prompts':
@@ -105,6 +109,7 @@ export function openedActions(
       }
     },
     closeCompared: () => set({ compared: null }),
+    openUnet: (unet) => set({ unet }),
     removeEmbedding: (name) => set({ embeddings: get().embeddings.filter((embedding) => embedding.name !== name) }),
   };
 }

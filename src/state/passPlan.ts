@@ -48,13 +48,14 @@ export function ownPasses(facts: ReadingFacts, side: Side): readonly EncoderPass
   return shown ? passesFor[side](shown, facts.options.weighting) : [];
 }
 
-const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed']) =>
-  distinct([...own, ...[...needed.values()].flat()]),
+/** A view may still need passes of the model before, which has another length. */
+const allPasses = memoised((own: readonly EncoderPass[], needed: Facts['needed'], L: number) =>
+  distinct([...own, ...[...needed.values()].flat().filter(({ inputIds }) => inputIds.length === L)]),
 );
 
 /** The passes of the conditionings of the prompt on show, and then those that pictures need besides. */
 function passesOf(facts: PlanFacts): readonly EncoderPass[] {
-  return allPasses(ownPasses(facts, facts.side), facts.needed);
+  return allPasses(ownPasses(facts, facts.side), facts.needed, shownConfig(facts).maxPositionEmbeddings);
 }
 
 const nothing: ReadonlyMap<string, EncodedPass> = new Map();
@@ -89,7 +90,7 @@ export interface MissingPasses {
  * The most passes of one call. A processor gains nothing by doing several at once, and what is typed meanwhile would have to wait
  * for all of them.
  */
-const mostPasses = ({ model }: Pick<Facts, 'model'>): number => (model?.engine.software ? 1 : 8);
+export const mostPasses = ({ model }: Pick<Facts, 'model'>): number => (model?.engine.software ? 1 : 8);
 
 /** Finds the next passes to encode: the chunk on show with all its states, then what else the weighting reads. Null when all are encoded. */
 export function missingPasses(facts: PlanFacts): MissingPasses | null {

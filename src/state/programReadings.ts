@@ -21,6 +21,7 @@ import { mostChunksAtOnce, type SlicedWork } from './inSlices.ts';
 import { memoised } from './memoised.ts';
 import { isLong, usedEmbeddings } from './reading.ts';
 import { shownConfig } from './shownSizes.ts';
+import { tokenizerOf } from './tokenLabels.ts';
 
 const workOf = memoised(
   (
@@ -35,9 +36,10 @@ const workOf = memoised(
 
 /** The work of reading the prompt on show as each program; null until the tokenizer is loaded. */
 export function programsWork(facts: Facts): SlicedWork<ProgramReadings> | null {
-  const { tokenizer, prompts, options, side } = facts;
-  if (tokenizer.phase !== 'ready') return null;
-  return workOf(prompts[side], options, tokenizer.tokenizer, side, usedEmbeddings(facts));
+  const { prompts, options, side } = facts;
+  const tokenizer = tokenizerOf(facts);
+  if (!tokenizer) return null;
+  return workOf(prompts[side], options, tokenizer, side, usedEmbeddings(facts));
 }
 
 const passesOf = memoised(({ readings }: ProgramReadings, pair: ProgramPair) =>

@@ -1,7 +1,15 @@
-import { type Bounds, defaultOptions, isWithin, optionValues, type PromptOptions } from '../road/options.ts';
+import {
+  type Bounds,
+  defaultOptions,
+  isWithin,
+  optionValues,
+  type PromptOptions,
+  type TextBound,
+} from '../road/options.ts';
 
 function isValue(name: keyof PromptOptions, value: unknown): boolean {
-  const values: readonly unknown[] | Bounds = optionValues[name];
+  const values: readonly unknown[] | Bounds | TextBound = optionValues[name];
+  if ('longest' in values) return typeof value === 'string' && value.length <= values.longest;
   return 'least' in values ? isWithin(values, value) : values.includes(value);
 }
 

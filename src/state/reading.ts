@@ -13,6 +13,7 @@ import { memoised } from './memoised.ts';
 import { messageOf } from './notices.ts';
 import { road } from './road.ts';
 import { shownConfig } from './shownSizes.ts';
+import { tokenizerOf } from './tokenLabels.ts';
 
 /** The facts that a prompt is read by. */
 export type ReadingFacts = Pick<Facts, 'prompts' | 'options' | 'tokenizer' | 'embeddings' | 'model' | 'longReadings'>;
@@ -68,9 +69,10 @@ export function usedEmbeddings(facts: Pick<Facts, 'embeddings' | 'model'>): read
 
 /** Gives what a side's prompt is read from; undefined until the tokenizer is loaded. */
 export function readingInput(facts: Omit<ReadingFacts, 'longReadings'>, side: Side): ReadingInput | undefined {
-  const { prompts, options, tokenizer } = facts;
-  if (tokenizer.phase !== 'ready') return undefined;
-  return { prompt: prompts[side], options, tokenizer: tokenizer.tokenizer, embeddings: usedEmbeddings(facts) };
+  const { prompts, options } = facts;
+  const tokenizer = tokenizerOf(facts);
+  if (!tokenizer) return undefined;
+  return { prompt: prompts[side], options, tokenizer, embeddings: usedEmbeddings(facts) };
 }
 
 /** Whether two readings are of the same. */

@@ -30,8 +30,16 @@ export const longestLink = 8_000;
 /** The most bytes that a link unpacks to, or a file holds. */
 const longest = 1 << 20;
 
+/** A text of a link as messages quote it. */
+export const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
 export function isSharedLink(hash: string): boolean {
   return hash.startsWith(linkStart);
+}
+
+/** Whether the part of an address from `#` on is a link with readable parameters (linkParameters.ts). */
+export function isReadableLink(hash: string): boolean {
+  return /^#(?:.*&)?(?:v|prompt)=/s.test(hash);
 }
 
 /** Picks what a link or a file holds out of the facts. */

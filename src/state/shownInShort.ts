@@ -11,6 +11,7 @@ export function shownInShort(facts: Facts, view: View): string {
   const { side, model, options } = facts;
   const scope = viewScopes[view];
   if (scope === null) return 'the same for every prompt';
+  if (view === 'picture') return 'both prompts · small text encoder';
   const parts: string[] = [scope === 'both' ? 'both prompts' : side];
   const chunk = shownChunk(facts);
   const whole = prepared(facts, side);

@@ -1,6 +1,9 @@
+import { workerUnderPolicy } from '../cpu/workerUnderPolicy.ts';
 import { createEncoderClient } from '../worker/client.ts';
+import workerUrl from '../worker/worker.ts?worker&url';
 import { deniedMemory } from './memory.ts';
-import { isSharedLink } from './shared.ts';
+import { isReadableLink, isSharedLink } from './shared.ts';
+import { readShownParts } from './shownParts.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { firstView, viewHash, viewOf } from './view.ts';
 import { openVisit, wasVisitStopped } from './visit.ts';
@@ -29,11 +32,13 @@ async function loadTokenizer() {
  */
 function openAddress(store: ClipscopeStore) {
   const { hash } = location;
-  const view = viewOf(hash);
+  const { embed } = store.getState().parts;
+  const view = embed ? null : viewOf(hash);
   if (view) store.getState().show({ view });
-  else if (hash === '') store.getState().show({ view: firstView });
-  if (!isSharedLink(hash)) return;
-  history.replaceState(null, '', location.pathname + location.search + (view ? viewHash(view) : ''));
+  else if (hash === '' && !embed) store.getState().show({ view: firstView });
+  if (!isSharedLink(hash) && !isReadableLink(hash)) return;
+  const lab = Array.from(hash.matchAll(/[#&](lab\.[^&]*)/g), ([, parameter]) => `&${parameter}`).join('');
+  history.replaceState(null, '', location.pathname + location.search + (view ? viewHash(view) + lab : ''));
   void store.getState().openLink(hash);
 }
 
@@ -46,35 +51,66 @@ function tellOfFaults(store: ClipscopeStore) {
   addEventListener('unhandledrejection', ({ reason }) => tell(reason));
 }
 
-/** The store of this page, with this browser's worker, storage, files and address behind it. */
-export async function startClipscope(): Promise<ClipscopeStore> {
-  const storage = localStorageOrNull();
-  const wasStopped = await wasVisitStopped(storage, navigator.locks);
-  const visit = await openVisit(storage, navigator.locks);
-  const store = createClipscopeStore({
-    connect: (onLost) =>
-      createEncoderClient({
-        startWorker: () => new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' }),
-        onLost,
-        locks: navigator.locks,
-      }),
-    loadTokenizer,
-    memory: storage ?? deniedMemory,
-    visit,
-    wasStopped,
-    persist: async () => navigator.storage?.persist?.(),
+/** Has the browser keep the page, once a model is in use: until then the visit waits for what would be fetched twice. */
+function keepWhenReady(store: ClipscopeStore): void {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return;
+  const stop = store.subscribe(async ({ model, noEngine }) => {
+    if (!model && noEngine === null) return;
+    stop();
+    const { keepOffline } = await import('./offline.ts');
+    await keepOffline(serviceWorker, (newerBuild) => store.setState({ newerBuild }));
   });
-  tellOfFaults(store);
-  openAddress(store);
-  addEventListener('hashchange', () => openAddress(store));
+}
+
+/** Exchanges messages with the page around an embedded panel. */
+async function talkToHost(store: ClipscopeStore, origin: string): Promise<void> {
+  const { connectHost } = await import('./hostMessages.ts');
+  const { hear, tellHeight } = connectHost(store, { window: window.parent, origin });
+  addEventListener('message', hear);
+  new ResizeObserver(([{ contentRect }]) => tellHeight(Math.ceil(contentRect.height))).observe(document.body);
+}
+
+/** Has the address follow what is on show. */
+function followViews(store: ClipscopeStore): void {
   // A view that the page itself brings up gets its place in the history, so that Back leads to the one before.
   store.subscribe(({ view }, before) => {
     if (view !== before.view && view !== (viewOf(location.hash) ?? firstView))
       history.pushState(null, '', viewHash(view));
   });
+}
+
+/** The store of this page, with this browser's worker, storage, files and address behind it. */
+export async function startClipscope(): Promise<ClipscopeStore> {
+  const parts = readShownParts(location.search);
+  // An embedded panel shows what its host says, and leaves what is remembered here to this page's own visits.
+  const storage = parts.embed ? null : localStorageOrNull();
+  const wasStopped = await wasVisitStopped(storage, navigator.locks);
+  const visit = await openVisit(storage, navigator.locks);
+  const store = createClipscopeStore({
+    connect: (onLost) =>
+      createEncoderClient({
+        startWorker: () => workerUnderPolicy(workerUrl),
+        onLost,
+        locks: navigator.locks,
+      }),
+    loadTokenizer,
+    memory: parts.embed ? null : (storage ?? deniedMemory),
+    parts,
+    visit,
+    wasStopped,
+    persist: async () => navigator.storage?.persist?.(),
+  });
+  tellOfFaults(store);
+  if (import.meta.env.PROD && !parts.embed) keepWhenReady(store);
+  if (parts.embed && window.parent !== window) void talkToHost(store, parts.host ?? location.origin);
+  openAddress(store);
+  addEventListener('hashchange', () => openAddress(store));
+  // The history of a frame is its host's.
+  if (!parts.embed) followViews(store);
   addEventListener('pagehide', () => {
     store.getState().notePrompts();
-    visit.end();
+    visit.leave();
   });
   return store;
 }

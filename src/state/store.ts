@@ -4,6 +4,7 @@ import { defaultOptions } from '../road/options.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { EncoderClient } from '../worker/client.ts';
 import type { Lost } from '../worker/messages.ts';
+import { type AnalysingActions, analysingActions } from './analysing.ts';
 import { type AnatomyActions, anatomyActions } from './anatomy.ts';
 import { encodeScheduler } from './encoding.ts';
 import { type EngineActions, engineActions } from './engineActions.ts';
@@ -22,6 +23,7 @@ import type { Page } from './page.ts';
 import { type ProfilingActions, profilingActions } from './profiling.ts';
 import type { Remembered, Theme, WeightStep } from './remembered.ts';
 import { loadRoad } from './road.ts';
+import { type ShownParts, wholePage } from './shownParts.ts';
 import { firstView } from './view.ts';
 import type { Visit } from './visit.ts';
 import { type WorkActions, workActions } from './workActions.ts';
@@ -50,6 +52,7 @@ export type Actions = WorkActions &
   ExaminationActions &
   ProfilingActions &
   AnatomyActions &
+  AnalysingActions &
   NoticeActions;
 
 export type ClipscopeStore = StoreApi<Facts & Actions>;
@@ -63,6 +66,8 @@ export interface Surroundings {
   readonly visit?: Visit;
   /** Whether the last visit did not come to its end: its prompts are then put aside. */
   readonly wasStopped?: boolean;
+  /** The parts of the page on show; all where it is missing. */
+  readonly parts?: ShownParts;
   /** Asks the browser to keep what is stored, even when the disk fills up. */
   persist?(): Promise<unknown>;
 }
@@ -81,12 +86,14 @@ const firstVisit: Remembered = {
 };
 
 /** The facts that a page starts with. */
-function firstFacts(memory: Memory | null, wasStopped: boolean): Facts {
+function firstFacts(memory: Memory | null, wasStopped: boolean, parts: ShownParts): Facts {
   const remembered = recall(memory, firstVisit);
   const { prompts, options } = firstVisit;
   return {
     ...remembered,
     ...(wasStopped && { prompts, options }),
+    // An embedded panel has the prompts that its host names, and an example of one until then.
+    ...(parts.embed && { prompts: { ...prompts, negative: '' } }),
     putAside: wasStopped ? { prompts: remembered.prompts, options: remembered.options } : null,
     tokenizer: { phase: 'loading' },
     longReadings: { positive: null, negative: null },
@@ -107,15 +114,19 @@ function firstFacts(memory: Memory | null, wasStopped: boolean): Facts {
     needed: new Map(),
     encodeFailure: null,
     notices: [],
+    newerBuild: null,
     replaced: null,
     compared: null,
+    unet: null,
     examined: null,
     profiled: null,
     inspected: null,
+    analysed: new Map(),
     heldBytes: 0,
     embeddings: [],
     past: recallPast(memory) ?? [],
-    view: firstView,
+    view: parts.embed ?? firstView,
+    parts,
     side: 'positive',
     chunk: 0,
     layer: 0,
@@ -190,12 +201,13 @@ function isolateListeners(store: ClipscopeStore): void {
 
 /** Makes the page's facts and the actions on them. The store loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore {
-  const { connect, loadTokenizer, memory, persist, visit, wasStopped = false } = surroundings;
+  const { connect, loadTokenizer, memory, persist, visit, wasStopped = false, parts = wholePage } = surroundings;
   const client = connect((lost) => lose(lost));
-  const store = createStore<Facts & Actions>(() => firstFacts(memory, wasStopped) as Facts & Actions);
+  const store = createStore<Facts & Actions>(() => firstFacts(memory, wasStopped, parts) as Facts & Actions);
   isolateListeners(store);
   const { getState: get, setState: set } = store;
-  const { notify, ...notices } = noticeActions({ get, set });
+  const notices = noticeActions({ get, set });
+  const { notify } = notices;
   const page: Page = { client, memory, persist: persist ?? (async () => {}), get, set, notify };
   const { start, lose, loadAnew, ...loading } = modelLoading(page);
   const { readLoras, ...loras } = loraActions(page);
@@ -212,6 +224,7 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     ...examinationActions(page),
     ...profilingActions(page),
     ...anatomyActions(page),
+    ...analysingActions(page),
     ...notices,
   };
   set(actions);
@@ -234,6 +247,7 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     if (isChanged(rememberedFacts, state, before)) rememberFacts(state);
   });
 
+  if (parts.problem !== null) notify(parts.problem);
   void actions.loadTokenizer();
   void start();
   return store;

@@ -1,11 +1,17 @@
+import { withMaxLength } from '../tokens/maxLength.ts';
 import type { PromptToken } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
+import { shownConfig } from './shownSizes.ts';
 
-/** The tokenizer; null until it is loaded. */
-export const tokenizerOf = ({ tokenizer }: Pick<Facts, 'tokenizer'>): Tokenizer | null =>
-  tokenizer.phase === 'ready' ? tokenizer.tokenizer : null;
+const ofLength = memoised(withMaxLength);
+
+/** The tokenizer, with chunks as long as the model in use takes them; null until it is loaded. */
+export const tokenizerOf = (facts: Pick<Facts, 'tokenizer' | 'model'>): Tokenizer | null =>
+  facts.tokenizer.phase === 'ready'
+    ? ofLength(facts.tokenizer.tokenizer, shownConfig(facts).maxPositionEmbeddings)
+    : null;
 
 /** Labels of tokens, [L]: BOS, EOS, PAD, a text with its bytes decoded, or a textual inversion and its vector's number. */
 export const tokenLabels = memoised((tokens: readonly PromptToken[], tokenizer: Tokenizer): readonly string[] =>

@@ -12,14 +12,16 @@ const prefix = 'clipscope-drawing-';
 const restMilliseconds = 1_000;
 /** A visit that was given nothing to draw for longer than this, and still draws, is held by it, though its tab may be open. */
 const heldMilliseconds = 10_000;
-/** Time by which what a page wrote at its end is seen by the next. */
-const settleMilliseconds = 300;
+/** Time by which what a page wrote at its end is seen by the next, on a machine that is busy, too. */
+const settleMilliseconds = 900;
+/** Time between two looks. */
+const lookMilliseconds = 100;
 
 export interface Visit {
   /** Marks that something is drawn. */
   begin(): void;
-  /** Takes the mark away. */
-  end(): void;
+  /** The page is left: takes the mark away, and writes no more. */
+  leave(): void;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function openVisit(marks: Marks | null, locks: LockManager | undefi
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** When the mark was written last; null while there is none. */
   let written: number | null = null;
+  let isLeft = false;
 
   function write(): void {
     written = Date.now();
@@ -53,11 +56,15 @@ export async function openVisit(marks: Marks | null, locks: LockManager | undefi
   }
   return {
     begin() {
+      if (isLeft) return;
       if (written === null || Date.now() - written > restMilliseconds) write();
       clearTimeout(timer);
       timer = setTimeout(end, restMilliseconds);
     },
-    end,
+    leave() {
+      isLeft = true;
+      end();
+    },
   };
 }
 
@@ -86,8 +93,11 @@ export async function wasVisitStopped(marks: Marks | null, locks: LockManager | 
     );
     if (suspects.length === 0) return false;
     // A visit that was just left may have taken its mark away in another process, whose storage is seen a moment later.
-    await new Promise((resolve) => setTimeout(resolve, settleMilliseconds));
-    const stopped = suspects.filter((name) => marks.getItem(name) !== null);
+    let stopped = suspects;
+    for (let waited = 0; stopped.length > 0 && waited < settleMilliseconds; waited += lookMilliseconds) {
+      await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
+      stopped = stopped.filter((name) => marks.getItem(name) !== null);
+    }
     for (const name of stopped) marks.removeItem(name);
     return stopped.length > 0;
   } catch {

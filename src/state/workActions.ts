@@ -8,7 +8,7 @@ import { asTyped, remember } from './memory.ts';
 import { messageOf } from './notices.ts';
 import type { Page } from './page.ts';
 import type { Prompts, Work } from './remembered.ts';
-import { readLink, type Shared } from './shared.ts';
+import { isSharedLink, readLink, type Shared } from './shared.ts';
 
 export interface WorkActions {
   /** Takes what was typed. What would make a prompt longer than the bound is not taken, and a notice says so. */
@@ -32,7 +32,7 @@ export interface WorkActions {
   /** Puts the prompts in use that the last visit stopped at. */
   openPutAside(): void;
   dismissPutAside(): void;
-  /** Reads a `#share=` link; what is wrong with it ends as a notice. */
+  /** Reads a `#share=` link or a readable one; what is wrong with it ends as a notice. */
   openLink(hash: string): Promise<void>;
   /** Puts the prompts into the history. */
   notePrompts(): void;
@@ -94,6 +94,22 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     if (replace(work, message)) set(selection);
   }
 
+  async function takeWritten(written: WrittenPrompts, from: string): Promise<void> {
+    const readers = await import('../road/writtenPrompts.ts').catch((error: unknown) => notify(messageOf(error)));
+    if (!readers) return;
+    const { prompts, options } = get();
+    const [first, second] = readers.readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
+    replace(first.after, first.message, second && [first, second]);
+  }
+
+  async function openReadable(hash: string): Promise<void> {
+    const { readReadableLink } = await import('./linkParameters.ts');
+    const link = readReadableLink(hash);
+    if (link.kind === 'shared') return useShared(link.shared, 'Opened from a link.');
+    await takeWritten({ program: 'a1111', infotext: link.infotext, remarks: [] }, 'From a link');
+    set(link.selection);
+  }
+
   return {
     setPrompt(side, prompt) {
       const { prompts } = get();
@@ -103,13 +119,7 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     },
     setOption: (name, value) => set({ options: withOption(get().options, name, value) }),
     replace,
-    async takeWritten(written, from) {
-      const readers = await import('../road/writtenPrompts.ts').catch((error: unknown) => notify(messageOf(error)));
-      if (!readers) return;
-      const { prompts, options } = get();
-      const [first, second] = readers.readWritten(written, options).map((taken) => readingOf(taken, from, prompts));
-      replace(first.after, first.message, second && [first, second]);
-    },
+    takeWritten,
     takeOther() {
       const { readings, before = {} } = get().replaced ?? {};
       if (!readings) return;
@@ -127,7 +137,8 @@ export function workActions({ memory, get, set, notify }: Page): WorkActions {
     dismissPutAside: () => set({ putAside: null }),
     async openLink(hash) {
       try {
-        useShared(await readLink(hash), 'Opened from a link.');
+        if (isSharedLink(hash)) useShared(await readLink(hash), 'Opened from a link.');
+        else await openReadable(hash);
       } catch (error) {
         notify(`The link ${messageOf(error)}, so it was not opened.`);
       }

@@ -23,14 +23,19 @@ function pollSeldom(): void {
   }, immediately) as typeof setImmediate;
 }
 
+/** A new device, which a test may lose. */
+export function newGpu(adapter?: string): Promise<GpuDevice> {
+  if (adapter) pollSeldom();
+  return requestGpuDevice(nodeGpu(adapter));
+}
+
 const devices = new Map<string | undefined, Promise<GpuDevice>>();
 
 /** One device for each adapter. Throws if there is no adapter: a GPU test that runs nowhere proves nothing. */
 export function testGpu(adapter?: string): Promise<GpuDevice> {
   const known = devices.get(adapter);
   if (known) return known;
-  if (adapter) pollSeldom();
-  const made = requestGpuDevice(nodeGpu(adapter)).then((gpu) => {
+  const made = newGpu(adapter).then((gpu) => {
     gpu.device.addEventListener('uncapturederror', ({ error }) => {
       throw error;
     });

@@ -14,7 +14,7 @@ const settingNames = ['seed', 'batch', 'objective', 'captions', 'from', 'learnin
 const header = [
   'run',
   ...settingNames,
-  ...['step', 'pairs', 'loss', 'diagonal probability', 'logit scale', 'logit bias', 'gradient norm'],
+  ...['step', 'pairs', 'loss', 'diagonal probability', 'logit scale', 'logit bias', 'dL/d(log scale)', 'gradient norm'],
   ...measureColumns.map(({ name }) => name),
 ];
 
@@ -22,12 +22,12 @@ const header = [
 export function runCsv(runs: readonly LabRecord[]): string {
   const lines = runs.flatMap(({ settings, steps, measures }, run) => {
     const measured = new Map(measures.map((m) => [m.step, m]));
-    return steps.map(({ step, loss, diagonal, logScale, bias, gradientNorm }) => {
+    return steps.map(({ step, loss, diagonal, logScale, bias, dlogScale, gradientNorm }) => {
       const m = measured.get(step);
       return [
         run + 1,
         ...settingNames.map((name) => settings[name]),
-        ...[step, step * settings.batch, loss, diagonal, exp(logScale), bias, gradientNorm],
+        ...[step, step * settings.batch, loss, diagonal, exp(logScale), bias, dlogScale, gradientNorm],
         ...measureColumns.map(({ of }) => (m ? of(m) : '')),
       ].join(',');
     });

@@ -2,6 +2,7 @@
 
 import type { LiveKnobs, LiveSettings } from '../../training/liveRun.ts';
 import type { WatchedBatch } from '../../worker/lab/labMessages.ts';
+import { type LabParameters, numberFrom, oneOf, readLabValues } from './labParameters.ts';
 
 /** Matrices that are drawn on the cells of S. */
 export const labLayers = ['cosine', 'logits', 'byRow', 'byColumn', 'sigmoid', 'gradient'] as const;
@@ -35,6 +36,10 @@ export const liveSettings = ({ seed, batch, objective, captions, from }: LiveSet
 /** A learning rate that leaves the shipped model what it knows. */
 const shippedRate = 1e-4;
 
+/** Settings as they are at first for a run from this model. */
+const firstFrom = (from: LiveSettings['from'] = 'scratch'): LabSettings =>
+  from === 'shipped' ? { ...defaultLab, from, learningRate: shippedRate } : defaultLab;
+
 /** Settings whose parts go together: the shipped model has CLIP's objective. */
 const agreeing = (settings: LabSettings): LabSettings =>
   settings.from === 'shipped' && settings.objective === 'siglip' ? { ...settings, objective: 'clip' } : settings;
@@ -42,8 +47,7 @@ const agreeing = (settings: LabSettings): LabSettings =>
 /** Settings after a change. To start from the other model chooses its learning rate, too; the sigmoid starts from scratch. */
 export function changedSettings(before: LabSettings, changes: Partial<LabSettings>): LabSettings {
   const from = changes.objective === 'siglip' ? 'scratch' : (changes.from ?? before.from);
-  const learningRate =
-    from === before.from ? before.learningRate : from === 'shipped' ? shippedRate : defaultLab.learningRate;
+  const { learningRate } = from === before.from ? before : firstFrom(from);
   return agreeing({ ...before, learningRate, ...changes, from });
 }
 
@@ -60,53 +64,47 @@ export function shownLayer({ layer, objective }: Pick<LabSettings, 'layer' | 'ob
   return objective === 'clip' ? 'byRow' : 'sigmoid';
 }
 
-const oneOf =
-  <T extends string>(...choices: readonly T[]) =>
-  (text: string): T | undefined =>
-    choices.find((choice) => choice === text);
-
-/** A number of these bounds; undefined for all other texts. */
-const numberIn =
-  (least: number, most: number, isWhole = false) =>
-  (text: string) => {
-    const value = Number(text);
-    return /^[\d.e-]+$/.test(text) && value >= least && value <= most && (!isWhole || Number.isInteger(value))
-      ? value
-      : undefined;
-  };
-
-/** The names that settings have in an address, and how their values are read: undefined for what is none. */
-const readers: { readonly [Name in keyof LabSettings]: (text: string) => LabSettings[Name] | undefined } = {
-  seed: numberIn(0, 2 ** 31 - 1, true),
-  batch: (text) => batchSizes.find((size) => String(size) === text),
+/** τ as a hand sets it. */
+const byHand = numberFrom(leastTemperature, mostTemperature);
+/** Settings by their names in an address. */
+const parameters: LabParameters<LabSettings> = {
+  seed: numberFrom(0, 2 ** 31 - 1, true),
+  batch: oneOf(...batchSizes),
   objective: oneOf('clip', 'siglip'),
   captions: oneOf('brief', 'training'),
   from: oneOf('scratch', 'shipped'),
-  learningRate: numberIn(1e-6, 1),
+  learningRate: numberFrom(1e-6, 1),
   side: oneOf('both', 'text', 'image'),
-  temperature: (text) => oneOf('learned', 'frozen')(text) ?? numberIn(leastTemperature, mostTemperature)(text),
+  temperature: {
+    takes: `learned, frozen or ${byHand.takes}`,
+    read: (text) => oneOf('learned', 'frozen').read(text) ?? byHand.read(text),
+  },
   layer: oneOf(...labLayers),
   watched: oneOf('fixed', 'step'),
-  isSlow: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  isSlow: oneOf(true, false),
 };
-
-const start = '&lab.';
+export const settingNames = Object.keys(parameters) as (keyof LabSettings)[];
 
 /** The part of an address after `#view=…` that has the settings: those that are not as they are at first. */
 export function labAddress(settings: LabSettings): string {
-  const names = Object.keys(readers) as (keyof LabSettings)[];
-  return names
-    .filter((name) => settings[name] !== defaultLab[name])
-    .map((name) => `${start}${name}=${settings[name]}`)
+  const first = { ...firstFrom(settings.from), from: defaultLab.from };
+  return settingNames
+    .filter((name) => settings[name] !== first[name])
+    .map((name) => `&lab.${name}=${settings[name]}`)
     .join('');
 }
 
-/** Reads the settings of an address; what is missing or wrong stays as it is at first. */
-export function readLabAddress(hash: string): LabSettings {
-  const read = Object.entries(readers).flatMap(([name, reader]) => {
-    const [, text] = new RegExp(`${start.replace('.', '\\.')}${name}=([^&]*)`).exec(hash) ?? [];
-    const value = text === undefined ? undefined : reader(text);
-    return value === undefined ? [] : [[name, value]];
-  });
-  return agreeing({ ...defaultLab, ...Object.fromEntries(read) });
+/**
+ * Reads the settings of an address; what is missing or wrong is as it is at first. Each of `problems` is a clause that says what
+ * the link has wrong, and what is taken instead.
+ */
+export function readLabAddress(hash: string): { readonly settings: LabSettings; readonly problems: readonly string[] } {
+  const { values, wrong } = readLabValues(hash, parameters);
+  const settings = agreeing({ ...firstFrom(values.from), ...values });
+  const problems = wrong.map(({ name, clause }) => `${clause}; ${settings[name]} is taken instead`);
+  if (values.objective && values.objective !== settings.objective)
+    problems.push(
+      `has “${values.objective}” for “lab.objective”, which does not go with “lab.from=${settings.from}”; ${settings.objective} is taken instead`,
+    );
+  return { settings, problems };
 }

@@ -5,8 +5,18 @@ import { log } from '../../models/elementary.ts';
 import type { LiveMeasures } from '../../training/liveMeasures.ts';
 import type { LiveSettings, LiveStep } from '../../training/liveRun.ts';
 import type { createAsk } from '../../worker/ask.ts';
-import type { LabBatch, LabCalls, LabFrame, Trained } from '../../worker/lab/labMessages.ts';
+import type {
+  Embedded,
+  EmbedRequest,
+  LabBatch,
+  LabCalls,
+  LabFrame,
+  Look,
+  LookRequest,
+  Trained,
+} from '../../worker/lab/labMessages.ts';
 import { changedSettings, type LabLayer, type LabSettings, layersOf, liveSettings } from './labSettings.ts';
+import { firstOwn, type OwnWork } from './ownWork.ts';
 
 /** Steps and measures of one run. */
 export interface LabRecord {
@@ -38,6 +48,8 @@ export interface LabFacts {
   /** Earlier runs, the oldest first. */
   readonly past: readonly LabRecord[];
   readonly experiment: Experiment | null;
+  /** The picture and the captions that a person made. */
+  readonly own: OwnWork;
 }
 
 export interface LabActions {
@@ -51,6 +63,11 @@ export interface LabActions {
   reset(): void;
   forgetPast(): void;
   compare(experiment: Experiment): void;
+  /** Has the model embed texts and pictures as it is. Rejects as the worker does. */
+  embed(request: EmbedRequest): Promise<Embedded>;
+  /** Has the model read a caption and a picture as it is. Rejects as the worker does. */
+  look(request: LookRequest): Promise<Look>;
+  changeOwn(change: (own: OwnWork) => Partial<OwnWork>): void;
   /** The view is on show: the run starts, or goes on. */
   show(): void;
   /** The view is not on show: nothing is trained. */
@@ -62,6 +79,7 @@ export type Lab = StoreApi<LabFacts & LabActions>;
 interface LabSurroundings {
   readonly ask: ReturnType<typeof createAsk<LabCalls>>;
   readonly settings: LabSettings;
+  readonly own?: OwnWork;
   /** Address of CLIP's merges. */
   readonly merges: string;
   /** Whether the lab plays as soon as it is first shown. */
@@ -241,6 +259,12 @@ export function createLab(surroundings: LabSurroundings): Lab {
       set({ settings, experiment: { left, pairs }, isPlaying: true });
       void runner.begin();
     },
+    embed: (request) => surroundings.ask('embed', request),
+    look: (request) => surroundings.ask('look', request),
+    changeOwn(change) {
+      const { own } = get();
+      set({ own: { ...own, ...change(own) } });
+    },
     show() {
       runner.isShown = true;
       if (get().phase === 'idle') void runner.begin();
@@ -251,10 +275,10 @@ export function createLab(surroundings: LabSurroundings): Lab {
       runner.stop();
     },
   };
-  const { settings, playsAtFirst } = surroundings;
+  const { settings, playsAtFirst, own = firstOwn } = surroundings;
   set({
     ...{ settings, phase: 'idle', message: null, isPlaying: playsAtFirst, stage: null, frame: null, batch: null },
-    ...{ parameters: 0, run: emptyRun(settings, 0), past: [], experiment: null },
+    ...{ parameters: 0, run: emptyRun(settings, 0), past: [], experiment: null, own },
     ...actions,
   });
   return store;

@@ -78,8 +78,11 @@ function question<T>(signal?: AbortSignal): { readonly promise: Promise<T>; read
   };
 }
 
-export const onGpu: EngineInfo = { engine: 'webgpu', description: 'a GPU', software: false, why: null };
-export const onCpu: EngineInfo = { engine: 'cpu', description: 'CPU, 2 threads, SIMD', software: true, why: null };
+export const onGpu: EngineInfo = { engine: 'webgpu', description: 'a GPU', threads: null, software: false, why: null };
+export const onCpu: EngineInfo = {
+  ...{ engine: 'cpu', description: 'CPU, 2 threads, SIMD', threads: 2 },
+  ...{ software: true, why: null },
+};
 
 export const modelInfo = (name: string, size: 'full' | 'tiny', engine = onGpu): ModelInfo => ({
   name,

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useId, useMemo, useState } from 'react';
 import { type CellSum, cellSum, largestTerms, type Term } from '../../clip/cellSums.ts';
 import { attentionMask } from '../../clip/masks.ts';
 import type { CellRule } from '../../clip/stages.ts';
@@ -9,6 +9,7 @@ import { exact } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import styles from './anatomy.module.css';
 import { rowOfTensor } from './equations.ts';
+import { filledCell } from './filledCell.ts';
 import { MathFormula } from './MathFormula.tsx';
 import type { MatrixProps, MatrixView } from './tensorPicture.ts';
 
@@ -57,6 +58,7 @@ function useWeightRow(rule: CellRule, column: number, inspection: Inspection): W
 export function CellExplanation(props: CellExplanationProps) {
   const { inspection, matrices, operation, isInput, labels, view, head, place, onChoose } = props;
   const { row, column } = place;
+  const ids = { row: useId(), column: useId() };
   const weight = useWeightRow(operation.rule, column, inspection);
   const sum = useMemo(() => {
     if (weight === undefined || weight instanceof Error || isInput) return undefined;
@@ -71,25 +73,21 @@ export function CellExplanation(props: CellExplanationProps) {
   const value = view.values[view.offset + row * view.columns + column];
   const isSquare = operation.shape.length === 3;
   return (
-    <section className={styles.cell} aria-label="The sum behind the cell">
+    <section className={styles.cell} data-part="sum" aria-label="The sum behind the cell">
       <div className="row">
         <h4>The cell</h4>
         <div className="field inline">
-          <label htmlFor="anatomy-row">{isSquare ? 'Query' : 'Token'}</label>
-          <select
-            id="anatomy-row"
-            value={row}
-            onChange={(event) => onChoose({ row: Number(event.target.value), column })}
-          >
+          <label htmlFor={ids.row}>{isSquare ? 'Query' : 'Token'}</label>
+          <select id={ids.row} value={row} onChange={(event) => onChoose({ row: Number(event.target.value), column })}>
             {labels.map((label, i) => (
               <option key={i} value={i}>{`${i} ${label}`}</option>
             ))}
           </select>
         </div>
         <div className="field inline">
-          <label htmlFor="anatomy-column">{isSquare ? 'Key' : 'Column'}</label>
+          <label htmlFor={ids.column}>{isSquare ? 'Key' : 'Column'}</label>
           <input
-            id="anatomy-column"
+            id={ids.column}
             type="number"
             min={0}
             max={view.columns - 1}
@@ -110,6 +108,7 @@ export function CellExplanation(props: CellExplanationProps) {
       ) : sum ? (
         <>
           <MathFormula formula={operation.cell} block />
+          <MathFormula formula={filledCell(operation, { head, row, column }, sum, inspection.config)} block />
           <Sum sum={sum} rule={operation.rule} labels={labels} row={row} />
           <Comparison sum={sum} value={value} isComputedHere={isSquare && operation.tensor !== 'probabilities'} />
         </>

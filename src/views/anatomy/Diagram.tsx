@@ -62,16 +62,16 @@ export function Diagram({ shown, layers, layer: shownLayer, times, onChoose, onL
       aria-orientation="vertical"
       onKeyDown={(event) => moveFocus(event, 'button')}
     >
-      <a className={styles.end} href="#tokens">
+      <a className={styles.end} href="#tokens" data-part="tokens">
         Tokens
       </a>
       <div className={styles.stream}>{boxes(before)}</div>
-      <div className={styles.layer}>
+      <div className={styles.layer} data-part="layer">
         <Slider label="Layer" count={layers} value={shownLayer} onChange={onLayer} />
         <div className={styles.stream}>{boxes(layer)}</div>
       </div>
       <div className={styles.stream}>{boxes(after)}</div>
-      <a className={styles.end} href="#embeddings">
+      <a className={styles.end} href="#embeddings" data-part="conditioning">
         Weights, then the U-Net
       </a>
     </div>
@@ -96,6 +96,7 @@ function BoxButton({ box, shown, time, onChoose }: BoxButtonProps) {
     <button
       type="button"
       className={isSum ? `${styles.box} ${styles.sum}` : styles.box}
+      data-part={tensors[0]}
       aria-pressed={isShown}
       aria-label={isSum ? `+, ${label.toLowerCase()}` : undefined}
       title={isSum ? label : undefined}

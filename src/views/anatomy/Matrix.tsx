@@ -70,7 +70,6 @@ export function Matrix(props: MatrixProps) {
       <details className={styles.norms}>
         <summary>Norm of each row</summary>
         <RowNorms
-          id="anatomy-norms-title"
           caption={`${name}: norm of each row, ‖·‖₂`}
           columns={[{ name: 'Norm', values: numbers.norms }]}
           labels={labels}

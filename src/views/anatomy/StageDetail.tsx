@@ -1,3 +1,4 @@
+import { useId } from 'react';
 import { equationRanges } from '../../clip/lectureRow.ts';
 import type { Operation, Stage, TensorKey } from '../../clip/stages.ts';
 import type { ProfiledGroup } from '../../engine/profile.ts';
@@ -28,13 +29,22 @@ export function StageDetail({ row, stage, operation, time, onChoose }: StageDeta
       <h3 id="anatomy-stage">{stage.title}</h3>
       <p>{stage.help}</p>
       {stage.place === 'after' && <ClipSkipNote />}
-      <Formulas stage={stage} shown={operation.tensor} onChoose={(tensor) => onChoose(rowOfTensor(tensor))} />
-      <Difference row={row} />
-      <Tensor key={operation.tensor} stage={stage} operation={operation} />
+      <StageMatrices row={row} stage={stage} operation={operation} onChoose={onChoose} />
       {time && <Time time={time} />}
       <CodeNames row={row} />
       <KernelCode stage={stage} tensor={operation.tensor} chosen={time?.kernel} />
     </section>
+  );
+}
+
+/** The equations of a stage, the matrix of the one that is chosen, and the sum behind a cell of it. */
+export function StageMatrices({ row, stage, operation, onChoose }: Omit<StageDetailProps, 'time'>) {
+  return (
+    <>
+      <Formulas stage={stage} shown={operation.tensor} onChoose={(tensor) => onChoose(rowOfTensor(tensor))} />
+      <Difference row={row} />
+      <Tensor key={operation.tensor} stage={stage} operation={operation} />
+    </>
   );
 }
 
@@ -61,14 +71,15 @@ interface FormulasProps {
 /** The stage's equations; the one that is chosen has its matrix shown. */
 function Formulas({ stage, shown, onChoose }: FormulasProps) {
   const config = useFacts(shownConfig);
+  const name = useId();
   return (
     <fieldset className={styles.formulas}>
       <legend className="visually-hidden">Matrix</legend>
       {stage.operations.map(({ tensor, title, formula, equations, shape }) => (
-        <label key={tensor} className={styles.formula}>
+        <label key={tensor} className={styles.formula} data-part={tensor}>
           <input
             type="radio"
-            name="anatomy-matrix"
+            name={name}
             checked={tensor === shown}
             aria-label={`${title}, equation ${equationRanges(equations)}`}
             onChange={() => onChoose(tensor)}

@@ -4,7 +4,7 @@ import { wantedInspection } from '../../state/anatomy.ts';
 import type { Facts, Inspected } from '../../state/facts.ts';
 import { shownChunk } from '../../state/reading.ts';
 import { shownConfig, shownHead, shownLayer } from '../../state/shownSizes.ts';
-import { tokenLabels } from '../../state/tokenLabels.ts';
+import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { Slider } from '../page/Slider.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -34,17 +34,14 @@ function useInspected(stage: Stage): Inspected | undefined {
   return wanted && inspected?.inspection === wanted ? inspected : undefined;
 }
 
-/** The matrix of an operation for the chunk on show, with the sum behind the cell that is chosen. */
-export function Tensor({ stage, operation }: TensorProps) {
+/**
+ * The matrices of a stage's layer for the chunk on show, read back while the component is: the last there were, and whether they
+ * are those of now.
+ */
+export function useLayerMatrices(stage: Stage) {
   const inspected = useInspected(stage);
   const chunk = useFacts((s) => shownChunk(s)?.chunk);
-  const tokenizer = useFacts((s) => (s.tokenizer.phase === 'ready' ? s.tokenizer.tokenizer : null));
-  const noEngine = useFacts((s) => s.noEngine);
-  const hasEncoder = useFacts((s) => s.model !== null && s.lost === null);
-  const config = useFacts(shownConfig);
-  const head = useFacts(shownHead);
-  const show = useFacts((s) => s.show);
-  const [isInput, setIsInput] = useState(false);
+  const tokenizer = useFacts(tokenizerOf);
   const now = useMemo(() => {
     if (inspected?.task.phase !== 'done' || !chunk || !tokenizer) return undefined;
     const { inspection, task } = inspected;
@@ -56,6 +53,19 @@ export function Tensor({ stage, operation }: TensorProps) {
     };
   }, [inspected, chunk, tokenizer]);
   const shown = useLast(now);
+  const failure = inspected?.task.phase === 'failed' ? inspected.task.message : null;
+  return { shown, isStale: !now, failure };
+}
+
+/** The matrix of an operation for the chunk on show, with the sum behind the cell that is chosen. */
+export function Tensor({ stage, operation }: TensorProps) {
+  const { shown, isStale, failure } = useLayerMatrices(stage);
+  const noEngine = useFacts((s) => s.noEngine);
+  const hasEncoder = useFacts((s) => s.model !== null && s.lost === null);
+  const config = useFacts(shownConfig);
+  const head = useFacts(shownHead);
+  const show = useFacts((s) => s.show);
+  const [isInput, setIsInput] = useState(false);
   const { rule, shape } = operation;
   const hasInput = 'of' in rule && rule.of === 'hidden';
 
@@ -65,10 +75,10 @@ export function Tensor({ stage, operation }: TensorProps) {
         {noEngine} The diagram, the equations and the code are here all the same; a matrix needs the encoder.
       </p>
     );
-  if (inspected?.task.phase === 'failed')
+  if (failure !== null)
     return (
       <div className="notice" data-severity="error" role="alert">
-        <span>{inspected.task.message}</span>
+        <span>{failure}</span>
       </div>
     );
   if (!shown && !hasEncoder) return <Waiting />;
@@ -76,7 +86,7 @@ export function Tensor({ stage, operation }: TensorProps) {
     return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the encoder</p>;
   const isSameSize = shown.inspection.config === config;
   return (
-    <div className={styles.tensor} aria-busy={!now} data-stale={!now || undefined}>
+    <div className={styles.tensor} aria-busy={isStale} data-stale={isStale || undefined}>
       <div className="row">
         {hasInput && (
           <Segmented

@@ -27,9 +27,10 @@ const isAnswerLong = ({ prepared: { source, chunks } }: AnswerFacts) => isLong(s
 
 const lead = (
   <>
-    The prompt is cut into <dfn>tokens</dfn>, words or pieces of them; the text encoder makes a row of numbers of each.
-    These rows are the <dfn>conditioning</dfn>: all that the U-Net, which paints, learns of your prompt. A weight
-    changes rows, and nothing else.
+    The prompt is cut into <dfn>tokens</dfn>, words or pieces of them, and read in <dfn>chunks</dfn>, between the marks
+    BOS and EOS and filled up with PAD; the text encoder makes a row of numbers of each. These rows are the{' '}
+    <dfn>conditioning</dfn>: all that the U-Net, which paints, learns of your prompt. A weight changes rows, and nothing
+    else.
   </>
 );
 

@@ -190,8 +190,8 @@ function Maps({ encoded, stale, view, kind, bos, pad, mean, layer, head }: MapsP
           <AttentionLines {...props} title={title} most={most} />
         )}
         <p className="help">
-          In trained encoders BOS takes most of the attention: it is a sink, where shares go that no word needs.{' '}
-          {!bos && `With it hidden, colours run up to the largest share left, ${rough(most)}. `}
+          In trained encoders BOS, the mark at the beginning, takes most of the attention: it is a sink, where shares go
+          that no word needs. {!bos && `With it hidden, colours run up to the largest share left, ${rough(most)}. `}
           {hidden > 0 &&
             `${hidden} of ${tokens.length} tokens are hidden here, not from the encoder: what they take is missing to 1 in a row.`}
         </p>

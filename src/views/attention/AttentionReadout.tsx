@@ -1,6 +1,6 @@
 import { exact } from '../page/numbers.ts';
 import { useReadAloud } from '../page/useReadAloud.ts';
-import { usePointed } from '../pictures/pointed.ts';
+import { usePointedAmong } from '../pictures/pointed.ts';
 import { entropy, type ShownMap, strongestKeys } from './attentionMaps.ts';
 
 /** Says how many tokens equal shares would be spread over as widely, from the entropy of a row. */
@@ -15,7 +15,7 @@ function spread(map: Float32Array, L: number, query: number): string {
  * to most.
  */
 export function AttentionReadout({ map, mask, L, labels }: ShownMap) {
-  const { query, key } = usePointed();
+  const { query, key } = usePointedAmong(L);
   const readAloud = useReadAloud();
   const name = (token: number) => `${token} ${labels[token]}`;
   if (query === null && key === null)

@@ -142,7 +142,7 @@ function Report({ name, examination }: { readonly name: string; readonly examina
       {isSound && (
         <p className={styles.sound}>
           All {tensors.length} tensors are there, of the right shape, with finite numbers
-          {examination.positionIds && ', and the position ids are 0 to 76'}.
+          {examination.positionIds && `, and the position ids are 0 to ${config.maxPositionEmbeddings - 1}`}.
         </p>
       )}
       {found.length > 0 && (

@@ -24,10 +24,10 @@ import { MeanRatio } from './MeanRatio.tsx';
 
 const lead = (
   <>
-    The numbers themselves: each row is a token’s <dfn>embedding</dfn>, a list of numbers that stands for it, orange
-    above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn> brings them to one scale, so
-    that all are about equally long before weights act on them, and what is longer or shorter afterwards was made so by
-    its weight.
+    The numbers themselves: each row is a token’s <dfn>embedding</dfn>, a list of numbers (its dimensions) that stands
+    for it, orange above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn> brings them to
+    one scale, so that all are about equally long before weights act on them, and what is longer or shorter afterwards
+    was made so by its weight.
   </>
 );
 
@@ -84,7 +84,8 @@ interface Picture {
   readonly largest: number;
 }
 
-function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
+/** Pictures of a state, and the length of each of its rows. */
+export function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale: boolean; stage: Stage }) {
   const tokenizer = useFacts(tokenizerOf);
   const dark = useDark();
   const { encoded, method, mean } = weighted;
@@ -114,7 +115,7 @@ function States({ weighted, stale, stage }: { weighted: WeightedEncoding; stale:
   if (!before) return <p className="muted">This state was not read back from the encoder.</p>;
   return (
     <div className={styles.embeddings} aria-busy={stale} data-stale={stale || undefined}>
-      <div className={styles.embeddingPictures}>
+      <div className={styles.embeddingPictures} data-part="states">
         {pictures.map((picture) => (
           <StatePicture key={picture.name} {...picture} labels={labels} d={d} />
         ))}
@@ -168,7 +169,6 @@ function Norms({ before, after, d, labels, kinds }: NormsProps) {
   );
   return (
     <RowNorms
-      id="norms-title"
       caption="Length of each row: its norm, ‖z‖₂"
       columns={columns}
       labels={labels}

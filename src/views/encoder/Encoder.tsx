@@ -1,18 +1,21 @@
 import { type DragEvent, useEffect, useState } from 'react';
 import { sd15TextEncoder } from '../../models/library/modelSources.ts';
 import { encoderStatus, encodingCost, lostText, modelName } from '../../state/encoderStatus.ts';
-import { type Facts, requestName } from '../../state/facts.ts';
+import { requestName } from '../../state/facts.ts';
 import { modelChoice, modelChoices, shownRequest } from '../../state/modelChoices.ts';
+import { broughtAddress } from '../../state/reach.ts';
+import { standsAlone } from '../../state/view.ts';
+import { contextLength } from '../../tokens/clipVocabulary.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { FileButton } from '../page/FileButton.tsx';
 import { lazyPart } from '../page/lazyPart.tsx';
 import menuStyles from '../page/menu.module.css';
-import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
 import { Downloads, GetModel } from './Downloads.tsx';
 import { EngineControl } from './EngineControl.tsx';
 import styles from './encoder.module.css';
+import { engineInTerms, engineInWords } from './engineTexts.ts';
 import { Keep } from './Keep.tsx';
 import { LazyModels } from './LazyModels.tsx';
 
@@ -69,14 +72,17 @@ export function Encoder() {
   );
   const lost = useFacts((s) => s.lost);
   const name = useFacts((s) => modelName(s) || requestName(shownRequest(s)));
-  const details = useFacts(detailsLine);
+  // They stay while an encode runs, because a changing number of lines would move the page at every key.
+  const words = useFacts(({ model, heldBytes }) => model && engineInWords(model, heldBytes));
+  const terms = useFacts(({ model, heldBytes }) => model && engineInTerms(model, heldBytes));
   const why = useFacts((s) => s.model?.engine.why);
   const openModel = useFacts((s) => s.openModel);
+  const isHidden = useFacts((s) => standsAlone(s.view));
   const setEngine = useFacts((s) => s.setEngine);
   const openFile = useFacts((s) => s.openFile);
   const cancelLoad = useFacts((s) => s.cancelLoad);
 
-  const [areModelsOpen, setModelsOpen] = useState(false);
+  const [areModelsOpen, setModelsOpen] = useState(() => broughtAddress(location.hash) !== null);
 
   const choose = (value: string) => {
     const chosen = choices.find((choice) => choice.value === value);
@@ -84,7 +90,7 @@ export function Encoder() {
   };
 
   return (
-    <section className={`panel ${styles.encoder}`} id="encoder" aria-label="Encoder">
+    <section className={`panel ${styles.encoder}`} id="encoder" aria-label="Encoder" hidden={isHidden}>
       <div className="field inline">
         <label htmlFor="model">Model</label>
         <select id="model" aria-label="Model" value={choice} onChange={(event) => choose(event.target.value)}>
@@ -136,7 +142,7 @@ export function Encoder() {
           </div>
         ) : (
           <>
-            {details && <p>{details}</p>}
+            {words && <p title={terms ?? undefined}>{words}</p>}
             {why && <p>{why}</p>}
           </>
         )}
@@ -146,6 +152,7 @@ export function Encoder() {
           and conditionings; or drop them anywhere, several at once.
         </details>
         {model?.doubt && <p>{model.doubt.replaceAll("'", '’')}</p>}
+        {model && !isLoading && <Positions L={model.config.maxPositionEmbeddings} />}
         {isMadeUp && (
           <p>
             <b>Made-up weights:</b> the numbers show how things work and mean nothing until you open a checkpoint (SD
@@ -169,16 +176,14 @@ export function Encoder() {
   );
 }
 
-/**
- * Describes the encoder. It keeps its text while an encode runs, because a changing number of lines would move the page
- * at every key.
- */
-function detailsLine(facts: Facts): string {
-  const { model, heldBytes } = facts;
-  if (!model) return '';
-  const { engine, description, software } = model.engine;
-  const device = engine === 'webgpu' ? `WebGPU on ${description}${software ? ' (software)' : ''}` : description;
-  return [device, model.dtype, `${bytes(heldBytes)} held`].join(' · ');
+/** Says how long the chunks are with an encoder that has not as many positions as Stable Diffusion's. */
+function Positions({ L }: { readonly L: number }) {
+  if (L === contextLength) return null;
+  return (
+    <p>
+      <b>{L} positions:</b> each program’s chunks hold {L - 2} tokens here, not {contextLength - 2}.
+    </p>
+  );
 }
 
 /** Opens a file of any kind that is dropped anywhere on the page. */

@@ -3,6 +3,7 @@ import { customFile, fileFrom, isKept, sd15TextEncoder } from '../../models/libr
 import type { StoredModel } from '../../models/library/storage.ts';
 import type { StoragePlace } from '../../models/library/storageFiles.ts';
 import { fileToKeep, listedModels, requestFor } from '../../state/modelChoices.ts';
+import { anyAddressPage, broughtAddress, mayConnect } from '../../state/reach.ts';
 import type { StoredModels } from '../../worker/messages.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -40,16 +41,22 @@ export function Models() {
   );
 }
 
+/** An address that only a page for any address may connect to. */
+const anyAddress = 'https://any.invalid/';
+
 function OtherAddress() {
   const download = useFacts((s) => s.download);
-  const [address, setAddress] = useState('');
-  const [isRefused, setRefused] = useState(false);
+  const [address, setAddress] = useState(() => broughtAddress(location.hash) ?? '');
+  /** How often this address was refused: each time is said anew. */
+  const [refusals, setRefusals] = useState(0);
+  /** The address that was asked for, where this page may not connect to it. */
+  const [unreachable, setUnreachable] = useState<string | null>(null);
   const id = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const file = customFile(address);
-    setRefused(!file);
-    if (!file) return;
+    if (!file) return setRefusals(refusals + 1);
+    if (!mayConnect(file.urls[0])) return setUnreachable(file.urls[0]);
     setAddress('');
     void download(file);
   };
@@ -64,19 +71,41 @@ function OtherAddress() {
         spellCheck={false}
         placeholder="https://…/model.safetensors"
         value={address}
-        aria-invalid={isRefused || undefined}
-        aria-describedby={`${id}-help`}
+        aria-invalid={refusals > 0 || undefined}
+        aria-describedby={refusals > 0 ? `${id}-refused ${id}-help` : `${id}-help`}
         onChange={(event) => {
           setAddress(event.target.value);
-          setRefused(false);
+          setRefusals(0);
+          setUnreachable(null);
         }}
       />
       <button type="submit">Download</button>
+      {refusals > 0 && (
+        <p key={refusals} className={`small ${styles.refused}`} id={`${id}-refused`} role="alert">
+          Give the address of a file, beginning with https://.
+        </p>
+      )}
       <p className="muted small" id={`${id}-help`}>
-        {isRefused && <span className={styles.refused}>Give the address of a file, beginning with https://. </span>}A
-        .safetensors file of SD 1.x. From a whole checkpoint only the text encoder is fetched: 246 MB in 16 bit, 492 MB
-        in 32 bit.
+        A .safetensors file of SD 1.x. From a whole checkpoint only the text encoder is fetched: 246 MB in 16 bit, 492
+        MB in 32 bit.
+        {mayConnect(anyAddress) && (
+          <>
+            {' '}
+            This page may connect to any address. <a href="./">The usual page</a> connects only to itself and to
+            huggingface.co and its mirror.
+          </>
+        )}
       </p>
+      {unreachable !== null && (
+        <div className={`notice ${styles.unreachable}`} role="alert">
+          <p>
+            This page connects only to itself and to huggingface.co and its mirror, so that nothing you type can go
+            anywhere else: {new URL(unreachable).host} was not asked. Another page of clipscope may connect to any
+            address. It has your prompts, too.
+          </p>
+          <a href={anyAddressPage(unreachable)}>Open that page</a>
+        </div>
+      )}
     </form>
   );
 }
@@ -192,7 +221,12 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
               Use
             </button>
           )}
-          {rest && (
+          {rest && !mayConnect(rest.urls[0]) && (
+            <a href={anyAddressPage(rest.urls[0])} className="small" aria-label={`Go on with ${name} on another page`}>
+              Go on on another page
+            </a>
+          )}
+          {rest && mayConnect(rest.urls[0]) && (
             <button
               type="button"
               className="small"

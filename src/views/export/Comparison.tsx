@@ -6,6 +6,7 @@ import { type DifferingOption, differingOptions } from '../../road/export/differ
 import { storedNetworks } from '../../road/export/exportConditioning.ts';
 import type { PromptOptions } from '../../road/options.ts';
 import { comparisonWork } from '../../state/exporting.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
 import { reach } from '../embeddings/embeddingMaps.ts';
 import embeddingsStyles from '../embeddings/embeddings.module.css';
@@ -135,8 +136,6 @@ function OtherOptions({ differing }: { readonly differing: readonly DifferingOpt
   );
 }
 
-/** Rows of one chunk. */
-const L = 77;
 /** Number of rows that are listed at first. */
 const firstRows = 16;
 
@@ -145,6 +144,7 @@ type Aligned = ConditioningComparison & { readonly aligned: AlignedFile | null }
 function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean }) {
   const { difference, d, rows, largest, at, mean, tokens } = comparison;
   const tokenizer = useFacts(tokenizerOf);
+  const L = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
   const dark = useDark();
   const [chunk, setChunk] = useState<number | null>(null);
   const chunks = rows / L;
@@ -154,13 +154,13 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
       tokens
         .slice(shown * L, (shown + 1) * L)
         .map((token) => (token && tokenizer ? tokenLabel(token, tokenizer) : 'completed')),
-    [tokens, tokenizer, shown],
+    [tokens, tokenizer, shown, L],
   );
   const scale = useMemo(() => {
     const { reach: most, largest } = reach(difference);
     return signedScale(most || largest, dark, true);
   }, [difference, dark]);
-  const values = useMemo(() => difference.subarray(shown * L * d, (shown + 1) * L * d), [difference, shown, d]);
+  const values = useMemo(() => difference.subarray(shown * L * d, (shown + 1) * L * d), [difference, shown, d, L]);
   const title = `File − ${comparison.with}${chunks > 1 ? `, chunk ${shown + 1}` : ''}`;
   return (
     <>
@@ -183,7 +183,6 @@ function Difference({ comparison, stale }: { comparison: Aligned; stale: boolean
           <StateReadout matrices={[{ name: title, values }]} labels={labels} d={d} from={shown * L} />
         </div>
         <RowNorms
-          id="comparison-norms"
           caption="Distance of each row from the page’s"
           columns={[{ name: 'Norm', values: comparison.distances.subarray(shown * L, (shown + 1) * L) }]}
           labels={labels}

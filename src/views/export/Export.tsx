@@ -24,8 +24,11 @@ import {
 } from '../../state/exporting.ts';
 import { inSlices } from '../../state/inSlices.ts';
 import { isBeingRead } from '../../state/reading.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { tokenizerOf, tokenLabel } from '../../state/tokenLabels.ts';
+import { contextLength } from '../../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
+import { CopyButton } from '../page/CopyButton.tsx';
 import { bytes } from '../page/numbers.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
 import { useSliced } from '../page/useSliced.ts';
@@ -157,6 +160,7 @@ function SaveNumbers({ format }: { format: NumbersFormat }) {
           ))}
         </tbody>
       </table>
+      <Length />
       {!finite && (
         <p className="warning">
           {(exported && whyNotFinite(exported.pair)) ??
@@ -186,6 +190,19 @@ function SaveNumbers({ format }: { format: NumbersFormat }) {
         </p>
       </div>
     </>
+  );
+}
+
+/** Says what programs make of a file whose chunks are not as long as Stable Diffusion's. */
+function Length() {
+  const L = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
+  if (L === contextLength) return null;
+  return (
+    <p className="help">
+      The chunks have {L} rows, as this encoder has {L} positions. The U-Net takes any number of rows, so diffusers uses
+      the file as it is; a program that encodes the prompt itself with {contextLength} positions makes chunks of{' '}
+      {contextLength} rows, or cuts it off, and has other numbers.
+    </p>
   );
 }
 
@@ -271,23 +288,11 @@ function Snippet({ format }: { readonly format: ConditioningFormat }) {
   const networks = useFacts(exportedNetworks);
   const read = snippetFor(format, bareSnippet);
   const snippet = networks ? snippetWith(read, networks) : read;
-  const [copied, setCopied] = useState<boolean | null>(null);
-  const copy = () =>
-    navigator.clipboard.writeText(snippet).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    );
   return (
     <div className={styles.script}>
       <header>
         <h3>Use it with diffusers</h3>
-        <button type="button" className="small" onClick={() => void copy()} onBlur={() => setCopied(null)}>
-          Copy
-        </button>
-        <span className="muted small" role="status" aria-label="Snippet">
-          {copied && 'Copied.'}
-          {copied === false && 'The browser does not let the page copy: select the text instead.'}
-        </span>
+        <CopyButton text={snippet} label="Snippet" />
       </header>
       {parts > 1 && (
         <p className="warning">

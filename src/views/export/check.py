@@ -26,7 +26,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 METHODS = ("none", "scale", "original", "comfy")
 MASKS = ("causal", "hf", "lecture")
-BOS, EOS, LENGTH = 49406, 49407, 77
+BOS, EOS = 49406, 49407
 
 
 def load_model(place):
@@ -38,7 +38,15 @@ def load_model(place):
             bare = name.removeprefix("cond_stage_model.transformer.").removeprefix("text_model.")
             if bare.startswith(("embeddings.", "encoder.", "final_layer_norm.")) and not bare.endswith("position_ids"):
                 weights[bare] = file.get_tensor(name).float()
-    config = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
+    # Long-CLIP has 248 positions.
+    positions = len(weights.get("embeddings.position_embedding.weight", range(77)))
+    config = CLIPTextConfig(
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        max_position_embeddings=positions,
+    )
     model = CLIPTextModel(config).eval()
     # Some versions of transformers have everything below text_model.
     inner = getattr(model, "text_model", model)
@@ -104,6 +112,7 @@ class Check:
         self.model, self.metadata, self.prefix = model, metadata, prefix
         self.embeddings, self.loras = embeddings, loras
         self.vectors = []
+        self.length = len(self.list("token_ids")[0])
         self.method, self.mask = self.text("weighting"), self.text("mask")
         self.syntax, self.clip_skip = self.text("syntax"), int(self.text("clipSkip"))
 
@@ -152,7 +161,7 @@ class Check:
         return output
 
     def encode(self, ids, key_mask, vectors=()):
-        """[77] ids → [77, d]; clip skip as A1111 and diffusers have it."""
+        """[L] ids → [L, d]; clip skip as A1111 and diffusers have it."""
         self.vectors = vectors
         mask = None if key_mask is None else torch.tensor([key_mask])
         with torch.no_grad():
@@ -163,9 +172,9 @@ class Check:
             return inner.final_layer_norm(output.hidden_states[-self.clip_skip])[0]
 
     def empty(self, masked=True):
-        seen = {"causal": LENGTH, "hf": 2, "lecture": 1}[self.mask]
-        mask = [1] * seen + [0] * (LENGTH - seen) if masked and seen < LENGTH else None
-        return self.encode([BOS] + [EOS] * (LENGTH - 1), mask)
+        seen = {"causal": self.length, "hf": 2, "lecture": 1}[self.mask]
+        mask = [1] * seen + [0] * (self.length - seen) if masked and seen < self.length else None
+        return self.encode([BOS] + [EOS] * (self.length - 1), mask)
 
     def weigh(self, z, weights):
         if self.method == "none" or all(w == 1 for w in weights):
@@ -179,7 +188,7 @@ class Check:
         return (scaled if self.method == "scale" else scaled * (z.mean() / scaled.mean())).float()
 
     def conditionings(self, role):
-        """One of each part of an AND, [77·n, d]."""
+        """One of each part of an AND, [L·n, d]."""
         ids, texts = self.list(role + "token_ids"), self.list(role + "chunk_texts")
         weights = self.list(role + "applied_weights") or self.list(role + "weights")
         masks = self.list(role + "key_masks", [None] * len(ids))
@@ -201,7 +210,7 @@ class Check:
                 if self.syntax == "comfy":
                     whole = part.repeat(math.lcm(*lengths) // len(part), 1)
                 else:
-                    missing = (max(lengths) - len(part)) // LENGTH
+                    missing = (max(lengths) - len(part)) // self.length
                     whole = torch.cat([part] + [self.empty()] * missing)
                 number = f".{i}" if len(parts[role]) > 1 else ""
                 yield f"{self.prefix}{role}prompt_embeds{number}", whole

@@ -8,7 +8,7 @@ import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Heatmap, tokenCells } from '../pictures/Heatmap.tsx';
 import legendStyles from '../pictures/legend.module.css';
 import { maskPixels, range } from '../pictures/pixels.ts';
-import { usePointed } from '../pictures/pointed.ts';
+import { usePointedAmong } from '../pictures/pointed.ts';
 import { masks } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import { WeightsNotHere } from '../weights/WeightsNotHere.tsx';
@@ -17,13 +17,33 @@ import styles from './masks.module.css';
 const lead = (
   <>
     Which tokens may see which, in every layer and head: row i is the token that looks (the query), column j the one
-    that is looked at (the key), and a masked key gets no attention at all. The first mask hides what comes later, the
-    second what fills the chunk up (its mask bits are 0); a key has to pass both.
+    that is looked at (the key), and a masked key gets no attention at all. The first mask, called <dfn>causal</dfn>,
+    hides what comes later, the second <dfn>PAD</dfn>, which fills the chunk up (its mask bits are 0); a key has to pass
+    both.
   </>
 );
 
-/** Shows the causal mask, the PAD mask as each query sees it, and their product, which is the mask of the attention. */
+/** The masks of the chunk on show, and how to read them. */
 export function Masks() {
+  return (
+    <section className="panel" id="masks" aria-labelledby="masks-title">
+      <ViewHeader view="masks" lead={lead}>
+        <div className={legendStyles.legend}>
+          <span>
+            <i className={legendStyles.maskVisible} /> visible
+          </span>
+          <span>
+            <i className={legendStyles.hatch} /> masked
+          </span>
+        </div>
+      </ViewHeader>
+      <MaskPictures />
+    </section>
+  );
+}
+
+/** Shows the causal mask, the PAD mask as each query sees it, and their product, which is the mask of the attention. */
+export function MaskPictures() {
   const pass = useFacts((s) => shownChunk(s)?.pass);
   const tokens = useFacts((s) => shownChunk(s)?.chunk.tokens);
   const tokenizer = useFacts((s) => s.tokenizer);
@@ -73,51 +93,36 @@ export function Masks() {
       },
     ];
 
+  if (!figures || !pictures) return <p className="muted">Loading the vocabulary</p>;
   return (
-    <section className="panel" id="masks" aria-labelledby="masks-title">
-      <ViewHeader view="masks" lead={lead}>
-        <div className={legendStyles.legend}>
-          <span>
-            <i className={legendStyles.maskVisible} /> visible
-          </span>
-          <span>
-            <i className={legendStyles.hatch} /> masked
-          </span>
-        </div>
-      </ViewHeader>
-      {figures && pictures ? (
-        <>
-          <ChoiceHelp choice={masks[mode]} />
-          <div className={styles.maskFigures}>
-            {figures.map(({ name, formula, pixels, summary }) => (
-              <figure key={name}>
-                <figcaption>
-                  <b>{name}</b> <span className="muted">{formula}</span>
-                </figcaption>
-                <Heatmap
-                  pixels={pixels}
-                  rows={pictures.L}
-                  columns={pictures.L}
-                  name={name}
-                  summary={summary}
-                  axes={{ rows: 'query', columns: 'key' }}
-                  labels={{ rows: labels, columns: labels }}
-                  {...pictures.cells}
-                />
-              </figure>
-            ))}
-          </div>
-          <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
-          <WeightsNotHere what="masks" />
-          <p className="help">
-            <a href="#view=mask-lab">Mask lab</a> shows what each mask does to the encoder’s output, and what happens to
-            the rows when you mask a token of your choice.
-          </p>
-        </>
-      ) : (
-        <p className="muted">Loading the vocabulary</p>
-      )}
-    </section>
+    <>
+      <ChoiceHelp choice={masks[mode]} />
+      <div className={styles.maskFigures}>
+        {figures.map(({ name, formula, pixels, summary }) => (
+          <figure key={name} data-part={`${name.toLowerCase()}-mask`}>
+            <figcaption>
+              <b>{name}</b> <span className="muted">{formula}</span>
+            </figcaption>
+            <Heatmap
+              pixels={pixels}
+              rows={pictures.L}
+              columns={pictures.L}
+              name={name}
+              summary={summary}
+              axes={{ rows: 'query', columns: 'key' }}
+              labels={{ rows: labels, columns: labels }}
+              {...pictures.cells}
+            />
+          </figure>
+        ))}
+      </div>
+      <MaskReadout labels={labels} causal={pictures.causal} keyMask={pass.keyMask} />
+      <WeightsNotHere what="masks" />
+      <p className="help">
+        <a href="#view=mask-lab">Mask lab</a> shows what each mask does to the encoder’s output, and what happens to the
+        rows when you mask a token of your choice.
+      </p>
+    </>
   );
 }
 
@@ -128,7 +133,7 @@ interface MaskReadoutProps {
 }
 
 function MaskReadout({ labels, causal, keyMask }: MaskReadoutProps) {
-  const { query, key } = usePointed();
+  const { query, key } = usePointedAmong(keyMask.length);
   const readAloud = useReadAloud();
   if (query === null || key === null)
     return <p className="readout muted">Rows are queries i, columns keys j, {keyMask.length} each. Point at a cell.</p>;

@@ -12,6 +12,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
 import { Difference } from './Difference.tsx';
+import { DrawnMethods, DrawnWords, MethodPicture } from './DrawnMethods.tsx';
 import styles from './methods.module.css';
 import { Readings } from './Readings.tsx';
 import { useCompared } from './useCompared.ts';
@@ -121,7 +122,22 @@ interface TotalsProps {
   onWhy(method: MethodName): void;
 }
 
-function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsProps) {
+interface TotalsTableProps extends TotalsProps {
+  readonly isDrawn?: boolean;
+}
+
+/** The table of all methods; with a picture in each row where the model in use is the one that the pictures are drawn from. */
+function Totals(props: TotalsProps) {
+  const isDrawn = useFacts((s) => clipscopeDraws && s.modelRequest?.kind === 'small');
+  if (!isDrawn) return <TotalsTable {...props} />;
+  return (
+    <DrawnMethods>
+      <TotalsTable {...props} isDrawn />
+    </DrawnMethods>
+  );
+}
+
+function TotalsTable({ byName, order, rows, first, second, onPair, onWhy, isDrawn = false }: TotalsTableProps) {
   const own = useFacts((s) => s.options.weighting);
   return (
     <div className={styles.scrolling}>
@@ -130,6 +146,11 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         <thead>
           <tr>
             <th scope="col">Method</th>
+            {isDrawn && (
+              <th scope="col" className={styles.pictureHead}>
+                Picture
+              </th>
+            )}
             <th scope="col">Distance from the others</th>
             <th scope="col">‖Δ‖</th>
             <th scope="col">Cosine</th>
@@ -152,6 +173,11 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
                   {title}
                   {name === own && <span className="muted"> (in use)</span>}
                 </th>
+                {isDrawn && (
+                  <td>
+                    <MethodPicture method={name} />
+                  </td>
+                )}
                 <td>{measured(distance)}</td>
                 <td>{measured(totals.distance)}</td>
                 <td>{fixed(totals.meanCosine)}</td>
@@ -193,6 +219,7 @@ function Totals({ byName, order, rows, first, second, onPair, onWhy }: TotalsPro
         the prompt without weights, over all rows: ‖Δ‖ is how far they moved, the cosine is 1 where they keep their
         direction, and the length ratio is 1 where they keep their length. The picture below shows A − B.
       </p>
+      {isDrawn && <DrawnWords />}
       <Meanings summary="What each method does" entries={methodMeanings} />
     </div>
   );

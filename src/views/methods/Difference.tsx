@@ -44,7 +44,6 @@ export function Difference({ first, second, d, from, labels, kinds }: Difference
         <StateReadout matrices={[{ name: title, values: map.difference }]} labels={labels} d={d} />
       </div>
       <RowNorms
-        id="difference-norms"
         caption="Distance of each row, ‖A − B‖"
         columns={[{ name: 'Distance', values: map.distances }]}
         labels={labels}

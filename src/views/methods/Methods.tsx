@@ -10,7 +10,7 @@ const lead = (
   <>
     A <dfn>method</dfn> is a formula by which a program applies weights to rows. Here all of them weigh this prompt,
     side by side: how far each moves the rows from where they are without weights (Δ is that move, and ‖Δ‖ its length),
-    and “Why” with this prompt’s numbers.
+    and “Why” with this prompt’s numbers. BOS, EOS and PAD are the marks before and after your words.
   </>
 );
 

@@ -1,14 +1,11 @@
 import { useState } from 'react';
-import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { shownSweepPlan } from '../../state/methodBench.ts';
-import { PassProgress } from '../page/PassProgress.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import styles from './methods.module.css';
+import { useSweepPasses } from './useSweepPasses.ts';
 import { WeightSweep } from './WeightSweep.tsx';
-
-const none: readonly EncoderPass[] = [];
 
 const lead =
   'What every method makes of one weight of this prompt, from −1 to 3. Move the slider, and write the weight that you like into the prompt.';
@@ -17,12 +14,12 @@ const lead =
 export function Sweep() {
   const [fragment, setFragment] = useState<number | null>(null);
   const plan = useFacts((s) => shownSweepPlan(s, fragment));
-  const passes = plan?.passes ?? none;
+  const passes = useSweepPasses(plan);
   useNeeded('methods', passes);
   return (
     <section className={`panel ${styles.view} ${styles.sweep}`} id="sweep" aria-labelledby="sweep-title">
       <ViewHeader view="sweep" lead={lead} />
-      <WeightSweep plan={plan} progress={<PassProgress passes={passes} />} onChoose={setFragment} />
+      <WeightSweep plan={plan} passes={passes} onChoose={setFragment} />
     </section>
   );
 }

@@ -1,4 +1,5 @@
-import { type ReactNode, useDeferredValue, useId, useMemo, useRef, useState } from 'react';
+import { useDeferredValue, useId, useMemo, useRef, useState } from 'react';
+import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sweep.ts';
 import {
   type AllSwept,
@@ -17,6 +18,7 @@ import { shownChunk } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
+import { PassProgress } from '../page/PassProgress.tsx';
 import sliderStyles from '../page/slider.module.css';
 import { useFacts } from '../page/useFacts.ts';
 import { useLast } from '../page/useLast.ts';
@@ -30,13 +32,14 @@ import styles from './methods.module.css';
 interface WeightSweepProps {
   /** Plan for the text on show; undefined if the text is empty. */
   readonly plan: SweepPlan | undefined;
-  readonly progress: ReactNode;
+  /** The passes that the plan takes; undefined while they are being listed. */
+  readonly passes: readonly EncoderPass[] | undefined;
   onChoose(fragment: number): void;
 }
 
 /** One weight of the prompt on show from −1 to 3, by every method. */
-export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
-  const now = useFacts((s) => shownSweep(s, plan));
+export function WeightSweep({ plan, passes, onChoose }: WeightSweepProps) {
+  const now = useFacts((s) => shownSweep(s, plan, passes));
   const ready = useLast(useDeferredValue(now));
   const work = ready ? sweepWork(ready) : null;
   const { value: all } = useSliced(work, work?.isLong ?? false);
@@ -78,7 +81,8 @@ export function WeightSweep({ plan, progress, onChoose }: WeightSweepProps) {
           />
         </div>
       </div>
-      {!now && progress}
+      {!passes && <p className="muted">Listing what has to be encoded…</p>}
+      {passes && !now && <PassProgress passes={passes} />}
       {all && <Sweeps all={all} stale={all.ready !== now} weight={weight} own={own} onWeight={setWeight} />}
     </>
   );

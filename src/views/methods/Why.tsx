@@ -17,7 +17,8 @@ interface WhyProps {
   readonly labels: readonly string[];
   /** Id of the title, which takes the focus; no other element of the page has it. */
   readonly titleId?: string;
-  onClose(): void;
+  /** Missing where it cannot be closed. */
+  onClose?(): void;
 }
 
 /** A method's formula for one row, with the numbers of the prompt in it. */
@@ -43,11 +44,15 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
         <h3 id={titleId} tabIndex={-1}>
           Why: {label}, token {row - from} “{labels[row - from]}”
         </h3>
-        <button type="button" className="small" onClick={onClose}>
-          Close
-        </button>
+        {onClose && (
+          <button type="button" className="small" onClick={onClose}>
+            Close
+          </button>
+        )}
       </header>
-      <p className={styles.formula}>{formula}</p>
+      <p className={styles.formula} data-part="formula">
+        {formula}
+      </p>
       {filled !== formula && <p className={`${styles.formula} ${styles.filled}`}>{filled}</p>}
       <table className={styles.methodTable}>
         <caption className="visually-hidden">Quantities of the formula</caption>
@@ -63,7 +68,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
       </table>
       {parts.length > 1 && (
         <table className={styles.methodTable}>
-          <caption>What is summed</caption>
+          <caption data-part="parts">What is summed</caption>
           <thead>
             <tr>
               <th scope="col">Part</th>
@@ -83,7 +88,7 @@ export function Why({ method, bench: { text, zOf }, row, labels, titleId = 'why-
           </thead>
           <tbody>
             {parts.map(({ symbol, meaning, factor, share, without, values }) => (
-              <tr key={symbol}>
+              <tr key={symbol} data-part={without.length > 0 ? 'without' : 'whole'}>
                 <th scope="row">{symbol}</th>
                 {hasFactors && <td className={styles.number}>{brief(factor)}</td>}
                 <td className={styles.number}>{share.toFixed(4)}</td>

@@ -1,14 +1,16 @@
 import { cellNumbers, distribution, entropyBits, likeliest, type ShownObjective } from '../../state/lab/labNumbers.ts';
-import type { LabBatch } from '../../worker/lab/labMessages.ts';
+import type { LabBatch, LabFrame } from '../../worker/lab/labMessages.ts';
 import { percent, small } from '../page/numbers.ts';
 import { type Pointing, usePointed } from '../pictures/pointed.ts';
 import { Item } from './Item.tsx';
+import { LabAttention, LabVectors } from './LabLook.tsx';
 import styles from './objective.module.css';
 import { Thumbnails } from './Thumbnails.tsx';
 
 interface LabCellProps {
   readonly shown: ShownObjective;
   readonly batch: LabBatch;
+  readonly frame: LabFrame;
   readonly pointing: Pointing;
 }
 
@@ -18,7 +20,7 @@ const minus = (text: string) => text.replace('-', '−');
 const most = 5;
 
 /** The cell that is pointed at: its caption and picture, its numbers, and the distributions of its row and its column. */
-export function LabCell({ shown, batch, pointing }: LabCellProps) {
+export function LabCell({ shown, batch, frame, pointing }: LabCellProps) {
   const { query, key } = usePointed(pointing);
   const row = Math.min(query ?? 0, shown.N - 1);
   const column = Math.min(key ?? 0, shown.N - 1);
@@ -62,6 +64,8 @@ export function LabCell({ shown, batch, pointing }: LabCellProps) {
           batch={batch}
         />
       </div>
+      <LabVectors frame={frame} row={row} column={column} />
+      <LabAttention batch={batch} row={row} column={column} />
     </section>
   );
 }

@@ -3,6 +3,7 @@ import { exp } from '../../models/elementary.ts';
 import { type ShownObjective, temperatureWish } from '../../state/lab/labNumbers.ts';
 import { batchSizes, learningRates, leastTemperature, mostTemperature } from '../../state/lab/labSettings.ts';
 import { shownLogScale } from '../../state/lab/labStore.ts';
+import { NumberField } from '../page/NumberField.tsx';
 import { brief } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import styles from './objective.module.css';
@@ -49,7 +50,7 @@ function RunSettings() {
   const { seed, batch, objective, captions, from } = useLab((s) => s.settings);
   const change = useLab((s) => s.change);
   const pause = useLab((s) => s.pause);
-  const ids = { seed: useId(), batch: useId(), captions: useId() };
+  const ids = { batch: useId(), captions: useId() };
   return (
     <div className={styles.settings}>
       <Segmented
@@ -88,20 +89,14 @@ function RunSettings() {
           ))}
         </select>
       </div>
-      <div className="field inline">
-        <label htmlFor={ids.seed}>Seed</label>
-        <input
-          id={ids.seed}
-          className={styles.seed}
-          type="number"
-          min={0}
-          max={2 ** 31 - 1}
-          value={seed}
-          onChange={({ target: { valueAsNumber: seed } }) => {
-            if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31) change({ seed });
-          }}
-        />
-      </div>
+      <NumberField
+        label="Seed"
+        className={styles.seed}
+        least={0}
+        most={2 ** 31 - 1}
+        value={seed}
+        onChange={(seed) => change({ seed })}
+      />
       <div className="field inline">
         <label htmlFor={ids.captions}>Captions</label>
         <select
@@ -159,7 +154,7 @@ const temperatureAt = (notch: number) =>
 const notchOf = (temperature: number) =>
   Math.round((notches * Math.log(temperature / leastTemperature)) / Math.log(mostTemperature / leastTemperature));
 
-function Temperature({ shown }: { readonly shown: ShownObjective | null }) {
+export function Temperature({ shown }: { readonly shown: ShownObjective | null }) {
   const temperature = useLab((s) => s.settings.temperature);
   const tau = useLab((s) => 1 / exp(shownLogScale(s)));
   const change = useLab((s) => s.change);
@@ -180,7 +175,7 @@ function Temperature({ shown }: { readonly shown: ShownObjective | null }) {
         value={mode}
         onChange={(chosen) => change({ temperature: chosen === 'hand' ? temperatureAt(notchOf(tau)) : chosen })}
       />
-      <div className={styles.temperature}>
+      <div className={styles.temperature} data-part="temperature">
         <label htmlFor={id}>τ</label>
         <input
           id={id}

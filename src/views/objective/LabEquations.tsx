@@ -22,7 +22,7 @@ export function LabEquations({ shown, frame, pointing, layer }: LabEquationsProp
   return (
     <section className={styles.equations} aria-label="Equations">
       {labEquations(shown, frame, row, column).map(({ number, title, formula, numbers, layer: makes }) => (
-        <div key={number} data-current={makes === layer || undefined}>
+        <div key={number} data-part={`equation-${number}`} data-current={makes === layer || undefined}>
           <h3>
             {title} <span className="muted">({number})</span>
           </h3>

@@ -38,7 +38,7 @@ export function LabMatrix({ shown, batch, layer, pointing }: LabMatrixProps) {
   return (
     <>
       <LayerChoice layer={layer} />
-      <div className={styles.matrix} data-labelled={N <= mostLabels || undefined}>
+      <div className={styles.matrix} data-part="similarities" data-labelled={N <= mostLabels || undefined}>
         <p className={styles.axes}>
           captions ↓<br />
           pictures →
@@ -111,7 +111,7 @@ const Strip = memo(function Strip({ batch, pointing }: { readonly batch: LabBatc
   const { key } = usePointed(pointing);
   const N = batch.captions.length;
   return (
-    <div className={styles.strip}>
+    <div className={styles.strip} data-part="pictures">
       <Thumbnails pictures={batch.pictures} columns={range(N)} label={`${N} pictures`} />
       {key !== null && (
         <i
@@ -141,7 +141,7 @@ const Captions = memo(function Captions({
     return pointing.subscribe(mark);
   });
   return (
-    <ol className={styles.captions} ref={list}>
+    <ol className={styles.captions} ref={list} data-part="captions">
       {captions.map((caption, i) => (
         <li key={i} title={caption} onPointerEnter={() => pointing.rest(cellAt(i, i))}>
           {caption}

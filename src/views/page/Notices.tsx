@@ -33,6 +33,7 @@ export function Notices() {
         )}
       </div>
       <PutAside />
+      <Newer />
       <div className={`${styles.notices} ${styles.errors}`}>
         {notices.map(({ id, message, offer, fault }) => (
           <div key={id} className="notice" data-severity="error" role="alert">
@@ -84,6 +85,27 @@ function PutAside() {
         </button>
         <button type="button" className="quiet small" aria-label="Dismiss" onClick={dismissPutAside}>
           ✕
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** Offers a newer build of the page. */
+function Newer() {
+  const newer = useFacts((s) => s.newerBuild);
+  if (!newer) return null;
+  return (
+    <div className={styles.notices}>
+      <div className="notice" role="status">
+        <p>
+          {newer.isTaken
+            ? 'Another tab took a newer version of this page into use: open it here, too, before you go on.'
+            : 'A newer version of this page is here, whose numbers may differ. It is used once all tabs of this one are closed, or at once.'}{' '}
+          Prompts stay; files that were opened from disk have to be opened again.
+        </p>
+        <button type="button" className="small" onClick={newer.use}>
+          Use the newer version
         </button>
       </div>
     </div>

@@ -6,6 +6,7 @@ import styles from './viewMenu.module.css';
 /** Links to the views, in groups; the one on show is marked. */
 export function ViewMenu() {
   const shown = useFacts((s) => s.view);
+  const hidden = useFacts((s) => s.parts.hidden);
   const menu = useRef<HTMLElement>(null);
   // A narrow page has room for a part of the menu: the view on show is brought to its middle, and the page stays in place.
   useLayoutEffect(() => {
@@ -17,13 +18,15 @@ export function ViewMenu() {
     <nav className={styles.viewMenu} aria-label="Views" ref={menu}>
       {viewGroups.map(({ name, views }) => (
         <ul key={name} aria-label={name}>
-          {views.map((view) => (
-            <li key={view}>
-              <a href={viewHash(view)} aria-current={view === shown ? 'page' : undefined}>
-                {viewTitles[view]}
-              </a>
-            </li>
-          ))}
+          {views
+            .filter((view) => !hidden.has(view) && (view !== 'picture' || clipscopeDraws || view === shown))
+            .map((view) => (
+              <li key={view}>
+                <a href={viewHash(view)} aria-current={view === shown ? 'page' : undefined}>
+                  {viewTitles[view]}
+                </a>
+              </li>
+            ))}
         </ul>
       ))}
     </nav>

@@ -9,6 +9,7 @@ import styles from './views.module.css';
 /** Loads a view's code, when the view is first shown. */
 const views: Readonly<Record<View, () => Promise<{ readonly Panel: ComponentType }>>> = {
   answer: async () => ({ Panel: (await import('../answer/Answer.tsx')).Answer }),
+  picture: async () => ({ Panel: (await import('../picture/Picture.tsx')).Picture }),
   tokens: async () => ({ Panel: (await import('../tokens/TokenTable.tsx')).TokenTable }),
   weights: async () => ({ Panel: (await import('../weights/Weights.tsx')).Weights }),
   attention: async () => ({ Panel: (await import('../attention/Attention.tsx')).Attention }),
@@ -20,7 +21,10 @@ const views: Readonly<Record<View, () => Promise<{ readonly Panel: ComponentType
   programs: async () => ({ Panel: (await import('../programs/Programs.tsx')).Programs }),
   sweep: async () => ({ Panel: (await import('../methods/Sweep.tsx')).Sweep }),
   'mask-lab': async () => ({ Panel: (await import('../masks/lab/MaskLab.tsx')).MaskLab }),
+  analyses: async () => ({ Panel: (await import('../analyses/Analyses.tsx')).Analyses }),
+  'psi-lab': async () => ({ Panel: (await import('../psi/PsiLab.tsx')).PsiLab }),
   objective: async () => ({ Panel: (await import('../objective/Objective.tsx')).Objective }),
+  lecture: async () => ({ Panel: (await import('../lecture/Lecture.tsx')).Lecture }),
   checkpoint: async () => ({ Panel: (await import('../checkpoint/Checkpoint.tsx')).Checkpoint }),
   speed: async () => ({ Panel: (await import('../speed/Speed.tsx')).Speed }),
   export: async () => ({ Panel: (await import('../export/ExportView.tsx')).ExportView }),

@@ -1,11 +1,9 @@
-import { useRef, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { range } from './pixels.ts';
 import { pointsAtTokens, useMarks } from './pointed.ts';
 import styles from './rowNorms.module.css';
 
 interface RowNormsProps {
-  /** Id of the caption, unlike any other on the page. */
-  readonly id: string;
   readonly caption: string;
   /** Columns of [L] values. */
   readonly columns: readonly { readonly name: string; readonly values: ArrayLike<number> }[];
@@ -19,7 +17,8 @@ interface RowNormsProps {
 }
 
 /** Shows a number for each row as bars on one scale. */
-export function RowNorms({ id, caption, columns, labels, few, more, less, format }: RowNormsProps) {
+export function RowNorms({ caption, columns, labels, few, more, less, format }: RowNormsProps) {
+  const id = useId();
   const [expanded, setExpanded] = useState(false);
   const body = useRef<HTMLTableSectionElement>(null);
   useMarks(body, 'query');

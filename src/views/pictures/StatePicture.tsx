@@ -5,7 +5,7 @@ import { useWidth } from '../page/useWidth.ts';
 import type { ColourScale } from './color.ts';
 import { type Cell, Heatmap } from './Heatmap.tsx';
 import { heatmapPixels, range } from './pixels.ts';
-import { type Pointed, usePointed } from './pointed.ts';
+import { type Pointed, usePointedAmong } from './pointed.ts';
 import { pooledColumns, pooledText, poolingFactor } from './pooling.ts';
 
 interface StatePictureProps {
@@ -18,10 +18,12 @@ interface StatePictureProps {
   readonly scale: ColourScale;
   /** The largest magnitude. */
   readonly largest: number;
+  /** The noun for a row. */
+  readonly row?: string;
 }
 
-/** Draws rows of numbers, one a token: each number is a cell, or several are pooled where there is no room for that. */
-export function StatePicture({ name, values, d, labels, scale, largest }: StatePictureProps) {
+/** Draws rows of numbers, one a token, or another thing that is named: each number is a cell, or several are pooled where there is no room for that. */
+export function StatePicture({ name, values, d, labels, scale, largest, row = 'token' }: StatePictureProps) {
   const frame = useRef<HTMLElement>(null);
   const width = useWidth(frame);
   const rows = values.length / d;
@@ -44,7 +46,7 @@ export function StatePicture({ name, values, d, labels, scale, largest }: StateP
       <figcaption>
         <b>{name}</b>
         <span className="muted">
-          {rows} tokens × {d} dimensions, values up to ±{rough(largest)}
+          {rows} {row}s × {d} dimensions, values up to ±{rough(largest)}
           {factor > 1 && `; a cell shows ${each}`}
         </span>
       </figcaption>
@@ -53,13 +55,13 @@ export function StatePicture({ name, values, d, labels, scale, largest }: StateP
         rows={rows}
         columns={pooled.columns}
         name={name}
-        summary={`${name}: ${rows} tokens as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
+        summary={`${name}: ${rows} ${row}s as rows, ${d} dimensions as columns, values up to ${rough(largest)} in magnitude.`}
         cellOf={({ query, dimension }): Cell => ({
           row: query,
           column: dimension === null ? null : Math.floor(dimension / factor),
         })}
         pointedOf={(row, column): Pointed => ({ query: row, key: row, dimension: pooled.columnOf(row, column) })}
-        axes={{ rows: 'token', columns: each }}
+        axes={{ rows: row, columns: each }}
         labels={{ rows: labels }}
         legend={{ title: 'Value', scale }}
       />
@@ -78,7 +80,7 @@ interface StateReadoutProps {
 
 /** Tells the values at the token and dimension that are pointed at. */
 export function StateReadout({ matrices, labels, d, from = 0 }: StateReadoutProps) {
-  const { query, dimension } = usePointed();
+  const { query, dimension } = usePointedAmong(labels.length);
   const readAloud = useReadAloud();
   if (query === null || dimension === null || dimension >= d) return <p className="readout muted">Point at a value.</p>;
   return (

@@ -1,5 +1,3 @@
-import { interpolateLab, piecewise } from 'd3-interpolate';
-
 /** Maps numbers to colours, and holds all that its legend needs. */
 export interface ColourScale {
   /** Position of a value on the scale, from 0 to 1; NaN for NaN. Values beyond an end are drawn as that end. */
@@ -11,26 +9,23 @@ export interface ColourScale {
   format(tick: number): string;
 }
 
-/** [256, 4] RGBA of the CSS colours along a scale. */
-export function table(interpolate: (t: number) => string): Uint8ClampedArray<ArrayBuffer> {
+/** [256, 4] RGBA between neighbouring colours "#rrggbb", which lie at equal distances. Each pair is near enough for a mean of its channels. */
+function tintTable(colours: readonly string[]): Uint8ClampedArray<ArrayBuffer> {
+  const stops = colours.map((colour) => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16)));
   const rgba = new Uint8ClampedArray(256 * 4);
   for (let i = 0; i < 256; i++) {
-    const colour = interpolate(i / 255);
-    const channels = colour.startsWith('#')
-      ? [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16))
-      : colour.match(/\d+/g)!.slice(0, 3).map(Number);
-    rgba.set([...channels, 255], i * 4);
+    const place = (i / 255) * (stops.length - 1);
+    const from = Math.min(stops.length - 2, Math.floor(place));
+    const share = place - from;
+    rgba.set([...stops[from].map((channel, c) => channel + share * (stops[from + 1][c] - channel)), 255], i * 4);
   }
   return rgba;
 }
 
-/** [256, 4] RGBA between colours at equal distances, by CIELAB. */
-export const labTable = (colours: readonly string[]) => table(piecewise(interpolateLab, [...colours]));
-
 /** Background colours for text: their ends keep away from the lightness of the text in either theme. */
 const tint = {
-  light: labTable(['#6a9fe8', '#adcaf2', '#f4f4f1', '#f4c792', '#e58e37']),
-  dark: labTable(['#2a60ae', '#28476f', '#22262d', '#65401a', '#9c5309']),
+  light: tintTable(['#6a9fe8', '#adcaf2', '#f4f4f1', '#f4c792', '#e58e37']),
+  dark: tintTable(['#2a60ae', '#28476f', '#22262d', '#65401a', '#9c5309']),
 };
 
 /** A tick's number, in as few digits as it needs. */

@@ -9,7 +9,7 @@ export interface PictureText {
   readonly axes?: { readonly rows: string; readonly columns: string };
   /** Labels [rows] and [columns]; they are written only if there is room. */
   readonly labels?: { readonly rows?: readonly string[]; readonly columns?: readonly string[] };
-  readonly legend?: { readonly title: string; readonly scale: ColourScale; readonly masked?: boolean };
+  readonly legend?: { readonly title: string; readonly scale: ColourScale; readonly masked?: boolean | string };
 }
 
 /** Layout of a saved picture, in pixels. */
@@ -193,7 +193,7 @@ function drawLegend(
   context.fillStyle = colours.masked;
   context.fillRect(at, y, 16, 16);
   context.fillStyle = colours.ink;
-  context.fillText('masked', at + 22, y + 8);
+  context.fillText(masked === true ? 'masked' : masked, at + 22, y + 8);
 }
 
 /** Returns a colour of the style sheet in a form that canvases and files accept: they do not know `light-dark()`. */

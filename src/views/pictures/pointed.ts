@@ -65,6 +65,13 @@ export function usePointed(pointing: Pointing = pointed): Pointed {
   return useSyncExternalStore(pointing.subscribe, pointing.get);
 }
 
+/** Gives what is pointed at among so many tokens: what is still on show of the model before may have fewer than the prompt now. */
+export function usePointedAmong(tokens: number): Pointed {
+  const { query, key, ...rest } = usePointed();
+  const among = (index: number | null) => (index !== null && index < tokens ? index : null);
+  return { ...rest, query: among(query), key: among(key) };
+}
+
 /** Returns the index of the token that an element, or one around it, stands for. */
 export function tokenOf(target: EventTarget | null): number | null {
   const index = target instanceof Element ? target.closest<HTMLElement>('[data-token]')?.dataset.token : undefined;

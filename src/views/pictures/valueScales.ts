@@ -1,7 +1,8 @@
 import { ticks as roundNumbers } from 'd3-array';
+import { interpolateLab, piecewise } from 'd3-interpolate';
 import { scaleDiverging, scaleSequential, scaleSequentialLog, scaleSequentialSqrt } from 'd3-scale';
 import { interpolateViridis } from 'd3-scale-chromatic';
-import { type ColourScale, labTable, short, table } from './color.ts';
+import { type ColourScale, short } from './color.ts';
 
 export const probabilityKinds = ['linear', 'sqrt', 'log'] as const;
 export type ProbabilityKind = (typeof probabilityKinds)[number];
@@ -10,6 +11,22 @@ export type ProbabilityKind = (typeof probabilityKinds)[number];
 const logDecades = 4;
 
 const identity = (t: number) => t;
+
+/** [256, 4] RGBA of the CSS colours along a scale. */
+function table(interpolate: (t: number) => string): Uint8ClampedArray<ArrayBuffer> {
+  const rgba = new Uint8ClampedArray(256 * 4);
+  for (let i = 0; i < 256; i++) {
+    const colour = interpolate(i / 255);
+    const channels = colour.startsWith('#')
+      ? [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16))
+      : colour.match(/\d+/g)!.slice(0, 3).map(Number);
+    rgba.set([...channels, 255], i * 4);
+  }
+  return rgba;
+}
+
+/** [256, 4] RGBA between colours at equal distances, by CIELAB. */
+const labTable = (colours: readonly string[]) => table(piecewise(interpolateLab, [...colours]));
 
 const viridis = table(interpolateViridis);
 

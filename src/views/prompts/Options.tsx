@@ -1,11 +1,12 @@
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { maskModes } from '../../clip/masks.ts';
-import { comfyInputs, isWithin, optionValues, type PromptOptions } from '../../road/options.ts';
+import { comfyInputs, optionValues, type PromptOptions, wordContexts } from '../../road/options.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { comfyUnits } from '../../tokens/chunks/comfyChunks.ts';
 import { tokenizerChoices } from '../../tokens/tokenizerFlavours.ts';
 import { methodNames, methods } from '../../weighting/methods.ts';
 import { tokenNormalisations } from '../../weighting/normalise.ts';
+import { useTypedNumber } from '../page/NumberField.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import {
   bracketChoices,
@@ -13,6 +14,7 @@ import {
   clsChoices,
   comfyInputChoices,
   comfyUnitChoices,
+  contexts,
   masks,
   normalisations,
   optionLabels,
@@ -41,6 +43,7 @@ export function Options() {
         {methods[weighting].normalises && (
           <Choose name="normalisation" values={tokenNormalisations} choices={normalisations} />
         )}
+        <Choose name="context" values={wordContexts} choices={contexts} />
         <Choose name="mask" values={maskModes} choices={masks} />
         <Choose name="tokenizer" values={tokenizerChoices} choices={tokenizerChoicesIn(syntax)} />
         <Count
@@ -117,38 +120,22 @@ interface CountProps {
   readonly help: string;
 }
 
-/**
- * A field for a whole number. Valid input applies at once; otherwise the last valid value stays and a message says so.
- */
+/** A field for a whole number, with its explanation. */
 export function Count({ name, most = optionValues[name].most, help }: CountProps) {
   const value = useFacts((s) => s.options[name]);
   const setOption = useFacts((s) => s.setOption);
   const id = useId();
-  const [typed, setTyped] = useState<string | null>(null);
-  const { least } = optionValues[name];
-  const mayBe = (text: string) => text !== '' && isWithin({ least, most }, Number(text));
-  const isRefused = typed !== null && !mayBe(typed);
+  const { refusal, input } = useTypedNumber({
+    ...{ value: Math.min(value, most), least: optionValues[name].least, most },
+    onChange: (count) => setOption(name, count),
+  });
   return (
     <div className="field">
       <label htmlFor={id}>{optionLabels[name]}</label>
-      <input
-        id={id}
-        type="number"
-        min={least}
-        max={most}
-        step={1}
-        value={typed ?? Math.min(value, most)}
-        aria-invalid={isRefused || undefined}
-        aria-describedby={isRefused ? `${id}-refused` : `${id}-help`}
-        onChange={({ target }) => {
-          setTyped(target.value);
-          if (mayBe(target.value)) setOption(name, Number(target.value));
-        }}
-        onBlur={() => setTyped(null)}
-      />
-      {isRefused && (
-        <p className={styles.refused} id={`${id}-refused`}>
-          {optionLabels[name]}: a whole number, {least} to {most}. {Math.min(value, most)} stays in use.
+      <input id={id} {...input} aria-describedby={refusal ? `${id}-refused` : `${id}-help`} />
+      {refusal && (
+        <p className={`refusal ${styles.refused}`} id={`${id}-refused`} role="alert">
+          {optionLabels[name]}: {refusal}
         </p>
       )}
       <p className="help" id={`${id}-help`}>

@@ -4,10 +4,11 @@ import { type Side, sides } from '../../prompt/side.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
 import { countText, tokenCount } from '../../road/study/tokenCount.ts';
 import { prepared } from '../../state/reading.ts';
-
+import { standsAlone } from '../../state/view.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { showBelowTop } from '../page/belowTop.ts';
 import { Guarded } from '../page/Guarded.tsx';
+import { Hideable } from '../page/Hideable.tsx';
 import { lazyPart } from '../page/lazyPart.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
@@ -43,6 +44,8 @@ export function Prompts() {
   const negative = useRef<PromptHandle>(null);
   const handles = { positive, negative };
   const [areOptionsOpen, setOptionsOpen] = useState(false);
+  const isAlone = useFacts((s) => standsAlone(s.view));
+  const hidden = useFacts((s) => s.parts.hidden);
   const [tool, setTool] = useState<Tool | null>(null);
   const opened = useRef<HTMLDivElement>(null);
   // The buttons stay in sight when the page is scrolled; what they open does not.
@@ -55,7 +58,7 @@ export function Prompts() {
         <h2 id="prompts-title" className="visually-hidden">
           Prompts
         </h2>
-        <div className={styles.topEditors}>
+        <div className={styles.topEditors} hidden={isAlone || hidden.has('prompts')}>
           <div className={styles.prompts}>
             {sides.map((side) => (
               <Guarded key={side} name={`the ${side} prompt’s field`}>
@@ -63,7 +66,7 @@ export function Prompts() {
               </Guarded>
             ))}
           </div>
-          <div className={styles.topTools}>
+          <div className={styles.topTools} hidden={hidden.has('tools')}>
             <Guarded name="the tools of the prompts">
               <div className="toolbar">
                 <label className="field inline">
@@ -91,13 +94,17 @@ export function Prompts() {
         </div>
         <CountsInShort />
         <div className={styles.topStrip} id="strip">
-          <Guarded name="the token strip">
-            <PromptTokens />
-          </Guarded>
-          <ViewMenu />
+          <div hidden={isAlone || hidden.has('strip')}>
+            <Guarded name="the token strip">
+              <PromptTokens />
+            </Guarded>
+          </div>
+          <Hideable part="menu">
+            <ViewMenu />
+          </Hideable>
         </div>
       </section>
-      <div className={styles.underTop}>
+      <div className={styles.underTop} hidden={isAlone}>
         <Guarded name="the notes about the prompts">
           <Replaced />
           <OtherLanguage />

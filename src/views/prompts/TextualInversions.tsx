@@ -1,13 +1,9 @@
-import { clipVitL14 } from '../../clip/config.ts';
 import type { Embedding } from '../../models/embeddingFile.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
 import { useFacts } from '../page/useFacts.ts';
 import styles from './prompts.module.css';
-
-/** Tokens of an A1111 chunk; an embedding with more vectors cannot be used there. */
-const chunkLength = clipVitL14.maxPositionEmbeddings - 2;
 
 /** Spelling of an embedding's name in each language. */
 const written: Readonly<Record<Syntax, (embedding: Embedding) => string>> = {
@@ -44,6 +40,8 @@ function Row({ embedding }: { readonly embedding: Embedding }) {
   const removeEmbedding = useFacts((s) => s.removeEmbedding);
   const width = useFacts((s) => shownConfig(s).hiddenSize);
   const write = useFacts((s) => written[s.options.syntax]);
+  // An embedding with more vectors than a chunk of A1111's has tokens cannot be used there.
+  const chunkLength = useFacts((s) => shownConfig(s).maxPositionEmbeddings - 2);
   const isTooLong = useFacts((s) => s.options.syntax === 'a1111') && vectors.length > chunkLength;
   const own = vectors[0].length;
   const why =

@@ -1,6 +1,6 @@
 import type { MaskMode } from '../../clip/masks.ts';
 import { programs, type Syntax } from '../../prompt/syntax.ts';
-import type { ComfyInput, PromptOptions } from '../../road/options.ts';
+import type { ComfyInput, PromptOptions, WordContext } from '../../road/options.ts';
 import type { ComfyUnit } from '../../tokens/chunks/comfyChunks.ts';
 import { ownFlavour, type TokenizerChoice, type TokenizerFlavour } from '../../tokens/tokenizerFlavours.ts';
 import { type MethodName, methodNames, methods } from '../../weighting/methods.ts';
@@ -50,6 +50,14 @@ export const syntaxChoices: Record<Syntax, Choice> = {
   },
 };
 
+export const contexts: Record<WordContext, Choice> = {
+  prompt: { name: 'In their prompt', help: 'As every program: each word has taken in those before it.' },
+  alone: {
+    name: 'Each alone',
+    help: 'No program does this: each word’s rows are those that it has without any other word, so that nothing leaks into them; EOS and PAD stay as they are.',
+  },
+};
+
 export const normalisations: Record<TokenNormalisation, Choice> = {
   none: { name: 'None', help: 'Weights as they are typed.' },
   mean: { name: 'Mean', help: 'ADV_CLIP_emb: all weights are shifted so that those of the text average 1.' },
@@ -82,11 +90,14 @@ export const timelines: Record<PromptOptions['timeline'], Choice> = {
 };
 
 export const splits: Record<PromptOptions['split'], Choice> = {
-  cut: { name: 'Cut off', help: 'Compel(truncate_long_prompts=True), its default: one chunk of 75 tokens.' },
+  cut: {
+    name: 'Cut off',
+    help: 'Compel(truncate_long_prompts=True), its default: one chunk, of 75 tokens with Stable Diffusion’s encoder.',
+  },
   SENTENCES: { name: 'At sentences', help: 'After a full stop; else at phrases.' },
   PHRASES: { name: 'At phrases', help: 'After a comma, semicolon, colon or full stop; else at words.' },
   WORDS: { name: 'At words', help: 'After a whole word.' },
-  BRUTAL: { name: 'Anywhere', help: 'After 75 tokens, whatever they are.' },
+  BRUTAL: { name: 'Anywhere', help: 'Where the chunk is full, after whatever token stands there.' },
 };
 
 export const clsChoices: Record<PromptOptions['clsTokens'], Choice> = {
@@ -140,6 +151,8 @@ export const optionLabels: Readonly<Record<keyof PromptOptions, string>> = {
   tokenizer: 'Tokenizer',
   mask: 'Mask',
   weighting: 'Weighting',
+  context: 'Words',
+  rowMaps: 'Maps of rows',
   normalisation: 'Normalisation',
   clipSkip: 'Clip skip',
   brackets: 'Brackets',

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
 import { isUnknown } from '../../road/study/knownWords.ts';
 import { shownChunk } from '../../state/reading.ts';
+import { shownConfig } from '../../state/shownSizes.ts';
 import { tokenLabels } from '../../state/tokenLabels.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { wordsOf } from '../../tokens/words.ts';
@@ -17,17 +18,31 @@ import { tokenizerChoicesIn } from '../prompts/choices.ts';
 import { ChoiceHelp } from '../prompts/Options.tsx';
 import styles from './tokens.module.css';
 
-const lead = (
+const lead = (L: number) => (
   <>
     The prompt as the encoder gets it: <dfn>tokens</dfn>, words or pieces of words, each with its number (id) in a fixed
-    vocabulary. They are encoded in <dfn>chunks</dfn> of 77: <dfn>BOS</dfn> begins a chunk, <dfn>EOS</dfn> ends the
+    vocabulary. They are encoded in <dfn>chunks</dfn> of {L}: <dfn>BOS</dfn> begins a chunk, <dfn>EOS</dfn> ends the
     text, and <dfn>PAD</dfn> fills up what is left. A mask bit of 0 hides a token from all others. Choose a token to see
     how its word is put together.
   </>
 );
 
-/** Lists the tokens of the chunk on show, with their ids, weights and mask bits. */
+/** The tokens of the chunk on show, and how to read them. */
 export function TokenTable() {
+  const dark = useDark();
+  const L = useFacts((s) => shownConfig(s).maxPositionEmbeddings);
+  return (
+    <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
+      <ViewHeader view="tokens" lead={lead(L)}>
+        <Legend title="Weight" scale={useMemo(() => weightScale(dark), [dark])} />
+      </ViewHeader>
+      <ChunkTokens />
+    </section>
+  );
+}
+
+/** Lists the tokens of the chunk on show, with their ids, weights and mask bits. */
+export function ChunkTokens() {
   const { reading, isStale } = useReading(useFacts((s) => s.side));
   const shownRow = useLast(useFacts(shownChunk));
   const tokenizer = useFacts((s) => s.tokenizer);
@@ -43,10 +58,7 @@ export function TokenTable() {
 
   if (tokenizer.phase !== 'ready' || !reading || !shownRow)
     return (
-      <section className={`panel ${styles.view}`} id="tokens" aria-labelledby="tokens-title">
-        <ViewHeader view="tokens" lead={lead} />
-        <p className="muted">{tokenizer.phase === 'ready' ? 'Reading the prompt' : 'Waiting for the vocabulary.'}</p>
-      </section>
+      <p className="muted">{tokenizer.phase === 'ready' ? 'Reading the prompt' : 'Waiting for the vocabulary.'}</p>
     );
 
   const { tokens } = shownRow.chunk;
@@ -70,30 +82,21 @@ export function TokenTable() {
   };
 
   return (
-    <section
-      className={`panel ${styles.view}`}
-      id="tokens"
-      aria-labelledby="tokens-title"
-      aria-busy={isStale || undefined}
-      data-stale={isStale || undefined}
-    >
-      <ViewHeader view="tokens" lead={lead}>
-        <Legend title="Weight" scale={scale} />
-      </ViewHeader>
-      <table className={styles.tokens} aria-labelledby="tokens-title">
+    <div className={styles.list} aria-busy={isStale || undefined} data-stale={isStale || undefined}>
+      <table className={styles.tokens} aria-label="Tokens">
         <thead>
           <tr>
             <th scope="col" className={styles.number}>
               #
             </th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={styles.number} data-part="id">
               Id
             </th>
             <th scope="col">Token</th>
             <th scope="col" className={styles.number}>
               Weight
             </th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={styles.number} data-part="bit">
               Mask bit
             </th>
           </tr>
@@ -133,7 +136,7 @@ export function TokenTable() {
         </tbody>
       </table>
       <ChoiceHelp choice={tokenizerChoicesIn(syntax)[choice]} />
-    </section>
+    </div>
   );
 }
 

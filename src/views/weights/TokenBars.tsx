@@ -47,8 +47,12 @@ export function TokenBars({ changes, tokens, applied, labels, asked, onAsk }: To
             <th scope="col" className={methodsStyles.number}>
               Weight
             </th>
-            <th scope="col">Length of its row</th>
-            <th scope="col">Moved by</th>
+            <th scope="col" data-part="length">
+              Length of its row
+            </th>
+            <th scope="col" data-part="moved">
+              Moved by
+            </th>
             <th scope="col">
               <span className="visually-hidden">Formula</span>
             </th>

@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react';
+import { useId, useMemo, useRef, useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { unappliedCodes } from '../../road/study/weightSentences.ts';
 import { encodedZ, shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
@@ -10,6 +10,7 @@ import { type MethodName, methods } from '../../weighting/methods.ts';
 import { rowChanges } from '../../weighting/study/compareMethods.ts';
 import { Composed } from '../embeddings/Composed.tsx';
 import methodsStyles from '../methods/methods.module.css';
+import { useSweepPasses } from '../methods/useSweepPasses.ts';
 import { WeightSweep } from '../methods/WeightSweep.tsx';
 import { Why } from '../methods/Why.tsx';
 import { PassProgress } from '../page/PassProgress.tsx';
@@ -32,7 +33,7 @@ export function Weights() {
       <ViewHeader view="weights" lead={<Lead method={weighted?.method} />} />
       {weighted ? (
         <>
-          <Rows weighted={weighted} stale={!now} />
+          <WeightRows weighted={weighted} stale={!now} />
           <OnDemand tokens={weighted.encoded.chunk.tokens} />
         </>
       ) : (
@@ -48,12 +49,15 @@ function Lead({ method }: { readonly method: MethodName | undefined }) {
     <>
       How far each weight moves its token’s row of numbers
       {method && ` when “${methods[method].label}” applies it`}: how long the row is before and after, and how far it
-      went in between. A1111’s default moves every row a little, weighted or not; “Why” shows the sum behind it.
+      went in between. A1111’s default moves every row a little, weighted or not; “Why” shows the sum behind it. BOS,
+      EOS and PAD are the marks before and after your words.
     </>
   );
 }
 
-function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean }) {
+/** Each token's row before and after weighting, and the sum behind the one that is asked for. */
+export function WeightRows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean }) {
+  const titleId = useId();
   const { encoded, method, before, after, place, isAlone } = weighted;
   const { chunk, text, index, config } = encoded;
   const tokenizer = useFacts(tokenizerOf);
@@ -102,7 +106,6 @@ function Rows({ weighted, stale }: { weighted: WeightedEncoding; stale: boolean 
   );
 }
 
-const titleId = 'weights-why-title';
 const none: readonly EncoderPass[] = [];
 
 /** Offers the totals of all methods, and the sweep of a word: each encoded when it is asked for. */
@@ -111,11 +114,11 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
   const [swept, setSwept] = useState<{ readonly fragment: number | null } | null>(null);
   const benchPasses = useFacts((s) => (isCompared ? shownBenchPasses(s) : none));
   const plan = useFacts((s) => (swept ? shownSweepPlan(s, swept.fragment) : undefined));
-  const sweepPasses = plan?.passes ?? none;
+  const sweepPasses = useSweepPasses(plan);
   const frame = useRef<HTMLDivElement>(null);
   useNeeded(
     'weights',
-    useMemo(() => [...benchPasses, ...sweepPasses], [benchPasses, sweepPasses]),
+    useMemo(() => [...benchPasses, ...(sweepPasses ?? none)], [benchPasses, sweepPasses]),
   );
   return (
     <div className={styles.onDemand} ref={frame}>
@@ -132,11 +135,7 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
       {isCompared && <MethodTotals progress={<PassProgress passes={benchPasses} />} />}
       {swept && (
         <div className={methodsStyles.sweep}>
-          <WeightSweep
-            plan={plan}
-            progress={<PassProgress passes={sweepPasses} />}
-            onChoose={(fragment) => setSwept({ fragment })}
-          />
+          <WeightSweep plan={plan} passes={sweepPasses} onChoose={(fragment) => setSwept({ fragment })} />
         </div>
       )}
     </div>

@@ -20,25 +20,37 @@ import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
 const lead = (
   <>
-    How far each row of the encoder’s output moves when another mask is used, as a share of its length (‖Δz‖ / ‖z‖).
-    Masks are compared with “{masks.causal.name}”, which Stable Diffusion 1.5 uses; and a token that you hide from all
-    others is compared with the mask chosen in the options.
+    A <dfn>mask</dfn> says which tokens may look at which. How far does each row of the encoder’s output move when
+    another one is used, as a share of its length (‖Δz‖ / ‖z‖)? Masks are compared with “{masks.causal.name}”, which
+    Stable Diffusion 1.5 uses; and a token that you hide from all others is compared with the mask chosen in the
+    options.
   </>
 );
 
-/** Shows what each mask does to the encoder's output, row by row, and what masking a token as a key does. */
+/** The mask lab, and how to read it. */
 export function MaskLab() {
-  const tokenizer = useFacts(tokenizerOf);
+  const [keys, setKeys] = useState<readonly number[]>([]);
   return (
     <section className="panel" id="mask-lab" aria-labelledby="mask-lab-title">
       <ViewHeader view="mask-lab" lead={lead} />
-      {tokenizer ? <Lab tokenizer={tokenizer} /> : <p className="muted">Loading the vocabulary</p>}
+      <MaskTrials keys={keys} onKeys={setKeys} />
     </section>
   );
 }
 
-function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
-  const [keys, setKeys] = useState<readonly number[]>([]);
+interface MaskTrialsProps {
+  /** Tokens that are masked as keys, ascending. */
+  readonly keys: readonly number[];
+  onKeys(keys: readonly number[]): void;
+}
+
+/** Shows what each mask does to the encoder's output, row by row, and what masking tokens as keys does. */
+export function MaskTrials(props: MaskTrialsProps) {
+  const tokenizer = useFacts(tokenizerOf);
+  return tokenizer ? <Lab {...props} tokenizer={tokenizer} /> : <p className="muted">Loading the vocabulary</p>;
+}
+
+function Lab({ tokenizer, keys, onKeys }: MaskTrialsProps & { readonly tokenizer: Tokenizer }) {
   const chunk = useFacts(shownChunk);
   const lab = useFacts((s) => maskLab(s, keys));
   const mode = useFacts((s) => s.options.mask);
@@ -51,7 +63,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
   const names = labels.map((label, i) => (tokens[i].kind === 'text' ? `“${label}”` : label));
   const shownKeys = keys.filter((key) => key < tokens.length);
   const toggle = (key: number) =>
-    setKeys(keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key].sort((a, b) => a - b));
+    onKeys(keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key].sort((a, b) => a - b));
   const maskedName = (most: number) => (shownKeys.length > 0 ? keysText(shownKeys, names, most) : 'A key masked');
   const columns: readonly LabColumn[] = [
     ...maskModes.map((id) => ({
@@ -67,12 +79,12 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
     <div className={styles.maskLab}>
       <div className={styles.trials}>
         {maskModes.map((id) => (
-          <Trial key={id} name={masks[id].name} isShown={id === mode} trial={lab.modes[id]}>
+          <Trial key={id} id={id} name={masks[id].name} isShown={id === mode} trial={lab.modes[id]}>
             <p className="help">{masks[id].help}</p>
             <Finding effects={lab.modes[id].effects} names={names} isReference={id === 'causal'} />
           </Trial>
         ))}
-        <Trial name={maskedName(4)} trial={lab.masked ?? { pass: chunk.pass, effects: undefined }}>
+        <Trial id="masked" name={maskedName(4)} trial={lab.masked ?? { pass: chunk.pass, effects: undefined }}>
           {lab.masked ? (
             <>
               <p className="help">{reachText(shownKeys, chunk.pass.causal, chunk.pass.keyMask)}</p>
@@ -81,7 +93,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
           ) : (
             <p className="help">Click a token in the table, or press Enter on it: nothing attends to it any more.</p>
           )}
-          <button type="button" className="small" disabled={keys.length === 0} onClick={() => setKeys([])}>
+          <button type="button" className="small" disabled={keys.length === 0} onClick={() => onKeys([])}>
             Clear
           </button>
         </Trial>
@@ -101,6 +113,7 @@ function Lab({ tokenizer }: { tokenizer: Tokenizer }) {
 }
 
 interface TrialProps {
+  readonly id: LabColumn['id'];
   readonly name: string;
   readonly isShown?: boolean;
   readonly trial: MaskTrial;
@@ -108,7 +121,7 @@ interface TrialProps {
 }
 
 /** Shows a mask as a picture, with text about it. */
-function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps) {
+function Trial({ id, name, isShown = false, trial: { pass }, children }: TrialProps) {
   const dark = useDark();
   const { L, pixels, cells, visible } = useMemo(() => {
     const L = pass.inputIds.length;
@@ -118,7 +131,7 @@ function Trial({ name, isShown = false, trial: { pass }, children }: TrialProps)
     return { L, pixels: maskPixels(mask, L, dark), cells: tokenCells(all, all), visible };
   }, [pass, dark]);
   return (
-    <figure className={styles.trial}>
+    <figure className={styles.trial} data-part={id}>
       <figcaption>
         <b>{name}</b>
         {isShown && <span className="muted">in use</span>}

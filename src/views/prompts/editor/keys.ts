@@ -77,8 +77,9 @@ function nextDiagnostic(view: EditorView): boolean {
     effects: EditorView.announce.of(next.message),
     scrollIntoView: true,
   });
-  // The message itself is marked in the list that describes the editor.
-  const list = document.getElementById(view.contentDOM.getAttribute('aria-describedby') ?? '')?.children ?? [];
+  // The message itself is marked in the list that describes the editor before anything else.
+  const [listId] = (view.contentDOM.getAttribute('aria-describedby') ?? '').split(' ');
+  const list = document.getElementById(listId)?.children ?? [];
   const at = messageGroups(diagnostics).findIndex((group) => group.includes(next));
   for (const [i, item] of [...list].entries()) item.toggleAttribute('data-current', i === at);
   list[at]?.scrollIntoView({ block: 'nearest' });

@@ -1,0 +1,76 @@
+import { expect, test, vi } from 'vitest';
+import { connectHost } from './hostMessages.ts';
+import { readShownParts } from './shownParts.ts';
+import { createClipscopeStore } from './store.ts';
+import { idleEncoder, tokenizer } from './testing/fakeEncoder.ts';
+
+const origin = 'https://example.org';
+
+/** An embedded panel, and a window around it. */
+function embedded() {
+  const store = createClipscopeStore({
+    ...{ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory: null },
+    parts: readShownParts('?embed=attention'),
+  });
+  const window = { postMessage: vi.fn() };
+  const { hear, tellHeight } = connectHost(store, { window, origin });
+  const send = (data: unknown, from: object = window, at = origin) =>
+    hear({ source: from as MessageEventSource, origin: at, data });
+  const heard = () => window.postMessage.mock.calls.splice(0).map(([message]) => message);
+  return { store, window, send, tellHeight, heard };
+}
+
+test('it says what it shows, to its host’s origin alone', () => {
+  const { window, tellHeight } = embedded();
+  expect(window.postMessage.mock.calls).toEqual([
+    [{ clipscope: 1, ready: expect.objectContaining({ view: 'attention', language: 'a1111' }) }, origin],
+  ]);
+  tellHeight(300);
+  expect(window.postMessage).toHaveBeenLastCalledWith({ clipscope: 1, height: 300 }, origin);
+});
+
+test('what is named is set, at once, and told in one message', async () => {
+  const { store, send, heard } = embedded();
+  heard();
+  send({ clipscope: 1, set: { prompt: 'a cat++', language: 'compel', layer: 3, head: '2', side: 'negative' } });
+  expect(store.getState()).toMatchObject({
+    prompts: { positive: 'a cat++', negative: '' },
+    options: { syntax: 'compel', weighting: 'compel-mask' },
+    ...{ layer: 2, head: 1, side: 'negative', view: 'attention' },
+  });
+  await Promise.resolve();
+  expect(heard()).toEqual([
+    {
+      clipscope: 1,
+      changed: expect.objectContaining({ prompt: 'a cat++', language: 'compel', layer: '3', head: '2' }),
+    },
+  ]);
+});
+
+test.each([
+  [{ layer: 0 }, 'has “0” for “layer”, which takes a whole number from 1 to 1000'],
+  [{ prompt: 'a', layr: 1 }, 'has “layr”, which is not known here'],
+  [{ prompt: ['a'] }, 'has a value for “prompt” that is neither a text nor a number'],
+  [null, 'has nothing to “set”'],
+])('%j changes nothing, and is told', async (set, problem) => {
+  const { store, send, heard } = embedded();
+  heard();
+  const { prompts } = store.getState();
+  send({ clipscope: 1, set });
+  await Promise.resolve();
+  expect(heard()).toEqual([{ clipscope: 1, problem: expect.stringContaining(problem) }]);
+  expect(store.getState().prompts).toBe(prompts);
+});
+
+test('others are not heard: another origin, another window, another protocol', () => {
+  const { store, send, window, heard } = embedded();
+  heard();
+  const set = { clipscope: 1, set: { prompt: 'theirs' } };
+  send(set, window, 'https://example.com');
+  send(set, {});
+  send({ ...set, clipscope: 2 });
+  send('set');
+  send(null);
+  expect(store.getState().prompts.positive).not.toBe('theirs');
+  expect(heard()).toEqual([]);
+});

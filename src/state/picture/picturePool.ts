@@ -1,0 +1,36 @@
+import type { createAsk } from '../../worker/ask.ts';
+import type { PictureCalls } from '../../worker/pictures/pictureMessages.ts';
+import type { PicturePool } from './pictureStore.ts';
+
+/** Draws on several workers, each of which takes the next few pictures when it is done with its last. */
+export function picturePool(asks: readonly ReturnType<typeof createAsk<PictureCalls>>[]): PicturePool {
+  return {
+    async draw(takes, settings, atOnce, signal, hear) {
+      let next = 0;
+      const work = async (ask: (typeof asks)[number]) => {
+        while (next < takes.length) {
+          signal.throwIfAborted();
+          const from = next;
+          const batch = takes.slice(from, from + atOnce);
+          next += batch.length;
+          const pictures = await ask('draw', { ...settings, takes: batch }, { signal });
+          signal.throwIfAborted();
+          for (const [i, picture] of pictures.entries()) hear(picture, from + i);
+        }
+      };
+      // A GPU has one queue for all workers: one of them keeps it busy.
+      const drawing = settings.onGpu ? asks.slice(0, 1) : asks;
+      await Promise.all(drawing.map(work));
+    },
+    async parameters(addresses, signal) {
+      const count = await asks[0]('parameters', addresses, { signal });
+      signal.throwIfAborted();
+      return count;
+    },
+    async follow(take, settings, signal) {
+      const followed = await asks[0]('follow', { ...settings, take }, { signal });
+      signal.throwIfAborted();
+      return followed;
+    },
+  };
+}

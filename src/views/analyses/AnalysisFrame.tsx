@@ -1,0 +1,85 @@
+import { type ReactNode, useRef } from 'react';
+import { Announcement } from '../page/Announcement.tsx';
+import { rough } from '../page/numbers.ts';
+import { Waiting } from '../page/Waiting.tsx';
+import styles from './analyses.module.css';
+import type { ShownAnalysis } from './useAnalysis.ts';
+
+interface AnalysisFrameProps<A, R> {
+  readonly title: string;
+  /** A sentence or two: what is computed, so that the sentence of the result can be understood. */
+  readonly question: ReactNode;
+  readonly analysis: ShownAnalysis<A, R>;
+  /** The one sentence that says what was found. */
+  finding(found: { readonly of: NonNullable<A>; readonly result: R }): string;
+  /** Says what the numbers do not tell. */
+  readonly limits: ReactNode;
+  readonly controls?: ReactNode;
+  children(found: { readonly of: NonNullable<A>; readonly result: R }): ReactNode;
+}
+
+/** Lays an analysis out: the finding first, then the numbers and the picture, then the limits. */
+export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
+  const { title, question, analysis, finding, limits, controls, children } = props;
+  const { found, isStale, of } = analysis;
+  const ready = found?.of ? (found as { readonly of: NonNullable<A>; readonly result: R }) : null;
+  const sentence = ready ? finding(ready) : '';
+  const frame = useRef<HTMLElement>(null);
+  const start = () => {
+    // The button that was pressed goes; the keyboard goes on from here.
+    frame.current?.focus({ preventScroll: true });
+    analysis.start?.();
+  };
+  return (
+    <section ref={frame} className={styles.analysis} aria-labelledby="analysis-title" tabIndex={-1}>
+      <h3 id="analysis-title">{title}</h3>
+      <p className="help">{question}</p>
+      {controls}
+      {of === undefined ? <Waiting /> : <Progress analysis={analysis} start={start} />}
+      {ready && (
+        <div className={styles.found} aria-busy={isStale} data-stale={isStale || undefined}>
+          <p className={styles.finding}>{sentence}</p>
+          {children(ready)}
+        </div>
+      )}
+      <p className={`help ${styles.limits}`}>
+        <b>Limits.</b> {limits}
+      </p>
+      <Announcement label="Finding" text={isStale ? '' : sentence} />
+    </section>
+  );
+}
+
+/** Says how far an analysis is, or offers to start it. */
+function Progress<A, R>({ analysis, start }: { readonly analysis: ShownAnalysis<A, R>; start(): void }) {
+  const { task, passes, seconds } = analysis;
+  if (task?.phase === 'failed')
+    return (
+      <div className="notice" data-severity="error" role="alert">
+        <p>This could not be computed: {task.message}</p>
+        <button type="button" onClick={start}>
+          Try again
+        </button>
+      </div>
+    );
+  if (task?.phase === 'running')
+    return (
+      <p className="muted">
+        {passes > 0 && (
+          <progress aria-label="Runs of the encoder" max={Math.max(passes, task.done)} value={task.done} />
+        )}{' '}
+        computing
+      </p>
+    );
+  if (!analysis.start) return null;
+  return (
+    <p>
+      <button type="button" className="primary" onClick={start}>
+        Compute it
+      </button>{' '}
+      <span className="muted">
+        It takes about {passes} runs of the encoder{seconds !== undefined && `, ${rough(seconds)} s`}.
+      </span>
+    </p>
+  );
+}

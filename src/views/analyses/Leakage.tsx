@@ -1,0 +1,155 @@
+import { useState } from 'react';
+import { type Leak, leaks, type TakenContext } from '../../analyses/leakage.ts';
+import { type AnalysisSubject, leakageAnalysis } from '../../state/promptAnalyses.ts';
+import { percent, rough, small } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { AnalysisFrame } from './AnalysisFrame.tsx';
+import styles from './analyses.module.css';
+import { leakageFinding } from './analysisFindings.ts';
+import { useAnalysis } from './useAnalysis.ts';
+
+/** Shows what each word's rows have taken from other words. */
+export function Leakage({ subject }: { subject: AnalysisSubject | undefined }) {
+  const analysis = useAnalysis(subject, leakageAnalysis);
+  return (
+    <AnalysisFrame
+      title="Leakage"
+      question="What do a word’s rows have of the other words? Each word is hidden from all others, one at a time, and the rows that move have taken from it; and each word is encoded without any other, at the same place."
+      analysis={analysis}
+      finding={({ of, result }) => leakageFinding(of, result)}
+      limits="Taking is what an encoder is for: “circle” should take from “red” before it. Whether it is a leak depends on what you meant, which the numbers do not know. A word takes only from those before it, and also by way of a third; the first token is always seen."
+    >
+      {({ of, result }) => <LeakageFound of={of} taken={result} />}
+    </AnalysisFrame>
+  );
+}
+
+function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly TakenContext[] }) {
+  const [chosen, setChosen] = useState<number | null>(null);
+  const { items } = of;
+  const all = leaks(taken);
+  const word = chosen !== null && chosen < items.length ? chosen : null;
+  const shown = all.filter(({ giver, taker }) => word === null || giver === word || taker === word).slice(0, 14);
+  if (items.length === 0) return null;
+  return (
+    <>
+      <Arcs names={items.map(({ text }) => text)} shown={shown} most={all[0]?.share ?? 0} word={word} />
+      <p className="help">
+        An arc leads from the word that gives to the one that takes, the wider the more; the {shown.length} largest are
+        drawn{word !== null && ` of “${items[word].text}”`}.
+      </p>
+      <UnLeak />
+      <div className={styles.scrolling}>
+        <table className={styles.numbers}>
+          <caption>Each word with and without the others</caption>
+          <thead>
+            <tr>
+              <th scope="col">Word</th>
+              <th scope="col">Moves from where it is alone, ‖Δ‖</th>
+              <th scope="col">Of its length</th>
+              <th scope="col">1 − cos</th>
+              <th scope="col">Takes most from</th>
+            </tr>
+          </thead>
+          <tbody>
+            {taken.map(({ distance, length, turn }, i) => {
+              const most = all.find(({ taker }) => taker === i);
+              return (
+                <tr key={i}>
+                  <th scope="row">
+                    <button
+                      type="button"
+                      className="small"
+                      aria-pressed={word === i}
+                      title="Draw the arcs of this word alone"
+                      onClick={() => setChosen(word === i ? null : i)}
+                    >
+                      {items[i].text}
+                    </button>
+                  </th>
+                  <td>{distance === 0 ? 'exactly 0' : rough(distance)}</td>
+                  <td>{percent(distance / length)}</td>
+                  <td>{small(turn)}</td>
+                  <td>{most ? `${items[most.giver].text} (${percent(most.share)})` : 'nothing: it is the first'}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+/** Has the conditioning, and so the export, take each word's rows from where it is alone. */
+function UnLeak() {
+  const context = useFacts((s) => s.options.context);
+  const setOption = useFacts((s) => s.setOption);
+  const isAlone = context === 'alone';
+  return (
+    <p>
+      <button
+        type="button"
+        className="small"
+        aria-pressed={isAlone}
+        onClick={() => setOption('context', isAlone ? 'prompt' : 'alone')}
+      >
+        Un-leak the words
+      </button>{' '}
+      <span className="muted">
+        {isAlone
+          ? 'The conditioning has each word’s rows as they are alone, before weights; so has the export. The numbers here are the encoder’s own.'
+          : 'In the conditioning, and in what is exported, each word’s rows are replaced by those that it has alone; EOS and PAD stay.'}
+      </span>
+    </p>
+  );
+}
+
+const characterWidth = 7.6;
+const gap = 14;
+
+interface ArcsProps {
+  readonly names: readonly string[];
+  readonly shown: readonly Leak[];
+  readonly most: number;
+  readonly word: number | null;
+}
+
+function Arcs({ names, shown, most, word }: ArcsProps) {
+  const widths = names.map((name) => Math.max(2, [...name].length) * characterWidth + gap);
+  const starts = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width, 0));
+  const middle = (i: number) => starts[i] + widths[i] / 2;
+  const total = starts[names.length - 1] + widths[names.length - 1];
+  const heightOf = ({ giver, taker }: Leak) => 14 + 26 * Math.sqrt((middle(taker) - middle(giver)) / 40);
+  const top = Math.max(30, ...shown.map(heightOf)) + 8;
+  const summary = shown
+    .slice(0, 5)
+    .map(({ giver, taker, share }) => `“${names[giver]}” gives to “${names[taker]}” ${percent(share)}`)
+    .join('; ');
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard.
+    <section className={styles.scrolling} aria-label="Arcs from giver to taker" tabIndex={0}>
+      <svg className={styles.arcs} width={total} height={top + 26} role="img" aria-label={`${summary}.`}>
+        {shown.toReversed().map((leak) => {
+          const [from, to] = [middle(leak.giver), middle(leak.taker)];
+          const rise = heightOf(leak) * 1.33;
+          return (
+            <path
+              key={`${leak.giver} ${leak.taker}`}
+              d={`M ${from} ${top} C ${from} ${top - rise}, ${to} ${top - rise}, ${to} ${top}`}
+              strokeWidth={1 + 7 * (leak.share / most)}
+              opacity={0.35 + 0.6 * (leak.share / most)}
+            >
+              <title>{`“${names[leak.giver]}” → “${names[leak.taker]}”: ${percent(leak.share)}`}</title>
+            </path>
+          );
+        })}
+        {names.map((name, i) => (
+          <text key={i} x={middle(i)} y={top + 18} textAnchor="middle" data-chosen={word === i || undefined}>
+            {name}
+          </text>
+        ))}
+      </svg>
+    </section>
+  );
+}

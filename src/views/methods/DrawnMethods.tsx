@@ -1,0 +1,59 @@
+import { type ReactNode, useState } from 'react';
+import { isSame } from '../../state/picture/pictureStore.ts';
+import { startMethodPictures } from '../../state/picture/startPictures.ts';
+import type { MethodName } from '../../weighting/methods.ts';
+import { pictureSize } from '../../world/render.ts';
+import { Canvas } from '../picture/Canvas.tsx';
+import { DrawnAsTyped } from '../picture/DrawnAsTyped.tsx';
+import { HonestWords } from '../picture/HonestWords.tsx';
+import { verdictText } from '../picture/Judged.tsx';
+import { PicturesContext, usePictures } from '../picture/usePictures.ts';
+import styles from './methods.module.css';
+
+/** Has one seed drawn under every method while its children are on show. */
+export function DrawnMethods({ children }: { children: ReactNode }) {
+  const [pictures] = useState(startMethodPictures);
+  return (
+    <PicturesContext value={pictures}>
+      <DrawnAsTyped />
+      {children}
+    </PicturesContext>
+  );
+}
+
+/** The picture of a method, and what the judge says of it. */
+export function MethodPicture({ method }: { method: MethodName }) {
+  const study = usePictures((s) => s.studies.methods);
+  const place = study?.takes.findIndex(({ take }) => take.options.weighting === method) ?? -1;
+  const one = study?.pictures[place];
+  const verdict = one?.picture?.verdict;
+  return (
+    <div className={styles.methodPicture} data-stale={(one && !isSame(one.drawnFrom, study!.drawnFrom)) || undefined}>
+      <Canvas
+        bytes={one?.picture?.bytes ?? null}
+        width={pictureSize}
+        label={verdict ? `Seed ${study!.takes[place].take.seed}: ${verdict.seen}` : ''}
+      />
+      {verdict && (
+        <span data-right={verdict.right ?? undefined}>
+          {verdict.right === null ? verdict.seen : verdictText(verdict)}
+        </span>
+      )}
+      {one?.picture === null && <span data-right={false}>its numbers are not finite</span>}
+    </div>
+  );
+}
+
+/** Says what the pictures are, or why there are none. */
+export function DrawnWords() {
+  const message = usePictures((s) => s.message);
+  return (
+    <p className="help">
+      {message ?? (
+        <>
+          The first seed of both prompts, drawn under every method. <HonestWords />
+        </>
+      )}
+    </p>
+  );
+}

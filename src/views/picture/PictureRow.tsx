@@ -1,0 +1,41 @@
+import type { PictureFacts } from '../../state/picture/pictureStore.ts';
+import { Judged } from './Judged.tsx';
+import styles from './picture.module.css';
+import { usePictures } from './usePictures.ts';
+
+/** Says what the row shows, once it is drawn with all of its steps. */
+function rowText({ row, phase, input }: PictureFacts): string {
+  const drawn = row.flatMap((one) => one?.picture ?? []);
+  if (phase === 'drawing' && row.some((one) => !one || one.drawnFrom[0] !== input)) return 'Drawing';
+  if (drawn.length === 0) return '';
+  const [{ verdict }] = drawn;
+  if (verdict.said === null)
+    return 'The prompt names no object of this world, or more than two: name one or two of circle, square, triangle, diamond, star, heart, cross and moon.';
+  const right = drawn.filter((one) => one.verdict.right).length;
+  return `The prompt says “${verdict.said}”: ${right} of ${row.length} pictures show that.`;
+}
+
+/** A picture of each seed. */
+export function PictureRow() {
+  const row = usePictures((s) => s.row);
+  const text = usePictures(rowText);
+  const input = usePictures((s) => s.input);
+  const firstSeed = usePictures((s) => s.choices.firstSeed);
+  return (
+    <>
+      <p className={styles.said} role="status">
+        {text}
+      </p>
+      <div className={styles.row}>
+        {row.map((one, i) => (
+          <Judged
+            key={i}
+            name={`Seed ${one?.seed ?? firstSeed + i}`}
+            picture={one ? one.picture : undefined}
+            isStale={one !== null && one.drawnFrom[0] !== input}
+          />
+        ))}
+      </div>
+    </>
+  );
+}

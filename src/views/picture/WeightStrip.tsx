@@ -1,0 +1,185 @@
+import { useEffect, useId, useMemo, useState } from 'react';
+import type { PictureFacts } from '../../state/picture/pictureStore.ts';
+import { triedWeights } from '../../state/picture/pictureStudies.ts';
+import {
+  bracketed,
+  breakingPoints,
+  firstMovingWord,
+  type Measure,
+  measured,
+  movingWords,
+  saidShapes,
+  typedWeight,
+} from '../../state/picture/triedWords.ts';
+import { prepared } from '../../state/reading.ts';
+import { type MethodName, methods } from '../../weighting/methods.ts';
+import { CurveChart } from '../methods/CurveChart.tsx';
+import { domainOf } from '../methods/curves.ts';
+import { lineOf } from '../methods/lines.ts';
+import { Segmented } from '../page/Segmented.tsx';
+import { useFacts } from '../page/useFacts.ts';
+import { Judged } from './Judged.tsx';
+import styles from './picture.module.css';
+import { usePictures } from './usePictures.ts';
+
+const measureNames = { area: 'area', hue: 'hue in degrees', lightness: 'lightness' } as const;
+const measureName = (measure: Measure) =>
+  typeof measure === 'object' ? `share of ${measure.shareOf}` : measureNames[measure];
+const signed = (weight: number) => String(weight).replace('-', '−');
+
+/** One word of the prompt from −1 to 3 as a film strip, what it moves as a curve, and where the picture breaks. */
+export function WeightStrip() {
+  const prompt = useFacts((s) => s.prompts.positive);
+  const syntax = useFacts((s) => s.options.syntax);
+  const reading = useFacts((s) => prepared(s, 'positive'));
+  const tryWords = usePictures((s) => s.tryWords);
+  const allMethods = usePictures((s) => s.allMethods);
+  const tryAllMethods = usePictures((s) => s.tryAllMethods);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const id = useId();
+  const words = useMemo(() => movingWords(prompt), [prompt]);
+  const word = words.find(({ text }) => text === chosen) ?? (reading && firstMovingWord(words, reading));
+  const tried = useMemo(
+    () => (word && reading ? bracketed(prompt, word, reading, syntax) : null),
+    [prompt, word, reading, syntax],
+  );
+  useEffect(() => tryWords(tried), [tried, tryWords]);
+  if (!word) return <p className="muted">Type a colour, a size or a shape to try its weight.</p>;
+  return (
+    <>
+      <div className={styles.controls}>
+        <div className="field inline">
+          <label htmlFor={id}>Word</label>
+          <select id={id} value={word.text} onChange={(event) => setChosen(event.target.value)}>
+            {[...new Set(words.map(({ text }) => text))].map((text) => (
+              <option key={text}>{text}</option>
+            ))}
+          </select>
+        </div>
+        <label className="check">
+          <input type="checkbox" checked={allMethods} onChange={(event) => tryAllMethods(event.target.checked)} />
+          By every method
+        </label>
+      </div>
+      {tried ? (
+        <Strip
+          text={word.text}
+          own={reading ? typedWeight(word, reading) : 1}
+          measures={word.measures}
+          shape={saidShapes(prompt)[word.object] ?? null}
+        />
+      ) : (
+        <p className="muted">This language cannot give “{word.text}” a weight where it stands.</p>
+      )}
+    </>
+  );
+}
+
+interface StripProps {
+  readonly text: string;
+  /** The weight that it has in the prompt. */
+  readonly own: number;
+  readonly measures: readonly Measure[];
+  /** The shape that the prompt says of the word's object. */
+  readonly shape: string | null;
+}
+
+/** The study's pictures by method, weight by weight. */
+function useStrips() {
+  const study = usePictures((s: PictureFacts) => s.studies.weights);
+  return useMemo(() => {
+    const names = new Set(study?.takes.map(({ tried }) => tried!.method) ?? []);
+    return Array.from(names, (name: MethodName) => {
+      const own = study!.takes.flatMap(({ tried }, i) => (tried!.method === name ? [study!.pictures[i]?.picture] : []));
+      return { name, pictures: own };
+    });
+  }, [study]);
+}
+
+function Strip({ text, own, measures, shape }: StripProps) {
+  const strips = useStrips();
+  const [choice, setChoice] = useState(0);
+  const [weight, setWeight] = useState(1);
+  const [method, setMethod] = useState<MethodName | null>(null);
+  const shown = strips.find(({ name }) => name === method) ?? strips[0];
+  if (!shown) return <p className="muted">Drawing</p>;
+  const measure = measures[Math.min(choice, measures.length - 1)];
+  const objects = Math.max(1, ...shown.pictures.slice(8, 9).map((one) => one?.seen.objects.length ?? 1));
+  const curves = strips.map(({ name, pictures }) => ({
+    name,
+    values: pictures.map((one) => measured(one, measure, shape)),
+  }));
+  const broken = breakingPoints(triedWeights, shown.pictures, objects);
+  return (
+    <>
+      {strips.length > 1 && (
+        <Segmented
+          legend="Method"
+          name="strip-method"
+          choices={strips.map(({ name }) => ({ value: name, label: methods[name].label }))}
+          value={shown.name}
+          onChange={setMethod}
+        />
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what is wider than the page. */}
+      <section className={styles.strip} aria-label={`“${text}” from −1 to 3`} tabIndex={0}>
+        {triedWeights.map((at, i) => (
+          <div key={at} data-at={at === weight || undefined} data-broken={isPast(at, broken) || undefined}>
+            <Judged name={signed(at)} picture={shown.pictures[i]} isBrief />
+          </div>
+        ))}
+      </section>
+      <p className={styles.said}>{breakText(methods[shown.name].label, broken)}</p>
+      {measures.length > 1 && (
+        <Segmented
+          legend="Curve"
+          name="strip-measure"
+          choices={measures.map((each, i) => ({ value: i, label: measureName(each) }))}
+          value={Math.min(choice, measures.length - 1)}
+          onChange={setChoice}
+        />
+      )}
+      <CurveChart
+        title={`${measureName(measure)} by the weight of “${text}”`}
+        summary={`The ${measureName(measure)} in pictures of weights from −1 to 3, by ${strips.length === 1 ? methods[shown.name].label : `${strips.length} methods`}.`}
+        weights={triedWeights}
+        curves={curves}
+        domain={domainOf(
+          curves.map(({ values }) => values),
+          [],
+          measure === 'hue' ? [0, 360] : [0],
+        )}
+        breaks={[]}
+        bands={[]}
+        weight={weight}
+        own={own}
+        onWeight={(at) => setWeight(Math.round(at * 4) / 4)}
+      />
+      {strips.length > 1 && (
+        <ul className={styles.breaks}>
+          {strips.map(({ name, pictures }) => (
+            <li key={name}>
+              <span style={{ color: lineOf(name).colour }}>{lineOf(name).number}</span>{' '}
+              {breakText(methods[name].label, breakingPoints(triedWeights, pictures, objects))}
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+type Broken = ReturnType<typeof breakingPoints>;
+
+const isPast = (weight: number, { below, above }: Broken) =>
+  (below !== null && weight <= below) || (above !== null && weight >= above);
+
+function breakText(label: string, { below, above }: Broken): string {
+  const where = [
+    ...(below === null ? [] : [`at ${signed(below)} and below`]),
+    ...(above === null ? [] : [`from ${signed(above)} on`]),
+  ];
+  return where.length === 0
+    ? `${label}: the picture keeps its objects at every weight.`
+    : `${label}: the picture loses or gains objects ${where.join(', and ')}.`;
+}

@@ -1,0 +1,122 @@
+import { useMemo, useState } from 'react';
+import { lookSide } from '../../pictures/drawing.ts';
+import { contextLength } from '../../tokens/clipVocabulary.ts';
+import type { FollowedPicture } from '../../worker/pictures/pictureMessages.ts';
+import { pictureSize } from '../../world/render.ts';
+import { colours, shapes } from '../../world/worldWords.ts';
+import { percent } from '../page/numbers.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { pointed, tokenAt, usePointed } from '../pictures/pointed.ts';
+import { Canvas } from './Canvas.tsx';
+import styles from './picture.module.css';
+import { usePictures } from './usePictures.ts';
+
+/** A row that can be pointed at, or several that are told of as one. */
+interface LookGroup {
+  readonly label: string;
+  readonly rows: readonly number[];
+}
+
+function groupsOf({ rows }: FollowedPicture): LookGroup[] {
+  const groups: LookGroup[] = [];
+  const pads: number[] = [];
+  for (const [row, { kind, text }] of rows.entries())
+    if (kind === 'pad') pads.push(row);
+    else groups.push({ label: kind === 'text' ? (text ?? '').replace('</w>', '') : kind.toUpperCase(), rows: [row] });
+  return pads.length > 0 ? [...groups, { label: `PAD × ${pads.length}`, rows: pads }] : groups;
+}
+
+const namedWords: readonly string[] = [...colours, ...shapes];
+
+/** The row that is told of where nobody chose one: that of the first colour or shape, else the first after BOS. */
+const firstRow = (groups: readonly LookGroup[]) => groups.find(({ label }) => namedWords.includes(label))?.rows[0] ?? 1;
+
+const squares = lookSide * lookSide;
+
+/** [squares] The looks at some rows together. */
+function looksAt({ looks }: FollowedPicture, { rows }: LookGroup): Float32Array {
+  const sums = new Float32Array(squares);
+  for (const row of rows)
+    for (let square = 0; square < squares; square++) sums[square] += looks[row * squares + square];
+  return sums;
+}
+
+/** The picture, dark where nothing looks at the rows and as it is where most does. */
+function litPicture({ bytes }: FollowedPicture, looks: Float32Array): Uint8ClampedArray<ArrayBuffer> {
+  const most = Math.max(...looks) || 1;
+  const least = Math.min(...looks);
+  const scale = pictureSize / lookSide;
+  return bytes.map((value, i) => {
+    if (i % 4 === 3) return value;
+    const pixel = i >> 2;
+    const square =
+      Math.floor(Math.floor(pixel / pictureSize) / scale) * lookSide + Math.floor((pixel % pictureSize) / scale);
+    return value * (0.12 + (0.88 * (looks[square] - least)) / (most - least || 1));
+  });
+}
+
+/** Names the place that is looked from most: an object, or the ground. */
+function placeOfMost({ seen }: FollowedPicture, looks: Float32Array): string {
+  const most = looks.indexOf(Math.max(...looks));
+  const [x, y] = [((most % lookSide) + 0.5) / lookSide, (Math.floor(most / lookSide) + 0.5) / lookSide];
+  const there = seen.objects.find((one) => Math.hypot(one.x - x, one.y - y) <= one.radius);
+  return there ? `in the ${there.colour} ${there.shape}` : 'on the ground';
+}
+
+/** The first picture of the row, lit where its pixels look at a word. */
+export function WordLooks() {
+  const followed = usePictures((s) => s.followed?.picture);
+  const [row, setRow] = useState<number | null>(null);
+  const { query } = usePointed();
+  const isPositive = useFacts((s) => s.side === 'positive');
+  const groups = useMemo(() => (followed ? groupsOf(followed) : []), [followed]);
+  if (followed === undefined) return <p className="muted">Drawing</p>;
+  if (followed === null) return <p className="warning">The numbers of this prompt are not finite.</p>;
+  // A token of the page is a row of the picture where there is one chunk alone.
+  const isOneChunk = isPositive && followed.rows.length === contextLength;
+  const at = (isOneChunk ? query : null) ?? row ?? firstRow(groups);
+  const chosen = groups.find(({ rows }) => rows.includes(at)) ?? groups[0];
+  const pointAt = (row: number) => {
+    setRow(row);
+    if (isOneChunk) pointed.over(tokenAt(row));
+  };
+  const looks = looksAt(followed, chosen);
+  const share = chosen.rows.reduce((sum, row) => sum + followed.rows[row].share, 0);
+  return (
+    <>
+      <p className="muted small">
+        Each square of the picture looks at the prompt’s rows in cross-attention. Here all heads, layers and steps are
+        summed up, as DAAM does. Point at a word, here or above, or move to it by keys.
+      </p>
+      <div className={styles.looks}>
+        <div className={styles.lit}>
+          <Canvas
+            bytes={litPicture(followed, looks)}
+            width={pictureSize}
+            label={`Where the picture looks at “${chosen.label}”: most ${placeOfMost(followed, looks)}`}
+          />
+        </div>
+        <div>
+          <div className={styles.words} onPointerLeave={() => pointed.over(null)}>
+            {groups.map((group) => (
+              <button
+                key={group.rows[0]}
+                type="button"
+                className="small"
+                aria-pressed={group === chosen}
+                onPointerEnter={() => pointAt(group.rows[0])}
+                onFocus={() => setRow(group.rows[0])}
+                onClick={() => setRow(group.rows[0])}
+              >
+                {group.label}
+              </button>
+            ))}
+          </div>
+          <p className="readout">
+            <b>{chosen.label}</b> gets {percent(share)} of all looks, and most of them {placeOfMost(followed, looks)}.
+          </p>
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { readPsi } from '../../weighting/psiMaps.ts';
+import { mapKinds, rangesText, withMap } from './psiTexts.ts';
+
+test('every map that the lab writes is read', () => {
+  expect(rangesText([2, 3, 4, 7])).toBe('2-4, 7');
+  for (const { expression, hasOther } of mapKinds) {
+    const text = withMap('1: z; r = a cat', [2, 3], expression(-0.5), hasOther ? 'a; dog' : null);
+    expect(readPsi(text)).toMatchObject({ problems: [], reference: hasOther ? 'a  dog' : 'a cat' });
+    expect(readPsi(text).maps.map(({ rows }) => rows)).toEqual([[1], [2, 3]]);
+  }
+});
