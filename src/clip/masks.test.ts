@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
 import { attentionMask, causalMask, encoderPass, maskModes, padMask } from './masks.ts';
 import index from './recorded/index.json';

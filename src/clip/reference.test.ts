@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
+import fc from '../properties.ts';
 import { bosTokenId, eosTokenId } from '../tokens/clipVocabulary.ts';
 import { clipTiny, clipVitL14 } from './config.ts';
 import type { EncoderPass } from './encoderPass.ts';

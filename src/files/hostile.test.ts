@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { examine } from '../models/doctor.ts';
 import { EmbeddingError, readEmbeddings } from '../models/embeddingFile.ts';
 import { LoraError, readLora } from '../models/loraFile.ts';
 import { CheckpointError, textEncoder } from '../models/openCheckpoint.ts';
+import fc from '../properties.ts';
 import { openTensorFile } from './openTensorFile.ts';
 import { SafetensorsError, writeSafetensors } from './safetensors.ts';
 import { dtypeBytes, elementCount, type TensorDtype } from './tensorFile.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { readNpy, writeNpy } from './npy.ts';
 import recorded from './recorded/npy.json';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { pictureFormat } from './pictureFormat.ts';
 import { readPictureTexts } from './pictureTexts.ts';
 import { spySource } from './testing/faultySources.ts';

@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { mostPixels, readPngPixels } from './pngPixels.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { chunk } from './testing/png.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { readPngTexts, withPngText } from './pngText.ts';
 import { spySource } from './testing/faultySources.ts';
 import { memorySource } from './testing/memorySource.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { openSafetensors, SafetensorsError, safetensorsHeader, writeSafetensors } from './safetensors.ts';
 import { blobSource, SourceError } from './sources.ts';
 import { dtypeBytes, type TensorDtype } from './tensorFile.ts';

@@ -1,6 +1,6 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { crc32 } from './crc32.ts';
 import { memorySource } from './testing/memorySource.ts';
 import { entryStart, readZipDirectory } from './zipDirectory.ts';

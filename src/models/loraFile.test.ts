@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
@@ -7,6 +6,7 @@ import { writeSafetensors } from '../files/safetensors.ts';
 import type { TensorDtype } from '../files/tensorFile.ts';
 import { memorySource } from '../files/testing/memorySource.ts';
 import { type TorchSpec, torchBytes } from '../files/testing/torch.ts';
+import fc from '../properties.ts';
 import { type LoraUpdate, loraDelta, loraNorm } from './loraDelta.ts';
 import { hasLoraNames, LoraError, loraEffects, readLora } from './loraFile.ts';
 import { syntheticWeights } from './synthetic.ts';

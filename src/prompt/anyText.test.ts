@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { readA1111Prompt, stepA1111Prompt } from './a1111/a1111Prompt.ts';
 import { lintA1111, lintComfy, lintCompel } from './across/lint.ts';
 import type { Diagnostic, Fragment, Range } from './ast.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import { applyEdits } from './edits.ts';
 
 /** Edits of a text of 40 characters, apart from one another, in any order. */

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../properties.ts';
 import type { Range } from './ast.ts';
 import { countBefore, isWithin, isWithinAny, outermost } from './sourceText.ts';
 

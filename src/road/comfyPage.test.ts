@@ -1,8 +1,8 @@
 /** Prompts as people type them into ComfyUI's page, by the number of the public report, and others of the kind. */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { applyFix } from '../prompt/testing/applyFix.ts';
+import fc from '../properties.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';
 import { preparePrompt } from './pipeline.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { maskModes } from '../clip/masks.ts';
 import type { Side } from '../prompt/side.ts';
 import { syntaxes } from '../prompt/syntax.ts';
+import fc from '../properties.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';

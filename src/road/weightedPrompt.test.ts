@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { sourceText } from '../prompt/sourceText.ts';
+import fc from '../properties.ts';
 import { chunkA1111 } from '../tokens/chunks/a1111Chunks.ts';
 import { a1111, fragmentsWith, someWeight, tokenizer } from './testing/prompts.ts';
 import { compelPrompt, compelPromptDefaults, weightedPrompt } from './weightedPrompt.ts';

@@ -1,11 +1,12 @@
 /** Everything that a view reads was asked for: by any method, in any language, with any weights, masks and clip skip. */
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../clip/masks.ts';
 import { whole as wholeOf } from '../prompt/slices.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import fc from '../properties.ts';
 import { clipSkipHiddenStates } from '../road/clipSkip.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { ProgramPair } from '../road/study/programs.ts';

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { longestPrompt } from '../prompt/bounds.ts';
 import { sides } from '../prompt/side.ts';
+import fc from '../properties.ts';
 import { defaultOptions, optionValues, type PromptOptions } from '../road/options.ts';
 import { readReadableLink, writeReadableLink } from './linkParameters.ts';
 import { defaultsOf } from './presets.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compress } from '../files/compression.ts';
+import fc from '../properties.ts';
 import { defaultOptions } from '../road/options.ts';
 import { readLink, readShared, type Shared, SharedError, writeLink, writeShared } from './shared.ts';
 

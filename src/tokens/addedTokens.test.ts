@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sourceText } from '../prompt/sourceText.ts';
+import fc from '../properties.ts';
 import { addedTokenCutter, addedTokens } from './addedTokens.ts';
 import { diffusersToken } from './diffusersToken.ts';
 import recorded from './recorded/added_tokens.json';

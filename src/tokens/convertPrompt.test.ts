@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseA1111 } from '../prompt/a1111/emphasis.ts';
 import { type Piece, printPrompt } from '../prompt/across/translate.ts';
@@ -8,6 +7,7 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { sameChooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import fc from '../properties.ts';
 import { type Conversion, convertPrompt } from './convertPrompt.ts';
 import { fragmentTokens } from './promptTokens.ts';
 import { createTokenizer } from './tokenizer.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import index from '../clip/recorded/index.json';
 import type { Fragment } from '../prompt/ast.ts';
 import { sourceText } from '../prompt/sourceText.ts';
+import fc from '../properties.ts';
 import { bosTokenId, eosTokenId, padTokenId } from './clipVocabulary.ts';
 import { fragmentTokens, normaliseLength, type PromptToken } from './promptTokens.ts';
 import { createTokenizer } from './tokenizer.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clipVitL14 } from '../clip/config.ts';
 import { sourceText } from '../prompt/sourceText.ts';
+import fc from '../properties.ts';
 import { bosTokenId, eosTokenId } from './clipVocabulary.ts';
 import recordedMojibake from './recorded/mojibake.json';
 import recordedCleanUp from './recorded/text_clean_up.json';

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { passKey } from '../clip/encoderPass.ts';
 import { maskModes } from '../clip/masks.ts';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import fc from '../properties.ts';
 import { withPasses } from '../road/testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsWith, readers, someWeight, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';

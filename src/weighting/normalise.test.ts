@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
+import fc from '../properties.ts';
 import { fragmentsWith, someWeight, tokenizer } from '../road/testing/prompts.ts';
 import { weightedPrompt } from '../road/weightedPrompt.ts';
 import { chunkComfy } from '../tokens/chunks/comfyChunks.ts';

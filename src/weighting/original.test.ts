@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
+import fc from '../properties.ts';
 import { withPasses } from '../road/testing/encodings.ts';
 import { a1111, d as columns, fakeZ } from '../road/testing/prompts.ts';
 import { applyMethod, methodPasses } from './apply.ts';

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
 import { spySource } from '../../files/testing/faultySources.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
+import fc from '../../properties.ts';
 import { openCheckpoint } from '../openCheckpoint.ts';
 import { syntheticWeights } from '../synthetic.ts';
 import { checkpointBytes, type LayoutName, layouts } from '../testing/checkpoints.ts';

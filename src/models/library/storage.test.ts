@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { megabytes } from '../../files/byteCount.ts';
 import { SourceError } from '../../files/sources.ts';
+import fc from '../../properties.ts';
 import { fakeCache, fakeOpfs, type WhenFull } from '../testing/browserStorage.ts';
 import { createModelStorage, openModelStorage } from './openStorage.ts';
 import { type ModelStorage, StorageError } from './storage.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import type { Node } from '../ast.ts';
 import { applyFix } from '../testing/applyFix.ts';
 import {

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import recorded from '../recorded/a1111_multicond.json';
 import { sourceText } from '../sourceText.ts';
 import { splitParts } from './andParts.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import type { Diagnostic, Node } from '../ast.ts';
 import recorded from '../recorded/a1111_attention.json';
 import { joinSources, sliceSource, sourceText } from '../sourceText.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { parseCompel } from '../compel/compelPrompt.ts';
 import recorded from '../recorded/a1111_extra_networks.json';
 import { sourceText } from '../sourceText.ts';

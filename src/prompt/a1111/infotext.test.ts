@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { parameterNumber, parseInfotext } from './infotext.ts';
 
 const last = 'Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768, Model hash: 6ce0161689, Clip skip: 2';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import type { Diagnostic } from '../ast.ts';
 import recorded from '../recorded/a1111_schedule.json';
 import grammar from '../recorded/a1111_schedule_grammar.json';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { readA1111Prompt, stepA1111Prompt } from '../a1111/a1111Prompt.ts';
 import type { Diagnostic, Fragment } from '../ast.ts';
 import { parseComfy } from '../comfy/comfyPrompt.ts';

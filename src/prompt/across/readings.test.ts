@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { parsePrompt } from '../parsePrompt.ts';
 import { type Syntax, syntaxes } from '../syntax.ts';
 import { readingDifferences } from './readings.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { parseA1111 } from '../a1111/emphasis.ts';
 import { type Piece, printPrompt } from './translate.ts';
 

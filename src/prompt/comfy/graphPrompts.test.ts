@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { ComfyGraphError } from './comfyGraph.ts';
 import { readComfyJson } from './comfyJson.ts';
 import { graphPrompts } from './graphPrompts.ts';

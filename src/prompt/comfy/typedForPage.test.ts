@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { readDynamicPrompt, seededChooser } from './dynamicPrompt.ts';
 import { typedForPage } from './typedForPage.ts';
 

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import type { Diagnostic, Fragment, Node, Range } from '../ast.ts';
 import { applyEdits } from '../edits.ts';
 import recorded from '../recorded/compel_parse.json';

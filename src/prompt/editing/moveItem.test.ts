@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { openPrompt, sameChooser, seededChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits } from '../edits.ts';
 import { parsePrompt } from '../parsePrompt.ts';

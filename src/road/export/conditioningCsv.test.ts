@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { whole } from '../../prompt/slices.ts';
+import fc from '../../properties.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { defaultOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { maskModes } from '../../clip/masks.ts';
 import { type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import fc from '../../properties.ts';
 import { defaultOptions, type PromptOptions } from '../options.ts';
 import { preparePrompt } from '../pipeline.ts';
 import { tokenizer } from '../testing/prompts.ts';

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
 import { passKey } from '../../clip/encoderPass.ts';
 import { type MaskMode, maskModes } from '../../clip/masks.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
+import fc from '../../properties.ts';
 import { chunkA1111 } from '../../tokens/chunks/a1111Chunks.ts';
 import { applyMethod } from '../../weighting/apply.ts';
 import { rowSumsOf, sharedMeans } from '../../weighting/means.ts';

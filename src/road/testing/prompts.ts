@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { type EncoderOutput, type EncoderPass, type EncoderWant, passKey } from '../../clip/encoderPass.ts';
 import type { MaskMode } from '../../clip/masks.ts';
 import { parseA1111 } from '../../prompt/a1111/emphasis.ts';
 import type { Fragment } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
+import fc from '../../properties.ts';
 import { chunkA1111 } from '../../tokens/chunks/a1111Chunks.ts';
 import { chunkComfy } from '../../tokens/chunks/comfyChunks.ts';
 import { createTokenizer } from '../../tokens/tokenizer.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { movedTo } from '../../world/ownScene.ts';
 import { colours, fillings, grounds, shapes, sizes, tones } from '../../world/worldWords.ts';
 import { viewHash } from '../view.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseA1111 } from '../../prompt/a1111/emphasis.ts';
 import type { Fragment } from '../../prompt/ast.ts';
 import { sourceText } from '../../prompt/sourceText.ts';
+import fc from '../../properties.ts';
 import type { PromptEmbedding, TokenChunk } from '../promptTokens.ts';
 import recorded from '../recorded/a1111_chunks.json';
 import { createTokenizer } from '../tokenizer.ts';

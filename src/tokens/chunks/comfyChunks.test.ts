@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseComfy } from '../../prompt/comfy/comfyPrompt.ts';
+import fc from '../../properties.ts';
 import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import recorded from '../recorded/comfy_tokens.json';
 import { createTokenizer } from '../tokenizer.ts';

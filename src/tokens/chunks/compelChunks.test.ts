@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseCompel } from '../../prompt/compel/compelPrompt.ts';
+import fc from '../../properties.ts';
 import { bosTokenId, eosTokenId } from '../clipVocabulary.ts';
 import type { PromptToken } from '../promptTokens.ts';
 import recorded from '../recorded/compel_tokens.json';

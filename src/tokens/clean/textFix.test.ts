@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sourceText } from '../../prompt/sourceText.ts';
+import fc from '../../properties.ts';
 import mojibake from '../recorded/mojibake.json';
 import recorded from '../recorded/text_clean_up.json';
 import { unescapeHtml } from './htmlEntities.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { curveEnd, curvePath, domainOf, sameCurves, spread } from './curves.ts';
 
 const identity = (value: number) => value;

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../properties.ts';
 import { tableIndex } from './color.ts';
 import { heatmapPixels, range } from './pixels.ts';
 import { probabilityKinds, probabilityScale, signedScale } from './valueScales.ts';

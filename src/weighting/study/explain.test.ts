@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../../clip/config.ts';
 import { passKey } from '../../clip/encoderPass.ts';
 import { expectClose } from '../../clip/testing/recorded.ts';
+import fc from '../../properties.ts';
 import { referenceZ } from '../../road/testing/encodings.ts';
 import { a1111, d, fakeZ, fragmentsWith, readers, someWeight } from '../../road/testing/prompts.ts';
 import { applyMethod, methodPasses } from '../apply.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rowEffects } from '../../../clip/maskEffects.ts';
+import fc from '../../../properties.ts';
 import { changesText, keysText, largestChange, percent, reachText } from './maskTexts.ts';
 
 test.each([
