@@ -8,7 +8,7 @@ const serve = `
   const { parentPort } = require('node:worker_threads');
   parentPort.on('message', exports.servePictureParts((message) => parentPort.postMessage(message)));`;
 
-/** Threads that compute parts of a run's batches, until they are ended. */
+/** Threads that share the work of a run, until they are ended. */
 export interface PartsThreads {
   readonly threads: readonly PartsThread[];
   end(): Promise<void>;
@@ -23,12 +23,12 @@ export async function startPartsThreads({ model, batch }: PictureRun, count: num
     const answer = once(worker, 'message') as Promise<[FromPartsThread]>;
     worker.postMessage(message);
     const [{ error }] = await answer;
-    if (error) throw new Error(`A thread that computes gradients failed: ${error}`);
+    if (error) throw new Error(`A thread of the training run failed: ${error}`);
   };
   const { sizes, memory } = batch;
   await Promise.all(workers.map((worker) => ask(worker, { config: model.config, sizes, memory })));
   return {
-    threads: workers.map((worker) => ({ compute: (parts) => ask(worker, { parts }) })),
+    threads: workers.map((worker) => ({ share: (work) => ask(worker, { work }) })),
     async end() {
       await Promise.all(workers.map((worker) => worker.terminate()));
     },

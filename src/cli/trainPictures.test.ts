@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A run of a small denoiser, on the text encoder that comes with the page. */
 const small =
-  'pictures --steps 4 --bold-steps 1 --plain-steps 1 --single-steps 1 --batch 4 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
+  'pictures --steps 4 --bold-steps 1 --blend-steps 1 --spread-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
 const train = (name: string, args: string) =>
   main([
     ...args.split(' '),
@@ -60,7 +60,7 @@ test('a run that is interrupted and resumed, on two threads, gives the bytes of 
 
   const card = String(written('whole', 'README.md'));
   expect(card).toContain(hex((await sha256(new Uint8Array(written('whole', 'model.safetensors'))))!));
-  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 4');
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 8');
   const { config, clipSha256 } = denoiserFacts(
     await openSafetensors(fileSource(join(folder, 'whole', 'model.safetensors'))),
   );
@@ -83,7 +83,7 @@ test('a trained denoiser is judged part by part, and its card tells what was fou
   const [{ method, points }] = judged().large.methods;
   expect([method, points.length, points[4].weight]).toEqual(['comfy', 9, 1]);
   const card = String(written('whole', 'README.md'));
-  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 4');
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 8');
   expect(card.match(/^## .*/gm)).toEqual(['## Training', '## What it shows']);
   expect(card).toContain(`| number of objects | ${first.heldOut.count.toFixed(4)} |`);
   expect(card).toMatch(/\| ComfyUI \|(.*\|){7}\n/);
@@ -104,6 +104,7 @@ test.each([
 
 test.each([
   ['pictures --batch 6', '--batch 6 is no multiple of --repeats 4'],
+  ['pictures --batch 10 --repeats 2', '--batch is a multiple of 4, not 10.'],
   ['pictures --width1 100', '--width1 is a multiple of 32, the numbers of a head, not 100.'],
   ['pictures --resume --width1 64', 'With --resume the checkpoint decides --width1'],
   ['pictures --clip nowhere', 'nowhere/model.safetensors" does not exist.'],

@@ -20,6 +20,7 @@ import {
   type PictureRun,
   type PictureSettings,
   type PictureStepNumbers,
+  partPictures,
   pictureCheckpoint,
   pictureStep,
   startPictureRun,
@@ -51,9 +52,14 @@ const numbers = {
   seed: ['seed', 0, 2 ** 31 - 1, 'one seed gives one file, to the bit'],
   steps: ['steps', 1, 1e6, 'steps of the whole run'],
   batch: ['batch', 2, 256, 'pictures of a step'],
-  'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on one large black filled object each'],
-  'plain-steps': ['plainSteps', 0, 1e6, 'next steps, on one black object of any size each'],
-  'single-steps': ['singleSteps', 0, 1e6, 'next steps, on one object of any colour; all others are on everything'],
+  'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on one large filled object each, in the middle'],
+  'blend-steps': [
+    'blendSteps',
+    0,
+    1e6,
+    'next steps, in which ever more scenes are of any kind, with objects about the middle',
+  ],
+  'spread-steps': ['spreadSteps', 0, 1e6, 'next steps, in which objects come to be anywhere; in all others they are'],
   repeats: ['repeats', 1, 16, 'steps that a scene takes part in, each time with other noise'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width0: ['width0', 32, 512, 'numbers of a row of the upper level: squares of 2 × 2 pixels'],
@@ -62,6 +68,7 @@ const numbers = {
   width1: ['width1', 32, 512, 'the same of the middle level'],
   down1: ['down1', 0, 8, 'blocks there on the way down'],
   up1: ['up1', 0, 8, 'blocks there on the way up'],
+  self1: ['self1', 0, 1, '1 where blocks there look at their own picture'],
   width2: ['width2', 32, 512, 'the same of the lower level'],
   blocks2: ['blocks2', 1, 8, 'blocks there'],
 } as const satisfies NumberOptions<PictureSettings>;
@@ -77,7 +84,7 @@ export const picturesUsage = `Trains a denoiser that makes pictures of coloured 
   --clip FOLDER          has the model.safetensors of the CLIP (${shippedClip})
   --resume               goes on with the checkpoint in the folder, after Ctrl-C say
 ${optionHelp<PictureSettings>(numbers, defaultPictureRun)}
-  --threads N            threads that share a step, at most as many as --repeats (one a core); the bits are the same with any number
+  --threads N            threads that share a step (one a core); the bits are the same with any number
   --learning-rate X      its highest (${defaultPictureRun.learningRate})
   --measure-every N      steps between measurements (500)
   --measure-captions N   captions of each kind that a measurement draws (24)
@@ -95,6 +102,8 @@ function readPictureSettings(values: Values): PictureSettings {
     throw new UsageError(
       `--batch ${settings.batch} is no multiple of --repeats ${settings.repeats}: each step draws as many scenes anew as it repeats.`,
     );
+  if (settings.batch % partPictures)
+    throw new UsageError(`--batch is a multiple of ${partPictures}, not ${settings.batch}.`);
   if (settings.width0 % 8) throw new UsageError(`--width0 is a multiple of 8, not ${settings.width0}.`);
   for (const name of ['width1', 'width2'] as const)
     if (settings[name] % 32)
@@ -198,7 +207,7 @@ export async function trainPictures(args: readonly string[]): Promise<number> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const { run, reader, clipSha256, seconds } = await openRun(read, tokenizer);
   console.log(`${run.averages.length} parameters, step ${run.step} of ${run.settings.steps}`);
-  const { threads, end } = await startPartsThreads(run, Math.min(threadCount, run.settings.repeats) - 1);
+  const { threads, end } = await startPartsThreads(run, Math.min(threadCount, run.batch.sizes.parts) - 1);
   const sets = drawSets(tokenizer, reader, wayCaptions);
   const session: Session<PictureStepNumbers, Metrics> = {
     steps: run.settings.steps,

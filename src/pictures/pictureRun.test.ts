@@ -3,17 +3,17 @@ import { expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
-import { judgePicture } from '../world/judge/judge.ts';
+import { judgePicture, type SeenObject } from '../world/judge/judge.ts';
 import { pictureLength } from '../world/render.ts';
 import { defaultPictureRun, startPictureRun, timeOf } from './pictureRun.ts';
 
-test('a run begins with one large black filled object each, goes on with black ones of any size and with one of any colour, and comes to everything', async () => {
+test('a run begins with one large filled object each in the middle, and comes by and by to all kinds, and to all places', async () => {
   const width = 32;
   const nothingRead = {
     width,
     read: (ids: Uint32Array) => new Float32Array((ids.length / contextLength) * contextLength * width),
   };
-  const settings = { ...defaultPictureRun, batch: 32, repeats: 2, boldSteps: 2, plainSteps: 1, singleSteps: 2 };
+  const settings = { ...defaultPictureRun, batch: 32, repeats: 2, boldSteps: 4, blendSteps: 20, spreadSteps: 20 };
   const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
   const run = await startPictureRun(settings, tokenizer, nothingRead, await compileKernels(false));
   /** Lists each picture's objects, as the judge sees them, in the scenes of a step. */
@@ -21,20 +21,30 @@ test('a run begins with one large black filled object each, goes on with black o
     const { pictures, ends } = run.drawGroup(step);
     return ends.map((_, i) => judgePicture(pictures.subarray(i * pictureLength, (i + 1) * pictureLength)).objects);
   };
-  const wordsOf = (step: number, word: 'colour' | 'size' | 'filling') =>
-    new Set(seenIn(step).flatMap((objects) => objects.map((object) => object[word])));
-  for (const step of [-3, 0, 1]) {
-    expect(wordsOf(step, 'colour')).toEqual(new Set(['black']));
-    // Slightly large ones may look medium.
-    expect(wordsOf(step, 'size')).not.toContain('small');
-    expect(wordsOf(step, 'filling')).toEqual(new Set(['filled']));
-  }
-  expect(wordsOf(2, 'colour')).toEqual(new Set(['black']));
-  expect(wordsOf(2, 'size')).toEqual(new Set(['small', 'medium', 'large']));
-  expect(wordsOf(2, 'filling')).toEqual(new Set(['filled', 'outline']));
-  expect([3, 4].flatMap(seenIn).every((objects) => objects.length === 1)).toBe(true);
-  expect(new Set([3, 4].flatMap((step) => [...wordsOf(step, 'colour')])).size).toBeGreaterThan(4);
-  expect(new Set([5, 6].flatMap(seenIn).map((objects) => objects.length))).toEqual(new Set([1, 2]));
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+  const ofSteps = (from: number, count: number) => range(count).flatMap((i) => seenIn(from + i));
+  const wordsOf = (pictures: readonly (readonly SeenObject[])[], word: 'colour' | 'size' | 'filling') =>
+    new Set(pictures.flat().map((object) => object[word]));
+  const early = ofSteps(-2, 6);
+  expect(early.every((objects) => objects.length === 1)).toBe(true);
+  // Slightly large ones may look medium.
+  expect(wordsOf(early, 'size')).not.toContain('small');
+  expect(wordsOf(early, 'filling')).toEqual(new Set(['filled']));
+  expect(wordsOf(early, 'colour').size).toBeGreaterThan(4);
+  const isCentred = ({ x, y }: SeenObject) => Math.hypot(x - 0.5, y - 0.5) < 0.06;
+  expect(early.flat().every(isCentred)).toBe(true);
+  const isOfAnyKind = (step: number) => seenIn(step).some((objects) => objects.length === 2);
+  const blended = range(20).map((i) => isOfAnyKind(4 + i));
+  expect(blended.slice(0, 10).filter(Boolean).length).toBeLessThan(blended.slice(10).filter(Boolean).length);
+  expect(blended).toContain(false);
+  expect(range(5).map((i) => isOfAnyKind(24 + i))).not.toContain(false);
+  /** Mean distance of single objects from the middle. */
+  const distanceIn = (from: number) => {
+    const alone = ofSteps(from, 6).filter((objects) => objects.length === 1);
+    return alone.reduce((sum, [{ x, y }]) => sum + Math.hypot(x - 0.5, y - 0.5), 0) / alone.length;
+  };
+  expect(distanceIn(18)).toBeLessThan(distanceIn(30));
+  expect(distanceIn(30)).toBeLessThan(distanceIn(44));
 });
 
 test('times go from noise-free to noise alone, and half of them from 0.5 to 0.75', () => {

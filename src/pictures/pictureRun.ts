@@ -14,9 +14,8 @@ import {
   clipFactor,
   createMoments,
   gradientNorm,
-  learningRateAt,
 } from '../training/adamW.ts';
-import { createMuon, type Muon, type MuonSettings, muonStep } from '../training/muon.ts';
+import { createMuon, drawDirections, followDirections, type Muon, type MuonSettings } from '../training/muon.ts';
 import type { Floats, Products } from '../training/products.ts';
 import type { RunState } from '../training/runCheckpoint.ts';
 import { countFloats } from '../training/wasmKernels.ts';
@@ -28,23 +27,23 @@ import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
 import { drawDenoiser } from './denoiserStart.ts';
 import { mixNoise } from './flowMatching.ts';
 import type { PromptReader } from './promptReader.ts';
-import { computePart, meanOfParts, type SharedBatch, sharedBatch } from './sharedBatch.ts';
+import { meanOfParts, type SharedBatch, type SharedWork, sharedBatch, shareWork } from './sharedBatch.ts';
 import { createFastDenoiser } from './wasmPictureKernels.ts';
 
 /** Everything that decides the bits of a trained denoiser, but for the text encoder. */
 export interface PictureSettings {
   /** 0 … 2³¹ − 1. */
   readonly seed: number;
-  /** Steps of the whole run: the learning rate falls to 0 at the last. */
+  /** Steps of the whole run: the learning rate falls to 0 in the last quarter. */
   readonly steps: number;
-  /** Pictures of a step. */
+  /** Pictures of a step, a multiple of `partPictures`. */
   readonly batch: number;
-  /** First steps, on one large black filled object each. */
+  /** First steps, on one large filled object each, in the middle of the picture. */
   readonly boldSteps: number;
-  /** Then so many on one black object of any size each. */
-  readonly plainSteps: number;
-  /** Then so many on one object of any colour; all others are on everything. */
-  readonly singleSteps: number;
+  /** Then so many in which ever more scenes are of any kind, but their objects stay in the middle of where they could be. */
+  readonly blendSteps: number;
+  /** Then so many in which objects come to be anywhere; in all others they are. */
+  readonly spreadSteps: number;
   /** Steps that a scene takes part in, each time with other noise: its caption is read once. `batch` is a multiple of it. */
   readonly repeats: number;
   readonly learningRate: number;
@@ -57,29 +56,35 @@ export interface PictureSettings {
   readonly width1: number;
   readonly down1: number;
   readonly up1: number;
+  /** Whether the blocks there look at their own picture: 1 or 0. */
+  readonly self1: number;
   readonly width2: number;
   readonly blocks2: number;
 }
 
 export const defaultPictureRun: PictureSettings = {
   seed: 1,
-  steps: 6000,
+  steps: 7000,
   batch: 32,
-  boldSteps: 800,
-  plainSteps: 600,
-  singleSteps: 900,
+  boldSteps: 400,
+  blendSteps: 800,
+  spreadSteps: 3000,
   repeats: 4,
   learningRate: 6e-3,
   warmUp: 100,
-  width0: 48,
+  width0: 32,
   down0: 1,
   up0: 2,
   width1: 96,
-  down1: 1,
-  up1: 1,
+  down1: 2,
+  up1: 2,
+  self1: 1,
   width2: 160,
   blocks2: 2,
 };
+
+/** Pictures of a part of a batch, whose gradients are summed apart from those of the others. */
+export const partPictures = 4;
 
 /** Columns of a head of attention. */
 const headDim = 32;
@@ -87,12 +92,12 @@ const timeWidth = 64;
 
 /** Sizes of a run's denoiser, which looks at rows of `contextWidth` numbers. */
 export function pictureModelConfig(settings: PictureSettings, contextWidth: number): DenoiserConfig {
-  const { width0, down0, up0, width1, down1, up1, width2, blocks2 } = settings;
+  const { width0, down0, up0, width1, down1, up1, self1, width2, blocks2 } = settings;
   return {
     ...{ pictureSize, contextWidth, timeWidth, headDim },
     levels: [
       { channels: width0, down: down0, up: up0, self: false, cross: false },
-      { channels: width1, down: down1, up: up1, self: false, cross: true },
+      { channels: width1, down: down1, up: up1, self: self1 === 1, cross: true },
       { channels: width2, down: blocks2, up: 0, self: true, cross: true },
     ],
   };
@@ -106,6 +111,13 @@ export const averaging = 0.999;
 
 /** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
 const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv])\.weight$|to_out\.weight$/.test(name);
+
+/** Share of a run, its last, in which the learning rate falls. */
+const fallingShare = 0.25;
+
+/** Learning rate of a step that counts from 0: rises over `warmUp` steps, stays, and falls to 0: up to there a longer run is the same. */
+const rateOf = ({ learningRate, warmUp, steps }: PictureSettings, step: number) =>
+  learningRate * Math.min(1, (step + 1) / warmUp, (steps - step) / (fallingShare * steps));
 
 /** Ratio of clean to noise, (1 − t) / t, at the median of the times that a run draws. */
 const medianRatio = 0.55;
@@ -134,24 +146,23 @@ interface Part {
 }
 
 /**
- * Shapes come first: where grounds, colours and places differ as well, the shape of an object is so small a part of the error that 3,359
- * steps on everything did not teach to look at its word. Nor did 1,200 steps on black objects of any size; 600 on large ones did.
+ * Shapes come first, and in one place: where grounds, colours and places differ as well, the shape of an object is so small a part of the
+ * error that 3,359 steps on everything did not teach to look at its word, while 250 on objects in the middle did.
  */
 const parts = {
-  bold: { draw: { captions: 'objects', count: 1, plainShare: 1, bold: true }, dropped: { word: 0, rest: 0.3 } },
-  plain: { draw: { captions: 'objects', count: 1, plainShare: 1 }, dropped: { word: 0, rest: 0.3 } },
-  single: { draw: { captions: 'objects', count: 1, plainShare: 0.3 }, dropped: { word: 0.1, rest: 0.3 } },
+  bold: { draw: { captions: 'objects', count: 1, plainShare: 0.3, bold: true }, dropped: { word: 0, rest: 0.3 } },
   whole: { draw: { plainShare: 0.1 }, dropped: { word: 0.2, rest: 0.5 } },
 } as const satisfies Readonly<Record<string, Part>>;
 
 type PartName = keyof typeof parts;
 
-/** The part of a step, or of the group that it draws. */
-function partOf(step: number, { boldSteps, plainSteps, singleSteps }: PictureSettings): PartName {
-  if (step < boldSteps) return 'bold';
-  if (step < boldSteps + plainSteps) return 'plain';
-  return step < boldSteps + plainSteps + singleSteps ? 'single' : 'whole';
-}
+/** The part of a group of scenes. `random` decides where parts blend. */
+const partOf = (number: number, { boldSteps, blendSteps }: PictureSettings, random: Random): PartName =>
+  random.chance((number - boldSteps + 1) / (blendSteps + 1)) ? 'whole' : 'bold';
+
+/** How far objects of a group come from the middle, 0 … 1. */
+const spreadOf = (number: number, { boldSteps, blendSteps, spreadSteps }: PictureSettings) =>
+  Math.max(0, Math.min(1, (number - boldSteps - blendSteps + 1) / (spreadSteps + 1)));
 
 /** Scenes that are drawn at one time, with their captions as they are read. */
 interface SceneGroup {
@@ -161,6 +172,7 @@ interface SceneGroup {
   readonly rows: Float32Array;
   /** [G] Place of EOS. */
   readonly ends: readonly number[];
+  readonly part: PartName;
 }
 
 export interface PictureRun {
@@ -174,12 +186,25 @@ export interface PictureRun {
   /** [77, d] */
   readonly emptyRows: Float32Array;
   readonly drawGroup: (number: number) => SceneGroup;
-  /** The batch of the step; each group of scenes is a part of it. */
+  /** The batch of the step. */
   readonly batch: SharedBatch;
+  /** The batch of the step that comes next, if it is drawn already. */
+  drawn: DrawnBatch | null;
   /** Groups that later steps need again, by number. */
   readonly groups: Map<number, SceneGroup>;
   /** Steps that are done. */
   step: number;
+}
+
+/** Makes a denoiser with room for B pictures, its parameters zero, and room for its steps. `compiled` is to be plain. Rejects with CpuError where there is not enough memory. */
+export async function createTrainee(compiled: CompiledKernels, config: DenoiserConfig, B: number) {
+  const places = Array.from(denoiserShapes(config), ([name, shape]) => ({
+    ...{ name, shape },
+    length: shape.reduce((product, n) => product * n, 1),
+  }));
+  const muonOf = (products: Products) => createMuon(products, places, isMatrix);
+  const model = await createFastDenoiser(compiled, config, { B, T: contextLength }, countFloats(muonOf));
+  return { model, muon: muonOf(model.kernels) };
 }
 
 /** Starts a run with random parameters. `compiled` is to be plain. Rejects with CpuError where there is not enough memory. */
@@ -189,14 +214,7 @@ export async function startPictureRun(
   reader: PromptReader,
   compiled: CompiledKernels,
 ): Promise<PictureRun> {
-  const config = pictureModelConfig(settings, reader.width);
-  const places = Array.from(denoiserShapes(config), ([name, shape]) => ({
-    ...{ name, shape },
-    length: shape.reduce((product, n) => product * n, 1),
-  }));
-  const muonOf = (products: Products) => createMuon(products, places, isMatrix);
-  const room = { B: settings.batch, T: contextLength };
-  const model = await createFastDenoiser(compiled, config, room, countFloats(muonOf));
+  const { model, muon } = await createTrainee(compiled, pictureModelConfig(settings, reader.width), settings.batch);
   drawDenoiser(model, settings.seed);
   const empty = new Uint32Array(contextLength);
   writeInputIds([], empty);
@@ -204,16 +222,17 @@ export async function startPictureRun(
     settings,
     model,
     moments: createMoments(model.parameters),
-    muon: muonOf(model.kernels),
+    muon,
     averages: model.parameters.values.slice(),
     reader,
     emptyRows: reader.read(empty),
     batch: sharedBatch({
-      ...{ parts: settings.repeats, pictures: settings.batch / settings.repeats },
+      ...{ parts: settings.batch / partPictures, pictures: partPictures },
       ...{ contextWidth: reader.width, parameters: model.parameters.values.length },
     }),
     drawGroup: groupDrawer(settings, tokenizer, reader),
     groups: new Map(),
+    drawn: null,
     step: 0,
   };
 }
@@ -221,21 +240,18 @@ export async function startPictureRun(
 function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: PromptReader) {
   const { seed, batch, repeats } = settings;
   const drawerOf = (part: PartName) => batchDrawer(tokenizer, parts[part].draw);
-  const draws = {
-    bold: drawerOf('bold'),
-    plain: drawerOf('plain'),
-    single: drawerOf('single'),
-    whole: drawerOf('whole'),
-  };
+  const draws = { bold: drawerOf('bold'), whole: drawerOf('whole') };
   return (number: number): SceneGroup => {
     const scenes = createBatch(batch / repeats);
-    draws[partOf(number, settings)](scenes, createRandom(seed, 2 * number));
+    const random = createRandom(seed, 2 * number);
+    const part = partOf(number, settings, random);
+    draws[part](scenes, random, spreadOf(number, settings));
     const { pictures, inputIds, size } = scenes;
     const ends = Array.from({ length: size }, (_, i) => {
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
       return ids.indexOf(eosTokenId);
     });
-    return { pictures, rows: reader.read(inputIds), ends };
+    return { pictures, rows: reader.read(inputIds), ends, part };
   };
 }
 
@@ -243,7 +259,7 @@ function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: Pr
 const turnsApart = (repeats: number) => Array.from({ length: repeats }, (_, i) => i * (3 * i + 4));
 
 /** The groups of a step, those drawn before among them. Groups of negative numbers stand for such as earlier steps would have drawn. */
-function groupsOf({ settings, groups, drawGroup, step }: PictureRun): SceneGroup[] {
+function groupsOf({ settings, groups, drawGroup }: PictureRun, step: number): SceneGroup[] {
   const apart = turnsApart(settings.repeats);
   for (const number of groups.keys()) if (number < step - apart.at(-1)!) groups.delete(number);
   return apart.map((steps) => {
@@ -273,19 +289,23 @@ function drawCondition(
   }
 }
 
-/** Draws the pictures, noise, times and conditions of the next step. */
-function drawNoisyBatch(run: PictureRun): void {
-  const { settings, emptyRows, step, batch } = run;
+/** Pictures, noisy pictures, times and conditions of a step. */
+type DrawnBatch = Pick<SharedBatch, 'clean' | 'noisy' | 'context' | 'times'> & { readonly step: number };
+
+/** Draws the batch of a step. */
+function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
+  const { settings, emptyRows, batch } = run;
   const { seed, batch: B } = settings;
-  const { dropped } = parts[partOf(step, settings)];
   const random = createRandom(seed, 2 * step + 1);
-  const { clean, noisy, context, times } = batch;
+  const [clean, noisy] = [new Float32Array(batch.clean.length), new Float32Array(batch.noisy.length)];
+  const [context, times] = [new Float32Array(batch.context.length), new Float64Array(B)];
   let b = 0;
-  for (const { pictures, rows, ends } of groupsOf(run)) {
+  for (const { pictures, rows, ends, part } of groupsOf(run, step)) {
     clean.set(pictures, b * pictureLength);
     for (const [i, end] of ends.entries()) {
       const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
-      drawCondition(context.subarray((b + i) * emptyRows.length), own, emptyRows, end, dropped, random);
+      const condition = context.subarray((b + i) * emptyRows.length);
+      drawCondition(condition, own, emptyRows, end, parts[part].dropped, random);
     }
     b += ends.length;
   }
@@ -298,6 +318,7 @@ function drawNoisyBatch(run: PictureRun): void {
     [times[i], times[other]] = [times[other], times[i]];
   }
   mixNoise(noisy, clean, noise, times);
+  return { step, clean, noisy, context, times };
 }
 
 /** Says what a checkpoint keeps of a run, by the names of its tensors. */
@@ -326,34 +347,43 @@ export interface PictureStepNumbers {
   readonly learningRate: number;
 }
 
-/** A thread that computes parts of the run's batch. */
+/** A thread that shares the work of a run. */
 export interface PartsThread {
-  /** Resolves when the gradients of these parts are in the batch. */
-  compute(parts: readonly number[]): Promise<void>;
+  /** Resolves when nothing of the work is left to take. */
+  share(work: SharedWork): Promise<void>;
 }
 
-/** Draws the next batch and learns from it. Threads take turns at its parts with this one; the bits are the same with any number of them. */
+/**
+ * Draws the next batch and learns from it. The threads share its work with this one; the bits are the same with any number of them. While
+ * they begin, this one draws what the step after will need.
+ */
 export async function pictureStep(run: PictureRun, threads: readonly PartsThread[] = []): Promise<PictureStepNumbers> {
   const { settings, model, moments, muon, averages, batch } = run;
-  drawNoisyBatch(run);
-  batch.parameters.set(model.parameters.values);
-  const turns = threads.length + 1;
-  const partsOfTurn = (turn: number) => range(batch.sizes.parts).filter((part) => part % turns === turn);
-  const elsewhere = threads.map((thread, i) => thread.compute(partsOfTurn(i + 1)));
-  for (const part of partsOfTurn(0)) computePart(model, batch, part);
-  await Promise.all(elsewhere);
+  const { parameters } = model;
+  const doTogether = async (work: SharedWork, before: () => void = () => {}) => {
+    batch.taken[0] = 0;
+    const elsewhere = threads.map((thread) => thread.share(work));
+    before();
+    shareWork(run, work);
+    await Promise.all(elsewhere);
+  };
+  const drawn = run.drawn?.step === run.step ? run.drawn : drawNoisyBatch(run, run.step);
+  for (const name of ['clean', 'noisy', 'context', 'times'] as const) batch[name].set(drawn[name]);
+  batch.parameters.set(parameters.values);
+  await doTogether('gradients', () => {
+    run.drawn = drawNoisyBatch(run, run.step + 1);
+  });
   const loss = meanOfParts(model, batch);
-  const learningRate = learningRateAt(run.step, settings.learningRate, settings.warmUp, settings.steps);
+  const learningRate = rateOf(settings, run.step);
   run.step++;
-  const norm = gradientNorm(model.parameters);
+  const norm = gradientNorm(parameters);
   const factor = clipFactor(norm, longestGradient);
-  adamWStep(model.parameters, moments, adamW, run.step, learningRate, factor, isMatrix);
-  muonStep(muon, model.parameters, moments, muonSettings, learningRate);
-  average(averages, model.parameters.values, Math.min(averaging, (run.step + 1) / (run.step + 10)));
+  drawDirections(muon, parameters, moments, muonSettings, batch.directions);
+  await doTogether('directions', () => adamWStep(parameters, moments, adamW, run.step, learningRate, factor, isMatrix));
+  followDirections(muon, parameters, muonSettings, learningRate, batch.directions);
+  average(averages, parameters.values, Math.min(averaging, (run.step + 1) / (run.step + 10)));
   return { step: run.step, loss, gradientNorm: norm, learningRate };
 }
-
-const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** averages ← kept · averages + (1 − kept) · values. */
 function average(averages: Floats, values: Floats, kept: number): void {

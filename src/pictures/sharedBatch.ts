@@ -1,9 +1,10 @@
 /**
- * A batch of a training run in memory that threads share, and the gradients of its parts. Parts are summed in their order, so that a run
- * has the same bits whoever computes them.
+ * Memory that threads of a training run share: a batch, the gradients of its parts, and the matrices of a step. Each thread takes the next part
+ * that nobody has taken. Parts are summed in their order, so that a run has the same bits whoever computes them.
  */
 
 import { contextLength } from '../tokens/clipVocabulary.ts';
+import { type Muon, orthogonalDirection } from '../training/muon.ts';
 import { pictureLength } from '../world/render.ts';
 import { type Denoiser, denoise, denoiseBackward } from './denoiser.ts';
 import { flowLoss } from './flowMatching.ts';
@@ -33,33 +34,59 @@ export interface SharedBatch {
   readonly parameters: Float32Array;
   /** [parts, P], of the mean loss of a part. */
   readonly gradients: Float32Array;
+  /** [P] Matrices that become orthogonal. */
+  readonly directions: Float32Array;
   /** [parts] */
   readonly losses: Float64Array;
+  /** [1] How much of the work has been taken. */
+  readonly taken: Int32Array;
 }
 
 /** Views a batch in a memory, or in a new one. */
 export function sharedBatch(sizes: BatchSizes, memory?: SharedArrayBuffer): SharedBatch {
   const { parts, pictures, contextWidth, parameters: P } = sizes;
   const B = parts * pictures;
-  const lengths = [B * pictureLength, B * pictureLength, B * contextLength * contextWidth, P, parts * P];
+  const lengths = [B * pictureLength, B * pictureLength, B * contextLength * contextWidth, P, parts * P, P];
   const floats = lengths.reduce((sum, length) => sum + length, 0);
   const doubles = B + parts;
-  const shared = memory ?? new SharedArrayBuffer(8 * doubles + 4 * floats);
-  let at = 8 * doubles;
-  const [clean, noisy, context, parameters, gradients] = lengths.map((length) => {
+  const shared = memory ?? new SharedArrayBuffer(8 * (doubles + 1) + 4 * floats);
+  let at = 8 * (doubles + 1);
+  const [clean, noisy, context, parameters, gradients, directions] = lengths.map((length) => {
     const view = new Float32Array(shared, at, length);
     at += 4 * length;
     return view;
   });
   return {
-    ...{ sizes, memory: shared, clean, noisy, context, parameters, gradients },
+    ...{ sizes, memory: shared, clean, noisy, context, parameters, gradients, directions },
     times: new Float64Array(shared, 0, B),
     losses: new Float64Array(shared, 8 * B, parts),
+    taken: new Int32Array(shared, 8 * doubles, 1),
   };
 }
 
+/** Work that threads do together: gradients of the batch's parts, then the directions in which matrices go. */
+export type SharedWork = 'gradients' | 'directions';
+
+/** Models and memory that a thread works with. */
+export interface WorkTools {
+  readonly model: Denoiser;
+  readonly muon: Muon;
+  readonly batch: SharedBatch;
+}
+
+/** Does what is left of some work, until all of it is taken. */
+export function shareWork({ model, muon, batch }: WorkTools, work: SharedWork): void {
+  const { places } = model.parameters;
+  const matrices = work === 'directions' ? [...places.values()].filter(({ name }) => muon.isMatrix(name)) : [];
+  const count = work === 'directions' ? matrices.length : batch.sizes.parts;
+  for (let i = Atomics.add(batch.taken, 0, 1); i < count; i = Atomics.add(batch.taken, 0, 1)) {
+    if (work === 'directions') orthogonalDirection(muon, matrices[i], batch.directions);
+    else computePart(model, batch, i);
+  }
+}
+
 /** Computes a part's loss and gradient, by a denoiser that has the batch's parameters. */
-export function computePart(model: Denoiser, batch: SharedBatch, part: number): void {
+function computePart(model: Denoiser, batch: SharedBatch, part: number): void {
   const { pictures, contextWidth, parameters: P } = batch.sizes;
   const [first, end] = [part * pictures, (part + 1) * pictures];
   const of = <Values extends Float32Array | Float64Array>(values: Values, n: number) =>
@@ -78,8 +105,11 @@ export function computePart(model: Denoiser, batch: SharedBatch, part: number): 
 /** Writes the mean of the parts' gradients to the denoiser's, and returns the mean of their losses. */
 export function meanOfParts({ parameters: { gradients } }: Denoiser, batch: SharedBatch): number {
   const { parts, parameters: P } = batch.sizes;
+  const share = 1 / parts;
   gradients.fill(0);
-  for (let part = 0; part < parts; part++)
-    for (let i = 0; i < P; i++) gradients[i] += batch.gradients[part * P + i] / parts;
+  for (let part = 0; part < parts; part++) {
+    const own = batch.gradients.subarray(part * P, (part + 1) * P);
+    for (let i = 0; i < P; i++) gradients[i] += own[i] * share;
+  }
   return batch.losses.reduce((sum, loss) => sum + loss, 0) / parts;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createRandom, normal } from '../models/seededRandom.ts';
 import { createMoments } from './adamW.ts';
-import { createMuon, muonStep, orthogonalise } from './muon.ts';
+import { createMuon, drawDirections, followDirections, orthogonalDirection, orthogonalise } from './muon.ts';
 import { createParameters } from './parameters.ts';
 import { float64Products } from './products.ts';
 
@@ -39,7 +39,11 @@ test('a step is as long as it is said, and leaves all else alone', () => {
   for (let i = 0; i < 48; i++) parameters.gradients[i] = normal(random);
   const isMatrix = (name: string) => name === 'matrix';
   const muon = createMuon(float64Products, parameters.places.values(), isMatrix);
-  muonStep(muon, parameters, createMoments(parameters), { momentum: 0.9, weightDecay: 0 }, 0.1);
+  const settings = { momentum: 0.9, weightDecay: 0 };
+  const directions = new Float64Array(48);
+  drawDirections(muon, parameters, createMoments(parameters), settings, directions);
+  orthogonalDirection(muon, parameters.places.get('matrix')!, directions);
+  followDirections(muon, parameters, settings, 0.1, directions);
   expect(parameters.values.subarray(24)).toEqual(new Float64Array(24));
   const squares = parameters.values.subarray(0, 24).map((value) => value * value) as Float64Array;
   const length = Math.sqrt(squares.reduce((a, b) => a + b) / 24);

@@ -79,27 +79,46 @@ export function orthogonalise({ products, x, y, gram, square, polynomial }: Muon
   }
 }
 
-/** Makes a step of all matrices. Their momentum is the first of the moments. */
-export function muonStep(
-  muon: Muon,
-  { places, values, gradients }: ParameterSet,
+/** Writes to `directions` where each matrix is to go: its momentum, which is the first of the moments, one step ahead as Nesterov's. */
+export function drawDirections(
+  { isMatrix }: Muon,
+  { places, gradients }: ParameterSet,
   { first: momenta }: AdamWMoments,
-  { momentum, weightDecay }: MuonSettings,
+  { momentum }: MuonSettings,
+  directions: Floats,
+): void {
+  for (const { name, offset, length } of places.values()) {
+    if (!isMatrix(name)) continue;
+    for (let i = offset; i < offset + length; i++) {
+      momenta[i] = momentum * momenta[i] + gradients[i];
+      directions[i] = gradients[i] + momentum * momenta[i];
+    }
+  }
+}
+
+/** Makes the direction of one matrix orthogonal, in place. */
+export function orthogonalDirection(muon: Muon, place: ParameterPlace, directions: Floats): void {
+  const { offset, length } = place;
+  const { N, K } = matrixOf(place);
+  muon.x.set(directions.subarray(offset, offset + length));
+  orthogonalise(muon, N, K);
+  directions.set(muon.x.subarray(0, length), offset);
+}
+
+/** Makes a step of all matrices, in orthogonal directions. */
+export function followDirections(
+  { isMatrix }: Muon,
+  { places, values }: ParameterSet,
+  { weightDecay }: MuonSettings,
   learningRate: number,
+  directions: Floats,
 ): void {
   for (const place of places.values()) {
-    if (!muon.isMatrix(place.name)) continue;
+    if (!isMatrix(place.name)) continue;
     const { offset, length } = place;
     const { N, K } = matrixOf(place);
-    for (let i = 0; i < length; i++) {
-      const gradient = gradients[offset + i];
-      momenta[offset + i] = momentum * momenta[offset + i] + gradient;
-      // Nesterov's: one step ahead.
-      muon.x[i] = gradient + momentum * momenta[offset + i];
-    }
-    orthogonalise(muon, N, K);
     const rate = learningRate * adamWLength * Math.sqrt(Math.max(N, K));
     const kept = 1 - learningRate * weightDecay;
-    for (let i = 0; i < length; i++) values[offset + i] = kept * values[offset + i] - rate * muon.x[i];
+    for (let i = offset; i < offset + length; i++) values[i] = kept * values[i] - rate * directions[i];
   }
 }
