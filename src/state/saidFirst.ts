@@ -41,3 +41,16 @@ export function saidFirstText(facts: Facts, range: Range): string | null {
   const shown = prepared(facts, facts.side);
   return shown ? textOf(shown, readingInput(facts, facts.side), facts.side)(range) : null;
 }
+
+/** A text without brackets that have nothing in them, or nothing but a weight. */
+function withoutEmptyBrackets(text: string): string {
+  const rest = text.replace(/[([]\s*(:\s*[-+\d.]*)?\s*[)\]]/g, '');
+  return rest === text ? text : withoutEmptyBrackets(rest);
+}
+
+/** A text without a stretch of it; brackets that are left empty go with it. */
+export const withoutRange = (source: string, { start, end }: Range): string =>
+  withoutEmptyBrackets(`${source.slice(0, start)}${source.slice(end)}`)
+    .replace(/\s{2,}/g, ' ')
+    .replace(/\s+,/g, ',')
+    .trim();

@@ -91,6 +91,22 @@ test('a study is drawn when it is opened, and the row stays as it is', async () 
   expect([changed.takes[0].seed, changed.onGpu]).toEqual([9, true]);
 });
 
+test('pictures that are asked for change what they say of the prompt, and are drawn when others are asked for', async () => {
+  const { lab, asked, nth } = startLab(0);
+  lab.getState().openStudy('asked', true);
+  lab.getState().ask([{ label: 'as typed' }, { label: 'without', prompts: { positive: 'circle', negative: '' } }]);
+  lab.getState().read(input('red circle'), []);
+  lab.getState().show();
+  const two = await nth(0);
+  expect(two.takes.map(({ prompts }) => prompts.positive)).toEqual(['red circle', 'circle']);
+  two.finish();
+  await vi.waitFor(() => expect(lab.getState().phase).toBe('ready'));
+  lab.getState().ask([{ label: 'as typed' }, { label: 'without', prompts: { positive: 'circle', negative: '' } }]);
+  expect(asked).toHaveLength(1);
+  lab.getState().ask([{ label: 'as typed' }]);
+  expect((await nth(1)).takes).toHaveLength(1);
+});
+
 test('a study without a row is drawn after a pause, and ends with the next key', async () => {
   const { lab, asked, nth } = startLab(0);
   lab.getState().openStudy('methods', true);

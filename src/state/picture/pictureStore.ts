@@ -12,6 +12,7 @@ import type {
   PictureTake,
 } from '../../worker/pictures/pictureMessages.ts';
 import {
+  type AskedTake,
   type PictureInput,
   type StudyName,
   type StudyTake,
@@ -75,6 +76,8 @@ export interface PictureFacts {
   /** The words of the weights' study, as they were chosen; null for those that the page chooses. */
   readonly words: TriedWords | null;
   readonly allMethods: boolean;
+  /** Pictures that a part of the page asks for, beside those of the prompt. */
+  readonly asked: readonly AskedTake[];
   /** Parts of the panel that show how the first picture came, and how it did. */
   readonly followers: ReadonlySet<string>;
   readonly followed: { readonly picture: FollowedPicture | null; readonly drawnFrom: DrawnFrom } | null;
@@ -90,6 +93,7 @@ export interface PictureActions {
   follow(part: string, follows: boolean): void;
   tryWords(words: TriedWords | null): void;
   tryAllMethods(allMethods: boolean): void;
+  ask(takes: readonly AskedTake[]): void;
   /** The view is on show: it draws what is not drawn yet. */
   show(): void;
   hide(): void;
@@ -135,7 +139,7 @@ export const firstChoices: PictureChoices = {
   guidance: usualDrawing.guidance,
 };
 
-const noStudies = { methods: null, weights: null, layers: null, rows: null } as const;
+const noStudies = { methods: null, weights: null, layers: null, rows: null, asked: null } as const;
 
 function toggled<T>(set: ReadonlySet<T>, one: T, isIn: boolean): ReadonlySet<T> {
   const changed = new Set(set);
@@ -168,12 +172,20 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
   }
 
   async function drawStudy(name: StudyName, input: PictureInput, signal: AbortSignal): Promise<void> {
-    const { choices, words, allMethods, studies } = get();
+    const { choices, words, allMethods, asked, studies } = get();
     const before = studies[name];
-    const drawnFrom = name === 'weights' ? [input, choices, words, allMethods] : [input, choices];
+    const own = name === 'weights' ? [words, allMethods] : name === 'asked' ? [asked] : [];
+    const drawnFrom = [input, choices, ...own];
     const isWhole = before?.pictures.every((one) => isSame(one?.drawnFrom, drawnFrom));
     if (isWhole && isSame(before?.drawnFrom, drawnFrom)) return;
-    const takes = studyTakes[name]({ ...input, seed: choices.firstSeed, words, layers: smallLayers, allMethods });
+    const takes = studyTakes[name]({
+      ...input,
+      seed: choices.firstSeed,
+      words,
+      layers: smallLayers,
+      allMethods,
+      asked,
+    });
     const pictures = takes.map((_, i) => (before?.takes.length === takes.length ? before.pictures[i] : undefined));
     const keep = (study: Study) => set({ studies: { ...get().studies, [name]: study } });
     keep({ takes, pictures, drawnFrom });
@@ -272,6 +284,11 @@ export function createPictureLab(surroundings: PictureSurroundings): PictureLab 
       set({ allMethods });
       if (get().open.has('weights')) draw();
     },
+    ask(takes) {
+      if (JSON.stringify(takes) === JSON.stringify(get().asked)) return;
+      set({ asked: takes });
+      if (get().open.has('asked')) draw();
+    },
     show() {
       isShown = true;
       if (get().phase === 'missing') set({ phase: 'idle' });
@@ -293,7 +310,15 @@ export function createPictureLab(surroundings: PictureSurroundings): PictureLab 
       phase: 'idle',
       message: null,
     },
-    ...{ open: new Set(), studies: noStudies, words: null, allMethods: false, followers: new Set(), followed: null },
+    ...{
+      open: new Set(),
+      studies: noStudies,
+      words: null,
+      allMethods: false,
+      asked: [],
+      followers: new Set(),
+      followed: null,
+    },
     ...actions,
   });
   return store;

@@ -13,7 +13,7 @@ export interface PictureInput {
   readonly options: PromptOptions;
 }
 
-export const studyNames = ['methods', 'weights', 'layers', 'rows'] as const;
+export const studyNames = ['methods', 'weights', 'layers', 'rows', 'asked'] as const;
 export type StudyName = (typeof studyNames)[number];
 
 /** A picture of a study: the text that names it, and how it is drawn. */
@@ -22,6 +22,11 @@ export interface StudyTake {
   readonly take: PictureTake;
   /** Weights: the method and the weight. */
   readonly tried?: { readonly method: MethodName; readonly weight: number };
+}
+
+/** A picture that another part of the page asks for: what it changes of the prompt on show. */
+export interface AskedTake extends Partial<Pick<PictureTake, 'prompts' | 'options'>> {
+  readonly label: string;
 }
 
 /** Words whose weight is tried, in a prompt in which they have brackets of their own. */
@@ -37,6 +42,7 @@ export interface StudyInput extends PictureInput {
   readonly layers: number;
   /** Methods that the weights are tried by, beside the prompt's own. */
   readonly allMethods: boolean;
+  readonly asked: readonly AskedTake[];
 }
 
 /** [17] Weights of the film strip. */
@@ -87,5 +93,6 @@ export const studyTakes: Readonly<Record<StudyName, (input: StudyInput) => reado
       label: layer === 0 ? 'embeddings' : `layer ${layer}`,
       take: { ...plainTake(input), options: { ...input.options, clipSkip: input.layers + 1 - layer } },
     })),
+  asked: (input) => input.asked.map(({ label, ...changes }) => ({ label, take: { ...plainTake(input), ...changes } })),
   rows: (input) => rowSelections.map((rows) => ({ label: rowLabels[rows], take: { ...plainTake(input), rows } })),
 };

@@ -6,6 +6,7 @@ import pictureWorkerUrl from '../../worker/pictures/pictureWorker.ts?worker&url'
 import { waitUnless } from '../waitUnless.ts';
 import { picturePool } from './picturePool.ts';
 import { createPictureLab, type PictureLab, type PicturePool } from './pictureStore.ts';
+import type { StudyName } from './pictureStudies.ts';
 
 /** Workers that draw at most: each holds a denoiser of its own. */
 const mostWorkers = 4;
@@ -44,9 +45,9 @@ function startLab(seeds: number): PictureLab {
 /** The picture panel's state. */
 export const startPictures = (): PictureLab => startLab(rowLength);
 
-/** The first seed under every method, without a row of seeds. */
-export function startMethodPictures(): PictureLab {
+/** One study of the first seed, without a row of seeds. */
+export function startStudy(name: StudyName): PictureLab {
   const lab = startLab(0);
-  lab.getState().openStudy('methods', true);
+  lab.getState().openStudy(name, true);
   return lab;
 }

@@ -1,5 +1,4 @@
 import { useState } from 'react';
-import type { EncodedState } from '../../analyses/stateComparison.ts';
 import { analysisSubject } from '../../state/promptAnalyses.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -7,7 +6,7 @@ import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Ablation } from './Ablation.tsx';
 import styles from './analyses.module.css';
 import { BagOfWords } from './BagOfWords.tsx';
-import { CompareStates } from './CompareStates.tsx';
+import { CompareStates, type KeptState } from './CompareStates.tsx';
 import { Layers } from './Layers.tsx';
 import { Leakage } from './Leakage.tsx';
 import { Shares } from './Shares.tsx';
@@ -58,7 +57,7 @@ export function Analyses() {
 }
 
 function Shown({ name }: { name: Name }) {
-  const [kept, setKept] = useState<EncodedState | null>(null);
+  const [kept, setKept] = useState<KeptState | null>(null);
   const subject = useFacts(analysisSubject);
   const tokenizer = useFacts(tokenizerOf);
   if (!tokenizer) return <p className="muted">Loading the vocabulary</p>;

@@ -1,4 +1,4 @@
-import { useCallback, useRef } from 'react';
+import { useCallback, useMemo, useRef } from 'react';
 import { type AnalysisSubject, type VariantTurns, variantsAnalysis } from '../../state/promptAnalyses.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { small } from '../page/numbers.ts';
@@ -6,6 +6,7 @@ import { useFacts } from '../page/useFacts.ts';
 import { useWidth } from '../page/useWidth.ts';
 import { range } from '../pictures/pixels.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { variantsFinding } from './analysisFindings.ts';
 import { useAnalysis } from './useAnalysis.ts';
@@ -122,6 +123,25 @@ function VariantsFound({ variants }: { variants: readonly VariantTurns[] }) {
           </tbody>
         </table>
       </div>
+      <VariantPictures variants={variants} />
     </>
+  );
+}
+
+/** The prompt and its variants, each read as it stands. */
+function VariantPictures({ variants }: { variants: readonly VariantTurns[] }) {
+  const side = useFacts((s) => s.side);
+  const prompts = useFacts((s) => s.prompts);
+  const takes = useMemo(
+    () => [
+      { label: 'as typed' },
+      ...variants.map(({ name, text }) => ({ label: name, prompts: { ...prompts, [side]: text } })),
+    ],
+    [variants, prompts, side],
+  );
+  return (
+    <AnalysisPictures study="asked" takes={takes}>
+      What is told apart at EOS need not be what the denoiser draws: it reads the words’ rows, too.
+    </AnalysisPictures>
   );
 }

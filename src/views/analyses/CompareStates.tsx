@@ -1,23 +1,32 @@
 import { useMemo, useState } from 'react';
 import { compareStates, type EncodedState, type StateComparison } from '../../analyses/stateComparison.ts';
+import type { PictureInput } from '../../state/picture/pictureStudies.ts';
 import { shownState } from '../../state/shownState.ts';
 import { percent, small } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import { range } from '../pictures/pixels.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { GridPicture } from './GridPicture.tsx';
 
+/** A state as it was kept, and what pictures of it are drawn from. */
+export interface KeptState extends PictureInput {
+  readonly state: EncodedState;
+}
+
 interface CompareStatesProps {
   /** A, which outlives this part: other analyses are looked at in between. */
-  readonly kept: EncodedState | null;
-  onKeep(state: EncodedState): void;
+  readonly kept: KeptState | null;
+  onKeep(state: KeptState): void;
 }
 
 /** Keeps a state as A and compares what is on show with it, through all layers. */
 export function CompareStates({ kept, onKeep }: CompareStatesProps) {
   const shown = useFacts(shownState);
+  const prompts = useFacts((s) => s.prompts);
+  const options = useFacts((s) => s.options);
   return (
     <section className={styles.analysis} aria-labelledby="analysis-title">
       <h3 id="analysis-title">Compare A and B</h3>
@@ -26,19 +35,41 @@ export function CompareStates({ kept, onKeep }: CompareStatesProps) {
         a LoRA. What is on show then is B, and the two are compared token by token through all layers.
       </p>
       <p>
-        <button type="button" className="primary" disabled={!shown} onClick={() => shown && onKeep(shown)}>
+        <button
+          type="button"
+          className="primary"
+          disabled={!shown}
+          onClick={() => shown && onKeep({ state: shown, prompts, options })}
+        >
           Keep this as A
         </button>{' '}
-        {kept && <span className="muted">A: {kept.name}</span>}
+        {kept && <span className="muted">A: {kept.state.name}</span>}
       </p>
       {!shown && <Waiting />}
-      {shown && kept && <Compared a={kept} b={shown} />}
+      {shown && kept && <Compared a={kept.state} b={shown} />}
+      {shown && kept && <ComparePictures kept={kept} />}
       <p className={`help ${styles.limits}`}>
         <b>Limits.</b> Tokens are paired in order where both prompts have them, wherever they stand: a token at another
         place has another position embedding, and differs from the start. The chunk on show is compared, not the whole
         of a long prompt. A is kept until the page is closed.
       </p>
     </section>
+  );
+}
+
+/** A and B in pictures. */
+function ComparePictures({ kept: { prompts, options } }: { kept: KeptState }) {
+  // Pictures are drawn side by side, in as many steps each.
+  const steps = useFacts((s) => s.options.steps);
+  const takes = useMemo(
+    () => [{ label: 'A', prompts, options: { ...options, steps } }, { label: 'B' }],
+    [prompts, options, steps],
+  );
+  return (
+    <AnalysisPictures study="asked" takes={takes}>
+      Both prompts with their method, mask and clip skip. A LoRA does not act here: pictures have an encoder of their
+      own.
+    </AnalysisPictures>
   );
 }
 

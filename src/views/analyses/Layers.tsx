@@ -5,6 +5,7 @@ import { percent, rough } from '../page/numbers.ts';
 import { range } from '../pictures/pixels.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { layersFinding } from './analysisFindings.ts';
 import { GridPicture } from './GridPicture.tsx';
@@ -67,6 +68,10 @@ function LayersFound({ of: { labels, eos }, result }: { of: AnalysisSubject; res
           unit="of the stream"
         />
       </div>
+      <AnalysisPictures study="layers">
+        The denoiser reads LN(H) of each layer in the place of the last, of both prompts. It was trained with the last
+        layer alone.
+      </AnalysisPictures>
       {massive.length > 0 && (
         <div className={styles.scrolling}>
           <table className={styles.numbers}>

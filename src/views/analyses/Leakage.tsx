@@ -1,9 +1,10 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { type Leak, leaks, type TakenContext } from '../../analyses/leakage.ts';
 import { type AnalysisSubject, leakageAnalysis } from '../../state/promptAnalyses.ts';
 import { percent, rough, small } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { leakageFinding } from './analysisFindings.ts';
 import { useAnalysis } from './useAnalysis.ts';
@@ -39,6 +40,7 @@ function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly Take
         drawn{word !== null && ` of “${items[word].text}”`}.
       </p>
       <UnLeak />
+      <LeakagePictures />
       <div className={styles.scrolling}>
         <table className={styles.numbers}>
           <caption>Each word with and without the others</caption>
@@ -78,6 +80,23 @@ function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly Take
         </table>
       </div>
     </>
+  );
+}
+
+/** The prompt as it is, and un-leaked. */
+function LeakagePictures() {
+  const options = useFacts((s) => s.options);
+  const takes = useMemo(
+    () => [
+      { label: 'in the whole prompt', options: { ...options, context: 'prompt' as const } },
+      { label: 'each word alone', options: { ...options, context: 'alone' as const } },
+    ],
+    [options],
+  );
+  return (
+    <AnalysisPictures study="asked" takes={takes}>
+      The words’ rows as the prompt makes them, and as each word is alone; EOS and PAD are the same in both.
+    </AnalysisPictures>
   );
 }
 

@@ -4,6 +4,7 @@ import { percent, small } from '../page/numbers.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { sharesFinding } from './analysisFindings.ts';
 import { GridPicture } from './GridPicture.tsx';
@@ -71,6 +72,9 @@ function SharesFound({ of: { tokens, labels }, result }: { of: AnalysisSubject; 
         unit="1 − cos"
         format={small}
       />
+      <AnalysisPictures study="rows">
+        Some rows of the positive prompt alone, with the rows of the empty prompt in the place of all others.
+      </AnalysisPictures>
     </>
   );
 }

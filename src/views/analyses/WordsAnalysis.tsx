@@ -1,12 +1,13 @@
 import { useMemo, useState } from 'react';
 import type { WordEffect } from '../../analyses/wordEffects.ts';
 import { type AnalysisSubject, wordsAnalysis } from '../../state/promptAnalyses.ts';
-import { saidFirstText } from '../../state/saidFirst.ts';
+import { saidFirstText, withoutRange } from '../../state/saidFirst.ts';
 import { rough, small } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { wordsFinding } from './analysisFindings.ts';
 import { GridPicture } from './GridPicture.tsx';
@@ -90,7 +91,33 @@ function WordsFound({ of, effects }: { of: AnalysisSubject; effects: readonly Wo
           </tbody>
         </table>
       </div>
+      <WordsPictures subject={of} />
     </>
+  );
+}
+
+/** Words that are drawn without, at most. */
+const mostDrawn = 12;
+
+/** The prompt, and the prompt without each of its words. */
+function WordsPictures({ subject: { items } }: { subject: AnalysisSubject }) {
+  const side = useFacts((s) => s.side);
+  const prompts = useFacts((s) => s.prompts);
+  const takes = useMemo(
+    () => [
+      { label: 'as typed' },
+      ...items.slice(0, mostDrawn).map(({ text, range }) => ({
+        label: `without “${text}”`,
+        prompts: { ...prompts, [side]: withoutRange(prompts[side], range) },
+      })),
+    ],
+    [items, prompts, side],
+  );
+  return (
+    <AnalysisPictures study="asked" takes={takes}>
+      Each word is cut from the prompt here, so that the words after it move up.
+      {items.length > mostDrawn && ` The first ${mostDrawn} words are drawn.`}
+    </AnalysisPictures>
   );
 }
 

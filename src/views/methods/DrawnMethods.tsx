@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { isSame } from '../../state/picture/pictureStore.ts';
-import { startMethodPictures } from '../../state/picture/startPictures.ts';
+import { startStudy } from '../../state/picture/startPictures.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import { pictureSize } from '../../world/render.ts';
 import { Canvas } from '../picture/Canvas.tsx';
@@ -12,7 +12,7 @@ import styles from './methods.module.css';
 
 /** Has one seed drawn under every method while its children are on show. */
 export function DrawnMethods({ children }: { children: ReactNode }) {
-  const [pictures] = useState(startMethodPictures);
+  const [pictures] = useState(() => startStudy('methods'));
   return (
     <PicturesContext value={pictures}>
       <DrawnAsTyped />

@@ -76,14 +76,14 @@ function isStale({ pictures, drawnFrom }: Study, i: number): boolean {
 }
 
 /** The pictures of a study in a row. */
-function StudyRow({ name }: { name: StudyName }) {
+export function StudyRow({ name }: { name: StudyName }) {
   const study = usePictures((s) => s.studies[name]);
   const isDrawn = usePictures((s) => s.phase !== 'drawing');
   if (!study) return <p className="muted">Drawing</p>;
   return (
     <div className={styles.row} data-many aria-busy={!isDrawn}>
       {study.takes.map(({ label }, i) => (
-        <Judged key={label} name={label} picture={study.pictures[i]?.picture} isStale={isStale(study, i)} />
+        <Judged key={i} name={label} picture={study.pictures[i]?.picture} isStale={isStale(study, i)} />
       ))}
     </div>
   );

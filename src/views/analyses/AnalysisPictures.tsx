@@ -1,0 +1,53 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import type { AskedTake, StudyName } from '../../state/picture/pictureStudies.ts';
+import { startStudy } from '../../state/picture/startPictures.ts';
+import { useFacts } from '../page/useFacts.ts';
+import { DrawnAsTyped } from '../picture/DrawnAsTyped.tsx';
+import { HonestWords } from '../picture/HonestWords.tsx';
+import { StudyRow } from '../picture/Studies.tsx';
+import { PicturesContext, usePictures } from '../picture/usePictures.ts';
+import styles from './analyses.module.css';
+
+interface AnalysisPicturesProps {
+  readonly study: StudyName;
+  /** Pictures that are asked for, in the study of that name. */
+  readonly takes?: readonly AskedTake[];
+  /** Says what the pictures are. */
+  readonly children: ReactNode;
+}
+
+const none: readonly AskedTake[] = [];
+
+/** Pictures beside an analysis, of one seed; only where the model in use is the one that they are drawn from. */
+export function AnalysisPictures({ study, takes = none, children }: AnalysisPicturesProps) {
+  const isDrawn = useFacts((s) => clipscopeDraws && s.modelRequest?.kind === 'small');
+  const [pictures] = useState(() => startStudy(study));
+  if (!isDrawn) return null;
+  return (
+    <PicturesContext value={pictures}>
+      <DrawnAsTyped />
+      <Drawn study={study} takes={takes}>
+        {children}
+      </Drawn>
+    </PicturesContext>
+  );
+}
+
+function Drawn({ study, takes, children }: Required<AnalysisPicturesProps>) {
+  const ask = usePictures((s) => s.ask);
+  const message = usePictures((s) => s.message);
+  useEffect(() => ask(takes), [ask, takes]);
+  return (
+    <section className={styles.pictures} aria-labelledby="analysis-pictures-title">
+      <h4 id="analysis-pictures-title">In pictures</h4>
+      <p className="help">
+        {message ?? (
+          <>
+            {children} <HonestWords />
+          </>
+        )}
+      </p>
+      <StudyRow name={study} />
+    </section>
+  );
+}
