@@ -14,7 +14,15 @@ import {
   startRun,
   trainStep,
 } from '../training/clipRun.ts';
-import { clipEmbedder, type Evaluation, type EvaluationSet, evaluate, evaluationSet } from '../training/evaluation.ts';
+import {
+  clipEmbedder,
+  type Evaluation,
+  type EvaluationSet,
+  evaluate,
+  evaluationSet,
+  foilScenes,
+  judgeFoils,
+} from '../training/evaluation.ts';
 import { metricRows, modelCard } from '../training/modelCard.ts';
 import { restoreRun, runProgress, writeRunCheckpoint } from '../training/runCheckpoint.ts';
 import { pictureSize } from '../world/render.ts';
@@ -50,7 +58,8 @@ const numbers = {
   'again-steps': ['againSteps', 0, 1e6, 'steps whose learning rate rises and falls once more'],
   'alike-steps': ['alikeSteps', 0, 1e6, 'first of these, on pairs of one colour; the others are on everything'],
   'last-steps': ['lastSteps', 0, 1e6, 'next steps, with a third rise and fall, on everything'],
-  'tune-steps': ['tuneSteps', 0, 1e6, 'last steps, with a fourth, in which the text encoder stays as it is'],
+  'tune-steps': ['tuneSteps', 0, 1e6, 'next steps, with a fourth, in which the text encoder stays as it is'],
+  'polish-steps': ['polishSteps', 0, 1e6, 'last steps, with a fifth, from the parameters rounded to float16'],
   'pair-batch': ['pairBatch', 2, 1024, 'pairs of a step on plain words'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width: ['width', 4, 512, 'text tower: numbers of a row'],
@@ -76,6 +85,7 @@ ${optionHelp<RunSettings>(numbers, defaultRun)}
   --again-rate X         its highest in the steps --again-steps (${defaultRun.againRate})
   --last-rate X          its highest in the steps --last-steps (${defaultRun.lastRate})
   --tune-rate X          its highest in the steps --tune-steps (${defaultRun.tuneRate})
+  --polish-rate X        its highest in the steps --polish-steps (${defaultRun.polishRate})
   --measure-every N      steps between measurements (100)
   --checkpoint-every N   steps between checkpoints (50)
   --full-table           also writes the model with all of CLIP's ids in its token table, into FOLDER/full: for transformers with
@@ -89,6 +99,7 @@ function readClipSettings(values: Values): RunSettings {
     againRate: readRate(values, 'again-rate', defaultRun.againRate),
     lastRate: readRate(values, 'last-rate', defaultRun.lastRate),
     tuneRate: readRate(values, 'tune-rate', defaultRun.tuneRate),
+    polishRate: readRate(values, 'polish-rate', defaultRun.polishRate),
   };
   for (const [width, heads, what] of [
     [settings.width, settings.heads, ''],
@@ -140,7 +151,14 @@ function printMetrics({ seen, heldOut }: Metrics): void {
 }
 
 /** Writes the model, reads it again, and writes a card with what is measured on the file's own numbers. */
-async function writeModel(run: ClipRun, scenes: Scenes, seconds: number, out: string, fullTable: boolean) {
+async function writeModel(
+  run: ClipRun,
+  tokenizer: Tokenizer,
+  scenes: Scenes,
+  seconds: number,
+  out: string,
+  fullTable: boolean,
+) {
   const { model, tokenIds, rows, settings } = run;
   const at = paths(out);
   const bytes = writeClipModel(model, tokenIds, { dtype: 'F16' });
@@ -156,10 +174,13 @@ async function writeModel(run: ClipRun, scenes: Scenes, seconds: number, out: st
   }
   await readParameters(await openSafetensors(fileSource(at.model)), model.config, model.parameters);
   const metrics = measure(run, scenes);
+  const embedder = clipEmbedder(model, rows, settings.batch);
+  const foilsOf = (pairs: 'seen' | 'heldOut') => judgeFoils(embedder, evaluationSet(tokenizer, pairs, foilScenes));
   const facts = {
     settings,
     seconds,
     ...metrics,
+    foils: { seen: foilsOf('seen'), heldOut: foilsOf('heldOut') },
     parameters: model.parameters.values.length,
     machine: machineName(),
     sha256: hex((await sha256(bytes))!),
@@ -175,7 +196,7 @@ async function writeModel(run: ClipRun, scenes: Scenes, seconds: number, out: st
 export async function trainClip(args: readonly string[]): Promise<number> {
   const read = readArguments(
     args,
-    [...Object.keys(numbers), 'again-rate', 'last-rate', 'tune-rate'],
+    [...Object.keys(numbers), 'again-rate', 'last-rate', 'tune-rate', 'polish-rate'],
     { 'full-table': { type: 'boolean' } },
     100,
   );
@@ -199,7 +220,7 @@ export async function trainClip(args: readonly string[]): Promise<number> {
     measure: () => measure(run, scenes),
     printMetrics,
     checkpoint: (sofar) => writeRunCheckpoint(clipCheckpoint(run), sofar),
-    finish: (taken) => writeModel(run, scenes, taken, request.out, values['full-table'] === true),
+    finish: (taken) => writeModel(run, tokenizer, scenes, taken, request.out, values['full-table'] === true),
   };
   return runSession(session, request);
 }

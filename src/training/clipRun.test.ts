@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { trainStep } from './clipRun.ts';
 import { trainShortly } from './testing/shortRun.ts';
 
@@ -18,6 +19,7 @@ const settings = {
   alikeSteps: 1,
   lastSteps: 1,
   tuneSteps: 1,
+  polishSteps: 0,
   pairBatch: 6,
   batch: 8,
 };
@@ -62,23 +64,24 @@ test('single objects and pairs say what they teach, and nothing else', async () 
   }
 });
 
-test('the learning rate rises and falls in each of four parts', async () => {
-  const parts = { againSteps: 10, alikeSteps: 4, lastSteps: 8, tuneSteps: 6 };
-  const highest = { learningRate: 1e-3, againRate: 2e-4, lastRate: 1e-4, tuneRate: 3e-4 };
-  const run = await trainShortly(merges, 0, { ...settings, ...parts, ...highest, steps: 42, warmUp: 2 });
-  const rates = Array.from({ length: 42 }, () => trainStep(run).learningRate);
+test('the learning rate rises and falls in each of five parts', async () => {
+  const parts = { againSteps: 10, alikeSteps: 4, lastSteps: 8, tuneSteps: 6, polishSteps: 6 };
+  const highest = { learningRate: 1e-3, againRate: 2e-4, lastRate: 1e-4, tuneRate: 3e-4, polishRate: 5e-4 };
+  const run = await trainShortly(merges, 0, { ...settings, ...parts, ...highest, steps: 48, warmUp: 2 });
+  const rates = Array.from({ length: 48 }, () => trainStep(run).learningRate);
   for (const [first, end, highest] of [
     [0, 18, 1e-3],
     [18, 28, 2e-4],
     [28, 36, 1e-4],
     [36, 42, 3e-4],
+    [42, 48, 5e-4],
   ]) {
     expect(rates.slice(first, first + 2)).toEqual([highest / 2, highest]);
     for (let step = first + 3; step < end; step++) expect(rates[step]).toBeLessThan(rates[step - 1]);
   }
 });
 
-test('the text encoder stays as it is in the last part, and everything else learns', async () => {
+test('the text encoder stays as it is in the last part but one, and everything else learns', async () => {
   const { model, ...run } = await trainShortly(merges, 11, settings);
   const before = model.parameters.values.slice();
   trainStep({ model, ...run });
@@ -87,4 +90,16 @@ test('the text encoder stays as it is in the last part, and everything else lear
     if (name.startsWith('text_model.')) expect(now, name).toEqual(was);
     else expect(now, name).not.toEqual(was);
   }
+});
+
+test('the last part goes on from what a file of the parts before it holds', async () => {
+  const longer = { ...settings, steps: 13, polishSteps: 1 };
+  const whole = await trainShortly(merges, 12, longer);
+  const fromFile = await trainShortly(merges, 0, longer);
+  const stored = fromFloat32(Float32Array.from(whole.model.parameters.values), 'F16');
+  fromFile.model.parameters.values.set(toFloat32(stored, 'F16'));
+  fromFile.step = 12;
+  trainStep(whole);
+  trainStep(fromFile);
+  expect(fromFile.model.parameters.values).toEqual(whole.model.parameters.values);
 });

@@ -5,6 +5,7 @@
 
 import type { CompactTable } from '../clip/weights.ts';
 import { compileKernels } from '../cpu/kernels.ts';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { exp } from '../models/elementary.ts';
 import { createRandom } from '../models/seededRandom.ts';
 import { createCompactTable } from '../models/tokenTable.ts';
@@ -57,15 +58,18 @@ export interface RunSettings extends ModelSizes {
   readonly lastSteps: number;
   /** Steps of the fourth part, in which the text encoder stays as it is, with a rise and fall of its own: `again`. */
   readonly tuneSteps: number;
+  /** Last steps, on everything, from what a file of the steps before them holds. */
+  readonly polishSteps: number;
   /** Pairs of a step of `pair` and `alike`: many small steps find out sooner what belongs together than few large ones. */
   readonly pairBatch: number;
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
   readonly warmUp: number;
-  /** The highest learning rates of the second, the third and the fourth part. */
+  /** The highest learning rates of the second part and those after it. */
   readonly againRate: number;
   readonly lastRate: number;
   readonly tuneRate: number;
+  readonly polishRate: number;
 }
 
 /** Sizes of a model. */
@@ -88,7 +92,7 @@ export interface ModelSizes {
 /** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
 export const defaultRun: RunSettings = {
   seed: 1,
-  steps: 16300,
+  steps: 19800,
   batch: 64,
   plainSteps: 600,
   singleSteps: 1200,
@@ -101,12 +105,14 @@ export const defaultRun: RunSettings = {
   alikeSteps: 1000,
   lastSteps: 800,
   tuneSteps: 2500,
+  polishSteps: 3500,
   pairBatch: 32,
   learningRate: 1e-3,
   warmUp: 100,
   againRate: 7e-4,
   lastRate: 3e-4,
   tuneRate: 4e-4,
+  polishRate: 4e-4,
   width: 128,
   layers: 6,
   heads: 4,
@@ -214,20 +220,24 @@ interface Part {
   readonly stageOf: (step: number) => Stage;
   /** Only the image tower, both projections and the temperature learn, so that a denoiser of the text encoder's rows stays right. */
   readonly isTextFrozen?: boolean;
+  /** It begins from the parameters as a file of float16 holds them, and without moments: so a trained model can be trained on. */
+  readonly isAfresh?: boolean;
 }
 
-/** The four parts of a run in their order. */
+/** The five parts of a run in their order. */
 function partsOf(settings: RunSettings): readonly Part[] {
-  const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, learningRate, againRate, lastRate, tuneRate } = settings;
+  const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, polishSteps } = settings;
+  const { learningRate, againRate, lastRate, tuneRate, polishRate } = settings;
   return [
     {
-      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps),
+      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps - polishSteps),
       highestRate: learningRate,
       stageOf: (step) => firstStageOf(step, settings),
     },
     { steps: againSteps, highestRate: againRate, stageOf: (step) => (step < alikeSteps ? 'alike' : 'again') },
     { steps: lastSteps, highestRate: lastRate, stageOf: () => 'close' },
     { steps: tuneSteps, highestRate: tuneRate, stageOf: () => 'again', isTextFrozen: true },
+    { steps: polishSteps, highestRate: polishRate, stageOf: () => 'again', isAfresh: true },
   ];
 }
 
@@ -321,10 +331,18 @@ export const pairsOf = (rows: CompactTable, { inputIds, pictures }: WorldBatch):
   pixels: pictures,
 });
 
+/** Rounds all parameters to float16, and forgets the moments. */
+function beginAfresh({ model: { parameters }, moments }: ClipRun): void {
+  parameters.values.set(toFloat32(fromFloat32(Float32Array.from(parameters.values), 'F16'), 'F16'));
+  moments.first.fill(0);
+  moments.second.fill(0);
+}
+
 /** Draws the next batch and learns from it. */
 export function trainStep(run: ClipRun): StepNumbers {
   const { settings, model, moments, rows } = run;
   const [part, at] = partAt(run.step, settings);
+  if (part.isAfresh && at === 0) beginAfresh(run);
   const learningRate = learningRateAt(at, part.highestRate, settings.warmUp, part.steps);
   const { batch, draw } = run.stages[part.stageOf(at)];
   draw(batch, createRandom(settings.seed, run.step));

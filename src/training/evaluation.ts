@@ -178,6 +178,19 @@ export function judgeRetrieval({ pictures, captions, foils }: EmbeddedSet, set: 
   };
 }
 
+/** Scenes whose foils tell more than those of an evaluation's 400, of which some 220 have one. */
+export const foilScenes = 2000;
+
+/** Foils of a set that are less like their picture than its own caption is. */
+export function judgeFoils({ E, embedTexts, embedPictures }: Embedder, set: EvaluationSet): Retrieval['foils'] {
+  const [pictures, captions] = [embedPictures(set.pictures), embedTexts(set.inputIds)];
+  return foilShares((kind) => {
+    const { inputIds, of } = set.foils[kind];
+    const foils = embedTexts(inputIds);
+    return share(of.length, (i) => dot(foils, i, pictures, of[i], E) < dot(captions, of[i], pictures, of[i], E));
+  });
+}
+
 /** Measures a model on a set. */
 export function evaluate({ E, embedTexts, embedPictures }: Embedder, set: EvaluationSet): Evaluation {
   const { scenes: N } = set;

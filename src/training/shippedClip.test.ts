@@ -10,8 +10,8 @@ import { createTokenizer } from '../tokens/tokenizer.ts';
 import { clipConfigJson, preprocessorJson, readParameters } from './clipFile.ts';
 import { createFastClipModel } from './clipModel.ts';
 import { defaultRun, runModelConfig } from './clipRun.ts';
-import { clipEmbedder, evaluate, evaluationSet } from './evaluation.ts';
-import { metricRows } from './modelCard.ts';
+import { clipEmbedder, evaluate, evaluationSet, foilScenes, judgeFoils } from './evaluation.ts';
+import { foilRows, metricRows } from './modelCard.ts';
 
 const shipped = (name: string) => readFileSync(`public/small-clip/${name}`);
 const bytes = new Uint8Array(shipped('model.safetensors'));
@@ -38,4 +38,11 @@ test('the shipped model has the metrics of its card', async () => {
   );
   for (const [i, [name, share]] of seen.entries())
     expect(card).toContain(`| ${name} | ${share.toFixed(4)} | ${heldOut[i][1].toFixed(4)} |`);
+  const [seenFoils, otherFoils] = (['seen', 'heldOut'] as const).map((pairs) =>
+    foilRows(judgeFoils(embedder, evaluationSet(tokenizer, pairs, foilScenes))),
+  );
+  for (const [i, [name, share]] of seenFoils.entries()) {
+    expect(card).toContain(`| ${name} | ${share.toFixed(4)} | ${otherFoils[i][1].toFixed(4)} |`);
+    expect(Math.min(share, otherFoils[i][1]), name).toBeGreaterThanOrEqual(0.99);
+  }
 });

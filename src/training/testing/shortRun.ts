@@ -6,7 +6,7 @@ import { type ClipRun, defaultRun, type RunSettings, startRun, trainStep } from 
 export const shortRun: RunSettings = {
   ...defaultRun,
   seed: 7,
-  steps: 300,
+  steps: 320,
   batch: 8,
   plainSteps: 20,
   singleSteps: 30,
@@ -19,6 +19,7 @@ export const shortRun: RunSettings = {
   alikeSteps: 20,
   lastSteps: 20,
   tuneSteps: 20,
+  polishSteps: 20,
   pairBatch: 6,
   warmUp: 20,
   width: 16,
