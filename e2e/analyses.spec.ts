@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
@@ -92,4 +93,34 @@ test('each analysis says what it found for the prompt, and its limits', async ({
   await expect(page.getByText(/^layer down 2, token BOS: \S+ ‖K‖$/)).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`)).toEqual([]);
+});
+
+test('with the page’s own model, analyses show in pictures what they compare, if there is a picture model', async ({
+  page,
+}) => {
+  await page.goto('./#view=analyses');
+  if (!existsSync('public/small-pictures')) {
+    await expect(finding(page)).toHaveText(/^Of all that sets this prompt apart/);
+    await expect(page.getByRole('region', { name: 'In pictures' })).toHaveCount(0);
+    return;
+  }
+  const drawn = page.getByRole('region', { name: 'In pictures' }).locator('canvas[role=img]');
+  await expect(drawn).toHaveCount(5);
+  await prompt(page).fill('red circle left of blue square');
+  for (const [name, count] of [
+    ['What each word does', 7],
+    ['Leakage', 2],
+    ['Bag of words', 6],
+    ['Layers', 7],
+  ] as const) {
+    await open(page, name);
+    await expect(drawn).toHaveCount(count);
+  }
+  await open(page, 'Compare A and B');
+  await page.getByRole('button', { name: 'Keep this as A' }).click();
+  await prompt(page).fill('red circle');
+  await expect(drawn).toHaveCount(2);
+  await expect(drawn.last()).toHaveAccessibleName(/^B: /);
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
 });

@@ -71,6 +71,7 @@ const numbers = {
   self1: ['self1', 0, 1, '1 where blocks there look at their own picture'],
   width2: ['width2', 32, 512, 'the same of the lower level'],
   blocks2: ['blocks2', 1, 8, 'blocks there'],
+  mlp: ['mlp', 0, 8, 'width inside the MLPs of the middle and the lower level, in widths of a row; 0 for none'],
 } as const satisfies NumberOptions<PictureSettings>;
 
 /** The text encoder that comes with the page. */

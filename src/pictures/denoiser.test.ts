@@ -13,8 +13,8 @@ const small: DenoiserConfig = {
   timeWidth: 8,
   headDim: 4,
   levels: [
-    { channels: 8, down: 1, up: 1, self: false, cross: true },
-    { channels: 12, down: 1, up: 0, self: true, cross: true },
+    { channels: 8, down: 1, up: 1, self: false, cross: true, mlp: 3 },
+    { channels: 12, down: 1, up: 0, self: true, cross: true, mlp: 2 },
   ],
 };
 const room = { B: 2, T: 5 };

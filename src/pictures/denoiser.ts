@@ -29,6 +29,7 @@ import {
 } from './convolutionBlock.ts';
 import { blockPlaces, type DenoiserConfig, denoiserShapes, pixelWidth, sideOf, timeWaves } from './denoiserConfig.ts';
 import { gatherSquares, picturesToRows, rowsToPictures, scatterSquares } from './gridLayers.ts';
+import { createMlpBlock, type MlpBlock, type MlpScratch, mlpBlock, mlpBlockBackward } from './mlpBlock.ts';
 import type { Grid, PictureKernels } from './pictureKernels.ts';
 import { timeEmbedding } from './timeEmbedding.ts';
 
@@ -38,10 +39,11 @@ export interface DenoiserRoom {
   readonly T: number;
 }
 
-/** A convolution, and what its row looks at after it. */
+/** A convolution, what its rows look at after it, and an MLP, if the level has one. */
 interface Block {
   readonly convolution: ConvolutionBlock;
   readonly attention: readonly AttentionBlock[];
+  readonly mlp: MlpBlock | null;
 }
 
 /** A level with its part of the residual stream. R = B · side² rows. */
@@ -92,7 +94,7 @@ export interface Denoiser {
   readonly context: Floats;
   /** [B, 3, S, S] */
   readonly pictures: Floats;
-  readonly scratch: AttentionScratch;
+  readonly scratch: AttentionScratch & MlpScratch;
   /** The rows of condition [B] that the last forward pass had. */
   lengths: ArrayLike<number>;
 }
@@ -104,7 +106,7 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
   const { timeWidth, contextWidth } = config;
   const places = blockPlaces(config);
   const affine = (name: string) => affineOf(parameters, name);
-  const levels = config.levels.map(({ channels: C, self, cross }, l): Level => {
+  const levels = config.levels.map(({ channels: C, self, cross, mlp: m }, l): Level => {
     const side = sideOf(config, l);
     const R = B * side * side;
     const isLast = l === config.levels.length - 1;
@@ -114,6 +116,7 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
       attention: kinds.map((kind) =>
         createAttentionBlock(kernels, parameters, `${name}.${kind}`, { B, side, T }, C, config.headDim),
       ),
+      mlp: m > 0 ? createMlpBlock(kernels, parameters, `${name}.mlp`, { B, side }, C, m) : null,
     });
     return {
       side,
@@ -131,6 +134,7 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
   const rows = levels[0].side ** 2 * B;
   const widest = Math.max(...levels.map(({ C }) => C));
   const most = Math.max(...levels.map(({ side, C }) => B * side * side * C));
+  const mostInner = Math.max(...levels.map(({ side, C }, l) => B * side * side * C * config.levels[l].mlp));
   const timeRows = () => kernels.allocate(B * timeWidth);
   return {
     ...{ config, kernels, room, parameters, levels },
@@ -151,6 +155,7 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
     scratch: {
       first: kernels.allocate(most),
       second: kernels.allocate(most),
+      inner: kernels.allocate(mostInner),
       queries: kernels.allocate(3 * most),
       keyValues: kernels.allocate(B * T * 2 * widest),
       scales: kernels.allocate(B * 2 * widest),
@@ -189,15 +194,17 @@ function timeBackward({ kernels, time, config, scratch }: Denoiser, B: number): 
 }
 
 function blocksForward(model: Denoiser, blocks: readonly Block[], { stream }: Level, grid: Grid): void {
-  for (const { convolution, attention } of blocks) {
+  for (const { convolution, attention, mlp } of blocks) {
     convolutionBlock(model.kernels, convolution, stream, timeRowsOf(model), grid);
     for (const block of attention) attentionBlock(model.kernels, block, stream, contextOf(model), grid);
+    if (mlp) mlpBlock(model.kernels, mlp, stream, grid);
   }
 }
 
 function blocksBackward(model: Denoiser, blocks: readonly Block[], { dstream }: Level, grid: Grid): void {
   const { kernels, scratch } = model;
-  for (const { convolution, attention } of blocks.toReversed()) {
+  for (const { convolution, attention, mlp } of blocks.toReversed()) {
+    if (mlp) mlpBlockBackward(kernels, mlp, dstream, grid, scratch);
     for (const block of attention.toReversed())
       attentionBlockBackward(kernels, block, dstream, contextOf(model), grid, scratch);
     convolutionBlockBackward(kernels, convolution, dstream, timeRowsOf(model), grid, scratch);

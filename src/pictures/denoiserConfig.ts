@@ -15,6 +15,8 @@ export interface LevelConfig {
   readonly self: boolean;
   /** Whether each block looks at the prompt's rows. */
   readonly cross: boolean;
+  /** Width inside the MLP that ends each block, in widths of a row; 0 where there is none. */
+  readonly mlp: number;
 }
 
 export interface DenoiserConfig {
@@ -63,8 +65,8 @@ const linearShapes = (name: string, N: number, K: number): Shapes => [
   [`${name}.bias`, [N]],
 ];
 
-/** Tensors of a block: a convolution whose norm the time sets, then what it looks at. Q, K and V follow each other. */
-function blockShapes(name: string, { channels: C, self, cross }: LevelConfig, config: DenoiserConfig): Shapes {
+/** Tensors of a block: a convolution whose norm the time sets, what it looks at, and an MLP. Q, K and V follow each other. */
+function blockShapes(name: string, { channels: C, self, cross, mlp }: LevelConfig, config: DenoiserConfig): Shapes {
   const shapes: Shapes = [
     ...linearShapes(`${name}.modulation`, 2 * C, config.timeWidth),
     [`${name}.conv.weight`, [C, 3, 3, C]],
@@ -81,6 +83,13 @@ function blockShapes(name: string, { channels: C, self, cross }: LevelConfig, co
   ];
   if (self) shapes.push(...attention('self', C));
   if (cross) shapes.push(...attention('cross', config.contextWidth));
+  if (mlp > 0)
+    shapes.push(
+      [`${name}.mlp.norm.weight`, [C]],
+      [`${name}.mlp.norm.bias`, [C]],
+      ...linearShapes(`${name}.mlp.fc1`, mlp * C, C),
+      ...linearShapes(`${name}.mlp.fc2`, C, mlp * C),
+    );
   return shapes;
 }
 

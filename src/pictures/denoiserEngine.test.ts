@@ -18,9 +18,9 @@ const config: DenoiserConfig = {
   timeWidth: 32,
   headDim: 8,
   levels: [
-    { channels: 16, down: 1, up: 1, self: false, cross: false },
-    { channels: 16, down: 2, up: 1, self: false, cross: true },
-    { channels: 16, down: 2, up: 0, self: true, cross: true },
+    { channels: 16, down: 1, up: 1, self: false, cross: false, mlp: 0 },
+    { channels: 16, down: 2, up: 1, self: false, cross: true, mlp: 0 },
+    { channels: 16, down: 2, up: 0, self: true, cross: true, mlp: 2 },
   ],
 };
 const room = { B: 4, T: 5 };

@@ -62,8 +62,9 @@ const isWhole = (value: unknown, most: number): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 
 function isLevel(value: unknown): value is LevelConfig {
-  const { channels, down, up, self, cross } = (value ?? {}) as Record<string, unknown>;
-  const isSized = isWhole(channels, 1024) && channels % 4 === 0 && isWhole(down, 16) && isWhole(up, 16);
+  const { channels, down, up, self, cross, mlp } = (value ?? {}) as Record<string, unknown>;
+  const isSized =
+    isWhole(channels, 1024) && channels % 4 === 0 && isWhole(down, 16) && isWhole(up, 16) && isWhole(mlp, 8);
   return isSized && typeof self === 'boolean' && typeof cross === 'boolean';
 }
 

@@ -214,13 +214,30 @@ function crossAttention(draft: Draft, label: string, level: number, x: string): 
   return y;
 }
 
+/** x + fc2(QuickGELU(fc1(norm(x)))) */
+function mlp(draft: Draft, label: string, level: number, x: string): string {
+  const { config, steps } = draft;
+  const C = widthOf(draft, level);
+  const normed = pixelRows(draft, `normed.${level}`, level, C);
+  const inner = pixelRows(draft, `mlp.${level}`, level, config.levels[level].mlp * C);
+  const y = nextStream(x);
+  const [norm, first, second] = [`${label}.norm`, `${label}.fc1`, `${label}.fc2`];
+  steps.push(
+    { operation: 'layer_norm', label: norm, x, ...affine(draft, norm), y: normed },
+    { operation: 'linear', label: first, x: normed, ...affine(draft, first), quickGelu: true, y: inner },
+    { operation: 'linear', label: second, x: inner, ...affine(draft, second), residual: x, y },
+  );
+  return y;
+}
+
 function blocks(draft: Draft, way: 'down' | 'up', level: number, x: string): string {
-  const { self, cross } = draft.config.levels[level];
+  const { self, cross, mlp: m } = draft.config.levels[level];
   let stream = x;
   for (const { name } of blockPlaces(draft.config)[way][level]) {
     stream = convolutionBlock(draft, name, level, stream);
     if (self) stream = selfAttention(draft, `${name}.self`, level, stream);
     if (cross) stream = crossAttention(draft, `${name}.cross`, level, stream);
+    if (m > 0) stream = mlp(draft, `${name}.mlp`, level, stream);
   }
   return stream;
 }

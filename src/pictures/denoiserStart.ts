@@ -15,7 +15,7 @@ function deviationOf(name: string, shape: readonly number[]): number {
   const inputs = shape.slice(1).reduce((product, n) => product * n, 1);
   if (name.endsWith('.bias') || name.endsWith('modulation.weight') || shape.length === 1) return 0;
   if (name === 'positions') return 0.1;
-  if (/(\.out|to_out)\.weight$/.test(name) && /blocks/.test(name)) return blockShare / Math.sqrt(inputs);
+  if (/(\.out|to_out|fc2)\.weight$/.test(name) && /blocks/.test(name)) return blockShare / Math.sqrt(inputs);
   if (name === 'output.weight') return 0.1 / Math.sqrt(inputs);
   return 1 / Math.sqrt(inputs);
 }

@@ -60,6 +60,8 @@ export interface PictureSettings {
   readonly self1: number;
   readonly width2: number;
   readonly blocks2: number;
+  /** Width inside the MLPs of the middle and the lower level, in widths of a row. */
+  readonly mlp: number;
 }
 
 export const defaultPictureRun: PictureSettings = {
@@ -79,8 +81,9 @@ export const defaultPictureRun: PictureSettings = {
   down1: 2,
   up1: 2,
   self1: 1,
-  width2: 160,
+  width2: 128,
   blocks2: 2,
+  mlp: 4,
 };
 
 /** Pictures of a part of a batch, whose gradients are summed apart from those of the others. */
@@ -92,13 +95,13 @@ const timeWidth = 64;
 
 /** Sizes of a run's denoiser, which looks at rows of `contextWidth` numbers. */
 export function pictureModelConfig(settings: PictureSettings, contextWidth: number): DenoiserConfig {
-  const { width0, down0, up0, width1, down1, up1, self1, width2, blocks2 } = settings;
+  const { width0, down0, up0, width1, down1, up1, self1, width2, blocks2, mlp } = settings;
   return {
     ...{ pictureSize, contextWidth, timeWidth, headDim },
     levels: [
-      { channels: width0, down: down0, up: up0, self: false, cross: false },
-      { channels: width1, down: down1, up: up1, self: self1 === 1, cross: true },
-      { channels: width2, down: blocks2, up: 0, self: true, cross: true },
+      { channels: width0, down: down0, up: up0, self: false, cross: false, mlp: 0 },
+      { channels: width1, down: down1, up: up1, self: self1 === 1, cross: true, mlp },
+      { channels: width2, down: blocks2, up: 0, self: true, cross: true, mlp },
     ],
   };
 }
@@ -110,7 +113,7 @@ const longestGradient = 1;
 export const averaging = 0.999;
 
 /** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
-const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv])\.weight$|to_out\.weight$/.test(name);
+const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_out|fc[12])\.weight$/.test(name);
 
 /** Share of a run, its last, in which the learning rate falls. */
 const fallingShare = 0.25;

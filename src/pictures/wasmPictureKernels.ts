@@ -52,10 +52,18 @@ export async function createPictureKernels(
   floats: number,
 ): Promise<PictureKernels> {
   const channels = Math.max(pixelWidth, ...config.levels.map(({ channels }) => channels));
+  const inner = Math.max(...config.levels.map(({ channels, mlp }) => mlp * channels));
   const pixels = sideOf(config, 0) ** 2;
   const looked = config.levels.flatMap(({ self }, l) => (self ? [sideOf(config, l) ** 2] : []));
   const kernelRoom = { channels, pixels, keys: Math.max(room.T, ...looked) };
-  const widest = Math.max(9 * channels, config.contextWidth, config.timeWidth, 2 * timeWaves, pixelsAtOnce(pixels));
+  const widest = Math.max(
+    9 * channels,
+    inner,
+    config.contextWidth,
+    config.timeWidth,
+    2 * timeWaves,
+    pixelsAtOnce(pixels),
+  );
   const own = countFloats(({ allocate }) => scratchOf(allocate, kernelRoom));
   return wasmPictureKernels(await createWasmParts(compiled, own + floats, { widest, longest: 1 }), kernelRoom);
 }

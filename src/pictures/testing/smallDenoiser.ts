@@ -11,13 +11,13 @@ const config: DenoiserConfig = {
   timeWidth: 16,
   headDim: 8,
   levels: [
-    { channels: 8, down: 1, up: 1, self: false, cross: true },
-    { channels: 16, down: 1, up: 0, self: true, cross: true },
+    { channels: 8, down: 1, up: 1, self: false, cross: true, mlp: 0 },
+    { channels: 16, down: 1, up: 0, self: true, cross: true, mlp: 2 },
   ],
 };
 
-/** The file of a denoiser of random parameters, whose pictures mean nothing but follow from noise, prompt and seed. */
-export function smallDenoiserFile(): Uint8Array<ArrayBuffer> {
+/** The file of a denoiser of random parameters, whose pictures mean nothing but follow from noise, prompt and seed. Without a hash it takes any text encoder. */
+export function smallDenoiserFile(clipSha256 = ''): Uint8Array<ArrayBuffer> {
   const { parameters } = createDenoiser(float64PictureKernels, config, { B: 1, T: 1 });
   const { places, values } = parameters;
   const random = createRandom(1);
@@ -27,5 +27,5 @@ export function smallDenoiserFile(): Uint8Array<ArrayBuffer> {
       if (name.endsWith('norm.weight')) values[i] = 1;
       else values[i] = normal(random) * (shape.length > 1 ? 1 / Math.sqrt(inputs) : 0.1);
   }
-  return writeDenoiser(parameters, values, { config, clipSha256: '' }, 'F32');
+  return writeDenoiser(parameters, values, { config, clipSha256 }, 'F32');
 }

@@ -47,7 +47,7 @@ function Drawn({ study, takes, children }: Required<AnalysisPicturesProps>) {
           </>
         )}
       </p>
-      <StudyRow name={study} />
+      {message === null && <StudyRow name={study} />}
     </section>
   );
 }

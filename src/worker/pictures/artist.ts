@@ -1,12 +1,12 @@
+import type { WeightSource } from '../../clip/weights.ts';
 import { createCpuEncoder } from '../../cpu/cpuEncoder.ts';
 import { compileKernels } from '../../cpu/kernels.ts';
 import { openSafetensors } from '../../files/safetensors.ts';
-import type { ByteSource } from '../../files/sources.ts';
 import { elementCount } from '../../files/tensorFile.ts';
 import type { GpuDevice } from '../../gpu/device.ts';
 import { openCheckpoint } from '../../models/openCheckpoint.ts';
 import { smallModelSource } from '../../models/smallModel.ts';
-import { hex, sha256 } from '../../models/weightsHash.ts';
+import { weightsHash } from '../../models/weightsHash.ts';
 import { denoiserShapes } from '../../pictures/denoiserConfig.ts';
 import { denoiserFacts } from '../../pictures/denoiserFile.ts';
 import { type Draft, drawingOn, type PixelLooks } from '../../pictures/drawing.ts';
@@ -77,11 +77,11 @@ export interface DrawingWatch {
   hear(call: number, noisy: Floats, clean: ArrayLike<number>): void;
 }
 
-/** Whether the text encoder's file is the one that the denoiser learned to look at. A page that is not secure cannot tell. */
-async function isTrainedWith(textModel: ByteSource, expected: string): Promise<boolean> {
+/** Whether the text encoder is the one whose rows the denoiser learned to look at. A page that is not secure cannot tell. */
+async function isTrainedWith(textModel: WeightSource, expected: string): Promise<boolean> {
   if (!/^[0-9a-f]{64}$/.test(expected)) return true;
-  const hash = await sha256(await textModel.read(0, textModel.size));
-  return !hash || hex(hash) === expected;
+  const hash = await weightsHash(textModel);
+  return !hash || hash === expected;
 }
 
 /** Both models; they are fetched when something is first drawn, and again where that failed. */
@@ -93,13 +93,13 @@ function modelLoader(surroundings: PictureSurroundings) {
     const { config, clipSha256 } = denoiserFacts(file);
     const [text, textModel] = await Promise.all([
       surroundings.fetchText(merges),
-      smallModelSource(surroundings.fetchSmallModel, signal),
+      smallModelSource(surroundings.fetchSmallModel, signal).then(openCheckpoint),
     ]);
     if (!(await isTrainedWith(textModel, clipSha256)))
       throw new NoPictureModelError(
         'The picture model was trained with another small text encoder than the page has: both must come from one version of clipscope.',
       );
-    const encoder = await createCpuEncoder(await openCheckpoint(textModel), { threads: 1 });
+    const encoder = await createCpuEncoder(textModel, { threads: 1 });
     const condition = takeConditioner(encoder, createTokenizer(text));
     return { file, config, compiled: await compileKernels(false), condition };
   }

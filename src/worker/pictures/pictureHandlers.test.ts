@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
+import { fileSource } from '../../cli/fileSource.ts';
 import { openSafetensors } from '../../files/safetensors.ts';
 import { elementCount } from '../../files/tensorFile.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
 import type { GpuDevice } from '../../gpu/device.ts';
+import { openCheckpoint } from '../../models/openCheckpoint.ts';
+import { weightsHash } from '../../models/weightsHash.ts';
 import { smallDenoiserFile } from '../../pictures/testing/smallDenoiser.ts';
 import { defaultOptions, type PromptOptions } from '../../road/options.ts';
 import { type MethodName, methodNames } from '../../weighting/methods.ts';
@@ -174,4 +177,15 @@ test.each([
   await expect(without.draw({ ...settings, takes: [take('a star')] }, signal, () => {})).rejects.toThrow(
     /^This page has no picture model yet: there is no file small-pictures\/model\.safetensors/,
   );
+});
+
+test('a picture model is used with the text encoder whose tensors it names, and with no other', async () => {
+  const clip = await openCheckpoint(fileSource('public/small-clip/model.safetensors'));
+  const drawWith = (clipSha256: string) => {
+    const { signal } = new AbortController();
+    const own = start(async () => new Response(smallDenoiserFile(clipSha256)));
+    return own.draw({ ...settings, calls: 1, takes: [take('a red circle')] }, signal, () => {});
+  };
+  expect(await drawWith((await weightsHash(clip))!)).toHaveLength(1);
+  await expect(drawWith('0'.repeat(64))).rejects.toThrow('trained with another small text encoder');
 });
