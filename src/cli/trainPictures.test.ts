@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A run of a small denoiser, on the text encoder that comes with the page. */
 const small =
-  'pictures --steps 4 --bold-steps 1 --blend-steps 1 --spread-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
+  'pictures --steps 4 --bold-steps 1 --blend-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
 const train = (name: string, args: string) =>
   main([
     ...args.split(' '),

@@ -76,8 +76,8 @@ works on pixels, not latents; a norm of each pixel's row stands for GroupNorm; i
 ## Training
 
 ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
-${settings.boldSteps} on one large filled object each in the middle, ${settings.blendSteps} in which ever more scenes are of any kind, ${settings.spreadSteps} in which objects come to be
-anywhere, the others on everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
+${settings.boldSteps} on one large filled object each, ${settings.blendSteps} in which ever more scenes are of any kind, the others on
+everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
 ${settings.warmUp} steps of warm-up, which falls to 0 in the last quarter; the file has the running average of the parameters (${averaging}).
 One caption in ten is empty. Where all is drawn, rows of words are replaced by the empty prompt's one time in five, and all rows from EOS
 on every other time. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this

@@ -154,34 +154,22 @@ export function drawGround(
   return { word, rgb: [r + shift, g + shift, b + shift] };
 }
 
-/** Draws a number from a range, or, where the spread is less than 1, from a part of it about its middle. */
-function drawAbout(random: Random, least: number, most: number, spread: number): number {
-  const left = ((1 - spread) * (most - least)) / 2;
-  return random.between(least + left, most - left);
-}
-
 /**
  * Places of two objects whose first is left of or above the second, as [along, across] of the relation's axis. They keep
  * `gap` apart, and are less far aside than along.
  */
-function drawPlaces(
-  random: Random,
-  radii: readonly [number, number],
-  spread: number,
-): [[number, number], [number, number]] {
+function drawPlaces(random: Random, radii: readonly [number, number]): [[number, number], [number, number]] {
   const [first, second] = radii;
   const slack = 1 - 2 * margin - 2 * (first + second) - gap;
-  const before = drawAbout(random, 0, slack, spread);
-  const between = drawAbout(random, 0, slack - before, spread);
+  const before = random.between(0, slack);
+  const between = random.between(0, slack - before);
   const along1 = margin + before + first;
   const along2 = along1 + first + gap + between + second;
   const reach = aside * (along2 - along1);
-  const across1 = drawAbout(random, margin + first, 1 - margin - first, spread);
-  const across2 = drawAbout(
-    random,
+  const across1 = random.between(margin + first, 1 - margin - first);
+  const across2 = random.between(
     Math.max(margin + second, across1 - reach),
     Math.min(1 - margin - second, across1 + reach),
-    spread,
   );
   return [
     [along1, across1],
@@ -189,24 +177,16 @@ function drawPlaces(
   ];
 }
 
-/**
- * Puts objects in their places: the first one lies as `relation` says, seen from the second. A spread of less than 1 draws them from so
- * much of the ways that are open to them, about the middle.
- */
-export function drawPlacesOf(
-  random: Random,
-  objects: readonly Unplaced[],
-  relation: Relation | null,
-  spread = 1,
-): SceneObject[] {
+/** Puts objects in their places: the first one lies as `relation` says, seen from the second. */
+export function drawPlacesOf(random: Random, objects: readonly Unplaced[], relation: Relation | null): SceneObject[] {
   const [first, second] = objects;
   if (!relation) {
-    const place = () => drawAbout(random, margin + first.radius, 1 - margin - first.radius, spread);
+    const place = () => random.between(margin + first.radius, 1 - margin - first.radius);
     return [{ ...first, x: place(), y: place() }];
   }
   // The relation is between the objects in the order of the list, so the one that lies first along the axis is found here.
   const inOrder = relation === 'left' || relation === 'above';
-  const places = drawPlaces(random, inOrder ? [first.radius, second.radius] : [second.radius, first.radius], spread);
+  const places = drawPlaces(random, inOrder ? [first.radius, second.radius] : [second.radius, first.radius]);
   const [a, b] = inOrder ? places : [places[1], places[0]];
   const at = ([along, across]: readonly [number, number]) =>
     relation === 'left' || relation === 'right' ? { x: along, y: across } : { x: across, y: along };
@@ -232,8 +212,6 @@ export interface SceneOptions {
   readonly plain?: boolean;
   /** Large and filled, so that shapes differ in as many pixels as they can. */
   readonly bold?: boolean;
-  /** How much of the ways that are open to objects they take, 0 … 1: with 0 one object lies in the middle. */
-  readonly spread?: number;
   /** Two objects have one colour, so that their shapes alone tell which is where. */
   readonly oneColour?: boolean;
 }
@@ -249,7 +227,6 @@ export function drawScene(
     count = random.chance(0.4) ? 1 : 2,
     plain = false,
     bold = false,
-    spread = 1,
     oneColour = false,
   }: SceneOptions = {},
 ): Scene {
@@ -266,7 +243,7 @@ export function drawScene(
   }
   const relation = count === 2 ? random.pick(relations) : null;
   return {
-    objects: drawPlacesOf(random, unplaced, relation, spread),
+    objects: drawPlacesOf(random, unplaced, relation),
     relation,
     ground: drawGround(random, unplaced, plain ? plainGrounds : grounds),
   };

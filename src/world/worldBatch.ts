@@ -82,7 +82,7 @@ export const wordCaption = (random: Random, description: Description, style: Cap
 
 const familySize = 4;
 
-/** Makes the function that fills a batch with new scenes: the same ones for the same draws of `random`. `spread` is that of SceneOptions. */
+/** Makes the function that fills a batch with new scenes: the same ones for the same draws of `random`. */
 export function batchDrawer(
   tokenizer: Tokenizer,
   {
@@ -116,7 +116,7 @@ export function batchDrawer(
     const twin = hasTwin ? drawTwin(random, scenes[before], descriptions[before]) : null;
     return twin ?? (isFamily ? drawSibling(random, scenes[of], descriptions[of]) : null);
   };
-  return (batch: WorldBatch, random: Random, spread = 1): void => {
+  return (batch: WorldBatch, random: Random): void => {
     let style = captions;
     let isFamily = false;
     for (let i = 0; i < batch.size; i++) {
@@ -131,7 +131,6 @@ export function batchDrawer(
           pairs,
           count,
           bold,
-          spread,
           plain: happens(random, plainShare),
           oneColour: happens(random, oneColourShare),
         });
