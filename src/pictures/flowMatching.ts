@@ -17,21 +17,14 @@ export function mixNoise(noisy: Floats, clean: Floats, noise: Floats, times: Arr
 }
 
 /**
- * Writes dpredicted, and returns the loss: the mean over pictures of weight(t_b) · weights_b times the mean squared error. All [B, n],
- * times and weights [B].
+ * Writes dpredicted, and returns the loss: the mean over pictures of weight(t_b) times the mean squared error. All [B, n], times [B].
  */
-export function flowLoss(
-  dpredicted: Floats,
-  predicted: Floats,
-  clean: Floats,
-  times: ArrayLike<number>,
-  weights: ArrayLike<number>,
-): number {
+export function flowLoss(dpredicted: Floats, predicted: Floats, clean: Floats, times: ArrayLike<number>): number {
   const B = times.length;
   const n = clean.length / B;
   let loss = 0;
   for (let b = 0; b < B; b++) {
-    const weight = (weights[b] * weightAt(times[b])) / clean.length;
+    const weight = weightAt(times[b]) / clean.length;
     for (let i = b * n; i < (b + 1) * n; i++) {
       const error = predicted[i] - clean[i];
       loss += weight * error * error;

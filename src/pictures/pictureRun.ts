@@ -19,7 +19,6 @@ import { createMuon, drawDirections, followDirections, type Muon, type MuonSetti
 import type { Floats, Products } from '../training/products.ts';
 import type { RunState } from '../training/runCheckpoint.ts';
 import { countFloats } from '../training/wasmKernels.ts';
-import { colourDistance } from '../world/attributes.ts';
 import { writeInputIds } from '../world/captionIds.ts';
 import { pictureLength, pictureSize } from '../world/render.ts';
 import { batchDrawer, createBatch, type DrawOptions } from '../world/worldBatch.ts';
@@ -120,29 +119,18 @@ const fallingShare = 0.25;
 const rateOf = ({ learningRate, warmUp, steps }: PictureSettings, step: number) =>
   learningRate * Math.min(1, (step + 1) / warmUp, (steps - step) / (fallingShare * steps));
 
-/** Ratio of clean to noise, (1 − t) / t, at the median of times where an object stands out from its ground as black does from white. */
+/** Ratio of clean to noise, (1 − t) / t, at the median of the times that a run draws. */
 const medianRatio = 0.55;
-const mostContrast = 1.56;
 
 /**
  * Turns an even share u, 0 … 1, into a time. Times are drawn most often where a picture's shapes are decided: with less noise they can be
- * seen, with more of it not even their places. Even times need twice as many steps. Where an object stands out less from its ground, that
- * is at less noise. Source: the logistic distribution of ln(t / (1 − t)) of scale ½, after the log-normal one of Esser et al. 2024, Scaling
- * Rectified Flow Transformers.
+ * seen, with more of it not even their places. Even times need twice as many steps. Source: the logistic distribution of ln(t / (1 − t)) of
+ * scale ½, after the log-normal one of Esser et al. 2024, Scaling Rectified Flow Transformers.
  */
-export function timeOf(u: number, contrast = mostContrast): number {
+export function timeOf(u: number): number {
   const noise = Math.sqrt(u);
-  return noise / (noise + ((medianRatio * mostContrast) / contrast) * Math.sqrt(1 - u));
+  return noise / (noise + medianRatio * Math.sqrt(1 - u));
 }
-
-/** Share of pictures whose times are drawn by their own contrast; the others' are drawn as if they had the most. */
-const ownTimesShare = 0.5;
-
-/** Contrast of a picture whose errors weigh 1. */
-const usualContrast = 0.7;
-
-/** Weight of a picture's errors: a shape that stands out less from its ground counts as much as another. */
-export const errorWeight = (contrast: number) => Math.max(0.3, Math.min(4, (usualContrast / contrast) ** 2));
 
 /** Share of captions that are replaced by the empty prompt, so that guidance has its other side. */
 const emptyShare = 0.1;
@@ -180,8 +168,6 @@ interface SceneGroup {
   readonly rows: Float32Array;
   /** [G] Place of EOS. */
   readonly ends: readonly number[];
-  /** [G] Mean distance of objects' colours from that of their ground. */
-  readonly contrasts: readonly number[];
   readonly part: PartName;
 }
 
@@ -257,15 +243,11 @@ function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: Pr
     const part = partOf(number, settings, random);
     draws[part](scenes, random);
     const { pictures, inputIds, size } = scenes;
-    const contrasts = scenes.scenes.map(({ objects, ground }) => {
-      const distances = objects.map(({ rgb }) => colourDistance(rgb, ground.rgb));
-      return distances.reduce((sum, distance) => sum + distance, 0) / distances.length;
-    });
     const ends = Array.from({ length: size }, (_, i) => {
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
       return ids.indexOf(eosTokenId);
     });
-    return { pictures, rows: reader.read(inputIds), ends, contrasts, part };
+    return { pictures, rows: reader.read(inputIds), ends, part };
   };
 }
 
@@ -304,7 +286,7 @@ function drawCondition(
 }
 
 /** Pictures, noisy pictures, times and conditions of a step. */
-type DrawnBatch = Pick<SharedBatch, 'clean' | 'noisy' | 'context' | 'times' | 'weights'> & { readonly step: number };
+type DrawnBatch = Pick<SharedBatch, 'clean' | 'noisy' | 'context' | 'times'> & { readonly step: number };
 
 /** Draws the batch of a step. */
 function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
@@ -313,27 +295,26 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
   const random = createRandom(seed, 2 * step + 1);
   const [clean, noisy] = [new Float32Array(batch.clean.length), new Float32Array(batch.noisy.length)];
   const context = new Float32Array(batch.context.length);
-  const contrasts: number[] = [];
-  for (const group of groupsOf(run, step)) {
-    const { rows, ends, part } = group;
-    clean.set(group.pictures, contrasts.length * pictureLength);
+  let b = 0;
+  for (const { pictures, rows, ends, part } of groupsOf(run, step)) {
+    clean.set(pictures, b * pictureLength);
     for (const [i, end] of ends.entries()) {
       const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
-      const condition = context.subarray(contrasts.length * emptyRows.length);
+      const condition = context.subarray((b + i) * emptyRows.length);
       drawCondition(condition, own, emptyRows, end, parts[part].dropped, random);
-      contrasts.push(group.contrasts[i]);
     }
+    b += ends.length;
   }
+  // One time from each of B parts of equal share: a step then sees all times.
+  const times = Float64Array.from({ length: B }, (_, i) => timeOf((i + random.uniform()) / B));
   const noise = Float32Array.from({ length: clean.length }, () => normal(random));
-  // One time from each of B parts of equal share: a step then sees all times. Groups are in order, and each is to meet all times.
-  const shares = Float64Array.from({ length: B }, (_, i) => (i + random.uniform()) / B);
+  // Groups are in order, and each is to meet all times.
   for (let i = B - 1; i > 0; i--) {
     const other = random.below(i + 1);
-    [shares[i], shares[other]] = [shares[other], shares[i]];
+    [times[i], times[other]] = [times[other], times[i]];
   }
-  const times = shares.map((u, i) => timeOf(u, random.chance(ownTimesShare) ? contrasts[i] : mostContrast));
   mixNoise(noisy, clean, noise, times);
-  return { step, clean, noisy, context, times, weights: Float64Array.from(contrasts, errorWeight) };
+  return { step, clean, noisy, context, times };
 }
 
 /** Says what a checkpoint keeps of a run, by the names of its tensors. */
@@ -383,7 +364,7 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
     await Promise.all(elsewhere);
   };
   const drawn = run.drawn?.step === run.step ? run.drawn : drawNoisyBatch(run, run.step);
-  for (const name of ['clean', 'noisy', 'context', 'times', 'weights'] as const) batch[name].set(drawn[name]);
+  for (const name of ['clean', 'noisy', 'context', 'times'] as const) batch[name].set(drawn[name]);
   batch.parameters.set(parameters.values);
   await doTogether('gradients', () => {
     run.drawn = drawNoisyBatch(run, run.step + 1);

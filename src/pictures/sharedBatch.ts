@@ -30,8 +30,6 @@ export interface SharedBatch {
   readonly context: Float32Array;
   /** [B] */
   readonly times: Float64Array;
-  /** [B] Weights of the pictures' errors. */
-  readonly weights: Float64Array;
   /** [P] */
   readonly parameters: Float32Array;
   /** [parts, P], of the mean loss of a part. */
@@ -50,7 +48,7 @@ export function sharedBatch(sizes: BatchSizes, memory?: SharedArrayBuffer): Shar
   const B = parts * pictures;
   const lengths = [B * pictureLength, B * pictureLength, B * contextLength * contextWidth, P, parts * P, P];
   const floats = lengths.reduce((sum, length) => sum + length, 0);
-  const doubles = 2 * B + parts;
+  const doubles = B + parts;
   const shared = memory ?? new SharedArrayBuffer(8 * (doubles + 1) + 4 * floats);
   let at = 8 * (doubles + 1);
   const [clean, noisy, context, parameters, gradients, directions] = lengths.map((length) => {
@@ -61,8 +59,7 @@ export function sharedBatch(sizes: BatchSizes, memory?: SharedArrayBuffer): Shar
   return {
     ...{ sizes, memory: shared, clean, noisy, context, parameters, gradients, directions },
     times: new Float64Array(shared, 0, B),
-    weights: new Float64Array(shared, 8 * B, B),
-    losses: new Float64Array(shared, 16 * B, parts),
+    losses: new Float64Array(shared, 8 * B, parts),
     taken: new Int32Array(shared, 8 * doubles, 1),
   };
 }
@@ -95,12 +92,12 @@ function computePart(model: Denoiser, batch: SharedBatch, part: number): void {
   const of = <Values extends Float32Array | Float64Array>(values: Values, n: number) =>
     values.subarray(first * n, end * n) as Values;
   const clean = of(batch.clean, pictureLength);
-  const [times, weights] = [of(batch.times, 1), of(batch.weights, 1)];
+  const times = of(batch.times, 1);
   const lengths = new Int32Array(pictures).fill(contextLength);
   const context = of(batch.context, contextLength * contextWidth);
   const predicted = denoise(model, of(batch.noisy, pictureLength), times, context, lengths);
   const dpredicted = new Float32Array(clean.length);
-  batch.losses[part] = flowLoss(dpredicted, predicted, clean, times, weights);
+  batch.losses[part] = flowLoss(dpredicted, predicted, clean, times);
   denoiseBackward(model, dpredicted);
   batch.gradients.set(model.parameters.gradients, part * P);
 }
