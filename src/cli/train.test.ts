@@ -27,7 +27,7 @@ afterEach(() => vi.restoreAllMocks());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const small =
-  'clip --steps 6 --plain-steps 1 --single-steps 1 --look-steps 1 --pair-steps 1 --word-steps 1 --bind-steps 1 --whole-steps 1 --again-steps 2 --alike-steps 1 --last-steps 1 --pair-batch 4 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2';
+  'clip --steps 6 --plain-steps 1 --single-steps 1 --look-steps 1 --pair-steps 1 --word-steps 1 --bind-steps 1 --whole-steps 1 --again-steps 2 --alike-steps 1 --last-steps 1 --pair-batch 4 --batch 8 --width 16 --layers 1 --heads 2 --image-width 16 --image-layers 1 --image-heads 2 --foil-scenes 40';
 const train = (name: string, ...args: string[]) => main([...args, '--measure-every', '3', '--out', join(folder, name)]);
 const written = (name: string, file: string) => readFileSync(join(folder, name, file));
 const logLines = (name: string) =>
@@ -45,7 +45,7 @@ test('a run that is interrupted after three of six steps and resumed gives the b
   expect(complaint).toContain('Stopped after step 3: go on with --resume');
   expect(existsSync(join(folder, 'parts', 'model.safetensors'))).toBe(false);
   hear = () => {};
-  expect(await train('parts', 'clip', '--resume'), complaint).toBe(0);
+  expect(await train('parts', 'clip', '--resume', '--foil-scenes', '40'), complaint).toBe(0);
   for (const file of ['model.safetensors', 'config.json'])
     expect(written('parts', file).equals(written('whole', file)), file).toBe(true);
 

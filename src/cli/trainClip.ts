@@ -41,6 +41,7 @@ import {
   type Session,
   UsageError,
   type Values,
+  whole,
   write,
 } from './trainingSession.ts';
 
@@ -88,6 +89,7 @@ ${optionHelp<RunSettings>(numbers, defaultRun)}
   --polish-rate X        its highest in the steps --polish-steps (${defaultRun.polishRate})
   --measure-every N      steps between measurements (100)
   --checkpoint-every N   steps between checkpoints (50)
+  --foil-scenes N        scenes whose foils the card counts, besides those of its 400 (${foilScenes})
   --full-table           also writes the model with all of CLIP's ids in its token table, into FOLDER/full: for transformers with
                          CLIP's own tokenizer
 `;
@@ -155,6 +157,7 @@ async function writeModel(
   run: ClipRun,
   tokenizer: Tokenizer,
   scenes: Scenes,
+  foilCount: number,
   seconds: number,
   out: string,
   fullTable: boolean,
@@ -175,12 +178,12 @@ async function writeModel(
   await readParameters(await openSafetensors(fileSource(at.model)), model.config, model.parameters);
   const metrics = measure(run, scenes);
   const embedder = clipEmbedder(model, rows, settings.batch);
-  const foilsOf = (pairs: 'seen' | 'heldOut') => judgeFoils(embedder, evaluationSet(tokenizer, pairs, foilScenes));
+  const foilsOf = (pairs: 'seen' | 'heldOut') => judgeFoils(embedder, evaluationSet(tokenizer, pairs, foilCount));
   const facts = {
     settings,
     seconds,
     ...metrics,
-    foils: { seen: foilsOf('seen'), heldOut: foilsOf('heldOut') },
+    foils: { scenes: foilCount, seen: foilsOf('seen'), heldOut: foilsOf('heldOut') },
     parameters: model.parameters.values.length,
     machine: machineName(),
     sha256: hex((await sha256(bytes))!),
@@ -197,7 +200,7 @@ export async function trainClip(args: readonly string[]): Promise<number> {
   const read = readArguments(
     args,
     [...Object.keys(numbers), 'again-rate', 'last-rate', 'tune-rate', 'polish-rate'],
-    { 'full-table': { type: 'boolean' } },
+    { 'full-table': { type: 'boolean' }, 'foil-scenes': { type: 'string' } },
     100,
   );
   if (!read) {
@@ -205,6 +208,7 @@ export async function trainClip(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { request, values } = read;
+  const foilCount = whole('foil-scenes', String(values['foil-scenes'] ?? foilScenes), 1, 100_000);
   // Settings are read before a folder is made for them.
   if (!request.resume) readClipSettings(values);
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
@@ -220,7 +224,7 @@ export async function trainClip(args: readonly string[]): Promise<number> {
     measure: () => measure(run, scenes),
     printMetrics,
     checkpoint: (sofar) => writeRunCheckpoint(clipCheckpoint(run), sofar),
-    finish: (taken) => writeModel(run, tokenizer, scenes, taken, request.out, values['full-table'] === true),
+    finish: (taken) => writeModel(run, tokenizer, scenes, foilCount, taken, request.out, values['full-table'] === true),
   };
   return runSession(session, request);
 }

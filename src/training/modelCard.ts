@@ -2,7 +2,7 @@
 
 import { foilKinds } from '../world/description.ts';
 import type { RunSettings } from './clipRun.ts';
-import { type Evaluation, foilScenes, type Retrieval } from './evaluation.ts';
+import type { Evaluation, Retrieval } from './evaluation.ts';
 
 export interface CardFacts {
   readonly settings: RunSettings;
@@ -18,8 +18,8 @@ export interface CardFacts {
   /** Measured on the parameters as the file has them. */
   readonly seen: Evaluation;
   readonly heldOut: Evaluation;
-  /** Foils of `foilScenes` scenes. */
-  readonly foils: Readonly<Record<'seen' | 'heldOut', Retrieval['foils']>>;
+  /** Foils of so many scenes. */
+  readonly foils: Readonly<Record<'seen' | 'heldOut', Retrieval['foils']>> & { readonly scenes: number };
 }
 
 /** A foil's name and its share, in the order of the card. */
@@ -81,7 +81,7 @@ One in eight pairs of colour and shape was never trained. Of such pairs are the 
 | --- | --- | --- |
 ${lines(metricRows(seen), metricRows(heldOut))}
 
-Some 220 to 250 of 400 scenes have a foil, so that one of them is 0.004. Of ${foilScenes} scenes:
+Some 220 to 250 of 400 scenes have a foil, so that one of them is 0.004. Of ${foils.scenes} scenes:
 
 | | seen | never trained |
 | --- | --- | --- |
