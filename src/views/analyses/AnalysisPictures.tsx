@@ -1,11 +1,11 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect } from 'react';
+import { drawsStudies } from '../../state/picture/drawsStudies.ts';
 import type { AskedTake, StudyName } from '../../state/picture/pictureStudies.ts';
-import { startStudy } from '../../state/picture/startPictures.ts';
 import { useFacts } from '../page/useFacts.ts';
-import { DrawnAsTyped } from '../picture/DrawnAsTyped.tsx';
+import { DrawnStudy } from '../picture/DrawnStudy.tsx';
 import { HonestWords } from '../picture/HonestWords.tsx';
 import { StudyRow } from '../picture/Studies.tsx';
-import { PicturesContext, usePictures } from '../picture/usePictures.ts';
+import { usePictures } from '../picture/usePictures.ts';
 import styles from './analyses.module.css';
 
 interface AnalysisPicturesProps {
@@ -20,16 +20,14 @@ const none: readonly AskedTake[] = [];
 
 /** Pictures beside an analysis, of one seed; only where the model in use is the one that they are drawn from. */
 export function AnalysisPictures({ study, takes = none, children }: AnalysisPicturesProps) {
-  const isDrawn = useFacts((s) => clipscopeDraws && s.modelRequest?.kind === 'small');
-  const [pictures] = useState(() => startStudy(study));
+  const isDrawn = useFacts(drawsStudies);
   if (!isDrawn) return null;
   return (
-    <PicturesContext value={pictures}>
-      <DrawnAsTyped />
+    <DrawnStudy name={study}>
       <Drawn study={study} takes={takes}>
         {children}
       </Drawn>
-    </PicturesContext>
+    </DrawnStudy>
   );
 }
 

@@ -1,5 +1,6 @@
 import { memo, type ReactNode, useMemo, useRef, useState } from 'react';
 import { benchRefusal, shownBench } from '../../state/methodBench.ts';
+import { drawsStudies } from '../../state/picture/drawsStudies.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
 import type { Comparison, MethodComparison, MethodDisagreement } from '../../weighting/study/compareMethods.ts';
@@ -9,10 +10,11 @@ import { PadRows } from '../page/PadRows.tsx';
 import { moveFocus } from '../page/roving.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { DrawnStudy } from '../picture/DrawnStudy.tsx';
 import { range } from '../pictures/pixels.ts';
 import { pointed, pointsAtTokens, tokenAt, useMarks } from '../pictures/pointed.ts';
 import { Difference } from './Difference.tsx';
-import { DrawnMethods, DrawnWords, MethodPicture } from './DrawnMethods.tsx';
+import { DrawnWords, MethodPicture } from './DrawnMethods.tsx';
 import styles from './methods.module.css';
 import { Readings } from './Readings.tsx';
 import { useCompared } from './useCompared.ts';
@@ -128,12 +130,12 @@ interface TotalsTableProps extends TotalsProps {
 
 /** The table of all methods; with a picture in each row where the model in use is the one that the pictures are drawn from. */
 function Totals(props: TotalsProps) {
-  const isDrawn = useFacts((s) => clipscopeDraws && s.modelRequest?.kind === 'small');
+  const isDrawn = useFacts(drawsStudies);
   if (!isDrawn) return <TotalsTable {...props} />;
   return (
-    <DrawnMethods>
+    <DrawnStudy name="methods">
       <TotalsTable {...props} isDrawn />
-    </DrawnMethods>
+    </DrawnStudy>
   );
 }
 

@@ -1,25 +1,11 @@
-import { type ReactNode, useState } from 'react';
 import { isSame } from '../../state/picture/pictureStore.ts';
-import { startStudy } from '../../state/picture/startPictures.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import { pictureSize } from '../../world/render.ts';
 import { Canvas } from '../picture/Canvas.tsx';
-import { DrawnAsTyped } from '../picture/DrawnAsTyped.tsx';
 import { HonestWords } from '../picture/HonestWords.tsx';
 import { verdictText } from '../picture/Judged.tsx';
-import { PicturesContext, usePictures } from '../picture/usePictures.ts';
+import { usePictures } from '../picture/usePictures.ts';
 import styles from './methods.module.css';
-
-/** Has one seed drawn under every method while its children are on show. */
-export function DrawnMethods({ children }: { children: ReactNode }) {
-  const [pictures] = useState(() => startStudy('methods'));
-  return (
-    <PicturesContext value={pictures}>
-      <DrawnAsTyped />
-      {children}
-    </PicturesContext>
-  );
-}
 
 /** The picture of a method, and what the judge says of it. */
 export function MethodPicture({ method }: { method: MethodName }) {
