@@ -4,6 +4,7 @@ import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { createRandom } from '../models/seededRandom.ts';
 import { createCompactTable } from '../models/tokenTable.ts';
 import { type Denoiser, denoise, denoiseBackward } from '../pictures/denoiser.ts';
+import { drawnLength } from '../pictures/drawnPicture.ts';
 import { defaultPictureRun, pictureStep, startPictureRun } from '../pictures/pictureRun.ts';
 import { createPromptReader } from '../pictures/promptReader.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
@@ -19,7 +20,6 @@ import { createTextTower, textBackward, textForward, textTowerShapes } from '../
 import type { TrainingKernels } from '../training/trainingKernels.ts';
 import { countFloats, createWasmKernels } from '../training/wasmKernels.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
-import { pictureLength } from '../world/render.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 import { fileSource } from './fileSource.ts';
 
@@ -155,7 +155,7 @@ async function denoiserSteps(steps: number): Promise<void> {
   const reader = await createPromptReader(compiled, checkpoint, 8);
   const run = await startPictureRun(defaultPictureRun, tokenizer, reader, compiled);
   const { batch: B } = run.settings;
-  const pictures = new Float32Array(B * pictureLength);
+  const pictures = new Float32Array(B * drawnLength);
   const context = new Float32Array(B * run.emptyRows.length);
   const lengths = new Int32Array(B).fill(contextLength);
   const forward = () => denoise(run.model, pictures, new Float64Array(B), context, lengths);

@@ -11,6 +11,7 @@ import loraMerge from '../../shaders/lora_merge.wgsl?raw';
 import matmul from '../../shaders/matmul.wgsl?raw';
 import matmulSplit from '../../shaders/matmul_split.wgsl?raw';
 import matmulTile from '../../shaders/matmul_tile.wgsl?raw';
+import multiply from '../../shaders/multiply.wgsl?raw';
 import scatterSquares from '../../shaders/scatter_squares.wgsl?raw';
 import weightsBf16 from '../../shaders/weights_bf16.wgsl?raw';
 import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
@@ -88,6 +89,14 @@ export const kernels = {
       ['starts', 'read'],
       ['probabilities', 'write'],
       ['attended', 'write'],
+    ],
+  },
+  multiply: {
+    source: multiply,
+    bindings: [
+      ['a', 'read'],
+      ['b', 'read'],
+      ['y', 'write'],
     ],
   },
   gather_neighbours: {

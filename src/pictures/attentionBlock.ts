@@ -1,10 +1,14 @@
 /**
  * Attention of pixels, forward and backward side by side: x += out(attention(q, k, v)) with q from norm(x). Keys and values are of the
  * pixels themselves (self) or of the prompt's rows (cross). None of the three has a bias, as in Stable Diffusion.
+ *
+ * What a pixel reads of the prompt is multiplied by a linear layer of norm(x), its gate, which Stable Diffusion's has not: the word
+ * "star" asks for ink in one place of an object and for none in another, which is a product of the word and the place. A sum has to find
+ * that product in later layers, which takes a small network far longer (docs/measurements.md).
  */
 
 import type { AttentionSizes, Heads } from '../training/attentionLayer.ts';
-import { type Affine, addResidual, linear, linearBackward } from '../training/layers.ts';
+import { type Affine, addResidual, linear, linearBackward, multiply, multiplyBackward } from '../training/layers.ts';
 import { type Parameter, type ParameterSet, parameter } from '../training/parameters.ts';
 import type { Floats } from '../training/products.ts';
 import { rowCount } from '../training/tower.ts';
@@ -32,6 +36,8 @@ export interface AttentionBlock {
   readonly query: Parameter;
   /** Cross: K and V together [2 C, d]. */
   readonly keyValue: Parameter | null;
+  /** Cross alone has one. */
+  readonly gate: Affine | null;
   readonly out: Affine;
   /** [R, C] */
   readonly input: Floats;
@@ -44,6 +50,9 @@ export interface AttentionBlock {
   readonly probabilities: Floats;
   /** [R, h, dh] */
   readonly attended: Floats;
+  /** [R, C] each: the gate, and attended ⊙ gate; empty for self. */
+  readonly gates: Floats;
+  readonly gated: Floats;
 }
 
 /** Gradients on the way back. */
@@ -52,6 +61,8 @@ export interface AttentionScratch extends BlockScratch {
   readonly queries: Floats;
   /** [Σ T_b, 2, C] */
   readonly keyValues: Floats;
+  /** [R, C] */
+  readonly gates: Floats;
 }
 
 /** Largest batch of the condition. */
@@ -78,6 +89,7 @@ export function createAttentionBlock(
     norm: affineOf(parameters, `${name}.norm`),
     query: isCross ? parameter(parameters, of('q')) : parameter(parameters, of('q'), of('k'), of('v')),
     keyValue: isCross ? parameter(parameters, of('k'), of('v')) : null,
+    gate: isCross ? affineOf(parameters, `${name}.to_gate`) : null,
     out: affineOf(parameters, `${name}.to_out`),
     input: kernels.allocate(R * C),
     normed: kernels.allocate(R * C),
@@ -85,6 +97,8 @@ export function createAttentionBlock(
     keyValues: kernels.allocate(isCross ? B * T * 2 * C : 0),
     probabilities: kernels.allocate((C / headDim) * R * (isCross ? T : side * side)),
     attended: kernels.allocate(R * C),
+    gates: kernels.allocate(isCross ? R * C : 0),
+    gated: kernels.allocate(isCross ? R * C : 0),
   };
 }
 
@@ -149,7 +163,11 @@ export function attentionBlock(
   }
   for (const { attended, probabilities, heads, sizes } of pictureParts(block, block, grid, context.lengths))
     kernels.attention(attended, probabilities, heads, sizes);
-  linear(kernels, stream, block.attended, block.out, R, C, C);
+  if (block.gate) {
+    linear(kernels, block.gates, normed, block.gate, R, C, C);
+    multiply(block.gated, block.attended, block.gates, R * C);
+  }
+  linear(kernels, stream, block.gate ? block.gated : block.attended, block.out, R, C, C);
   addResidual(stream, input, R * C);
 }
 
@@ -164,7 +182,8 @@ export function attentionBlockBackward(
 ): void {
   const { C, norm, input, normed } = block;
   const R = grid.B * grid.side * grid.side;
-  linearBackward(kernels, scratch.first, dstream, block.attended, block.out, R, C, C);
+  linearBackward(kernels, scratch.first, dstream, block.gate ? block.gated : block.attended, block.out, R, C, C);
+  if (block.gate) multiplyBackward(scratch.first, scratch.gates, block.attended, block.gates, R * C);
   const gradients = { queries: scratch.queries, keyValues: scratch.keyValues, attended: scratch.first };
   const dparts = pictureParts(block, gradients, grid, context.lengths);
   for (const [b, { heads, probabilities, sizes }] of pictureParts(block, block, grid, context.lengths).entries())
@@ -175,6 +194,11 @@ export function attentionBlockBackward(
   if (block.keyValue) {
     const rows = rowCount(context.lengths);
     kernels.weightGradient(block.keyValue.gradient, scratch.keyValues, context.rows, rows, context.width, 2 * C);
+  }
+  if (block.gate) {
+    // The attended rows' gradient has done its part.
+    linearBackward(kernels, scratch.first, scratch.gates, normed, block.gate, R, C, C);
+    addResidual(scratch.second, scratch.first, R * C);
   }
   kernels.layerNormBackward(
     dstream,

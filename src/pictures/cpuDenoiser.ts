@@ -1,7 +1,7 @@
 /** The denoiser's schedule, run by the kernels that it is trained with: float32 by WebAssembly, or the plain loops in float64. */
 
 import type { CompiledKernels } from '../cpu/kernels.ts';
-import { addResidual } from '../training/layers.ts';
+import { addResidual, multiply } from '../training/layers.ts';
 import { createParameters, parameter } from '../training/parameters.ts';
 import type { Floats } from '../training/products.ts';
 import type { DenoiserRoom } from './denoiser.ts';
@@ -16,6 +16,7 @@ import {
   writeInputs,
 } from './denoiserEngine.ts';
 import { type DenoiserSchedule, type DenoiserStep, denoiserSchedule, predictedName } from './denoiserSchedule.ts';
+import { drawnPlanes } from './drawnPicture.ts';
 import { gatherSquares, rowsToPictures, scatterSquares } from './gridLayers.ts';
 import type { PictureKernels } from './pictureKernels.ts';
 import { countPictureFloats, createPictureKernels } from './wasmPictureKernels.ts';
@@ -108,9 +109,10 @@ function attentionRuns(running: Running): Pick<Runs, 'self_attention' | 'cross_a
 }
 
 /** Steps between rows and between levels. */
-function gridRuns(running: Running): Pick<Runs, 'add_positions' | 'gather_squares' | 'scatter_squares'> {
+function gridRuns(running: Running): Pick<Runs, 'multiply' | 'add_positions' | 'gather_squares' | 'scatter_squares'> {
   const { at } = running;
   return {
+    multiply: ({ a, b, y }) => multiply(at(y), at(a), at(b), sizeOf(running, y)),
     add_positions({ x, positions, y }) {
       const [to, from, added] = [at(y), at(x), at(positions)];
       const length = sizeOf(running, positions);
@@ -144,7 +146,7 @@ export function cpuDenoiser(kernels: PictureKernels, config: DenoiserConfig, roo
     arrays.set(name, array);
   }
   const at = (name: string) => arrays.get(name)!;
-  const pictures = kernels.allocate(room.B * 3 * config.pictureSize ** 2);
+  const pictures = kernels.allocate(room.B * drawnPlanes * config.pictureSize ** 2);
   return {
     ...{ config, room, parameters },
     predict(noisy, asksLooks = false) {
@@ -155,7 +157,7 @@ export function cpuDenoiser(kernels: PictureKernels, config: DenoiserConfig, roo
       const { grid } = rowsOf(running, predictedName);
       rowsToPictures(pictures, at(predictedName), grid);
       return {
-        clean: pictures.subarray(0, grid.B * 3 * config.pictureSize ** 2),
+        clean: pictures.subarray(0, grid.B * drawnPlanes * config.pictureSize ** 2),
         looks: asksLooks ? looksOf(plan, noisy.lengths, at) : [],
       };
     },

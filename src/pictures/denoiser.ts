@@ -28,6 +28,7 @@ import {
   type TimeRows,
 } from './convolutionBlock.ts';
 import { blockPlaces, type DenoiserConfig, denoiserShapes, pixelWidth, sideOf, timeWaves } from './denoiserConfig.ts';
+import { drawnPlanes } from './drawnPicture.ts';
 import { gatherSquares, picturesToRows, rowsToPictures, scatterSquares } from './gridLayers.ts';
 import { createMlpBlock, type MlpBlock, type MlpScratch, mlpBlock, mlpBlockBackward } from './mlpBlock.ts';
 import type { Grid, PictureKernels } from './pictureKernels.ts';
@@ -52,6 +53,8 @@ interface Level {
   readonly C: number;
   readonly down: readonly Block[];
   readonly up: readonly Block[];
+  /** [side², C] What tells rows where they are; null in level 0, whose rows learn it from those below. */
+  readonly positions: Parameter | null;
   /** [R, C], and its gradient. */
   readonly stream: Floats;
   readonly dstream: Floats;
@@ -81,18 +84,16 @@ export interface Denoiser {
     readonly gradient: Floats;
   };
   readonly input: Affine;
-  /** [side² of the last level, its C] */
-  readonly positions: Parameter;
   readonly outputNorm: Affine;
   readonly output: Affine;
-  /** [R of level 0, 12] each: pixels of the noisy picture, and of the predicted one. */
+  /** [R of level 0, 16] each: pixels of the noisy picture, and of the predicted one. */
   readonly pixels: Floats;
   readonly predicted: Floats;
   /** [R of level 0, C], the last norm's. */
   readonly normed: Floats;
   /** [Σ T_b, d] */
   readonly context: Floats;
-  /** [B, 3, S, S] */
+  /** [B, 4, S, S] */
   readonly pictures: Floats;
   readonly scratch: AttentionScratch & MlpScratch;
   /** The rows of condition [B] that the last forward pass had. */
@@ -123,6 +124,7 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
       C,
       down: places.down[l].map(block),
       up: places.up[l].map(block),
+      positions: l > 0 ? parameter(parameters, `positions.${l}`) : null,
       stream: kernels.allocate(R * C),
       dstream: kernels.allocate(R * C),
       toNext: isLast ? null : affine(`down.${l}.out`),
@@ -144,20 +146,20 @@ export function createDenoiser(kernels: PictureKernels, config: DenoiserConfig, 
       ...{ inner: timeRows(), activated: timeRows(), last: timeRows(), rows: timeRows(), gradient: timeRows() },
     },
     input: affine('input'),
-    positions: parameter(parameters, 'positions'),
     outputNorm: affine('output.norm'),
     output: affine('output'),
     pixels: kernels.allocate(rows * pixelWidth),
     predicted: kernels.allocate(rows * pixelWidth),
     normed: kernels.allocate(rows * levels[0].C),
     context: kernels.allocate(B * T * contextWidth),
-    pictures: kernels.allocate(B * 3 * config.pictureSize ** 2),
+    pictures: kernels.allocate(B * drawnPlanes * config.pictureSize ** 2),
     scratch: {
       first: kernels.allocate(most),
       second: kernels.allocate(most),
       inner: kernels.allocate(mostInner),
       queries: kernels.allocate(3 * most),
       keyValues: kernels.allocate(B * T * 2 * widest),
+      gates: kernels.allocate(most),
       scales: kernels.allocate(B * 2 * widest),
       time: timeRows(),
     },
@@ -211,18 +213,18 @@ function blocksBackward(model: Denoiser, blocks: readonly Block[], { dstream }: 
   }
 }
 
-/** Calls with each number of the lowest level's rows, and with the number of `positions` that belongs to it. */
+/** Calls with each number of a level's rows, and with the number of its positions that belongs to it. */
 function eachPosition(B: number, length: number, call: (row: number, place: number) => void): void {
   for (let b = 0; b < B; b++) for (let i = 0; i < length; i++) call(b * length + i, i);
 }
 
 /** Runs a level and all below it. */
 function levelForward(model: Denoiser, l: number, B: number): void {
-  const { kernels, levels, positions } = model;
+  const { kernels, levels } = model;
   const level = levels[l];
-  const { stream, side, C, toNext, fromNext, squares, raised } = level;
+  const { stream, side, C, positions, toNext, fromNext, squares, raised } = level;
   const grid = { B, side };
-  if (!toNext || !fromNext)
+  if (positions)
     eachPosition(B, positions.value.length, (row, place) => {
       stream[row] += positions.value[place];
     });
@@ -241,9 +243,9 @@ function levelForward(model: Denoiser, l: number, B: number): void {
 
 /** Turns the level's `dstream` from the gradient of what the level gives into that of what it gets. */
 function levelBackward(model: Denoiser, l: number, B: number): void {
-  const { kernels, levels, positions, scratch } = model;
+  const { kernels, levels, scratch } = model;
   const level = levels[l];
-  const { dstream, side, C, toNext, fromNext, squares } = level;
+  const { dstream, side, C, positions, toNext, fromNext, squares } = level;
   const grid = { B, side };
   if (toNext && fromNext) {
     blocksBackward(model, level.up, level, grid);
@@ -257,14 +259,14 @@ function levelBackward(model: Denoiser, l: number, B: number): void {
     scatterSquares(dstream, scratch.first, below, C);
   }
   blocksBackward(model, level.down, level, grid);
-  if (!toNext)
+  if (positions)
     eachPosition(B, positions.value.length, (row, place) => {
       positions.gradient[place] += dstream[row];
     });
 }
 
 /**
- * Predicts clean pictures [B, 3, S, S], −1 … 1: a view that the next call writes over. x [B, 3, S, S] are noisy pictures at `times`
+ * Predicts clean pictures [B, 4, S, S], −1 … 1: a view that the next call writes over. x [B, 4, S, S] are noisy pictures at `times`
  * [B], 1 for noise alone and 0 for clean: x = (1 − t) · clean + t · noise. `context` [Σ T_b, d] has the rows of the text tower after its
  * final LayerNorm, picture by picture, and `contextLengths` [B] how many each picture has. Throws RangeError for a larger batch than
  * there is room for.
@@ -295,10 +297,10 @@ export function denoise(
   const { weight: lastWeight, bias: lastBias } = model.output;
   kernels.convolution(model.predicted, model.normed, lastWeight.value, lastBias.value, grid, top.C, pixelWidth);
   rowsToPictures(model.pictures, model.predicted, grid);
-  return model.pictures.subarray(0, B * 3 * config.pictureSize ** 2);
+  return model.pictures.subarray(0, B * drawnPlanes * config.pictureSize ** 2);
 }
 
-/** Writes all gradients, from dpictures [B, 3, S, S], the gradient of what `denoise` gave last. */
+/** Writes all gradients, from dpictures [B, 4, S, S], the gradient of what `denoise` gave last. */
 export function denoiseBackward(model: Denoiser, dpictures: ArrayLike<number>): void {
   const { kernels, levels, parameters, input, output, outputNorm, predicted, scratch, time } = model;
   const B = model.lengths.length;

@@ -1,5 +1,7 @@
 /** Sizes of the denoiser, and the names and shapes of its tensors. */
 
+import { drawnPlanes } from './drawnPicture.ts';
+
 /**
  * A level of the U-Net. Level 0 has squares of 2 × 2 pixels for its rows, each further level squares of 2 × 2 rows of the one above;
  * the last level is the middle.
@@ -31,8 +33,8 @@ export interface DenoiserConfig {
   readonly levels: readonly LevelConfig[];
 }
 
-/** Numbers of a row of level 0 as it comes from the picture: 2 × 2 pixels of three colours. */
-export const pixelWidth = 12;
+/** Numbers of a row of level 0 as it comes from the picture: 2 × 2 pixels of all planes. */
+export const pixelWidth = 4 * drawnPlanes;
 
 /** Waves that tell the time: cosines and sines of so many frequencies each. */
 export const timeWaves = 16;
@@ -79,6 +81,7 @@ function blockShapes(name: string, { channels: C, self, cross, mlp }: LevelConfi
     [`${name}.${kind}.to_q.weight`, [C, C]],
     [`${name}.${kind}.to_k.weight`, [C, width]],
     [`${name}.${kind}.to_v.weight`, [C, width]],
+    ...(kind === 'cross' ? linearShapes(`${name}.${kind}.to_gate`, C, C) : []),
     ...linearShapes(`${name}.${kind}.to_out`, C, C),
   ];
   if (self) shapes.push(...attention('self', C));
@@ -96,7 +99,6 @@ function blockShapes(name: string, { channels: C, self, cross, mlp }: LevelConfi
 /** Shapes of all tensors. */
 export function denoiserShapes(config: DenoiserConfig): Map<string, readonly number[]> {
   const { levels, timeWidth } = config;
-  const last = levels.length - 1;
   const { down, up } = blockPlaces(config);
   const blocks = [...down, ...up].flat().flatMap(({ name, level }) => blockShapes(name, levels[level], config));
   const between = levels
@@ -105,13 +107,16 @@ export function denoiserShapes(config: DenoiserConfig): Map<string, readonly num
       ...linearShapes(`down.${l}.out`, channels, 4 * levels[l].channels),
       ...linearShapes(`up.${l}.in`, 4 * levels[l].channels, channels),
     ]);
+  const positions = levels
+    .slice(1)
+    .map(({ channels }, l): Shapes[number] => [`positions.${l + 1}`, [sideOf(config, l + 1) ** 2, channels]]);
   const C = levels[0].channels;
   return new Map<string, readonly number[]>([
     ...linearShapes('time.0', timeWidth, 2 * timeWaves),
     ...linearShapes('time.1', timeWidth, timeWidth),
     ['input.weight', [C, 3, 3, pixelWidth]],
     ['input.bias', [C]],
-    ['positions', [sideOf(config, last) ** 2, levels[last].channels]],
+    ...positions,
     ...between,
     ...blocks,
     ['output.norm.weight', [C]],

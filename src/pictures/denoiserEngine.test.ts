@@ -29,7 +29,7 @@ const numbers = (length: number) => Float32Array.from({ length }, () => normal(r
 
 /** Pictures whose conditions differ in length: less than there is room for, so that what is left from other calls must not count. */
 const noisyOf = (times: readonly number[], lengths: readonly number[]): NoisyPictures => ({
-  x: numbers(times.length * 3 * 16 * 16),
+  x: numbers(times.length * 4 * 16 * 16),
   times,
   context: numbers(lengths.reduce((sum, length) => sum + length, 0) * config.contextWidth),
   lengths,

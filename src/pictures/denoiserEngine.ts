@@ -12,7 +12,7 @@ import { timeEmbedding } from './timeEmbedding.ts';
 
 /** Noisy pictures, and what the denoiser is told of each. S is a picture's side. */
 export interface NoisyPictures {
-  /** [B, 3, S, S], x = (1 − t) · clean + t · noise. */
+  /** [B, 4, S, S], x = (1 − t) · clean + t · noise. */
   readonly x: ArrayLike<number>;
   /** [B], 1 for noise alone and 0 for clean. */
   readonly times: ArrayLike<number>;
@@ -24,7 +24,7 @@ export interface NoisyPictures {
 
 /** Views that the next call writes over. */
 export interface Prediction {
-  /** [B, 3, S, S], −1 … 1 */
+  /** [B, 4, S, S], −1 … 1 */
   readonly clean: Floats;
   /** Layer by layer in the order in which they run, of each picture; empty where nobody asked. */
   readonly looks: readonly (readonly CrossAttention[])[];

@@ -72,6 +72,8 @@ export type DenoiserOperation =
       readonly probabilities: string;
       readonly attended: string;
     }
+  /** y = a ⊙ b, elementwise. */
+  | { readonly operation: 'multiply'; readonly a: string; readonly b: string; readonly y: string }
   /** y = x + positions, in each picture. */
   | { readonly operation: 'add_positions'; readonly x: string; readonly positions: string; readonly y: string }
   /** coarse [B, side, side, 4 C] has squares of 2 × 2 rows of fine [B, 2 side, 2 side, C]. */
@@ -87,7 +89,7 @@ export interface DenoiserSchedule {
   readonly steps: readonly DenoiserStep[];
 }
 
-/** The schedule's inputs, which `inputsOf` writes, and its result: the rows of pixels of clean pictures [B, side, side, 12]. */
+/** The schedule's inputs, which `inputsOf` writes, and its result: the rows of pixels of clean pictures [B, side, side, 16]. */
 export const predictedName = 'predicted';
 
 interface Draft {
@@ -188,7 +190,7 @@ function selfAttention(draft: Draft, label: string, level: number, x: string): s
   return y;
 }
 
-/** x + out(attention(q, k, v)), with q from norm(x), and k and v of the picture's condition. */
+/** x + out(attention(q, k, v) ⊙ gate(norm(x))), with q from norm(x), and k and v of the picture's condition. */
 function crossAttention(draft: Draft, label: string, level: number, x: string): string {
   const { batch, config, steps } = draft;
   const C = widthOf(draft, level);
@@ -197,19 +199,23 @@ function crossAttention(draft: Draft, label: string, level: number, x: string): 
   const queries = tensor(draft, `queries.${level}`, [B, P, h, config.headDim]);
   const keyValues = tensor(draft, `keyValues.${level}`, [batch.contextRows, 2, h, config.headDim]);
   const attended = pixelRows(draft, `inner.${level}`, level, C);
+  const gates = pixelRows(draft, `gates.${level}`, level, C);
+  const gated = pixelRows(draft, `gated.${level}`, level, C);
   const probabilities = tensor(draft, `${label}.probabilities`, [batch.contextRows, h, P]);
   const context = tensor(draft, 'context', [batch.contextRows, config.contextWidth], 'input');
   const starts = tensor(draft, 'starts', [B + 1], 'input');
   const y = nextStream(x);
   const kv = weight(draft, `${label}.to_k.weight`, `${label}.to_v.weight`);
   const q = weight(draft, `${label}.to_q.weight`);
-  const [norm, out] = [`${label}.norm`, `${label}.to_out`];
+  const [norm, gate, out] = [`${label}.norm`, `${label}.to_gate`, `${label}.to_out`];
   steps.push(
     { operation: 'layer_norm', label: norm, x, ...affine(draft, norm), y: normed },
     { operation: 'linear', label: `${label}.to_q`, x: normed, weight: q, bias: null, y: queries },
     { operation: 'linear', label: `${label}.to_kv`, x: context, weight: kv, bias: null, y: keyValues },
     { operation: 'cross_attention', label, queries, keyValues, starts, probabilities, attended },
-    { operation: 'linear', label: out, x: attended, ...affine(draft, out), residual: x, y },
+    { operation: 'linear', label: gate, x: normed, ...affine(draft, gate), y: gates },
+    { operation: 'multiply', label: `${label}.gated`, a: attended, b: gates, y: gated },
+    { operation: 'linear', label: out, x: gated, ...affine(draft, out), residual: x, y },
   );
   return y;
 }
@@ -246,13 +252,14 @@ function blocks(draft: Draft, way: 'down' | 'up', level: number, x: string): str
 function addLevel(draft: Draft, level: number, x: string): string {
   const { config, steps } = draft;
   const C = widthOf(draft, level);
-  if (level + 1 === config.levels.length) {
-    const y = nextStream(x);
-    steps.push({ operation: 'add_positions', label: 'positions', x, positions: weight(draft, 'positions'), y });
-    return blocks(draft, 'down', level, y);
+  const placed = level > 0 ? nextStream(x) : x;
+  if (level > 0) {
+    const positions = `positions.${level}`;
+    steps.push({ operation: 'add_positions', label: positions, x, positions: weight(draft, positions), y: placed });
   }
+  const fine = blocks(draft, 'down', level, placed);
+  if (level + 1 === config.levels.length) return fine;
   const [down, up] = [`down.${level}.out`, `up.${level}.in`];
-  const fine = blocks(draft, 'down', level, x);
   const squares = pixelRows(draft, `squares.${level}`, level + 1, 4 * C);
   const raised = pixelRows(draft, `raised.${level}`, level + 1, 4 * C);
   const into = firstStream(draft, level + 1);

@@ -4,7 +4,7 @@ import { createRandom, normal } from '../models/seededRandom.ts';
 import { streamOf } from '../training/initialParameters.ts';
 import type { Denoiser } from './denoiser.ts';
 
-/** Deviation of what a block adds to its stream, so that blocks begin as small changes. */
+/** Deviation of what a block adds to its stream and of its gates, so that blocks begin as small changes. */
 const blockShare = 0.3;
 
 /**
@@ -14,8 +14,8 @@ const blockShare = 0.3;
 function deviationOf(name: string, shape: readonly number[]): number {
   const inputs = shape.slice(1).reduce((product, n) => product * n, 1);
   if (name.endsWith('.bias') || name.endsWith('modulation.weight') || shape.length === 1) return 0;
-  if (name === 'positions') return 0.1;
-  if (/(\.out|to_out|fc2)\.weight$/.test(name) && /blocks/.test(name)) return blockShare / Math.sqrt(inputs);
+  if (name.startsWith('positions')) return 0.1;
+  if (/(\.out|to_out|to_gate|fc2)\.weight$/.test(name) && /blocks/.test(name)) return blockShare / Math.sqrt(inputs);
   if (name === 'output.weight') return 0.1 / Math.sqrt(inputs);
   return 1 / Math.sqrt(inputs);
 }

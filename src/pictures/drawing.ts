@@ -2,10 +2,10 @@
 
 import { defaultOptions } from '../road/options.ts';
 import type { Floats } from '../training/products.ts';
-import { pictureLength } from '../world/render.ts';
 import { type CrossAttention, crossAttention, type Denoiser, denoise } from './denoiser.ts';
 import type { DenoiserConfig } from './denoiserConfig.ts';
 import type { DenoiserEngine, NoisyPictures } from './denoiserEngine.ts';
+import { drawnLength } from './drawnPicture.ts';
 import type { StepConditioning } from './promptSteps.ts';
 import {
   guided,
@@ -71,12 +71,12 @@ function* batchesOf(
 
 /** The pictures at time t that a batch asks about, and what the denoiser is told of each. */
 function noisyOf(batch: readonly Question[], x: Floats, t: number, { contextWidth }: DenoiserConfig): NoisyPictures {
-  const noisy = new Float32Array(batch.length * pictureLength);
+  const noisy = new Float32Array(batch.length * drawnLength);
   const lengths = batch.map(({ rows }) => rows.length / contextWidth);
   const context = new Float32Array(batch.reduce((sum, { rows }) => sum + rows.length, 0));
   let at = 0;
   for (const [i, { draft, rows }] of batch.entries()) {
-    noisy.set(x.subarray(draft * pictureLength, (draft + 1) * pictureLength), i * pictureLength);
+    noisy.set(x.subarray(draft * drawnLength, (draft + 1) * drawnLength), i * drawnLength);
     context.set(rows, at);
     at += rows.length;
   }
@@ -90,10 +90,10 @@ function callOf(drafts: readonly Draft[], step: number, { guidance, looks }: Dra
   const negatives: (Floats | null)[] = drafts.map(() => null);
   return {
     questions: told.flatMap((conditioning, draft) => questionsOf(conditioning, draft, guidance)),
-    /** Keeps the answers to a batch: clean pictures [batch, 3, S, S], and where the pixels of one look. */
+    /** Keeps the answers to a batch: clean pictures [batch, 4, S, S], and where the pixels of one look. */
     hear(batch: readonly Question[], clean: Floats, looksOf: (place: number) => readonly CrossAttention[]): void {
       for (const [place, { draft, part }] of batch.entries()) {
-        const prediction = clean.slice(place * pictureLength, (place + 1) * pictureLength);
+        const prediction = clean.slice(place * drawnLength, (place + 1) * drawnLength);
         if (part === null) negatives[draft] = prediction;
         else {
           parts[draft][part] = { weight: told[draft].parts[part].weight, prediction };
@@ -102,11 +102,10 @@ function callOf(drafts: readonly Draft[], step: number, { guidance, looks }: Dra
         }
       }
     },
-    /** [drafts, 3, S, S] */
+    /** [drafts, 4, S, S] */
     clean(): Float64Array {
-      const all = new Float64Array(drafts.length * pictureLength);
-      for (const [draft, own] of parts.entries())
-        all.set(guided(negatives[draft], own, guidance), draft * pictureLength);
+      const all = new Float64Array(drafts.length * drawnLength);
+      for (const [draft, own] of parts.entries()) all.set(guided(negatives[draft], own, guidance), draft * drawnLength);
       return all;
     },
   };
@@ -117,7 +116,7 @@ const timesOf = (drafts: readonly Draft[], { sampler }: DrawingSettings) =>
   samplerTimes(sampler, drafts[0]?.steps.length ?? 1);
 
 /**
- * Draws all drafts, which have the same number of calls, side by side, [drafts, 3, S, S]; between two calls whoever runs it may stop. A
+ * Draws all drafts, which have the same number of calls, side by side, [drafts, 4, S, S]; between two calls whoever runs it may stop. A
  * draft's picture is the same beside whichever others, up to rounding. The denoiser needs room for the longest rows.
  */
 export function drawing(model: Denoiser, drafts: readonly Draft[], settings: DrawingSettings): Generator<SampledStep> {

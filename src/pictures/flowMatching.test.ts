@@ -30,11 +30,11 @@ test('the gradient of the loss is that of finite differences, and an error weigh
 
 test('pictures become rows of squares of 2 × 2 pixels, and rows become pictures again', () => {
   const grid = { B: 2, side: 2 };
-  const pictures = numbers(2 * 3 * 16);
+  const pictures = numbers(2 * 4 * 16);
   const rows = new Float64Array(pictures.length);
   picturesToRows(rows, pictures, grid);
   // The second picture's green at row 2, column 3 lies in its square (1, 1), there above right.
-  expect(rows[(4 + 3) * 12 + 3 + 1]).toBe(pictures[48 + 16 + 2 * 4 + 3]);
+  expect(rows[(4 + 3) * 16 + 4 + 1]).toBe(pictures[64 + 16 + 2 * 4 + 3]);
   const back = new Float64Array(pictures.length);
   rowsToPictures(back, rows, grid);
   expect(back).toEqual(pictures);

@@ -1,4 +1,4 @@
-/** The denoiser's schedule, run by WGSL kernels: those of the text encoder where they fit, and four that it has no use for. */
+/** The denoiser's schedule, run by WGSL kernels: those of the text encoder where they fit, and five that it has no use for. */
 
 import { attentionDispatch, type KernelDispatch, matmulDispatch, plainKernels } from '../gpu/dispatches.ts';
 import { usage } from '../gpu/flags.ts';
@@ -19,6 +19,7 @@ import {
   writeInputs,
 } from './denoiserEngine.ts';
 import { type DenoiserSchedule, type DenoiserStep, denoiserSchedule, predictedName } from './denoiserSchedule.ts';
+import { drawnPlanes } from './drawnPicture.ts';
 import { rowsToPictures } from './gridLayers.ts';
 import { normEps } from './pictureKernels.ts';
 
@@ -121,6 +122,8 @@ function dispatchesOf(step: DenoiserStep, plan: DenoiserSchedule): BoundDispatch
         },
       ];
     }
+    case 'multiply':
+      return [{ kernel: 'multiply', constants: {}, grid: byQuarters(step.y), tensors: [step.a, step.b, step.y] }];
     case 'add_positions': {
       const bound = [step.x, step.positions, step.y];
       return [{ kernel: 'embeddings', constants: {}, grid: byQuarters(step.y), tensors: bound }];
@@ -236,7 +239,7 @@ async function predict(held: Held, noisy: NoisyPictures, asksLooks: boolean): Pr
     read.set(name, results.subarray(from, from + countOf(plan, name)));
     from += countOf(plan, name);
   }
-  const clean = new Float32Array(batch.pictures * 3 * config.pictureSize ** 2);
+  const clean = new Float32Array(batch.pictures * drawnPlanes * config.pictureSize ** 2);
   const [, side] = plan.tensors.get(predictedName)!.shape;
   rowsToPictures(clean, read.get(predictedName)!, { B: batch.pictures, side });
   return { clean, looks: asksLooks ? looksOf(plan, noisy.lengths, (name) => read.get(name)!) : [] };

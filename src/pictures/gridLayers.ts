@@ -1,29 +1,30 @@
 /** Rearrangements between pictures and rows of pixels, and between the levels of a U-Net. Each is its own backward pass, the other way. */
 
 import type { Floats } from '../training/products.ts';
+import { drawnPlanes } from './drawnPicture.ts';
 import type { Grid } from './pictureKernels.ts';
 
-/** Calls with the place of each number of pictures [B, 3, 2 side, 2 side] and of rows [B, side², 2, 2, 3]. */
+/** Calls with the place of each number of pictures [B, 4, 2 side, 2 side] and of rows [B, side², 2, 2, 4]. */
 function eachPixel({ B, side }: Grid, call: (inPicture: number, inRow: number) => void): void {
   const S = 2 * side;
   let place = 0;
   for (let b = 0; b < B; b++)
-    for (let channel = 0; channel < 3; channel++)
+    for (let channel = 0; channel < drawnPlanes; channel++)
       for (let y = 0; y < S; y++)
         for (let x = 0; x < S; x++, place++) {
           const row = (b * side + (y >> 1)) * side + (x >> 1);
-          call(place, ((row * 2 + (y & 1)) * 2 + (x & 1)) * 3 + channel);
+          call(place, ((row * 2 + (y & 1)) * 2 + (x & 1)) * drawnPlanes + channel);
         }
 }
 
-/** Pictures [B, 3, 2 side, 2 side] → rows [B · side², 12]. */
+/** Pictures [B, 4, 2 side, 2 side] → rows [B · side², 16]. */
 export function picturesToRows(rows: Floats, pictures: ArrayLike<number>, grid: Grid): void {
   eachPixel(grid, (inPicture, inRow) => {
     rows[inRow] = pictures[inPicture];
   });
 }
 
-/** Rows [B · side², 12] → pictures [B, 3, 2 side, 2 side]. */
+/** Rows [B · side², 16] → pictures [B, 4, 2 side, 2 side]. */
 export function rowsToPictures(pictures: Floats, rows: Floats, grid: Grid): void {
   eachPixel(grid, (inPicture, inRow) => {
     pictures[inPicture] = rows[inRow];

@@ -9,10 +9,10 @@ import { captionTokens } from '../world/captionIds.ts';
 import type { Description } from '../world/description.ts';
 import { judgePicture } from '../world/judge/judge.ts';
 import { matchedObjects, type Verdict, verdictOf } from '../world/judge/verdict.ts';
-import { pictureLength } from '../world/render.ts';
 import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 import type { Denoiser } from './denoiser.ts';
 import { type Draft, drawing, type PixelLooks, usualDrawing } from './drawing.ts';
+import { drawnLength, shownPicture } from './drawnPicture.ts';
 import { pointsInside, silhouettes } from './pointing.ts';
 import type { PromptReader } from './promptReader.ts';
 import type { SamplerName } from './sampler.ts';
@@ -104,7 +104,7 @@ export interface DrawingOptions {
 /** Hears that so many pictures more are drawn. */
 export type HearDrawn = (pictures: number) => void;
 
-/** Draws drafts to their ends, as many at once as there is room for: [drafts, 3, S, S]. `looks` has one place for each. */
+/** Draws drafts to their ends, as many at once as there is room for: [drafts, 4, S, S]. `looks` has one place for each. */
 export function drawToEnd(
   model: Denoiser,
   drafts: readonly Draft[],
@@ -112,19 +112,19 @@ export function drawToEnd(
   looks?: readonly PixelLooks[],
   hear?: HearDrawn,
 ): Float32Array {
-  const all = new Float32Array(drafts.length * pictureLength);
+  const all = new Float32Array(drafts.length * drawnLength);
   for (let from = 0; from < drafts.length; from += model.room.B) {
     const some = drafts.slice(from, from + model.room.B);
     let pictures: Floats = new Float32Array();
     const settings = { sampler, guidance, looks: looks?.slice(from, from + some.length) };
     for (const { x } of drawing(model, some, settings)) pictures = x;
-    all.set(pictures, from * pictureLength);
+    all.set(pictures, from * drawnLength);
     hear?.(some.length);
   }
   return all;
 }
 
-/** Pictures [n, 3, S, S] of rows [n, 77, d]; picture i of the noise of seed i. */
+/** Pictures [n, 4, S, S] of rows [n, 77, d]; picture i of the noise of seed i. */
 export function drawPictures(
   model: Denoiser,
   rows: Float32Array,
@@ -169,16 +169,13 @@ export function shareOf(holds: readonly (boolean | null)[]): number {
   return said.length === 0 ? 0 : said.filter(Boolean).length / said.length;
 }
 
-export const pictureAt = (pictures: Float32Array, i: number) =>
-  pictures.subarray(i * pictureLength, (i + 1) * pictureLength);
-
 /** "1" for a picture of which everything is right, "0" for another. */
 export const verdictBits = (verdicts: readonly Verdict[]): string =>
   verdicts.map(({ right }) => Number(right)).join('');
 
-/** Holds each of some pictures [n, 3, S, S] to its caption. */
+/** Holds each of some pictures [n, 4, S, S] to its caption. */
 export const verdictsOf = ({ descriptions }: Pick<Prompts, 'descriptions'>, pictures: Float32Array): Verdict[] =>
-  descriptions.map((description, i) => verdictOf(description, judgePicture(pictureAt(pictures, i))));
+  descriptions.map((description, i) => verdictOf(description, judgePicture(shownPicture(pictures, i))));
 
 /** Whether two pictures are right and wrong in the same things. */
 export const isSameVerdict = (a: Verdict, b: Verdict): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -216,7 +213,7 @@ export function evaluatePictures(
   const among = verdictsOf(filled, draw(filled));
   const objects = plain.flatMap((verdict) => verdict.objects);
   const words = brief.descriptions.flatMap((description, i) =>
-    pointed(pictureAt(pictures, i), description, namedRows[i], looks[i]),
+    pointed(shownPicture(pictures, i), description, namedRows[i], looks[i]),
   );
   return {
     right: shareOf(plain.map(({ right }) => right)),

@@ -20,11 +20,12 @@ import type { Floats, Products } from '../training/products.ts';
 import type { RunState } from '../training/runCheckpoint.ts';
 import { countFloats } from '../training/wasmKernels.ts';
 import { writeInputIds } from '../world/captionIds.ts';
-import { pictureLength, pictureSize } from '../world/render.ts';
+import { pictureSize } from '../world/render.ts';
 import { batchDrawer, createBatch, type DrawOptions } from '../world/worldBatch.ts';
 import type { Denoiser } from './denoiser.ts';
 import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
 import { drawDenoiser } from './denoiserStart.ts';
+import { drawnLength, withCover } from './drawnPicture.ts';
 import { mixNoise } from './flowMatching.ts';
 import type { PromptReader } from './promptReader.ts';
 import { meanOfParts, type SharedBatch, type SharedWork, sharedBatch, shareWork } from './sharedBatch.ts';
@@ -64,10 +65,10 @@ export interface PictureSettings {
 
 export const defaultPictureRun: PictureSettings = {
   seed: 1,
-  steps: 9000,
+  steps: 7000,
   batch: 32,
-  boldSteps: 3000,
-  blendSteps: 3000,
+  boldSteps: 1500,
+  blendSteps: 2500,
   repeats: 4,
   learningRate: 6e-3,
   warmUp: 100,
@@ -110,7 +111,7 @@ const longestGradient = 1;
 export const averaging = 0.999;
 
 /** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
-const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_out|fc[12])\.weight$/.test(name);
+const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_gate|to_out|fc[12])\.weight$/.test(name);
 
 /** Share of a run, its last, in which the learning rate falls. */
 const fallingShare = 0.25;
@@ -120,7 +121,7 @@ const rateOf = ({ learningRate, warmUp, steps }: PictureSettings, step: number) 
   learningRate * Math.min(1, (step + 1) / warmUp, (steps - step) / (fallingShare * steps));
 
 /** Ratio of clean to noise, (1 − t) / t, at the median of the times that a run draws. */
-const medianRatio = 0.55;
+const medianRatio = 0.35;
 
 /**
  * Turns an even share u, 0 … 1, into a time. Times are drawn most often where a picture's shapes are decided: with less noise they can be
@@ -151,7 +152,7 @@ interface Part {
  */
 const parts = {
   bold: { draw: { captions: 'objects', count: 1, plainShare: 0.3, bold: true }, dropped: { word: 0, rest: 0.3 } },
-  whole: { draw: { plainShare: 0.1 }, dropped: { word: 0.2, rest: 0.5 } },
+  whole: { draw: { plainShare: 0.1, outlinesSaid: true }, dropped: { word: 0.2, rest: 0.5 } },
 } as const satisfies Readonly<Record<string, Part>>;
 
 type PartName = keyof typeof parts;
@@ -162,7 +163,7 @@ const partOf = (number: number, { boldSteps, blendSteps }: PictureSettings, rand
 
 /** Scenes that are drawn at one time, with their captions as they are read. */
 interface SceneGroup {
-  /** [G, 3, S, S] */
+  /** [G, 4, S, S] */
   readonly pictures: Float32Array;
   /** [G, 77, d] */
   readonly rows: Float32Array;
@@ -247,7 +248,7 @@ function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: Pr
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
       return ids.indexOf(eosTokenId);
     });
-    return { pictures, rows: reader.read(inputIds), ends, part };
+    return { pictures: withCover(scenes.scenes, pictures), rows: reader.read(inputIds), ends, part };
   };
 }
 
@@ -297,7 +298,7 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
   const context = new Float32Array(batch.context.length);
   let b = 0;
   for (const { pictures, rows, ends, part } of groupsOf(run, step)) {
-    clean.set(pictures, b * pictureLength);
+    clean.set(pictures, b * drawnLength);
     for (const [i, end] of ends.entries()) {
       const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
       const condition = context.subarray((b + i) * emptyRows.length);

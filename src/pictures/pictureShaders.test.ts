@@ -4,6 +4,7 @@ import { numbers, wide } from '../engine/testing/kernelCases.ts';
 import { testAdapters, testDevice } from '../gpu/testing/adapters.ts';
 import { runKernel } from '../gpu/testing/runKernel.ts';
 import { attention } from '../training/attentionLayer.ts';
+import { multiply } from '../training/layers.ts';
 import { startsOf } from './denoiserEngine.ts';
 import { gatherSquares, scatterSquares } from './gridLayers.ts';
 import { float64PictureKernels, normEps } from './pictureKernels.ts';
@@ -45,6 +46,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const sum = wide(fine);
     scatterSquares(sum, wide(coarse), { B, side }, C);
     expectClose('y', scattered.get('y')!, sum, 1e-7, 1e-7);
+  });
+
+  test.each([4, 256, 260])('multiply %d numbers', async (count) => {
+    const [a, b] = [numbers(count, 8), numbers(count, 9)];
+    const grid = [Math.ceil(count / 4 / 64), 1, 1] as const;
+    const out = await runKernel(await testDevice(adapter), {
+      kernel: 'multiply',
+      constants: {},
+      data: [a, b, count],
+      grid,
+    });
+    const expected = new Float64Array(count);
+    multiply(expected, wide(a), wide(b), count);
+    expectClose('y', out.get('y')!, expected, 1e-7, 1e-7);
   });
 
   test.each([

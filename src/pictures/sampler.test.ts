@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { expectClose } from '../clip/testing/recorded.ts';
 import { recordedCases } from '../training/testing/recordedTraining.ts';
-import { pictureLength } from '../world/render.ts';
+import { drawnLength } from './drawnPicture.ts';
 import {
   ddimTimesteps,
   guided,
@@ -71,7 +71,7 @@ test('guidance is the published formula, and a sum over the parts of AND', () =>
 });
 
 test.each(['flow', 'ddim'] as const)('%s ends in the picture that the denoiser is sure of', (sampler) => {
-  const picture = Float32Array.from({ length: pictureLength }, (_, i) => Math.sin(i));
+  const picture = Float32Array.from({ length: drawnLength }, (_, i) => Math.sin(i));
   const x = seededNoise([3]);
   const calls: number[] = [];
   for (const _ of sampling(x, samplerTimes(sampler, 8), (_, t, step) => {
@@ -87,8 +87,8 @@ test.each(['flow', 'ddim'] as const)('%s ends in the picture that the denoiser i
 
 test('a seed’s noise is its own: of mean 0 and deviation 1, and the same in any row of seeds', () => {
   const noise = seededNoise([5, 6]);
-  expect(noise.subarray(pictureLength)).toEqual(seededNoise([6]));
-  expect(noise.subarray(0, pictureLength)).not.toEqual(seededNoise([6]));
+  expect(noise.subarray(drawnLength)).toEqual(seededNoise([6]));
+  expect(noise.subarray(0, drawnLength)).not.toEqual(seededNoise([6]));
   const mean = noise.reduce((sum, value) => sum + value, 0) / noise.length;
   const square = noise.reduce((sum, value) => sum + value * value, 0) / noise.length;
   expect(Math.abs(mean)).toBeLessThan(0.05);

@@ -7,7 +7,7 @@
 
 import { createRandom, normal } from '../models/seededRandom.ts';
 import type { Floats } from '../training/products.ts';
-import { pictureLength } from '../world/render.ts';
+import { drawnLength } from './drawnPicture.ts';
 
 /** `flow` goes down in equal steps; `ddim` at the times at which Stable Diffusion samples, its noise schedule of 1000 steps. */
 export const samplers = ['flow', 'ddim'] as const;
@@ -66,12 +66,12 @@ export function samplerTimes(sampler: SamplerName, steps: number): SamplerTime[]
   }
 }
 
-/** The noise of each seed, [B, 3, S, S]: that of a seed is the same beside whichever others. */
+/** The noise of each seed, [B, 4, S, S]: that of a seed is the same beside whichever others. */
 export function seededNoise(seeds: readonly number[]): Float32Array {
-  const noise = new Float32Array(seeds.length * pictureLength);
+  const noise = new Float32Array(seeds.length * drawnLength);
   for (const [b, seed] of seeds.entries()) {
     const random = createRandom(seed);
-    for (let i = b * pictureLength; i < (b + 1) * pictureLength; i++) noise[i] = normal(random);
+    for (let i = b * drawnLength; i < (b + 1) * drawnLength; i++) noise[i] = normal(random);
   }
   return noise;
 }
@@ -94,7 +94,7 @@ export const shareOfNegative = (parts: readonly { readonly weight: number }[], g
 
 /**
  * Classifier-free guidance: u + guidance · Σ wᵢ (cᵢ − u), with u the prediction for the negative prompt. A part alone weighs 1, which is the
- * published formula; several are A1111's AND. `negative` may be null where none of it is left. Each prediction [B, 3, S, S], and the result.
+ * published formula; several are A1111's AND. `negative` may be null where none of it is left. Each prediction [B, 4, S, S], and the result.
  */
 export function guided(
   negative: ArrayLike<number> | null,
@@ -109,21 +109,21 @@ export function guided(
   return result;
 }
 
-/** Says what the clean pictures [B, 3, S, S] are, from noisy ones at time t. `step` counts the calls from 0. */
+/** Says what the clean pictures [B, 4, S, S] are, from noisy ones at time t. `step` counts the calls from 0. */
 export type Predict = (x: Floats, t: number, step: number) => ArrayLike<number>;
 
 /** Pictures on the way. */
 export interface SampledStep {
   /** Calls of the denoiser until now. */
   readonly step: number;
-  /** [B, 3, S, S] The picture as far as it has come, noise and all; written over by the next step. */
+  /** [B, 4, S, S] The picture as far as it has come, noise and all; written over by the next step. */
   readonly x: Floats;
-  /** [B, 3, S, S] What the denoiser takes for the clean picture. */
+  /** [B, 4, S, S] What the denoiser takes for the clean picture. */
   readonly clean: ArrayLike<number>;
 }
 
 /**
- * Makes pictures [B, 3, S, S] of noise, in place of it, step by step: after the last of them `noise` has the pictures, −1 … 1, or a little
+ * Makes pictures [B, 4, S, S] of noise, in place of it, step by step: after the last of them `noise` has the pictures, −1 … 1, or a little
  * outside. Between two steps whoever runs it may stop.
  */
 export function* sampling(noise: Floats, times: readonly SamplerTime[], predict: Predict): Generator<SampledStep> {

@@ -5,8 +5,8 @@
 
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { type Muon, orthogonalDirection } from '../training/muon.ts';
-import { pictureLength } from '../world/render.ts';
 import { type Denoiser, denoise, denoiseBackward } from './denoiser.ts';
+import { drawnLength } from './drawnPicture.ts';
 import { flowLoss } from './flowMatching.ts';
 
 export interface BatchSizes {
@@ -23,7 +23,7 @@ export interface BatchSizes {
 export interface SharedBatch {
   readonly sizes: BatchSizes;
   readonly memory: SharedArrayBuffer;
-  /** [B, 3, S, S] each. */
+  /** [B, 4, S, S] each. */
   readonly clean: Float32Array;
   readonly noisy: Float32Array;
   /** [B, 77, d] */
@@ -46,7 +46,7 @@ export interface SharedBatch {
 export function sharedBatch(sizes: BatchSizes, memory?: SharedArrayBuffer): SharedBatch {
   const { parts, pictures, contextWidth, parameters: P } = sizes;
   const B = parts * pictures;
-  const lengths = [B * pictureLength, B * pictureLength, B * contextLength * contextWidth, P, parts * P, P];
+  const lengths = [B * drawnLength, B * drawnLength, B * contextLength * contextWidth, P, parts * P, P];
   const floats = lengths.reduce((sum, length) => sum + length, 0);
   const doubles = B + parts;
   const shared = memory ?? new SharedArrayBuffer(8 * (doubles + 1) + 4 * floats);
@@ -91,11 +91,11 @@ function computePart(model: Denoiser, batch: SharedBatch, part: number): void {
   const [first, end] = [part * pictures, (part + 1) * pictures];
   const of = <Values extends Float32Array | Float64Array>(values: Values, n: number) =>
     values.subarray(first * n, end * n) as Values;
-  const clean = of(batch.clean, pictureLength);
+  const clean = of(batch.clean, drawnLength);
   const times = of(batch.times, 1);
   const lengths = new Int32Array(pictures).fill(contextLength);
   const context = of(batch.context, contextLength * contextWidth);
-  const predicted = denoise(model, of(batch.noisy, pictureLength), times, context, lengths);
+  const predicted = denoise(model, of(batch.noisy, drawnLength), times, context, lengths);
   const dpredicted = new Float32Array(clean.length);
   batch.losses[part] = flowLoss(dpredicted, predicted, clean, times);
   denoiseBackward(model, dpredicted);

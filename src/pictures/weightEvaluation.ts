@@ -13,7 +13,8 @@ import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 import type { Colour } from '../world/worldWords.ts';
 import type { Denoiser } from './denoiser.ts';
 import type { Draft } from './drawing.ts';
-import { type DrawingOptions, drawToEnd, evaluationSeed, type HearDrawn, pictureAt } from './pictureEvaluation.ts';
+import { shownPicture } from './drawnPicture.ts';
+import { type DrawingOptions, drawToEnd, evaluationSeed, type HearDrawn } from './pictureEvaluation.ts';
 import type { StepConditioning } from './promptSteps.ts';
 import { spearman } from './rankCorrelation.ts';
 
@@ -189,7 +190,7 @@ export async function judgeWeights(
   for (const scene of scenes) {
     const { drafts, places } = await draftsOf(scene, word, methods, condition, options.steps);
     const pictures = drawToEnd(model, drafts, options, undefined, hear);
-    const own = drafts.map((_, i) => measureWeighed(pictureAt(pictures, i), scene.description));
+    const own = drafts.map((_, i) => measureWeighed(shownPicture(pictures, i), scene.description));
     for (const [i, each] of places.entries()) measured[i].push(each.map((place) => own[place]));
   }
   const measure = word === 'large' ? 'area' : 'purity';

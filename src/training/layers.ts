@@ -166,6 +166,19 @@ export function addResidual(y: Floats, x: Floats, count: number): void {
   for (let i = 0; i < count; i++) y[i] += x[i];
 }
 
+/** y = a ⊙ b, elementwise; y may be one of both. */
+export function multiply(y: Floats, a: Floats, b: Floats, count: number): void {
+  for (let i = 0; i < count; i++) y[i] = a[i] * b[i];
+}
+
+/** Turns dy into da = dy ⊙ b, and writes db = dy ⊙ a. */
+export function multiplyBackward(dy: Floats, db: Floats, a: Floats, b: Floats, count: number): void {
+  for (let i = 0; i < count; i++) {
+    db[i] = dy[i] * a[i];
+    dy[i] *= b[i];
+  }
+}
+
 /** y[p] = x[picks[p]]: pooling, for a text at its EOS, for a picture at its class token. x [rows, d], y [picks, d]. */
 export function pickRows(y: Floats, x: Floats, picks: ArrayLike<number>, d: number): void {
   for (let p = 0; p < picks.length; p++) for (let c = 0; c < d; c++) y[p * d + c] = x[picks[p] * d + c];

@@ -31,6 +31,15 @@ function drawObject(object: SceneObject, pictures: Float32Array, offset: number)
   });
 }
 
+/** Draws where a scene's objects are as [S, S] at `offset` of `planes`: −1 on the ground, 1 on an object, their share at an edge. */
+export function renderCover(scene: Scene, planes: Float32Array, offset = 0): void {
+  planes.fill(-1, offset, offset + pictureSize * pictureSize);
+  for (const object of scene.objects)
+    eachCovered({ ...object, shape: object.words.shape }, (pixel, share) => {
+      planes[offset + pixel] += (1 - planes[offset + pixel]) * share;
+    });
+}
+
 /** Lengths are in sides of the picture; `stroke` is null if the shape is filled. */
 export interface PlacedShape extends Pick<SceneObject, 'x' | 'y' | 'radius' | 'stroke'> {
   readonly shape: Shape;

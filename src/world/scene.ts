@@ -298,6 +298,13 @@ export function drawDescription(random: Random, scene: Scene): Description {
   };
 }
 
+/** Says of every outline that it is one. */
+export function withOutlines({ objects }: Scene, description: Description): Description {
+  const name = (words: ObjectWords, i: number): ObjectWords =>
+    objects[i].words.filling === 'outline' ? { ...words, filling: 'outline' } : words;
+  return { ...description, objects: description.objects.map(name) };
+}
+
 /** Leaves unsaid what another description leaves unsaid. */
 export function describeLike(scene: Scene, model: Description): Description {
   const { objects, relation, ground } = fullDescription(scene);

@@ -172,6 +172,19 @@ test('captions leave each attribute unsaid in a third, whatever its value', () =
       if (said[attribute] !== null) expect(said[attribute]).toBe(all[attribute]);
 });
 
+test('captions that say every outline leave fillings of others unsaid as before', () => {
+  const batch = createBatch(1000);
+  batchDrawer(tokenizer, { outlinesSaid: true })(batch, createRandom(11));
+  const objects = batch.scenes.flatMap((scene, i) =>
+    scene.objects.map(({ words }, o) => ({ filling: words.filling, said: batch.descriptions[i].objects[o] })),
+  );
+  for (const { filling, said } of objects) if (filling === 'outline') expect(said.filling).toBe('outline');
+  const filled = objects.filter(({ filling }) => filling === 'filled');
+  expectShare(filled, ({ said }) => said.filling !== null, 2 / 3);
+  expectShare(objects, ({ said }) => said.size !== null, 2 / 3);
+  expect(batch.captions.some((caption) => /outline/.test(caption))).toBe(true);
+});
+
 describe('pictures', () => {
   test('fit their shapes into the square −1 … 1 and reach its sides', () => {
     for (const shape of shapes) {

@@ -13,6 +13,7 @@ import {
   fullDescription,
   type Scene,
   type SceneOptions,
+  withOutlines,
 } from './scene.ts';
 import { drawSibling } from './sibling.ts';
 import { drawTwin } from './twin.ts';
@@ -44,6 +45,8 @@ export interface DrawOptions extends Pick<SceneOptions, 'pairs' | 'count' | 'bol
   readonly lessonShare?: number;
   /** Share of scenes, or of families, that are plain. */
   readonly plainShare?: number;
+  /** Captions of style `training` say of every outline that it is one: an object of which they do not is filled. */
+  readonly outlinesSaid?: boolean;
   /** Share of scenes, or of families, whose objects have one colour. */
   readonly oneColourShare?: number;
 }
@@ -95,6 +98,7 @@ export function batchDrawer(
     siblingTwins = false,
     lessonShare,
     plainShare,
+    outlinesSaid = false,
     oneColourShare,
   }: DrawOptions = {},
 ) {
@@ -134,7 +138,10 @@ export function batchDrawer(
           plain: happens(random, plainShare),
           oneColour: happens(random, oneColourShare),
         });
-      const tell = () => (relative ? describeLike(scene, batch.descriptions[i - nth]) : drawDescription(random, scene));
+      const tell = () => {
+        const told = relative ? describeLike(scene, batch.descriptions[i - nth]) : drawDescription(random, scene);
+        return outlinesSaid ? withOutlines(scene, told) : told;
+      };
       const description = training ? tell() : describe(scene, style);
       const written = wordCaption(random, description, style);
       const caption = training ? withFillers(random, written) : written;

@@ -10,6 +10,7 @@ import { weightsHash } from '../../models/weightsHash.ts';
 import { denoiserShapes } from '../../pictures/denoiserConfig.ts';
 import { denoiserFacts } from '../../pictures/denoiserFile.ts';
 import { type Draft, drawingOn, type PixelLooks } from '../../pictures/drawing.ts';
+import { drawnLength, shownPicture } from '../../pictures/drawnPicture.ts';
 import { NoPictureModelError, pictureModelSource } from '../../pictures/pictureModel.ts';
 import { pictureVerdict } from '../../pictures/pictureVerdict.ts';
 import { atCalls } from '../../pictures/promptSteps.ts';
@@ -19,7 +20,6 @@ import type { Floats } from '../../training/products.ts';
 import type { Description } from '../../world/description.ts';
 import { colourShares, judgePicture } from '../../world/judge/judge.ts';
 import { pictureBytes } from '../../world/pictureBytes.ts';
-import { pictureLength } from '../../world/render.ts';
 import { createEngines } from './pictureEngines.ts';
 import type { DrawnPicture, ModelAddresses, PictureSettings, PictureTake } from './pictureMessages.ts';
 import { type ConditionedTake, takeConditioner } from './takeConditioner.ts';
@@ -51,9 +51,12 @@ function drawn(picture: Float32Array, said: Description | null): DrawnPicture | 
   return { bytes: pictureBytes(picture), seen, shares: colourShares(picture), verdict: pictureVerdict(said, seen) };
 }
 
-/** Copies picture i of many [·, 3, S, S]. */
+/** Copies picture i of many [·, 4, S, S], as it is shown: [3, S, S]. */
 export const pictureAt = (pictures: ArrayLike<number>, i: number) =>
-  Float32Array.from({ length: pictureLength }, (_, pixel) => pictures[i * pictureLength + pixel]);
+  shownPicture(
+    Float32Array.from({ length: drawnLength }, (_, n) => pictures[i * drawnLength + n]),
+    0,
+  );
 
 /** Rows that the denoiser is told at once at most. */
 const longestOf = (drafts: readonly Draft[], d: number) =>
@@ -73,7 +76,7 @@ export interface DrawnTakes {
 export interface DrawingWatch {
   /** Sums up what the pixels of each take look at. */
   readonly looks: readonly PixelLooks[];
-  /** Hears the pictures [takes, 3, S, S] after each call: with their noise, and as the denoiser takes them to be clean. */
+  /** Hears the pictures [takes, 4, S, S] after each call: with their noise, and as the denoiser takes them to be clean. */
   hear(call: number, noisy: Floats, clean: ArrayLike<number>): void;
 }
 
