@@ -39,6 +39,7 @@ import {
   optionHelp,
   paths,
   readArguments,
+  readRate,
   readSettings,
   runSession,
   type Session,
@@ -54,6 +55,7 @@ const numbers = {
   batch: ['batch', 2, 256, 'pictures of a step'],
   'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on one large filled object each'],
   'blend-steps': ['blendSteps', 0, 1e6, 'next steps, in which ever more scenes are of any kind; all others are'],
+  'again-steps': ['againSteps', 0, 1e6, 'last steps, which begin from what a file of those before them holds'],
   repeats: ['repeats', 1, 16, 'steps that a scene takes part in, each time with other noise'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width0: ['width0', 32, 512, 'numbers of a row of the upper level: squares of 2 × 2 pixels'],
@@ -81,6 +83,7 @@ export const picturesUsage = `Trains a denoiser that makes pictures of coloured 
 ${optionHelp<PictureSettings>(numbers, defaultPictureRun)}
   --threads N            threads that share a step (one a core); the bits are the same with any number
   --learning-rate X      its highest (${defaultPictureRun.learningRate})
+  --again-rate X         its highest in the steps --again-steps (${defaultPictureRun.againRate})
   --measure-every N      steps between measurements (500)
   --measure-captions N   captions of each kind that a measurement draws (24)
   --card-captions N      captions of each kind that the card is measured on (256)
@@ -92,7 +95,14 @@ const wayDrawing: DrawingOptions = { ...usualDrawing, steps: 10 };
 
 /** Reads what decides the model. Throws UsageError. */
 function readPictureSettings(values: Values): PictureSettings {
-  const settings = readSettings<PictureSettings>(values, numbers, defaultPictureRun);
+  const settings: PictureSettings = {
+    ...readSettings<PictureSettings>(values, numbers, defaultPictureRun),
+    againRate: readRate(values, 'again-rate', defaultPictureRun.againRate),
+  };
+  if (settings.againSteps >= settings.steps)
+    throw new UsageError(
+      `--again-steps takes ${settings.againSteps} of ${settings.steps} --steps; leave some to begin with.`,
+    );
   if (settings.batch % settings.repeats)
     throw new UsageError(
       `--batch ${settings.batch} is no multiple of --repeats ${settings.repeats}: each step draws as many scenes anew as it repeats.`,
@@ -190,7 +200,7 @@ async function openRun(read: NonNullable<ReturnType<typeof readArguments>>, toke
 export async function trainPictures(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const;
   const own = { clip: text, threads: text, 'measure-captions': text, 'card-captions': text };
-  const read = readArguments(args, Object.keys(numbers), own, 500);
+  const read = readArguments(args, [...Object.keys(numbers), 'again-rate'], own, 500);
   if (!read) {
     console.log(picturesUsage);
     return 0;

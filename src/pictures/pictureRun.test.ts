@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { judgePicture, type SeenObject } from '../world/judge/judge.ts';
 import { shownPicture } from './drawnPicture.ts';
-import { defaultPictureRun, startPictureRun, timeOf } from './pictureRun.ts';
+import { defaultPictureRun, pictureStep, startPictureRun, timeOf } from './pictureRun.ts';
 
 test('a run begins with one large filled object each, and comes by and by to everything', async () => {
   const width = 32;
@@ -36,6 +37,40 @@ test('a run begins with one large filled object each, and comes by and by to eve
   expect(blended.slice(0, 10).filter(Boolean).length).toBeLessThan(blended.slice(10).filter(Boolean).length);
   expect(blended).toContain(false);
   expect(range(5).map((i) => isOfAnyKind(24 + i))).not.toContain(false);
+});
+
+/** A small denoiser, and a text encoder whose rows are 0. */
+const quick = {
+  ...defaultPictureRun,
+  ...{ batch: 4, repeats: 1, warmUp: 2, steps: 20, againSteps: 8, learningRate: 2e-3, againRate: 1e-3 },
+  ...{ width0: 32, width1: 32, width2: 32, down1: 1, up1: 1, blocks2: 1, mlp: 1 },
+};
+async function startQuickRun(settings = quick) {
+  const width = 32;
+  const read = (ids: Uint32Array) => new Float32Array((ids.length / contextLength) * contextLength * width);
+  const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
+  return startPictureRun(settings, tokenizer, { width, read }, await compileKernels(false));
+}
+
+test('the learning rate rises, stays and falls in both parts', async () => {
+  const run = await startQuickRun();
+  const rates: number[] = [];
+  while (run.step < 20) rates.push((await pictureStep(run)).learningRate);
+  const part = (count: number, rate: number) =>
+    Array.from({ length: count }, (_, i) => rate * Math.min(1, (i + 1) / 2, (count - i) / (count / 4)));
+  expect(rates).toEqual([...part(12, 2e-3), ...part(8, 1e-3)]);
+});
+
+test('the second part goes on from what a file of the first holds', async () => {
+  const settings = { ...quick, steps: 5, againSteps: 2 };
+  const whole = await startQuickRun(settings);
+  while (whole.step < 3) await pictureStep(whole);
+  const fromFile = await startQuickRun(settings);
+  fromFile.averages.set(toFloat32(fromFloat32(Float32Array.from(whole.averages), 'F16'), 'F16'));
+  fromFile.step = 3;
+  for (const run of [whole, fromFile]) while (run.step < 5) await pictureStep(run);
+  expect(fromFile.averages).toEqual(whole.averages);
+  expect(fromFile.model.parameters.values).toEqual(whole.model.parameters.values);
 });
 
 test('times go from noise-free to noise alone, and half of them from 0.62 to 0.83', () => {

@@ -4,6 +4,7 @@
  */
 
 import type { CompiledKernels } from '../cpu/kernels.ts';
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { createRandom, normal, type Random } from '../models/seededRandom.ts';
 import { contextLength, eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -35,7 +36,7 @@ import { createFastDenoiser } from './wasmPictureKernels.ts';
 export interface PictureSettings {
   /** 0 … 2³¹ − 1. */
   readonly seed: number;
-  /** Steps of the whole run: the learning rate falls to 0 in the last quarter. */
+  /** Steps of the whole run, which has two parts: in the last quarter of each the learning rate falls to 0. */
   readonly steps: number;
   /** Pictures of a step, a multiple of `partPictures`. */
   readonly batch: number;
@@ -46,7 +47,10 @@ export interface PictureSettings {
   /** Steps that a scene takes part in, each time with other noise: its caption is read once. `batch` is a multiple of it. */
   readonly repeats: number;
   readonly learningRate: number;
-  /** Steps in which the learning rate rises. */
+  /** Steps of the second part: it begins from what a file of the first holds, so that a trained denoiser can be trained on. */
+  readonly againSteps: number;
+  readonly againRate: number;
+  /** Steps in which the learning rate of a part rises. */
   readonly warmUp: number;
   /** Numbers of a row at each level, and how many blocks there are on the way down and up. */
   readonly width0: number;
@@ -71,6 +75,8 @@ export const defaultPictureRun: PictureSettings = {
   blendSteps: 2500,
   repeats: 4,
   learningRate: 6e-3,
+  againSteps: 0,
+  againRate: 3e-3,
   warmUp: 100,
   width0: 32,
   down0: 1,
@@ -113,12 +119,22 @@ export const averaging = 0.999;
 /** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
 const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_gate|to_out|fc[12])\.weight$/.test(name);
 
-/** Share of a run, its last, in which the learning rate falls. */
+/** Share of a part, its last, in which the learning rate falls. */
 const fallingShare = 0.25;
 
-/** Learning rate of a step that counts from 0: rises over `warmUp` steps, stays, and falls to 0: up to there a longer run is the same. */
-const rateOf = ({ learningRate, warmUp, steps }: PictureSettings, step: number) =>
-  learningRate * Math.min(1, (step + 1) / warmUp, (steps - step) / (fallingShare * steps));
+/** The part of a step, which counts from 0: its steps, the highest learning rate, and the step's place in it. */
+function partAt({ steps, againSteps, learningRate, againRate }: PictureSettings, step: number) {
+  const first = steps - againSteps;
+  return step < first
+    ? { steps: first, highestRate: learningRate, at: step }
+    : { steps: againSteps, highestRate: againRate, at: step - first };
+}
+
+/** Learning rate of a step: rises over `warmUp` steps, stays, and falls to 0. Up to there a longer part is the same. */
+function rateOf(settings: PictureSettings, step: number): number {
+  const { steps, highestRate, at } = partAt(settings, step);
+  return highestRate * Math.min(1, (at + 1) / settings.warmUp, (steps - at) / (fallingShare * steps));
+}
 
 /** Ratio of clean to noise, (1 − t) / t, at the median of the times that a run draws. */
 const medianRatio = 0.35;
@@ -136,8 +152,8 @@ export function timeOf(u: number): number {
 /** Share of captions that are replaced by the empty prompt, so that guidance has its other side. */
 const emptyShare = 0.1;
 
-/** Says what a part of a run draws, and what it leaves out of the captions. */
-interface Part {
+/** Says what scenes of a kind are, and what is left out of their captions. */
+interface Kind {
   readonly draw: DrawOptions;
   /**
    * Shares of a caption's rows that are replaced by the empty prompt's: of words one by one, of all from EOS on together. A word's meaning
@@ -150,15 +166,15 @@ interface Part {
  * Shapes come first: where grounds, colours and places differ as well, the shape of an object is so small a part of the error that 3,359
  * steps on everything did not teach to look at its word.
  */
-const parts = {
+const kinds = {
   bold: { draw: { captions: 'objects', count: 1, plainShare: 0.3, bold: true }, dropped: { word: 0, rest: 0.3 } },
   whole: { draw: { plainShare: 0.1, outlinesSaid: true }, dropped: { word: 0.2, rest: 0.5 } },
-} as const satisfies Readonly<Record<string, Part>>;
+} as const satisfies Readonly<Record<string, Kind>>;
 
-type PartName = keyof typeof parts;
+type KindName = keyof typeof kinds;
 
-/** The part of a group of scenes. `random` decides where parts blend. */
-const partOf = (number: number, { boldSteps, blendSteps }: PictureSettings, random: Random): PartName =>
+/** The kind of a group of scenes. `random` decides where kinds blend. */
+const kindOf = (number: number, { boldSteps, blendSteps }: PictureSettings, random: Random): KindName =>
   random.chance((number - boldSteps + 1) / (blendSteps + 1)) ? 'whole' : 'bold';
 
 /** Scenes that are drawn at one time, with their captions as they are read. */
@@ -169,7 +185,7 @@ interface SceneGroup {
   readonly rows: Float32Array;
   /** [G] Place of EOS. */
   readonly ends: readonly number[];
-  readonly part: PartName;
+  readonly kind: KindName;
 }
 
 export interface PictureRun {
@@ -236,19 +252,19 @@ export async function startPictureRun(
 
 function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: PromptReader) {
   const { seed, batch, repeats } = settings;
-  const drawerOf = (part: PartName) => batchDrawer(tokenizer, parts[part].draw);
+  const drawerOf = (kind: KindName) => batchDrawer(tokenizer, kinds[kind].draw);
   const draws = { bold: drawerOf('bold'), whole: drawerOf('whole') };
   return (number: number): SceneGroup => {
     const scenes = createBatch(batch / repeats);
     const random = createRandom(seed, 2 * number);
-    const part = partOf(number, settings, random);
-    draws[part](scenes, random);
+    const kind = kindOf(number, settings, random);
+    draws[kind](scenes, random);
     const { pictures, inputIds, size } = scenes;
     const ends = Array.from({ length: size }, (_, i) => {
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
       return ids.indexOf(eosTokenId);
     });
-    return { pictures: withCover(scenes.scenes, pictures), rows: reader.read(inputIds), ends, part };
+    return { pictures: withCover(scenes.scenes, pictures), rows: reader.read(inputIds), ends, kind };
   };
 }
 
@@ -273,7 +289,7 @@ function drawCondition(
   rows: Float32Array,
   emptyRows: Float32Array,
   end: number,
-  dropped: Part['dropped'],
+  dropped: Kind['dropped'],
   random: Random,
 ): void {
   const d = emptyRows.length / contextLength;
@@ -297,12 +313,12 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
   const [clean, noisy] = [new Float32Array(batch.clean.length), new Float32Array(batch.noisy.length)];
   const context = new Float32Array(batch.context.length);
   let b = 0;
-  for (const { pictures, rows, ends, part } of groupsOf(run, step)) {
+  for (const { pictures, rows, ends, kind } of groupsOf(run, step)) {
     clean.set(pictures, b * drawnLength);
     for (const [i, end] of ends.entries()) {
       const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
       const condition = context.subarray((b + i) * emptyRows.length);
-      drawCondition(condition, own, emptyRows, end, parts[part].dropped, random);
+      drawCondition(condition, own, emptyRows, end, kinds[kind].dropped, random);
     }
     b += ends.length;
   }
@@ -364,6 +380,8 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
     shareWork(run, work);
     await Promise.all(elsewhere);
   };
+  const { at } = partAt(settings, run.step);
+  if (at === 0 && run.step > 0) beginAfresh(run);
   const drawn = run.drawn?.step === run.step ? run.drawn : drawNoisyBatch(run, run.step);
   for (const name of ['clean', 'noisy', 'context', 'times'] as const) batch[name].set(drawn[name]);
   batch.parameters.set(parameters.values);
@@ -376,10 +394,18 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
   const norm = gradientNorm(parameters);
   const factor = clipFactor(norm, longestGradient);
   drawDirections(muon, parameters, moments, muonSettings, batch.directions);
-  await doTogether('directions', () => adamWStep(parameters, moments, adamW, run.step, learningRate, factor, isMatrix));
+  await doTogether('directions', () => adamWStep(parameters, moments, adamW, at + 1, learningRate, factor, isMatrix));
   followDirections(muon, parameters, muonSettings, learningRate, batch.directions);
-  average(averages, parameters.values, Math.min(averaging, (run.step + 1) / (run.step + 10)));
+  average(averages, parameters.values, Math.min(averaging, (at + 2) / (at + 11)));
   return { step: run.step, loss, gradientNorm: norm, learningRate };
+}
+
+/** Goes on from the averages as a file of float16 holds them, without moments. */
+function beginAfresh({ model: { parameters }, moments, averages }: PictureRun): void {
+  averages.set(toFloat32(fromFloat32(Float32Array.from(averages), 'F16'), 'F16'));
+  parameters.values.set(averages);
+  moments.first.fill(0);
+  moments.second.fill(0);
 }
 
 /** averages ← kept · averages + (1 − kept) · values. */
