@@ -70,15 +70,17 @@ by clipscope. Stable Diffusion's own answer to a prompt differs.
 - \`log.jsonl\`: loss, gradient, learning rate and seconds of every tenth step, and all metrics on the way.
 
 A U-Net on squares of 2 × 2 pixels with cross-attention, as Stable Diffusion's, without bias in keys and values. Otherwise than there it
-works on pixels, not latents; a norm of each pixel's row stands for GroupNorm; it learns by flow matching, where a noisy picture is
-(1 − t) · clean + t · noise, and predicts the clean picture instead of the noise.
+works on pixels, not latents, and on a fourth plane beside red, green and blue, which says where objects are and is not shown; a norm of each
+pixel's row stands for GroupNorm; what a pixel reads of the prompt is multiplied by a gate of its own; it learns by flow matching, where a
+noisy picture is (1 − t) · clean + t · noise, and predicts the clean picture instead of the noise.
 
 ## Training
 
 ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
 ${settings.boldSteps} on one large filled object each, ${settings.blendSteps} in which ever more scenes are of any kind, the others on
 everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
-${settings.warmUp} steps of warm-up, which falls to 0 in the last quarter; the file has the running average of the parameters (${averaging}).
+${settings.warmUp} steps of warm-up, which falls to 0 in the last quarter; the file has the running average of the parameters (${averaging}).${againText(settings)}
+That an object is an outline is always said; else a third of captions leave each attribute out.
 One caption in ten is empty. Where all is drawn, rows of words are replaced by the empty prompt's one time in five, and all rows from EOS
 on every other time. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this
 long run was made once:
@@ -87,6 +89,13 @@ long run was made once:
 
 ${judgedSection(facts.judged)}`;
 }
+
+/** Says how a run with a second part goes on. */
+const againText = ({ againSteps, againRate }: PictureSettings): string =>
+  againSteps === 0
+    ? ''
+    : `
+The last ${againSteps} steps began from that average as the file holds it, without moments, at a rate of ${againRate}.`;
 
 /** The heading of the last section: what comes before it stays when a model is judged again. */
 const judgedHeading = '## What it shows';
