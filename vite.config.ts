@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import packageJson from './package.json' with { type: 'json' };
@@ -8,12 +8,18 @@ import { hosting } from './scripts/hosting.ts';
 const pure = ['prompt', 'tokens', 'files', 'clip', 'weighting', 'road', 'world'].map(
   (room) => `src/${room}/**/!(readOnce).test.ts`,
 );
+
+/** What was judged of the picture model's pictures; null where there is none. */
+const judgedFile = 'public/small-pictures/judged.json';
+const judged = existsSync(judgedFile) ? JSON.parse(readFileSync(judgedFile, 'utf8')) : null;
+
 export default defineConfig({
   base: './',
   plugins: [react(), hosting()],
   define: {
     clipscopeVersion: JSON.stringify(packageJson.version),
     clipscopeDraws: existsSync('public/small-pictures/model.safetensors'),
+    clipscopeRight: JSON.stringify(judged?.seen?.right ?? null),
   },
   worker: { format: 'es' },
   css: { modules: { localsConvention: 'camelCaseOnly' } },

@@ -8,6 +8,9 @@ export function HonestWords() {
     <>
       This is a small world of shapes{parameters === null ? '' : `, drawn by ${whole(parameters)} parameters`}, trained
       by this project; Stable Diffusion’s own answer differs.
+      {clipscopeRight === null
+        ? ''
+        : ` Of 100 of its pictures a judge finds ${Math.round(100 * clipscopeRight)} right in everything that they were to show.`}
     </>
   );
 }
