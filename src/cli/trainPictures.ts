@@ -150,7 +150,13 @@ function printMetrics({ seen, heldOut }: Metrics): void {
 }
 
 /** Writes the model, reads it again, and writes a card with what is measured on the file's own numbers. */
-async function writeModel(run: PictureRun, clipSha256: string, sets: Sets, seconds: number, out: string) {
+async function writeModel(
+  run: PictureRun,
+  clipSha256: string,
+  sets: Sets,
+  { seconds, threads }: { readonly seconds: number; readonly threads: number },
+  out: string,
+) {
   const { model, averages, settings } = run;
   const at = paths(out);
   const modelFacts = { config: model.config, clipSha256 };
@@ -168,7 +174,7 @@ async function writeModel(run: PictureRun, clipSha256: string, sets: Sets, secon
   const facts = {
     ...{ settings, seconds, clipSha256, judged },
     parameters: averages.length,
-    machine: machineName(),
+    machine: machineName(threads),
     sha256: hex((await sha256(bytes))!),
     bytes: bytes.length,
   };
@@ -223,7 +229,10 @@ export async function trainPictures(args: readonly string[]): Promise<number> {
     measure: () => withAverages(run, () => measure(run, sets, wayDrawing)),
     printMetrics,
     checkpoint: (sofar) => writeRunCheckpoint(pictureCheckpoint(run, clipSha256), sofar),
-    finish: (taken) => writeModel(run, clipSha256, drawSets(tokenizer, reader, cardCaptions), taken, read.request.out),
+    finish: (taken) => {
+      const effort = { seconds: taken, threads: threads.length + 1 };
+      return writeModel(run, clipSha256, drawSets(tokenizer, reader, cardCaptions), effort, read.request.out);
+    },
   };
   return runSession(session, read.request).finally(end);
 }

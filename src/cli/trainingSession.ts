@@ -127,8 +127,8 @@ export const write = (path: string, contents: Uint8Array | string) =>
 export const jsonText = (object: object) => `${JSON.stringify(object, null, 2)}\n`;
 
 /** The machine, for a model's card. */
-export const machineName = () =>
-  `one core of ${cpus()[0]?.model.trim() ?? 'an unknown processor'}, Node ${process.versions.node}`;
+export const machineName = (threads = 1) =>
+  `${threads === 1 ? 'one thread' : `${threads} threads`} of ${cpus()[0]?.model.trim() ?? 'an unknown processor'}, Node ${process.versions.node}`;
 
 /** The checkpoint of the run that is to be gone on with; null for a new run, whose folder is made. Throws UsageError. */
 export async function openFolder({ out, resume }: SessionRequest): Promise<TensorFile | null> {

@@ -61,6 +61,18 @@ test('the learning rate rises, stays and falls in both parts', async () => {
   expect(rates).toEqual([...part(12, 2e-3), ...part(8, 1e-3)]);
 });
 
+test('every other time of the second part has more noise', async () => {
+  const run = await startQuickRun({ ...quick, batch: 32, steps: 4, againSteps: 2 });
+  const times: number[][] = [];
+  for (let step = 0; step < 2; step++) {
+    await pictureStep(run);
+    times.push(Array.from(run.drawn!.times).toSorted((a, b) => a - b));
+  }
+  const noisy = times.map((drawn) => drawn.filter((t) => t > 0.85).length);
+  expect(noisy[0]).toBeLessThan(8);
+  expect(noisy[1]).toBeGreaterThan(10);
+});
+
 test('the second part goes on from what a file of the first holds', async () => {
   const settings = { ...quick, steps: 5, againSteps: 2 };
   const whole = await startQuickRun(settings);

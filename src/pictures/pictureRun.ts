@@ -69,13 +69,13 @@ export interface PictureSettings {
 
 export const defaultPictureRun: PictureSettings = {
   seed: 1,
-  steps: 7000,
+  steps: 6750,
   batch: 32,
   boldSteps: 1500,
   blendSteps: 2500,
   repeats: 4,
   learningRate: 6e-3,
-  againSteps: 0,
+  againSteps: 1000,
   againRate: 3e-3,
   warmUp: 100,
   width0: 32,
