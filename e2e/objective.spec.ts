@@ -71,6 +71,21 @@ test('from scratch to a diagonal; a hand on τ changes the entropy of a row as f
   await expect(lab(page).getByRole('slider')).toHaveAttribute('aria-valuetext', '1');
 });
 
+test('the lab does not write its address over that of a view which is just being opened', async ({ page }) => {
+  await page.goto('./#view=tokens');
+  await openView(page, 'Objective');
+  await openView(page, 'Tokens');
+  const hash = await page.evaluate(async () => {
+    location.hash = '#view=objective';
+    while (!document.querySelector('#objective')?.checkVisibility()) await new Promise(requestAnimationFrame);
+    // A click on a link changes the address before the page hears of it.
+    history.pushState(null, '', '#view=checkpoint');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    return location.hash;
+  });
+  expect(hash).toBe('#view=checkpoint');
+});
+
 test('the lab trains while it is on show, and not behind another view', async ({ page }) => {
   await openLab(page, '&lab.batch=8&lab.side=none');
   const alert = page.getByRole('alert');

@@ -1,5 +1,5 @@
 /**
- * What the denoiser draws of a picture: [4, S, S], red, green, blue, and its cover: −1 on the ground, 1 on an object. The cover is not shown.
+ * A picture as the denoiser draws it: [4, S, S], red, green, blue, and its cover: −1 on the ground, 1 on an object. The cover is not shown.
  * In it a pale object on a pale ground is as plain as a black one on a white ground, so that shapes are learned, and decided, in all
  * colours alike. Stable Diffusion's pictures are latents of 4 planes, which a network of its own has learned.
  */

@@ -140,8 +140,8 @@ function rateOf(settings: PictureSettings, step: number): number {
 const medianRatio = 0.35;
 
 /**
- * The same of every other time in the second part. Where objects are, and how many, is decided with more noise than what shapes they
- * have: a first part of 5,750 steps drew clear shapes, but often three objects for one.
+ * Ratio at the median of every other time in the second part. Where objects are, and how many, is decided with more noise than what shapes
+ * they have: a first part of 5,750 steps drew clear shapes, but often three objects for one.
  */
 const noisyRatio = 0.12;
 

@@ -100,7 +100,10 @@ function Address() {
     return () => removeEventListener('hashchange', follow);
   }, [lab, notify]);
   useEffect(() => {
-    const timer = setTimeout(() => writeAddress(settings, own), addressRest);
+    const timer = setTimeout(() => {
+      // The address may name another view already, which the page has not come to yet.
+      if (viewOf(location.hash) === 'objective') writeAddress(settings, own);
+    }, addressRest);
     return () => clearTimeout(timer);
   }, [settings, own]);
   return null;
