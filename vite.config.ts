@@ -9,8 +9,8 @@ const pure = ['prompt', 'tokens', 'files', 'clip', 'weighting', 'road', 'world']
   (room) => `src/${room}/**/!(readOnce).test.ts`,
 );
 
-/** What was judged of the picture model's pictures; null where there is none. */
 const judgedFile = 'public/small-pictures/judged.json';
+/** Shares of the picture model's pictures that a judge found right; null without a model. */
 const judged = existsSync(judgedFile) ? JSON.parse(readFileSync(judgedFile, 'utf8')) : null;
 
 export default defineConfig({

@@ -2,7 +2,7 @@
  * Attention of pixels, forward and backward side by side: x += out(attention(q, k, v)) with q from norm(x). Keys and values are of the
  * pixels themselves (self) or of the prompt's rows (cross). None of the three has a bias, as in Stable Diffusion.
  *
- * What a pixel reads of the prompt is multiplied by a linear layer of norm(x), its gate, which Stable Diffusion's has not: the word
+ * A gate, a linear layer of norm(x), multiplies each pixel's reading of the prompt. Stable Diffusion has none. The word
  * "star" asks for ink in one place of an object and for none in another, which is a product of the word and the place. A sum has to find
  * that product in later layers, which takes a small network far longer (docs/measurements.md).
  */
@@ -50,8 +50,9 @@ export interface AttentionBlock {
   readonly probabilities: Floats;
   /** [R, h, dh] */
   readonly attended: Floats;
-  /** [R, C] each: the gate, and attended ⊙ gate; empty for self. */
+  /** [R, C] The gate; empty for self. */
   readonly gates: Floats;
+  /** [R, C] attended ⊙ gate; for self it is `attended`. */
   readonly gated: Floats;
 }
 
@@ -82,6 +83,7 @@ export function createAttentionBlock(
   const isCross = name.endsWith('.cross');
   const R = B * side * side;
   const of = (kind: string) => `${name}.to_${kind}.weight`;
+  const attended = kernels.allocate(R * C);
   return {
     name,
     C,
@@ -96,9 +98,9 @@ export function createAttentionBlock(
     queries: kernels.allocate(R * C * (isCross ? 1 : 3)),
     keyValues: kernels.allocate(isCross ? B * T * 2 * C : 0),
     probabilities: kernels.allocate((C / headDim) * R * (isCross ? T : side * side)),
-    attended: kernels.allocate(R * C),
+    attended,
     gates: kernels.allocate(isCross ? R * C : 0),
-    gated: kernels.allocate(isCross ? R * C : 0),
+    gated: isCross ? kernels.allocate(R * C) : attended,
   };
 }
 
@@ -167,7 +169,7 @@ export function attentionBlock(
     linear(kernels, block.gates, normed, block.gate, R, C, C);
     multiply(block.gated, block.attended, block.gates, R * C);
   }
-  linear(kernels, stream, block.gate ? block.gated : block.attended, block.out, R, C, C);
+  linear(kernels, stream, block.gated, block.out, R, C, C);
   addResidual(stream, input, R * C);
 }
 
@@ -182,7 +184,7 @@ export function attentionBlockBackward(
 ): void {
   const { C, norm, input, normed } = block;
   const R = grid.B * grid.side * grid.side;
-  linearBackward(kernels, scratch.first, dstream, block.gate ? block.gated : block.attended, block.out, R, C, C);
+  linearBackward(kernels, scratch.first, dstream, block.gated, block.out, R, C, C);
   if (block.gate) multiplyBackward(scratch.first, scratch.gates, block.attended, block.gates, R * C);
   const gradients = { queries: scratch.queries, keyValues: scratch.keyValues, attended: scratch.first };
   const dparts = pictureParts(block, gradients, grid, context.lengths);

@@ -4,7 +4,6 @@
  */
 
 import type { CompiledKernels } from '../cpu/kernels.ts';
-import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { createRandom, normal, type Random } from '../models/seededRandom.ts';
 import { contextLength, eosTokenId } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -14,9 +13,11 @@ import {
   adamWStep,
   clipFactor,
   createMoments,
+  forgetMoments,
   gradientNorm,
 } from '../training/adamW.ts';
 import { createMuon, drawDirections, followDirections, type Muon, type MuonSettings } from '../training/muon.ts';
+import { roundToFloat16 } from '../training/parameters.ts';
 import type { Floats, Products } from '../training/products.ts';
 import type { RunState } from '../training/runCheckpoint.ts';
 import { countFloats } from '../training/wasmKernels.ts';
@@ -329,7 +330,8 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
     b += ends.length;
   }
   // One time from each of B parts of equal share: a step then sees all times.
-  const ratioOf = (i: number) => (partAt(settings, step).isAgain && i % 2 === 1 ? noisyRatio : medianRatio);
+  const { isAgain } = partAt(settings, step);
+  const ratioOf = (i: number) => (isAgain && i % 2 === 1 ? noisyRatio : medianRatio);
   const times = Float64Array.from({ length: B }, (_, i) => timeOf((i + random.uniform()) / B, ratioOf(i)));
   const noise = Float32Array.from({ length: clean.length }, () => normal(random));
   // Groups are in order, and each is to meet all times.
@@ -409,10 +411,9 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
 
 /** Goes on from the averages as a file of float16 holds them, without moments. */
 function beginAfresh({ model: { parameters }, moments, averages }: PictureRun): void {
-  averages.set(toFloat32(fromFloat32(Float32Array.from(averages), 'F16'), 'F16'));
+  roundToFloat16(averages);
   parameters.values.set(averages);
-  moments.first.fill(0);
-  moments.second.fill(0);
+  forgetMoments(moments);
 }
 
 /** averages ← kept · averages + (1 − kept) · values. */

@@ -26,6 +26,12 @@ export function createMoments({ values }: ParameterSet): AdamWMoments {
   return { first: values.slice().fill(0), second: values.slice().fill(0) };
 }
 
+/** Makes moments those before the first step again. */
+export function forgetMoments({ first, second }: AdamWMoments): void {
+  first.fill(0);
+  second.fill(0);
+}
+
 /** The factor that clips a gradient to `longest`, as in PyTorch's clip_grad_norm_. */
 export function clipFactor(norm: number, longest: number): number {
   return Math.min(1, longest / (norm + 1e-6));

@@ -5,7 +5,6 @@
 
 import type { CompactTable } from '../clip/weights.ts';
 import { compileKernels } from '../cpu/kernels.ts';
-import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import { exp } from '../models/elementary.ts';
 import { createRandom } from '../models/seededRandom.ts';
 import { createCompactTable } from '../models/tokenTable.ts';
@@ -14,7 +13,7 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { worldTokenIds } from '../world/captionIds.ts';
 import { pictureSize } from '../world/render.ts';
 import { batchDrawer, createBatch, type DrawOptions, type WorldBatch } from '../world/worldBatch.ts';
-import { type AdamWMoments, createMoments, learningRateAt, openClipAdamW } from './adamW.ts';
+import { type AdamWMoments, createMoments, forgetMoments, learningRateAt, openClipAdamW } from './adamW.ts';
 import { readCaptions } from './captionBatch.ts';
 import {
   type ClipModel,
@@ -26,6 +25,7 @@ import {
   type PairBatch,
 } from './clipModel.ts';
 import { drawParameters } from './initialParameters.ts';
+import { roundToFloat16 } from './parameters.ts';
 import type { RunState } from './runCheckpoint.ts';
 
 /** Everything that decides the bits of a trained model. */
@@ -333,9 +333,8 @@ export const pairsOf = (rows: CompactTable, { inputIds, pictures }: WorldBatch):
 
 /** Rounds all parameters to float16, and forgets the moments. */
 function beginAfresh({ model: { parameters }, moments }: ClipRun): void {
-  parameters.values.set(toFloat32(fromFloat32(Float32Array.from(parameters.values), 'F16'), 'F16'));
-  moments.first.fill(0);
-  moments.second.fill(0);
+  roundToFloat16(parameters.values);
+  forgetMoments(moments);
 }
 
 /** Draws the next batch and learns from it. */

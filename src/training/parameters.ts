@@ -1,5 +1,6 @@
 /** A model's parameters end to end in one array, and their gradients in another, so that the optimiser runs over both once. */
 
+import { fromFloat32, toFloat32 } from '../files/dtypes.ts';
 import type { Floats } from './products.ts';
 
 /** A tensor of parameters and the gradient that backward passes add to. */
@@ -47,4 +48,9 @@ export function parameter({ places, values, gradients }: ParameterSet, ...names:
     to = place.offset + place.length;
   }
   return { value: values.subarray(from, to), gradient: gradients.subarray(from, to) };
+}
+
+/** Rounds values to what a file of float16 holds of them. */
+export function roundToFloat16(values: Floats): void {
+  values.set(toFloat32(fromFloat32(Float32Array.from(values), 'F16'), 'F16'));
 }
