@@ -60,7 +60,15 @@ const numbers = {
   'alike-steps': ['alikeSteps', 0, 1e6, 'first of these, on pairs of one colour; the others are on everything'],
   'last-steps': ['lastSteps', 0, 1e6, 'next steps, with a third rise and fall, on everything'],
   'tune-steps': ['tuneSteps', 0, 1e6, 'next steps, with a fourth, in which the text encoder stays as it is'],
-  'polish-steps': ['polishSteps', 0, 1e6, 'last steps, with a fifth, from the parameters rounded to float16'],
+  'polish-steps': ['polishSteps', 0, 1e6, 'next steps, with a fifth, from the parameters rounded to float16'],
+  'turn-steps': ['turnSteps', 0, 1e6, 'next steps, with a sixth, again from float16: pairs that are turned'],
+  'every-steps': ['everySteps', 0, 1e6, 'next steps, on everything'],
+  'fit-steps': [
+    'fitSteps',
+    0,
+    1e6,
+    'last steps, with a seventh, from float16 as well: everything, with fewer twins that are turned',
+  ],
   'pair-batch': ['pairBatch', 2, 1024, 'pairs of a step on plain words'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width: ['width', 4, 512, 'text tower: numbers of a row'],
@@ -87,6 +95,8 @@ ${optionHelp<RunSettings>(numbers, defaultRun)}
   --last-rate X          its highest in the steps --last-steps (${defaultRun.lastRate})
   --tune-rate X          its highest in the steps --tune-steps (${defaultRun.tuneRate})
   --polish-rate X        its highest in the steps --polish-steps (${defaultRun.polishRate})
+  --turn-rate X          its highest in the steps --turn-steps and --every-steps (${defaultRun.turnRate})
+  --fit-rate X           its highest in the steps --fit-steps (${defaultRun.fitRate})
   --measure-every N      steps between measurements (100)
   --checkpoint-every N   steps between checkpoints (50)
   --foil-scenes N        scenes whose foils the card counts, besides those of its 400 (${foilScenes})
@@ -102,6 +112,8 @@ function readClipSettings(values: Values): RunSettings {
     lastRate: readRate(values, 'last-rate', defaultRun.lastRate),
     tuneRate: readRate(values, 'tune-rate', defaultRun.tuneRate),
     polishRate: readRate(values, 'polish-rate', defaultRun.polishRate),
+    turnRate: readRate(values, 'turn-rate', defaultRun.turnRate),
+    fitRate: readRate(values, 'fit-rate', defaultRun.fitRate),
   };
   for (const [width, heads, what] of [
     [settings.width, settings.heads, ''],
@@ -199,7 +211,7 @@ async function writeModel(
 export async function trainClip(args: readonly string[]): Promise<number> {
   const read = readArguments(
     args,
-    [...Object.keys(numbers), 'again-rate', 'last-rate', 'tune-rate', 'polish-rate'],
+    [...Object.keys(numbers), 'again-rate', 'last-rate', 'tune-rate', 'polish-rate', 'turn-rate', 'fit-rate'],
     { 'full-table': { type: 'boolean' }, 'foil-scenes': { type: 'string' } },
     100,
   );

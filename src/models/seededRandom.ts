@@ -53,6 +53,10 @@ export function createRandom(seed: number, stream = 0): Random {
   };
 }
 
+/** True in the given share of draws; without a share it is false, and takes no draw. */
+export const happens = (random: Random, share: number | undefined): boolean =>
+  share !== undefined && random.chance(share);
+
 /** A normally distributed number, by Box and Muller: mean 0, deviation 1. */
 export function normal(random: Random): number {
   const radius = Math.sqrt(-2 * log(1 - random.uniform()));

@@ -58,9 +58,14 @@ export interface RunSettings extends ModelSizes {
   readonly lastSteps: number;
   /** Steps of the fourth part, in which the text encoder stays as it is, with a rise and fall of its own: `again`. */
   readonly tuneSteps: number;
-  /** Last steps, on everything, from what a file of the steps before them holds. */
+  /** Steps of the fifth part, on everything, from what a file of the steps before them holds. */
   readonly polishSteps: number;
-  /** Pairs of a step of `pair` and `alike`: many small steps find out sooner what belongs together than few large ones. */
+  /** Steps of the sixth part, from what a file of those before them holds: so many of `turn`, then of `every`. */
+  readonly turnSteps: number;
+  readonly everySteps: number;
+  /** Last steps, of `fit`, from what a file of those before them holds. */
+  readonly fitSteps: number;
+  /** Pairs of a step of `pair`, `alike` and `turn`: many small steps find out sooner what belongs together than few large ones. */
   readonly pairBatch: number;
   readonly learningRate: number;
   /** Steps in which the learning rate rises. */
@@ -70,6 +75,8 @@ export interface RunSettings extends ModelSizes {
   readonly lastRate: number;
   readonly tuneRate: number;
   readonly polishRate: number;
+  readonly turnRate: number;
+  readonly fitRate: number;
 }
 
 /** Sizes of a model. */
@@ -92,7 +99,7 @@ export interface ModelSizes {
 /** A text tower whose heads look like the big one's, and an image tower; as float16, both are less than 3 MB. */
 export const defaultRun: RunSettings = {
   seed: 1,
-  steps: 19800,
+  steps: 29000,
   batch: 64,
   plainSteps: 600,
   singleSteps: 1200,
@@ -106,6 +113,9 @@ export const defaultRun: RunSettings = {
   lastSteps: 800,
   tuneSteps: 2500,
   polishSteps: 3500,
+  turnSteps: 150,
+  everySteps: 3050,
+  fitSteps: 6000,
   pairBatch: 32,
   learningRate: 1e-3,
   warmUp: 100,
@@ -113,6 +123,8 @@ export const defaultRun: RunSettings = {
   lastRate: 3e-4,
   tuneRate: 4e-4,
   polishRate: 4e-4,
+  turnRate: 5e-4,
+  fitRate: 4e-4,
   width: 128,
   layers: 6,
   heads: 4,
@@ -176,6 +188,10 @@ const inFamilies = { twins: true, familyShare: 0.75, lessonShare: 0.35 } as cons
  * - `alike`: pairs of one colour with their twins. Where colours tell which object is where, nothing else is asked, and a model that knows
  *   all relations of a red and a blue object guesses those of two red ones.
  * - `again`: as `close`, and a third of the pairs are of one colour.
+ * - `turn`: pairs in plain words, most of them with the same pair turned, so that what was left is above. A model that sees twins mirrored and
+ *   never turned learns one direction, from the upper left to the lower right, for both "left" and "above".
+ * - `every`: as `again`, with twins of all kinds.
+ * - `fit`: the same, with fewer that are turned and fewer in plain words: colours swapped are what comes back last.
  */
 const stageDraws = {
   plain: { captions: 'objects', count: 1, plainShare: 1 },
@@ -186,6 +202,12 @@ const stageDraws = {
   close: { ...inFamilies, siblingTwins: true, plainShare: 0.15 },
   alike: { count: 2, twins: true, lessonShare: 1, plainShare: 0.15, oneColourShare: 1 },
   again: { ...inFamilies, siblingTwins: true, plainShare: 0.1, oneColourShare: 0.33 },
+  turn: { count: 2, twins: true, turnShare: 0.7, lessonShare: 1, plainShare: 0.15, oneColourShare: 0.2 },
+  every: { ...inFamilies, siblingTwins: true, turnShare: 0.4, plainShare: 0.1, oneColourShare: 0.33 },
+  fit: {
+    ...{ twins: true, familyShare: 0.75, siblingTwins: true, turnShare: 0.15 },
+    ...{ lessonShare: 0.15, plainShare: 0.05, oneColourShare: 0.15 },
+  },
 } as const satisfies Readonly<Record<string, DrawOptions>>;
 
 type Stage = keyof typeof stageDraws;
@@ -224,13 +246,14 @@ interface Part {
   readonly isAfresh?: boolean;
 }
 
-/** The five parts of a run in their order. */
+/** The seven parts of a run in their order. */
 function partsOf(settings: RunSettings): readonly Part[] {
-  const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, polishSteps } = settings;
-  const { learningRate, againRate, lastRate, tuneRate, polishRate } = settings;
+  const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, polishSteps, turnSteps, everySteps, fitSteps } =
+    settings;
+  const { learningRate, againRate, lastRate, tuneRate, polishRate, turnRate, fitRate } = settings;
   return [
     {
-      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps - polishSteps),
+      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps - polishSteps - turnSteps - everySteps - fitSteps),
       highestRate: learningRate,
       stageOf: (step) => firstStageOf(step, settings),
     },
@@ -238,6 +261,13 @@ function partsOf(settings: RunSettings): readonly Part[] {
     { steps: lastSteps, highestRate: lastRate, stageOf: () => 'close' },
     { steps: tuneSteps, highestRate: tuneRate, stageOf: () => 'again', isTextFrozen: true },
     { steps: polishSteps, highestRate: polishRate, stageOf: () => 'again', isAfresh: true },
+    {
+      steps: turnSteps + everySteps,
+      highestRate: turnRate,
+      stageOf: (step) => (step < turnSteps ? 'turn' : 'every'),
+      isAfresh: true,
+    },
+    { steps: fitSteps, highestRate: fitRate, stageOf: () => 'fit', isAfresh: true },
   ];
 }
 
@@ -279,7 +309,7 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
   });
   drawParameters(model, settings.seed);
   const source = (stage: Stage): PairSource => ({
-    batch: createBatch(stage === 'pair' || stage === 'alike' ? settings.pairBatch : settings.batch),
+    batch: createBatch(stage === 'pair' || stage === 'alike' || stage === 'turn' ? settings.pairBatch : settings.batch),
     draw: batchDrawer(tokenizer, stageDraws[stage]),
   });
   return {
@@ -297,6 +327,9 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
       close: source('close'),
       alike: source('alike'),
       again: source('again'),
+      turn: source('turn'),
+      every: source('every'),
+      fit: source('fit'),
     },
     step: 0,
   };

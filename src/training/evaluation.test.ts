@@ -57,7 +57,7 @@ test('a model that reads captions and pictures without fault has every share at 
   ).toEqual({
     textToImage: 1,
     imageToText: 1,
-    foils: { 'colours swapped': 1, 'objects swapped': 1, 'relation inverted': 1 },
+    foils: { 'colours swapped': 1, 'objects swapped': 1, 'relation inverted': 1, 'relation turned': 1 },
     fillerInvariance: 1,
   });
 });
@@ -67,7 +67,16 @@ test('a model without relations falls for the foils of order alone', () => {
     embedderBy((description) => ({ ...description, relation: null })),
     set,
   );
-  expect(foils).toEqual({ 'colours swapped': 1, 'objects swapped': 0, 'relation inverted': 0 });
+  expect(foils).toEqual({ 'colours swapped': 1, 'objects swapped': 0, 'relation inverted': 0, 'relation turned': 0 });
+});
+
+test('a model that knows a diagonal alone falls for turned relations', () => {
+  const alongDiagonal = { left: 'left', above: 'left', right: 'right', below: 'right' } as const;
+  const { foils } = evaluate(
+    embedderBy(({ relation, ...rest }) => ({ ...rest, relation: relation && alongDiagonal[relation] })),
+    set,
+  );
+  expect(foils).toEqual({ 'colours swapped': 1, 'objects swapped': 1, 'relation inverted': 1, 'relation turned': 0 });
 });
 
 test('a model that sees no colours falls for swapped ones, and finds fewer pictures', () => {
@@ -87,6 +96,7 @@ test('a set has all foils of scenes with two objects, and is the same at every c
   expect(evaluationSet(tokenizer, 'seen', 120).pictures).not.toEqual(set.pictures);
   const two = descriptionsOf(set.inputIds).filter(({ objects }) => objects.length === 2).length;
   expect(set.foils['relation inverted'].of).toHaveLength(two);
+  expect(set.foils['relation turned'].of).toHaveLength(two);
   expect(set.foils['objects swapped'].of).toHaveLength(two);
   expect(set.foils['colours swapped'].of.length).toBeLessThanOrEqual(two);
 });

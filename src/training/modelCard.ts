@@ -67,10 +67,13 @@ ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}
 ${settings.plainSteps} on one black object, ${settings.singleSteps} on one of any colour, ${settings.lookSteps} on everything, ${settings.pairSteps} on pairs of objects in plain
 words (${settings.pairBatch} pictures each), ${settings.wordSteps} on everything, ${settings.bindSteps} on two objects, ${settings.wholeSteps} and ${othersOf(settings)} on everything, ${settings.alikeSteps} on pairs of
 one colour in plain words (${settings.pairBatch} pictures each), ${settings.againSteps - settings.alikeSteps} on everything with more such pairs, ${settings.lastSteps} on everything, ${settings.tuneSteps} on everything with more
-such pairs, in which the text encoder stayed as it was, and ${settings.polishSteps} in which all learned again, from the parameters as float16. Most
+such pairs, in which the text encoder stayed as it was, and ${settings.polishSteps} in which all learned again, from the parameters as float16. Up to
+there "above" meant "left of". From float16 again: ${settings.turnSteps} on pairs in plain words, most of them beside the same pair with x and y
+exchanged (${settings.pairBatch} pictures each), and ${settings.everySteps} on everything with such twins; and once more from float16 ${settings.fitSteps} with fewer of them. Most
 scenes have relatives in their batch: a twin, of the same words put together otherwise, and siblings, which differ in one attribute.
-AdamW; the learning rate rises within ${settings.warmUp} steps and falls by half a cosine five times: from ${settings.learningRate}, from ${settings.againRate} in the steps that
-begin with pairs of one colour, from ${settings.lastRate} in the next ${settings.lastSteps}, from ${settings.tuneRate} in the next ${settings.tuneSteps}, and from ${settings.polishRate} in the last. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD
+AdamW; the learning rate rises within ${settings.warmUp} steps and falls by half a cosine seven times: from ${settings.learningRate}, from ${settings.againRate} in the steps that
+begin with pairs of one colour, from ${settings.lastRate} in the next ${settings.lastSteps}, from ${settings.tuneRate} in the next ${settings.tuneSteps}, from ${settings.polishRate} in the next
+${settings.polishSteps}, from ${settings.turnRate} in the next ${settings.turnSteps + settings.everySteps}, and from ${settings.fitRate} in the last. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD
 is defined to the bit. That is tested with a short run, in Node and in a browser; this long run was made once:
 
     ${commandOf(settings)}
@@ -92,11 +95,10 @@ ${lines(foilRows(foils.seen), foilRows(foils.heldOut))}
 /** Steps of the first part after its named stages. */
 function othersOf(settings: RunSettings): number {
   const { plainSteps, singleSteps, lookSteps, pairSteps, wordSteps, bindSteps, wholeSteps } = settings;
+  const { againSteps, lastSteps, tuneSteps, polishSteps, turnSteps, everySteps, fitSteps } = settings;
   const named = plainSteps + singleSteps + lookSteps + pairSteps + wordSteps + bindSteps + wholeSteps;
-  return Math.max(
-    0,
-    settings.steps - settings.againSteps - settings.lastSteps - settings.tuneSteps - settings.polishSteps - named,
-  );
+  const later = againSteps + lastSteps + tuneSteps + polishSteps + turnSteps + everySteps + fitSteps;
+  return Math.max(0, settings.steps - named - later);
 }
 
 /** The command that trains this model. */

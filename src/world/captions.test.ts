@@ -93,10 +93,11 @@ describe('meanings', () => {
       'blue circle left of red square',
       'blue square left of red circle',
       'red circle right of blue square',
+      'red circle above blue square',
     ]);
     const dark: ObjectWords = { ...object('red', 'star'), tone: { word: 'dark', grade: null } };
     const red = two(redCircle, null, dark);
-    expect(foilKinds.map((kind) => foil(red, kind))).toEqual([null, null, null]);
+    expect(foilKinds.map((kind) => foil(red, kind))).toEqual([null, null, null, null]);
     expect(foil({ objects: [redCircle], relation: null, ground: null }, 'colours swapped')).toBeNull();
   });
 });

@@ -31,6 +31,14 @@ export const inverse: Readonly<Record<Relation, Relation>> = {
   below: 'above',
 };
 
+/** Maps a relation to that of the scene with x and y exchanged. */
+export const turned: Readonly<Record<Relation, Relation>> = {
+  left: 'above',
+  right: 'below',
+  above: 'left',
+  below: 'right',
+};
+
 /** Tells the same from the second object. A description of one object stays as it is. */
 export function toldFromSecond(description: Description): Description {
   const { objects, relation } = description;
@@ -50,13 +58,14 @@ export function meaningKey(description: Description): string {
   return keys[0] < keys[1] ? keys[0] : keys[1];
 }
 
-export const foilKinds = ['colours swapped', 'objects swapped', 'relation inverted'] as const;
+export const foilKinds = ['colours swapped', 'objects swapped', 'relation inverted', 'relation turned'] as const;
 export type FoilKind = (typeof foilKinds)[number];
 
 /**
  * A description that is wrong in one way, to be told from the right one; null where it would mean the same (two red objects
  * have no colours to swap) or where there is nothing to change. Swapped colours take their tones along. Objects swapped and
- * the relation inverted describe one scene in two ways, and are worded differently.
+ * the relation inverted describe one scene in two ways, and are worded differently. A turned relation keeps the diagonal: a model that has
+ * learned no more than that takes "above" for "left of", and right for wrong in half of these alone.
  */
 export function foil(description: Description, kind: FoilKind): Description | null {
   const { objects, relation } = description;
@@ -72,6 +81,7 @@ export function foil(description: Description, kind: FoilKind): Description | nu
     },
     'objects swapped': { ...description, objects: [second, first] },
     'relation inverted': { ...description, relation: relation && inverse[relation] },
+    'relation turned': { ...description, relation: relation && turned[relation] },
   };
   // A swap of grades alone ("very red" for "red") is right of many pictures as well.
   if (kind === 'colours swapped' && first.colour?.word === second.colour?.word) return null;

@@ -24,10 +24,23 @@ test('a twin says the same words, put together otherwise, and has no pair that t
   expect(seen['colours swapped'] + seen['relation inverted']).toBe(500);
 });
 
+test('a share of twins is turned, whose relation is told', () => {
+  const random = createRandom(25);
+  const isTurned = Array.from({ length: 500 }, () => {
+    const scene = drawScene(random, { count: 2 });
+    const meaning = meaningKey(fullDescription(drawTwin(random, scene, undefined, 0.6)!));
+    return meaning === meaningKey(foil(fullDescription(scene), 'relation turned')!);
+  });
+  expect(Math.abs(isTurned.filter(Boolean).length / 500 - 0.6)).toBeLessThan(0.08);
+  const scene = drawScene(random, { count: 2 });
+  const twin = drawTwin(random, scene, { ...fullDescription(scene), relation: null }, 1);
+  expect(twin?.relation ?? scene.relation).toBe(scene.relation);
+});
+
 test('a twin is drawn as its words say', () => {
   const random = createRandom(22);
-  for (let i = 0; i < 100; i++) {
-    const { objects, relation } = drawTwin(random, drawScene(random, { count: 2 }))!;
+  for (let i = 0; i < 200; i++) {
+    const { objects, relation } = drawTwin(random, drawScene(random, { count: 2 }), undefined, i % 2)!;
     const [first, second] = objects;
     const [x, y] = [first.x - second.x, first.y - second.y];
     const along = { left: -x, right: x, above: -y, below: y }[relation!];

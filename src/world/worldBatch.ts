@@ -1,4 +1,4 @@
-import type { Random } from '../models/seededRandom.ts';
+import { happens, type Random } from '../models/seededRandom.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { captionTokens, unknownShare, withUnknownTokens, worldTokenIds, writeInputIds } from './captionIds.ts';
@@ -39,6 +39,8 @@ export interface DrawOptions extends Pick<SceneOptions, 'pairs' | 'count' | 'bol
    * training's pairs alone.
    */
   readonly familyShare?: number;
+  /** Share of the twins of scenes whose relation is told that are turned: what was left of the other object is above it. */
+  readonly turnShare?: number;
   /** The last of a family is its third scene's twin, if that has two objects. */
   readonly siblingTwins?: boolean;
   /** Share of scenes, or of families, whose captions are lessons, whatever `captions` is. A twin's is one where that of its scene is one. */
@@ -95,6 +97,7 @@ export function batchDrawer(
     bold,
     twins = false,
     familyShare,
+    turnShare,
     siblingTwins = false,
     lessonShare,
     plainShare,
@@ -103,8 +106,6 @@ export function batchDrawer(
   }: DrawOptions = {},
 ) {
   const known = new Set(worldTokenIds(tokenizer));
-  /** A chance that takes no draw where there is none. */
-  const happens = (random: Random, share: number | undefined) => share !== undefined && random.chance(share);
   /** Draws a relative of the scene in place `of`; null if it has none. */
   const drawRelative = (
     random: Random,
@@ -117,7 +118,7 @@ export function batchDrawer(
     // The scene before is no sibling where there was none, and may have another number of objects than what is told of the first.
     const isTold = scenes[before].objects.length === descriptions[of].objects.length;
     const hasTwin = nth === 1 || (nth === 3 && siblingTwins && isTold);
-    const twin = hasTwin ? drawTwin(random, scenes[before], descriptions[before]) : null;
+    const twin = hasTwin ? drawTwin(random, scenes[before], descriptions[before], turnShare) : null;
     return twin ?? (isFamily ? drawSibling(random, scenes[of], descriptions[of]) : null);
   };
   return (batch: WorldBatch, random: Random): void => {

@@ -182,15 +182,28 @@ test('a record is a table of steps, with measures in the lines where they began'
   const shares = {
     textToImage: 0.25,
     imageToText: 0.5,
-    foils: { 'colours swapped': 1, 'objects swapped': 0, 'relation inverted': 0.5 },
+    foils: { 'colours swapped': 1, 'objects swapped': 0, 'relation inverted': 0.5, 'relation turned': 0.75 },
   };
   const measures = [{ step: 2, seen: shares, heldOut: shares }];
   const [header, first, second, end] = runCsv([
     { id: 0, settings: defaultLab, steps: [{ ...step(1), dlogScale: -0.25 }, step(2)], measures },
   ]).split('\n');
   expect(header.split(',')).toHaveLength(first.split(',').length);
-  expect(first).toMatch(/^1,1,32,clip,brief,scratch,0\.002,both,learned,1,32,1,0\.5,7\.389\d*,0,-0\.25,1(,){10}$/);
-  expect(second.split(',').slice(-10)).toEqual(['0.25', '0.5', '1', '0', '0.5', '0.25', '0.5', '1', '0', '0.5']);
+  expect(first).toMatch(/^1,1,32,clip,brief,scratch,0\.002,both,learned,1,32,1,0\.5,7\.389\d*,0,-0\.25,1(,){12}$/);
+  expect(second.split(',').slice(-12)).toEqual([
+    '0.25',
+    '0.5',
+    '1',
+    '0',
+    '0.5',
+    '0.75',
+    '0.25',
+    '0.5',
+    '1',
+    '0',
+    '0.5',
+    '0.75',
+  ]);
   expect(end).toBe('');
 });
 

@@ -39,6 +39,7 @@ test('the small model’s texts, from the rows of an engine, are those of the re
     'blue circle left of red square',
     'blue square left of red circle',
     'red circle right of blue square',
+    'red circle above blue square',
     'a photo of red circle left of blue square',
   ]);
   const passes = texts.map((text) => textPass(tokenizer, text));

@@ -6,7 +6,7 @@ import { type ClipRun, defaultRun, type RunSettings, startRun, trainStep } from 
 export const shortRun: RunSettings = {
   ...defaultRun,
   seed: 7,
-  steps: 320,
+  steps: 350,
   batch: 8,
   plainSteps: 20,
   singleSteps: 30,
@@ -20,6 +20,9 @@ export const shortRun: RunSettings = {
   lastSteps: 20,
   tuneSteps: 20,
   polishSteps: 20,
+  turnSteps: 10,
+  everySteps: 10,
+  fitSteps: 10,
   pairBatch: 6,
   warmUp: 20,
   width: 16,

@@ -41,6 +41,7 @@ const colours = {
   first: 'light-dark(#1f5fbf, #8fc0ff)',
   second: 'light-dark(#b85a00, #ffb566)',
   third: 'light-dark(#1a7046, #7fd6a8)',
+  fourth: 'light-dark(#8a2f7c, #eaa0dd)',
 };
 const grey = 'var(--muted)';
 
@@ -78,6 +79,7 @@ const foilColours: Readonly<Record<FoilKind, string>> = {
   'colours swapped': colours.first,
   'objects swapped': colours.second,
   'relation inverted': colours.third,
+  'relation turned': colours.fourth,
 };
 
 /** R@1, the mean of both ways. */
