@@ -103,7 +103,7 @@ test.each([
 });
 
 test.each([
-  ['pictures --steps 1000', '--again-steps takes 1000 of 1000 --steps; leave some to begin with.'],
+  ['pictures --steps 1000 --again-steps 1000', '--again-steps takes 1000 of 1000 --steps; leave some to begin with.'],
   ['pictures --batch 6', '--batch 6 is no multiple of --repeats 4'],
   ['pictures --batch 10 --repeats 2', '--batch is a multiple of 4, not 10.'],
   ['pictures --width1 100', '--width1 is a multiple of 32, the numbers of a head, not 100.'],

@@ -53,7 +53,7 @@ const numbers = {
   seed: ['seed', 0, 2 ** 31 - 1, 'one seed gives one file, to the bit'],
   steps: ['steps', 1, 1e6, 'steps of the whole run'],
   batch: ['batch', 2, 256, 'pictures of a step'],
-  'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on one large filled object each'],
+  'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on large filled objects in plain words'],
   'blend-steps': ['blendSteps', 0, 1e6, 'next steps, in which ever more scenes are of any kind; all others are'],
   'again-steps': ['againSteps', 0, 1e6, 'last steps, which begin from what a file of those before them holds'],
   repeats: ['repeats', 1, 16, 'steps that a scene takes part in, each time with other noise'],

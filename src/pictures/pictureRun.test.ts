@@ -8,7 +8,7 @@ import { judgePicture, type SeenObject } from '../world/judge/judge.ts';
 import { shownPicture } from './drawnPicture.ts';
 import { defaultPictureRun, pictureStep, startPictureRun, timeOf } from './pictureRun.ts';
 
-test('a run begins with one large filled object each, and comes by and by to everything', async () => {
+test('a run begins with large filled objects, and comes by and by to everything', async () => {
   const width = 32;
   const nothingRead = {
     width,
@@ -27,12 +27,15 @@ test('a run begins with one large filled object each, and comes by and by to eve
   const wordsOf = (pictures: readonly (readonly SeenObject[])[], word: 'colour' | 'size' | 'filling') =>
     new Set(pictures.flat().map((object) => object[word]));
   const early = ofSteps(-2, 6);
-  expect(early.every((objects) => objects.length === 1)).toBe(true);
+  expect(new Set(early.map((objects) => objects.length))).toEqual(new Set([1, 2]));
   // Slightly large ones may look medium.
   expect(wordsOf(early, 'size')).not.toContain('small');
   expect(wordsOf(early, 'filling')).toEqual(new Set(['filled']));
   expect(wordsOf(early, 'colour').size).toBeGreaterThan(4);
-  const isOfAnyKind = (step: number) => seenIn(step).some((objects) => objects.length === 2);
+  const isOfAnyKind = (step: number) =>
+    seenIn(step)
+      .flat()
+      .some(({ filling }) => filling === 'outline');
   const blended = range(20).map((i) => isOfAnyKind(4 + i));
   expect(blended.slice(0, 10).filter(Boolean).length).toBeLessThan(blended.slice(10).filter(Boolean).length);
   expect(blended).toContain(false);
@@ -61,16 +64,15 @@ test('the learning rate rises, stays and falls in both parts', async () => {
   expect(rates).toEqual([...part(12, 2e-3), ...part(8, 1e-3)]);
 });
 
-test('every other time of the second part has more noise', async () => {
+test('every third time has more noise than the others', async () => {
   const run = await startQuickRun({ ...quick, batch: 32, steps: 4, againSteps: 2 });
-  const times: number[][] = [];
-  for (let step = 0; step < 2; step++) {
-    await pictureStep(run);
-    times.push(Array.from(run.drawn!.times).toSorted((a, b) => a - b));
-  }
-  const noisy = times.map((drawn) => drawn.filter((t) => t > 0.85).length);
-  expect(noisy[0]).toBeLessThan(8);
-  expect(noisy[1]).toBeGreaterThan(10);
+  await pictureStep(run);
+  const times = Array.from(run.drawn!.times);
+  const above = (t: number) => times.filter((time) => time > t).length;
+  // Times about 0.74 are above 0.87 in three or four of 22, those about 0.93 in eight of ten.
+  expect(above(0.87)).toBeGreaterThanOrEqual(10);
+  expect(above(0.87)).toBeLessThanOrEqual(14);
+  expect(above(0.74)).toBeGreaterThanOrEqual(18);
 });
 
 test('the second part goes on from what a file of the first holds', async () => {
