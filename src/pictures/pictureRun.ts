@@ -171,7 +171,7 @@ interface Kind {
 
 /**
  * Large filled objects come first: where sizes, fillings and wordings differ as well, the shape of an object is so small a part of the error that
- * 3,359 steps on everything did not teach to look at its word. Half of them are pairs: a denoiser that knows single ones alone does not learn
+ * 3,359 steps on everything did not teach to look at its word. Six in ten are pairs: a denoiser that knows single ones alone does not learn
  * which of two is where within 400 steps, in which one that begins with pairs learns it from nothing.
  */
 const kinds = {

@@ -29,9 +29,9 @@ function coloursSwapped({ objects, relation, ground }: Scene): Scene {
 
 /**
  * Draws a scene that has the same words as another of two objects, and differs from it in which of them belong together: its colours
- * are exchanged, or it is mirrored, whichever a caption like `told` tells; or it is turned, for a share of those whose relation is told. Two scenes of chance are told apart by the words alone, so
- * that a model which sees no others learns no more. A pair that training never has does not come out. Returns null where there is
- * none: for a scene of one object, and where such a caption would be the same.
+ * are exchanged, or it is mirrored, whichever a caption like `told` tells. `turnShare` of those whose relation is told are turned instead.
+ * Two scenes of chance are told apart by the words alone, so that a model which sees no others learns no more. A pair that training never
+ * has does not come out. Returns null where there is none: for a scene of one object, and where such a caption would be the same.
  */
 export function drawTwin(
   random: Random,
