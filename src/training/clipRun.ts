@@ -211,6 +211,10 @@ const stageDraws = {
 } as const satisfies Readonly<Record<string, DrawOptions>>;
 
 type Stage = keyof typeof stageDraws;
+const stageNames = Object.keys(stageDraws) as Stage[];
+
+/** Stages in plain words alone have smaller batches. */
+const isPlainWorded = (draws: DrawOptions) => draws.lessonShare === 1;
 
 /** The stages of the first part in their order, with their steps; what comes after them is of `close`. */
 const orderOf = (settings: RunSettings): readonly (readonly [Stage, number])[] => [
@@ -251,12 +255,7 @@ function partsOf(settings: RunSettings): readonly Part[] {
   const { steps, againSteps, alikeSteps, lastSteps, tuneSteps, polishSteps, turnSteps, everySteps, fitSteps } =
     settings;
   const { learningRate, againRate, lastRate, tuneRate, polishRate, turnRate, fitRate } = settings;
-  return [
-    {
-      steps: Math.max(0, steps - againSteps - lastSteps - tuneSteps - polishSteps - turnSteps - everySteps - fitSteps),
-      highestRate: learningRate,
-      stageOf: (step) => firstStageOf(step, settings),
-    },
+  const later: readonly Part[] = [
     { steps: againSteps, highestRate: againRate, stageOf: (step) => (step < alikeSteps ? 'alike' : 'again') },
     { steps: lastSteps, highestRate: lastRate, stageOf: () => 'close' },
     { steps: tuneSteps, highestRate: tuneRate, stageOf: () => 'again', isTextFrozen: true },
@@ -269,6 +268,14 @@ function partsOf(settings: RunSettings): readonly Part[] {
     },
     { steps: fitSteps, highestRate: fitRate, stageOf: () => 'fit', isAfresh: true },
   ];
+  const firstSteps = Math.max(0, steps - later.reduce((sum, part) => sum + part.steps, 0));
+  return [{ steps: firstSteps, highestRate: learningRate, stageOf: (step) => firstStageOf(step, settings) }, ...later];
+}
+
+/** Steps of the first part after its named stages. */
+export function closeSteps(settings: RunSettings): number {
+  const named = orderOf(settings).reduce((sum, [, steps]) => sum + steps, 0);
+  return Math.max(0, partsOf(settings)[0].steps - named);
 }
 
 /** Finds the part of a step, which counts from 0, and the step's place in it. Steps after the last part count on in it. */
@@ -309,7 +316,7 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
   });
   drawParameters(model, settings.seed);
   const source = (stage: Stage): PairSource => ({
-    batch: createBatch(stage === 'pair' || stage === 'alike' || stage === 'turn' ? settings.pairBatch : settings.batch),
+    batch: createBatch(isPlainWorded(stageDraws[stage]) ? settings.pairBatch : settings.batch),
     draw: batchDrawer(tokenizer, stageDraws[stage]),
   });
   return {
@@ -318,19 +325,7 @@ export async function startRun(settings: RunSettings, tokenizer: Tokenizer): Pro
     moments: createMoments(model.parameters),
     tokenIds,
     rows: createCompactTable(tokenIds, settings.width),
-    stages: {
-      plain: source('plain'),
-      single: source('single'),
-      pair: source('pair'),
-      bind: source('bind'),
-      whole: source('whole'),
-      close: source('close'),
-      alike: source('alike'),
-      again: source('again'),
-      turn: source('turn'),
-      every: source('every'),
-      fit: source('fit'),
-    },
+    stages: Object.fromEntries(stageNames.map((stage) => [stage, source(stage)])) as ClipRun['stages'],
     step: 0,
   };
 }

@@ -1,7 +1,7 @@
 /** The card of a trained model, in Markdown: what it is, what it learned from, how well, and its bits. */
 
 import { foilKinds } from '../world/description.ts';
-import type { RunSettings } from './clipRun.ts';
+import { closeSteps, type RunSettings } from './clipRun.ts';
 import type { Evaluation, Retrieval } from './evaluation.ts';
 
 export interface CardFacts {
@@ -65,7 +65,7 @@ It knows no other things. Numbers of it are not Stable Diffusion's.
 
 ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
 ${settings.plainSteps} on one black object, ${settings.singleSteps} on one of any colour, ${settings.lookSteps} on everything, ${settings.pairSteps} on pairs of objects in plain
-words (${settings.pairBatch} pictures each), ${settings.wordSteps} on everything, ${settings.bindSteps} on two objects, ${settings.wholeSteps} and ${othersOf(settings)} on everything, ${settings.alikeSteps} on pairs of
+words (${settings.pairBatch} pictures each), ${settings.wordSteps} on everything, ${settings.bindSteps} on two objects, ${settings.wholeSteps} and ${closeSteps(settings)} on everything, ${settings.alikeSteps} on pairs of
 one colour in plain words (${settings.pairBatch} pictures each), ${settings.againSteps - settings.alikeSteps} on everything with more such pairs, ${settings.lastSteps} on everything, ${settings.tuneSteps} on everything with more
 such pairs, in which the text encoder stayed as it was, and ${settings.polishSteps} in which all learned again, from the parameters as float16. Up to
 there "above" meant "left of". From float16 again: ${settings.turnSteps} on pairs in plain words, most of them beside the same pair with x and y
@@ -90,15 +90,6 @@ Some 220 to 250 of 400 scenes have a foil, so that one of them is 0.004. Of ${fo
 | --- | --- | --- |
 ${lines(foilRows(foils.seen), foilRows(foils.heldOut))}
 `;
-}
-
-/** Steps of the first part after its named stages. */
-function othersOf(settings: RunSettings): number {
-  const { plainSteps, singleSteps, lookSteps, pairSteps, wordSteps, bindSteps, wholeSteps } = settings;
-  const { againSteps, lastSteps, tuneSteps, polishSteps, turnSteps, everySteps, fitSteps } = settings;
-  const named = plainSteps + singleSteps + lookSteps + pairSteps + wordSteps + bindSteps + wholeSteps;
-  const later = againSteps + lastSteps + tuneSteps + polishSteps + turnSteps + everySteps + fitSteps;
-  return Math.max(0, settings.steps - named - later);
 }
 
 /** The command that trains this model. */

@@ -65,7 +65,7 @@ export type FoilKind = (typeof foilKinds)[number];
  * A description that is wrong in one way, to be told from the right one; null where it would mean the same (two red objects
  * have no colours to swap) or where there is nothing to change. Swapped colours take their tones along. Objects swapped and
  * the relation inverted describe one scene in two ways, and are worded differently. A turned relation keeps the diagonal: a model that has
- * learned no more than that takes "above" for "left of", and right for wrong in half of these alone.
+ * learned the diagonal alone takes "above" for "left of", refuses every other foil, and guesses these.
  */
 export function foil(description: Description, kind: FoilKind): Description | null {
   const { objects, relation } = description;
