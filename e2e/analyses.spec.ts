@@ -99,7 +99,7 @@ test('with the page’s own model, analyses show in pictures what they compare, 
   page,
 }) => {
   await page.goto('./#view=analyses');
-  if (!existsSync('public/small-pictures')) {
+  if (!existsSync('public/small-pictures/model.safetensors')) {
     await expect(finding(page)).toHaveText(/^Of all that sets this prompt apart/);
     await expect(page.getByRole('region', { name: 'In pictures' })).toHaveCount(0);
     return;
@@ -112,6 +112,7 @@ test('with the page’s own model, analyses show in pictures what they compare, 
     ['Leakage', 2],
     ['Bag of words', 6],
     ['Layers', 7],
+    ['Ablation', 6],
   ] as const) {
     await open(page, name);
     await expect(drawn).toHaveCount(count);

@@ -3,7 +3,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import type { LayerTensors } from '../clip/layerTensors.ts';
 import { attentionMask } from '../clip/masks.ts';
 import { rowDistance } from '../weighting/study/rowSums.ts';
-import type { AnalysisEncoder, HeadAblation } from './analysisEncoder.ts';
+import type { AnalysisEncoder, HeadAblation, SwitchedOff } from './analysisEncoder.ts';
 import { together } from './rowMeasures.ts';
 
 /** The change of the rows where something is switched off. */
@@ -57,6 +57,32 @@ function withoutHead(
   return attended;
 }
 
+/** An encoder that can go on from the middle. */
+interface ResumedEncoder<Rows> extends Pick<AnalysisEncoder, 'config' | 'layer'> {
+  resume(...given: Parameters<AnalysisEncoder['resume']>): Promise<Rows>;
+}
+
+/** Goes on from a layer, of which these are the tensors, with one part of it switched off. */
+function goOnWithout<Rows>(
+  pass: EncoderPass,
+  tensors: LayerTensors,
+  { layer, head, way }: SwitchedOff,
+  { config, resume }: ResumedEncoder<Rows>,
+): Promise<Rows> {
+  if (head === null) return resume(pass, layer + 1, { hidden: tensors.get('residual1')! });
+  const attended = withoutHead(tensors, head, way, pass, config);
+  return resume(pass, layer, { hidden: tensors.get('hidden')!, attended });
+}
+
+/** Encodes with one part of the encoder switched off: the rows [L, d], as `AnalysisEncoder.rows` takes them. */
+export async function rowsWithout<Rows>(
+  pass: EncoderPass,
+  off: SwitchedOff,
+  encoder: ResumedEncoder<Rows>,
+): Promise<Rows> {
+  return goOnWithout(pass, await encoder.layer(pass, off.layer), off, encoder);
+}
+
 /**
  * Switches every head and every MLP off, one at a time. `read` is the state that the rows are taken of: what comes after it
  * cannot change them. A head of `uniform` attention cannot change a row that sees one key alone.
@@ -91,15 +117,13 @@ export async function ablations(
       continue;
     }
     const tensors = await encoder.layer(pass, layer);
-    const hidden = tensors.get('hidden')!;
     const ofHeads: AblationEffect[] = [];
     for (let head = 0; head < h; head++) {
-      const attended = withoutHead(tensors, head, way, pass, config);
-      const other = await encoder.resume(pass, layer, { hidden, attended });
+      const other = await goOnWithout(pass, tensors, { layer, head, way }, encoder);
       ofHeads.push(effect(other, way === 'uniform' ? isClosed : rows.map(() => false)));
     }
     heads.push(ofHeads);
-    const without = await encoder.resume(pass, layer + 1, { hidden: tensors.get('residual1')! });
+    const without = await goOnWithout(pass, tensors, { layer, head: null, way }, encoder);
     mlps.push(
       effect(
         without,

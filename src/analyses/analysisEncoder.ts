@@ -7,6 +7,14 @@ import type { LayerTensors, ResumedRows } from '../clip/layerTensors.ts';
 export const headAblations = ['zero', 'uniform'] as const;
 export type HeadAblation = (typeof headAblations)[number];
 
+/** A part of the encoder that is switched off: a head, or the MLP of a layer. An MLP that is off adds nothing, whichever way heads are. */
+export interface SwitchedOff {
+  readonly layer: number;
+  /** Null stands for the MLP. */
+  readonly head: number | null;
+  readonly way: HeadAblation;
+}
+
 /** Answers in float32 or float64; rejects with the signal's reason once nobody waits. L, N, d as in clip/config.ts. */
 export interface AnalysisEncoder {
   readonly config: ClipTextConfig;

@@ -124,7 +124,14 @@ async function conditionOf({ encoder, tokenizer }: Models): Promise<Condition> {
   const condition = takeConditioner(await encoder(), tokenizer);
   return async (positive, weighting) => {
     const options = { ...defaultOptions, weighting, steps: 1 };
-    const take = { prompts: { positive, negative: '' }, options, seed: 0, rows: 'all', tried: null } as const;
+    const take = {
+      prompts: { positive, negative: '' },
+      options,
+      seed: 0,
+      rows: 'all',
+      tried: null,
+      off: null,
+    } as const;
     const { steps } = await condition(take, [], async () => {});
     return steps[0];
   };

@@ -31,9 +31,9 @@ function resumedSchedule(config: ClipTextConfig, layer: number, fromHeads: boole
 const writable = (rows: Float32Array) => rows as Float32Array<ArrayBuffer>;
 
 /**
- * Goes on from the numbers that are given, beside the rows kept for encodes. Gives the output, and those of `states` that are
- * computed: the states after `layer`. Throws RangeError for a layer that there is not, and for rows of another size; rejects with
- * the engine's error, or with the signal's reason.
+ * Goes on from the numbers that are given, beside the rows kept for encodes. Gives the output, and those of `states` that there are:
+ * the one that is given, and those after it. Throws RangeError for a layer that there is not, and for rows of another size; rejects
+ * with the engine's error, or with the signal's reason.
  */
 export async function resumePass(
   state: EncoderState,
@@ -58,7 +58,10 @@ export async function resumePass(
   const read = await backend.inspect(plan, { pass, tokenRows: tokenRowsOf(state, pass), given }, names, signal);
   return {
     lastHiddenState: read.get('lastHiddenState')!,
-    hiddenStates: new Map(after.map((index) => [index, read.get(hiddenName(index))!])),
+    hiddenStates: new Map([
+      ...(states.includes(layer) ? [[layer, hidden] as const] : []),
+      ...after.map((index) => [index, read.get(hiddenName(index))!] as const),
+    ]),
   };
 }
 

@@ -153,10 +153,6 @@ function encoderOf(run: Run): AnalysisEncoder {
     async resume(pass, layer, given) {
       const output = await page.client.resume(pass, layer, given, hiddenStates, { loras, signal });
       run.onPass();
-      const [read] = hiddenStates;
-      // The rows are taken of the very state that was given.
-      if (read === layer && !given.attended)
-        return layerNorm(Float64Array.from(given.hidden), weight, bias, config.layerNormEps);
       return clipSkip(output, skip, config, finalLayerNorm);
     },
   };

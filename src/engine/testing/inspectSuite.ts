@@ -197,7 +197,7 @@ export function testInspection(create: CreateEncoder, { masks }: SuiteCases): vo
       for (const given of [{ hidden }, { hidden, attended }]) {
         const { lastHiddenState, hiddenStates } = await encoder.resume(pass, layer, given, [0, 1, 2]);
         expectClose('resumed', lastHiddenState, outputs[0].lastHiddenState, 1e-5);
-        expect([...hiddenStates.keys()]).toEqual([0, 1, 2].filter((state) => state > layer));
+        expect([...hiddenStates.keys()]).toEqual([0, 1, 2].filter((state) => state >= layer));
         for (const [state, rows] of hiddenStates)
           expectClose('resumed', rows, outputs[0].hiddenStates.get(state)!, 1e-5);
       }

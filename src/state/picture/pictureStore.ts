@@ -159,7 +159,10 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
     return { merges, model, embeddings, sampler, guidance, calls, onGpu };
   };
 
-  const takeOf = (input: PictureInput, seed: number): PictureTake => ({ ...input, seed, rows: 'all', tried: null });
+  const takeOf = (input: PictureInput, seed: number): PictureTake => ({
+    ...input,
+    ...{ seed, rows: 'all', tried: null, off: null },
+  });
 
   async function drawRow(input: PictureInput, calls: number, atOnce: number, signal: AbortSignal): Promise<void> {
     const { choices } = get();

@@ -25,7 +25,7 @@ export interface StudyTake {
 }
 
 /** A picture that another part of the page asks for: what it changes of the prompt on show. */
-export interface AskedTake extends Partial<Pick<PictureTake, 'prompts' | 'options'>> {
+export interface AskedTake extends Partial<Pick<PictureTake, 'prompts' | 'options' | 'off'>> {
   readonly label: string;
 }
 
@@ -60,6 +60,7 @@ const plainTake = ({ prompts, options, seed }: StudyInput): PictureTake => ({
   ...{ prompts, options, seed },
   rows: 'all',
   tried: null,
+  off: null,
 });
 
 /** The pictures of a study. */

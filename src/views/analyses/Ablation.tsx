@@ -7,6 +7,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { range } from '../pictures/pixels.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
+import { AnalysisPictures } from './AnalysisPictures.tsx';
 import { ablationFinding } from './analysisFindings.ts';
 import { GridPicture } from './GridPicture.tsx';
 import { useAnalysis } from './useAnalysis.ts';
@@ -35,7 +36,7 @@ export function Ablation({ subject }: { subject: AnalysisSubject | undefined }) 
         />
       }
     >
-      {({ of, result }) => <AblationFound of={of} result={result} />}
+      {({ of, result }) => <AblationFound of={of} result={result} way={way} />}
     </AnalysisFrame>
   );
 }
@@ -43,9 +44,11 @@ export function Ablation({ subject }: { subject: AnalysisSubject | undefined }) 
 function AblationFound({
   of: { labels, eos },
   result: { heads, mlps, length },
+  way,
 }: {
   of: AnalysisSubject;
   result: Ablations;
+  way: HeadAblation;
 }) {
   const [[layer, part], setChosen] = useState<readonly [number, number]>([0, 0]);
   const h = heads[0].length;
@@ -84,6 +87,25 @@ function AblationFound({
         cannot="cannot change"
         format={small}
       />
+      <AblationPictures layer={isHere ? layer : 0} heads={h} way={way} />
     </>
+  );
+}
+
+/** The prompt drawn from the whole encoder, and without each part of a layer. */
+function AblationPictures({ layer, heads, way }: { layer: number; heads: number; way: HeadAblation }) {
+  const takes = useMemo(
+    () => [
+      { label: 'nothing off' },
+      ...range(heads).map((head) => ({ label: `without head ${head + 1}`, off: { layer, head, way } })),
+      { label: 'without the MLP', off: { layer, head: null, way } },
+    ],
+    [layer, heads, way],
+  );
+  return (
+    <AnalysisPictures study="asked" takes={takes}>
+      Each part of layer {layer + 1} is switched off, one at a time; choose a cell above for another layer. The negative
+      prompt is read without it, too.
+    </AnalysisPictures>
   );
 }

@@ -55,6 +55,7 @@ const take = (
   seed: 1,
   rows: 'all',
   tried: null,
+  off: null,
   ...rest,
 });
 
@@ -103,6 +104,27 @@ test('schedules, AND, BREAK, clip skip, masks and rows change a picture', async 
   // Compel's .and() joins the rows as A1111's BREAK does; all others differ.
   expect(distinct(pictures.slice(0, -1))).toBe(takes.length - 1);
   expect(bytesOf(pictures).at(-1)).toBe(bytesOf(pictures)[5]);
+});
+
+test('a part of the text encoder that is off changes a picture, unless what is read comes before it', async () => {
+  const without = (layer: number, head: number | null, way: 'zero' | 'uniform', clipSkip = 1) =>
+    take('a red circle', { clipSkip }, { off: { layer, head, way } });
+  const pictures = await draw([
+    take('a red circle'),
+    without(0, 0, 'zero'),
+    without(0, 0, 'uniform'),
+    without(0, 1, 'zero'),
+    without(0, null, 'zero'),
+    without(5, null, 'zero'),
+  ]);
+  expect(distinct(pictures)).toBe(6);
+  const skipped = await draw([
+    take('a red circle', { clipSkip: 2 }),
+    without(5, 0, 'zero', 2),
+    without(4, 0, 'zero', 2),
+  ]);
+  expect(bytesOf([skipped[1]])).toEqual(bytesOf([skipped[0]]));
+  expect(distinct(skipped)).toBe(2);
 });
 
 test('each method weighs, and a weight can be tried in the place of the typed one', async () => {

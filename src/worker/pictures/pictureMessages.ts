@@ -1,3 +1,4 @@
+import type { SwitchedOff } from '../../analyses/analysisEncoder.ts';
 import type { RowSelection } from '../../pictures/keptRows.ts';
 import type { PictureVerdict } from '../../pictures/pictureVerdict.ts';
 import type { SamplerName } from '../../pictures/sampler.ts';
@@ -18,6 +19,8 @@ export interface PictureTake {
   readonly rows: RowSelection;
   /** Another weight for words of the positive prompt; null leaves it as it is. */
   readonly tried: TriedWeight | null;
+  /** A part of the text encoder that is switched off, for whatever it reads; null leaves it whole. */
+  readonly off: SwitchedOff | null;
 }
 
 /** Addresses of CLIP's merges and of the picture model. */

@@ -1,4 +1,7 @@
-import { type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import { rowsWithout } from '../../analyses/ablation.ts';
+import type { SwitchedOff } from '../../analyses/analysisEncoder.ts';
+import { type EncoderOutput, type EncoderPass, passKey } from '../../clip/encoderPass.ts';
+import type { ResumedRows } from '../../clip/layerTensors.ts';
 import type { Encoder } from '../../engine/encoder.ts';
 import { keepRows } from '../../pictures/keptRows.ts';
 import { saidIn } from '../../pictures/pictureVerdict.ts';
@@ -31,6 +34,13 @@ export class UnreadPromptError extends Error {
   override name = 'UnreadPromptError';
 }
 
+/** What decides a pass's rows beside it. */
+interface Reading {
+  readonly skip: number;
+  /** Null also where the state that is read comes before what is off. */
+  readonly off: SwitchedOff | null;
+}
+
 /** Outputs that are kept; what is over is forgotten, the oldest first. */
 const mostKept = 600;
 /** Passes that are encoded at once, before others may have their turn. */
@@ -38,19 +48,28 @@ const encodedAtOnce = 8;
 
 /** Conditions takes with a small text encoder, of which it keeps the outputs. */
 export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
-  /** [77, d] by clip skip and pass. */
+  /** [77, d] by the way of reading and the pass. */
   const outputs = new Map<string, Float32Array>();
-  const keyOf = (skip: number, pass: EncoderPass) => `${skip} ${passKey(pass)}`;
+  const keyOf = (reading: Reading, pass: EncoderPass) => `${JSON.stringify(reading)} ${passKey(pass)}`;
   const { config, finalLayerNorm } = encoder;
 
-  async function encode(passes: readonly EncoderPass[], skip: number, breathe: () => Promise<void>): Promise<void> {
-    const missing = passes.filter((pass) => !outputs.has(keyOf(skip, pass)));
-    const want = { hiddenStates: clipSkipHiddenStates(skip, config), attentions: false };
+  async function encode(passes: readonly EncoderPass[], reading: Reading, breathe: () => Promise<void>): Promise<void> {
+    const { skip, off } = reading;
+    const missing = passes.filter((pass) => !outputs.has(keyOf(reading, pass)));
+    const hiddenStates = clipSkipHiddenStates(skip, config);
+    const rowsOf = (output: EncoderOutput) => clipSkip(output, skip, config, finalLayerNorm);
+    const without = {
+      config,
+      layer: encoder.inspect,
+      resume: async (pass: EncoderPass, layer: number, given: ResumedRows) =>
+        rowsOf(await encoder.resume(pass, layer, given, hiddenStates)),
+    };
     for (let at = 0; at < missing.length; at += encodedAtOnce) {
       const batch = missing.slice(at, at + encodedAtOnce);
-      const run = await encoder.encode(batch, want);
-      for (const [i, output] of run.outputs.entries())
-        outputs.set(keyOf(skip, batch[i]), clipSkip(output, skip, config, finalLayerNorm));
+      const rows = off
+        ? await Promise.all(batch.map((pass) => rowsWithout(pass, off, without)))
+        : (await encoder.encode(batch, { hiddenStates, attentions: false })).outputs.map(rowsOf);
+      for (const [i, pass] of batch.entries()) outputs.set(keyOf(reading, pass), rows[i]);
       await breathe();
     }
   }
@@ -64,7 +83,7 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
 
   /** `breathe` lets messages in, and rejects where nobody waits any more. */
   return async (
-    { prompts, options: typed, rows, tried }: PictureTake,
+    { prompts, options: typed, rows, tried, off }: PictureTake,
     embeddings: readonly PromptEmbedding[],
     breathe: () => Promise<void>,
   ): Promise<ConditionedTake> => {
@@ -82,8 +101,10 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
       : positive.readings;
     const both: SteppedPrompts = { positive: { ...positive, readings: weighed }, negative };
     const { empty } = weighed[0].conditionings[0].composition.empty;
-    await encode(distinct([...stepPasses(both, options), empty]), skip, breathe);
-    const zOf = (pass: EncoderPass) => outputs.get(keyOf(skip, pass))!;
+    const isRead = off !== null && off.layer < config.numHiddenLayers + 1 - skip;
+    const reading: Reading = { skip, off: isRead ? off : null };
+    await encode(distinct([...stepPasses(both, options), empty]), reading, breathe);
+    const zOf = (pass: EncoderPass) => outputs.get(keyOf(reading, pass))!;
     const steps = stepConditionings(both, options, zOf);
     const changed = new Map([...new Set(steps)].map((step) => [step, keepRows(step, zOf(empty), rows)]));
     forgetOldest();
