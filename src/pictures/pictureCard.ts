@@ -79,7 +79,7 @@ noisy picture is (1 − t) · clean + t · noise, and predicts the clean picture
 ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
 ${settings.boldSteps} on large filled objects in plain words, ${settings.blendSteps} in which ever more scenes are of any kind, the others on
 everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
-${settings.warmUp} steps of warm-up, which falls to 0 in the last quarter; the file has the running average of the parameters (${averaging}).${againText(settings)}
+${settings.warmUp} steps of warm-up, which falls to 0 in the last 2 / 5; the file has the running average of the parameters (${averaging}).${againText(settings)}
 That an object is an outline is always said; else a third of captions leave each attribute out.
 One caption in ten is empty. Where all is drawn, rows of words are replaced by the empty prompt's one time in ten, and all rows from EOS
 on every other time. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this

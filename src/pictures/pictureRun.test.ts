@@ -60,7 +60,7 @@ test('the learning rate rises, stays and falls in both parts', async () => {
   const rates: number[] = [];
   while (run.step < 20) rates.push((await pictureStep(run)).learningRate);
   const part = (count: number, rate: number) =>
-    Array.from({ length: count }, (_, i) => rate * Math.min(1, (i + 1) / 2, (count - i) / (count / 4)));
+    Array.from({ length: count }, (_, i) => rate * Math.min(1, (i + 1) / 2, (count - i) / (0.4 * count)));
   expect(rates).toEqual([...part(12, 2e-3), ...part(8, 1e-3)]);
 });
 

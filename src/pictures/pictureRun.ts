@@ -37,7 +37,7 @@ import { createFastDenoiser } from './wasmPictureKernels.ts';
 export interface PictureSettings {
   /** 0 … 2³¹ − 1. */
   readonly seed: number;
-  /** Steps of the whole run, which has two parts: in the last quarter of each the learning rate falls to 0. */
+  /** Steps of the whole run, which has two parts: in the last 2 / 5 of each the learning rate falls to 0. */
   readonly steps: number;
   /** Pictures of a step, a multiple of `partPictures`. */
   readonly batch: number;
@@ -120,8 +120,11 @@ export const averaging = 0.999;
 /** Layers between the first and the last, but for the time's, learn by Muon, all else by AdamW. */
 const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_gate|to_out|fc[12])\.weight$/.test(name);
 
-/** Share of a part, its last, in which the learning rate falls. */
-const fallingShare = 0.25;
+/**
+ * Share of a part, its last, in which the learning rate falls. A run of 8,000 steps was better after 3,200 of them, of its pictures of 32
+ * captions 0.44 right, than after 4,600 (0.16) at the same rate: its noise is what is left to be overcome by then.
+ */
+const fallingShare = 0.4;
 
 /** The part of a step, which counts from 0: its steps, the highest learning rate, and the step's place in it. */
 function partAt({ steps, againSteps, learningRate, againRate }: PictureSettings, step: number) {
