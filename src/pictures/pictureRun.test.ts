@@ -42,6 +42,15 @@ test('a run begins with large filled objects, and comes by and by to everything'
   expect(range(5).map((i) => isOfAnyKind(24 + i))).not.toContain(false);
 });
 
+test('the second part has scenes of each kind', async () => {
+  const run = await startQuickRun({ ...quick, boldSteps: 12, blendSteps: 0 });
+  const kindsOf = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => run.drawGroup(from + i).kind);
+  expect(new Set(kindsOf(0, 12))).toEqual(new Set(['bold']));
+  const later = kindsOf(12, 60);
+  for (const kind of ['bold', 'told', 'whole']) expect(later.filter((one) => one === kind).length).toBeGreaterThan(10);
+});
+
 /** A small denoiser, and a text encoder whose rows are 0. */
 const quick = {
   ...defaultPictureRun,

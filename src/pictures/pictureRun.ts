@@ -175,18 +175,24 @@ interface Kind {
 /**
  * Large filled objects come first: where sizes, fillings and wordings differ as well, the shape of an object is so small a part of the error that
  * 3,359 steps on everything did not teach to look at its word. Six in ten are pairs: a denoiser that knows single ones alone does not learn
- * which of two is where within 400 steps, in which one that begins with pairs learns it from nothing.
+ * which of two is where within 400 steps, in which one that begins with pairs learns it from nothing. 3,400 steps in which all are `whole`
+ * made it draw both of two in one colour again: a second part draws each kind equally often.
  */
 const kinds = {
   bold: { draw: { captions: 'brief', plainShare: 0.2, bold: true }, dropped: { word: 0, rest: 0.3 } },
+  told: { draw: { captions: 'complete', plainShare: 0.1 }, dropped: { word: 0, rest: 0.5 } },
   whole: { draw: { plainShare: 0.1, outlinesSaid: true }, dropped: { word: 0.1, rest: 0.5 } },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 type KindName = keyof typeof kinds;
+const kindNames = Object.keys(kinds) as KindName[];
 
 /** The kind of a group of scenes. `random` decides where kinds blend. */
-const kindOf = (number: number, { boldSteps, blendSteps }: PictureSettings, random: Random): KindName =>
-  random.chance((number - boldSteps + 1) / (blendSteps + 1)) ? 'whole' : 'bold';
+function kindOf(number: number, settings: PictureSettings, random: Random): KindName {
+  const { steps, againSteps, boldSteps, blendSteps } = settings;
+  if (number >= steps - againSteps) return kindNames[random.below(kindNames.length)];
+  return random.chance((number - boldSteps + 1) / (blendSteps + 1)) ? 'whole' : 'bold';
+}
 
 /** Scenes that are drawn at one time, with their captions as they are read. */
 interface SceneGroup {
@@ -264,7 +270,7 @@ export async function startPictureRun(
 function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: PromptReader) {
   const { seed, batch, repeats } = settings;
   const drawerOf = (kind: KindName) => batchDrawer(tokenizer, kinds[kind].draw);
-  const draws = { bold: drawerOf('bold'), whole: drawerOf('whole') };
+  const draws = { bold: drawerOf('bold'), told: drawerOf('told'), whole: drawerOf('whole') };
   return (number: number): SceneGroup => {
     const scenes = createBatch(batch / repeats);
     const random = createRandom(seed, 2 * number);
