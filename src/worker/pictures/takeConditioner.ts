@@ -34,7 +34,7 @@ export class UnreadPromptError extends Error {
   override name = 'UnreadPromptError';
 }
 
-/** What decides a pass's rows beside it. */
+/** Everything that decides a pass's rows beside the pass. */
 interface Reading {
   readonly skip: number;
   /** Null also where the state that is read comes before what is off. */
