@@ -269,13 +269,12 @@ export async function startPictureRun(
 
 function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: PromptReader) {
   const { seed, batch, repeats } = settings;
-  const drawerOf = (kind: KindName) => batchDrawer(tokenizer, kinds[kind].draw);
-  const draws = { bold: drawerOf('bold'), told: drawerOf('told'), whole: drawerOf('whole') };
+  const draws = new Map(kindNames.map((kind) => [kind, batchDrawer(tokenizer, kinds[kind].draw)]));
   return (number: number): SceneGroup => {
     const scenes = createBatch(batch / repeats);
     const random = createRandom(seed, 2 * number);
     const kind = kindOf(number, settings, random);
-    draws[kind](scenes, random);
+    draws.get(kind)!(scenes, random);
     const { pictures, inputIds, size } = scenes;
     const ends = Array.from({ length: size }, (_, i) => {
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
