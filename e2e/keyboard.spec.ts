@@ -94,29 +94,33 @@ for (const view of ['Answer', 'Attention'])
     await prompt(page).click();
     await page.keyboard.press('ControlOrMeta+End');
     await expect(page.getByRole('status', { name: 'Encoder', exact: true })).toContainText('Ready');
-    const texts = () =>
-      page.evaluate(() =>
-        [...document.querySelectorAll('[role="status"], [role="alert"], [aria-live="polite"]')]
-          .filter((region) => region.getAttribute('aria-live') !== 'off')
-          .map((region) => region.textContent)
-          .join('|'),
-      );
-    const before = await texts();
     await page.evaluate(() => {
-      const heard: string[] = [];
-      Object.assign(window, { heard });
+      const announcements = { heard: [] as string[], last: performance.now() };
+      Object.assign(window, { announcements });
       new MutationObserver((changes) => {
         for (const { target } of changes) {
           const element = target instanceof Element ? target : target.parentElement;
           const region = element?.closest('[role="status"], [role="alert"], [aria-live="polite"]');
-          if (region && region.getAttribute('aria-live') !== 'off') heard.push(region.textContent);
+          if (!region || region.getAttribute('aria-live') === 'off') continue;
+          announcements.heard.push(region.textContent);
+          announcements.last = performance.now();
         }
       }).observe(document.body, { childList: true, characterData: true, subtree: true });
     });
+    type Announcements = { heard: string[]; last: number };
+    const announcements = () =>
+      page.evaluate(() => {
+        const { heard, last } = (window as unknown as { announcements: Announcements }).announcements;
+        return { heard: [...heard], still: performance.now() - last };
+      });
+    // The first answer is announced, too, once it has stood for a while: twice that long has to pass in silence.
+    await expect.poll(async () => (await announcements()).still).toBeGreaterThan(3000);
+    const before = (await announcements()).heard.length;
     await page.keyboard.type(', wet street', { delay: 60 });
-    await expect.poll(texts).not.toBe(before);
+    await expect.poll(async () => (await announcements()).heard.length).toBeGreaterThan(before);
     await expect(status(page)).toContainText('Ready');
-    const heard = await page.evaluate(() => (window as unknown as { heard: string[] }).heard);
+    await expect.poll(async () => (await announcements()).still).toBeGreaterThan(3000);
+    const heard = (await announcements()).heard.slice(before);
     expect(heard).toHaveLength(1);
     expect(heard[0]).toContain(view === 'Answer' ? '“red” (weight 1.3) grows' : '12 / 75');
   });

@@ -25,6 +25,7 @@ import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { inputIdsOf } from '../training/evaluation.ts';
 import { type MethodName, methodNames, methods } from '../weighting/methods.ts';
+import { untouched } from '../worker/pictures/pictureMessages.ts';
 import { takeConditioner } from '../worker/pictures/takeConditioner.ts';
 import { fileSource } from './fileSource.ts';
 import { jsonText, paths, UsageError, whole, write } from './trainingSession.ts';
@@ -124,14 +125,7 @@ async function conditionOf({ encoder, tokenizer }: Models): Promise<Condition> {
   const condition = takeConditioner(await encoder(), tokenizer);
   return async (positive, weighting) => {
     const options = { ...defaultOptions, weighting, steps: 1 };
-    const take = {
-      prompts: { positive, negative: '' },
-      options,
-      seed: 0,
-      rows: 'all',
-      tried: null,
-      off: null,
-    } as const;
+    const take = { prompts: { positive, negative: '' }, options, seed: 0, ...untouched };
     const { steps } = await condition(take, [], async () => {});
     return steps[0];
   };

@@ -3,7 +3,7 @@
 import { settingFlags, timeText } from '../training/modelCard.ts';
 import { methods } from '../weighting/methods.ts';
 import type { DrawingOptions, PictureEvaluation } from './pictureEvaluation.ts';
-import { averaging, type PictureSettings } from './pictureRun.ts';
+import { averaging, kinds, type PictureSettings } from './pictureRun.ts';
 import type { MethodWeights } from './weightEvaluation.ts';
 
 /** The pictures of so many captions. */
@@ -81,8 +81,8 @@ ${settings.boldSteps} on large filled objects in plain words, ${settings.blendSt
 everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
 ${settings.warmUp} steps of warm-up, which falls to 0 in the last 2 / 5; the file has the running average of the parameters (${averaging}).${againText(settings)}
 That an object is an outline is always said; else a third of captions leave each attribute out.
-One caption in ten is empty. Where all is drawn, rows of words are replaced by the empty prompt's one time in ten, and all rows from EOS
-on every other time. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this
+One caption in ten is empty. Rows are replaced by the empty prompt's: of words ${kinds.whole.dropped.word} of them where words leave
+something out; all from EOS on for ${kinds.bold.dropped.rest} of captions in plain words, for ${kinds.whole.dropped.rest} of all others. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this
 long run was made once:
 
     npm run train -- pictures ${settingFlags(settings)}

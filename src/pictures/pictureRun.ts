@@ -178,7 +178,7 @@ interface Kind {
  * which of two is where within 400 steps, in which one that begins with pairs learns it from nothing. 3,400 steps in which all are `whole`
  * made it draw both of two in one colour again: a second part draws each kind equally often.
  */
-const kinds = {
+export const kinds = {
   bold: { draw: { captions: 'brief', plainShare: 0.2, bold: true }, dropped: { word: 0, rest: 0.3 } },
   told: { draw: { captions: 'complete', plainShare: 0.1 }, dropped: { word: 0, rest: 0.5 } },
   whole: { draw: { plainShare: 0.1, outlinesSaid: true }, dropped: { word: 0.1, rest: 0.5 } },

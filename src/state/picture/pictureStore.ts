@@ -4,12 +4,13 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { usualDrawing } from '../../pictures/drawing.ts';
 import type { SamplerName } from '../../pictures/sampler.ts';
 import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
-import type {
-  DrawnPicture,
-  FollowedPicture,
-  ModelAddresses,
-  PictureSettings,
-  PictureTake,
+import {
+  type DrawnPicture,
+  type FollowedPicture,
+  type ModelAddresses,
+  type PictureSettings,
+  type PictureTake,
+  untouched,
 } from '../../worker/pictures/pictureMessages.ts';
 import {
   type AskedTake,
@@ -159,10 +160,7 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
     return { merges, model, embeddings, sampler, guidance, calls, onGpu };
   };
 
-  const takeOf = (input: PictureInput, seed: number): PictureTake => ({
-    ...input,
-    ...{ seed, rows: 'all', tried: null, off: null },
-  });
+  const takeOf = (input: PictureInput, seed: number): PictureTake => ({ ...input, seed, ...untouched });
 
   async function drawRow(input: PictureInput, calls: number, atOnce: number, signal: AbortSignal): Promise<void> {
     const { choices } = get();

@@ -5,7 +5,7 @@ import type { Range } from '../../prompt/ast.ts';
 import type { Side } from '../../prompt/side.ts';
 import type { PromptOptions } from '../../road/options.ts';
 import { type MethodName, methodNames, methods } from '../../weighting/methods.ts';
-import type { PictureTake } from '../../worker/pictures/pictureMessages.ts';
+import { type PictureTake, untouched } from '../../worker/pictures/pictureMessages.ts';
 
 /** Everything that a picture is drawn from, but for its seed. */
 export interface PictureInput {
@@ -58,9 +58,7 @@ const rowLabels: Readonly<Record<RowSelection, string>> = {
 
 const plainTake = ({ prompts, options, seed }: StudyInput): PictureTake => ({
   ...{ prompts, options, seed },
-  rows: 'all',
-  tried: null,
-  off: null,
+  ...untouched,
 });
 
 /** The pictures of a study. */

@@ -11,7 +11,7 @@ import { smallDenoiserFile } from '../../pictures/testing/smallDenoiser.ts';
 import { defaultOptions, type PromptOptions } from '../../road/options.ts';
 import { type MethodName, methodNames } from '../../weighting/methods.ts';
 import { createPictureHandlers } from './pictureHandlers.ts';
-import type { DrawnPicture, PictureSettings, PictureTake } from './pictureMessages.ts';
+import { type DrawnPicture, type PictureSettings, type PictureTake, untouched } from './pictureMessages.ts';
 
 const merges = readFileSync('public/clip-merges.txt', 'utf8');
 const settings: PictureSettings = {
@@ -53,9 +53,7 @@ const take = (
   prompts: { positive, negative: '' },
   options: { ...defaultOptions, steps: 4, ...changes },
   seed: 1,
-  rows: 'all',
-  tried: null,
-  off: null,
+  ...untouched,
   ...rest,
 });
 

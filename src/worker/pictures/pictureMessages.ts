@@ -23,6 +23,9 @@ export interface PictureTake {
   readonly off: SwitchedOff | null;
 }
 
+/** A take of the prompts as they stand. */
+export const untouched = { rows: 'all', tried: null, off: null } as const satisfies Partial<PictureTake>;
+
 /** Addresses of CLIP's merges and of the picture model. */
 export interface ModelAddresses {
   readonly merges: string;
