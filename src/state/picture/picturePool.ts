@@ -6,21 +6,25 @@ import type { PicturePool } from './pictureStore.ts';
 export function picturePool(asks: readonly ReturnType<typeof createAsk<PictureCalls>>[]): PicturePool {
   return {
     async draw(takes, settings, atOnce, signal, hear) {
+      // A GPU has one queue for all workers: one of them keeps it busy.
+      const drawing = settings.onGpu ? asks.slice(0, 1) : asks;
+      const size = Math.min(atOnce, Math.ceil(takes.length / drawing.length));
       let next = 0;
       const work = async (ask: (typeof asks)[number]) => {
         while (next < takes.length) {
           signal.throwIfAborted();
           const from = next;
-          const batch = takes.slice(from, from + atOnce);
+          const batch = takes.slice(from, from + size);
           next += batch.length;
           const pictures = await ask('draw', { ...settings, takes: batch }, { signal });
           signal.throwIfAborted();
           for (const [i, picture] of pictures.entries()) hear(picture, from + i);
         }
       };
-      // A GPU has one queue for all workers: one of them keeps it busy.
-      const drawing = settings.onGpu ? asks.slice(0, 1) : asks;
-      await Promise.all(drawing.map(work));
+      await Promise.all(drawing.map(work)).finally(() => {
+        // Where one failed, the others end with what they are at.
+        next = takes.length;
+      });
     },
     async parameters(addresses, signal) {
       const count = await asks[0]('parameters', addresses, { signal });

@@ -9,29 +9,38 @@ const input = (positive: string) => ({ prompts: { positive, negative: '' }, opti
 
 /** A pool whose pictures are there when the test says so. */
 function startLab(seeds = 4) {
-  const asked: { takes: readonly PictureTake[]; calls: number; onGpu: boolean; signal: AbortSignal; finish(): void }[] =
-    [];
+  const asked: {
+    readonly takes: readonly PictureTake[];
+    readonly calls: number;
+    readonly onGpu: boolean;
+    readonly signal: AbortSignal;
+    give(take: number): void;
+    finish(): void;
+  }[] = [];
   const pool: PicturePool = {
     draw: (takes, { calls, onGpu }, _, signal, hear) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason));
+        const give = (i: number) => hear({ take: takes[i] } as unknown as DrawnPicture, i);
         const finish = () => {
-          for (const [i, take] of takes.entries()) hear({ take } as unknown as DrawnPicture, i);
+          for (const i of takes.keys()) give(i);
           resolve();
         };
-        asked.push({ takes, calls, onGpu, signal, finish });
+        asked.push({ takes, calls, onGpu, signal, give, finish });
       }),
     follow: async () => null,
     parameters: async () => 1234,
   };
-  const lab = createPictureLab({ pool, seeds, merges: '', model: '', wait: async () => {} });
+  const waits: number[] = [];
+  const wait = async (milliseconds: number) => void waits.push(milliseconds);
+  const lab = createPictureLab({ pool, seeds, merges: '', model: '', wait });
   const nth = async (n: number) => {
     await vi.waitFor(() => expect(asked.length).toBeGreaterThan(n));
     return asked[n];
   };
   const drawnPrompts = () =>
     lab.getState().row.map((one) => (one?.picture as unknown as { take: PictureTake })?.take.prompts.positive);
-  return { lab, asked, nth, drawnPrompts };
+  return { lab, asked, nth, drawnPrompts, waits };
 }
 
 test('a prompt is drawn in few steps, then in all; the next key ends that, and pictures stay until others are there', async () => {
@@ -107,12 +116,54 @@ test('pictures that are asked for change what they say of the prompt, and are dr
   expect((await nth(1)).takes).toHaveLength(1);
 });
 
-test('a study without a row is drawn after a pause, and ends with the next key', async () => {
+test('of a study or a row that was interrupted, what is missing alone is drawn', async () => {
+  const { lab, asked, nth } = startLab();
+  lab.getState().read(input('red'), []);
+  lab.getState().show();
+  (await nth(0)).finish();
+  (await nth(1)).give(2);
+  lab.getState().openStudy('layers', true);
+  const others = await nth(2);
+  expect(others.takes.map(({ seed }) => seed)).toEqual([1, 2, 4]);
+  others.finish();
+  const layers = await nth(3);
+  for (const i of [0, 1, 4]) layers.give(i);
+  lab.getState().openStudy('rows', true);
+  expect(layers.signal.aborted).toBe(true);
+  const rest = await nth(4);
+  expect(rest.takes.map(({ options }) => options.clipSkip)).toEqual([5, 4, 2, 1]);
+  rest.finish();
+  expect(
+    lab.getState().studies.layers!.pictures.map((one) => (one!.picture as unknown as { take: PictureTake }).take),
+  ).toEqual(lab.getState().studies.layers!.takes.map(({ take }) => take));
+  const rows = await nth(5);
+  lab.getState().openStudy('rows', false);
+  expect(rows.signal.aborted).toBe(true);
+  await vi.waitFor(() => expect(lab.getState().phase).toBe('ready'));
+  expect(asked).toHaveLength(6);
+});
+
+test('the same words are tried once', async () => {
   const { lab, asked, nth } = startLab(0);
+  lab.getState().tryWords({ positive: 'red', start: 0, end: 3 });
+  lab.getState().openStudy('weights', true);
+  lab.getState().read(input('red'), []);
+  lab.getState().show();
+  const { takes, finish } = await nth(0);
+  expect(takes).toHaveLength(17);
+  lab.getState().tryWords({ positive: 'red', start: 0, end: 3 });
+  finish();
+  await vi.waitFor(() => expect(lab.getState().phase).toBe('ready'));
+  expect(asked).toHaveLength(1);
+});
+
+test('a study without a row is drawn after a pause, and ends with the next key', async () => {
+  const { lab, asked, nth, waits } = startLab(0);
   lab.getState().openStudy('methods', true);
   lab.getState().read(input('red'), []);
   lab.getState().show();
   const methods = await nth(0);
+  expect(waits).toEqual([350]);
   expect(methods.takes.map(({ options }) => options.weighting)).toEqual(methodNames);
   expect(methods.calls).toBe(defaultOptions.steps);
   lab.getState().read(input('blue'), []);
@@ -156,6 +207,32 @@ test('workers share the takes, and each picture is in its place', async () => {
   await pool.draw(takes, {} as Parameters<PicturePool['draw']>[1], 2, signal, hear);
   expect(drawn).toEqual([1, 2, 3, 4, 5]);
   expect(batches).toEqual([[1, 2], [3, 4], [5]]);
+});
+
+test('where takes are few no worker is idle, and where one fails the others ask for nothing more', async () => {
+  const asked: number[][] = [];
+  const ask = async (_: string, { takes }: { takes: readonly PictureTake[] }) => {
+    asked.push(takes.map(({ seed }) => seed));
+    if (takes[0].seed === 1) throw new Error('It is out of memory.');
+    await new Promise((resolve) => setTimeout(resolve));
+    return takes;
+  };
+  const draw = (workers: number, seeds: readonly number[]) =>
+    picturePool(Array(workers).fill(ask)).draw(
+      seeds.map((seed) => ({ seed }) as PictureTake),
+      {} as Parameters<PicturePool['draw']>[1],
+      2,
+      new AbortController().signal,
+      () => {},
+    );
+  await draw(4, [5, 6, 7, 8]);
+  expect(asked.splice(0)).toEqual([[5], [6], [7], [8]]);
+  await expect(draw(2, [1, 2, 3, 4, 5, 6])).rejects.toThrow('It is out of memory.');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
 });
 
 test('a GPU is left to one worker', async () => {

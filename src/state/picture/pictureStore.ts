@@ -55,6 +55,12 @@ export interface Study {
   readonly takes: readonly StudyTake[];
   /** [takes] Undefined until there is any. */
   readonly pictures: readonly (StudyPicture | undefined)[];
+}
+
+/** The positive prompt that was followed on its way, and its picture; null where there is none. */
+export interface FollowedPrompt {
+  readonly prompt: string;
+  readonly picture: FollowedPicture | null;
   readonly drawnFrom: DrawnFrom;
 }
 
@@ -81,7 +87,18 @@ export interface PictureFacts {
   readonly asked: readonly AskedTake[];
   /** Parts of the panel that show how the first picture came, and how it did. */
   readonly followers: ReadonlySet<string>;
-  readonly followed: { readonly picture: FollowedPicture | null; readonly drawnFrom: DrawnFrom } | null;
+  readonly followed: FollowedPrompt | null;
+}
+
+/** Whether a picture of the row is drawn from these facts in at least so many calls. */
+export const isDrawn = (one: RowPicture | null, calls: number, drawnFrom: DrawnFrom): boolean =>
+  one !== null && one.calls >= calls && isSame(one.drawnFrom, drawnFrom);
+
+/** The facts that a study is drawn from now. */
+export function studySource(facts: PictureFacts, name: StudyName): DrawnFrom {
+  const { input, choices, words, allMethods, asked } = facts;
+  const own = name === 'weights' ? [words, allMethods] : name === 'asked' ? [asked] : [];
+  return [input, choices, ...own];
 }
 
 export interface PictureActions {
@@ -165,20 +182,20 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
   async function drawRow(input: PictureInput, calls: number, atOnce: number, signal: AbortSignal): Promise<void> {
     const { choices } = get();
     const drawnFrom = [input, choices];
-    const takes = Array.from({ length: seeds }, (_, i) => takeOf(input, choices.firstSeed + i));
-    if (get().row.every((one) => one !== null && one.calls >= calls && isSame(one.drawnFrom, drawnFrom))) return;
-    await pool.draw(takes, settingsOf(calls), atOnce, signal, (picture, i) =>
-      set({ row: get().row.with(i, { seed: takes[i].seed, picture, calls, drawnFrom }) }),
-    );
+    const { row } = get();
+    const missing = [...row.keys()].filter((i) => !isDrawn(row[i], calls, drawnFrom));
+    if (missing.length === 0) return;
+    const takes = missing.map((i) => takeOf(input, choices.firstSeed + i));
+    await pool.draw(takes, settingsOf(calls), atOnce, signal, (picture, n) => {
+      const { seed } = takes[n];
+      set({ row: get().row.with(missing[n], { seed, picture, calls, drawnFrom }) });
+    });
   }
 
   async function drawStudy(name: StudyName, input: PictureInput, signal: AbortSignal): Promise<void> {
     const { choices, words, allMethods, asked, studies } = get();
     const before = studies[name];
-    const own = name === 'weights' ? [words, allMethods] : name === 'asked' ? [asked] : [];
-    const drawnFrom = [input, choices, ...own];
-    const isWhole = before?.pictures.every((one) => isSame(one?.drawnFrom, drawnFrom));
-    if (isWhole && isSame(before?.drawnFrom, drawnFrom)) return;
+    const drawnFrom = studySource(get(), name);
     const takes = studyTakes[name]({
       ...input,
       seed: choices.firstSeed,
@@ -188,16 +205,18 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
       asked,
     });
     const pictures = takes.map((_, i) => (before?.takes.length === takes.length ? before.pictures[i] : undefined));
+    const missing = [...takes.keys()].filter((i) => !isSame(pictures[i]?.drawnFrom, drawnFrom));
     const keep = (study: Study) => set({ studies: { ...get().studies, [name]: study } });
-    keep({ takes, pictures, drawnFrom });
+    if (missing.length > 0 || takes.length !== before?.takes.length) keep({ takes, pictures });
+    if (missing.length === 0) return;
     await pool.draw(
-      takes.map(({ take }) => take),
+      missing.map((i) => takes[i].take),
       settingsOf(input.options.steps),
       studiedAtOnce,
       signal,
-      (picture, i) => {
+      (picture, n) => {
         const { pictures } = get().studies[name]!;
-        keep({ takes, pictures: pictures.with(i, { picture, drawnFrom }), drawnFrom });
+        keep({ takes, pictures: pictures.with(missing[n], { picture, drawnFrom }) });
       },
     );
   }
@@ -207,7 +226,8 @@ function drawer({ getState: get, setState: set }: PictureLab, surroundings: Pict
     const drawnFrom = [input, choices];
     if (isSame(followed?.drawnFrom, drawnFrom)) return;
     const settings = settingsOf(input.options.steps);
-    set({ followed: { picture: await pool.follow(takeOf(input, choices.firstSeed), settings, signal), drawnFrom } });
+    const picture = await pool.follow(takeOf(input, choices.firstSeed), settings, signal);
+    set({ followed: { prompt: input.prompts.positive, picture, drawnFrom } });
   }
 
   async function countParameters(signal: AbortSignal): Promise<void> {
@@ -271,13 +291,14 @@ export function createPictureLab(surroundings: PictureSurroundings): PictureLab 
     },
     openStudy(name, isOpen) {
       set({ open: toggled(get().open, name, isOpen) });
-      if (isOpen) draw();
+      draw();
     },
     follow(part, follows) {
       set({ followers: toggled(get().followers, part, follows) });
-      if (follows) draw();
+      draw();
     },
     tryWords(words) {
+      if (JSON.stringify(words) === JSON.stringify(get().words)) return;
       set({ words });
       if (get().open.has('weights')) draw();
     },

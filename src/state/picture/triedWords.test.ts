@@ -26,6 +26,14 @@ test('words that say something of an object, and of which', () => {
     ['blue', 1],
     ['square', 1],
   ]);
+  expect(wordsOf('circle on white')).toEqual([['circle', 0]]);
+  expect(wordsOf('a circle on a (white:1.3) background')).toEqual([['circle', 0]]);
+  expect(wordsOf('a star on white square')).toEqual([
+    ['star', 0],
+    ['white', 1],
+    ['square', 1],
+  ]);
+  expect(wordsOf('a tiny moon')[0]).toEqual(['tiny', 0]);
   expect(saidShapes('a red disc and a blue shape')).toEqual(['circle', null]);
 });
 
@@ -64,5 +72,6 @@ test('a measure is that of the word’s object, and a strip breaks where objects
   expect(measured(null, 'area', 'star')).toBeNaN();
   const one = picture([{ shape: 'star', area: 0.1 }]);
   expect(breakingPoints([-1, 0, 1, 2, 3], [one, two, two, two, null], 2)).toEqual({ below: -1, above: 3 });
+  expect(breakingPoints([-1, 0, 1, 2, 3], [one, one, two, one, null], 2)).toEqual({ below: 0, above: 2 });
   expect(breakingPoints([-1, 0, 1, 2, 3], [two, undefined, two, two, two], 2)).toEqual({ below: null, above: null });
 });

@@ -6,8 +6,9 @@ import { parsePrompt } from '../../prompt/parsePrompt.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PreparedPrompt } from '../../road/preparedPrompt.ts';
 import type { DrawnPicture } from '../../worker/pictures/pictureMessages.ts';
+import { isGround, meaningOf, verySize } from '../../world/captionReading.ts';
 import type { SeenObject } from '../../world/judge/judge.ts';
-import { type Colour, colours, grades, shapes, sizes, synonyms, tones } from '../../world/worldWords.ts';
+import { type Colour, colours, grades, shapes, sizes, tones } from '../../world/worldWords.ts';
 import type { TriedWords } from './pictureStudies.ts';
 
 /** A quantity that is measured in the pictures of a film strip. */
@@ -25,10 +26,12 @@ export interface MovingWord {
   readonly object: number;
 }
 
-const meanings = new Map<string, string>(
-  Object.entries(synonyms).flatMap(([word, others]) => others.map((other): [string, string] => [other, word])),
-);
-meanings.set('tiny', 'small').set('huge', 'large');
+/** The word of the world that a word of a prompt stands for. */
+function worldWord(text: string): string {
+  const word = text.toLowerCase();
+  return meaningOf.get(word) ?? verySize.get(word) ?? word;
+}
+
 const among = (list: readonly string[], word: string) => list.includes(word);
 
 function measuresOf(word: string): readonly Measure[] {
@@ -42,15 +45,14 @@ function measuresOf(word: string): readonly Measure[] {
 export function movingWords(prompt: string): MovingWord[] {
   let object = 0;
   const found: MovingWord[] = [];
-  for (const match of prompt.matchAll(/\p{L}+/gu)) {
-    const text = match[0];
-    const word = meanings.get(text.toLowerCase()) ?? text.toLowerCase();
+  const matches = [...prompt.matchAll(/\p{L}+/gu)];
+  const words = matches.map(([text]) => worldWord(text));
+  for (const [i, { 0: text, index: start }] of matches.entries()) {
+    const word = words[i];
     const measures = measuresOf(word);
-    const end = match.index + text.length;
     // A ground's colour is none of an object's.
-    const isGround = /^\s*background/i.test(prompt.slice(end));
-    if (measures.length > 0 && !isGround)
-      found.push({ text, start: match.index, end, isSize: among(sizes, word), measures, object });
+    if (measures.length > 0 && !(among(colours, word) && isGround(words, i)))
+      found.push({ text, start, end: start + text.length, isSize: among(sizes, word), measures, object });
     if (among(shapes, word) || word === 'shape') object++;
   }
   return found;
@@ -102,7 +104,7 @@ function objectOf({ seen }: DrawnPicture, shape: string | null): SeenObject | un
 
 /** The shape that the prompt says of each of its objects; null where it says none. */
 export function saidShapes(prompt: string): (string | null)[] {
-  return Array.from(prompt.toLowerCase().matchAll(/\p{L}+/gu), ([word]) => meanings.get(word) ?? word)
+  return Array.from(prompt.matchAll(/\p{L}+/gu), ([word]) => worldWord(word))
     .filter((word) => among(shapes, word) || word === 'shape')
     .map((word) => (word === 'shape' ? null : word));
 }

@@ -1,24 +1,21 @@
-import { isSame } from '../../state/picture/pictureStore.ts';
 import type { MethodName } from '../../weighting/methods.ts';
 import { pictureSize } from '../../world/render.ts';
 import { Canvas } from '../picture/Canvas.tsx';
 import { HonestWords } from '../picture/HonestWords.tsx';
 import { verdictText } from '../picture/Judged.tsx';
-import { usePictures } from '../picture/usePictures.ts';
+import { usePictures, useStudy } from '../picture/usePictures.ts';
 import styles from './methods.module.css';
 
 /** The picture of a method, and what the judge says of it. */
 export function MethodPicture({ method }: { method: MethodName }) {
-  const study = usePictures((s) => s.studies.methods);
-  const place = study?.takes.findIndex(({ take }) => take.options.weighting === method) ?? -1;
-  const one = study?.pictures[place];
+  const one = useStudy('methods')?.find(({ take }) => take.options.weighting === method);
   const verdict = one?.picture?.verdict;
   return (
-    <div className={styles.methodPicture} data-stale={(one && !isSame(one.drawnFrom, study!.drawnFrom)) || undefined}>
+    <div className={styles.methodPicture} data-stale={one?.isStale || undefined}>
       <Canvas
         bytes={one?.picture?.bytes ?? null}
         width={pictureSize}
-        label={verdict ? `Seed ${study!.takes[place].take.seed}: ${verdict.seen}` : ''}
+        label={verdict ? `Seed ${one.take.seed}: ${verdict.seen}` : ''}
       />
       {verdict && (
         <span data-right={verdict.right ?? undefined}>

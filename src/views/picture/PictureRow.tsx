@@ -1,12 +1,14 @@
-import type { PictureFacts } from '../../state/picture/pictureStore.ts';
+import { useShallow } from 'zustand/react/shallow';
+import { isDrawn, isSame, type PictureFacts } from '../../state/picture/pictureStore.ts';
 import { Judged } from './Judged.tsx';
 import styles from './picture.module.css';
 import { usePictures } from './usePictures.ts';
 
 /** Says what the row shows, once it is drawn with all of its steps. */
-function rowText({ row, phase, input }: PictureFacts): string {
+function rowText({ row, phase, input, choices }: PictureFacts): string {
+  if (!input || !row.every((one) => isDrawn(one, input.options.steps, [input, choices])))
+    return phase === 'drawing' ? 'Drawing' : '';
   const drawn = row.flatMap((one) => one?.picture ?? []);
-  if (phase === 'drawing' && row.some((one) => !one || one.drawnFrom[0] !== input)) return 'Drawing';
   if (drawn.length === 0) return '';
   const [{ verdict }] = drawn;
   if (verdict.said === null)
@@ -19,7 +21,7 @@ function rowText({ row, phase, input }: PictureFacts): string {
 export function PictureRow() {
   const row = usePictures((s) => s.row);
   const text = usePictures(rowText);
-  const input = usePictures((s) => s.input);
+  const drawnFrom = usePictures(useShallow((s) => [s.input, s.choices]));
   const firstSeed = usePictures((s) => s.choices.firstSeed);
   return (
     <>
@@ -32,7 +34,7 @@ export function PictureRow() {
             key={i}
             name={`Seed ${one?.seed ?? firstSeed + i}`}
             picture={one ? one.picture : undefined}
-            isStale={one !== null && one.drawnFrom[0] !== input}
+            isStale={one !== null && !isSame(one.drawnFrom, drawnFrom)}
           />
         ))}
       </div>

@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import type { FollowedPicture } from '../../worker/pictures/pictureMessages.ts';
 import { pictureSize } from '../../world/render.ts';
-import { useDark, useFacts } from '../page/useFacts.ts';
+import { useDark } from '../page/useFacts.ts';
 import { type ColourScale, tableIndex } from '../pictures/color.ts';
 import { signedScale } from '../pictures/valueScales.ts';
 import { Canvas } from './Canvas.tsx';
@@ -30,7 +30,7 @@ function someOf({ trail }: FollowedPicture) {
 /** The three parts of the lecture's first figure with this prompt's own numbers: text encoder, denoiser, picture. */
 export function Pipeline() {
   const followed = usePictures((s) => s.followed?.picture);
-  const prompt = useFacts((s) => s.prompts.positive);
+  const prompt = usePictures((s) => s.followed?.prompt);
   const dark = useDark();
   const rows = followed?.rows.length ?? 0;
   const pixels = useMemo(

@@ -1,10 +1,9 @@
 import type { ReactNode } from 'react';
-import { isSame, type Study } from '../../state/picture/pictureStore.ts';
 import type { StudyName } from '../../state/picture/pictureStudies.ts';
 import { Judged } from './Judged.tsx';
 import { Pipeline } from './Pipeline.tsx';
 import styles from './picture.module.css';
-import { usePictures } from './usePictures.ts';
+import { usePictures, useStudy } from './usePictures.ts';
 import { WeightStrip } from './WeightStrip.tsx';
 import { WordLooks } from './WordLooks.tsx';
 
@@ -69,21 +68,15 @@ function FollowPart({ title, children }: { title: string; children: ReactNode })
   );
 }
 
-/** Whether a picture of a study is still the one of the prompt before. */
-function isStale({ pictures, drawnFrom }: Study, i: number): boolean {
-  const one = pictures[i];
-  return one !== undefined && !isSame(one.drawnFrom, drawnFrom);
-}
-
 /** The pictures of a study in a row. */
 export function StudyRow({ name }: { name: StudyName }) {
-  const study = usePictures((s) => s.studies[name]);
+  const takes = useStudy(name);
   const isDrawn = usePictures((s) => s.phase !== 'drawing');
-  if (!study) return <p className="muted">Drawing</p>;
+  if (!takes) return <p className="muted">Drawing</p>;
   return (
     <div className={styles.row} data-many aria-busy={!isDrawn}>
-      {study.takes.map(({ label }, i) => (
-        <Judged key={i} name={label} picture={study.pictures[i]?.picture} isStale={isStale(study, i)} />
+      {takes.map(({ label, picture, isStale }, i) => (
+        <Judged key={i} name={label} picture={picture} isStale={isStale} />
       ))}
     </div>
   );

@@ -1,5 +1,4 @@
 import { useEffect, useId, useMemo, useState } from 'react';
-import type { PictureFacts } from '../../state/picture/pictureStore.ts';
 import { triedWeights } from '../../state/picture/pictureStudies.ts';
 import {
   bracketed,
@@ -20,7 +19,7 @@ import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
 import { Judged } from './Judged.tsx';
 import styles from './picture.module.css';
-import { usePictures } from './usePictures.ts';
+import { usePictures, useStudy } from './usePictures.ts';
 
 const measureNames = { area: 'area', hue: 'hue in degrees', lightness: 'lightness' } as const;
 const measureName = (measure: Measure) =>
@@ -66,7 +65,8 @@ export function WeightStrip() {
           text={word.text}
           own={reading ? typedWeight(word, reading) : 1}
           measures={word.measures}
-          shape={saidShapes(prompt)[word.object] ?? null}
+          shapes={saidShapes(prompt)}
+          object={word.object}
         />
       ) : (
         <p className="muted">This language cannot give “{word.text}” a weight where it stands.</p>
@@ -80,23 +80,25 @@ interface StripProps {
   /** The weight that it has in the prompt. */
   readonly own: number;
   readonly measures: readonly Measure[];
-  /** The shape that the prompt says of the word's object. */
-  readonly shape: string | null;
+  /** The shapes that the prompt says of its objects; null where it says none of one. */
+  readonly shapes: readonly (string | null)[];
+  /** How many of them come before the word's. */
+  readonly object: number;
 }
 
 /** The study's pictures by method, weight by weight. */
 function useStrips() {
-  const study = usePictures((s: PictureFacts) => s.studies.weights);
+  const takes = useStudy('weights');
   return useMemo(() => {
-    const names = new Set(study?.takes.map(({ tried }) => tried!.method) ?? []);
+    const names = new Set(takes?.map(({ tried }) => tried!.method) ?? []);
     return Array.from(names, (name: MethodName) => {
-      const own = study!.takes.flatMap(({ tried }, i) => (tried!.method === name ? [study!.pictures[i]?.picture] : []));
-      return { name, pictures: own };
+      const own = takes!.filter(({ tried }) => tried!.method === name);
+      return { name, takes: own, isWhole: own.every(({ picture, isStale }) => picture !== undefined && !isStale) };
     });
-  }, [study]);
+  }, [takes]);
 }
 
-function Strip({ text, own, measures, shape }: StripProps) {
+function Strip({ text, own, measures, shapes, object }: StripProps) {
   const strips = useStrips();
   const [choice, setChoice] = useState(0);
   const [weight, setWeight] = useState(1);
@@ -104,12 +106,22 @@ function Strip({ text, own, measures, shape }: StripProps) {
   const shown = strips.find(({ name }) => name === method) ?? strips[0];
   if (!shown) return <p className="muted">Drawing</p>;
   const measure = measures[Math.min(choice, measures.length - 1)];
-  const objects = Math.max(1, ...shown.pictures.slice(8, 9).map((one) => one?.seen.objects.length ?? 1));
-  const curves = strips.map(({ name, pictures }) => ({
+  const curves = strips.map(({ name, takes }) => ({
     name,
-    values: pictures.map((one) => measured(one, measure, shape)),
+    values: takes.map(({ picture, isStale }) =>
+      measured(isStale ? undefined : picture, measure, shapes[object] ?? null),
+    ),
   }));
-  const broken = breakingPoints(triedWeights, shown.pictures, objects);
+  const objects = Math.max(1, shapes.length);
+  const brokenOf = ({ takes, isWhole }: (typeof strips)[number]): Broken | null =>
+    isWhole
+      ? breakingPoints(
+          triedWeights,
+          takes.map(({ picture }) => picture),
+          objects,
+        )
+      : null;
+  const broken = brokenOf(shown);
   return (
     <>
       {strips.length > 1 && (
@@ -123,11 +135,14 @@ function Strip({ text, own, measures, shape }: StripProps) {
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what is wider than the page. */}
       <section className={styles.strip} aria-label={`“${text}” from −1 to 3`} tabIndex={0}>
-        {triedWeights.map((at, i) => (
-          <div key={at} data-at={at === weight || undefined} data-broken={isPast(at, broken) || undefined}>
-            <Judged name={signed(at)} picture={shown.pictures[i]} isBrief />
-          </div>
-        ))}
+        {shown.takes.map(({ picture, isStale }, i) => {
+          const at = triedWeights[i];
+          return (
+            <div key={at} data-at={at === weight || undefined} data-broken={isPast(at, broken) || undefined}>
+              <Judged name={signed(at)} picture={picture} isStale={isStale} isBrief />
+            </div>
+          );
+        })}
       </section>
       <p className={styles.said}>{breakText(methods[shown.name].label, broken)}</p>
       {measures.length > 1 && (
@@ -157,10 +172,10 @@ function Strip({ text, own, measures, shape }: StripProps) {
       />
       {strips.length > 1 && (
         <ul className={styles.breaks}>
-          {strips.map(({ name, pictures }) => (
-            <li key={name}>
-              <span style={{ color: lineOf(name).colour }}>{lineOf(name).number}</span>{' '}
-              {breakText(methods[name].label, breakingPoints(triedWeights, pictures, objects))}
+          {strips.map((strip) => (
+            <li key={strip.name}>
+              <span style={{ color: lineOf(strip.name).colour }}>{lineOf(strip.name).number}</span>{' '}
+              {breakText(methods[strip.name].label, brokenOf(strip))}
             </li>
           ))}
         </ul>
@@ -171,10 +186,14 @@ function Strip({ text, own, measures, shape }: StripProps) {
 
 type Broken = ReturnType<typeof breakingPoints>;
 
-const isPast = (weight: number, { below, above }: Broken) =>
-  (below !== null && weight <= below) || (above !== null && weight >= above);
+const isPast = (weight: number, broken: Broken | null) =>
+  broken !== null &&
+  ((broken.below !== null && weight <= broken.below) || (broken.above !== null && weight >= broken.above));
 
-function breakText(label: string, { below, above }: Broken): string {
+/** Says where the pictures break; null while some are not drawn yet. */
+function breakText(label: string, broken: Broken | null): string {
+  if (!broken) return `${label}: drawing.`;
+  const { below, above } = broken;
   const where = [
     ...(below === null ? [] : [`at ${signed(below)} and below`]),
     ...(above === null ? [] : [`from ${signed(above)} on`]),

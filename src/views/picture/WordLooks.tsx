@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'react';
-import { lookSide } from '../../pictures/drawing.ts';
+import { lookSide, looksAtRows } from '../../pictures/drawing.ts';
 import { contextLength } from '../../tokens/clipVocabulary.ts';
 import type { FollowedPicture } from '../../worker/pictures/pictureMessages.ts';
 import { pictureSize } from '../../world/render.ts';
@@ -31,18 +31,8 @@ const namedWords: readonly string[] = [...colours, ...shapes];
 /** The row that is told of where nobody chose one: that of the first colour or shape, else the first after BOS. */
 const firstRow = (groups: readonly LookGroup[]) => groups.find(({ label }) => namedWords.includes(label))?.rows[0] ?? 1;
 
-const squares = lookSide * lookSide;
-
-/** [squares] The looks at some rows together. */
-function looksAt({ looks }: FollowedPicture, { rows }: LookGroup): Float32Array {
-  const sums = new Float32Array(squares);
-  for (const row of rows)
-    for (let square = 0; square < squares; square++) sums[square] += looks[row * squares + square];
-  return sums;
-}
-
 /** The picture, dark where nothing looks at the rows and as it is where most does. */
-function litPicture({ bytes }: FollowedPicture, looks: Float32Array): Uint8ClampedArray<ArrayBuffer> {
+function litPicture({ bytes }: FollowedPicture, looks: Float64Array): Uint8ClampedArray<ArrayBuffer> {
   const most = Math.max(...looks) || 1;
   const least = Math.min(...looks);
   const scale = pictureSize / lookSide;
@@ -56,7 +46,7 @@ function litPicture({ bytes }: FollowedPicture, looks: Float32Array): Uint8Clamp
 }
 
 /** Names the place that is looked from most: an object, or the ground. */
-function placeOfMost({ seen }: FollowedPicture, looks: Float32Array): string {
+function placeOfMost({ seen }: FollowedPicture, looks: Float64Array): string {
   const most = looks.indexOf(Math.max(...looks));
   const [x, y] = [((most % lookSide) + 0.5) / lookSide, (Math.floor(most / lookSide) + 0.5) / lookSide];
   const there = seen.objects.find((one) => Math.hypot(one.x - x, one.y - y) <= one.radius);
@@ -80,13 +70,13 @@ export function WordLooks() {
     setRow(row);
     if (isOneChunk) pointed.over(tokenAt(row));
   };
-  const looks = looksAt(followed, chosen);
+  const looks = looksAtRows(followed.looks, chosen.rows);
   const share = chosen.rows.reduce((sum, row) => sum + followed.rows[row].share, 0);
   return (
     <>
       <p className="muted small">
-        Each square of the picture looks at the prompt’s rows in cross-attention. Here all heads, layers and steps are
-        summed up, as DAAM does. Point at a word, here or above, or move to it by keys.
+        Each square of the picture looks at the prompt’s rows in cross-attention. Here all heads, layers and steps with
+        the last text are summed up, as DAAM does. Point at a word, here or above, or move to it by keys.
       </p>
       <div className={styles.looks}>
         <div className={styles.lit}>
