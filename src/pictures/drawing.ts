@@ -151,10 +151,19 @@ export function drawingOn(
 /** Side of the squares of pixels that looks are told of: those of the denoiser's finest level. */
 export const lookSide = 20;
 
-/** Sums over heads, layers and calls of how much each square of pixels looks at each row of the prompt (as DAAM sums them). */
+/** Sums over heads, layers and the calls with the last text of how much each square of pixels looks at each row of the prompt (as DAAM sums them). */
 export interface PixelLooks {
   /** Part by part [T, lookSide²]. */
   readonly parts: Float32Array[];
+}
+
+/** [lookSide²] Sums the looks at some rows of looks [T, lookSide²]. */
+export function looksAtRows(looks: ArrayLike<number>, rows: readonly number[]): Float64Array {
+  const squares = lookSide * lookSide;
+  const sums = new Float64Array(squares);
+  for (const row of rows)
+    for (let square = 0; square < squares; square++) sums[square] += looks[row * squares + square];
+  return sums;
 }
 
 /** Adds what the pixels of a picture looked at in a call. A coarser layer counts for all squares that it covers. */

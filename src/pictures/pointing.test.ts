@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { judgePicture } from '../world/judge/judge.ts';
 import { movedTo, type OwnObject, ownScene } from '../world/ownScene.ts';
 import { pictureLength, renderScene } from '../world/render.ts';
-import { lookSide } from './drawing.ts';
-import { coveredShare, looksAtRows, pointsInside, silhouettes, squareOfMost } from './pointing.ts';
+import { lookSide, looksAtRows } from './drawing.ts';
+import { coveredShare, pointsInside, silhouettes, squareOfMost } from './pointing.ts';
 
 const squares = lookSide * lookSide;
 /** Looks [T, lookSide²] that are 1 in one square of each row, and 0.1 elsewhere. */

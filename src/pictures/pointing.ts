@@ -4,18 +4,9 @@ import type { SeenPicture } from '../world/judge/judge.ts';
 import { segments } from '../world/judge/segments.ts';
 import { silhouetteOf } from '../world/judge/silhouette.ts';
 import { pictureSize as S } from '../world/render.ts';
-import { lookSide } from './drawing.ts';
+import { lookSide, looksAtRows } from './drawing.ts';
 
-const squares = lookSide * lookSide;
 const pixelsOfSide = S / lookSide;
-
-/** [lookSide²] Sums the looks at some rows of looks [T, lookSide²]. */
-export function looksAtRows(looks: ArrayLike<number>, rows: readonly number[]): Float64Array {
-  const sums = new Float64Array(squares);
-  for (const row of rows)
-    for (let square = 0; square < squares; square++) sums[square] += looks[row * squares + square];
-  return sums;
-}
 
 /** The square of looks [lookSide²] from which most is looked; the first of several. */
 export const squareOfMost = (looks: ArrayLike<number>): number =>

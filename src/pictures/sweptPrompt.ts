@@ -12,8 +12,8 @@ export interface TriedWeight extends Range {
 }
 
 /**
- * Gives the words at a place another weight: every fragment that lies there, in whatever text. Nothing changes in a prompt that has no
- * fragment there, as in some steps of a schedule.
+ * Gives the words at a place another weight: the first fragment of each text that lies there. Nothing changes in a prompt that has none
+ * there, as in some steps of a schedule.
  */
 export function withTriedWeight(
   prepared: PreparedPrompt,
@@ -23,11 +23,12 @@ export function withTriedWeight(
   embeddings: readonly PromptEmbedding[] = [],
 ): PreparedPrompt {
   const changed = new Map<WeightedPrompt, WeightedPrompt>();
-  for (const text of prepared.texts) {
-    const fragment = text.fragments.findIndex((one) => start <= one.start && one.end <= end);
-    if (fragment < 0) continue;
-    changed.set(text.weighted, withFragmentWeight(text, fragment, weight, options, tokenizer, embeddings));
-  }
+  const texts = prepared.texts.map((text) => {
+    const at = text.fragments.findIndex((one) => start <= one.start && one.end <= end);
+    if (at < 0) return text;
+    changed.set(text.weighted, withFragmentWeight(text, at, weight, options, tokenizer, embeddings));
+    return { ...text, fragments: text.fragments.with(at, { ...text.fragments[at], weight }) };
+  });
   const conditionings = prepared.conditionings.map(({ weight, composition }) => ({
     weight,
     composition: {
@@ -38,5 +39,5 @@ export function withTriedWeight(
       })),
     },
   }));
-  return { ...prepared, conditionings };
+  return { ...prepared, texts, conditionings };
 }

@@ -15,10 +15,12 @@ import {
   tones,
 } from './worldWords.ts';
 
-const meaningOf = new Map<string, string>(
+/** The word of the world that a word means the same as. */
+export const meaningOf = new Map<string, string>(
   Object.entries(synonyms).flatMap(([word, others]) => others.map((other) => [other, word] as const)),
 );
-const verySize = new Map<string, Size>([
+/** Words that say “very” of a size as well. */
+export const verySize = new Map<string, Size>([
   ['tiny', 'small'],
   ['huge', 'large'],
 ]);
@@ -27,7 +29,7 @@ const among = <Word extends string>(list: readonly Word[], word: string | undefi
   (list as readonly (string | undefined)[]).includes(word);
 
 /** Whether the colour at this place is the ground's: "white background", or "on white" with no object after it. */
-function isGround(words: readonly string[], i: number): boolean {
+export function isGround(words: readonly string[], i: number): boolean {
   const next = words[i + 1];
   if (next === 'background') return true;
   if (words[i - 1] !== 'on' && words[i - 1] !== 'against') return false;

@@ -58,7 +58,7 @@ export const pictureAt = (pictures: ArrayLike<number>, i: number) =>
     0,
   );
 
-/** Rows that the denoiser is told at once at most. */
+/** Rows of the longest conditioning, T. */
 const longestOf = (drafts: readonly Draft[], d: number) =>
   Math.max(
     ...drafts.flatMap(({ steps }) =>

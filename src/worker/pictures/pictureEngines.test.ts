@@ -4,6 +4,7 @@ import { openSafetensors } from '../../files/safetensors.ts';
 import { memorySource } from '../../files/testing/memorySource.ts';
 import { newGpu, testAdapters } from '../../gpu/testing/adapters.ts';
 import { denoiserFacts } from '../../pictures/denoiserFile.ts';
+import { drawnLength } from '../../pictures/drawnPicture.ts';
 import { smallDenoiserFile } from '../../pictures/testing/smallDenoiser.ts';
 import { createEngines, type DenoiserModel } from './pictureEngines.ts';
 
@@ -38,18 +39,22 @@ test('a GPU is asked for once; an engine stays until it has too little room, and
   const buffers = made.mock.calls.length;
   expect(buffers).toBeGreaterThan(0);
   expect(await engineFor(model, { B: 1, T: 1 }, true)).toBe(engine);
-  const roomy = await engineFor(model, { B: 1, T: 3 }, true);
-  expect(roomy).not.toBe(engine);
+  const long = await engineFor(model, { B: 1, T: 3 }, true);
+  expect(long).not.toBe(engine);
   expect(made).toHaveBeenCalledTimes(2 * buffers);
+  const roomy = await engineFor(model, { B: 2, T: 2 }, true);
+  expect(roomy).not.toBe(long);
+  expect(roomy.room).toEqual({ B: 2, T: 2 });
   device.destroy();
   const noisy = {
-    x: new Float32Array(3 * 40 * 40).fill(0.5),
+    x: new Float32Array(drawnLength).fill(0.5),
     times: [0.5],
     context: new Float32Array(128).fill(1),
     lengths: [1],
   };
   const onCpu = await createEngines(find)(model, room, false);
   const expected = Float32Array.from((await onCpu.predict(noisy)).clean);
+  expect(expected.every(Number.isFinite)).toBe(true);
   expect((await roomy.predict(noisy)).clean).toEqual(expected);
   made.mockClear();
   await engineFor(model, { B: 1, T: 4 }, true);

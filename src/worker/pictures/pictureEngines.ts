@@ -58,7 +58,8 @@ export function createEngines(findGpu: () => Promise<GpuDevice>) {
   }
 
   return async (model: DenoiserModel, room: DenoiserRoom, wantsGpu: boolean): Promise<DenoiserEngine> => {
-    if (kept && kept.wantsGpu === wantsGpu && kept.engine.room.T >= room.T) return kept.engine;
+    const held = kept?.engine.room;
+    if (kept && held && kept.wantsGpu === wantsGpu && held.T >= room.T && held.B >= room.B) return kept.engine;
     // The one before gives its memory back first.
     kept?.engine.destroy();
     kept = undefined;

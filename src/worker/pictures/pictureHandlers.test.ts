@@ -143,6 +143,9 @@ test('the judge’s words come with a picture, and null stands for one of number
   const [{ verdict, seen, shares }] = await draw([take('a (red:0) large circle left of a blue square')]);
   // A word that weighs 0 is not said.
   expect(verdict.said).toBe('large circle left of blue square');
+  // Nor is one that is tried at 0.
+  const [tried] = await draw([take('a (red:1.3) circle', {}, { tried: { start: 2, end: 11, weight: 0 } })]);
+  expect(tried.verdict.said).toBe('circle');
   expect(verdict.right).toBe(false);
   expect(verdict.wrong.length).toBeGreaterThan(0);
   expect(seen.ground).toBeTypeOf('string');
@@ -165,8 +168,9 @@ test('a picture that is followed tells its steps, its rows, and where its pixels
     for (const square of [0, squares - 1]) {
       let sum = 0;
       for (let row = part; row < part + 77; row++) sum += followed.looks[row * squares + square];
-      expect(sum).toBeCloseTo(1, 5);
+      expect(sum).toBeCloseTo(1 / 2, 5);
     }
+  expect(followed.rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 5);
 });
 
 test('a draw is cancelled between two calls of the denoiser', async () => {

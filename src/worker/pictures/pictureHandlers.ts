@@ -5,7 +5,7 @@ import { type Handlers, moving } from '../serve.ts';
 import { createArtist, type PictureSurroundings, pictureAt } from './artist.ts';
 import type { FollowedPicture, LookedRow, PictureCalls } from './pictureMessages.ts';
 
-/** Turns looks into shares of all that a square looks at. */
+/** Turns looks into shares of all that a square looks at. The parts of an AND count alike. */
 function lookedRows(parts: readonly ConditionedRows[], looks: PixelLooks): Pick<FollowedPicture, 'rows' | 'looks'> {
   const squares = lookSide * lookSide;
   const sums = parts.map((_, part) => looks.parts[part]);
@@ -15,7 +15,9 @@ function lookedRows(parts: readonly ConditionedRows[], looks: PixelLooks): Pick<
     const totals = new Float32Array(squares);
     for (let i = 0; i < sums[part].length; i++) totals[i % squares] += sums[part][i];
     for (const [row, token] of tokens.entries()) {
-      const own = sums[part].slice(row * squares, (row + 1) * squares).map((sum, square) => sum / totals[square]);
+      const own = sums[part]
+        .slice(row * squares, (row + 1) * squares)
+        .map((sum, square) => sum / totals[square] / parts.length);
       shares.push(own);
       rows.push({
         text: token?.text ?? null,

@@ -95,10 +95,10 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
     const negative = read('negative');
     const refusal = positive.readings[0].refusal ?? negative.readings[0].refusal;
     if (refusal) throw new UnreadPromptError(refusal);
-    const said = saidIn(positive.readings[positive.readingOf[positive.readingOf.length - 1]]);
     const weighed = tried
       ? positive.readings.map((one) => withTriedWeight(one, tried, options, tokenizer, fitting))
       : positive.readings;
+    const said = saidIn(weighed[positive.readingOf.at(-1)!]);
     const both: SteppedPrompts = { positive: { ...positive, readings: weighed }, negative };
     const { empty } = weighed[0].conditionings[0].composition.empty;
     const isRead = off !== null && off.layer < config.numHiddenLayers + 1 - skip;
