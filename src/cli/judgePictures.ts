@@ -140,7 +140,7 @@ async function judgePart(part: Part, models: Models, request: Request, hear: Hea
     case 'held-out': {
       const read = await reader();
       const pairs = part === 'seen' ? 'seen' : 'heldOut';
-      const set = pictureSet(tokenizer, read, pairs, captions, Math.ceil(captions / 4));
+      const set = pictureSet(tokenizer, read, pairs, captions);
       const emptyRows = read.read(inputIdsOf(tokenizer, ['']));
       return { [pairs]: { ...evaluatePictures(denoiser, set, emptyRows, drawing, hear), captions } };
     }

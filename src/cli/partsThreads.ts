@@ -25,12 +25,16 @@ export async function startPartsThreads({ model, batch }: PictureRun, count: num
     const [{ error }] = await answer;
     if (error) throw new Error(`A thread of the training run failed: ${error}`);
   };
-  const { sizes, memory } = batch;
-  await Promise.all(workers.map((worker) => ask(worker, { config: model.config, sizes, memory })));
-  return {
-    threads: workers.map((worker) => ({ share: (work) => ask(worker, { work }) })),
-    async end() {
-      await Promise.all(workers.map((worker) => worker.terminate()));
-    },
+  const end = async () => {
+    await Promise.all(workers.map((worker) => worker.terminate()));
   };
+  const { sizes, memory } = batch;
+  await Promise.all(workers.map((worker) => ask(worker, { config: model.config, sizes, memory }))).catch(
+    async (error) => {
+      // Threads that go on would keep the program from its end.
+      await end();
+      throw error;
+    },
+  );
+  return { threads: workers.map((worker) => ({ share: (work) => ask(worker, { work }) })), end };
 }

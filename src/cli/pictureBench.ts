@@ -97,7 +97,7 @@ export async function benchPictures(threads: readonly number[], runs: number): P
       console.log(name.padEnd(52) + found.map((time) => cell(time, 10)).join(''));
     const name = `${count} thread${count > 1 ? 's' : ''}`;
     line(`${name}: a picture${count > 1 ? ' on each' : ''}`, await times(1, 1));
-    line(`${name}: the row of ${row}`, await times(each, Math.min(2, each)));
+    line(`${name}: ${processes.length * each} side by side`, await times(each, Math.min(2, each)));
     for (const one of processes) one.disconnect();
   }
 }

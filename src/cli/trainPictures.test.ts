@@ -49,7 +49,7 @@ test('a run that is interrupted and resumed, on two threads, gives the bytes of 
   for (const file of ['model.safetensors', 'config.json'])
     expect(written('parts', file).equals(written('whole', file)), file).toBe(true);
   expect(readdirSync(join(folder, 'whole')).toSorted()).toEqual(
-    ['README.md', 'checkpoint.safetensors', 'config.json', 'log.jsonl', 'model.safetensors'].toSorted(),
+    ['README.md', 'checkpoint.safetensors', 'config.json', 'judged.json', 'log.jsonl', 'model.safetensors'].toSorted(),
   );
   const log = String(written('parts', 'log.jsonl'))
     .trim()
@@ -72,8 +72,14 @@ test('a run that is interrupted and resumed, on two threads, gives the bytes of 
 
 test('a trained denoiser is judged part by part, and its card tells what was found', async () => {
   const few = '--captions 2 --scenes 1 --methods comfy --steps 1'.split(' ');
-  const judgeParts = (...parts: string[]) => judge([...parts, ...few, '--model', join(folder, 'whole')]);
+  const whole = ['--model', join(folder, 'whole')];
+  const judgeParts = (...parts: string[]) => judge([...parts, ...few, ...whole]);
   const judged = () => JSON.parse(String(written('whole', 'judged.json')));
+  // Training has judged both kinds of captions already: a part that is judged again leaves the other.
+  const trained = judged();
+  expect(trained.seen.captions).toBe(1);
+  expect(await judge(['large', '--scenes', '1', '--methods', 'comfy', ...whole]), complaint).toBe(0);
+  expect([judged().seen, judged().heldOut]).toEqual([trained.seen, trained.heldOut]);
   expect(await judgeParts('held-out'), complaint).toBe(0);
   const first = judged();
   expect(first.heldOut.captions).toBe(2);

@@ -149,7 +149,7 @@ function printMetrics({ seen, heldOut }: Metrics): void {
     console.log(`  ${name.padEnd(56)}seen ${share.toFixed(3)}   never trained ${other[i][1].toFixed(3)}`);
 }
 
-/** Writes the model, reads it again, and writes a card with what is measured on the file's own numbers. */
+/** Writes the model, reads it again, and writes what is measured on the file's own numbers: a card, and verdicts for judgePictures.ts. */
 async function writeModel(
   run: PictureRun,
   clipSha256: string,
@@ -166,7 +166,9 @@ async function writeModel(
   await readDenoiser(await openSafetensors(fileSource(at.model)), model);
   const metrics = measure(run, sets, usualDrawing);
   const captions = sets.seen.brief.descriptions.length;
+  const sum = hex((await sha256(bytes))!);
   const judged = {
+    sha256: sum,
     drawing: usualDrawing,
     seen: { ...metrics.seen, captions },
     heldOut: { ...metrics.heldOut, captions },
@@ -175,10 +177,11 @@ async function writeModel(
     ...{ settings, seconds, clipSha256, judged },
     parameters: averages.length,
     machine: machineName(threads),
-    sha256: hex((await sha256(bytes))!),
+    sha256: sum,
     bytes: bytes.length,
   };
   await write(at.card, pictureCard(facts));
+  await write(join(out, 'judged.json'), jsonText(judged));
   console.log(`Wrote ${at.model}: ${bytes.length} bytes, SHA-256 ${facts.sha256}`);
   printMetrics(metrics);
 }
@@ -218,8 +221,8 @@ export async function trainPictures(args: readonly string[]): Promise<number> {
   const tokenizer = createTokenizer(await readFile('public/clip-merges.txt', 'utf8'));
   const { run, reader, clipSha256, seconds } = await openRun(read, tokenizer);
   console.log(`${run.averages.length} parameters, step ${run.step} of ${run.settings.steps}`);
-  const { threads, end } = await startPartsThreads(run, Math.min(threadCount, run.batch.sizes.parts) - 1);
   const sets = drawSets(tokenizer, reader, wayCaptions);
+  const { threads, end } = await startPartsThreads(run, Math.min(threadCount, run.batch.sizes.parts) - 1);
   const session: Session<PictureStepNumbers, Metrics> = {
     steps: run.settings.steps,
     secondsBefore: seconds,

@@ -113,7 +113,8 @@ export function withSubstitute(engine: DenoiserEngine, other: () => Promise<Deno
       if (!running)
         try {
           return await engine.predict(noisy, asksLooks);
-        } catch {
+        } catch (error) {
+          console.warn('The denoiser goes on with another engine:', error);
           engine.destroy();
           running = other();
         }

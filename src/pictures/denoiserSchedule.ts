@@ -89,7 +89,7 @@ export interface DenoiserSchedule {
   readonly steps: readonly DenoiserStep[];
 }
 
-/** The schedule's inputs, which `inputsOf` writes, and its result: the rows of pixels of clean pictures [B, side, side, 16]. */
+/** The schedule's result: the rows of pixels of clean pictures [B, side, side, 16]. */
 export const predictedName = 'predicted';
 
 interface Draft {

@@ -1,7 +1,7 @@
 import type { PromptToken } from '../tokens/promptTokens.ts';
 import type { ConditionedRows, StepConditioning } from './promptSteps.ts';
 
-/** Rows of a conditioning that are left in it; in the place of all others stand those of the empty prompt. BOS is the same in both. */
+/** Rows of a conditioning that are left in it; in the place of all others, BOS among them, stand those of the empty prompt. */
 export const rowSelections = ['all', 'words', 'eos', 'pad', 'without-pad'] as const;
 export type RowSelection = (typeof rowSelections)[number];
 

@@ -49,7 +49,7 @@ export function pictureMetricRows(evaluation: PictureEvaluation): [string, numbe
     ['colour of an object', evaluation.colour],
     ['shape of an object', evaluation.shape],
     ['relation', evaluation.relation],
-    ['everything right (everything said)', evaluation.complete],
+    ['everything right (everything said; a quarter as many captions)', evaluation.complete],
     ['the same verdict with “masterpiece, best quality” after it', evaluation.fillerInvariance],
     ['the square that looks most at a colour lies in its object', evaluation.colourPointing],
     ['the square that looks most at a shape lies in its object', evaluation.shapePointing],
@@ -79,7 +79,7 @@ noisy picture is (1 − t) · clean + t · noise, and predicts the clean picture
 ${settings.steps} steps of ${settings.batch} pictures with seed ${settings.seed}, in ${timeText(facts.seconds)} on ${facts.machine}:
 ${settings.boldSteps} on large filled objects in plain words, ${settings.blendSteps} in which ever more scenes are of any kind, the others on
 everything. Matrices between the first layer and the last learn by Muon, all else by AdamW, at a learning rate of ${settings.learningRate} with
-${settings.warmUp} steps of warm-up, which falls to 0 in the last 2 / 5; the file has the running average of the parameters (${averaging}).${againText(settings)}
+${settings.warmUp} steps of warm-up, which falls to 0 in the last 2 / 5${settings.againSteps > 0 ? ' of either part' : ''}; the file has the running average of the parameters (${averaging}).${againText(settings)}
 That an object is an outline is always said; else a third of captions leave each attribute out.
 One caption in ten is empty. Rows are replaced by the empty prompt's: of words ${kinds.whole.dropped.word} of them where words leave
 something out; all from EOS on for ${kinds.bold.dropped.rest} of captions in plain words, for ${kinds.whole.dropped.rest} of all others. One seed gives one file, to the bit, as WebAssembly without relaxed SIMD is defined to the bit. That is tested with a short run; this
@@ -150,8 +150,8 @@ function breakText({ breaksBelow, breaksAbove }: MethodWeights): string {
   return where.join(', ') || 'nowhere';
 }
 
-const leastAfterOne = ({ points }: MethodWeights) =>
-  Math.min(...points.filter(({ weight }) => weight > 1).map(({ value }) => value));
+const leastFromOne = ({ points }: MethodWeights) =>
+  Math.min(...points.filter(({ weight }) => weight >= 1).map(({ value }) => value));
 
 function largeTable({ scenes, methods: found }: JudgedWeights): string {
   const [first, last] = [found[0].points[0].weight, found[0].points.at(-1)!.weight];
@@ -180,7 +180,7 @@ ${table(
   found.map((one) => [
     methods[one.method].label,
     ...[0, 0.5, 1, 1.5].map((weight) => valueAt(one, weight).toFixed(3)),
-    leastAfterOne(one).toFixed(3),
+    leastFromOne(one).toFixed(3),
     one.otherChanged.toFixed(3),
     breakText(one),
   ]),

@@ -61,15 +61,14 @@ export function namedRows(tokenizer: Tokenizer, caption: string, { objects }: De
 }
 
 /**
- * Draws `scenes` captions of colours and shapes, and `complete` that say everything, of pairs that training has seen, or with such as
- * it never has: always the same.
+ * Draws `scenes` captions of colours and shapes, and a quarter as many that say everything, of pairs that training has seen, or with such
+ * as it never has: always the same.
  */
 export function pictureSet(
   tokenizer: Tokenizer,
   reader: PromptReader,
   pairs: 'seen' | 'heldOut',
   scenes: number,
-  complete = scenes,
 ): PictureSet {
   const stream = pairs === 'seen' ? 0 : 2;
   const draw = (style: 'brief' | 'complete', count: number) => {
@@ -83,7 +82,7 @@ export function pictureSet(
     rows: reader.read(inputIdsOf(tokenizer, captions)),
   });
   const brief = draw('brief', scenes);
-  const whole = draw('complete', complete);
+  const whole = draw('complete', Math.ceil(scenes / 4));
   return {
     brief: read(brief.descriptions, brief.captions),
     complete: read(whole.descriptions, whole.captions),

@@ -53,7 +53,7 @@ if (isShipped) {
     await readDenoiser(file, model);
     const reader = await createPromptReader(compiled, clip, count);
     const tokenizer = createTokenizer(readFileSync('public/clip-merges.txt', 'utf8'));
-    const { brief } = pictureSet(tokenizer, reader, pairs, count, 1);
+    const { brief } = pictureSet(tokenizer, reader, pairs, count);
     const emptyRows = reader.read(inputIdsOf(tokenizer, ['']));
     const pictures = drawPictures(model, brief.rows, emptyRows, judged.drawing);
     expect(verdictBits(verdictsOf(brief, pictures))).toBe(judged[pairs]!.verdicts.slice(0, count));

@@ -7,7 +7,7 @@ import { timeWaves } from './denoiserConfig.ts';
 /** Turns of the slowest and of the fastest wave between times 0 and 1. */
 const [slowest, fastest] = [0.25, 16];
 
-/** Frequencies in turns, each so many times the one before. */
+/** Frequencies in turns, from the slowest to the fastest. */
 const frequencies = Array.from(
   { length: timeWaves },
   // A straight line of their places, squared: many slow waves, few fast ones.
