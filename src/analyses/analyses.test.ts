@@ -184,7 +184,7 @@ describe('words', () => {
 
 describe('layers', () => {
   test('the way to the last layer ends at 0, and what layers add is that of float64', async () => {
-    const { left, attention: added, mlp } = await layerTravel(pass, encoder);
+    const { left, attention: added, mlp } = await layerTravel(pass, N, encoder);
     expect([...left[N]].every((share) => share === 0)).toBe(true);
     const { hiddenStates, lastHiddenState } = reference(pass);
     const normed = layerNorm(
@@ -202,6 +202,16 @@ describe('layers', () => {
     expect(added[0][eos]).toBeCloseTo(attentionOf(eos) / norm(hiddenStates[0].subarray(eos * d, (eos + 1) * d)), 5);
     const mlpOf = difference(hiddenStates[1], all.middle[0], [eos]);
     expect(mlp[0][eos]).toBeCloseTo(mlpOf / norm(all.middle[0].subarray(eos * d, (eos + 1) * d)), 5);
+  });
+
+  test('with clip skip the way ends at the state that is read', async () => {
+    const whole = await layerTravel(pass, N, encoder);
+    const short = await layerTravel(pass, 1, encoder);
+    expect(short.left).toHaveLength(2);
+    expect([...short.left[1]].every((share) => share === 0)).toBe(true);
+    expect(short.left[0][eos]).not.toBeCloseTo(whole.left[0][eos], 3);
+    expect([short.attention, short.mlp]).toEqual([whole.attention.slice(0, 1), whole.mlp.slice(0, 1)]);
+    expect(short.massive.every(({ state }) => state <= 1)).toBe(true);
   });
 
   test('a massive number is found at its largest', () => {

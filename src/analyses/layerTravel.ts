@@ -16,9 +16,9 @@ export interface MassiveNumber {
 
 /** How a chunk's rows come to be what they are, layer by layer. */
 export interface LayerTravel {
-  /** [N + 1] of [L]: ‖LN(H_l) − LN(H_N)‖ / ‖LN(H_N)‖, LN the final LayerNorm; the last are exactly 0. */
+  /** [read + 1] of [L]: ‖LN(H_l) − LN(H_read)‖ / ‖LN(H_read)‖, LN the final LayerNorm; the last are exactly 0. */
   readonly left: readonly Float64Array[];
-  /** [N] of [L]: the length of what attention adds in a layer, and of what the MLP adds, over that of the stream that it is added to. */
+  /** [read] of [L]: the length of what attention adds in a layer, and of what the MLP adds, over that of the stream that it is added to. */
   readonly attention: readonly Float64Array[];
   readonly mlp: readonly Float64Array[];
   /** The largest of each dimension that has one, the largest ratio first. */
@@ -28,21 +28,21 @@ export interface LayerTravel {
 /** A number is massive from this many times the median of its state on. */
 export const massiveRatio = 20;
 
-/** Measures how far the rows travel, and what each layer adds. */
-export async function layerTravel(pass: EncoderPass, encoder: AnalysisEncoder): Promise<LayerTravel> {
-  const { hiddenSize: d, numHiddenLayers: N } = encoder.config;
+/** Measures how far the rows travel up to the state that is read, which is N without clip skip, and what each layer up to it adds. */
+export async function layerTravel(pass: EncoderPass, read: number, encoder: AnalysisEncoder): Promise<LayerTravel> {
+  const { hiddenSize: d } = encoder.config;
   const rows = Array.from(pass.inputIds.keys());
-  const states = await encoder.states(pass);
+  const states = (await encoder.states(pass)).slice(0, read + 1);
   const normed = states.map((state) => encoder.finalNorm(state));
-  const lengths = rows.map((row) => rowLength(normed[N], row, d));
+  const lengths = rows.map((row) => rowLength(normed[read], row, d));
   const left = normed.map((state) =>
-    Float64Array.from(rows, (row) => rowDistance(state, row, normed[N], row, d) / lengths[row]),
+    Float64Array.from(rows, (row) => rowDistance(state, row, normed[read], row, d) / lengths[row]),
   );
   const attention: Float64Array[] = [];
   const mlp: Float64Array[] = [];
   const massive = new Map<number, MassiveNumber>();
-  findMassive(massive, states[N], d, N);
-  for (let layer = 0; layer < N; layer++) {
+  findMassive(massive, states[read], d, read);
+  for (let layer = 0; layer < read; layer++) {
     const tensors = await encoder.layer(pass, layer);
     // One state at a time, so that whoever types in between does not wait for all of them.
     findMassive(massive, states[layer], d, layer);

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import type { EncoderPass } from '../clip/encoderPass.ts';
 import { withRowsAlone } from '../clip/maskEffects.ts';
 import { tokenizer } from '../state/testing/fakeEncoder.ts';
+import type { PromptEmbedding } from '../tokens/promptTokens.ts';
 import { compelMask } from '../weighting/compelMask.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { defaultOptions, type PromptOptions } from './options.ts';
@@ -11,8 +13,8 @@ const zOf: ZOf = ({ inputIds, keyMask }) =>
   Float32Array.from({ length: 77 * 2 }, (_, i) =>
     Math.sin(i + inputIds.reduce((sum, id, row) => sum + id * (row + 1) * (keyMask[row] + 1), 0)),
   );
-const read = (prompt: string, options: Partial<PromptOptions>) =>
-  preparePrompt(prompt, { ...defaultOptions, weighting: 'none', ...options }, tokenizer);
+const read = (prompt: string, options: Partial<PromptOptions>, embeddings: readonly PromptEmbedding[] = []) =>
+  preparePrompt(prompt, { ...defaultOptions, weighting: 'none', ...options }, tokenizer, 'positive', embeddings);
 const row = (of: ArrayLike<number>, at: number) => [of[2 * at], of[2 * at + 1]];
 
 test('words alone: each word has the rows that it has without the others, and BOS, EOS and PAD their own', () => {
@@ -41,4 +43,26 @@ test('words alone: a method that makes other versions of the prompt takes their 
   const { pass } = read('a (cat:2)', {}).chunks[0];
   const alone = row(zOf(withRowsAlone(pass, [2])), 2);
   expect(row(scaled, 2)).toEqual(alone.map((value) => Math.fround(value * 2)));
+});
+
+test('words alone: the vectors of an embedding are one word, and the word after it is another', () => {
+  const embedding = { name: 'style', vectors: [Float32Array.of(1, 2), Float32Array.of(3, 4)] };
+  const found = read('style cat', { context: 'alone' }, [embedding]);
+  const { pass } = read('style cat', {}, [embedding]).chunks[0];
+  expect([...pass.vectors!.keys()]).toEqual([1, 2]);
+  const [embeds] = promptEmbeds(found, zOf, 'none');
+  for (const at of [1, 2]) expect(row(embeds, at)).toEqual(row(zOf(pass), at));
+  expect(row(embeds, 3)).toEqual(row(zOf(withRowsAlone(pass, [3])), 3));
+});
+
+test('words alone: a map of rows is applied to a word as it is alone, and chunks without a map are alone, too', () => {
+  const prompt = 'a red cat BREAK a blue dog';
+  const found = read(prompt, { context: 'alone', weighting: 'psi', rowMaps: '3: z * 2' });
+  const [first, second] = read(prompt, {}).chunks.map(({ pass }) => pass);
+  const [embeds] = promptEmbeds(found, zOf, 'psi');
+  const alone = (pass: EncoderPass, at: number) => row(zOf(withRowsAlone(pass, [at])), at);
+  expect(row(embeds, 2)).toEqual(alone(first, 2));
+  expect(row(embeds, 3)).toEqual(alone(first, 3).map((value) => Math.fround(value * 2)));
+  expect(row(embeds, 4)).toEqual(row(zOf(first), 4));
+  expect(row(embeds, 77 + 3)).toEqual(alone(second, 3));
 });

@@ -1,6 +1,7 @@
 import type { Derivation, EncoderPass } from '../clip/encoderPass.ts';
 import { withRowsAlone } from '../clip/maskEffects.ts';
 import { encoderPass } from '../clip/masks.ts';
+import { wordEnd } from '../tokens/bytePairs.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { fragmentTokens, normaliseLength } from '../tokens/promptTokens.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -18,8 +19,8 @@ import { normalised } from './weightedPrompt.ts';
  */
 export function methodPrompt(prompt: WeightedPrompt, options: PromptOptions, tokenizer: Tokenizer): WeightedPrompt {
   const typed = normalised(prompt, options);
-  const mapped = mappedChunks(typed, options, tokenizer);
   const taken = options.context === 'alone' ? withoutContext(typed, tokenizer) : typed;
+  const mapped = mappedChunks(taken, options, tokenizer);
   return mapped ? { ...taken, mapped } : taken;
 }
 
@@ -28,17 +29,17 @@ function mappedChunks({ chunks, empty }: WeightedPrompt, options: PromptOptions,
   const { maps, reference } = readPsi(options.rowMaps);
   const used = maps.filter(({ expression }) => reference !== null || !expression.names.has('r'));
   if (used.length === 0) return undefined;
-  const other = reference === null ? empty : plainPass(reference, options, tokenizer);
+  const other = reference === null ? empty : plainChunk(reference, options, tokenizer).pass;
   return chunks.map((chunk, at) => mappedChunk(chunk, at, used, { empty, other }));
 }
 
-/** The pass of a text without weights, as much of it as one chunk holds. */
-function plainPass(text: string, options: PromptOptions, tokenizer: Tokenizer): EncoderPass {
+/** A text as it stands, without a language of weights: as much of it as one chunk holds, and the pass of that. */
+export function plainChunk(text: string, options: PromptOptions, tokenizer: Tokenizer) {
   const places = Array.from({ length: text.length }, (_, i) => i);
   const fragment = { kind: 'text', text, weight: 1, starts: places, ends: places.map((i) => i + 1) } as const;
   const tokens = fragmentTokens([{ ...fragment, start: 0, end: text.length }], tokenizer, flavourOf(options));
   const { chunk } = normaliseLength(tokens, tokenizer);
-  return encoderPass(chunk.inputIds, options.mask);
+  return { chunk, pass: encoderPass(chunk.inputIds, options.mask) };
 }
 
 /** Passes that maps of any chunk may read. */
@@ -55,38 +56,54 @@ function mappedChunk(chunk: WeightedChunk, at: number, maps: readonly PsiMap[], 
     return rows.length > 0 ? [{ ...map, rows }] : [];
   });
   if (own.length === 0) return chunk;
-  return { ...chunk, pass: { ...chunk.pass, derived: psiDerivation(own, chunk.perTokenWeights, others) } };
+  return { ...chunk, pass: { ...chunk.pass, derived: psiDerivation(own, chunk, others) } };
 }
 
-function psiDerivation(maps: readonly PsiMap[], weights: Float64Array, { empty, other }: OtherPasses): Derivation {
+/** Maps rows of a chunk, after what its pass is derived by already. */
+function psiDerivation(
+  maps: readonly PsiMap[],
+  { perTokenWeights: weights, pass: { derived } }: WeightedChunk,
+  { empty, other }: OtherPasses,
+): Derivation {
   const written = maps.map(({ rows, text }) => `${rows}: ${text}`).join('; ');
   const isWeighed = maps.some(({ text }) => /\bw\b/.test(text));
   return {
     // The passes beside the chunk's own: the empty prompt's is the same for a mask, as the chunk's key says.
-    key: `psi ${written} r ${other.inputIds}${isWeighed ? ` w ${weights}` : ''}`,
+    key: `${derived ? `${derived.key}, ` : ''}psi ${written} r ${other.inputIds}${isWeighed ? ` w ${weights}` : ''}`,
     of(base) {
+      const before = derived?.of(base) ?? { from: [base], make: ([z]: readonly Float32Array[]) => z };
       const own = maps.map((map) => ({ ...map, alone: withRowsAlone(base, map.rows) }));
-      const passOf = (name: VectorName, alone: EncoderPass): EncoderPass =>
-        name === 'empty' ? empty : name === 'r' ? other : name === 'alone' ? alone : base;
+      const passOf = (name: OtherName, alone: EncoderPass): EncoderPass =>
+        name === 'empty' ? empty : name === 'r' ? other : alone;
       const from = [
-        ...new Set([base, ...own.flatMap((map) => [...map.expression.names].map((name) => passOf(name, map.alone)))]),
+        ...new Set([
+          ...before.from,
+          ...own.flatMap((map) => [...map.expression.names].filter(isOther).map((name) => passOf(name, map.alone))),
+        ]),
       ];
       return {
         from,
-        make: (outputs) => mappedRows(outputs, own, weights, (name, alone) => from.indexOf(passOf(name, alone))),
+        make(outputs) {
+          const outputOf = (pass: EncoderPass) => outputs[from.indexOf(pass)];
+          const z = before.make(before.from.map(outputOf));
+          return mappedRows(z, own, weights, (name, alone) => outputOf(passOf(name, alone)));
+        },
       };
     },
   };
 }
 
-/** Applies maps to rows of the first output, [L, d]. `numberOf` says which output has the rows that a name stands for. */
+/** Vectors that come from another pass. */
+type OtherName = Exclude<VectorName, 'z' | 'mean'>;
+const isOther = (name: VectorName): name is OtherName => name !== 'z' && name !== 'mean';
+
+/** Applies maps to rows of z [L, d]. `outputOf` gives the output that has the rows of a name. */
 function mappedRows(
-  outputs: readonly Float32Array[],
+  z: Float32Array,
   maps: readonly (PsiMap & { readonly alone: EncoderPass })[],
   weights: Float64Array,
-  numberOf: (name: VectorName, alone: EncoderPass) => number,
+  outputOf: (name: OtherName, alone: EncoderPass) => Float32Array,
 ): Float32Array {
-  const [z] = outputs;
   const L = weights.length;
   const d = z.length / L;
   const made = z.slice();
@@ -98,7 +115,7 @@ function mappedRows(
   for (const { rows, expression, alone } of maps)
     for (const row of rows) {
       const vector = (name: VectorName) =>
-        name === 'mean' ? mean : outputs[numberOf(name, alone)].subarray(row * d, (row + 1) * d);
+        name === 'mean' ? mean : (name === 'z' ? z : outputOf(name, alone)).subarray(row * d, (row + 1) * d);
       made.set(expression.row({ vector, w: weights[row] }), row * d);
     }
   return made;
@@ -144,6 +161,9 @@ function withoutContext(prompt: WeightedPrompt, tokenizer: Tokenizer): WeightedP
 function wordRows({ inputIds, vectors }: EncoderPass, tokenizer: Tokenizer): number[][] {
   let end = inputIds.length;
   while (end > 1 && inputIds[end - 1] === eosTokenId && !vectors?.has(end - 1)) end--;
-  const tokens = Array.from({ length: end - 1 }, (_, i) => ({ row: i + 1, text: tokenizer.entry(inputIds[i + 1]) }));
+  // The vectors of an embedding, which have no entries, are one word.
+  const textOf = (row: number) =>
+    vectors?.has(row) ? (vectors.has(row + 1) ? '' : wordEnd) : tokenizer.entry(inputIds[row]);
+  const tokens = Array.from({ length: end - 1 }, (_, i) => ({ row: i + 1, text: textOf(i + 1) }));
   return wordsOf(tokens).map((word) => word.map(({ row }) => row));
 }

@@ -7,7 +7,16 @@ import { syntheticWeights } from '../models/synthetic.ts';
 import { noModels } from '../worker/testing/noModels.ts';
 import type { Analysis } from './analysing.ts';
 import type { Facts } from './facts.ts';
-import { analysisSubject, leakageAnalysis, sharesAnalysis, wordsAnalysis } from './promptAnalyses.ts';
+import {
+  ablationAnalysis,
+  analysisSubject,
+  layersAnalysis,
+  leakageAnalysis,
+  sharesAnalysis,
+  sinksAnalysis,
+  variantsAnalysis,
+  wordsAnalysis,
+} from './promptAnalyses.ts';
 import { shownChunk } from './reading.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import {
@@ -183,6 +192,9 @@ describe('analyses of the prompt, on an encoder in float64', () => {
         ...noModels,
         load: async () => ({ ...modelInfo('tiny', 'tiny', onCpu), finalLayerNorm: encoder.finalLayerNorm }),
         cancelLoad() {},
+        inspect: async (pass, layer) => encoder.inspect(pass, layer),
+        resume: async (pass, layer, given, hiddenStates) => encoder.resume(pass, layer, given, hiddenStates),
+        project: async (layer, attended) => encoder.project(layer, attended),
         async encode(passes, want, { signal, alsoNeeded } = {}) {
           const { outputs, rows, milliseconds } = await encoder.encode(passes, want, { signal, alsoNeeded });
           computed.push([rows, passes.length]);
@@ -236,5 +248,39 @@ describe('analyses of the prompt, on an encoder in float64', () => {
     store.getState().setPrompt('positive', 'a red circle');
     await when(store, (facts) => analysisSubject(facts)?.key === typedBefore.key);
     expect(isDone(sharesAnalysis(subject()).key)(store.getState())).toBe(true);
+  });
+
+  test('tell how far they are: the answers that they announce are those that they get', async () => {
+    const { store, subject } = await page('a red circle');
+    const ofSubject = [
+      layersAnalysis(subject()),
+      sinksAnalysis(subject()),
+      ablationAnalysis(subject(), 'zero'),
+      variantsAnalysis(subject(), store.getState().options, tokenizer),
+    ];
+    for (const analysis of ofSubject) {
+      let heard = 0;
+      const stop = store.subscribe(({ analysed }) => {
+        const task = analysed.get(analysis.key);
+        if (task?.phase === 'running') heard = task.done;
+      });
+      store.getState().analyse(analysis);
+      await when(store, isDone(analysis.key));
+      stop();
+      const steps = analysis.steps ?? analysis.passes;
+      // The states of the prompt itself may be there already.
+      expect([steps, steps - 1], analysis.key.slice(0, 12)).toContain(heard);
+    }
+  });
+
+  test('variants are those of the text as its own language’s tokenizer reads it, whatever another would take for a sign', async () => {
+    const { store, subject } = await page('a clock at 10:30 AND a red cat');
+    const { setOption } = store.getState();
+    setOption('syntax', 'comfy');
+    await tokenized(store);
+    await allEncoded(store);
+    await when(store, (facts) => analysisSubject(facts)?.plainText.includes('AND') ?? false);
+    const { key } = variantsAnalysis(subject(), store.getState().options, tokenizer);
+    expect(key).toContain(passKey(shownChunk(store.getState())!.pass));
   });
 });

@@ -14,12 +14,14 @@ import { editablePasses, mostPasses, outputsOf } from './passPlan.ts';
 import { usedLoras } from './reading.ts';
 import { shownClipSkip } from './shownSizes.ts';
 
-/** An analysis with all that it is of. */
+/** A computation for one chunk, by one model. */
 export interface Analysis<R> {
-  /** Names it and all that it is of: two with the same key have the same result. */
+  /** Names the computation and everything that it depends on: two with the same key have the same result. */
   readonly key: string;
   /** About how many passes of the encoder it takes, without those that are there. */
   readonly passes: number;
+  /** Answers of the encoder after which it is done, where they are not whole passes. */
+  readonly steps?: number;
   /** `signal` is for what is asked of others than the encoder. */
   run(encoder: AnalysisEncoder, signal: AbortSignal): Promise<R>;
 }
@@ -61,7 +63,7 @@ export function passMilliseconds(facts: Facts): number | undefined {
   return ofRow === undefined ? undefined : ofRow * model.config.maxPositionEmbeddings;
 }
 
-/** Keeps the rows asked for last, by model, LoRAs and clip skip, then by pass. */
+/** Keeps the rows of the last passes, as long as model, LoRAs and clip skip are the same. */
 function rowsKeeper() {
   let of: readonly [ModelInfo, string] | undefined;
   const known = new Map<string, Float32Array>();
@@ -90,8 +92,8 @@ interface Run {
   readonly kept: ReturnType<ReturnType<typeof rowsKeeper>>;
   readonly outputs: ReadonlyMap<string, EncodedPass>;
   readonly signal: AbortSignal;
-  /** Hears of each pass that is done. */
-  onPass(): void;
+  /** Hears of each answer of the encoder. */
+  onStep(): void;
 }
 
 /** Encodes passes, as few at a time as the page does, so that what is typed meanwhile waits for one call at most. */
@@ -130,7 +132,7 @@ function encoderOf(run: Run): AnalysisEncoder {
         const rows = clipSkip(output, skip, config, finalLayerNorm);
         kept.keep(pass, rows);
         found.set(passKey(pass), rows);
-        run.onPass();
+        run.onStep();
       }
       return passes.map((pass) => found.get(passKey(pass))!);
     },
@@ -138,7 +140,7 @@ function encoderOf(run: Run): AnalysisEncoder {
       const there = outputs.get(passKey(pass))?.output.hiddenStates;
       if (there && all.every((index) => there.has(index))) return all.map((index) => there.get(index)!);
       for await (const { output } of encodingPasses(run, [pass], { hiddenStates: all, attentions: false })) {
-        run.onPass();
+        run.onStep();
         return all.map((index) => output.hiddenStates.get(index)!);
       }
       throw new Error('A pass has no output.');
@@ -146,13 +148,13 @@ function encoderOf(run: Run): AnalysisEncoder {
     finalNorm: (rows) => layerNorm(Float64Array.from(rows), weight, bias, config.layerNormEps),
     async layer(pass, layer) {
       const tensors = await page.client.inspect(pass, layer, { loras, signal });
-      run.onPass();
+      run.onStep();
       return tensors;
     },
     project: (layer, attended) => page.client.project(layer, attended, { loras, signal }),
     async resume(pass, layer, given) {
       const output = await page.client.resume(pass, layer, given, hiddenStates, { loras, signal });
-      run.onPass();
+      run.onStep();
       return clipSkip(output, skip, config, finalLayerNorm);
     },
   };
@@ -200,7 +202,7 @@ export function analysingActions({ client, get, set }: Pick<Page, 'client' | 'ge
         kept: keeper(model, context),
         outputs: outputsOf(facts),
         signal: own.signal,
-        onPass() {
+        onStep() {
           done++;
           put(own, model, key, { phase: 'running', done });
         },

@@ -10,7 +10,8 @@ import { type Sinks, sinks } from '../analyses/sinks.ts';
 import { type WordEffect, wordEffects, wordPasses } from '../analyses/wordEffects.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
-import { defaultOptions, type PromptOptions } from '../road/options.ts';
+import { plainChunk } from '../road/methodPrompt.ts';
+import type { PromptOptions } from '../road/options.ts';
 import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
 import { isUnknown } from '../road/study/knownWords.ts';
 import type { PromptToken } from '../tokens/promptTokens.ts';
@@ -21,7 +22,6 @@ import type { Facts } from './facts.ts';
 import { memoised } from './memoised.ts';
 import { outputsOf } from './passPlan.ts';
 import { prepared, shownChunk } from './reading.ts';
-import { road } from './road.ts';
 import { shownClipSkip } from './shownSizes.ts';
 import { tokenizerOf, tokenLabels } from './tokenLabels.ts';
 
@@ -119,15 +119,9 @@ export interface VariantTurns extends TextVariant {
   readonly hasUnknown: boolean;
 }
 
-/** Reads a text as it stands, without a language of weights; what is past the first chunk is left out. */
-function plainPass(text: string, options: PromptOptions, tokenizer: Tokenizer) {
-  const plain: PromptOptions = {
-    ...defaultOptions,
-    brackets: 'text',
-    mask: options.mask,
-    tokenizer: options.tokenizer,
-  };
-  const [{ chunk, pass }] = road().preparePrompt(text, plain, tokenizer).chunks;
+/** A text as it stands, with the row of its EOS; what is past the first chunk is left out. */
+function endedText(text: string, options: PromptOptions, tokenizer: Tokenizer) {
+  const { chunk, pass } = plainChunk(text, options, tokenizer);
   return { pass, tokens: chunk.tokens, eos: chunk.tokens.findIndex(({ kind }) => kind === 'eos') };
 }
 
@@ -136,9 +130,9 @@ export function variantsAnalysis(
   options: PromptOptions,
   tokenizer: Tokenizer,
 ): Analysis<readonly VariantTurns[]> {
-  const own = plainPass(subject.plainText, options, tokenizer);
+  const own = endedText(subject.plainText, options, tokenizer);
   const variants = [...textVariants(subject.plainText), { name: 'The empty prompt', text: '' }];
-  const others = variants.map(({ text }) => plainPass(text, options, tokenizer));
+  const others = variants.map(({ text }) => endedText(text, options, tokenizer));
   return {
     key: `variants|${analysisKey(subject)}|${[own, ...others].map(({ pass }) => passKey(pass)).join(' ')}`,
     passes: others.length + 1,
@@ -155,11 +149,17 @@ export function variantsAnalysis(
 
 const analysisKey = ({ key }: AnalysisSubject) => key.slice(0, key.indexOf('|'));
 
-export function layersAnalysis({ key, pass, config }: AnalysisSubject): Analysis<LayerTravel> {
+/** The hidden state that the rows are taken of. */
+const readState = ({ config, clipSkip }: AnalysisSubject) => config.numHiddenLayers + 1 - clipSkip;
+
+export function layersAnalysis(subject: AnalysisSubject): Analysis<LayerTravel> {
+  const read = readState(subject);
   return {
-    key: `layers|${key}`,
-    passes: Math.ceil(config.numHiddenLayers / 4),
-    run: (encoder) => layerTravel(pass, encoder),
+    key: `layers|${subject.key}`,
+    passes: Math.ceil(read / 4),
+    // The states, and the tensors of each layer.
+    steps: read + 1,
+    run: (encoder) => layerTravel(subject.pass, read, encoder),
   };
 }
 
@@ -170,19 +170,19 @@ export function sinksAnalysis(subject: AnalysisSubject): Analysis<Sinks> {
   return {
     key: `sinks|${subject.key}`,
     passes: Math.ceil(subject.config.numHiddenLayers / 2),
+    steps: subject.config.numHiddenLayers,
     run: (encoder) => sinks(subject.pass, sinkRows(subject), encoder),
   };
 }
 
-export function ablationAnalysis(
-  { key, pass, config, clipSkip }: AnalysisSubject,
-  way: HeadAblation,
-): Analysis<Ablations> {
-  const { numHiddenLayers: N, numAttentionHeads: h } = config;
-  const read = N + 1 - clipSkip;
+export function ablationAnalysis(subject: AnalysisSubject, way: HeadAblation): Analysis<Ablations> {
+  const { numHiddenLayers: N, numAttentionHeads: h } = subject.config;
+  const read = readState(subject);
   return {
-    key: `ablation|${way}|${key}`,
+    key: `ablation|${way}|${subject.key}`,
     passes: Math.ceil((read * (read + 1) * (h + 1)) / (2 * N)),
-    run: (encoder) => ablations(pass, way, read, encoder),
+    // Of each layer its tensors, each of its heads, and its MLP.
+    steps: read * (h + 2),
+    run: (encoder) => ablations(subject.pass, way, read, encoder),
   };
 }

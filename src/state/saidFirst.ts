@@ -5,14 +5,17 @@ import { memoised } from './memoised.ts';
 import { prepared, readingInput } from './reading.ts';
 import { road } from './road.ts';
 
-/** The tokens of a prompt with their weights, in no order. */
+/** The tokens of each chunk with their weights, in no order. */
 const tokensOf = ({ chunks }: PreparedPrompt): string =>
   chunks
-    .flatMap(({ chunk }) =>
-      chunk.tokens.filter(({ kind }) => kind === 'text').map(({ id, weight }) => `${id}:${weight}`),
+    .map(({ chunk }) =>
+      chunk.tokens
+        .filter(({ kind }) => kind === 'text')
+        .map(({ id, weight }) => `${id}:${weight}`)
+        .sort()
+        .join(' '),
     )
-    .sort()
-    .join(' ');
+    .join('|');
 
 /** Moves a stretch of a text to its beginning; what it leaves behind is closed. */
 function movedFirst(source: string, { start, end }: Range): string {
@@ -29,7 +32,9 @@ const textOf = memoised((shown: PreparedPrompt, input: ReturnType<typeof reading
         ({ type, start, end }) => type !== 'text' && start <= range.start && range.end <= end,
       );
       const text = movedFirst(shown.source, whole ?? range);
-      const again = input && road().preparePrompt(text, input.options, input.tokenizer, side, input.embeddings);
+      const isMoved = text.trim() !== shown.source.trim();
+      const again =
+        isMoved && input && road().preparePrompt(text, input.options, input.tokenizer, side, input.embeddings);
       known.set(range, again && tokensOf(again) === tokensOf(shown) ? text : null);
     }
     return known.get(range)!;

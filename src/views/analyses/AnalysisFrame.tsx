@@ -15,7 +15,8 @@ interface AnalysisFrameProps<A, R> {
   /** Says what the numbers do not tell. */
   readonly limits: ReactNode;
   readonly controls?: ReactNode;
-  children(found: { readonly of: NonNullable<A>; readonly result: R }): ReactNode;
+  /** `isStale` says that what is found is of a prompt that is no longer on show: places in it are not those of the new one. */
+  children(found: { readonly of: NonNullable<A>; readonly result: R; readonly isStale: boolean }): ReactNode;
 }
 
 /** Lays an analysis out: the finding first, then the numbers and the picture, then the limits. */
@@ -39,7 +40,7 @@ export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
       {ready && (
         <div className={styles.found} aria-busy={isStale} data-stale={isStale || undefined}>
           <p className={styles.finding}>{sentence}</p>
-          {children(ready)}
+          {children({ ...ready, isStale })}
         </div>
       )}
       <p className={`help ${styles.limits}`}>
@@ -52,7 +53,7 @@ export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
 
 /** Says how far an analysis is, or offers to start it. */
 function Progress<A, R>({ analysis, start }: { readonly analysis: ShownAnalysis<A, R>; start(): void }) {
-  const { task, passes, seconds } = analysis;
+  const { task, passes, steps, seconds } = analysis;
   if (task?.phase === 'failed')
     return (
       <div className="notice" data-severity="error" role="alert">
@@ -65,8 +66,8 @@ function Progress<A, R>({ analysis, start }: { readonly analysis: ShownAnalysis<
   if (task?.phase === 'running')
     return (
       <p className="muted">
-        {passes > 0 && (
-          <progress aria-label="Runs of the encoder" max={Math.max(passes, task.done)} value={task.done} />
+        {steps > 0 && (
+          <progress aria-label="Answers of the encoder" max={Math.max(steps, task.done)} value={task.done} />
         )}{' '}
         computing
       </p>

@@ -25,7 +25,7 @@ export function BagOfWords({ subject, tokenizer }: { subject: AnalysisSubject | 
       question="Does the encoder tell who wears what, what comes first, and “not”? The prompt is compared with variants that have the same words but say something else, by the cosine of their EOS rows."
       analysis={analysis}
       finding={({ result }) => variantsFinding(result)}
-      limits="EOS is one row of many: the rows of the words may tell more apart, and the U-Net reads all of them. The text is taken without brackets and weights, as one chunk. The words are exchanged by a list of colours and relations in English. The empty prompt shows how far apart two prompts without a common word may be."
+      limits="EOS is one row of many: the rows of the words may tell more apart, and the U-Net reads all of them. The text is taken without brackets and weights, as much of it as one chunk holds. The words are exchanged by a list of colours and relations in English. The empty prompt shows how far apart two prompts without a common word may be."
     >
       {({ result }) => <VariantsFound variants={result} />}
     </AnalysisFrame>

@@ -20,7 +20,7 @@ export function Layers({ subject }: { subject: AnalysisSubject | undefined }) {
       question="How do the rows come to be what they are? The final LayerNorm is applied after every layer, as clip skip does, and compared with the end; and what attention and the MLP add is compared with what they add it to."
       analysis={analysis}
       finding={({ of, result }) => layersFinding(of, result)}
-      limits="A distance says that a row changes, not whether for the better. A massive number is one of at least 20 times the median size in its state; such numbers are why the encoder overflows in half precision on some devices."
+      limits="With clip skip the end is the state that is read, and layers after it are left out. A distance says that a row changes, not whether for the better. A massive number is one of at least 20 times the median size in its state; such numbers are why the encoder overflows in half precision on some devices."
     >
       {({ of, result }) => <LayersFound of={of} result={result} />}
     </AnalysisFrame>
@@ -32,9 +32,9 @@ function LayersFound({ of: { labels, eos }, result }: { of: AnalysisSubject; res
   const pictures = useMemo(() => {
     const rows = range(Math.min(eos + 2, labels.length));
     const of = (values: readonly Float64Array[]) => values.map((state) => rows.map((row) => state[row]));
-    const scaleOf = (values: readonly (readonly number[])[]) => probabilityScale('sqrt', Math.max(...values.flat()));
+    const scaleOf = (values: readonly (readonly number[])[]) => probabilityScale('sqrt', Math.max(0, ...values.flat()));
     const [ofLeft, ofAttention, ofMlp] = [of(left), of(attention), of(mlp)];
-    const added = probabilityScale('log', Math.max(...ofAttention.flat(), ...ofMlp.flat()));
+    const added = probabilityScale('log', Math.max(0, ...ofAttention.flat(), ...ofMlp.flat()));
     return { columns: rows.map((row) => labels[row]), ofLeft, ofAttention, ofMlp, left: scaleOf(ofLeft), added };
   }, [left, attention, mlp, labels, eos]);
   const layerNames = range(attention.length).map((layer) => `${layer + 1}`);
@@ -51,22 +51,26 @@ function LayersFound({ of: { labels, eos }, result }: { of: AnalysisSubject; res
           scale={pictures.left}
           unit="left"
         />
-        <GridPicture
-          {...shared}
-          name="Attention adds, as a share of the stream"
-          rowLabels={layerNames}
-          values={pictures.ofAttention}
-          scale={pictures.added}
-          unit="of the stream"
-        />
-        <GridPicture
-          {...shared}
-          name="The MLP adds, as a share of the stream"
-          rowLabels={layerNames}
-          values={pictures.ofMlp}
-          scale={pictures.added}
-          unit="of the stream"
-        />
+        {attention.length > 0 && (
+          <>
+            <GridPicture
+              {...shared}
+              name="Attention adds, as a share of the stream"
+              rowLabels={layerNames}
+              values={pictures.ofAttention}
+              scale={pictures.added}
+              unit="of the stream"
+            />
+            <GridPicture
+              {...shared}
+              name="The MLP adds, as a share of the stream"
+              rowLabels={layerNames}
+              values={pictures.ofMlp}
+              scale={pictures.added}
+              unit="of the stream"
+            />
+          </>
+        )}
       </div>
       <AnalysisPictures study="layers">
         The denoiser reads LN(H) of each layer in the place of the last, of both prompts. It was trained with the last

@@ -18,7 +18,7 @@ export function Leakage({ subject }: { subject: AnalysisSubject | undefined }) {
       question="What do a word’s rows have of the other words? Each word is hidden from all others, one at a time, and the rows that move have taken from it; and each word is encoded without any other, at the same place."
       analysis={analysis}
       finding={({ of, result }) => leakageFinding(of, result)}
-      limits="Taking is what an encoder is for: “circle” should take from “red” before it. Whether it is a leak depends on what you meant, which the numbers do not know. A word takes only from those before it, and also by way of a third; the first token is always seen."
+      limits="Taking is what an encoder is for: “circle” should take from “red” before it. Whether it is a leak depends on what you meant, which the numbers do not know. Under a causal mask a word takes only from those before it, and also by way of a third; the first token is always seen."
     >
       {({ of, result }) => <LeakageFound of={of} taken={result} />}
     </AnalysisFrame>
@@ -72,7 +72,13 @@ function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly Take
                   <td>{distance === 0 ? 'exactly 0' : rough(distance)}</td>
                   <td>{percent(distance / length)}</td>
                   <td>{small(turn)}</td>
-                  <td>{most ? `${items[most.giver].text} (${percent(most.share)})` : 'nothing: it is the first'}</td>
+                  <td>
+                    {most
+                      ? `${items[most.giver].text} (${percent(most.share)})`
+                      : i === 0 && of.pass.causal
+                        ? 'nothing: it is the first'
+                        : 'nothing'}
+                  </td>
                 </tr>
               );
             })}
@@ -139,7 +145,7 @@ function Arcs({ names, shown, most, word }: ArcsProps) {
   const starts = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width, 0));
   const middle = (i: number) => starts[i] + widths[i] / 2;
   const total = starts[names.length - 1] + widths[names.length - 1];
-  const heightOf = ({ giver, taker }: Leak) => 14 + 26 * Math.sqrt((middle(taker) - middle(giver)) / 40);
+  const heightOf = ({ giver, taker }: Leak) => 14 + 26 * Math.sqrt(Math.abs(middle(taker) - middle(giver)) / 40);
   const top = Math.max(30, ...shown.map(heightOf)) + 8;
   const summary = shown
     .slice(0, 5)

@@ -1,10 +1,12 @@
 import { useMemo, useState } from 'react';
 import type { WordEffect } from '../../analyses/wordEffects.ts';
+import type { AskedTake } from '../../state/picture/pictureStudies.ts';
 import { type AnalysisSubject, wordsAnalysis } from '../../state/promptAnalyses.ts';
 import { saidFirstText, withoutRange } from '../../state/saidFirst.ts';
 import { rough, small } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
@@ -24,12 +26,18 @@ export function WordsAnalysis({ subject }: { subject: AnalysisSubject | undefine
       finding={({ of, result }) => wordsFinding(of, result)}
       limits="“Left out” masks the word’s tokens as keys, so that no other word is cut or joined anew, and its own row stays. Rows before a word cannot change, because each token sees only those before it: they are hatched. Said first, a token is compared with itself at its new place, whose position counts too. Signs without a letter are not tried."
     >
-      {({ of, result }) => <WordsFound of={of} effects={result} />}
+      {({ of, result, isStale }) => <WordsFound of={of} effects={result} isStale={isStale} />}
     </AnalysisFrame>
   );
 }
 
-function WordsFound({ of, effects }: { of: AnalysisSubject; effects: readonly WordEffect[] }) {
+interface WordsFoundProps {
+  readonly of: AnalysisSubject;
+  readonly effects: readonly WordEffect[];
+  readonly isStale: boolean;
+}
+
+function WordsFound({ of, effects, isStale }: WordsFoundProps) {
   const [way, setWay] = useState<'hidden' | 'first'>('hidden');
   const { items, labels, eos, pass } = of;
   const picture = useMemo(() => {
@@ -85,22 +93,23 @@ function WordsFound({ of, effects }: { of: AnalysisSubject; effects: readonly Wo
                 <th scope="row">{text}</th>
                 <td>{rough(effects[i].hiddenTotal)}</td>
                 <td>{i === 0 ? 'is first' : rough(effects[i].firstTotal)}</td>
-                <td>{i > 0 && <SayFirst subject={of} item={i} />}</td>
+                <td>{i > 0 && <SayFirst subject={of} item={i} isStale={isStale} />}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      <WordsPictures subject={of} />
+      <WordsPictures subject={of} isStale={isStale} />
     </>
   );
 }
 
+const noTakes: readonly AskedTake[] = [];
 /** Words that are drawn without, at most. */
 const mostDrawn = 12;
 
-/** The prompt, and the prompt without each of its words. */
-function WordsPictures({ subject: { items } }: { subject: AnalysisSubject }) {
+/** The prompt, and the prompt without each of its words: the last of which the words' places are known. */
+function WordsPictures({ subject: { items }, isStale }: { subject: AnalysisSubject; isStale: boolean }) {
   const side = useFacts((s) => s.side);
   const prompts = useFacts((s) => s.prompts);
   const takes = useMemo(
@@ -113,8 +122,9 @@ function WordsPictures({ subject: { items } }: { subject: AnalysisSubject }) {
     ],
     [items, prompts, side],
   );
+  const known = useLast(isStale ? undefined : takes);
   return (
-    <AnalysisPictures study="asked" takes={takes}>
+    <AnalysisPictures study="asked" takes={known ?? noTakes}>
       Each word is cut from the prompt here, so that the words after it move up.
       {items.length > mostDrawn && ` The first ${mostDrawn} words are drawn.`}
     </AnalysisPictures>
@@ -122,18 +132,21 @@ function WordsPictures({ subject: { items } }: { subject: AnalysisSubject }) {
 }
 
 /** Writes the prompt with a word at its beginning. */
-function SayFirst({ subject, item }: { subject: AnalysisSubject; item: number }) {
+function SayFirst({ subject, item, isStale }: { subject: AnalysisSubject; item: number; isStale: boolean }) {
   const { text, range } = subject.items[item];
   const side = useFacts((s) => s.side);
   const prompts = useFacts((s) => s.prompts);
-  const written = useFacts((s) => saidFirstText(s, range));
+  const written = useFacts((s) => (isStale ? null : saidFirstText(s, range)));
   const replace = useFacts((s) => s.replace);
   return (
     <button
       type="button"
       className="small"
       disabled={written === null}
-      title={written ?? 'The prompt would be read otherwise than meant.'}
+      title={
+        written ??
+        (isStale ? 'The words have moved since this was computed.' : 'The prompt would be read otherwise than meant.')
+      }
       onClick={() =>
         written !== null && replace({ prompts: { ...prompts, [side]: written } }, `“${text}” is said first.`)
       }

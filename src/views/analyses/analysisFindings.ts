@@ -46,14 +46,15 @@ export function variantsFinding(variants: readonly VariantTurns[]): string {
 }
 
 export function layersFinding({ tokens }: AnalysisSubject, { left, massive }: LayerTravel): string {
-  const N = left.length - 1;
+  const read = left.length - 1;
+  if (read === 0) return 'The embeddings are what is read: no layer comes before them.';
   const eos = tokens.findIndex(({ kind }) => kind === 'eos');
   const half = left.findIndex((state) => state[eos] <= 0.5);
   const numbers =
     massive.length === 0
       ? 'No number of the stream is massive.'
       : `${massive.length} of its dimensions hold massive numbers, the largest ${rough(massive[0].ratio)} times the median.`;
-  const way = half < N ? `after layer ${half} of ${N}` : `only in the last of its ${N} layers`;
+  const way = half < read ? `after layer ${half} of ${read}` : `only in the last of its ${read} layers`;
   return `EOS comes within half its length of where it ends ${way}. ${numbers}`;
 }
 

@@ -17,6 +17,8 @@ export interface ShownAnalysis<A, R> {
   readonly isStale: boolean;
   readonly task: AnalysisTask | undefined;
   readonly passes: number;
+  /** Answers of the encoder after which it is done. */
+  readonly steps: number;
   /** About how many seconds it takes; undefined where that is not known. */
   readonly seconds: number | undefined;
   /** Starts it, also once more where it failed; null while it is running or done. */
@@ -67,6 +69,7 @@ export function useAnalysis<A, R>(
     isStale: found?.key !== key,
     task,
     passes: analysis?.passes ?? 0,
+    steps: analysis?.steps ?? analysis?.passes ?? 0,
     seconds: expected === undefined ? undefined : expected / 1000,
     start: key !== undefined && isWaiting ? () => setAsked({ asked: key, times: times + 1 }) : null,
   };
