@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ConformanceAnswer, ConformanceRequest } from './cases.ts';
 
+const isWindows = process.platform === 'win32';
+
 export interface CommandRun {
   answer(request: ConformanceRequest): Promise<ConformanceAnswer>;
   /** Says that all requests were made: the command's input ends. */
@@ -12,8 +14,9 @@ export interface CommandRun {
 }
 
 /** Starts a command by the system's shell. After `silence` milliseconds without a line it is ended, as it is after an error. */
-export function startCommand(command: string, silence = 60_000): CommandRun {
-  const child = spawn(command, { shell: true, stdio: ['pipe', 'pipe', 'inherit'] });
+export function startCommand(command: string, silence: number): CommandRun {
+  // Programs that the shell starts are in a group with it, so that they can be ended together.
+  const child = spawn(command, { shell: true, detached: !isWindows, stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting = new Map<string, (answer: ConformanceAnswer) => void>();
   let over: string | undefined;
   let stray: string | null = null;
@@ -25,7 +28,13 @@ export function startCommand(command: string, silence = 60_000): CommandRun {
   };
   const hush = () => {
     stop(`The command gave no answer for ${silence / 1000} seconds.`);
-    child.kill();
+    if (isWindows || child.pid === undefined) child.kill();
+    else
+      try {
+        process.kill(-child.pid);
+      } catch {
+        // The whole group has just ended by itself.
+      }
   };
   let timer = setTimeout(hush, silence);
   child.on('error', ({ message }) => stop(`The command could not be run: ${message}.`));

@@ -100,7 +100,17 @@ test('a table says how it went, with the first wrong answers', async () => {
   expect(printed.at(-1)).toBe('and 163 more wrong answers');
 });
 
+test('a command that writes nothing is ended, with whatever it has started', async () => {
+  const file = join(folder, 'silent.cjs');
+  writeFileSync(file, 'process.stdin.resume(); setTimeout(() => {}, 60_000)');
+  const args = ['--program', 'comfy', '--kind', 'page', '--failures', '1', '--silence', '0.5'];
+  const { code, printed } = await commandLine('--command', `"${process.execPath}" "${file}" | cat`, ...args);
+  expect(code).toBe(1);
+  expect(printed).toContain('  answered an error: The command gave no answer for 0.5 seconds.');
+});
+
 test.each([
+  [['--own', '--silence', '0'], '--silence is a number of seconds up to 86400, not "0".'],
   [[], 'Give the implementation by --command, or --own for clipscope itself; see --help.'],
   [['--own', '--kind', 'lint'], '--kind is one of parse, schedule'],
   [['--own', '--program', 'compel', '--kind', 'page'], 'There is no case of this program and kind.'],

@@ -17,6 +17,7 @@ const usage = `Tests an implementation of A1111's, Compel's or ComfyUI's prompts
   npx clipscope-conformance --command "python mine.py" [options]
 
   --command COMMAND   runs it once; it reads requests from standard input and writes answers, a line of JSON each
+  --silence SECONDS   after as long without a line the command is ended, and what it has not answered is wrong (default 60)
   --own               tests clipscope itself instead
   --program NAME      ${conformancePrograms.join(', ')}; again for another (default: all)
   --kind NAME         ${conformanceKinds.join(', ')}; again for another (default: all)
@@ -35,6 +36,8 @@ interface Request {
   readonly command?: string;
   readonly cases: readonly ConformanceCase[];
   readonly failures: number;
+  /** In seconds. */
+  readonly silence: number;
   readonly json: boolean;
 }
 
@@ -43,7 +46,15 @@ function readArguments(args: readonly string[], all: readonly ConformanceCase[])
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const list = { ...text, multiple: true, default: [] as string[] } as const;
-  const options = { command: text, own: flag, program: list, kind: list, failures: text, json: flag } as const;
+  const options = {
+    command: text,
+    silence: text,
+    own: flag,
+    program: list,
+    kind: list,
+    failures: text,
+    json: flag,
+  } as const;
   let values: ReturnType<typeof parse>;
   const parse = () => parseArgs({ args: [...args], options: { ...options, help: { ...flag, short: 'h' } } }).values;
   try {
@@ -66,13 +77,22 @@ function readArguments(args: readonly string[], all: readonly ConformanceCase[])
   const failures = Number(values.failures ?? 5);
   if (!Number.isInteger(failures) || failures < 0)
     throw new UsageError(`--failures is a whole number, not "${values.failures}".`);
-  return { cases, failures, json: values.json, ...(values.command !== undefined && { command: values.command }) };
+  const silence = Number(values.silence ?? 60);
+  if (!(silence > 0 && silence <= 86_400))
+    throw new UsageError(`--silence is a number of seconds up to 86400, not "${values.silence}".`);
+  return {
+    cases,
+    failures,
+    silence,
+    json: values.json,
+    ...(values.command !== undefined && { command: values.command }),
+  };
 }
 
 /** Runs the cases, with the recorded model in a file of its own where one of them needs it. */
-async function run({ command, cases }: Request): Promise<{ score: ConformanceScore; stray: string | null }> {
+async function run({ command, cases, silence }: Request): Promise<{ score: ConformanceScore; stray: string | null }> {
   const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
-  const started = command === undefined ? undefined : startCommand(command);
+  const started = command === undefined ? undefined : startCommand(command, 1000 * silence);
   try {
     const model = join(folder, 'model.safetensors');
     if (cases.some(({ kind }) => kind === 'weigh')) writeFileSync(model, await recordedModel());
