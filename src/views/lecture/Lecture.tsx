@@ -3,6 +3,7 @@ import type { TensorKey } from '../../clip/stages.ts';
 import { shownWeighted } from '../../state/encoded.ts';
 import type { Facts } from '../../state/facts.ts';
 import { changedSettings, defaultLab } from '../../state/lab/labSettings.ts';
+import type { Lab } from '../../state/lab/labStore.ts';
 import { startLab } from '../../state/lab/startLab.ts';
 import { prepared, shownChunk } from '../../state/reading.ts';
 import { shownConfig } from '../../state/shownSizes.ts';
@@ -37,6 +38,14 @@ function subscribeToHash(onChange: () => void) {
   return () => removeEventListener('hashchange', onChange);
 }
 
+let started: Lab | undefined;
+
+/** One lab for all lessons and visits, as each lab keeps a worker of its own. Nothing of it runs before a picture of it is shown. */
+function lessonsLab(): Lab {
+  started ??= startLab({ ...changedSettings(defaultLab, { from: 'shipped' }), batch: 16 }, false);
+  return started;
+}
+
 /** The lecture as a path of lessons; the address names the one on show. */
 export function Lecture() {
   const hash = useSyncExternalStore(subscribeToHash, () => location.hash);
@@ -56,6 +65,7 @@ export function Lecture() {
     title.current?.focus({ preventScroll: true });
     if (frame.current) showBelowTop(frame.current);
   }, [lesson]);
+  const [lab] = useState(lessonsLab);
   const at = lessons.indexOf(lesson);
   return (
     <section className={`panel ${styles.lecture}`} id="lecture" aria-labelledby="lecture-title" ref={frame}>
@@ -68,7 +78,9 @@ export function Lecture() {
           </span>{' '}
           {lesson.title}
         </h3>
-        <LessonBody key={lesson.id} lesson={lesson} />
+        <LabContext value={lab}>
+          <LessonBody key={lesson.id} lesson={lesson} lab={lab} />
+        </LabContext>
       </article>
       <nav className={styles.ends} aria-label="Lessons before and after">
         {at > 0 ? <a href={lessonHash(lessons[at - 1].id)}>← {lessons[at - 1].title}</a> : <span />}
@@ -146,13 +158,34 @@ function useLessonFacts(): LessonFacts | undefined {
 const noTokens: LessonFacts['tokens'] = [];
 const noWeights: readonly number[] = [];
 
-function LessonBody({ lesson }: { readonly lesson: Lesson }) {
+/** The facts that a lesson's button can change. */
+const triedFacts = ({ prompts, options, side, chunk, layer, head, stage }: Facts) => ({
+  prompts,
+  options,
+  selection: { side, chunk, layer, head, stage },
+});
+
+/** Gives back what was changed and is still as it was left; what a person has changed since stays. */
+function givenBack<T extends object>(before: T, left: T, now: T): T {
+  const back = { ...now };
+  for (const name of Object.keys(before) as (keyof T)[])
+    if (left[name] !== before[name] && now[name] === left[name]) back[name] = before[name];
+  return back;
+}
+
+/** The page before a lesson's button was first pressed, and after it was pressed last. */
+interface Tried {
+  readonly before: ReturnType<typeof triedFacts>;
+  readonly left: ReturnType<typeof triedFacts>;
+  readonly tensor: TensorKey;
+  readonly keys: readonly number[];
+}
+
+function LessonBody({ lesson, lab }: { readonly lesson: Lesson; readonly lab: Lab }) {
   const { id, tensors, text, trial } = lesson;
   const store = use(StoreContext);
   const [tensor, setTensor] = useState<TensorKey>(tensors?.[0] ?? 'hidden');
   const [keys, setKeys] = useState<readonly number[]>([]);
-  // Nothing of it runs before a picture of it is shown.
-  const [lab] = useState(() => startLab({ ...changedSettings(defaultLab, { from: 'shipped' }), batch: 16 }, false));
   const frame = useRef<HTMLDivElement>(null);
   useLighting(frame);
   const facts = useLessonFacts();
@@ -168,38 +201,43 @@ function LessonBody({ lesson }: { readonly lesson: Lesson }) {
         ?.querySelector(`[data-part~="${means}"]`)
         ?.scrollIntoView({ block: 'nearest', behavior: 'instant' });
   };
-  const before = useRef<{ readonly facts: Facts; readonly tensor: TensorKey } | null>(null);
+  const tried = useRef<Tried | null>(null);
   const onTry = () => {
     if (!store) return;
-    before.current ??= { facts: store.getState(), tensor };
+    const { before, ...rest } = tried.current ?? { before: triedFacts(store.getState()), tensor, keys };
     trials[id]({ page: store.getState(), choose: setTensor, mask: setKeys, lab });
+    tried.current = { ...rest, before, left: triedFacts(store.getState()) };
   };
   const onBack = () => {
-    const was = before.current;
-    if (!store || !was) return;
-    const { prompts, options, side, chunk, layer, head, stage } = was.facts;
-    store.getState().restore({ prompts, options });
-    store.getState().show({ side, chunk, layer, head, stage });
-    setTensor(was.tensor);
-    setKeys([]);
-    lab.getState().change({ temperature: 'learned' });
-    before.current = null;
+    if (!store || !tried.current) return;
+    const { before, left, tensor, keys } = tried.current;
+    const { restore, show } = store.getState();
+    const now = triedFacts(store.getState());
+    const [prompts, options] = [
+      givenBack(before.prompts, left.prompts, now.prompts),
+      givenBack(before.options, left.options, now.options),
+    ];
+    if (left.prompts !== before.prompts || left.options !== before.options) restore({ prompts, options });
+    show(givenBack(before.selection, left.selection, now.selection));
+    setTensor(tensor);
+    setKeys(keys);
+    if (id === 'objective') lab.getState().reset();
+    if (id === 'temperature') lab.getState().change({ temperature: 'learned' });
+    tried.current = null;
   };
   const Picture = id === 'length' ? null : pictures[id];
   return (
-    <LabContext value={lab}>
-      <div className={styles.body} ref={frame}>
-        <LessonText text={text} tokens={facts?.tokens ?? noTokens} applied={applied ?? noWeights} onPress={press} />
-        <Try trial={trial} onTry={onTry} onBack={onBack} />
-        {facts && Picture && <LessonEquations lesson={lesson} numbers={lessonNumbers(id, facts)} />}
-        {Picture ? (
-          <Picture lesson={lesson} tensor={tensor} onTensor={setTensor} keys={keys} onKeys={setKeys} />
-        ) : (
-          facts && <Positions lesson={lesson} facts={facts} />
-        )}
-        <Differences lesson={lesson} />
-      </div>
-    </LabContext>
+    <div className={styles.body} ref={frame}>
+      <LessonText text={text} tokens={facts?.tokens ?? noTokens} applied={applied ?? noWeights} onPress={press} />
+      <Try trial={trial} onTry={onTry} onBack={onBack} />
+      {facts && Picture && <LessonEquations lesson={lesson} numbers={lessonNumbers(id, facts)} />}
+      {Picture ? (
+        <Picture lesson={lesson} tensor={tensor} onTensor={setTensor} keys={keys} onKeys={setKeys} />
+      ) : (
+        facts && <Positions lesson={lesson} facts={facts} />
+      )}
+      <Differences lesson={lesson} />
+    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 /** The equations around the encoder with the numbers of the prompt on show: no DOM. */
+import { rowLength } from '../../analyses/rowMeasures.ts';
 import type { ClipTextConfig } from '../../clip/config.ts';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { at, type Formula, fraction, math, sub, sup, words } from '../../clip/formula.ts';
@@ -188,17 +189,11 @@ function masks({ pass, tokens }: LessonFacts): LessonNumbers {
   ]);
 }
 
-const rowNorm = (values: ArrayLike<number>, row: number, d: number) => {
-  let sum = 0;
-  for (let c = row * d; c < (row + 1) * d; c++) sum += values[c] ** 2;
-  return Math.sqrt(sum);
-};
-
 function stack({ states, last, tokens, config }: LessonFacts): LessonNumbers {
   const { hiddenSize: d, numHiddenLayers: N } = config;
   const eos = eosRow(tokens);
   const norm = (letter: Formula, values: ArrayLike<number> | undefined) =>
-    values ? [math('‖', letter, '‖', words(`in row ${eos}, EOS`), '=', numeral(rowNorm(values, eos, d)))] : [];
+    values ? [math('‖', letter, '‖', words(`in row ${eos}, EOS`), '=', numeral(rowLength(values, eos, d)))] : [];
   return new Map([
     [46, norm(sub('H', '0'), states?.get(0))],
     [48, [...norm(sub('H', count(N)), states?.get(N)), ...norm(sub('X', 'N'), last)]],
