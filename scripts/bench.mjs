@@ -1,4 +1,5 @@
-// Times training (`npm run bench -- train`), the built page (`npm run bench -- page`), or else the reading of prompts and the encoders.
+// Times training (`npm run bench -- train`), the built page (`page`), the reading of prompts (`prompts`), or what else of the encoders and
+// the denoiser is named; without arguments prompts, encoders and denoiser.
 import { spawnSync } from 'node:child_process';
 
 function run(...args) {
@@ -11,6 +12,7 @@ if (part === 'train') run('scripts/run.mjs', 'src/cli/trainBench.ts', ...args);
 else if (part === 'page') run('scripts/run.mjs', 'e2e/bench/page.mjs', ...args);
 else {
   const space = ['--min-semi-space-size=256', '--max-semi-space-size=256'];
-  run('--expose-gc', ...space, 'scripts/run.mjs', 'src/cli/benchPrompts.ts');
-  run('scripts/run.mjs', 'src/cli/bench.ts', ...process.argv.slice(2));
+  if (part === undefined || part === 'prompts')
+    run('--expose-gc', ...space, 'scripts/run.mjs', 'src/cli/benchPrompts.ts', ...args);
+  if (part !== 'prompts') run('scripts/run.mjs', 'src/cli/bench.ts', ...process.argv.slice(2));
 }

@@ -5,6 +5,13 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { main } from './lintPrompts.ts';
 
+const readdir = vi.hoisted(() => vi.fn());
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  // Whoever runs the tests may be allowed to read every folder.
+  return { ...fs, readdirSync: readdir.mockImplementation(fs.readdirSync) };
+});
+
 const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
 let printed: string[] = [];
 let complaints: string[] = [];
@@ -111,4 +118,16 @@ test.each([
 ])('%j is refused', async (args, message) => {
   expect(await main(args)).toBe(2);
   expect(complaints).toEqual([expect.stringContaining(message)]);
+});
+
+test('a folder that cannot be read is told, and the others are linted', async () => {
+  const at = join(folder, 'closed');
+  mkdirSync(at);
+  writeFileSync(join(folder, 'closed.txt'), 'a (cat');
+  readdir.mockImplementationOnce(() => {
+    throw new Error("EACCES: permission denied, scandir 'closed'");
+  });
+  expect(await main([at, join(folder, 'closed.txt')])).toBe(2);
+  expect(complaints).toEqual([`"${at}" could not be read: EACCES: permission denied.`]);
+  expect(printed.some((line) => line.includes('closed.txt:1:'))).toBe(true);
 });

@@ -85,17 +85,34 @@ function readArguments(args: readonly string[]): Request | undefined {
   };
 }
 
-/** Lists the files below a path: itself, or those of a folder that may hold prompts, in the order of their names. Throws UsageError. */
-function filesOf(path: string): string[] {
+/** A path that cannot be read, and why. */
+const unreadable = (path: string, error: unknown) =>
+  new UsageError(`"${path}" could not be read: ${(error as Error).message.split(',')[0]}.`);
+
+/** Reads a folder; `complain` hears why it cannot be read. */
+function entriesOf(folder: string, complain: (error: UsageError) => void) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    complain(unreadable(folder, error));
+    return [];
+  }
+}
+
+/**
+ * Lists the files below a path: itself, or those of a folder that may hold prompts, in the order of their names. `complain` hears of
+ * folders that cannot be read. Throws UsageError.
+ */
+function filesOf(path: string, complain: (error: UsageError) => void): string[] {
   const stat = path === '-' ? undefined : statSync(path, { throwIfNoEntry: false });
   if (path !== '-' && !stat) throw new UsageError(`"${path}" does not exist.`);
   if (!stat?.isDirectory()) return [path];
-  return readdirSync(path, { withFileTypes: true })
+  return entriesOf(path, complain)
     .filter(({ name }) => !name.startsWith('.') && name !== 'node_modules')
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const inside = join(path, entry.name);
-      if (entry.isDirectory()) return filesOf(inside);
+      if (entry.isDirectory()) return filesOf(inside, complain);
       return /\.(?:txt|csv)$/i.test(entry.name) ? [inside] : [];
     });
 }
@@ -110,7 +127,7 @@ async function readText(file: string): Promise<string> {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new UsageError(`"${file}" could not be read: ${(error as Error).message.split(',')[0]}.`);
+    throw unreadable(file, error);
   }
   if (bytes.length > longestFile) throw new UsageError(`"${file}" has more than 4 MB; split it into several files.`);
   try {
@@ -157,7 +174,11 @@ async function run(request: Request): Promise<number> {
   const tokenizer = await openTokenizer();
   const counts: Record<Severity, number> = { error: 0, warning: 0, info: 0 };
   let unread = 0;
-  const files = request.paths.flatMap(filesOf);
+  const complain = ({ message }: UsageError) => {
+    unread++;
+    console.error(message);
+  };
+  const files = request.paths.flatMap((path) => filesOf(path, complain));
   for (const file of files)
     try {
       for (const finding of await lintFile(file, request, tokenizer)) {
@@ -166,8 +187,7 @@ async function run(request: Request): Promise<number> {
       }
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      unread++;
-      console.error(error.message);
+      complain(error);
     }
   if (request.format === 'text') {
     const counted = severities.map((severity) => `${counts[severity]} ${severity}`).join(', ');
