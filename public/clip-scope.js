@@ -19,8 +19,8 @@ class ClipScope extends HTMLElement {
     removeEventListener('message', this);
     this.#send = null;
   }
-  attributeChangedCallback(name, _, value) {
-    if (value !== null) this.#send?.([[name, value]]);
+  attributeChangedCallback(name, before, value) {
+    if (value !== null && value !== before) this.#send?.([[name, value]]);
   }
   handleEvent({ source, origin, data }) {
     if (source !== this.#frame.contentWindow || origin !== home.origin || data?.clipscope !== 1) return;

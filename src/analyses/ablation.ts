@@ -4,7 +4,7 @@ import type { LayerTensors } from '../clip/layerTensors.ts';
 import { attentionMask } from '../clip/masks.ts';
 import { rowDistance } from '../weighting/study/rowSums.ts';
 import type { AnalysisEncoder, HeadAblation, SwitchedOff } from './analysisEncoder.ts';
-import { together } from './rowMeasures.ts';
+import { rowLength, together } from './rowMeasures.ts';
 
 /** The change of the rows where something is switched off. */
 export interface AblationEffect {
@@ -131,5 +131,5 @@ export async function ablations(
       ),
     );
   }
-  return { heads, mlps, length: together(rows.map((row) => rowDistance(z, row, new Float32Array(d), 0, d))) };
+  return { heads, mlps, length: together(rows.map((row) => rowLength(z, row, d))) };
 }

@@ -47,7 +47,18 @@ test('what is named is set, at once, and told in one message', async () => {
   ]);
 });
 
+test('what was so already is no change', async () => {
+  const { send, heard } = embedded();
+  send({ clipscope: 1, set: { prompt: 'a cat', layer: 3 } });
+  await Promise.resolve();
+  expect(heard()).toHaveLength(2);
+  send({ clipscope: 1, set: { prompt: 'a cat', layer: 3, mask: 'causal' } });
+  await Promise.resolve();
+  expect(heard()).toEqual([]);
+});
+
 test.each([
+  [{ layer: 5, prompt: 'a'.repeat(64_001) }, 'has more than 64000 characters for “prompt”'],
   [{ layer: 0 }, 'has “0” for “layer”, which takes a whole number from 1 to 1000'],
   [{ prompt: 'a', layr: 1 }, 'has “layr”, which is not known here'],
   [{ prompt: ['a'] }, 'has a value for “prompt” that is neither a text nor a number'],

@@ -44,6 +44,7 @@ const reportedFacts = ['prompts', 'options', 'side', 'chunk', 'layer', 'head', '
 export function connectHost(store: ClipscopeStore, host: Host) {
   const post = (message: object) => host.window.postMessage({ clipscope: 1, ...message }, host.origin);
   const parameters = () => parametersOf(shared(store.getState()), store.getState().view);
+  let told = JSON.stringify(parameters());
   let isTold = true;
   store.subscribe((state, before) => {
     if (!isTold || reportedFacts.every((name) => state[name] === before[name])) return;
@@ -51,7 +52,11 @@ export function connectHost(store: ClipscopeStore, host: Host) {
     isTold = false;
     queueMicrotask(() => {
       isTold = true;
-      post({ changed: parameters() });
+      // A fact that was set to what it was is no change: a host that answers each change would never come to rest.
+      const now = parameters();
+      if (JSON.stringify(now) === told) return;
+      told = JSON.stringify(now);
+      post({ changed: now });
     });
   });
   post({ ready: parameters() });

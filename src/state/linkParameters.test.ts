@@ -79,6 +79,9 @@ test('whatever the page shows comes through', () => {
   const { work, selection } = read('#prompt=a');
   const half = { work: { ...work, prompts: { positive: 'a\ud83d', negative: '' } }, selection };
   expect(read(writeReadableLink(half, 'tokens')).work.prompts.positive).toBe('a\ufffd');
+  // A prompt that would be an infotext, did no negative prompt stand beside it.
+  const infotext = { work: { ...work, prompts: { positive: 'a cat\nNegative prompt: fog', negative: '' } }, selection };
+  expect(read(writeReadableLink(infotext, 'tokens'))).toEqual(infotext);
 });
 
 test('an infotext in the place of the prompt is read as one', () => {

@@ -1,6 +1,7 @@
 /** Readable links, `#v=1&prompt=a%20(red:1.3)%20car&view=attention&layer=5`, and the same parameters in messages of other pages. */
 
 import { type Infotext, parseInfotext } from '../prompt/a1111/infotext.ts';
+import { longestPrompt } from '../prompt/bounds.ts';
 import { type Side, sides } from '../prompt/side.ts';
 import { type Bounds, isWithin, optionValues, type PromptOptions, type TextBound } from '../road/options.ts';
 import type { Facts } from './facts.ts';
@@ -81,8 +82,10 @@ export function readParameters(given: Iterable<readonly [string, string]>): Name
     if (name === 'v') {
       if (wholeNumber(name, text, { least: 1, most: 1e9 }) > version)
         throw new SharedError('was made by a newer version');
-    } else if (side) named.prompts[side] = asTyped(text);
-    else if (option) named.options[option] = optionOf(option, name, text);
+    } else if (side) {
+      if (text.length > longestPrompt) throw new SharedError(`has more than ${longestPrompt} characters for “${name}”`);
+      named.prompts[side] = asTyped(text);
+    } else if (option) named.options[option] = optionOf(option, name, text);
     else if (name === 'view') selection.view = oneOf(name, text, Object.keys(viewTitles) as View[]);
     else if (name === 'side') selection.side = oneOf(name, text, sides);
     else if (name === 'stage')
@@ -101,10 +104,12 @@ export function parametersOf({ work, selection }: Shared, view: View): Record<st
   const own = defaultsOf(now.syntax);
   const changed = optionNames.filter((name) => name === 'syntax' || now[name] !== own[name]);
   const { side, stage } = selection;
+  // A prompt that reads as an infotext is one where no negative prompt is beside it.
+  const isNegativeNamed = prompts.negative !== '' || parseInfotext(prompts.positive) !== null;
   return {
     v: String(version),
     [promptNames.positive]: prompts.positive,
-    ...(prompts.negative !== '' && { [promptNames.negative]: prompts.negative }),
+    ...(isNegativeNamed && { [promptNames.negative]: prompts.negative }),
     ...Object.fromEntries(changed.map((name) => [linkNames[name] ?? name, String(now[name])])),
     view,
     ...(side !== 'positive' && { side }),

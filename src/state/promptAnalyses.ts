@@ -181,7 +181,7 @@ export function ablationAnalysis(subject: AnalysisSubject, way: HeadAblation): A
   return {
     key: `ablation|${way}|${subject.key}`,
     passes: Math.ceil((read * (read + 1) * (h + 1)) / (2 * N)),
-    // Of each layer its tensors, each of its heads, and its MLP.
+    // A layer takes one for its tensors, one without each of its heads, and one without its MLP.
     steps: read * (h + 2),
     run: (encoder) => ablations(subject.pass, way, read, encoder),
   };

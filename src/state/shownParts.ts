@@ -1,6 +1,6 @@
 /** The parts of the page that its address shows: `?embed=attention` for one panel in another page, `?hide=models,export`. */
 
-import { type View, viewTitles } from './view.ts';
+import { isView, type View, viewTitles } from './view.ts';
 
 /** Parts that an address can leave out, beside the views of the menu. */
 export const hideableParts = ['header', 'examples', 'models', 'prompts', 'tools', 'strip', 'menu', 'link'] as const;
@@ -18,7 +18,6 @@ export interface ShownParts {
 
 export const wholePage: ShownParts = { embed: null, hidden: new Set(), host: null, problem: null };
 
-const isView = (name: string): name is View => Object.hasOwn(viewTitles, name);
 const isPart = (name: string): name is Part => isView(name) || (hideableParts as readonly string[]).includes(name);
 const views = Object.keys(viewTitles).join(', ');
 

@@ -71,7 +71,8 @@ export const viewScopes: Readonly<Record<View, Scope | null>> = {
 /** Views with texts and a model of their own: the prompts and the encoder leave them their room. */
 export const standsAlone = (view: View): boolean => view === 'objective';
 
-const isView = (name: string): name is View => Object.hasOwn(titles, name);
+/** Whether a view has this name. */
+export const isView = (name: string): name is View => Object.hasOwn(titles, name);
 
 /** The address of a view, as the part after `#`. */
 export const viewHash = (view: View): string => `#view=${view}`;

@@ -15,6 +15,7 @@ import type {
   LookRequest,
   Trained,
 } from '../../worker/lab/labMessages.ts';
+import { messageOf } from '../notices.ts';
 import { changedSettings, type LabLayer, type LabSettings, layersOf, liveSettings } from './labSettings.ts';
 import { firstOwn, type OwnWork } from './ownWork.ts';
 
@@ -95,8 +96,6 @@ const slowStage = 1100;
 const mostPast = 8;
 
 const emptyRun = (settings: LabSettings, id: number): LabRecord => ({ id, settings, steps: [], measures: [] });
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 export const pairsSeen = ({ settings, steps }: Pick<LabRecord, 'settings' | 'steps'>): number =>
   settings.batch * steps.length;

@@ -22,7 +22,7 @@ export function picturePool(asks: readonly ReturnType<typeof createAsk<PictureCa
         }
       };
       await Promise.all(drawing.map(work)).finally(() => {
-        // Where one failed, the others end with what they are at.
+        // The others end with what they are at, should one fail.
         next = takes.length;
       });
     },

@@ -12,6 +12,7 @@ import {
   type PictureTake,
   untouched,
 } from '../../worker/pictures/pictureMessages.ts';
+import { messageOf } from '../notices.ts';
 import {
   type AskedTake,
   type PictureInput,
@@ -165,8 +166,6 @@ function toggled<T>(set: ReadonlySet<T>, one: T, isIn: boolean): ReadonlySet<T> 
   else changed.delete(one);
   return changed;
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Draws what the facts ask for, and keeps it in them. */
 function drawer({ getState: get, setState: set }: PictureLab, surroundings: PictureSurroundings) {
