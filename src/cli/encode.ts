@@ -72,7 +72,8 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
   --context WAY       ${optionValues.context.join(', ')}: whether each word is encoded in its prompt, or without any other word
                       (default ${defaultOptions.context})
   --row-maps MAPS     for psi: rows and expressions of z, empty, mean, r, alone and w, such as
-                      "2-4: z * 1.3; 7: z - proj(z, r); r = a red cat"
+                      "2-4: z * 1.3; 7: z - proj(z, r); r = a red cat"; both prompts'
+                      rows of these numbers are mapped
   --normalisation N   ${optionValues.normalisation.join(', ')}: of the weights, for
                       ${methodNames.filter((name) => methods[name].normalises).join(', ')} (default ${defaultOptions.normalisation})
   --brackets AS       A1111: weights, or text as its emphasis mode "None" reads them (default weights)

@@ -175,6 +175,7 @@ const choicesOf: Readonly<Partial<Record<keyof PromptOptions, Readonly<Record<st
   tokenizer: tokenizers,
   mask: masks,
   weighting: weightings,
+  context: contexts,
   normalisation: normalisations,
   brackets: bracketChoices,
   squareFactor: squareFactors,

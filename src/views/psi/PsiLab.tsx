@@ -17,7 +17,8 @@ const lead = (
   <>
     Weighting by a formula of your own. Each token has a row of numbers: choose rows, and say by a <dfn>map</dfn> what
     becomes of them. The lecture (equations 11 to 13) calls the map ψ, “psi”. Rows without one stay as the encoder gives
-    them. It is a method like the others: Methods, Sweep, Weights, links and the export have it.
+    them. The negative prompt’s rows of the same numbers are mapped alike. It is a method like the others: Methods,
+    Sweep, Weights, links and the export have it.
   </>
 );
 
