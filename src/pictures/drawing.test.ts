@@ -10,7 +10,7 @@ import type { DenoiserRoom } from './denoiser.ts';
 import type { DenoiserConfig } from './denoiserConfig.ts';
 import type { FillableEngine } from './denoiserEngine.ts';
 import { denoiserFacts, readDenoiser } from './denoiserFile.ts';
-import { type Draft, drawingOn, lookSide, type PixelLooks } from './drawing.ts';
+import { addLooks, type Draft, drawingOn, lookSide, type PixelLooks } from './drawing.ts';
 import { drawPictures } from './pictureEvaluation.ts';
 import { smallDenoiserFile } from './testing/smallDenoiser.ts';
 import { createFastDenoiser } from './wasmPictureKernels.ts';
@@ -50,4 +50,29 @@ test('the page draws as the evaluation of a trained model draws, in batches of a
     const total = looks[1].parts[0].reduce((sum, look) => sum + look, 0);
     expect(total).toBeCloseTo(4 * 3 * lookSide * lookSide, 0);
   }
+});
+
+test('looks of a coarser layer are interpolated: each square of pixels is at its own place between the middles of cells', () => {
+  const looksOf = (side: number, look: (row: number, column: number) => number): Float32Array => {
+    const looks: PixelLooks = { parts: [] };
+    const probabilities = Float32Array.from({ length: side * side }, (_, i) => look(Math.floor(i / side), i % side));
+    addLooks(looks, [{ name: 'cross', side, heads: 1, T: 1, probabilities }], 0);
+    return looks.parts[0];
+  };
+  const at = (looks: Float32Array, row: number, column: number) => looks[row * lookSide + column];
+  // A slope stays a slope, but for half a cell at the edges, beyond whose middles nothing is known.
+  const slope = looksOf(10, (row, column) => column + 100 * row);
+  for (const square of [1, 2, 9, 18]) {
+    const place = (square + 0.5) / 2 - 0.5;
+    expect(at(slope, square, 5)).toBeCloseTo(100 * place + 2.25, 4);
+    expect(at(slope, 4, square)).toBeCloseTo(175 + place, 4);
+  }
+  expect(at(slope, 0, 0)).toBe(0);
+  expect(at(slope, lookSide - 1, lookSide - 1)).toBe(909);
+  const peak = looksOf(10, (row, column) => Number(row === 4 && column === 5));
+  expect(at(peak, 8, 10)).toBeCloseTo(0.75 ** 2, 6);
+  expect(at(peak, 7, 10)).toBeCloseTo(0.25 * 0.75, 6);
+  expect(peak.reduce((sum, value) => sum + value, 0)).toBeCloseTo(4, 5);
+  expect(looksOf(lookSide, (row, column) => row * column)[3 * lookSide + 7]).toBe(21);
+  expect(looksOf(1, () => 0.5).every((value) => value === 0.5)).toBe(true);
 });

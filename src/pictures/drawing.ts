@@ -166,19 +166,42 @@ export function looksAtRows(looks: ArrayLike<number>, rows: readonly number[]): 
   return sums;
 }
 
-/** Adds what the pixels of a picture looked at in a call. A coarser layer counts for all squares that it covers. */
-function addLooks({ parts }: PixelLooks, looked: readonly CrossAttention[], part: number): void {
+/** A row or column of a coarser layer, and its share of a square. */
+interface NearCell {
+  readonly at: number;
+  readonly share: number;
+}
+
+/** The two rows, or columns, of a layer that are nearest to the middle of a square; at the edge one twice. */
+function nearestCells(square: number, side: number): readonly NearCell[] {
+  const place = Math.min(side - 1, Math.max(0, ((square + 0.5) * side) / lookSide - 0.5));
+  const before = Math.min(side - 2, Math.floor(place));
+  return side === 1
+    ? [{ at: 0, share: 1 }]
+    : [
+        { at: before, share: 1 - (place - before) },
+        { at: before + 1, share: place - before },
+      ];
+}
+
+/**
+ * Adds what the pixels of a picture looked at in a call. A coarser layer is interpolated, as DAAM does: else a square at the edge of a
+ * cell would count like its middle.
+ */
+export function addLooks({ parts }: PixelLooks, looked: readonly CrossAttention[], part: number): void {
   for (const { side, heads, T, probabilities } of looked) {
     parts[part] ??= new Float32Array(T * lookSide * lookSide);
     const sums = parts[part];
-    const cell = lookSide / side;
-    for (let head = 0; head < heads; head++)
-      for (let row = 0; row < lookSide; row++)
-        for (let column = 0; column < lookSide; column++) {
-          const query = Math.floor(row / cell) * side + Math.floor(column / cell);
-          const from = (head * side * side + query) * T;
-          for (let token = 0; token < T; token++)
-            sums[(token * lookSide + row) * lookSide + column] += probabilities[from + token];
+    for (let square = 0; square < lookSide * lookSide; square++)
+      for (const row of nearestCells(Math.floor(square / lookSide), side))
+        for (const column of nearestCells(square % lookSide, side)) {
+          const share = row.share * column.share;
+          if (share === 0) continue;
+          for (let head = 0; head < heads; head++) {
+            const from = (head * side * side + row.at * side + column.at) * T;
+            for (let token = 0; token < T; token++)
+              sums[token * lookSide * lookSide + square] += share * probabilities[from + token];
+          }
         }
   }
 }
