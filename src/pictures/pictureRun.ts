@@ -70,13 +70,13 @@ export interface PictureSettings {
 
 export const defaultPictureRun: PictureSettings = {
   seed: 1,
-  steps: 10000,
+  steps: 16000,
   batch: 32,
   boldSteps: 1500,
   blendSteps: 2000,
   repeats: 4,
   learningRate: 6e-3,
-  againSteps: 2000,
+  againSteps: 8000,
   againRate: 3e-3,
   warmUp: 100,
   width0: 32,
