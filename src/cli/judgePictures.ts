@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createCpuEncoder } from '../cpu/cpuEncoder.ts';
 import { compileKernels } from '../cpu/kernels.ts';
@@ -185,10 +184,9 @@ async function judgedBefore(path: string, facts: object): Promise<object> {
 
 /** Puts a part into judged.json and the card, beside what others may have put there meanwhile. */
 async function keep(folder: string, facts: { readonly drawing: DrawingOptions }, part: Partial<Judged>): Promise<void> {
-  const path = join(folder, 'judged.json');
+  const { card, judged: path } = paths(folder);
   const judged = { ...(await judgedBefore(path, facts)), ...facts, ...part };
   await write(path, jsonText(judged));
-  const { card } = paths(folder);
   const text = await readFile(card, 'utf8').catch(() => null);
   if (text !== null) await write(card, withJudged(text, judged));
 }

@@ -181,7 +181,7 @@ async function writeModel(
     bytes: bytes.length,
   };
   await write(at.card, pictureCard(facts));
-  await write(join(out, 'judged.json'), jsonText(judged));
+  await write(at.judged, jsonText(judged));
   console.log(`Wrote ${at.model}: ${bytes.length} bytes, SHA-256 ${facts.sha256}`);
   printMetrics(metrics);
 }

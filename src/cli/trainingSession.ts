@@ -116,6 +116,7 @@ export const paths = (out: string) => ({
   config: join(out, 'config.json'),
   preprocessor: join(out, 'preprocessor_config.json'),
   card: join(out, 'README.md'),
+  judged: join(out, 'judged.json'),
   log: join(out, 'log.jsonl'),
   checkpoint: join(out, 'checkpoint.safetensors'),
 });

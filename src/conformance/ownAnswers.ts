@@ -11,7 +11,7 @@ import { parseComfy } from '../prompt/comfy/comfyPrompt.ts';
 import { readDynamicPrompt, sameChooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { type CompelBlend, type CompelItem, type CompelPrompt, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { sourceText } from '../prompt/sourceText.ts';
-import { clipSkip } from '../road/clipSkip.ts';
+import { clipSkip, clipSkipHiddenStates, clipSkipState } from '../road/clipSkip.ts';
 import { defaultOptions, type PromptOptions } from '../road/options.ts';
 import { preparePrompt, promptEmbeds, promptPasses } from '../road/pipeline.ts';
 import { emphasisModes, interpretations } from '../road/writtenPrompts.ts';
@@ -196,8 +196,8 @@ export function ownAnswers(tokenizer: Tokenizer, model: (path: string) => Promis
     // A negative prompt is not split at AND.
     const prepared = preparePrompt(String(prompt), options, tokenizer, 'negative');
     const passes = promptPasses(prepared, options.weighting);
-    const hidden = config.numHiddenLayers + 1 - options.clipSkip;
-    const hiddenStates = options.clipSkip === 1 ? [] : [hidden];
+    const hidden = clipSkipState(options.clipSkip, config);
+    const hiddenStates = clipSkipHiddenStates(options.clipSkip, config);
     const { outputs } = await encoder.encode(passes, { hiddenStates, attentions: false });
     const byKey = new Map(passes.map((pass, i) => [passKey(pass), outputs[i]]));
     const outputOf = (pass: EncoderPass): EncoderOutput => byKey.get(passKey(pass))!;

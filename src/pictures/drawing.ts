@@ -175,13 +175,12 @@ interface NearCell {
 /** The two rows, or columns, of a layer that are nearest to the middle of a square; at the edge one twice. */
 function nearestCells(square: number, side: number): readonly NearCell[] {
   const place = Math.min(side - 1, Math.max(0, ((square + 0.5) * side) / lookSide - 0.5));
-  const before = Math.min(side - 2, Math.floor(place));
-  return side === 1
-    ? [{ at: 0, share: 1 }]
-    : [
-        { at: before, share: 1 - (place - before) },
-        { at: before + 1, share: place - before },
-      ];
+  const before = Math.floor(place);
+  const after = place - before;
+  return [
+    { at: before, share: 1 - after },
+    { at: Math.min(side - 1, before + 1), share: after },
+  ];
 }
 
 /**
@@ -192,9 +191,10 @@ export function addLooks({ parts }: PixelLooks, looked: readonly CrossAttention[
   for (const { side, heads, T, probabilities } of looked) {
     parts[part] ??= new Float32Array(T * lookSide * lookSide);
     const sums = parts[part];
+    const near = Array.from({ length: lookSide }, (_, square) => nearestCells(square, side));
     for (let square = 0; square < lookSide * lookSide; square++)
-      for (const row of nearestCells(Math.floor(square / lookSide), side))
-        for (const column of nearestCells(square % lookSide, side)) {
+      for (const row of near[Math.floor(square / lookSide)])
+        for (const column of near[square % lookSide]) {
           const share = row.share * column.share;
           if (share === 0) continue;
           for (let head = 0; head < heads; head++) {

@@ -9,11 +9,16 @@ import { layerNorm } from '../clip/reference.ts';
  */
 export type ClipSkip = number;
 
+/** The index of hidden_states[−k] among the N + 1. */
+export const clipSkipState = (k: ClipSkip, { numHiddenLayers: N }: Pick<ClipTextConfig, 'numHiddenLayers'>): number =>
+  N + 1 - k;
+
 /** Indices for `EncoderWant.hiddenStates`: that of hidden_states[−k] among the N + 1, or none for the last layer. */
-export function clipSkipHiddenStates(k: ClipSkip, { numHiddenLayers: N }: ClipTextConfig): number[] {
+export function clipSkipHiddenStates(k: ClipSkip, config: ClipTextConfig): number[] {
+  const { numHiddenLayers: N } = config;
   if (!Number.isInteger(k) || k < 1 || k > N + 1)
     throw new RangeError(`Clip skip is a whole number from 1 to ${N + 1} with this encoder, not ${k}.`);
-  return k === 1 ? [] : [N + 1 - k];
+  return k === 1 ? [] : [clipSkipState(k, config)];
 }
 
 /**

@@ -44,7 +44,8 @@ const reportedFacts = ['prompts', 'options', 'side', 'chunk', 'layer', 'head', '
 export function connectHost(store: ClipscopeStore, host: Host) {
   const post = (message: object) => host.window.postMessage({ clipscope: 1, ...message }, host.origin);
   const parameters = () => parametersOf(shared(store.getState()), store.getState().view);
-  let told = JSON.stringify(parameters());
+  const atFirst = parameters();
+  let told = JSON.stringify(atFirst);
   let isTold = true;
   store.subscribe((state, before) => {
     if (!isTold || reportedFacts.every((name) => state[name] === before[name])) return;
@@ -54,12 +55,12 @@ export function connectHost(store: ClipscopeStore, host: Host) {
       isTold = true;
       // A fact that was set to what it was is no change: a host that answers each change would never come to rest.
       const now = parameters();
-      if (JSON.stringify(now) === told) return;
+      const before = told;
       told = JSON.stringify(now);
-      post({ changed: now });
+      if (told !== before) post({ changed: now });
     });
   });
-  post({ ready: parameters() });
+  post({ ready: atFirst });
   return {
     hear({ source, origin, data }: Pick<MessageEvent, 'source' | 'origin' | 'data'>): void {
       if (source !== host.window || origin !== host.origin) return;

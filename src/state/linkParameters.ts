@@ -48,12 +48,14 @@ function oneOf<T>(name: string, text: string, values: readonly T[]): T {
   throw new SharedError(`has “${shortened(text)}” for “${name}”, which takes one of ${listed(values)}`);
 }
 
+function textOf(name: string, text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  throw new SharedError(`has more than ${longest} characters for “${name}”`);
+}
+
 function optionOf(name: keyof PromptOptions, given: string, text: string): unknown {
   const values: readonly unknown[] | Bounds | TextBound = optionValues[name];
-  if ('longest' in values) {
-    if (text.length <= values.longest) return text;
-    throw new SharedError(`has more than ${values.longest} characters for “${given}”`);
-  }
+  if ('longest' in values) return textOf(given, text, values.longest);
   return 'least' in values ? wholeNumber(given, text, values) : oneOf(given, text, values);
 }
 
@@ -82,10 +84,8 @@ export function readParameters(given: Iterable<readonly [string, string]>): Name
     if (name === 'v') {
       if (wholeNumber(name, text, { least: 1, most: 1e9 }) > version)
         throw new SharedError('was made by a newer version');
-    } else if (side) {
-      if (text.length > longestPrompt) throw new SharedError(`has more than ${longestPrompt} characters for “${name}”`);
-      named.prompts[side] = asTyped(text);
-    } else if (option) named.options[option] = optionOf(option, name, text);
+    } else if (side) named.prompts[side] = asTyped(textOf(name, text, longestPrompt));
+    else if (option) named.options[option] = optionOf(option, name, text);
     else if (name === 'view') selection.view = oneOf(name, text, Object.keys(viewTitles) as View[]);
     else if (name === 'side') selection.side = oneOf(name, text, sides);
     else if (name === 'stage')

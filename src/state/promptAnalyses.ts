@@ -10,6 +10,7 @@ import { type Sinks, sinks } from '../analyses/sinks.ts';
 import { type WordEffect, wordEffects, wordPasses } from '../analyses/wordEffects.ts';
 import type { ClipTextConfig } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
+import { clipSkipState } from '../road/clipSkip.ts';
 import { plainChunk } from '../road/methodPrompt.ts';
 import type { PromptOptions } from '../road/options.ts';
 import type { PreparedChunk, PreparedPrompt } from '../road/preparedPrompt.ts';
@@ -149,11 +150,8 @@ export function variantsAnalysis(
 
 const analysisKey = ({ key }: AnalysisSubject) => key.slice(0, key.indexOf('|'));
 
-/** The hidden state that the rows are taken of. */
-const readState = ({ config, clipSkip }: AnalysisSubject) => config.numHiddenLayers + 1 - clipSkip;
-
 export function layersAnalysis(subject: AnalysisSubject): Analysis<LayerTravel> {
-  const read = readState(subject);
+  const read = clipSkipState(subject.clipSkip, subject.config);
   return {
     key: `layers|${subject.key}`,
     passes: Math.ceil(read / 4),
@@ -177,7 +175,7 @@ export function sinksAnalysis(subject: AnalysisSubject): Analysis<Sinks> {
 
 export function ablationAnalysis(subject: AnalysisSubject, way: HeadAblation): Analysis<Ablations> {
   const { numHiddenLayers: N, numAttentionHeads: h } = subject.config;
-  const read = readState(subject);
+  const read = clipSkipState(subject.clipSkip, subject.config);
   return {
     key: `ablation|${way}|${subject.key}`,
     passes: Math.ceil((read * (read + 1) * (h + 1)) / (2 * N)),

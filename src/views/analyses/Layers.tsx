@@ -51,26 +51,21 @@ function LayersFound({ of: { labels, eos }, result }: { of: AnalysisSubject; res
           scale={pictures.left}
           unit="left"
         />
-        {attention.length > 0 && (
-          <>
+        {layerNames.length > 0 &&
+          [
+            { part: 'Attention', values: pictures.ofAttention },
+            { part: 'The MLP', values: pictures.ofMlp },
+          ].map(({ part, values }) => (
             <GridPicture
+              key={part}
               {...shared}
-              name="Attention adds, as a share of the stream"
+              name={`${part} adds, as a share of the stream`}
               rowLabels={layerNames}
-              values={pictures.ofAttention}
+              values={values}
               scale={pictures.added}
               unit="of the stream"
             />
-            <GridPicture
-              {...shared}
-              name="The MLP adds, as a share of the stream"
-              rowLabels={layerNames}
-              values={pictures.ofMlp}
-              scale={pictures.added}
-              unit="of the stream"
-            />
-          </>
-        )}
+          ))}
       </div>
       <AnalysisPictures study="layers">
         The denoiser reads LN(H) of each layer in the place of the last, of both prompts. It was trained with the last

@@ -14,7 +14,7 @@ import {
 } from '../../pictures/promptSteps.ts';
 import { withTriedWeight } from '../../pictures/sweptPrompt.ts';
 import type { Side } from '../../prompt/side.ts';
-import { clipSkip, clipSkipHiddenStates } from '../../road/clipSkip.ts';
+import { clipSkip, clipSkipHiddenStates, clipSkipState } from '../../road/clipSkip.ts';
 import type { PromptOptions } from '../../road/options.ts';
 import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
@@ -101,7 +101,7 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
     const said = saidIn(weighed[positive.readingOf.at(-1)!]);
     const both: SteppedPrompts = { positive: { ...positive, readings: weighed }, negative };
     const { empty } = weighed[0].conditionings[0].composition.empty;
-    const isRead = off !== null && off.layer < config.numHiddenLayers + 1 - skip;
+    const isRead = off !== null && off.layer < clipSkipState(skip, config);
     const reading: Reading = { skip, off: isRead ? off : null };
     await encode(distinct([...stepPasses(both, options), empty]), reading, breathe);
     const zOf = (pass: EncoderPass) => outputs.get(keyOf(reading, pass))!;
