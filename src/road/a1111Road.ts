@@ -1,5 +1,4 @@
 import { type A1111Prompt, type PromptStep, readA1111Prompt, stepA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
-import { lectureSquareFactor } from '../prompt/a1111/emphasis.ts';
 import { entryAtCall } from '../prompt/a1111/promptSchedule.ts';
 import { lintA1111 } from '../prompt/across/lint.ts';
 import type { Diagnostic, Node, ParsedPrompt, Range } from '../prompt/ast.ts';
@@ -15,6 +14,7 @@ import {
 import { fragmentTokens } from '../tokens/promptTokens.ts';
 import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
+import { a1111Brackets } from './a1111Brackets.ts';
 import { methodPrompt } from './methodPrompt.ts';
 import {
   embeddingNode,
@@ -37,9 +37,8 @@ export const a1111Road: LanguageRoad = function* (prompt, input) {
   yield;
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
-    emphasis: options.brackets === 'weights',
     useOldScheduling: options.timeline === 'before-1.6',
-    ...(options.squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
+    ...a1111Brackets(options),
   });
   yield;
   const chunksOf = stepChunker(input);

@@ -5,6 +5,7 @@ import { type ClipSkip, clipSkip, clipSkipHiddenStates } from '../road/clipSkip.
 import { type ConditioningPlace, conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
 import { methodRows } from '../weighting/apply.ts';
+import { outputOf } from '../weighting/derivedPass.ts';
 import { type MeanChange, meanChange } from '../weighting/means.ts';
 import type { ZOf } from '../weighting/method.ts';
 import { type MethodName, methods } from '../weighting/methods.ts';
@@ -132,7 +133,10 @@ const weightedEncoding = memoised(
       place,
       isAlone,
       // Rows that are not composed are z itself, and stay the same array when only weights change.
-      before: isComposed && !isAlone ? unweightedConditioning(composed, z, unweightedMethod).rowsOf(chunk) : encoded.z,
+      before:
+        isComposed && !isAlone
+          ? unweightedConditioning(composed, z, unweightedMethod).rowsOf(chunk)
+          : outputOf(prepared.texts[text].weighted.chunks[index].pass, z),
       after: isAlone
         ? Float32Array.from(methodRows(methods[method], prepared.texts[text].weighted, z).rowsOf(index))
         : weightedConditioning(composed, z, method).rowsOf(chunk),

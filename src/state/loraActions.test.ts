@@ -4,7 +4,7 @@ import { writeSafetensors } from '../files/safetensors.ts';
 import type { LoraEffect } from '../models/loraFile.ts';
 import { shownEncoded } from './encoded.ts';
 import { encoderStatus } from './encoderStatus.ts';
-import { layerEffects } from './loraActions.ts';
+import { layerEffects, networkState } from './loraActions.ts';
 import { prepared } from './reading.ts';
 import type { ClipscopeStore } from './store.ts';
 import { type FakeEncoder, modelInfo, noticesOf, readyPage } from './testing/fakeEncoder.ts';
@@ -32,6 +32,20 @@ test('the effect on a layer is that of its changed weights together', () => {
 
 test('an update of zeros has no effect, on a weight of zeros either', () => {
   expect(layerEffects([effect(0, 'mlp.fc1.weight', 0, 0)], 1)[0].relative).toBe(0);
+});
+
+test('a LoRA that is called by its alias is told as merged', () => {
+  const info = { alias: 'style', effects: [effect(0, 'mlp.fc1.weight', 1, 2)] };
+  const loras = new Map([['style_v1', { info }]]) as unknown as Parameters<typeof networkState>[2];
+  const stateOf = (usage: readonly string[]) =>
+    networkState(
+      { kind: 'lora', name: 'style' } as Parameters<typeof networkState>[0],
+      'positive',
+      loras,
+      new Map(usage.map((name) => [name, [1]])),
+    );
+  expect(stateOf(['style_v1'])).toBe('merged');
+  expect(stateOf([])).toBe('not merged');
 });
 
 describe('LoRAs', () => {

@@ -95,12 +95,12 @@ export function openedLora(loras: Facts['loras'], name: string): OpenedLora | un
   return loraNamed(loras, ({ info }) => info?.alias, name);
 }
 
-/** Says in few words what becomes of a network that a prompt names. */
+/** Says in few words what becomes of a network that a prompt names. `usage` has the LoRAs that are merged, by their files' names. */
 export function networkState(
   { kind, name }: NetworkNode,
   side: Side,
   loras: Facts['loras'],
-  isMerged: boolean,
+  usage: ReadonlyMap<string, readonly number[]>,
 ): string {
   if (kind !== 'lora' && kind !== 'lyco') return 'not loaded';
   if (side === 'negative') return 'not used: LoRAs are taken from the prompt, for both';
@@ -109,5 +109,5 @@ export function networkState(
   if (lora.problem) return 'cannot be used with this model';
   if (!lora.info) return 'being read';
   if (lora.info.effects.length === 0) return unchangedText(lora.info.leftOut);
-  return isMerged ? 'merged' : 'not merged';
+  return [...usage.keys()].some((file) => loras.get(file) === lora) ? 'merged' : 'not merged';
 }

@@ -5,7 +5,7 @@ import { whole } from '../prompt/slices.ts';
 import { fakeOutput, tokenizer } from '../road/testing/prompts.ts';
 import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
-import { encodedCount } from './encoded.ts';
+import { encodedCount, shownEncoded, shownWeighted } from './encoded.ts';
 import {
   methodsWork,
   readingsWork,
@@ -30,7 +30,8 @@ const planned = () => {
   const work = plan()?.listPasses;
   return work && whole(work());
 };
-const plan = (fragment: number | null = null) => shownSweepPlan(facts(), fragment);
+const plan = (index: number | null = null, text = '') =>
+  shownSweepPlan(facts(), index === null ? null : { side: facts().side, index, text });
 
 beforeEach(() => {
   asked = [];
@@ -77,6 +78,14 @@ test('how the languages read a prompt, and what to type there instead', async ()
   expect(readingsWork(facts())).toBe(readingsWork(facts()));
 });
 
+test('words taken out of their context are no weight', async () => {
+  facts().setOption('context', 'alone');
+  await type('a red car');
+  const { before, after } = shownWeighted(facts())!;
+  expect(after).toEqual(before);
+  expect(after).not.toEqual(shownEncoded(facts())!.z);
+});
+
 describe('the bench', () => {
   test('is there when all that it takes is encoded, and is the same object for the same facts', async () => {
     await type('a (red:1.3) car');
@@ -119,8 +128,11 @@ describe('the sweep', () => {
   test('takes what weighs something first, and another fragment when it is chosen', async () => {
     await type('a (red:1.3) car');
     expect(plan()).toMatchObject({ fragment: 1, rows: [2] });
-    expect(plan(2)).toMatchObject({ fragment: 2, rows: [3] });
-    expect(plan(9)).toMatchObject({ fragment: 1, rows: [2] });
+    expect(plan(2, ' car')).toMatchObject({ fragment: 2, rows: [3] });
+    // The chosen words are found where they have come to; of others the first that weighs is swept.
+    expect(plan(9, ' car')).toMatchObject({ fragment: 2, rows: [3] });
+    expect(plan(2, ' bus')).toMatchObject({ fragment: 1, rows: [2] });
+    expect(shownSweepPlan(facts(), { side: 'negative', index: 2, text: ' car' })).toMatchObject({ fragment: 1 });
     await type('a red car');
     expect(plan()).toMatchObject({ fragment: 0, rows: [1, 2, 3] });
     await type('');

@@ -7,6 +7,7 @@ import { holdPasses, holdStudied, PromptBoundError } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import type { Slices } from '../prompt/slices.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
+import { a1111Brackets } from '../road/a1111Brackets.ts';
 import { pageChooser } from '../road/comfyRoad.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -77,6 +78,7 @@ function* readingLanguages(
       side,
       embeddings,
       pageChooser(options, side),
+      a1111Brackets(options),
     );
     readings.push({ syntax, differences, converted });
   }
@@ -286,13 +288,28 @@ function firstFragment({ chunks }: PreparedText): number | null {
   return (tokens.find(({ weight }) => weight !== 1) ?? tokens[0])?.fragment ?? null;
 }
 
-/** `fragment` of the text on show, or another where it has none with tokens; undefined where no text is encoded, and where `benchRefusal` says why it is left out. */
-export function shownSweepPlan(facts: Facts, fragment: number | null): SweepPlan | undefined {
+/** A fragment that a person chose: it is found again by its text, also where others have come before it. */
+export interface ChosenFragment {
+  readonly side: Side;
+  readonly index: number;
+  readonly text: string;
+}
+
+/** Finds the chosen fragment in a text; null where it is there no more, or has no tokens. */
+function indexOfChosen({ index, text }: ChosenFragment, shown: PreparedText): number | null {
+  const isIt = (i: number) => shown.fragments[i]?.text === text && fragmentRows(shown, i).length > 0;
+  if (isIt(index)) return index;
+  const found = [...shown.fragments.keys()].find(isIt);
+  return found ?? null;
+}
+
+/** The plan of the chosen fragment in the text on show, or of another where it is not there; undefined where no text is encoded, and where `benchRefusal` says why it is left out. */
+export function shownSweepPlan(facts: Facts, chosen: ChosenFragment | null): SweepPlan | undefined {
   const text = shownText(facts);
   const tokenizer = tokenizerOf(facts);
   if (!text || refusalOf(text) || !tokenizer) return undefined;
-  const isThere = fragment !== null && fragmentRows(text, fragment).length > 0;
-  const swept = isThere ? fragment : firstFragment(text);
+  const own = chosen?.side === facts.side ? indexOfChosen(chosen, text) : null;
+  const swept = own ?? firstFragment(text);
   return swept === null ? undefined : planOf(text, swept, facts.options, tokenizer, usedEmbeddings(facts));
 }
 

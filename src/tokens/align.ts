@@ -4,37 +4,67 @@ interface Identified {
   readonly id: number;
 }
 
-/** Differences more than this many tokens apart are not looked into. */
+/**
+ * Most insertions and deletions between two places at which the rows are the same again, as far as they are found: the work grows with their
+ * square. Where there are more, the rows are taken apart there.
+ */
 const mostEdits = 1000;
+/** Windows after the first, of which a long prompt may need many. */
+const mostLaterEdits = 250;
 
 /**
- * Gives pairs of places, in order, of a longest common subsequence by `id` (E. Myers, An O(ND) difference algorithm, 1986).
- * Empty if more than `mostEdits` insertions and deletions lie between the two.
+ * Gives pairs of places, in order, of a longest common subsequence by `id` (E. Myers, An O(ND) difference algorithm, 1986); of rows with
+ * more than `mostEdits` insertions and deletions, those of a long one.
  */
 export function commonPlaces(source: readonly Identified[], converted: readonly Identified[]): [number, number][] {
-  const [n, m] = [source.length, converted.length];
-  if (n === 0 || m === 0) return [];
+  const pairs: [number, number][] = [];
+  let [a, b] = [0, 0];
+  while (a < source.length && b < converted.length) {
+    const found = commonInWindow(source, a, converted, b, a + b === 0 ? mostEdits : mostLaterEdits);
+    for (const pair of found.pairs) pairs.push(pair);
+    [a, b] = found.end;
+  }
+  return pairs;
+}
+
+/** What both have in common from two places on, up to the ends of both, or to where the most edits lead furthest. */
+function commonInWindow(
+  source: readonly Identified[],
+  firstA: number,
+  converted: readonly Identified[],
+  firstB: number,
+  mostEdits: number,
+): { readonly pairs: [number, number][]; readonly end: [number, number] } {
+  const [n, m] = [source.length - firstA, converted.length - firstB];
   const most = Math.min(n + m, mostEdits);
-  /** [2·most + 2] How far in the source each diagonal a − b has come, by diagonal + most. */
+  /** [2·most + 3] How far in the source each diagonal a − b has come, by diagonal + most + 1. */
   const reached = new Int32Array(2 * most + 3);
   const trace: Int32Array[] = [];
+  const offEnds = ([a, b]: readonly [number, number]) => Math.abs(a - b - (n - m));
+  let furthest: [number, number] = [0, 0];
   for (let edits = 0; edits <= most; edits++) {
     trace.push(reached.slice());
+    furthest = [0, 0];
     for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
       const at = diagonal + most + 1;
       const isDown = diagonal === -edits || (diagonal !== edits && reached[at - 1] < reached[at + 1]);
       let a = isDown ? reached[at + 1] : reached[at - 1] + 1;
-      while (a < n && a - diagonal < m && source[a].id === converted[a - diagonal].id) a++;
+      while (a < n && a - diagonal < m && source[firstA + a].id === converted[firstB + a - diagonal].id) a++;
       reached[at] = a;
-      if (a >= n && a - diagonal >= m) return backtrack(trace, n, m, most);
+      const b = a - diagonal;
+      // A diagonal may lead out of the rows. Of two that lead as far, the one nearer to that of both ends goes on.
+      const isFurther = (a + b - furthest[0] - furthest[1] || offEnds(furthest) - offEnds([a, b])) > 0;
+      if (a <= n && b <= m && isFurther) furthest = [a, b];
     }
+    if (furthest[0] === n && furthest[1] === m) break;
   }
-  return [];
+  const pairs = backtrack(trace, furthest, most).map(([a, b]): [number, number] => [firstA + a, firstB + b]);
+  return { pairs, end: [firstA + furthest[0], firstB + furthest[1]] };
 }
 
-function backtrack(trace: readonly Int32Array[], n: number, m: number, most: number): [number, number][] {
+function backtrack(trace: readonly Int32Array[], end: readonly [number, number], most: number): [number, number][] {
   const pairs: [number, number][] = [];
-  let [a, b] = [n, m];
+  let [a, b] = end;
   for (let edits = trace.length - 1; edits >= 0; edits--) {
     const reached = trace[edits];
     const diagonal = a - b;

@@ -19,6 +19,25 @@ function convert(source: string, from: Syntax, to: Syntax): Conversion {
   return convertPrompt(source, from, to, tokenizer);
 }
 
+test('A1111’s brackets are read and written as the options say', () => {
+  const read = (source: string, from: Syntax, to: Syntax, brackets: object) =>
+    convertPrompt(source, from, to, tokenizer, undefined, undefined, undefined, undefined, brackets);
+  const lecture = { squareFactor: 0.9 };
+  expect(read('a [red] car', 'a1111', 'comfy', lecture)).toMatchObject({ text: 'a (red:0.9) car', isSame: true });
+  expect(read('a (red:0.9) car', 'comfy', 'a1111', lecture)).toMatchObject({ text: 'a [red] car', isSame: true });
+  expect(read('a (red)0.909090909091 car', 'compel', 'a1111', lecture)).toMatchObject({
+    ...{ text: 'a (red:0.909090909091) car', isSame: true },
+  });
+  const none = { emphasis: false };
+  expect(read('a (red:1.3) car', 'a1111', 'comfy', none)).toMatchObject({ text: 'a \\(red:1.3\\) car', isSame: true });
+  expect(read('\\(a\\) b', 'comfy', 'a1111', none)).toMatchObject({ text: '(a) b', isSame: true });
+  const lost = read('a (red:1.3) car', 'comfy', 'a1111', none);
+  expect(lost.text).toBe('a red car');
+  expect(lost.lost.map(({ message }) => message)).toEqual([
+    'A1111’s emphasis mode None takes brackets for characters, so this weighs 1.',
+  ]);
+});
+
 // biome-ignore format: one prompt, one line
 test.each<[Syntax, Syntax, string, string]>([
   ['a1111', 'compel', 'a (red:1.3) car', 'a (red)1.3 car'],

@@ -1,11 +1,11 @@
-import { readA1111Prompt } from '../prompt/a1111/a1111Prompt.ts';
-import { parseA1111 } from '../prompt/a1111/emphasis.ts';
+import { parseText, readA1111Prompt, type StepOptions } from '../prompt/a1111/a1111Prompt.ts';
 import type { Network } from '../prompt/a1111/extraNetworks.ts';
 import { textAtStep } from '../prompt/a1111/promptSchedule.ts';
 import { decimal, type Piece, printPrompt } from '../prompt/across/translate.ts';
 import type { Fragment, Range } from '../prompt/ast.ts';
 import type { Chooser } from '../prompt/comfy/dynamicPrompt.ts';
 import { typedForPage } from '../prompt/comfy/typedForPage.ts';
+import { compelLoraName } from '../prompt/compel/compelLoraName.ts';
 import { type CompelItem, parseCompel } from '../prompt/compel/compelPrompt.ts';
 import { parsePrompt } from '../prompt/parsePrompt.ts';
 import { type Slices, whole } from '../prompt/slices.ts';
@@ -57,7 +57,7 @@ const steps = 20;
  * A prompt in the language of another program, read again in that and compared token by token. Never throws. What is
  * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own. `embeddings` are the textual
  * inversions that either program has. `chooser` makes the choices of ComfyUI's page; without one ComfyUI's prompts are for
- * its API.
+ * its API. `brackets` says how A1111 reads them.
  */
 export function convertPrompt(...conversion: Parameters<typeof convertingPrompt>): Conversion {
   return whole(convertingPrompt(...conversion));
@@ -73,8 +73,9 @@ export function* convertingPrompt(
   role: 'positive' | 'negative' = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
   chooser?: Chooser,
+  brackets: Brackets = {},
 ): Slices<Conversion> {
-  const { fragments, lost, loras } = read(source, from, role, to, chooser);
+  const { fragments, lost, loras } = read(source, from, role, to, chooser, brackets);
   const flavourIn = (syntax: Syntax) => flavourOf({ tokenizer: choice, syntax });
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
     const cut = vectorCutter(embeddings, syntax, tokenizer, flavourIn(syntax));
@@ -94,10 +95,10 @@ export function* convertingPrompt(
   const printed = cut.map(
     ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
   );
-  const said = withLoras(printPrompt(piecesOf(printed, from), to).trim(), loras, to);
+  const said = withLoras(printPrompt(piecesOf(printed, from), to, brackets).trim(), loras, to);
   const text = to === 'comfy' && chooser ? typedForPage(said) : said;
   yield;
-  const again = read(text, to, role, from, chooser);
+  const again = read(text, to, role, from, chooser, brackets);
   yield;
   const units = unitsIn(cut, from);
   yield;
@@ -114,10 +115,12 @@ export function* convertingPrompt(
     lost: [
       ...lost,
       ...lostLoras(loras, again.loras, programs[to]),
-      ...lossesOf(rows, { fragments, embeddings, room: chunkRoom(tokenizer), from, to, isRetokenised }),
+      ...lossesOf(rows, { fragments, embeddings, room: chunkRoom(tokenizer), from, to, brackets, isRetokenised }),
     ].sort((a, b) => a.range.start - b.range.start),
   };
 }
+
+type Brackets = Pick<StepOptions, 'emphasis' | 'squareFactor'>;
 
 /** A LoRA with one weight, which A1111 and Compel can both name. */
 interface NamedLora {
@@ -140,10 +143,11 @@ function read(
   role: 'positive' | 'negative',
   to: Syntax,
   chooser: Chooser | undefined,
+  brackets: Brackets,
 ): Reading {
   switch (syntax) {
     case 'a1111':
-      return readA1111(source, role, to);
+      return readA1111(source, role, to, brackets);
     case 'compel':
       return readCompel(source, to);
     case 'comfy':
@@ -153,14 +157,14 @@ function read(
   }
 }
 
-function readA1111(source: string, role: 'positive' | 'negative', to: Syntax): Reading {
+function readA1111(source: string, role: 'positive' | 'negative', to: Syntax, brackets: Brackets): Reading {
   const program = programs[to];
   const { comments, networks, parts } = readA1111Prompt(source, { role });
   const loss = (message: string, { start, end }: Range): Loss => ({ message, range: { start, end } });
   const wanted = networks.filter(isLora);
   // A1111 loads none if it cannot read the numbers of one.
   const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
-  const texts = parts.map(({ schedule }) => parseA1111(textAtStep(schedule, 1, { steps })).fragments);
+  const texts = parts.map(({ schedule }) => parseText(textAtStep(schedule, 1, { steps }), brackets).fragments);
   const lost = [
     ...comments.map((node) => loss(`${program} has no such comments, so this one is left out.`, node)),
     ...networks.flatMap((node) => {
@@ -231,7 +235,7 @@ function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): strin
   if (to === 'a1111')
     return [text, ...loras.map(({ name, weight }) => `<lora:${name}:${decimal(weight)}>`)].join(' ').trim();
   const calls = loras
-    .filter(({ name }) => /^[A-Za-z0-9_-]+$/.test(name))
+    .filter(({ name }) => compelLoraName.test(name))
     .map(({ name, weight }) => `withLora(${name}, ${decimal(weight)})`)
     .join(' ');
   const chunks = /^(\(".*)("\)\.and\(\))$/s.exec(text);
@@ -489,6 +493,7 @@ interface Reasons {
   readonly room: number;
   readonly from: Syntax;
   readonly to: Syntax;
+  readonly brackets: Brackets;
   /** Whether the two tokenizers may read what a row is of differently. */
   isRetokenised(row: ConversionRow): boolean;
 }
@@ -501,7 +506,7 @@ function isCleanedUp(text: string): boolean {
   return /[^\t-\r -~]|&/.test(text);
 }
 
-function reason(row: ConversionRow, { has, embeddings, room, from, to, isRetokenised }: Reasons): string {
+function reason(row: ConversionRow, { has, embeddings, room, from, to, brackets, isRetokenised }: Reasons): string {
   const { kind, text, weight } = row;
   const program = programs[to];
   const isComment = to === 'a1111' && has('#');
@@ -524,6 +529,8 @@ function reason(row: ConversionRow, { has, embeddings, room, from, to, isRetoken
   if (text === 'BREAK' && kind === 'missing' && to === 'comfy')
     return 'ComfyUI has no BREAK, so the chunks follow one another: encode each by itself and join them with ConditioningConcat.';
   if (kind === 'weight' && weight !== null) {
+    if (to === 'a1111' && brackets.emphasis === false)
+      return 'A1111’s emphasis mode None takes brackets for characters, so this weighs 1.';
     if (!Number.isFinite(weight)) return `${program} takes no weight that is not a finite number, so this weighs 1.`;
     if (to === 'compel' && weight < 0) return 'Compel takes no negative weight, so this weighs 0.';
     if (to === 'compel')

@@ -8,7 +8,7 @@ import { byPlace, DistinctDiagnostics } from '../diagnostics.ts';
 import { isWithinAny, sourceText } from '../sourceText.ts';
 import { type PromptPart, splitParts } from './andParts.ts';
 import { removeComments } from './comments.ts';
-import { parseA1111 } from './emphasis.ts';
+import { type A1111Options, parseA1111 } from './emphasis.ts';
 import { type Network, removeNetworks } from './extraNetworks.ts';
 import {
   parseSchedule,
@@ -88,13 +88,13 @@ export function stepA1111Prompt({ source, parts, diagnostics }: A1111Prompt, opt
   for (const diagnostic of diagnostics) told.add(diagnostic);
   const stepped = parts.map(({ schedule }) => {
     for (const diagnostic of scheduleDiagnostics(schedule, options)) told.add(diagnostic);
-    const reading = { end: lastPlace(schedule.source), squareFactor: options.squareFactor };
+    const reading = { ...options, end: lastPlace(schedule.source) };
     const changing = schedule.nodes.filter(({ type }) => type !== 'text');
     const read = new Map<SourceText, ParsedPrompt>();
     const steps = resolveSchedule(schedule, options).map(({ endAtStep, text }): PromptStep => {
       const known = read.get(text);
       if (known) return { endAtStep, text, parsed: known };
-      const parsed = options.emphasis === false ? unweighted(text) : parseA1111(text, reading);
+      const parsed = parseText(text, reading);
       read.set(text, parsed);
       for (const diagnostic of parsed.diagnostics) {
         if (!isAnswered(diagnostic, source)) told.add(withLocalFix(diagnostic, changing));
@@ -132,6 +132,12 @@ function lastPlace({ starts, ends }: SourceText): number | undefined {
   while (last > 0 && ends[last] - starts[last] !== 1) last--;
   return ends.at(last);
 }
+
+/** Reads the weights of a text without networks, AND and schedules. */
+export const parseText = (
+  text: SourceText,
+  { emphasis = true, ...options }: Pick<StepOptions, 'emphasis'> & A1111Options,
+): ParsedPrompt => (emphasis ? parseA1111(text, options) : unweighted(text));
 
 function unweighted(source: SourceText): ParsedPrompt {
   const { text, starts, ends } = source;

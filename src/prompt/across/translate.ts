@@ -29,7 +29,15 @@ function escapeA1111(text: string): string {
 // A number after a colon at the very end would be taken for the weight of the whole prompt.
 const trailingNumber = new RegExp(String.raw`:(?=[${space}]*[-+]?(?:\p{Nd}+\.?|\p{Nd}*\.\p{Nd}+)[${space}]*$)`, 'u');
 
-function printA1111(pieces: readonly Piece[]): string {
+/** Says how A1111 will read what is printed: `emphasis` false where brackets are text, `squareFactor` the weight of `[x]`. */
+interface A1111Reading {
+  readonly emphasis?: boolean;
+  readonly squareFactor?: number;
+}
+
+function printA1111(pieces: readonly Piece[], { emphasis = true, squareFactor = 1 / 1.1 }: A1111Reading): string {
+  // Neither weights nor chunks can be said there, and a backslash stays a character.
+  if (!emphasis) return pieces.map(({ kind, text }) => (kind === 'break' ? ' ' : text)).join('');
   const printed = pieces.map(({ kind, text, weight }) => {
     if (kind === 'break') return ' BREAK ';
     const escaped = escapeA1111(text);
@@ -37,7 +45,7 @@ function printA1111(pieces: readonly Piece[]): string {
     // After a colon a number in the text would be the weight, and square brackets a schedule.
     const isPlain = !/[:|]/.test(text);
     if (weight === 1.1 && isPlain) return `(${escaped})`;
-    if (weight === 1 / 1.1 && isPlain) return `[${escaped}]`;
+    if (weight === squareFactor && isPlain) return `[${escaped}]`;
     return `(${escaped}:${decimal(weight)})`;
   });
   return printed.join('').replace(trailingNumber, ':\\');
@@ -160,12 +168,13 @@ function printCompel(pieces: readonly Piece[]): string {
 /**
  * A prompt in `syntax` that weighs the same text the same, as far as that language can say it: A1111 cannot say `#`,
  * Compel a negative weight or one on = and on signs that touch others, ComfyUI a BREAK. Whoever shows the result compares the tokens.
+ * `reading` is for A1111 alone.
  */
-export function printPrompt(pieces: readonly Piece[], syntax: Syntax): string {
+export function printPrompt(pieces: readonly Piece[], syntax: Syntax, reading: A1111Reading = {}): string {
   const said = pieces.filter(({ kind, text }) => kind === 'break' || text !== '');
   switch (syntax) {
     case 'a1111':
-      return printA1111(said);
+      return printA1111(said, reading);
     case 'compel':
       return printCompel(said);
     case 'comfy':

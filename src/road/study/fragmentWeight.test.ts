@@ -58,6 +58,9 @@ test.each<[Syntax, string, string, number, string | null]>([
   ['a1111', 'a (red:1.3) car', 'red', 0.55, 'a (red:0.55) car'],
   ['a1111', 'a (red:1.3) car', 'red', -0.5, 'a (red:-0.5) car'],
   ['a1111', '((cat:1.3)) dog', 'cat', 2.2, '((cat:2)) dog'],
+  ['a1111', 'a (red:0) car', 'red', 1.5, 'a (red:1.5) car'],
+  ['a1111', '((cat:0)) dog', 'cat', 2.2, '((cat:2)) dog'],
+  ['compel', 'a (red)0 car', 'red', 1.5, 'a (red)1.5 car'],
   // Nothing of its own weighs it; the number weighs other words too.
   ['a1111', '((cat)) dog', 'cat', 2, null],
   ['a1111', 'a red car', 'a red car', 2, null],

@@ -61,10 +61,13 @@ export function typedWithWeight(
   side: Side = 'positive',
 ): string | null {
   const { source, nodes, texts } = prepared;
-  const { start, end, weight: own } = texts[text].fragments[fragment];
-  const node = weightedNodes(nodes).findLast((one) => one.number && one.start <= start && end <= one.end);
+  const { start, end } = texts[text].fragments[fragment];
+  const around = weightedNodes(nodes).filter((one) => one.start <= start && end <= one.end);
+  const node = around.findLast((one) => one.number);
   if (!node?.number) return null;
-  const value = node.effect === 'replace' ? weight : (weight * node.value) / own;
+  // A weight of 0 tells nothing of the brackets around its own.
+  const others = around.reduce((product, one) => (one === node ? product : product * one.value), 1);
+  const value = node.effect === 'replace' ? weight : weight / others;
   const insert = String(Math.round(value * 1e4) / 1e4);
   const typed = applyEdits(source, [{ ...node.number, insert }]);
   const after = preparePrompt(typed, options, tokenizer, side).texts;

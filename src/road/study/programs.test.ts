@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { passKey } from '../../clip/encoderPass.ts';
 import a1111Recorded from '../../prompt/recorded/a1111_attention.json';
 import comfyRecorded from '../../prompt/recorded/comfy_parse.json';
 import compelRecorded from '../../prompt/recorded/compel_parse.json';
@@ -41,6 +42,15 @@ function difference(study: ProgramReadings, pair: ProgramPair): PairDifference {
   const [a, b] = pair.map((syntax) => promptConditionings(study.readings[syntax].prepared, fakeZ, ownMethod[syntax]));
   return whole(comparingPrograms(study, pair, [a, b], d));
 }
+
+test('what no program does is left out of the comparison', () => {
+  const passesOf = (options: Partial<PromptOptions>) =>
+    syntaxes.map((syntax) => {
+      const { texts } = read('a (red:1.3) car', options).readings[syntax].prepared;
+      return texts.map(({ weighted: { chunks, mapped = chunks } }) => mapped.map(({ pass }) => passKey(pass)));
+    });
+  expect(passesOf({ context: 'alone', rowMaps: '2: z * 2' })).toEqual(passesOf({}));
+});
 
 describe('three programs, token by token', () => {
   // Compel takes brackets away and keeps the number in them.

@@ -15,10 +15,11 @@ import type { PreparedPrompt } from '../preparedPrompt.ts';
 import { comparingPairs, type RowDifference, type RowPair } from './rowDifferences.ts';
 import { listed, quoted } from './sentence.ts';
 
-/** Sets what one program does of itself; its own settings, the step and clip skip stay as they are chosen. */
+/** Sets what one program does of itself, with what no program does left out; its own settings, the step and clip skip stay as they are chosen. */
 export function programOptions(options: PromptOptions, syntax: Syntax): PromptOptions {
-  const { tokenizer, mask, normalisation, squareFactor } = defaultOptions;
-  return { ...options, syntax, weighting: ownMethod[syntax], tokenizer, mask, normalisation, squareFactor };
+  const { tokenizer, mask, normalisation, squareFactor, context, rowMaps } = defaultOptions;
+  const usual = { tokenizer, mask, normalisation, squareFactor, context, rowMaps };
+  return { ...options, ...usual, syntax, weighting: ownMethod[syntax] };
 }
 
 /** A token of the text, and where a program puts it. */

@@ -2,10 +2,10 @@ import type { Diagnostic, Range, SourceText } from '../../prompt/ast.ts';
 import { holdChunks } from '../../prompt/bounds.ts';
 import { pythonSpace, withoutOuter } from '../../prompt/pythonText.ts';
 import { joinSources, replacement, sliceSource } from '../../prompt/sourceText.ts';
+import { embeddingByName, type FindEmbedding } from '../embeddingByName.ts';
 import {
   type Chunker,
   normaliseLength,
-  type PromptEmbedding,
   type PromptToken,
   placeholderId,
   type TokenChunk,
@@ -27,12 +27,6 @@ export interface ComfyChunkOptions {
   /** The most chunks: PromptBoundError is thrown where there are more. */
   readonly mostChunks?: number;
 }
-
-/** Finds the embedding that `embedding:` with this name means. */
-export type FindEmbedding = (typed: string) => PromptEmbedding | undefined;
-
-/** Endings that ComfyUI tries where no file is called as typed. */
-const endings = ['', '.safetensors', '.pt', '.bin'];
 
 const identifier = 'embedding:';
 const nonSpace = new RegExp(`[^${pythonSpace}]+`, 'g');
@@ -66,22 +60,6 @@ export const chunkComfy: Chunker<ComfyChunkOptions> = (
   const chunks = packComfy(units, tokenizer, mostChunks).map((chunk) => withVectors(chunk, (name) => byName.get(name)));
   return { chunks, cut: [], ...tokenCounts(chunks, []), diagnostics };
 };
-
-/**
- * Finds embeddings as ComfyUI's `load_embed` finds files: by the name as typed, then with one of its endings, in any folder, of
- * which nothing is known here. One without a file of its own goes by its name.
- */
-export function embeddingByName(embeddings: readonly PromptEmbedding[]): FindEmbedding {
-  const byFile = new Map(embeddings.flatMap((one) => (one.file === undefined ? [] : [[one.file, one] as const])));
-  const byName = new Map(embeddings.map((one) => [one.name, one]));
-  return (typed) => {
-    const name = typed.replace(/^.*[\\/]/, '');
-    const ending = endings.find((one) => byFile.has(name + one));
-    if (ending !== undefined) return byFile.get(name + ending);
-    const named = byName.get(name) ?? byName.get(name.replace(/\.(safetensors|pt|bin)$/, ''));
-    return named && (named.file === undefined || named.name === name) ? named : undefined;
-  };
-}
 
 /** A text that is tokenised at once, or `embedding:` with a name. */
 export interface ComfyPiece {

@@ -1,5 +1,6 @@
 import type { LayerTensorName } from '../../clip/weights.ts';
 import { type LeftOut, lacksSettingsText, unchangedText } from '../../models/leftOut.ts';
+import { compelLoraName } from '../../prompt/compel/compelLoraName.ts';
 import type { OpenedLora } from '../../state/facts.ts';
 import { type LayerEffect, layerEffects } from '../../state/loraActions.ts';
 import { loraUsage } from '../../state/reading.ts';
@@ -22,7 +23,6 @@ export function Loras() {
 
 function LoraRow({ name, lora: { info, problem } }: { readonly name: string; readonly lora: OpenedLora }) {
   const layers = useFacts((s) => shownConfig(s).numHiddenLayers);
-  const tag = useFacts((s) => (s.options.syntax === 'compel' ? `withLora(${name}, 1)` : `<lora:${name}:1>`));
   const canBeNamed = useFacts((s) => s.options.syntax !== 'comfy');
   const multipliers = useFacts((s) => loraUsage(s).get(name));
   const remove = useFacts((s) => s.removeLora);
@@ -45,9 +45,7 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
             ) : multipliers ? (
               `Merged × ${multipliers.map(brief).join(' and × ')}`
             ) : canBeNamed ? (
-              <>
-                Not merged: write <code>{tag}</code> in the prompt
-              </>
+              <NotMerged name={name} />
             ) : (
               'Not merged: in ComfyUI a node does that, not the prompt'
             ))}
@@ -61,6 +59,18 @@ function LoraRow({ name, lora: { info, problem } }: { readonly name: string; rea
       {changes && <Effects name={name} effects={layerEffects(info.effects, layers)} />}
       {info && <LeftOutText leftOut={info.leftOut} />}
     </li>
+  );
+}
+
+/** Says what to type for a LoRA. */
+function NotMerged({ name }: { readonly name: string }) {
+  const isCompel = useFacts((s) => s.options.syntax === 'compel');
+  if (isCompel && !compelLoraName.test(name))
+    return 'Not merged: Compel cannot read this name; rename the file to letters, digits, _ and - alone';
+  return (
+    <>
+      Not merged: write <code>{isCompel ? `withLora(${name}, 1)` : `<lora:${name}:1>`}</code> in the prompt
+    </>
   );
 }
 

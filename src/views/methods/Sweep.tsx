@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { shownSweepPlan } from '../../state/methodBench.ts';
+import { type ChosenFragment, shownSweepPlan } from '../../state/methodBench.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { useNeeded } from '../page/useNeeded.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
@@ -12,14 +12,14 @@ const lead =
 
 /** Sweeps one weight of the prompt on show through every method, and has encoded what they need while it is on show. */
 export function Sweep() {
-  const [fragment, setFragment] = useState<number | null>(null);
-  const plan = useFacts((s) => shownSweepPlan(s, fragment));
+  const [chosen, setChosen] = useState<ChosenFragment | null>(null);
+  const plan = useFacts((s) => shownSweepPlan(s, chosen));
   const passes = useSweepPasses(plan);
   useNeeded('methods', passes);
   return (
     <section className={`panel ${styles.view} ${styles.sweep}`} id="sweep" aria-labelledby="sweep-title">
       <ViewHeader view="sweep" lead={lead} />
-      <WeightSweep plan={plan} passes={passes} onChoose={setFragment} />
+      <WeightSweep plan={plan} passes={passes} onChoose={setChosen} />
     </section>
   );
 }

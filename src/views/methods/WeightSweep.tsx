@@ -4,6 +4,7 @@ import { type MeanRatios, type MethodSweep, meanBand } from '../../road/study/sw
 import {
   type AllSwept,
   benchRefusal,
+  type ChosenFragment,
   type ReadySweep,
   type SweepPlan,
   shownSweep,
@@ -34,7 +35,7 @@ interface WeightSweepProps {
   readonly plan: SweepPlan | undefined;
   /** The passes that the plan takes; undefined while they are being listed. */
   readonly passes: readonly EncoderPass[] | undefined;
-  onChoose(fragment: number): void;
+  onChoose(chosen: ChosenFragment): void;
 }
 
 /** One weight of the prompt on show from −1 to 3, by every method. */
@@ -46,12 +47,15 @@ export function WeightSweep({ plan, passes, onChoose }: WeightSweepProps) {
   const text = useFacts(shownText);
   const refusal = useFacts(benchRefusal);
   const sliderId = useId();
-  const [moved, setMoved] = useState<{ readonly fragment: number; readonly weight: number } | null>(null);
+  const side = useFacts((s) => s.side);
+  const [moved, setMoved] = useState<{ readonly of: string; readonly weight: number } | null>(null);
   if (refusal) return <p className="warning">{refusal}</p>;
   if (!plan || !text) return <p className="muted">Type a prompt to sweep a weight of it.</p>;
-  const own = text.fragments[plan.fragment].weight;
-  const weight = moved?.fragment === plan.fragment ? moved.weight : sweepable(own);
-  const setWeight = (weight: number) => setMoved({ fragment: plan.fragment, weight });
+  const { text: swept, weight: own } = text.fragments[plan.fragment];
+  // The slider belongs to these words, wherever they stand.
+  const of = `${side} ${swept}`;
+  const weight = moved?.of === of ? moved.weight : sweepable(own);
+  const setWeight = (weight: number) => setMoved({ of, weight });
   return (
     <>
       <Spans plan={plan} onChoose={onChoose} />
@@ -73,12 +77,7 @@ export function WeightSweep({ plan, passes, onChoose }: WeightSweepProps) {
           <button type="button" className="small" disabled={weight === own} onClick={() => setMoved(null)}>
             Back to {signed(own)}
           </button>
-          <Write
-            plan={plan}
-            weight={weight}
-            swept={text.fragments[plan.fragment].text.trim()}
-            onWritten={() => setMoved(null)}
-          />
+          <Write plan={plan} weight={weight} swept={swept.trim()} onWritten={() => setMoved(null)} />
         </div>
       </div>
       {!passes && <p className="muted">Listing what has to be encoded…</p>}
@@ -127,7 +126,8 @@ function Write({ plan, weight, swept, onWritten }: WriteProps) {
 }
 
 /** The text's fragments in the chunk on show, to choose the one that is swept. */
-function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number): void }) {
+function Spans({ plan, onChoose }: Pick<WeightSweepProps, 'onChoose'> & { readonly plan: SweepPlan }) {
+  const side = useFacts((s) => s.side);
   const chunk = useFacts(shownChunk);
   const text = useFacts(shownText);
   const tokenizer = useFacts(tokenizerOf);
@@ -150,7 +150,7 @@ function Spans({ plan, onChoose }: { plan: SweepPlan; onChoose(fragment: number)
               name={group}
               checked={fragment === plan.fragment}
               aria-label={`${text.fragments[fragment].text.trim()}, weight ${brief(text.fragments[fragment].weight)}`}
-              onChange={() => onChoose(fragment)}
+              onChange={() => onChoose({ side, index: fragment, text: text.fragments[fragment].text })}
             />
             {tokens.map((token, i) =>
               token.fragment === fragment ? (

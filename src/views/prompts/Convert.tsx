@@ -2,10 +2,10 @@ import { useId, useMemo, useState } from 'react';
 import { type Side, sides } from '../../prompt/side.ts';
 import type { Slices } from '../../prompt/slices.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
+import { a1111Brackets } from '../../road/a1111Brackets.ts';
 import { pageChooser } from '../../road/comfyRoad.ts';
 import { isLong, usedEmbeddings } from '../../state/reading.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
-
 import { type Conversion, type ConversionRow, convertingPrompt } from '../../tokens/convertPrompt.ts';
 import { ownMethod } from '../../weighting/methods.ts';
 import { brief } from '../page/numbers.ts';
@@ -55,6 +55,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
             side,
             embeddings,
             chooser,
+            a1111Brackets(options),
           );
           conversions.push({ side, conversion });
         }

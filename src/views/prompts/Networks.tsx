@@ -1,10 +1,12 @@
+import type { Embedding } from '../../models/embeddingFile.ts';
 import type { NetworkNode } from '../../prompt/ast.ts';
 import type { Side } from '../../prompt/side.ts';
+import type { Syntax } from '../../prompt/syntax.ts';
 import type { Facts } from '../../state/facts.ts';
 import { networkState } from '../../state/loraActions.ts';
 import { loraUsage, usedEmbeddings } from '../../state/reading.ts';
-
 import { diffusersToken } from '../../tokens/diffusersToken.ts';
+import { embeddingByName } from '../../tokens/embeddingByName.ts';
 import { useFacts } from '../page/useFacts.ts';
 import styles from './prompts.module.css';
 
@@ -23,6 +25,7 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
   const embeddings = useFacts((s) => s.embeddings);
   const loras = useFacts((s) => s.loras);
   const usage = useFacts(loraUsage);
+  const syntax = useFacts((s) => s.options.syntax);
   return (
     <ul className={styles.networks} aria-label={`Named in the ${side === 'positive' ? 'prompt' : 'negative prompt'}`}>
       {networks.map((node) => {
@@ -30,11 +33,11 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
         const rest = args.filter((arg) => arg !== name).join(', ');
         const { text, help } =
           kind === 'embedding'
-            ? embeddingState(name, used, embeddings)
-            : { text: networkState(node, side, loras, usage.has(name)), help: undefined };
+            ? embeddingState(name, syntax, used, embeddings)
+            : { text: networkState(node, side, loras, usage), help: undefined };
         return (
           <li key={start}>
-            {kinds[kind] ?? kind} <b>{name}</b>
+            {Object.hasOwn(kinds, kind) ? kinds[kind] : kind} <b>{name}</b>
             {rest && ` ${rest}`}
             <span className="muted">
               {' '}
@@ -48,14 +51,18 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
   );
 }
 
-function embeddingState(name: string, used: Facts['embeddings'], all: Facts['embeddings']) {
-  // ComfyUI tries the name with its commas first; in Compel the name is diffusers' token.
-  const bare = name.replace(/^,+|,+$/g, '');
-  const isMeant = (embedding: Facts['embeddings'][number]) =>
-    embedding.name === name || embedding.name === bare || diffusersToken(embedding) === name;
-  const found = used.find(isMeant);
+/** Finds the embedding that a prompt calls `name`, as its program does. */
+function embeddingNamed(name: string, syntax: Syntax, among: Facts['embeddings']): Embedding | undefined {
+  if (syntax !== 'comfy') return among.find((one) => (syntax === 'compel' ? diffusersToken(one) : one.name) === name);
+  // ComfyUI tries the name with its commas first.
+  const find = embeddingByName(among);
+  return find(name) ?? find(name.replace(/^,+|,+$/g, ''));
+}
+
+function embeddingState(name: string, syntax: Syntax, used: Facts['embeddings'], all: Facts['embeddings']) {
+  const found = embeddingNamed(name, syntax, used);
   if (found) return { text: 'loaded', help: `Its vectors stand in ${found.vectors.length} rows of the input.` };
-  return all.some(isMeant)
+  return embeddingNamed(name, syntax, all)
     ? { text: 'not used', help: 'Loaded, but made for an encoder of another width.' }
     : { text: 'not loaded', help: notLoaded };
 }

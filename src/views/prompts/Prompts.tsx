@@ -12,6 +12,7 @@ import { Hideable } from '../page/Hideable.tsx';
 import { lazyPart } from '../page/lazyPart.tsx';
 import { Segmented } from '../page/Segmented.tsx';
 import { useFacts } from '../page/useFacts.ts';
+import { useLast } from '../page/useLast.ts';
 import { ViewMenu } from '../page/ViewMenu.tsx';
 import { PromptTokens } from '../tokens/PromptTokens.tsx';
 import { syntaxChoices } from './choices.ts';
@@ -136,7 +137,8 @@ export function Prompts() {
 
 /** Says how long the prompt on show is, when typing rests; the answer, where it is on show, says more. */
 function CountsInShort() {
-  const shown = useFacts((s) => prepared(s, s.side));
+  // A long prompt is read in slices, and what was told of it stays until then.
+  const shown = useLast(useFacts((s) => prepared(s, s.side)));
   const syntax = useFacts((s) => s.options.syntax);
   const isAnswerShown = useFacts((s) => s.view === 'answer');
   if (!shown || isAnswerShown) return null;

@@ -44,14 +44,17 @@ async function copyWhenWritten(text: Promise<string>): Promise<void> {
 export function Share() {
   const store = use(StoreContext);
   const prompts = useFacts((s) => s.prompts);
-  const [last, setOutcome] = useState<(Outcome & { readonly of: object }) | null>(null);
+  const rest = useFacts(({ options, side, chunk, layer, head, stage, view }) =>
+    JSON.stringify([options, side, chunk, layer, head, stage, view]),
+  );
+  const [last, setOutcome] = useState<(Outcome & { readonly of: readonly [object, string] }) | null>(null);
   const said = useRef<HTMLDivElement>(null);
-  // The link belongs to the prompts as they were when it was made.
-  const outcome = last?.of === prompts ? last : null;
+  // The link belongs to what the page showed when it was made.
+  const outcome = last?.of[0] === prompts && last.of[1] === rest ? last : null;
   if (!store) return null;
 
   const copy = async (form: Form) => {
-    const of = prompts;
+    const of = [prompts, rest] as const;
     const writing = linkOf(form, store);
     const copying = copyWhenWritten(writing.then(notTooLong)).then(
       () => true,

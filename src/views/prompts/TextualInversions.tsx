@@ -50,6 +50,8 @@ function Row({ embedding }: { readonly embedding: Embedding }) {
       : isTooLong
         ? `A1111 fits ${chunkLength} vectors in a chunk`
         : null;
+  // ComfyUI ends a name at a space.
+  const isSplit = useFacts((s) => s.options.syntax === 'comfy') && /\s/.test(name);
   return (
     <li>
       <span className={styles.what}>
@@ -57,6 +59,8 @@ function Row({ embedding }: { readonly embedding: Embedding }) {
         <span className="muted">{count(vectors.length)}</span>
         {why ? (
           <span className={styles.unfit}>not used: {why}</span>
+        ) : isSplit ? (
+          <span className={styles.unfit}>cannot be named: ComfyUI ends a name at a space, so rename the file</span>
         ) : (
           <span className="muted">
             write <code>{write(embedding)}</code>

@@ -2,7 +2,7 @@ import { useId, useMemo, useRef, useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { unappliedCodes } from '../../road/study/weightSentences.ts';
 import { encodedZ, shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
-import { shownBenchPasses, shownSweepPlan } from '../../state/methodBench.ts';
+import { type ChosenFragment, shownBenchPasses, shownSweepPlan, shownText } from '../../state/methodBench.ts';
 import { ownPasses } from '../../state/passPlan.ts';
 import { prepared } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
@@ -111,9 +111,9 @@ const none: readonly EncoderPass[] = [];
 /** Offers the totals of all methods, and the sweep of a word: each encoded when it is asked for. */
 function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['tokens'] }) {
   const [isCompared, setIsCompared] = useState(false);
-  const [swept, setSwept] = useState<{ readonly fragment: number | null } | null>(null);
+  const [swept, setSwept] = useState<{ readonly chosen: ChosenFragment | null } | null>(null);
   const benchPasses = useFacts((s) => (isCompared ? shownBenchPasses(s) : none));
-  const plan = useFacts((s) => (swept ? shownSweepPlan(s, swept.fragment) : undefined));
+  const plan = useFacts((s) => (swept ? shownSweepPlan(s, swept.chosen) : undefined));
   const sweepPasses = useSweepPasses(plan);
   const frame = useRef<HTMLDivElement>(null);
   useNeeded(
@@ -129,13 +129,13 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
         <SweepButton
           tokens={tokens}
           isOpen={swept !== null}
-          onToggle={(fragment) => setSwept(swept ? null : { fragment })}
+          onToggle={(chosen) => setSwept(swept ? null : { chosen })}
         />
       </div>
       {isCompared && <MethodTotals progress={<PassProgress passes={benchPasses} />} />}
       {swept && (
         <div className={methodsStyles.sweep}>
-          <WeightSweep plan={plan} passes={sweepPasses} onChoose={(fragment) => setSwept({ fragment })} />
+          <WeightSweep plan={plan} passes={sweepPasses} onChoose={(chosen) => setSwept({ chosen })} />
         </div>
       )}
     </div>
@@ -145,21 +145,25 @@ function OnDemand({ tokens }: { tokens: WeightedEncoding['encoded']['chunk']['to
 interface SweepButtonProps {
   readonly tokens: WeightedEncoding['encoded']['chunk']['tokens'];
   readonly isOpen: boolean;
-  onToggle(fragment: number | null): void;
+  onToggle(chosen: ChosenFragment | null): void;
 }
 
 /** Opens the sweep of the text that the caret or the pointer was at last. */
 function SweepButton({ tokens, isOpen, onToggle }: SweepButtonProps) {
   const { query } = usePointed();
   const source = useFacts((s) => s.prompts[s.side]);
+  const side = useFacts((s) => s.side);
+  const text = useFacts(shownText);
   const [last, setLast] = useState<number | null>(null);
   const fragment = query === null ? null : (tokens[query]?.fragment ?? null);
   if (fragment !== null && fragment !== last) setLast(fragment);
   const ranges = tokens.flatMap((token) => (token.fragment === last && token.range ? [token.range] : []));
   const typed = ranges.length > 0 ? source.slice(ranges[0].start, ranges[ranges.length - 1].end) : null;
+  const own = last === null ? undefined : text?.fragments[last];
+  const chosen = own && last !== null ? { side, index: last, text: own.text } : null;
   const name = typed && typed.length > 30 ? `${typed.slice(0, 30)}…` : typed;
   return (
-    <button type="button" aria-expanded={isOpen} onClick={() => onToggle(last)}>
+    <button type="button" aria-expanded={isOpen} onClick={() => onToggle(chosen)}>
       {name === null || isOpen ? 'Sweep a weight' : `Sweep the weight of “${name}”`}
     </button>
   );

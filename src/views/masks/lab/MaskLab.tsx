@@ -16,6 +16,7 @@ import { masks } from '../../prompts/choices.ts';
 import { WeightsNotHere } from '../../weights/WeightsNotHere.tsx';
 import styles from './maskLab.module.css';
 import { changesText, keysText, reachText } from './maskTexts.ts';
+import { movedKeys } from './movedKeys.ts';
 import { type LabColumn, RowChanges } from './RowChanges.tsx';
 
 const lead = (
@@ -29,11 +30,17 @@ const lead = (
 
 /** The mask lab, and how to read it. */
 export function MaskLab() {
-  const [keys, setKeys] = useState<readonly number[]>([]);
+  const ids = useFacts((s) => shownChunk(s)?.chunk.inputIds);
+  const [masked, setMasked] = useState<{ readonly keys: readonly number[]; readonly of: typeof ids }>({
+    keys: [],
+    of: ids,
+  });
+  if (ids && ids !== masked.of)
+    setMasked({ keys: masked.of ? movedKeys(masked.keys, masked.of, ids) : masked.keys, of: ids });
   return (
     <section className="panel" id="mask-lab" aria-labelledby="mask-lab-title">
       <ViewHeader view="mask-lab" lead={lead} />
-      <MaskTrials keys={keys} onKeys={setKeys} />
+      <MaskTrials keys={masked.keys} onKeys={(keys) => setMasked({ keys, of: ids })} />
     </section>
   );
 }
