@@ -73,14 +73,14 @@ export async function encodePasses(
   const start = performance.now();
   const outputs: EncoderOutput[] = [];
   let rows = 0;
-  for (let from = 0; from < passes.length; from += most) {
+  for (let from = 0; from < passes.length; from = outputs.length) {
     signal?.throwIfAborted();
-    const batch = passes.slice(from, from + most);
-    const others = alsoNeeded.filter((other) => !batch.some((pass) => isSamePass(pass, other)));
-    await makeRoom(state, batch.length, batch.length + others.length);
+    const wanted = passes.slice(from, from + Math.min(most, state.mostSlots));
+    const others = alsoNeeded.filter((other) => !wanted.some((pass) => isSamePass(pass, other)));
+    const batch = wanted.slice(0, await makeRoom(state, wanted.length, wanted.length + others.length));
     const placed = place(state, batch, alsoNeeded);
     // `onRows` receives all passes at once, so they have to be in one batch.
-    const { now, later } = rowRanges(placed, L, onRows !== undefined && passes.length <= most);
+    const { now, later } = rowRanges(placed, L, onRows !== undefined && batch.length === passes.length);
     // The first rows are always finished: whoever types on and on would else never see any.
     let run = await compute(state, now, placed, want, later.length > 0 ? undefined : { signal });
     rows += run.rows;

@@ -37,21 +37,22 @@ export const emptySlots = (count: number): Slot[] =>
   Array.from({ length: count }, () => ({ pass: undefined, rows: 0, used: 0 }));
 
 /**
- * Grows to `wished` passes where there is memory for them, and at least to `passes`; rows that are there are kept. Rejects with
- * the backend's error where there is no memory for `passes`.
+ * Grows to `wished` passes where there is memory for them, else to `passes` or to as many as there is; rows that are there are kept. Returns
+ * how many of the passes there is room for. Rejects with the backend's error where there is no memory for one.
  */
-export async function makeRoom(state: EncoderState, passes: number, wished: number): Promise<void> {
+export async function makeRoom(state: EncoderState, passes: number, wished: number): Promise<number> {
   const wanted = Math.max(passes, Math.min(state.mostSlots, wished));
   const room = state.slots.length;
-  if (wanted <= room) return;
+  if (wanted <= room) return passes;
   try {
     await state.backend.grow(wanted);
   } catch (error) {
     state.mostSlots = wanted - 1;
-    if (passes === wanted) throw error;
-    return makeRoom(state, passes, wished);
+    if (wanted === 1) throw error;
+    return makeRoom(state, Math.min(passes, wanted - 1), wished);
   }
   state.slots = [...state.slots, ...emptySlots(wanted - room)];
+  return passes;
 }
 
 /** Gathers the token embeddings of a pass [L, d] as LoRAs change them, with its textual-inversion vectors in their places. */

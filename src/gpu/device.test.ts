@@ -11,3 +11,14 @@ test.each([
   await expect(request).rejects.toThrow(WebGpuUnavailableError);
   await expect(request).rejects.toThrow(sentence);
 });
+
+test('an adapter is described by what the browser tells of it, also where it has to be asked', async () => {
+  const descriptionOf = async (told: object) => {
+    const adapter = { features: new Set(), requestDevice: async () => ({}), ...told };
+    return (await requestGpuDevice({ requestAdapter: async () => adapter } as unknown as GPU)).description;
+  };
+  const info = { vendor: 'acme', architecture: 'one', description: '' };
+  expect(await descriptionOf({ info })).toBe('acme one');
+  expect(await descriptionOf({ requestAdapterInfo: async () => info })).toBe('acme one');
+  expect(await descriptionOf({})).toBe('unnamed adapter');
+});

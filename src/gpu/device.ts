@@ -20,6 +20,12 @@ export interface GpuDevice {
   readonly software: boolean;
 }
 
+/** Says what an adapter is, as far as the browser tells: Chrome 113 to 126 had to be asked, and had no `info`. */
+async function infoOf(adapter: GPUAdapter): Promise<Partial<GPUAdapterInfo>> {
+  const older = adapter as { readonly info?: GPUAdapterInfo; requestAdapterInfo?(): Promise<GPUAdapterInfo> };
+  return older.info ?? (await older.requestAdapterInfo?.()) ?? {};
+}
+
 /** Finds an adapter and makes a device with what the encoder can use. Throws WebGpuUnavailableError. */
 export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice> {
   if (!gpu)
@@ -36,7 +42,7 @@ export async function requestGpuDevice(gpu: GPU | undefined): Promise<GpuDevice>
       'WebGPU finds no graphics adapter',
       'update the graphics driver, allow hardware acceleration in the settings',
     );
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const { vendor, architecture, description, isFallbackAdapter = false } = await infoOf(adapter);
   const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   const device = await adapter.requestDevice({ label: 'clipscope', requiredFeatures }).catch((cause: Error) => {
     throw new WebGpuUnavailableError(

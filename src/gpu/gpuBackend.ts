@@ -18,10 +18,11 @@ import {
 } from './activations.ts';
 import { type KernelChoice, stepDispatch } from './dispatches.ts';
 import { usage } from './flags.ts';
+import { GpuError } from './gpuError.ts';
 import { type Pipelines, pipelinesOf } from './kernels.ts';
 import { mergeLoras } from './loraMerge.ts';
 import { outputCopies, readOutputs } from './readback.ts';
-import { copyToStaging, dispatchAll, GpuError, submit } from './submit.ts';
+import { copyToStaging, dispatchAll, submit } from './submit.ts';
 import { timeDispatches } from './timing.ts';
 import { destroyWeights, type Weights } from './upload.ts';
 

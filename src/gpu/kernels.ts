@@ -18,6 +18,7 @@ import weightsF16 from '../../shaders/weights_f16.wgsl?raw';
 import weightsF32 from '../../shaders/weights_f32.wgsl?raw';
 import type { WeightDtype } from '../files/dtypes.ts';
 import { computeStage } from './flags.ts';
+import { GpuError } from './gpuError.ts';
 
 /** Override constants of a pipeline, by their WGSL names. */
 export type Constants = Readonly<Record<string, number>>;
@@ -161,11 +162,18 @@ export function createPipelines(device: GPUDevice) {
         buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
       })),
     });
-    const made = device.createComputePipelineAsync({
-      label: name,
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: module(name, dtype), entryPoint: 'main', constants },
-    });
+    const made = device
+      .createComputePipelineAsync({
+        label: name,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module: module(name, dtype), entryPoint: 'main', constants },
+      })
+      .catch((cause: Error) => {
+        const [line] = cause.message.split('\n');
+        throw new GpuError(`The GPU’s driver cannot compile the kernel “${name}” (${line.replace(/\.$/, '')}).`, {
+          cause,
+        });
+      });
     pipelines.set(key, made);
     // A compilation that failed once may succeed at the next attempt.
     made.catch(() => pipelines.delete(key));

@@ -1,10 +1,6 @@
 import { mapModeRead, usage } from './flags.ts';
+import { GpuError } from './gpuError.ts';
 import { dispatch, type Work } from './kernels.ts';
-
-/** Out of GPU memory, or a GPU that refused what it was asked. */
-export class GpuError extends Error {
-  override name = 'GpuError';
-}
 
 /**
  * Submits what `record` records. Rejects with GpuError where the GPU refuses it: without a check the buffers would keep their

@@ -3,7 +3,7 @@ import { type ReadWeights, readWeights, type WeightSpec } from '../engine/weight
 import { weightBytes } from '../files/dtypes.ts';
 import { elementCount } from '../files/tensorFile.ts';
 import { usage } from './flags.ts';
-import { GpuError } from './submit.ts';
+import { GpuError } from './gpuError.ts';
 
 export interface Weight extends WeightSpec {
   readonly buffer: GPUBuffer;

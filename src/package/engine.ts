@@ -14,7 +14,7 @@ export { CpuError } from '../cpu/cpuError.ts';
 export { CpuUnavailableError } from '../cpu/kernels.ts';
 export type { EngineInfo, EngineName } from '../engine/engineChoice.ts';
 export { WebGpuUnavailableError } from '../gpu/device.ts';
-export { GpuError } from '../gpu/submit.ts';
+export { GpuError } from '../gpu/gpuError.ts';
 export type { ClipEncoder, EncoderLora, EncoderOptions, EncodeWant } from './packagedEncoder.ts';
 
 // There may be no navigator where a server imports this, only to hand it on.

@@ -14,7 +14,7 @@ import { type ClipEncoder, type EncoderOptions, encoderMaker } from './packagedE
 
 export { CpuError } from '../cpu/cpuError.ts';
 export { CpuUnavailableError } from '../cpu/kernels.ts';
-export { GpuError } from '../gpu/submit.ts';
+export { GpuError } from '../gpu/gpuError.ts';
 export { WebGpuUnavailableError };
 
 const spawnThread: SpawnThread = () => {

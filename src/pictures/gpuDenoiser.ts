@@ -2,8 +2,9 @@
 
 import { attentionDispatch, type KernelDispatch, matmulDispatch, plainKernels } from '../gpu/dispatches.ts';
 import { usage } from '../gpu/flags.ts';
+import { GpuError } from '../gpu/gpuError.ts';
 import { pipelinesOf, type Work } from '../gpu/kernels.ts';
-import { copyToStaging, dispatchAll, GpuError, submit } from '../gpu/submit.ts';
+import { copyToStaging, dispatchAll, submit } from '../gpu/submit.ts';
 import { type ParameterSet, parameter } from '../training/parameters.ts';
 import type { DenoiserRoom } from './denoiser.ts';
 import { type DenoiserConfig, timeWaves } from './denoiserConfig.ts';

@@ -122,8 +122,14 @@ describe('LoRAs', () => {
     expect([again.file, JSON.parse(again.adapterConfig!).lora_alpha]).toEqual([matrices, 3]);
     await again.answer();
     await later;
+    expect(fake.client.removeLora).toHaveBeenCalledTimes(1);
+    // Settings that cannot be read leave the LoRA as it is.
+    const refused = openFile(settings(4));
+    await (await fake.loras.next()).fail(new Error('The settings cannot be read.'));
+    await refused;
+    expect(fake.client.removeLora).toHaveBeenCalledTimes(1);
     expect(fake.loras.waiting).toBe(0);
-    expect(noticesOf(store)).toHaveLength(1);
+    expect(noticesOf(store).slice(1)).toEqual(['The settings cannot be read.']);
   });
 
   test('are merged while the prompt names them, and what was encoded without them is found again', async () => {

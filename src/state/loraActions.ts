@@ -53,7 +53,9 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
         put(name, before?.info ? before : null);
         notify(message);
       });
-      if (before?.info && get().loras.get(name)?.file === file) client.removeLora(before.info.lora);
+      const now = get().loras.get(name)?.info;
+      // Where the new one could not be read, the one before is still in use.
+      if (before?.info && now && now.lora !== before.info.lora) client.removeLora(before.info.lora);
     },
     removeLora(name) {
       const info = get().loras.get(name)?.info;

@@ -25,6 +25,21 @@ describe('memory', () => {
     });
   });
 
+  const open = (memory: Memory, tab = fakeMemory()) =>
+    createClipscopeStore({ connect: () => idleEncoder, loadTokenizer: async () => tokenizer, memory, tab }).getState;
+
+  test('a tab that is reloaded has what it had, and a new one what was written last, whichever tab wrote it', () => {
+    const memory = fakeMemory();
+    const tabs = [fakeMemory(), fakeMemory()];
+    const [a, b] = tabs.map((tab) => open(memory, tab));
+    a().setPrompt('positive', 'a dog');
+    a().setTheme('dark');
+    b().setPrompt('positive', 'a cat');
+    expect(open(memory, tabs[0])().prompts.positive).toBe('a dog');
+    expect(open(memory, tabs[1])()).toMatchObject({ prompts: { positive: 'a cat' }, theme: first.theme });
+    expect(open(memory)()).toMatchObject({ prompts: { positive: 'a cat' }, theme: 'dark' });
+  });
+
   test('storage that is forbidden or full is lived without', () => {
     const throws = (message: string) => () => {
       throw new Error(message);

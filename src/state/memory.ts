@@ -5,6 +5,12 @@ import { type Remembered, themes, weightSteps } from './remembered.ts';
 /** The storage of what survives a reload: localStorage, or anything like it. */
 export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
+/** Storages of what survives: `memory` is that of all tabs, `tab` of this one alone. */
+export interface Memories {
+  readonly memory: Memory | null;
+  readonly tab: Memory | null;
+}
+
 const key = 'clipscope';
 
 function oneOf<T>(values: readonly T[], value: unknown, otherwise: T): T {
@@ -26,14 +32,22 @@ export function count(value: unknown): number | null {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : null;
 }
 
-/** Reads what was remembered; whatever is missing, foreign or unreadable (storage may be forbidden) is as on a first visit. */
-export function recall(memory: Memory | null, first: Remembered): Remembered {
-  let stored: Readonly<Record<string, unknown>> = {};
+/** The record in a storage; one without properties where there is none that can be read. */
+function storedIn(memory: Memory | null): Readonly<Record<string, unknown>> {
   try {
-    stored = record(JSON.parse(memory?.getItem(key) ?? 'null'));
+    return record(JSON.parse(memory?.getItem(key) ?? 'null'));
   } catch {
-    return first;
+    return {};
   }
+}
+
+/**
+ * Reads what was remembered: of this tab, else of the last visit in any. Whatever is missing, foreign or unreadable (storage may be
+ * forbidden) is as on a first visit.
+ */
+export function recall({ memory, tab }: Memories, first: Remembered): Remembered {
+  const ofTab = storedIn(tab);
+  const stored = Object.keys(ofTab).length > 0 ? ofTab : storedIn(memory);
   const prompts = record(stored.prompts);
   const { model, name } = record(stored.storedModel);
   const { engine, threads } = record(stored.engineChoice);
@@ -53,12 +67,22 @@ export function recall(memory: Memory | null, first: Remembered): Remembered {
   };
 }
 
-/** Writes what is to survive a reload. Returns whether there was room and leave to write it. */
-export function remember(memory: Memory | null, facts: Remembered): boolean {
+/**
+ * Writes what is to survive a reload: all of it for this tab, and for the next visit what has changed since `before`, so that tabs keep what
+ * others wrote. Returns whether there was room and leave to write it.
+ */
+export function remember({ memory, tab }: Memories, facts: Remembered, before: Partial<Remembered> = {}): boolean {
   const { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice } = facts;
   const kept: Remembered = { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice };
+  const names = Object.keys(kept) as (keyof Remembered)[];
+  const changed = names.filter((name) => kept[name] !== before[name]).map((name) => [name, kept[name]]);
   try {
-    memory?.setItem(key, JSON.stringify(kept));
+    tab?.setItem(key, JSON.stringify(kept));
+  } catch {
+    // The next visit does not depend on it.
+  }
+  try {
+    memory?.setItem(key, JSON.stringify({ ...storedIn(memory), ...Object.fromEntries(changed) }));
     return true;
   } catch {
     return false;

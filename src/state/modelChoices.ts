@@ -37,7 +37,8 @@ function choiceValue(request: ModelRequest): string {
 const choices = memoised(
   (request: ModelRequest, file: File | null, stored: Facts['stored']): readonly ModelChoice[] => {
     const requests: ModelRequest[] = [];
-    if (file) requests.push({ kind: 'file', file });
+    // The file in use may have been opened in a way of its own.
+    if (file) requests.push(request.kind === 'file' && request.file === file ? request : { kind: 'file', file });
     for (const { id, name, complete } of stored?.models ?? [])
       if (complete) requests.push({ kind: 'stored', model: id, name });
     const names = new Set(stored?.models.map(({ name }) => name));

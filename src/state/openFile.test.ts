@@ -137,3 +137,14 @@ test('a picture that holds an embedding in its pixels opens as that, unless it h
   expect(await readOpened(new File([withPrompt], 'renamed.png'))).toMatchObject({ kind: 'prompts' });
   await expect(readOpened(new File([png()], 'photo.png'))).rejects.toThrow(NoPromptError);
 });
+
+test('a safetensors file is one whatever the length of its header looks like', async () => {
+  const bytes = safetensors(['emb_params', [2, 768]]);
+  const [length] = new BigUint64Array(bytes.slice(0, 8).buffer);
+  // A header of 0x7b20 bytes, padded with spaces, begins with " {".
+  const padding = new Uint8Array(0x7b20 - Number(length)).fill(0x20);
+  const head = new Uint8Array(new BigUint64Array([0x7b20n]).buffer);
+  const end = 8 + Number(length);
+  const file = new File([head, bytes.slice(8, end), padding, bytes.slice(end)], 'style.safetensors');
+  expect(await readOpened(file)).toMatchObject({ kind: 'embeddings' });
+});

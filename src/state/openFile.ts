@@ -1,4 +1,5 @@
 import { clipTiny, clipVitL14 } from '../clip/config.ts';
+import { fileKind } from '../files/fileKind.ts';
 import { type PictureFormat, pictureFormat, pictureHeadSize } from '../files/pictureFormat.ts';
 import { type ByteSource, blobSource } from '../files/sources.ts';
 import type { TensorFile } from '../files/tensorFile.ts';
@@ -36,7 +37,8 @@ export async function readOpened(file: File): Promise<Opened> {
   const head = await source.read(0, Math.min(source.size, pictureHeadSize));
   const format = pictureFormat(head);
   if (format) return openPicture(source, format);
-  const isJson = /^\s*\{/.test(new TextDecoder().decode(head));
+  // The length of a safetensors header may begin as JSON does.
+  const isJson = fileKind(head) !== 'safetensors' && /^\s*\{/.test(new TextDecoder().decode(head));
   const isText = /\.txt$/i.test(file.name) || file.type === 'text/plain';
   if (isJson || isText) {
     const opened = isJson && (await openJson(file));

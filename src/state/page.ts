@@ -6,6 +6,7 @@ import type { Memory } from './memory.ts';
 export interface Page {
   readonly client: EncoderClient;
   readonly memory: Memory | null;
+  readonly tab: Memory | null;
   /** Asks the browser to keep what is stored, even when the disk fills up (StorageManager.persist). */
   persist(): Promise<unknown>;
   get(): Facts;

@@ -8,10 +8,10 @@ import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { firstView, viewHash, viewOf } from './view.ts';
 import { openVisit, wasVisitStopped } from './visit.ts';
 
-/** The browser's storage; null where it is forbidden. */
-function localStorageOrNull(): Storage | null {
+/** One of the browser's storages; null where it is forbidden. */
+function storageOrNull(name: 'localStorage' | 'sessionStorage'): Storage | null {
   try {
-    return localStorage;
+    return globalThis[name];
   } catch {
     return null;
   }
@@ -84,7 +84,7 @@ function followViews(store: ClipscopeStore): void {
 export async function startClipscope(): Promise<ClipscopeStore> {
   const parts = readShownParts(location.search);
   // An embedded panel shows what its host says, and leaves what is remembered here to this page's own visits.
-  const storage = parts.embed ? null : localStorageOrNull();
+  const storage = parts.embed ? null : storageOrNull('localStorage');
   const wasStopped = await wasVisitStopped(storage, navigator.locks);
   const visit = await openVisit(storage, navigator.locks);
   const store = createClipscopeStore({
@@ -96,6 +96,7 @@ export async function startClipscope(): Promise<ClipscopeStore> {
       }),
     loadTokenizer,
     memory: parts.embed ? null : (storage ?? deniedMemory),
+    tab: parts.embed ? null : storageOrNull('sessionStorage'),
     parts,
     visit,
     wasStopped,

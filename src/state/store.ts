@@ -15,7 +15,7 @@ import { recallPast } from './history.ts';
 import { type LoadingActions, modelLoading } from './loading.ts';
 import { longReader } from './longReading.ts';
 import { type LoraActions, loraActions } from './loraActions.ts';
-import { type Memory, recall, remember } from './memory.ts';
+import { type Memories, type Memory, recall, remember } from './memory.ts';
 import { type ModelActions, modelActions } from './modelActions.ts';
 import { messageOf, type NoticeActions, noticeActions } from './notices.ts';
 import { type OpenedActions, openedActions } from './openedActions.ts';
@@ -62,6 +62,8 @@ export interface Surroundings {
   connect(onLost: (lost: Lost) => void): EncoderClient;
   loadTokenizer(): Promise<Tokenizer>;
   readonly memory: Memory | null;
+  /** Storage of this tab alone; none unless it is given. */
+  readonly tab?: Memory | null;
   /** Marks that this visit draws what it was given, until it has. Nothing is marked where it is missing. */
   readonly visit?: Visit;
   /** Whether the last visit did not come to its end: its prompts are then put aside. */
@@ -86,8 +88,8 @@ const firstVisit: Remembered = {
 };
 
 /** The facts that a page starts with. */
-function firstFacts(memory: Memory | null, wasStopped: boolean, parts: ShownParts): Facts {
-  const remembered = recall(memory, firstVisit);
+function firstFacts({ memory, tab }: Memories, wasStopped: boolean, parts: ShownParts): Facts {
+  const remembered = recall({ memory, tab }, firstVisit);
   const { prompts, options } = firstVisit;
   return {
     ...remembered,
@@ -201,14 +203,23 @@ function isolateListeners(store: ClipscopeStore): void {
 
 /** Makes the page's facts and the actions on them. The store loads the tokenizer and a model, and encodes by itself. */
 export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore {
-  const { connect, loadTokenizer, memory, persist, visit, wasStopped = false, parts = wholePage } = surroundings;
+  const {
+    connect,
+    loadTokenizer,
+    memory,
+    tab = null,
+    persist,
+    visit,
+    wasStopped = false,
+    parts = wholePage,
+  } = surroundings;
   const client = connect((lost) => lose(lost));
-  const store = createStore<Facts & Actions>(() => firstFacts(memory, wasStopped, parts) as Facts & Actions);
+  const store = createStore<Facts & Actions>(() => firstFacts({ memory, tab }, wasStopped, parts) as Facts & Actions);
   isolateListeners(store);
   const { getState: get, setState: set } = store;
   const notices = noticeActions({ get, set });
   const { notify } = notices;
-  const page: Page = { client, memory, persist: persist ?? (async () => {}), get, set, notify };
+  const page: Page = { client, memory, tab, persist: persist ?? (async () => {}), get, set, notify };
   const { start, lose, loadAnew, ...loading } = modelLoading(page);
   const { readLoras, ...loras } = loraActions(page);
   const work = workActions(page);
@@ -230,8 +241,8 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
   set(actions);
 
   let isToldForgetful = false;
-  const rememberFacts = (facts: Facts) => {
-    if (remember(memory, facts) || isToldForgetful) return;
+  const rememberFacts = (facts: Facts, before: Facts) => {
+    if (remember({ memory, tab }, facts, before) || isToldForgetful) return;
     isToldForgetful = true;
     notify(forgetful);
   };
@@ -244,7 +255,7 @@ export function createClipscopeStore(surroundings: Surroundings): ClipscopeStore
     if (state.model !== before.model) readLoras();
     reader.changed();
     scheduler.changed(state, before);
-    if (isChanged(rememberedFacts, state, before)) rememberFacts(state);
+    if (isChanged(rememberedFacts, state, before)) rememberFacts(state, before);
   });
 
   if (parts.problem !== null) notify(parts.problem);

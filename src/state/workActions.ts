@@ -50,13 +50,13 @@ function readingOf({ reader, prompts, options, summary }: TakenPrompts, from: st
 }
 
 /** Changes the prompts and options, and keeps their history. */
-export function workActions({ memory, get, set, notify }: Page): WorkActions {
+export function workActions({ memory, tab, get, set, notify }: Page): WorkActions {
   /** The prompts that need not go into the history: those in it, and those nobody has changed. */
   let noted = get().prompts;
   const { putAside } = get();
   if (putAside) {
     // Neither a reload nor another tab is to meet them again.
-    remember(memory, get());
+    remember({ memory, tab }, get());
     const past = withPrompts(get().past, putAside.prompts, Date.now());
     rememberPast(memory, past);
     set({ past });

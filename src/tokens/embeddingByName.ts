@@ -1,3 +1,5 @@
+import type { Syntax } from '../prompt/syntax.ts';
+import { diffusersToken } from './diffusersToken.ts';
 import type { PromptEmbedding } from './promptTokens.ts';
 
 /** Finds the embedding that `embedding:` with this name means. */
@@ -22,4 +24,16 @@ export function embeddingByName<One extends PromptEmbedding>(
     const named = byName.get(name) ?? byName.get(name.replace(/\.(safetensors|pt|bin)$/, ''));
     return named && (named.file === undefined || named.name === name) ? named : undefined;
   };
+}
+
+/** Finds the embedding that a prompt calls `name`, as the chunkers do: ComfyUI tries the name with its commas first. */
+export function embeddingCalled<One extends PromptEmbedding>(
+  name: string,
+  syntax: Syntax,
+  embeddings: readonly One[],
+): One | undefined {
+  if (syntax !== 'comfy')
+    return embeddings.find((one) => (syntax === 'compel' ? diffusersToken(one) : one.name) === name);
+  const find = embeddingByName(embeddings);
+  return find(name) ?? find(name.replace(/^,+|,+$/g, ''));
 }

@@ -7,7 +7,7 @@ import type { SpawnThread } from '../cpu/remoteShare.ts';
 import type { Encoder } from '../engine/encoder.ts';
 import type { EngineChoice, EngineInfo } from '../engine/engineChoice.ts';
 import { type GpuDevice, WebGpuUnavailableError } from '../gpu/device.ts';
-import { GpuError } from '../gpu/submit.ts';
+import { GpuError } from '../gpu/gpuError.ts';
 
 interface LoadOptions {
   readonly signal?: AbortSignal;

@@ -7,7 +7,7 @@ import type { EncodeOptions, EncodeRun } from '../engine/encodeRun.ts';
 import type { Encoder } from '../engine/encoder.ts';
 import { fromFloat32 } from '../files/dtypes.ts';
 import { writeSafetensors } from '../files/safetensors.ts';
-import { GpuError } from '../gpu/submit.ts';
+import { GpuError } from '../gpu/gpuError.ts';
 import { createHandlers, type Surroundings } from './handlers.ts';
 import type { CallName, Calls, FromWorker, ModelInfo, ToWorker } from './messages.ts';
 import { serve } from './serve.ts';

@@ -76,7 +76,8 @@ export function libraryHandlers(
       return download(file.urls, { into, expected: file, sha256: () => sha256.create(), signal, onProgress });
     },
     async keep({ file, source }, signal, onProgress) {
-      const checkpoint = await openCheckpoint(blobSource(file), signal);
+      // It was opened before, perhaps without the bytes after its last tensor: these are not kept.
+      const checkpoint = await openCheckpoint(blobSource(file), signal, { passTrailingBytes: true });
       const into = await library.storage();
       return keepEncoder(checkpoint, { into, source, sha256: () => sha256.create(), signal, onProgress });
     },
@@ -85,7 +86,8 @@ export function libraryHandlers(
       return storedModels(library);
     },
     async examine({ model }, signal, tell) {
-      const file = await openTensorFile(await openSource(library, model, signal), signal);
+      // The examination tells of bytes after the last tensor.
+      const file = await openTensorFile(await openSource(library, model, signal), signal, { passTrailingBytes: true });
       return examine(file, { signal, onProgress: progressTo(tell) });
     },
     async drift({ from, to }, signal, tell) {

@@ -100,6 +100,19 @@ export function createModelStorage(
   };
 }
 
+/** Writes a file, reads it and removes it. Rejects where one of these fails. */
+async function tryToWrite(files: StorageFiles): Promise<void> {
+  // No model has this name, and no other tab.
+  const probe = `probe-${Math.random()}`;
+  try {
+    const writer = await files.append(probe);
+    await writer.write(Uint8Array.of(1)).finally(() => writer.close());
+    await files.open(probe);
+  } finally {
+    await files.remove(probe);
+  }
+}
+
 /** The places where a browser can keep files, as far as it has them. */
 export interface StorageSurroundings {
   readonly storage?: StorageQuota & { getDirectory?(): Promise<unknown> };
@@ -126,13 +139,8 @@ export async function openModelStorage(
   for (const place of places)
     try {
       const files = await place();
-      // No model has this name, and no other tab.
-      const probe = `probe-${Math.random()}`;
-      const writer = await files.append(probe);
-      await writer.write(Uint8Array.of(1));
-      await writer.close();
-      await files.open(probe);
-      await files.remove(probe);
+      // A place that has models is the one, though it may be full by now.
+      if ((await modelIds(files)).length === 0) await tryToWrite(files);
       return createModelStorage(files, storage, now);
     } catch {
       // This place is missing or cannot be written; try the next.

@@ -290,6 +290,17 @@ test('the first place that can really be written is taken', async () => {
   expect((await openModelStorage(all)).place).toBe('opfs');
   const full = { storage: { getDirectory: directory(fakeOpfs({ bytes: 0 })) }, caches };
   expect((await openModelStorage(full)).place).toBe('cache');
+  // A full place that has models is still the one where they are.
+  const room = { bytes: 1e4 };
+  const filled = fakeOpfs(room);
+  const sink = await createModelStorage(opfsFiles(filled)).sink(model);
+  await sink.begin({ version: 'v1', bytes: 5 });
+  await sink.write(bytesOf(5));
+  await sink.commit({ sha256: 'ab', source: model.source });
+  room.bytes = 0;
+  const storage = await openModelStorage({ storage: { getDirectory: directory(filled) }, caches });
+  expect(storage.place).toBe('opfs');
+  expect((await storage.list()).map(({ complete }) => complete)).toEqual([true]);
   const refusing = { storage: { getDirectory: () => Promise.reject(new DOMException('', 'SecurityError')) }, caches };
   expect((await openModelStorage(refusing)).place).toBe('cache');
   expect((await openModelStorage({ caches: { open: async () => fakeCache({ bytes: 0 }) } })).place).toBe('memory');

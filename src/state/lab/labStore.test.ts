@@ -4,7 +4,7 @@ import type { LabCalls, LabFrame, Trained } from '../../worker/lab/labMessages.t
 import { runCsv } from './labCsv.ts';
 import { labOrigin } from './labOrigin.ts';
 import { defaultLab, type LabSettings } from './labSettings.ts';
-import { createLab, pairsSeen, shownLogScale } from './labStore.ts';
+import { createLab, mostSteps, pairsSeen, shownLogScale, stepsMade } from './labStore.ts';
 
 interface Asked {
   readonly type: keyof LabCalls;
@@ -67,6 +67,18 @@ test('nothing runs before the lab is shown; then it plays, and asks for the next
   expect(facts().run.steps.map(({ step }) => step)).toEqual([1, 2]);
   expect(pairsSeen(facts().run)).toBe(64);
   expect(facts()).toMatchObject({ phase: 'ready', parameters: 5, batch: { captions: ['a', 'b'] }, frame: { step: 2 } });
+});
+
+test('a run of many steps keeps a bounded number of them, the last among them', async () => {
+  const { answer, facts } = startLab();
+  facts().show();
+  await answer(started);
+  const from = (first: number) => Array.from({ length: mostSteps }, (_, i) => first + i);
+  await answer(trained(...from(1)));
+  await answer(trained(...from(mostSteps + 1)));
+  expect(facts().run.steps).toHaveLength(mostSteps);
+  expect(stepsMade(facts().run)).toBe(2 * mostSteps);
+  expect(pairsSeen(facts().run)).toBe(32 * 2 * mostSteps);
 });
 
 test('pausing and hiding end the call under way, whose steps are kept; playing and showing go on', async () => {

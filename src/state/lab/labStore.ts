@@ -23,6 +23,7 @@ import { firstOwn, type OwnWork } from './ownWork.ts';
 export interface LabRecord {
   readonly id: number;
   readonly settings: LabSettings;
+  /** All of them, or every second, fourth … of the earlier ones of a long run. */
   readonly steps: readonly LiveStep[];
   readonly measures: readonly LiveMeasures[];
 }
@@ -97,8 +98,17 @@ const mostPast = 8;
 
 const emptyRun = (settings: LabSettings, id: number): LabRecord => ({ id, settings, steps: [], measures: [] });
 
-export const pairsSeen = ({ settings, steps }: Pick<LabRecord, 'settings' | 'steps'>): number =>
-  settings.batch * steps.length;
+/** Most steps of a run that are kept; a run of hours would else fill the memory. */
+export const mostSteps = 20_000;
+
+/** Leaves out every second step where there are too many, and keeps the last. */
+const boundedSteps = (steps: readonly LiveStep[]): readonly LiveStep[] =>
+  steps.length > mostSteps ? steps.filter((_, i) => (steps.length - 1 - i) % 2 === 0) : steps;
+
+/** Steps that a run has made. */
+export const stepsMade = ({ steps }: Pick<LabRecord, 'steps'>): number => steps.at(-1)?.step ?? 0;
+
+export const pairsSeen = (run: Pick<LabRecord, 'settings' | 'steps'>): number => run.settings.batch * stepsMade(run);
 
 /** −ln τ of the batch on show: the hand's, or the model's. */
 export const shownLogScale = ({ settings, frame }: Pick<LabFacts, 'settings' | 'frame'>): number =>
@@ -112,7 +122,7 @@ function trained(facts: LabFacts, { steps, measured, frame }: Trained): Partial<
   return {
     frame,
     batch: frame.batch ?? batch,
-    run: { ...run, settings, steps: [...run.steps, ...steps], measures: [...run.measures, ...measured] },
+    run: { ...run, settings, steps: boundedSteps([...run.steps, ...steps]), measures: [...run.measures, ...measured] },
     ...(diverged && {
       isPlaying: false,
       message: 'The loss is no number any more: the learning rate was too high. Choose a lower one and reset.',

@@ -194,7 +194,9 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
       {isAsking ? (
         <span className={styles.actions}>
           <span className="small">
-            {isUsed ? 'Delete? It stays in use until this page is closed.' : 'Delete from this browser?'}
+            {isUsed
+              ? 'Delete? It stays in use until this page is closed, but LoRAs and another engine would need its file.'
+              : 'Delete from this browser?'}
           </span>
           <button
             type="button"

@@ -1,5 +1,5 @@
 import { bitsOverChance } from '../../state/lab/labNumbers.ts';
-import { pairsSeen } from '../../state/lab/labStore.ts';
+import { pairsSeen, stepsMade } from '../../state/lab/labStore.ts';
 import { whole } from '../page/numbers.ts';
 import { Item } from './Item.tsx';
 import styles from './objective.module.css';
@@ -17,7 +17,7 @@ export function LabStatus() {
   return (
     <>
       <dl className={styles.numbers}>
-        <Item name="Steps" value={whole(run.steps.length)} />
+        <Item name="Steps" value={whole(stepsMade(run))} />
         <Item name="Pairs seen" value={whole(pairsSeen(run))} />
         <Item name="Loss" value={last ? last.loss.toFixed(3) : '–'} />
         {objective === 'clip' && (

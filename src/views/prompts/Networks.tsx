@@ -1,12 +1,10 @@
-import type { Embedding } from '../../models/embeddingFile.ts';
 import type { NetworkNode } from '../../prompt/ast.ts';
 import type { Side } from '../../prompt/side.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { Facts } from '../../state/facts.ts';
 import { networkState } from '../../state/loraActions.ts';
 import { loraUsage, usedEmbeddings } from '../../state/reading.ts';
-import { diffusersToken } from '../../tokens/diffusersToken.ts';
-import { embeddingByName } from '../../tokens/embeddingByName.ts';
+import { embeddingCalled } from '../../tokens/embeddingByName.ts';
 import { useFacts } from '../page/useFacts.ts';
 import styles from './prompts.module.css';
 
@@ -51,18 +49,10 @@ export function Networks({ side, networks }: { readonly side: Side; readonly net
   );
 }
 
-/** Finds the embedding that a prompt calls `name`, as its program does. */
-function embeddingNamed(name: string, syntax: Syntax, among: Facts['embeddings']): Embedding | undefined {
-  if (syntax !== 'comfy') return among.find((one) => (syntax === 'compel' ? diffusersToken(one) : one.name) === name);
-  // ComfyUI tries the name with its commas first.
-  const find = embeddingByName(among);
-  return find(name) ?? find(name.replace(/^,+|,+$/g, ''));
-}
-
 function embeddingState(name: string, syntax: Syntax, used: Facts['embeddings'], all: Facts['embeddings']) {
-  const found = embeddingNamed(name, syntax, used);
+  const found = embeddingCalled(name, syntax, used);
   if (found) return { text: 'loaded', help: `Its vectors stand in ${found.vectors.length} rows of the input.` };
-  return embeddingNamed(name, syntax, all)
+  return embeddingCalled(name, syntax, all)
     ? { text: 'not used', help: 'Loaded, but made for an encoder of another width.' }
     : { text: 'not loaded', help: notLoaded };
 }

@@ -32,7 +32,7 @@ async function onGpu(model: DenoiserModel, room: DenoiserRoom, { device }: GpuDe
 
 /**
  * Returns a function that gives the engine to draw with; it keeps one, and makes another where that one has too little room. The GPU is
- * asked for once: where there is none, or a processor in its place, or after it went away, the CPU draws.
+ * asked for once, and again after it went away: where there is none, or a processor in its place, the CPU draws.
  */
 export function createEngines(findGpu: () => Promise<GpuDevice>) {
   let finding: Promise<GpuDevice | null> | undefined;
@@ -42,7 +42,7 @@ export function createEngines(findGpu: () => Promise<GpuDevice>) {
     finding ??= findGpu().then(
       (gpu) => {
         gpu.device.lost.then(() => {
-          finding = Promise.resolve(null);
+          finding = undefined;
         });
         return gpu.software ? null : gpu;
       },
