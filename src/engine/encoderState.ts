@@ -38,7 +38,7 @@ export const emptySlots = (count: number): Slot[] =>
 
 /**
  * Grows to `wished` passes where there is memory for them, else to `passes` or to as many as there is; rows that are there are kept. Returns
- * how many of the passes there is room for. Rejects with the backend's error where there is no memory for one.
+ * how many of the passes there is room for: `minSlots` at least, which are there from the start.
  */
 export async function makeRoom(state: EncoderState, passes: number, wished: number): Promise<number> {
   const wanted = Math.max(passes, Math.min(state.mostSlots, wished));
@@ -48,7 +48,7 @@ export async function makeRoom(state: EncoderState, passes: number, wished: numb
     await state.backend.grow(wanted);
   } catch (error) {
     state.mostSlots = wanted - 1;
-    if (wanted === 1) throw error;
+    if (room === 0) throw error;
     return makeRoom(state, Math.min(passes, wanted - 1), wished);
   }
   state.slots = [...state.slots, ...emptySlots(wanted - room)];

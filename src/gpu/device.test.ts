@@ -15,10 +15,13 @@ test.each([
 test('an adapter is described by what the browser tells of it, also where it has to be asked', async () => {
   const descriptionOf = async (told: object) => {
     const adapter = { features: new Set(), requestDevice: async () => ({}), ...told };
-    return (await requestGpuDevice({ requestAdapter: async () => adapter } as unknown as GPU)).description;
+    const { description, software } = await requestGpuDevice({ requestAdapter: async () => adapter } as unknown as GPU);
+    return software ? `${description}, software` : description;
   };
   const info = { vendor: 'acme', architecture: 'one', description: '' };
   expect(await descriptionOf({ info })).toBe('acme one');
-  expect(await descriptionOf({ requestAdapterInfo: async () => info })).toBe('acme one');
+  const requestAdapterInfo = async () => ({ vendor: 'acme', architecture: 'one' });
+  expect(await descriptionOf({ requestAdapterInfo })).toBe('acme one');
+  expect(await descriptionOf({ requestAdapterInfo, isFallbackAdapter: true })).toBe('acme one, software');
   expect(await descriptionOf({})).toBe('unnamed adapter');
 });

@@ -22,8 +22,12 @@ export interface GpuDevice {
 
 /** Says what an adapter is, as far as the browser tells: Chrome 113 to 126 had to be asked, and had no `info`. */
 async function infoOf(adapter: GPUAdapter): Promise<Partial<GPUAdapterInfo>> {
-  const older = adapter as { readonly info?: GPUAdapterInfo; requestAdapterInfo?(): Promise<GPUAdapterInfo> };
-  return older.info ?? (await older.requestAdapterInfo?.()) ?? {};
+  const older = adapter as Partial<Pick<GPUAdapter, 'info'>> & {
+    readonly isFallbackAdapter?: boolean;
+    requestAdapterInfo?(): Promise<GPUAdapterInfo>;
+  };
+  const { isFallbackAdapter } = older;
+  return older.info ?? { ...(await older.requestAdapterInfo?.()), isFallbackAdapter };
 }
 
 /** Finds an adapter and makes a device with what the encoder can use. Throws WebGpuUnavailableError. */

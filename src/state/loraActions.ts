@@ -53,9 +53,9 @@ export function loraActions({ client, get, set, notify }: Page): LoraActions & {
         put(name, before?.info ? before : null);
         notify(message);
       });
-      const now = get().loras.get(name)?.info;
-      // Where the new one could not be read, the one before is still in use.
-      if (before?.info && now && now.lora !== before.info.lora) client.removeLora(before.info.lora);
+      // The one before is still in use where the new one could not be read.
+      const inUse = new Set([...get().loras.values()].map(({ info }) => info?.lora));
+      if (before?.info && !inUse.has(before.info.lora)) client.removeLora(before.info.lora);
     },
     removeLora(name) {
       const info = get().loras.get(name)?.info;

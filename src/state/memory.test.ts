@@ -34,10 +34,14 @@ describe('memory', () => {
     const [a, b] = tabs.map((tab) => open(memory, tab));
     a().setPrompt('positive', 'a dog');
     a().setTheme('dark');
+    b().setOption('syntax', 'compel');
+    a().setPrompt('positive', 'a dog (red:1.2)');
+    expect(open(memory)()).toMatchObject({ prompts: a().prompts, options: { syntax: 'a1111' } });
     b().setPrompt('positive', 'a cat');
-    expect(open(memory, tabs[0])().prompts.positive).toBe('a dog');
+    expect(open(memory, tabs[0])().prompts.positive).toBe('a dog (red:1.2)');
     expect(open(memory, tabs[1])()).toMatchObject({ prompts: { positive: 'a cat' }, theme: first.theme });
-    expect(open(memory)()).toMatchObject({ prompts: { positive: 'a cat' }, theme: 'dark' });
+    const work = { prompts: { positive: 'a cat' }, options: { syntax: 'compel' } };
+    expect(open(memory)()).toMatchObject({ ...work, theme: 'dark' });
   });
 
   test('storage that is forbidden or full is lived without', () => {

@@ -41,13 +41,15 @@ function storedIn(memory: Memory | null): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Whether a tab has a record of its own, as it has when it is loaded again. */
+export const isKnownTab = (tab: Memory | null): boolean => Object.keys(storedIn(tab)).length > 0;
+
 /**
  * Reads what was remembered: of this tab, else of the last visit in any. Whatever is missing, foreign or unreadable (storage may be
  * forbidden) is as on a first visit.
  */
 export function recall({ memory, tab }: Memories, first: Remembered): Remembered {
-  const ofTab = storedIn(tab);
-  const stored = Object.keys(ofTab).length > 0 ? ofTab : storedIn(memory);
+  const stored = storedIn(isKnownTab(tab) ? tab : memory);
   const prompts = record(stored.prompts);
   const { model, name } = record(stored.storedModel);
   const { engine, threads } = record(stored.engineChoice);
@@ -75,7 +77,11 @@ export function remember({ memory, tab }: Memories, facts: Remembered, before: P
   const { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice } = facts;
   const kept: Remembered = { prompts, options, weightStep, theme, syntheticSize, storedModel, engineChoice };
   const names = Object.keys(kept) as (keyof Remembered)[];
-  const changed = names.filter((name) => kept[name] !== before[name]).map((name) => [name, kept[name]]);
+  // Prompts and options are one work: each means nothing without the other.
+  const isWorkNew = prompts !== before.prompts || options !== before.options;
+  const isNew = (name: keyof Remembered) =>
+    name === 'prompts' || name === 'options' ? isWorkNew : kept[name] !== before[name];
+  const changed = names.filter(isNew).map((name) => [name, kept[name]]);
   try {
     tab?.setItem(key, JSON.stringify(kept));
   } catch {

@@ -7,6 +7,7 @@ import { methodNames } from '../weighting/methods.ts';
 import { benchPasses } from '../weighting/study/compareMethods.ts';
 import { encodedCount, shownEncoded, shownWeighted } from './encoded.ts';
 import {
+  chosenFragment,
   methodsWork,
   readingsWork,
   shownBench,
@@ -30,8 +31,8 @@ const planned = () => {
   const work = plan()?.listPasses;
   return work && whole(work());
 };
-const plan = (index: number | null = null, text = '') =>
-  shownSweepPlan(facts(), index === null ? null : { side: facts().side, index, text });
+const plan = (text: string | null = null, nth = 0) =>
+  shownSweepPlan(facts(), text === null ? null : { side: facts().side, text, nth });
 
 beforeEach(() => {
   asked = [];
@@ -128,11 +129,17 @@ describe('the sweep', () => {
   test('takes what weighs something first, and another fragment when it is chosen', async () => {
     await type('a (red:1.3) car');
     expect(plan()).toMatchObject({ fragment: 1, rows: [2] });
-    expect(plan(2, ' car')).toMatchObject({ fragment: 2, rows: [3] });
-    // The chosen words are found where they have come to; of others the first that weighs is swept.
-    expect(plan(9, ' car')).toMatchObject({ fragment: 2, rows: [3] });
-    expect(plan(2, ' bus')).toMatchObject({ fragment: 1, rows: [2] });
-    expect(shownSweepPlan(facts(), { side: 'negative', index: 2, text: ' car' })).toMatchObject({ fragment: 1 });
+    const car = chosenFragment(shownText(facts())!, 2, 'positive');
+    expect(car).toEqual({ side: 'positive', text: ' car', nth: 0 });
+    expect(shownSweepPlan(facts(), car)).toMatchObject({ fragment: 2, rows: [3] });
+    // The first that weighs is swept where the chosen one is not there.
+    expect(plan(' bus')).toMatchObject({ fragment: 1, rows: [2] });
+    expect(shownSweepPlan(facts(), { ...car, side: 'negative' })).toMatchObject({ fragment: 1 });
+    // The chosen words are found where they have come to, also among such as read alike.
+    await type('(small:1.1) (red:1.2) cat and (red:1.4) dog');
+    expect(plan('red', 1)).toMatchObject({ fragment: 4 });
+    expect(plan('red', 0)).toMatchObject({ fragment: 2 });
+    expect(plan('red', 7)).toMatchObject({ fragment: 4 });
     await type('a red car');
     expect(plan()).toMatchObject({ fragment: 0, rows: [1, 2, 3] });
     await type('');

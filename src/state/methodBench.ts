@@ -291,16 +291,25 @@ function firstFragment({ chunks }: PreparedText): number | null {
 /** A fragment that a person chose: it is found again by its text, also where others have come before it. */
 export interface ChosenFragment {
   readonly side: Side;
-  readonly index: number;
   readonly text: string;
+  /** How many fragments of the same text are before it. */
+  readonly nth: number;
 }
 
-/** Finds the chosen fragment in a text; null where it is there no more, or has no tokens. */
-function indexOfChosen({ index, text }: ChosenFragment, shown: PreparedText): number | null {
-  const isIt = (i: number) => shown.fragments[i]?.text === text && fragmentRows(shown, i).length > 0;
-  if (isIt(index)) return index;
-  const found = [...shown.fragments.keys()].find(isIt);
-  return found ?? null;
+/** The fragments of a text that have tokens and read like this. */
+const fragmentsLike = (shown: PreparedText, text: string): number[] =>
+  [...shown.fragments.keys()].filter((i) => shown.fragments[i].text === text && fragmentRows(shown, i).length > 0);
+
+/** Describes a fragment of a text, so that it is found again. */
+export function chosenFragment(shown: PreparedText, fragment: number, side: Side): ChosenFragment {
+  const { text } = shown.fragments[fragment];
+  return { side, text, nth: fragmentsLike(shown, text).indexOf(fragment) };
+}
+
+/** Finds the chosen fragment in a text; undefined where it is there no more, or has no tokens. */
+function indexOfChosen({ nth, text }: ChosenFragment, shown: PreparedText): number | undefined {
+  const alike = fragmentsLike(shown, text);
+  return alike[nth] ?? alike.at(-1);
 }
 
 /** The plan of the chosen fragment in the text on show, or of another where it is not there; undefined where no text is encoded, and where `benchRefusal` says why it is left out. */
@@ -308,7 +317,7 @@ export function shownSweepPlan(facts: Facts, chosen: ChosenFragment | null): Swe
   const text = shownText(facts);
   const tokenizer = tokenizerOf(facts);
   if (!text || refusalOf(text) || !tokenizer) return undefined;
-  const own = chosen?.side === facts.side ? indexOfChosen(chosen, text) : null;
+  const own = chosen?.side === facts.side ? indexOfChosen(chosen, text) : undefined;
   const swept = own ?? firstFragment(text);
   return swept === null ? undefined : planOf(text, swept, facts.options, tokenizer, usedEmbeddings(facts));
 }

@@ -1,12 +1,12 @@
 import { workerUnderPolicy } from '../cpu/workerUnderPolicy.ts';
 import { createEncoderClient } from '../worker/client.ts';
 import workerUrl from '../worker/worker.ts?worker&url';
-import { deniedMemory } from './memory.ts';
+import { deniedMemory, isKnownTab } from './memory.ts';
 import { isReadableLink, isSharedLink } from './shared.ts';
 import { readShownParts } from './shownParts.ts';
 import { type ClipscopeStore, createClipscopeStore } from './store.ts';
 import { firstView, viewHash, viewOf } from './view.ts';
-import { openVisit, wasVisitStopped } from './visit.ts';
+import { openVisit, wasTabStopped, wasVisitStopped } from './visit.ts';
 
 /** One of the browser's storages; null where it is forbidden. */
 function storageOrNull(name: 'localStorage' | 'sessionStorage'): Storage | null {
@@ -85,8 +85,10 @@ export async function startClipscope(): Promise<ClipscopeStore> {
   const parts = readShownParts(location.search);
   // An embedded panel shows what its host says, and leaves what is remembered here to this page's own visits.
   const storage = parts.embed ? null : storageOrNull('localStorage');
-  const wasStopped = await wasVisitStopped(storage, navigator.locks);
-  const visit = await openVisit(storage, navigator.locks);
+  const tab = parts.embed ? null : storageOrNull('sessionStorage');
+  // A tab that is loaded again goes on with its own work, so that another's does not count.
+  const wasStopped = isKnownTab(tab) ? wasTabStopped(storage, tab) : await wasVisitStopped(storage, navigator.locks);
+  const visit = await openVisit(storage, navigator.locks, tab);
   const store = createClipscopeStore({
     connect: (onLost) =>
       createEncoderClient({
@@ -96,7 +98,7 @@ export async function startClipscope(): Promise<ClipscopeStore> {
       }),
     loadTokenizer,
     memory: parts.embed ? null : (storage ?? deniedMemory),
-    tab: parts.embed ? null : storageOrNull('sessionStorage'),
+    tab,
     parts,
     visit,
     wasStopped,

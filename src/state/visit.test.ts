@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { defaultOptions } from '../road/options.ts';
 import { createClipscopeStore } from './store.ts';
 import { fakeMemory, idleEncoder, tokenizer } from './testing/fakeEncoder.ts';
-import { type Marks, openVisit, wasVisitStopped } from './visit.ts';
+import { type Marks, openVisit, wasTabStopped, wasVisitStopped } from './visit.ts';
 
 /** A storage and the locks of a browser, whose tabs can be closed and killed. */
 function browser() {
@@ -163,4 +163,21 @@ test('what was put aside can be left there', () => {
   store.getState().dismissPutAside();
   expect(store.getState().putAside).toBeNull();
   expect(store.getState().prompts.positive).toContain('circle left of');
+});
+
+test('a tab that is loaded again knows its own visit, whose mark it takes away', async () => {
+  const { marks, names } = browser();
+  const tab = fakeMemory();
+  const visit = await openVisit(marks, undefined, tab);
+  expect(wasTabStopped(marks, tab)).toBe(false);
+  visit.begin();
+  expect(wasTabStopped(marks, fakeMemory())).toBe(false);
+  expect(names()).toHaveLength(2);
+  expect(wasTabStopped(marks, tab)).toBe(true);
+  expect(names()).toEqual(['clipscope']);
+  expect(wasTabStopped(marks, tab)).toBe(false);
+  const again = await openVisit(marks, undefined, tab);
+  again.begin();
+  again.leave();
+  expect(wasTabStopped(marks, tab)).toBe(false);
 });

@@ -8,6 +8,8 @@
 export type Marks = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
 const prefix = 'clipscope-drawing-';
+/** The tab's own storage has the mark's name under this one, so that a tab that is loaded again knows its own. */
+const tabMark = 'clipscope-drawing';
 /** Time after the last change by which the drawing has come to rest, unless the page is held: then the timer waits with it. */
 const restMilliseconds = 1_000;
 /** A visit that was given nothing to draw for longer than this, and still draws, is held by it, though its tab may be open. */
@@ -28,7 +30,11 @@ export interface Visit {
  * Opens this visit: it holds the lock by then, and writes its marks, if there is a storage to write them into. The lock is
  * asked for once, because a page that is at work does not get round to that.
  */
-export async function openVisit(marks: Marks | null, locks: LockManager | undefined): Promise<Visit> {
+export async function openVisit(
+  marks: Marks | null,
+  locks: LockManager | undefined,
+  tab: Pick<Storage, 'setItem' | 'removeItem'> | null = null,
+): Promise<Visit> {
   const name = `${prefix}${Date.now()}-${Math.random()}`;
   await heldForLife(locks, name);
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -40,6 +46,7 @@ export async function openVisit(marks: Marks | null, locks: LockManager | undefi
     written = Date.now();
     try {
       marks?.setItem(name, String(written));
+      tab?.setItem(tabMark, name);
     } catch {
       // Full or forbidden: the next visit starts with what this one leaves.
     }
@@ -49,6 +56,7 @@ export async function openVisit(marks: Marks | null, locks: LockManager | undefi
     if (written === null) return;
     written = null;
     try {
+      tab?.removeItem(tabMark);
       marks?.removeItem(name);
     } catch {
       // Forbidden since.
@@ -79,6 +87,22 @@ async function heldForLife(locks: LockManager | undefined, name: string): Promis
       })
       .catch(() => resolve());
   });
+}
+
+/** Takes away the mark of this tab's visit before this one, where that did not come to its end, and says whether there was one. */
+export function wasTabStopped(
+  marks: Pick<Storage, 'removeItem'> | null,
+  tab: Pick<Storage, 'getItem' | 'removeItem'> | null,
+): boolean {
+  try {
+    const name = tab?.getItem(tabMark) ?? null;
+    if (name === null) return false;
+    tab?.removeItem(tabMark);
+    marks?.removeItem(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Takes away the marks of visits that did not come to their end, and says whether there was one. */

@@ -5,11 +5,11 @@ interface Identified {
 }
 
 /**
- * Most insertions and deletions between two places at which the rows are the same again, as far as they are found: the work grows with their
- * square. Where there are more, the rows are taken apart there.
+ * Most insertions and deletions of the first window; the work grows with their square. Where there are more, the window ends where they lead
+ * furthest, and another begins there.
  */
 const mostEdits = 1000;
-/** Windows after the first, of which a long prompt may need many. */
+/** Most of a later window: a long prompt may need many, so they are small. */
 const mostLaterEdits = 250;
 
 /**
@@ -27,7 +27,7 @@ export function commonPlaces(source: readonly Identified[], converted: readonly 
   return pairs;
 }
 
-/** What both have in common from two places on, up to the ends of both, or to where the most edits lead furthest. */
+/** Finds common places from two places on, up to the ends of both, or to where the most edits lead furthest. */
 function commonInWindow(
   source: readonly Identified[],
   firstA: number,
@@ -52,7 +52,7 @@ function commonInWindow(
       while (a < n && a - diagonal < m && source[firstA + a].id === converted[firstB + a - diagonal].id) a++;
       reached[at] = a;
       const b = a - diagonal;
-      // A diagonal may lead out of the rows. Of two that lead as far, the one nearer to that of both ends goes on.
+      // A diagonal may lead out of the rows. The one nearer to that of both ends goes on, of two that lead as far.
       const isFurther = (a + b - furthest[0] - furthest[1] || offEnds(furthest) - offEnds([a, b])) > 0;
       if (a <= n && b <= m && isFurther) furthest = [a, b];
     }

@@ -36,6 +36,9 @@ test('A1111’s brackets are read and written as the options say', () => {
   expect(lost.lost.map(({ message }) => message)).toEqual([
     'A1111’s emphasis mode None takes brackets for characters, so this weighs 1.',
   ]);
+  expect(read('("a", "b").and()', 'compel', 'a1111', none).lost.map(({ message }) => message)).toEqual([
+    'In emphasis mode None A1111 has no BREAK, so the chunks follow one another.',
+  ]);
 });
 
 // biome-ignore format: one prompt, one line

@@ -528,6 +528,8 @@ function reason(row: ConversionRow, { has, embeddings, room, from, to, brackets,
   }
   if (text === 'BREAK' && kind === 'missing' && to === 'comfy')
     return 'ComfyUI has no BREAK, so the chunks follow one another: encode each by itself and join them with ConditioningConcat.';
+  if (text === 'BREAK' && kind === 'missing' && to === 'a1111' && brackets.emphasis === false)
+    return 'In emphasis mode None A1111 has no BREAK, so the chunks follow one another.';
   if (kind === 'weight' && weight !== null) {
     if (to === 'a1111' && brackets.emphasis === false)
       return 'A1111’s emphasis mode None takes brackets for characters, so this weighs 1.';

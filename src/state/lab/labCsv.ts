@@ -18,7 +18,7 @@ const header = [
   ...measureColumns.map(({ name }) => name),
 ];
 
-/** Runs as CSV, a step a line; measures stand in the lines of the steps after which they were begun. */
+/** Runs as CSV, a line for each step that is kept; measures stand in the lines of the steps after which they were begun. */
 export function runCsv(runs: readonly LabRecord[]): string {
   const lines = runs.flatMap(({ settings, steps, measures }, run) => {
     const measured = new Map(measures.map((m) => [m.step, m]));

@@ -74,11 +74,14 @@ test('a run of many steps keeps a bounded number of them, the last among them', 
   facts().show();
   await answer(started);
   const from = (first: number) => Array.from({ length: mostSteps }, (_, i) => first + i);
-  await answer(trained(...from(1)));
-  await answer(trained(...from(mostSteps + 1)));
-  expect(facts().run.steps).toHaveLength(mostSteps);
-  expect(stepsMade(facts().run)).toBe(2 * mostSteps);
-  expect(pairsSeen(facts().run)).toBe(32 * 2 * mostSteps);
+  const measured = { step: 40 } as Trained['measured'][number];
+  await answer({ ...trained(...from(1)), measured: [measured] });
+  await answer(trained(...from(mostSteps + 1).slice(0, -1)));
+  // Every second one, the last among them, and the one that was measured.
+  expect(facts().run.steps).toHaveLength(mostSteps + 1);
+  expect(facts().run.steps.some(({ step }) => step === 40)).toBe(true);
+  expect(stepsMade(facts().run)).toBe(2 * mostSteps - 1);
+  expect(pairsSeen(facts().run)).toBe(32 * (2 * mostSteps - 1));
 });
 
 test('pausing and hiding end the call under way, whose steps are kept; playing and showing go on', async () => {

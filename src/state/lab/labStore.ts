@@ -101,9 +101,12 @@ const emptyRun = (settings: LabSettings, id: number): LabRecord => ({ id, settin
 /** Most steps of a run that are kept; a run of hours would else fill the memory. */
 export const mostSteps = 20_000;
 
-/** Leaves out every second step where there are too many, and keeps the last. */
-const boundedSteps = (steps: readonly LiveStep[]): readonly LiveStep[] =>
-  steps.length > mostSteps ? steps.filter((_, i) => (steps.length - 1 - i) % 2 === 0) : steps;
+/** Leaves out every second step where there are too many, but for the last and those that were measured. */
+function boundedSteps(steps: readonly LiveStep[], measures: readonly LiveMeasures[]): readonly LiveStep[] {
+  if (steps.length <= mostSteps) return steps;
+  const measured = new Set(measures.map(({ step }) => step));
+  return steps.filter(({ step }, i) => (steps.length - 1 - i) % 2 === 0 || measured.has(step));
+}
 
 /** Steps that a run has made. */
 export const stepsMade = ({ steps }: Pick<LabRecord, 'steps'>): number => steps.at(-1)?.step ?? 0;
@@ -118,11 +121,12 @@ export const shownLogScale = ({ settings, frame }: Pick<LabFacts, 'settings' | '
 function trained(facts: LabFacts, { steps, measured, frame }: Trained): Partial<LabFacts> {
   const { run, batch } = facts;
   const { settings } = facts;
+  const measures = [...run.measures, ...measured];
   const diverged = steps.some(({ loss }) => !Number.isFinite(loss));
   return {
     frame,
     batch: frame.batch ?? batch,
-    run: { ...run, settings, steps: boundedSteps([...run.steps, ...steps]), measures: [...run.measures, ...measured] },
+    run: { ...run, settings, steps: boundedSteps([...run.steps, ...steps], measures), measures },
     ...(diverged && {
       isPlaying: false,
       message: 'The loss is no number any more: the learning rate was too high. Choose a lower one and reset.',

@@ -5,6 +5,7 @@ import {
   type AllSwept,
   benchRefusal,
   type ChosenFragment,
+  chosenFragment,
   type ReadySweep,
   type SweepPlan,
   shownSweep,
@@ -53,7 +54,7 @@ export function WeightSweep({ plan, passes, onChoose }: WeightSweepProps) {
   if (!plan || !text) return <p className="muted">Type a prompt to sweep a weight of it.</p>;
   const { text: swept, weight: own } = text.fragments[plan.fragment];
   // The slider belongs to these words, wherever they stand.
-  const of = `${side} ${swept}`;
+  const of = JSON.stringify(chosenFragment(text, plan.fragment, side));
   const weight = moved?.of === of ? moved.weight : sweepable(own);
   const setWeight = (weight: number) => setMoved({ of, weight });
   return (
@@ -150,7 +151,7 @@ function Spans({ plan, onChoose }: Pick<WeightSweepProps, 'onChoose'> & { readon
               name={group}
               checked={fragment === plan.fragment}
               aria-label={`${text.fragments[fragment].text.trim()}, weight ${brief(text.fragments[fragment].weight)}`}
-              onChange={() => onChoose({ side, index: fragment, text: text.fragments[fragment].text })}
+              onChange={() => onChoose(chosenFragment(text, fragment, side))}
             />
             {tokens.map((token, i) =>
               token.fragment === fragment ? (

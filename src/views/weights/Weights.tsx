@@ -2,7 +2,13 @@ import { useId, useMemo, useRef, useState } from 'react';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { unappliedCodes } from '../../road/study/weightSentences.ts';
 import { encodedZ, shownWeighted, type WeightedEncoding } from '../../state/encoded.ts';
-import { type ChosenFragment, shownBenchPasses, shownSweepPlan, shownText } from '../../state/methodBench.ts';
+import {
+  type ChosenFragment,
+  chosenFragment,
+  shownBenchPasses,
+  shownSweepPlan,
+  shownText,
+} from '../../state/methodBench.ts';
 import { ownPasses } from '../../state/passPlan.ts';
 import { prepared } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
@@ -159,8 +165,8 @@ function SweepButton({ tokens, isOpen, onToggle }: SweepButtonProps) {
   if (fragment !== null && fragment !== last) setLast(fragment);
   const ranges = tokens.flatMap((token) => (token.fragment === last && token.range ? [token.range] : []));
   const typed = ranges.length > 0 ? source.slice(ranges[0].start, ranges[ranges.length - 1].end) : null;
-  const own = last === null ? undefined : text?.fragments[last];
-  const chosen = own && last !== null ? { side, index: last, text: own.text } : null;
+  const isThere = last !== null && text?.fragments[last] !== undefined;
+  const chosen = isThere ? chosenFragment(text, last, side) : null;
   const name = typed && typed.length > 30 ? `${typed.slice(0, 30)}…` : typed;
   return (
     <button type="button" aria-expanded={isOpen} onClick={() => onToggle(chosen)}>

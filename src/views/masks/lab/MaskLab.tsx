@@ -28,19 +28,22 @@ const lead = (
   </>
 );
 
+const noKeys: readonly number[] = [];
+
 /** The mask lab, and how to read it. */
 export function MaskLab() {
   const ids = useFacts((s) => shownChunk(s)?.chunk.inputIds);
-  const [masked, setMasked] = useState<{ readonly keys: readonly number[]; readonly of: typeof ids }>({
-    keys: [],
-    of: ids,
-  });
-  if (ids && ids !== masked.of)
-    setMasked({ keys: masked.of ? movedKeys(masked.keys, masked.of, ids) : masked.keys, of: ids });
+  // Each chunk has keys of its own; they are kept with the ids that they were chosen among.
+  const place = useFacts((s) => `${s.side} ${s.chunk}`);
+  const [masked, setMasked] = useState<Readonly<Record<string, { keys: readonly number[]; of: ArrayLike<number> }>>>(
+    {},
+  );
+  const own = masked[place];
+  const keys = useMemo(() => (own && ids ? movedKeys(own.keys, own.of, ids) : noKeys), [own, ids]);
   return (
     <section className="panel" id="mask-lab" aria-labelledby="mask-lab-title">
       <ViewHeader view="mask-lab" lead={lead} />
-      <MaskTrials keys={masked.keys} onKeys={(keys) => setMasked({ keys, of: ids })} />
+      <MaskTrials keys={keys} onKeys={(keys) => ids && setMasked({ ...masked, [place]: { keys, of: ids } })} />
     </section>
   );
 }
