@@ -9,12 +9,17 @@ const finding = (page: Page) => page.locator(`#analyses ${own('finding')}`).firs
 
 const tinyUnet = { layout: 'diffusers', d: clipTiny.hiddenSize, smaller: 40 } as const;
 
-/** Opens an analysis, and starts it where it would not start by itself. */
+/** Starts what does not start by itself because it would take long, as on a busy machine. */
+const startLong = (page: Page) =>
+  page.addLocatorHandler(page.getByRole('button', { name: 'Compute it' }), (button) => button.click());
+
+/** Opens an analysis. */
 async function open(page: Page, name: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Analyses' }).getByRole('button', { name, exact: true }).click();
 }
 
 test('each analysis says what it found for the prompt, and its limits', async ({ page }) => {
+  await startLong(page);
   await openTiny(page);
   await prompt(page).fill('a red circle, a blue square');
   await openView(page, 'ψ lab');
@@ -98,6 +103,7 @@ test('each analysis says what it found for the prompt, and its limits', async ({
 test('with the page’s own model, analyses show in pictures what they compare, if there is a picture model', async ({
   page,
 }) => {
+  await startLong(page);
   await page.goto('./#view=analyses');
   if (!existsSync('public/small-pictures/model.safetensors')) {
     await expect(finding(page)).toHaveText(/^Of all that sets this prompt apart/);

@@ -72,6 +72,8 @@ test('the answer is copied as text, and told once when typing rests', async ({ p
   await type(page, 'a [blurry] car');
   await openView(page, 'Answer');
   await expect(sentence(page, 'ComfyUI would read “[” and “]” as text')).toContainText('2 more tokens');
+  // The answer of before is dimmed until this one is there.
+  await expect(answer(page).locator('[data-stale]')).toHaveCount(0);
   await answer(page).getByRole('button', { name: 'Copy as text' }).click();
   await expect(answer(page).getByRole('status', { name: 'Copy' })).toHaveText('Copied.');
   const copied = await page.evaluate(() => navigator.clipboard.readText());

@@ -159,6 +159,6 @@ test('the enlarged head comes to rest at the width where its labels begin to be 
     await prompt(page).fill('car '.repeat(words));
     await expect(status(page)).toContainText('Ready');
     // A click waits until what it is for no longer moves.
-    await page.locator(`#attention ${own('matrix')} ${own('heatmap')}`).click({ trial: true, timeout: 5000 });
+    await page.locator(`#attention ${own('matrix')} ${own('heatmap')}`).click({ trial: true, timeout: 60_000 });
   }
 });

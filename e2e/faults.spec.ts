@@ -230,9 +230,12 @@ test('a GPU process that is killed during a load is told, and a second time that
     await openTiny(page, 'webgpu');
     await prompt(page).fill('a blue house');
     await ready(page);
+    const gpu = await gpuProcess(browser);
+    // The process is held, so that the load is not over before.
+    process.kill(gpu, 'SIGSTOP');
     await model(page).selectOption({ label: 'Made-up weights, full size' });
     await expect(page.getByRole('progressbar', { name: 'Loading' })).toBeVisible();
-    process.kill(await gpuProcess(browser), 'SIGKILL');
+    process.kill(gpu, 'SIGKILL');
     await expect(status(page)).toHaveText(/^The GPU went away: /);
     await loadAgain(page);
     await ready(page);

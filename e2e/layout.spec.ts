@@ -124,8 +124,18 @@ test('choosing what sticks to the top leaves the page where it is', async ({ pag
     await expect(page.locator('#embeddings').getByRole('img', { name: /^Difference/ })).toBeVisible();
     await page.mouse.move(width / 2, 700);
     await page.mouse.wheel(0, 700);
-    await expect.poll(scrolled).toBeGreaterThan(600);
-    const before = await scrolled();
+    // Scrolling by the wheel may be animated: it is over when two looks find one place.
+    let before = -1;
+    await expect
+      .poll(
+        async () => {
+          const last = before;
+          before = await scrolled();
+          return before > 600 && before === last;
+        },
+        { intervals: [500] },
+      )
+      .toBe(true);
     const chip = await page.locator('#strip [data-token]').nth(3).boundingBox();
     if (!chip) throw new Error('The token is not on the page.');
     await page.mouse.click(chip.x + chip.width / 2, chip.y + chip.height / 2);

@@ -7,7 +7,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { entryAtCall } from '../prompt/a1111/promptSchedule.ts';
 import type { Side } from '../prompt/side.ts';
 import { whole } from '../prompt/slices.ts';
-import { repeatedRows, stacking } from '../road/composition.ts';
+import { fillerRowsOf, stacking } from '../road/composition.ts';
 import { conditioningRows } from '../road/export/exportConditioning.ts';
 import { padToEqual, stackParts } from '../road/export/padding.ts';
 import type { PromptOptions } from '../road/options.ts';
@@ -101,7 +101,7 @@ function stepConditioning(
   const { empty } = positive.conditionings[0].composition;
   const d = own[0].rowsOf(0).length / empty.empty.inputIds.length;
   const apart = [...stackParts(own, d), ...promptConditionings(negative, zOf, weighting)];
-  const made = syntax === 'compel' ? padToEqual(apart, syntax, repeatedRows(methods[weighting], empty, zOf)) : apart;
+  const made = syntax === 'compel' ? padToEqual(apart, syntax, fillerRowsOf(methods[weighting], empty, zOf)) : apart;
   const rowsOf = (prepared: PreparedPrompt, part: number, at: number): ConditionedRows => {
     const rows = whole(stacking(made[at]));
     const tokens = conditioningRows(prepared, part);

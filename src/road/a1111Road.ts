@@ -14,7 +14,6 @@ import {
 import { fragmentTokens } from '../tokens/promptTokens.ts';
 import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import type { WeightedPrompt } from '../weighting/method.ts';
-import { a1111Brackets } from './a1111Brackets.ts';
 import { methodPrompt } from './methodPrompt.ts';
 import {
   embeddingNode,
@@ -24,6 +23,7 @@ import {
   type RoadPrompt,
   single,
 } from './preparedPrompt.ts';
+import { readingWays } from './readingWays.ts';
 import { weightedPrompt } from './weightedPrompt.ts';
 
 /**
@@ -37,8 +37,7 @@ export const a1111Road: LanguageRoad = function* (prompt, input) {
   yield;
   const stepped = stepA1111Prompt(read, {
     steps: options.steps,
-    useOldScheduling: options.timeline === 'before-1.6',
-    ...a1111Brackets(options),
+    ...readingWays(options),
   });
   yield;
   const chunksOf = stepChunker(input);

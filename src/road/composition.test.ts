@@ -28,6 +28,21 @@ test('a prompt alone is what its method makes of it', () => {
     expect(embedsOf(prompt, method)).toEqual(applyMethod(method, read(prompt).parts[0].blend.prompts[0], fakeZ));
 });
 
+test('what completes a shorter prompt is the empty one without a key mask, whatever mask the others have', () => {
+  const composition = preparePrompt(
+    `("${cats(80)}", "dog").blend(1, 1)`,
+    { ...defaultOptions, syntax: 'compel', split: 'BRUTAL', mask: 'hf' },
+    tokenizer,
+  ).conditionings[0].composition;
+  /** 1 for the empty prompt without a key mask, 10 with one, 100 for every other pass. */
+  const marked: ZOf = ({ inputIds, keyMask }) => {
+    const isEmpty = inputIds[1] === eosTokenId;
+    return new Float32Array(inputIds.length * d).fill(isEmpty ? (keyMask.every((key) => key === 1) ? 1 : 10) : 100);
+  };
+  const rows = compose(compelMask, composition, marked);
+  expect([rows[0], rows[77 * d]]).toEqual([100, 50.5]);
+});
+
 describe('blend', () => {
   const [a, b] = [embedsOf('a cat'), embedsOf('a dog')];
   const mix = (x: number, y: number) => a.map((value, i) => x * value + y * b[i]);

@@ -2,7 +2,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { type Slices, whole } from '../prompt/slices.ts';
 import { eosTokenId } from '../tokens/clipVocabulary.ts';
 import { type MethodRows, methodRows } from '../weighting/apply.ts';
-import { type Method, passesRead, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
+import { filler, type Method, passesRead, type WeightedPrompt, type ZOf } from '../weighting/method.ts';
 import { moved, stackingRows, weightedSum } from '../weighting/rows.ts';
 
 /** Prompts whose conditionings are added up; one prompt by a weight of 1 is itself. */
@@ -59,24 +59,30 @@ export function stacking({ n, rowsOf }: LazyConditioning): Slices<Float32Array> 
  * is Σ fᵢ cᵢ, with shorter conditionings completed with the empty prompt's. The parts follow one another.
  */
 export function composed(method: Method, composition: Composition, zOf: ZOf): LazyConditioning {
-  const emptyRows = repeatedRows(method, composition.empty, zOf);
+  const fillerRows = fillerRowsOf(method, composition.empty, zOf);
+  const empty = methodRows(method, composition.empty, zOf);
+  const emptyRows = (at: number) => (at < empty.n ? empty.rowsOf(at) : fillerRows());
   const parts = composition.parts.map(({ blend, weight }) => {
-    const { n, rowsOf } = blended(method, blend, composition, emptyRows, zOf);
+    const { n, rowsOf } = blended(method, blend, composition, fillerRows, zOf);
     if (weight === 1) return { n, rowsOf };
     return { n, rowsOf: (at: number) => moved(rowsOf(at), emptyRows(at), [weight]) };
   });
   const chunks = parts.flatMap(({ n, rowsOf }) => Array.from({ length: n }, (_, at) => () => rowsOf(at)));
   const n = chunks.length;
-  return { n, rowsOf: (at) => (at < n ? Float32Array.from(chunks[at]()) : emptyRows(at - n)) };
+  return { n, rowsOf: (at) => (at < n ? Float32Array.from(chunks[at]()) : fillerRows()) };
 }
 
-/** Gives the rows of a prompt again and again: those of chunk `at` modulo its chunks, [L, d]. Each is computed once. */
-export function repeatedRows(method: Method, prompt: WeightedPrompt, zOf: ZOf): (at: number) => Float32Array {
-  const { n, rowsOf } = methodRows(method, prompt, zOf);
-  const known: Float32Array[] = [];
-  return (at) => {
-    known[at % n] ??= Float32Array.from(rowsOf(at % n));
-    return known[at % n];
+/**
+ * Gives the rows [L, d] that complete a shorter conditioning, computed once: those of the empty prompt. Compel's are without a key mask,
+ * whatever mask the prompt '' itself has.
+ */
+export function fillerRowsOf(method: Method, { empty }: WeightedPrompt, zOf: ZOf): () => Float32Array {
+  let rows: Float32Array | undefined;
+  return () => {
+    rows ??= Float32Array.from(
+      methodRows(method, { chunks: [filler({ empty })], empty, downweighted: [] }, zOf).rowsOf(0),
+    );
+    return rows;
   };
 }
 
@@ -84,12 +90,12 @@ function blended(
   method: Method,
   { prompts, factors, normalise }: Blend,
   { clsTokens = 'own' }: Composition,
-  emptyRows: (at: number) => Float32Array,
+  fillerRows: () => Float32Array,
   zOf: ZOf,
 ): MethodRows {
   const conditionings = prompts.map((prompt) => withClsRows(prompt, clsTokens, methodRows(method, prompt, zOf)));
   const total = normalise ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
-  const rowsAt = ({ n, rowsOf }: LazyConditioning, at: number) => (at < n ? rowsOf(at) : emptyRows(at - n));
+  const rowsAt = ({ n, rowsOf }: LazyConditioning, at: number) => (at < n ? rowsOf(at) : fillerRows());
   return {
     n: Math.max(...conditionings.map(({ n }) => n)),
     rowsOf: (at) => weightedSum(conditionings.map((z, i) => ({ factor: factors[i] / total, z: rowsAt(z, at) }))),

@@ -7,12 +7,12 @@ import { holdPasses, holdStudied, PromptBoundError } from '../prompt/bounds.ts';
 import type { Side } from '../prompt/side.ts';
 import type { Slices } from '../prompt/slices.ts';
 import { type Syntax, syntaxes } from '../prompt/syntax.ts';
-import { a1111Brackets } from '../road/a1111Brackets.ts';
 import { pageChooser } from '../road/comfyRoad.ts';
 import { conditioningPlace } from '../road/conditioningPlace.ts';
 import type { PromptOptions } from '../road/options.ts';
 import { preparingPrompt } from '../road/pipeline.ts';
 import type { PreparedChunk, PreparedPrompt, PreparedText } from '../road/preparedPrompt.ts';
+import { readingWays } from '../road/readingWays.ts';
 import { fragmentRows, typedWithWeight, withFragmentWeight } from '../road/study/fragmentWeight.ts';
 import { listingSweepPasses, type Sweep, sweep, sweeping } from '../road/study/sweep.ts';
 import { convertingPrompt } from '../tokens/convertPrompt.ts';
@@ -78,7 +78,7 @@ function* readingLanguages(
       side,
       embeddings,
       pageChooser(options, side),
-      a1111Brackets(options),
+      readingWays(options),
     );
     readings.push({ syntax, differences, converted });
   }

@@ -19,6 +19,59 @@ function convert(source: string, from: Syntax, to: Syntax): Conversion {
   return convertPrompt(source, from, to, tokenizer);
 }
 
+test('what Compel cuts off is told, unless it splits', () => {
+  const cats = 'cat '.repeat(80).trim();
+  const read = (source: string, from: Syntax, to: Syntax, ways: object = {}) =>
+    convertPrompt(source, from, to, tokenizer, undefined, undefined, undefined, undefined, ways);
+  const there = read(cats, 'a1111', 'compel');
+  expect([there.text, there.isSame]).toEqual([cats, false]);
+  expect(there.rows.filter(({ kind }) => kind === 'missing')).toHaveLength(5);
+  expect(there.lost.map(({ message }) => message)).toEqual([
+    'Compel encodes the first 75 tokens of a prompt alone, unless it is told to split it, so the rest is cut off.',
+  ]);
+  const back = read(cats, 'compel', 'comfy');
+  expect(back.rows.filter(({ kind }) => kind === 'added')).toHaveLength(5);
+  expect(back.lost.map(({ message }) => message)).toEqual([
+    'Compel encodes the first 75 tokens of a prompt alone, unless it is told to split it, and ComfyUI encodes all of it.',
+  ]);
+  expect(read(cats, 'a1111', 'compel', { split: 'NONE' })).toMatchObject({ isSame: true, lost: [] });
+  // Each text of Compel's is cut by itself.
+  expect(read(`${cats.slice(0, 200)} BREAK ${cats.slice(0, 200)}`, 'a1111', 'compel').isSame).toBe(true);
+});
+
+test('a BREAK that nothing follows begins no chunk of A1111’s', () => {
+  expect(convert('a BREAK', 'a1111', 'compel')).toMatchObject({ text: 'a', isSame: true });
+  expect(convert('("a", "").and()', 'compel', 'a1111')).toMatchObject({ text: 'a BREAK  BREAK', isSame: true });
+  expect(convert('a BREAK BREAK', 'a1111', 'compel')).toMatchObject({ text: '("a", "").and()', isSame: true });
+});
+
+test('a LoRA that is named twice is named once, by what is added of it', () => {
+  expect(convert('<lora:x:0.5> <lora:x:1> cat', 'a1111', 'compel')).toMatchObject({
+    text: 'cat withLora(x, 2)',
+    lost: [],
+  });
+  const back = convert('withLora(x, 0.5) withLora(x, 1) cat', 'compel', 'a1111');
+  expect(back).toMatchObject({ text: 'cat <lora:x:1.5>', lost: [] });
+});
+
+test('schedules are read at the first of as many steps as there are', () => {
+  const first = (ways: object) =>
+    convertPrompt('[cat:dog:0.04] x', 'a1111', 'comfy', tokenizer, undefined, undefined, undefined, undefined, ways)
+      .text;
+  expect([first({}), first({ steps: 50 })]).toEqual(['dog x', 'cat x']);
+});
+
+test('a negative prompt of A1111’s names no network', () => {
+  const negative = (source: string, from: Syntax, to: Syntax) =>
+    convertPrompt(source, from, to, tokenizer, undefined, 'negative');
+  expect(negative('<lora:x:1> blurry', 'a1111', 'comfy')).toMatchObject({ text: '<lora:x:1> blurry', isSame: true });
+  const lost = negative('withLora(x, 0.5) blurry', 'compel', 'a1111');
+  expect(lost.text).toBe('blurry');
+  expect(lost.lost.map(({ message }) => message)).toEqual([
+    'A1111 loads no LoRA from the negative prompt, so this one is left out.',
+  ]);
+});
+
 test('A1111’s brackets are read and written as the options say', () => {
   const read = (source: string, from: Syntax, to: Syntax, brackets: object) =>
     convertPrompt(source, from, to, tokenizer, undefined, undefined, undefined, undefined, brackets);
@@ -293,6 +346,12 @@ function weighed(text: string, syntax: Syntax): [number, number][] {
       const pause: Fragment = { kind: 'break', text: 'BREAK', weight: -1, starts: [], ends: [], start: 0, end: 0 };
       return content.kind === 'blend' ? [] : [...(i === 0 ? [] : [pause]), ...content.fragments];
     });
+  // A1111 begins no chunk after a BREAK that nothing follows.
+  if (syntax === 'a1111' && fragments.findLast(({ text }) => text.trim() !== '')?.kind === 'break')
+    fragments = fragments.slice(
+      0,
+      fragments.findLastIndex(({ kind }) => kind === 'break'),
+    );
   return fragments.flatMap((fragment) =>
     fragment.kind === 'break'
       ? [[-1, 0] as [number, number]]

@@ -1,5 +1,5 @@
 import { parseText, readA1111Prompt, type StepOptions } from '../prompt/a1111/a1111Prompt.ts';
-import type { Network } from '../prompt/a1111/extraNetworks.ts';
+import { type Network, promptLoras } from '../prompt/a1111/extraNetworks.ts';
 import { textAtStep } from '../prompt/a1111/promptSchedule.ts';
 import { decimal, type Piece, printPrompt } from '../prompt/across/translate.ts';
 import type { Fragment, Range } from '../prompt/ast.ts';
@@ -13,6 +13,7 @@ import { typedRange } from '../prompt/sourceText.ts';
 import { programs, type Syntax } from '../prompt/syntax.ts';
 import { commonPlaces } from './align.ts';
 import { chunkRoom } from './chunks/a1111Chunks.ts';
+import type { SplitMode } from './chunks/compelChunks.ts';
 import type { PromptEmbedding } from './promptTokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { flavourOf, type TokenizerChoice, type TokenizerFlavour } from './tokenizerFlavours.ts';
@@ -32,6 +33,8 @@ export interface ConversionRow {
   readonly convertedRange: Range | null;
   /** The embedding that this row is a vector of. One that is not open has no vectors, and ComfyUI leaves it out. */
   readonly embedding?: { readonly name: string; readonly isOpen: boolean };
+  /** Compel cuts it off, and the other program does not. */
+  readonly isCut?: boolean;
 }
 
 export interface Loss {
@@ -50,14 +53,11 @@ export interface Conversion {
   readonly lost: readonly Loss[];
 }
 
-/** Number of steps by which schedules are read, A1111's default; only the first step is converted. */
-const steps = 20;
-
 /**
  * A prompt in the language of another program, read again in that and compared token by token. Never throws. What is
  * encoded apart (the parts of AND, `.and()` and `.blend()`) is put into chunks of their own. `embeddings` are the textual
  * inversions that either program has. `chooser` makes the choices of ComfyUI's page; without one ComfyUI's prompts are for
- * its API. `brackets` says how A1111 reads them.
+ * its API. `ways` say how A1111 and Compel read; only the first step of a schedule is converted.
  */
 export function convertPrompt(...conversion: Parameters<typeof convertingPrompt>): Conversion {
   return whole(convertingPrompt(...conversion));
@@ -73,9 +73,9 @@ export function* convertingPrompt(
   role: 'positive' | 'negative' = 'positive',
   embeddings: readonly PromptEmbedding[] = [],
   chooser?: Chooser,
-  brackets: Brackets = {},
+  ways: ReadingWays = {},
 ): Slices<Conversion> {
-  const { fragments, lost, loras } = read(source, from, role, to, chooser, brackets);
+  const { fragments, lost, loras } = read(source, from, role, to, chooser, ways);
   const flavourIn = (syntax: Syntax) => flavourOf({ tokenizer: choice, syntax });
   const cutIn = (fragments: readonly Fragment[], syntax: Syntax): CutFragment[] => {
     const cut = vectorCutter(embeddings, syntax, tokenizer, flavourIn(syntax));
@@ -95,14 +95,18 @@ export function* convertingPrompt(
   const printed = cut.map(
     ({ fragment, pieces }): Fragment => ({ ...fragment, text: textIn(pieces, fragment, to, names) }),
   );
-  const said = withLoras(printPrompt(piecesOf(printed, from), to, brackets).trim(), loras, to);
+  const pieces = to === 'a1111' ? withSecondBreak(piecesOf(printed, from)) : piecesOf(printed, from);
+  const said = withLoras(printPrompt(pieces, to, ways).trim(), loras, to);
   const text = to === 'comfy' && chooser ? typedForPage(said) : said;
   yield;
-  const again = read(text, to, role, from, chooser, brackets);
+  const again = read(text, to, role, from, chooser, ways);
   yield;
-  const units = unitsIn(cut, from);
+  const room = chunkRoom(tokenizer);
+  const isCut = (syntax: Syntax) => syntax === 'compel' && (ways.split ?? 'cut') === 'cut';
+  const marked = (units: Unit[], syntax: Syntax) => (isCut(syntax) ? withCut(units, room) : units);
+  const units = marked(unitsIn(cut, from), from);
   yield;
-  const unitsAgain = unitsIn(cutIn(again.fragments, to), to);
+  const unitsAgain = marked(unitsIn(cutIn(again.fragments, to), to), to);
   yield;
   const rows = align(units, unitsAgain);
   yield;
@@ -115,12 +119,15 @@ export function* convertingPrompt(
     lost: [
       ...lost,
       ...lostLoras(loras, again.loras, programs[to]),
-      ...lossesOf(rows, { fragments, embeddings, room: chunkRoom(tokenizer), from, to, brackets, isRetokenised }),
+      ...lossesOf(rows, { fragments, embeddings, room, from, to, ways, isRetokenised }),
     ].sort((a, b) => a.range.start - b.range.start),
   };
 }
 
-type Brackets = Pick<StepOptions, 'emphasis' | 'squareFactor'>;
+/** How A1111 reads brackets and schedules, and whether Compel cuts what is after its first chunk, as it does by default. */
+export interface ReadingWays extends Partial<StepOptions> {
+  readonly split?: 'cut' | SplitMode;
+}
 
 /** A LoRA with one weight, which A1111 and Compel can both name. */
 interface NamedLora {
@@ -143,13 +150,13 @@ function read(
   role: 'positive' | 'negative',
   to: Syntax,
   chooser: Chooser | undefined,
-  brackets: Brackets,
+  ways: ReadingWays,
 ): Reading {
   switch (syntax) {
     case 'a1111':
-      return readA1111(source, role, to, brackets);
+      return readA1111(source, role, to, ways);
     case 'compel':
-      return readCompel(source, to);
+      return readCompel(source, to, role);
     case 'comfy':
       return readComfy(source, to, chooser);
     default:
@@ -157,14 +164,18 @@ function read(
   }
 }
 
-function readA1111(source: string, role: 'positive' | 'negative', to: Syntax, brackets: Brackets): Reading {
+function readA1111(source: string, role: 'positive' | 'negative', to: Syntax, ways: ReadingWays): Reading {
   const program = programs[to];
   const { comments, networks, parts } = readA1111Prompt(source, { role });
   const loss = (message: string, { start, end }: Range): Loss => ({ message, range: { start, end } });
   const wanted = networks.filter(isLora);
   // A1111 loads none if it cannot read the numbers of one.
   const loads = wanted.every(({ multipliers }) => Number.isFinite(multipliers?.te));
-  const texts = parts.map(({ schedule }) => parseText(textAtStep(schedule, 1, { steps }), brackets).fragments);
+  const { steps = 20, useOldScheduling, emphasis, squareFactor } = ways;
+  const brackets = { emphasis, squareFactor };
+  const texts = parts.map(({ schedule }) =>
+    withoutLastBreak(parseText(textAtStep(schedule, 1, { steps, useOldScheduling }), brackets).fragments),
+  );
   const lost = [
     ...comments.map((node) => loss(`${program} has no such comments, so this one is left out.`, node)),
     ...networks.flatMap((node) => {
@@ -190,10 +201,36 @@ function readA1111(source: string, role: 'positive' | 'negative', to: Syntax, br
       ),
     ),
   ];
-  const loras = wanted.map(({ name, multipliers, start, end }): NamedLora => {
-    return { name, weight: multipliers?.te ?? 0, range: { start, end } };
+  // A1111 adds a name that stands twice by its last number, both times.
+  const loras = promptLoras(networks).map(({ name, multiplier }, i): NamedLora => {
+    const { start, end } = wanted[i];
+    return { name, weight: multiplier, range: { start, end } };
   });
-  return { fragments: inChunks(texts), lost, loras: loads && to === 'compel' ? loras : [] };
+  return { fragments: inChunks(texts), lost, loras: to === 'compel' ? summed(loras) : [] };
+}
+
+/** One for each name, with the sum of its weights: that is what is added, however often it is named. */
+function summed(loras: readonly NamedLora[]): NamedLora[] {
+  const byName = new Map<string, NamedLora>();
+  for (const lora of loras) {
+    const before = byName.get(lora.name);
+    byName.set(lora.name, before ? { ...before, weight: before.weight + lora.weight } : lora);
+  }
+  return [...byName.values()];
+}
+
+const isEmpty = ({ kind, text }: Piece) => kind !== 'break' && text.trim() === '';
+
+/** Leaves out a BREAK that nothing follows: A1111 begins no chunk there. */
+function withoutLastBreak(fragments: readonly Fragment[]): readonly Fragment[] {
+  const last = fragments.findLastIndex((fragment) => !isEmpty(fragment));
+  return fragments[last]?.kind === 'break' ? fragments.slice(0, last) : fragments;
+}
+
+/** Writes a BREAK at the end twice, so that A1111 begins a chunk after the first. */
+function withSecondBreak(pieces: readonly Piece[]): readonly Piece[] {
+  const last = pieces.findLast((piece) => !isEmpty(piece));
+  return last?.kind === 'break' ? [...pieces, last] : pieces;
 }
 
 function readComfy(source: string, to: Syntax, chooser: Chooser | undefined): Reading {
@@ -244,32 +281,25 @@ function withLoras(text: string, loras: readonly NamedLora[], to: Syntax): strin
 
 /** Losses for the LoRAs that the converted prompt does not name. */
 function lostLoras(loras: readonly NamedLora[], converted: readonly NamedLora[], program: string): Loss[] {
-  const left = new Map<string, number[]>();
-  for (const { name, weight } of converted) {
-    const weights = left.get(name) ?? [];
-    left.set(name, weights);
-    weights.push(weight);
-  }
-  return loras.flatMap(({ name, weight, range }) => {
-    const weights = left.get(name) ?? [];
-    const at = weights.findIndex((other) => isClose(other, weight));
-    if (at >= 0) weights.splice(at, 1);
-    return at >= 0 ? [] : [{ message: `${program} cannot name this LoRA, so it is left out.`, range }];
-  });
+  const named = new Map(converted.map(({ name, weight }) => [name, weight]));
+  return loras.flatMap(({ name, weight, range }) =>
+    isClose(weight, named.get(name) ?? null)
+      ? []
+      : [{ message: `${program} cannot name this LoRA, so it is left out.`, range }],
+  );
 }
 
-function readCompel(source: string, to: Syntax): Reading {
+function readCompel(source: string, to: Syntax, role: 'positive' | 'negative'): Reading {
   const program = programs[to];
   const parsed = parseCompel(source);
   const loras = parsed.loras.map(({ name, weight, start, end }): NamedLora => {
     return { name, weight, range: { start, end } };
   });
-  const lost: Loss[] =
-    to === 'a1111'
-      ? []
-      : loras.map(({ range }) => {
-          return { message: `${program} loads no LoRA from a prompt, so this one is left out.`, range };
-        });
+  const canName = to === 'a1111' && role === 'positive';
+  const from = to === 'a1111' ? 'the negative prompt' : 'a prompt';
+  const lost: Loss[] = canName
+    ? []
+    : loras.map(({ range }) => ({ message: `${program} loads no LoRA from ${from}, so this one is left out.`, range }));
   const swaps = (items: readonly CompelItem[]) => {
     for (const item of items)
       if (item.kind === 'swap') {
@@ -293,7 +323,7 @@ function readCompel(source: string, to: Syntax): Reading {
       return fragments;
     });
   });
-  return { fragments: inChunks(chunks), lost, loras: to === 'a1111' ? loras : [] };
+  return { fragments: inChunks(chunks), lost, loras: canName ? summed(loras) : [] };
 }
 
 function between(a: number, b: number): Range {
@@ -330,6 +360,8 @@ interface Unit {
   readonly weight: number | null;
   readonly range: Range;
   readonly embedding?: ConversionRow['embedding'];
+  /** Compel cuts it off. */
+  readonly isCut?: boolean;
 }
 
 /** A fragment cut where its program puts vectors. */
@@ -383,7 +415,7 @@ interface Identities {
 function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels }: Identities): Unit[] {
   return cut.flatMap(({ fragment, pieces }): Unit[] => {
     const { kind, weight, start, end } = fragment;
-    if (kind === 'break') return [{ id: -1, text: 'BREAK', weight: null, range: { start, end } }];
+    if (kind === 'break') return [{ id: breakId, text: 'BREAK', weight: null, range: { start, end } }];
     return pieces.flatMap(({ source, vectors, unknown }): Unit[] => {
       const range = typedRange(source, 0, source.text.length) ?? { start, end: start };
       if (unknown !== undefined) {
@@ -402,6 +434,17 @@ function unitsOf(cut: readonly CutFragment[], { tokenizer, flavour, ids, labels 
   });
 }
 
+/** Marks what Compel cuts off: all after the first `room` tokens of each text. BREAKs stand between texts. */
+function withCut(units: readonly Unit[], room: number): Unit[] {
+  let tokens = 0;
+  return units.map((unit) => {
+    tokens = unit.id === breakId ? 0 : tokens + 1;
+    return tokens > room ? { ...unit, isCut: true } : unit;
+  });
+}
+
+const breakId = -1;
+
 /** Id of an embedding that is not open, which only ComfyUI knows. */
 const unknownId = -2;
 
@@ -415,16 +458,22 @@ function align(source: readonly Unit[], converted: readonly Unit[]): ConversionR
     endB--;
   }
   const rows: ConversionRow[] = [];
-  const both = (a: number, b: number) => rows.push(pairRow(source[a], converted[b]));
+  const alone = (row: ConversionRow, { isCut }: Unit) => isCut || rows.push(row);
+  const both = (a: number, b: number) => {
+    const [here, there] = [source[a], converted[b]];
+    if (!here.isCut && !there.isCut) rows.push(pairRow(here, there));
+    else if (!here.isCut) rows.push({ ...missingRow(here), isCut: true });
+    else if (!there.isCut) rows.push({ ...addedRow(there), isCut: true });
+  };
   for (let i = 0; i < first; i++) both(i, i);
   let [a, b] = [first, first];
   for (const [nextA, nextB] of commonPlaces(source.slice(first, endA), converted.slice(first, endB))) {
-    for (; a < first + nextA; a++) rows.push(missingRow(source[a]));
-    for (; b < first + nextB; b++) rows.push(addedRow(converted[b]));
+    for (; a < first + nextA; a++) alone(missingRow(source[a]), source[a]);
+    for (; b < first + nextB; b++) alone(addedRow(converted[b]), converted[b]);
     both(a++, b++);
   }
-  for (; a < endA; a++) rows.push(missingRow(source[a]));
-  for (; b < endB; b++) rows.push(addedRow(converted[b]));
+  for (; a < endA; a++) alone(missingRow(source[a]), source[a]);
+  for (; b < endB; b++) alone(addedRow(converted[b]), converted[b]);
   for (; a < source.length; a++, b++) both(a, b);
   return rows;
 }
@@ -493,7 +542,7 @@ interface Reasons {
   readonly room: number;
   readonly from: Syntax;
   readonly to: Syntax;
-  readonly brackets: Brackets;
+  readonly ways: ReadingWays;
   /** Whether the two tokenizers may read what a row is of differently. */
   isRetokenised(row: ConversionRow): boolean;
 }
@@ -506,9 +555,13 @@ function isCleanedUp(text: string): boolean {
   return /[^\t-\r -~]|&/.test(text);
 }
 
-function reason(row: ConversionRow, { has, embeddings, room, from, to, brackets, isRetokenised }: Reasons): string {
+function reason(row: ConversionRow, { has, embeddings, room, from, to, ways, isRetokenised }: Reasons): string {
   const { kind, text, weight } = row;
   const program = programs[to];
+  if (row.isCut) {
+    const cut = `Compel encodes the first ${room} tokens of a prompt alone, unless it is told to split it`;
+    return kind === 'missing' ? `${cut}, so the rest is cut off.` : `${cut}, and ${program} encodes all of it.`;
+  }
   const isComment = to === 'a1111' && has('#');
   const comment = 'A1111 takes “#” and the rest of its line for a comment, and nothing escapes it.';
   if (kind !== 'weight' && row.embedding) {
@@ -528,10 +581,10 @@ function reason(row: ConversionRow, { has, embeddings, room, from, to, brackets,
   }
   if (text === 'BREAK' && kind === 'missing' && to === 'comfy')
     return 'ComfyUI has no BREAK, so the chunks follow one another: encode each by itself and join them with ConditioningConcat.';
-  if (text === 'BREAK' && kind === 'missing' && to === 'a1111' && brackets.emphasis === false)
+  if (text === 'BREAK' && kind === 'missing' && to === 'a1111' && ways.emphasis === false)
     return 'In emphasis mode None A1111 has no BREAK, so the chunks follow one another.';
   if (kind === 'weight' && weight !== null) {
-    if (to === 'a1111' && brackets.emphasis === false)
+    if (to === 'a1111' && ways.emphasis === false)
       return 'A1111’s emphasis mode None takes brackets for characters, so this weighs 1.';
     if (!Number.isFinite(weight)) return `${program} takes no weight that is not a finite number, so this weighs 1.`;
     if (to === 'compel' && weight < 0) return 'Compel takes no negative weight, so this weighs 0.';

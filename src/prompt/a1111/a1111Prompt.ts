@@ -9,7 +9,7 @@ import { isWithinAny, sourceText } from '../sourceText.ts';
 import { type PromptPart, splitParts } from './andParts.ts';
 import { removeComments } from './comments.ts';
 import { type A1111Options, parseA1111 } from './emphasis.ts';
-import { type Network, removeNetworks } from './extraNetworks.ts';
+import { keepNetworks, type Network, removeNetworks } from './extraNetworks.ts';
 import {
   parseSchedule,
   resolveSchedule,
@@ -27,7 +27,7 @@ export interface ScheduledPart extends PromptPart {
   readonly schedule: ScheduleTree;
 }
 
-export interface A1111Prompt {
+export interface A1111Prompt extends ReadingOptions {
   readonly source: string;
   readonly comments: readonly CommentNode[];
   readonly networks: readonly Network[];
@@ -59,15 +59,15 @@ export interface SteppedPrompt {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Never throws. */
+/** Never throws. A1111 takes networks and AND from the positive prompt alone; in the negative one they are text. */
 export function readA1111Prompt(prompt: string, { role }: ReadingOptions): A1111Prompt {
   const commented = removeComments(sourceText(prompt));
-  const tagged = removeNetworks(commented.text);
+  const tagged = role === 'positive' ? removeNetworks(commented.text) : keepNetworks(commented.text);
   const split = role === 'positive' ? splitParts(tagged.text) : { parts: [wholePart(tagged.text)], diagnostics: [] };
   const parts = split.parts.map((part) => ({ ...part, schedule: parseSchedule(part.text) }));
   const schedules = parts.flatMap(({ schedule }) => schedule.nodes).filter(({ type }) => type !== 'text');
   return {
-    source: prompt,
+    ...{ source: prompt, role },
     comments: commented.comments,
     networks: tagged.networks,
     parts,

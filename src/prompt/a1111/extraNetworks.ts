@@ -97,6 +97,24 @@ export function removeNetworks(source: SourceText): {
   return { text: from === 0 ? source : joinSources([...parts, sliceSource(source, from)]), networks, diagnostics };
 }
 
+/**
+ * Leaves the tags of a negative prompt in it, where they are text: `processing.py` of stable-diffusion-webui 1.10 parses those of the positive
+ * one alone.
+ */
+export function keepNetworks(source: SourceText): ReturnType<typeof removeNetworks> {
+  const named = removeNetworks(source).networks.filter(({ kind }) => kinds.includes(kind));
+  const diagnostics = named.map(
+    ({ start, end }): Diagnostic => ({
+      code: 'network-in-negative',
+      severity: 'warning',
+      ...{ start, end },
+      message: 'A1111 takes networks from the positive prompt alone: here this is encoded as text, so take it out.',
+      fix: { label: 'Take it out', edits: [{ start, end, insert: '' }] },
+    }),
+  );
+  return { text: source, networks: [], diagnostics };
+}
+
 function readNetwork(kind: string, typed: string, range: Range): Network {
   const args = typed.split(':');
   const isNamed = (arg: string) => arg.split('=').length === 2;

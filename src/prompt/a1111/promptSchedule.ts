@@ -543,7 +543,9 @@ export function scheduleDiagnostics(tree: ScheduleTree, options: ScheduleOptions
         severity: 'warning',
         start,
         end,
-        message: `“${node.number}” is before the first step, so what stands before it is never used: write a share such as 0.5, or a step from 1.`,
+        message: node.withoutBefore
+          ? `“${node.number}” is before the first step, so the text in these brackets is there from the first on: write a share such as 0.5, or a step from 1.`
+          : `“${node.number}” is before the first step, so what stands before it is never used: write a share such as 0.5, or a step from 1.`,
       });
     } else if (last >= options.steps) {
       diagnostics.push(neverSwitches(node, share, options.steps));

@@ -25,6 +25,9 @@ export function joinedByBreak(source: string): Fix | undefined {
       fragment,
     ]),
   ]);
+  // A1111 begins no chunk after a BREAK that nothing follows.
+  const last = rows.at(-1)?.fragments ?? [];
+  if (last.every(({ text }) => text.trim() === '')) pieces.push({ kind: 'break', text: 'BREAK', weight: -1 });
   const isSayable =
     rows.every((row) => row !== null) && pieces.every(({ kind, text }) => kind === 'break' || !/#/.test(text));
   if (!isSayable) return undefined;

@@ -20,7 +20,7 @@ const farWeight = 3;
 
 /** Lints each distinct text that some step of the prompt encodes; what several of them share is said once. */
 export function lintA1111(
-  { source, comments }: A1111Prompt,
+  { source, role, comments }: A1111Prompt,
   { parts, diagnostics: parsed }: SteppedPrompt,
 ): Diagnostic[] {
   const distinct = new DistinctDiagnostics();
@@ -29,7 +29,7 @@ export function lintA1111(
     const { text } = weighed;
     const diagnostics = [
       ...weights(weighed, 'a1111'),
-      ...compelMarks(weighed, 'a1111'),
+      ...compelMarks(weighed, 'a1111').map((mark) => (role === 'negative' ? withoutLoras(mark) : mark)),
       ...namedEmbeddings(text, 'a1111'),
       ...silentMarks(weighed, 'a1111'),
     ];
@@ -37,6 +37,15 @@ export function lintA1111(
   }
   const all = [...distinct.all, ...swallowedLines(comments, source), ...compelComposites(source, 'a1111')];
   return [...all, ...mixedDialects(source, texts, [parsed, all], 'a1111')].sort(byPlace);
+}
+
+/** Offers no tag of A1111's for a LoRA where A1111 reads none. */
+function withoutLoras(diagnostic: Diagnostic): Diagnostic {
+  if (diagnostic.code !== 'compel-lora') return diagnostic;
+  const { fix, ...rest } = diagnostic;
+  const message =
+    'This is how Compel names a LoRA: A1111 takes LoRAs from the positive prompt alone, and encodes this as text, so take it out.';
+  return { ...rest, message };
 }
 
 export function lintCompel(parsed: ParsedCompel): Diagnostic[] {

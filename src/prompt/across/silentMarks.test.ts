@@ -31,6 +31,9 @@ test.each<[Syntax, string, string, string, string | null]>([
   ['comfy', 'a {red} car', 'choice', '{red}', 'a red car'],
   ['a1111', 'a {{red}} car', 'novelai-weight', '{{red}}', 'a (red:1.1025) car'],
   ['compel', 'a {red} car', 'novelai-weight', '{red}', 'a (red)1.05 car'],
+  // Touching a word they would weigh nothing.
+  ['compel', 'well{cat}', 'novelai-weight', '{cat}', null],
+  ['compel', 'girl（red：1.2）, sky', 'full-width-brackets', '（red：1.2）', null],
   ['a1111', 'a __color__ car', 'wildcard', '__color__', null],
   ['compel', 'a __color__ car', 'wildcard', '__color__', null],
   ['comfy', 'a __color__ car', 'wildcard', '__color__', null],

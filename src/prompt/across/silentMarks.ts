@@ -48,6 +48,10 @@ function fullWidthBrackets(source: SourceText, syntax: Syntax): Diagnostic[] {
   return diagnostics;
 }
 
+/** Whether brackets from unit `from` to `to` weigh, were they written there: in Compel nothing but a space may stand before them. */
+const canWeighAt = ({ text }: SourceText, syntax: Syntax, from: number, to: number): boolean =>
+  syntax !== 'compel' || (/^\s?$/.test(text[from - 1] ?? '') && /^[\s,]?$/.test(text[to] ?? ''));
+
 function fullWidthPair(source: SourceText, syntax: Syntax, from: number, close: number): Diagnostic[] {
   const { text } = source;
   const tail = numberAtEnd.exec(text.slice(Math.max(from + 1, close - 40), close));
@@ -68,7 +72,8 @@ function fullWidthPair(source: SourceText, syntax: Syntax, from: number, close: 
   );
   const message = `${programs[syntax]} weighs by ( ) and : alone, and some of these are full-width characters, which are encoded as text: write ${written.open}…${written.close}.`;
   const say = tail || after ? warning : info;
-  return [say('full-width-brackets', range, message, isWhole ? fix : undefined)];
+  const canFix = isWhole && canWeighAt(source, syntax, from, close + 1 + (after?.[0].length ?? 0));
+  return [say('full-width-brackets', range, message, canFix ? fix : undefined)];
 }
 
 /** Finds signs or a number after brackets that have a number in them: `(x:1.3)++`. */
@@ -118,7 +123,8 @@ function braces(source: SourceText, syntax: Syntax): Diagnostic[] {
     const weight = decimal(1.05 ** open.length);
     const written = weighedIn(syntax, weight);
     const message = `{…} is how NovelAI weighs, and ${programs[syntax]} encodes the braces as text: write ${written.open}…${written.close} for the weight that they have there.`;
-    const fix = plainText.test(content) ? replaced(`${written.open}${content}${written.close}`) : undefined;
+    const canWeigh = canWeighAt(source, syntax, index, index + typed.length);
+    const fix = plainText.test(content) && canWeigh ? replaced(`${written.open}${content}${written.close}`) : undefined;
     return [info('novelai-weight', range, message, fix)];
   });
 }

@@ -1,3 +1,4 @@
+import { promptShape } from '../a1111/promptShape.ts';
 import type { ParsedPrompt, Range } from '../ast.ts';
 import { type Chooser, sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
@@ -36,6 +37,7 @@ export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 |
     { ...right, insert: source.slice(left.start, left.end) },
   ];
   if (!isMeant(parsed, left, right, (chooser) => parsePrompt(applyEdits(source, edits), syntax, chooser))) return null;
+  if (syntax === 'a1111' && promptShape(source, true) !== promptShape(applyEdits(source, edits), true)) return null;
   const shift = direction < 0 ? left.start - moved.start : right.end - moved.end;
   const follow = (at: number) => Math.min(Math.max(at, moved.start), moved.end) + shift;
   return { edits, selection: { start: follow(selection.start), end: follow(selection.end) } };

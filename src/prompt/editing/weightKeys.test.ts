@@ -44,6 +44,11 @@ describe('the word at the caret', () => {
   test.each(['a , ¦ b', '¦', 'a, BRE¦AK b', '  ¦  '])('%s has none', (text) => expect(press(text, 0.05)).toBeNull());
 });
 
+test.each(['‹a cat AND a dog›', '‹a cat :1.5›', 'aspect ‹16:9›', '[‹a|b›] c', '‹a cat # note›'])(
+  'A1111 would read more than a weight in %s, so nothing is written',
+  (text) => expect(press(text, 0.1)).toBeNull(),
+);
+
 describe('the brackets at the caret', () => {
   test.each([
     ['(r¦ed:1.3)', 0.05, '(r¦ed:1.35)'],

@@ -1,3 +1,4 @@
+import { promptShape } from '../a1111/promptShape.ts';
 import type { Edit, Node, PageChanges, ParsedPrompt, Range, WeightedNode } from '../ast.ts';
 import { sameChooser } from '../comfy/dynamicPrompt.ts';
 import { applyEdits, type Change } from '../edits.ts';
@@ -131,11 +132,13 @@ function isMeant(
   const { page } = parsed;
   const after = parsePrompt(applyEdits(parsed.source, edits), prompt.syntax, page && sameChooser(page.choices));
   if (!sameAside(before.aside, asideOf(after)) || !isOutline(after.nodes, before.outline)) return false;
-  return areWeighed(after.fragments, before.weights, ({ at, weight }, now) => {
+  const areMeant = areWeighed(after.fragments, before.weights, ({ at, weight }, now) => {
     const weighing = places[at];
     if (!weighing) return sameWeight(weight, now);
     return weighing.from === 0 || sameWeight((weight * weighing.to) / weighing.from, now);
   });
+  // New brackets may take in what A1111 reads before weights: AND, the weight of a part, a schedule's marks, a comment.
+  return areMeant && (prompt.syntax !== 'a1111' || promptShape(parsed.source) === promptShape(after.source));
 }
 
 /** [source.length] The weighing that changes the weight of each unit: none where a number of ComfyUI inside of it counts instead. */

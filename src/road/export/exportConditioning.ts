@@ -8,7 +8,7 @@ import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { passesRead, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
-import { type Composition, type LazyConditioning, repeatedRows, stacking } from '../composition.ts';
+import { type Composition, fillerRowsOf, type LazyConditioning, stacking } from '../composition.ts';
 import { type PromptOptions, writtenOptions } from '../options.ts';
 import { promptConditionings } from '../pipeline.ts';
 import type { PreparedPrompt } from '../preparedPrompt.ts';
@@ -119,7 +119,7 @@ export function* exportingConditioning(pair: ConditioningPair, zOf: ZOf): Slices
   const empty = emptyPrompt(pair);
   const own = ownConditionings(pair, zOf);
   const d = own.positive[0].rowsOf(0).length / empty.empty.inputIds.length;
-  const embeds = equalled(own, syntax, repeatedRows(methods[weighting], empty, zOf), d);
+  const embeds = equalled(own, syntax, fillerRowsOf(methods[weighting], empty, zOf), d);
   const tensors: ConditioningTensor[] = [];
   for (const side of ['positive', 'negative'] as const)
     for (const [i, conditioning] of embeds[side].entries()) {

@@ -161,8 +161,9 @@ function findFragments(
         break;
       }
       const isBoundary = !truncate && (ids[end] === eosTokenId || ids[end] === bosTokenId);
-      if (!isBoundary && ids[end] !== wanted[matched]) return { ranges: null, lost: index };
-      if (!isBoundary) matched++;
+      // A special token that is typed is one that is wanted.
+      if (ids[end] === wanted[matched]) matched++;
+      else if (!isBoundary) return { ranges: null, lost: index };
       if (matched < wanted.length) end++;
     }
     ranges.push({ start, end: Math.min(end, last) + 1 });

@@ -2,8 +2,8 @@ import { useId, useMemo, useState } from 'react';
 import { type Side, sides } from '../../prompt/side.ts';
 import type { Slices } from '../../prompt/slices.ts';
 import { programs, type Syntax, syntaxes } from '../../prompt/syntax.ts';
-import { a1111Brackets } from '../../road/a1111Brackets.ts';
 import { pageChooser } from '../../road/comfyRoad.ts';
+import { readingWays } from '../../road/readingWays.ts';
 import { isLong, usedEmbeddings } from '../../state/reading.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
 import { type Conversion, type ConversionRow, convertingPrompt } from '../../tokens/convertPrompt.ts';
@@ -55,7 +55,7 @@ export function Convert({ onConverted }: { onConverted(): void }) {
             side,
             embeddings,
             chooser,
-            a1111Brackets(options),
+            readingWays(options),
           );
           conversions.push({ side, conversion });
         }
