@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A run of a small denoiser, on the text encoder that comes with the page. */
 const small =
-  'pictures --steps 4 --again-steps 2 --bold-steps 1 --blend-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
+  'pictures --steps 4 --again-steps 1 --point-steps 1 --bold-steps 1 --blend-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
 const train = (name: string, args: string) =>
   main([
     ...args.split(' '),
@@ -109,7 +109,11 @@ test.each([
 });
 
 test.each([
-  ['pictures --steps 1000 --again-steps 1000', '--again-steps takes 1000 of 1000 --steps; leave some to begin with.'],
+  [
+    'pictures --steps 1000 --again-steps 600 --point-steps 400',
+    '--again-steps and --point-steps take 1000 of 1000 --steps; leave some to begin with.',
+  ],
+  ['pictures --grounding none', '--grounding is a number above 0 and up to 1, not "none".'],
   ['pictures --batch 6', '--batch 6 is no multiple of --repeats 4'],
   ['pictures --batch 10 --repeats 2', '--batch is a multiple of 4, not 10.'],
   ['pictures --width1 100', '--width1 is a multiple of 32, the numbers of a head, not 100.'],

@@ -24,7 +24,8 @@ import {
   pictureCheckpoint,
   pictureStep,
   startPictureRun,
-  withAverages,
+  trainedParameters,
+  withTrained,
 } from '../pictures/pictureRun.ts';
 import { createPromptReader, type PromptReader } from '../pictures/promptReader.ts';
 import { createTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
@@ -55,7 +56,13 @@ const numbers = {
   batch: ['batch', 2, 256, 'pictures of a step'],
   'bold-steps': ['boldSteps', 0, 1e6, 'first steps, on large filled objects in plain words'],
   'blend-steps': ['blendSteps', 0, 1e6, 'next steps, in which ever more scenes are of any kind; all others are'],
-  'again-steps': ['againSteps', 0, 1e6, 'last steps, which begin from what a file of those before them holds'],
+  'again-steps': ['againSteps', 0, 1e6, 'steps of the second part, which begins from what a file of the first holds'],
+  'point-steps': [
+    'pointSteps',
+    0,
+    1e6,
+    'last steps, of the third part, in which words learn to point at their objects',
+  ],
   repeats: ['repeats', 1, 16, 'steps that a scene takes part in, each time with other noise'],
   'warm-up': ['warmUp', 0, 1e6, 'steps in which the learning rate rises (a twentieth of the steps, 100 at most)'],
   width0: ['width0', 32, 512, 'numbers of a row of the upper level: squares of 2 × 2 pixels'],
@@ -84,6 +91,9 @@ ${optionHelp<PictureSettings>(numbers, defaultPictureRun)}
   --threads N            threads that share a step (one a core); the bits are the same with any number
   --learning-rate X      its highest (${defaultPictureRun.learningRate})
   --again-rate X         its highest in the steps --again-steps (${defaultPictureRun.againRate})
+  --point-rate X         its highest in the steps --point-steps (${defaultPictureRun.pointRate})
+  --grounding X          weight of pointing's loss there, of each layer (${defaultPictureRun.grounding})
+  --point-share X        share of what these steps came to; the rest is what they began from (${defaultPictureRun.pointShare})
   --measure-every N      steps between measurements (500)
   --measure-captions N   captions of each kind that a measurement draws (24)
   --card-captions N      captions of each kind that the card is measured on (256)
@@ -98,10 +108,14 @@ function readPictureSettings(values: Values): PictureSettings {
   const settings: PictureSettings = {
     ...readSettings<PictureSettings>(values, numbers, defaultPictureRun),
     againRate: readRate(values, 'again-rate', defaultPictureRun.againRate),
+    pointRate: readRate(values, 'point-rate', defaultPictureRun.pointRate),
+    grounding: readRate(values, 'grounding', defaultPictureRun.grounding),
+    pointShare: readRate(values, 'point-share', defaultPictureRun.pointShare),
   };
-  if (settings.againSteps >= settings.steps)
+  const { steps, againSteps, pointSteps } = settings;
+  if (againSteps + pointSteps >= steps)
     throw new UsageError(
-      `--again-steps takes ${settings.againSteps} of ${settings.steps} --steps; leave some to begin with.`,
+      `--again-steps and --point-steps take ${againSteps + pointSteps} of ${steps} --steps; leave some to begin with.`,
     );
   if (settings.batch % settings.repeats)
     throw new UsageError(
@@ -157,10 +171,11 @@ async function writeModel(
   { seconds, threads }: { readonly seconds: number; readonly threads: number },
   out: string,
 ) {
-  const { model, averages, settings } = run;
+  const { model, settings } = run;
+  const parameters = trainedParameters(run);
   const at = paths(out);
   const modelFacts = { config: model.config, clipSha256 };
-  const bytes = writeDenoiser(model.parameters, averages, modelFacts, 'F16');
+  const bytes = writeDenoiser(model.parameters, parameters, modelFacts, 'F16');
   await write(at.model, bytes);
   await write(at.config, jsonText(denoiserConfigJson(modelFacts)));
   await readDenoiser(await openSafetensors(fileSource(at.model)), model);
@@ -175,7 +190,7 @@ async function writeModel(
   };
   const facts = {
     ...{ settings, seconds, clipSha256, judged },
-    parameters: averages.length,
+    parameters: parameters.length,
     machine: machineName(threads),
     sha256: sum,
     bytes: bytes.length,
@@ -209,7 +224,12 @@ async function openRun(read: NonNullable<ReturnType<typeof readArguments>>, toke
 export async function trainPictures(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const;
   const own = { clip: text, threads: text, 'measure-captions': text, 'card-captions': text };
-  const read = readArguments(args, [...Object.keys(numbers), 'again-rate'], own, 500);
+  const read = readArguments(
+    args,
+    [...Object.keys(numbers), 'again-rate', 'point-rate', 'grounding', 'point-share'],
+    own,
+    500,
+  );
   if (!read) {
     console.log(picturesUsage);
     return 0;
@@ -228,8 +248,9 @@ export async function trainPictures(args: readonly string[]): Promise<number> {
     secondsBefore: seconds,
     done: () => run.step,
     train: () => pictureStep(run, threads),
-    describe: ({ loss, gradientNorm }) => `loss ${loss.toFixed(4)}, gradient ${gradientNorm.toFixed(3)}`,
-    measure: () => withAverages(run, () => measure(run, sets, wayDrawing)),
+    describe: ({ loss, groundingLoss, gradientNorm }) =>
+      `loss ${loss.toFixed(4)}, of pointing ${groundingLoss.toFixed(4)}, gradient ${gradientNorm.toFixed(3)}`,
+    measure: () => withTrained(run, () => measure(run, sets, wayDrawing)),
     printMetrics,
     checkpoint: (sofar) => writeRunCheckpoint(pictureCheckpoint(run, clipSha256), sofar),
     finish: (taken) => {

@@ -173,7 +173,13 @@ export function attentionBlock(
   addResidual(stream, input, R * C);
 }
 
-/** Turns dstream [R, C] from the gradient of the block's output into that of its input. The prompt's rows get none. */
+/** Gives what a loss of the probabilities [h, side², T_b] of picture b adds to their gradient; null for nothing. */
+export type LooksGradient = (probabilities: Floats, side: number, b: number) => Floats | null;
+
+/**
+ * Turns dstream [R, C] from the gradient of the block's output into that of its input. The prompt's rows get none. `looksGradient` is asked
+ * where pixels look at the prompt.
+ */
 export function attentionBlockBackward(
   kernels: PictureKernels,
   block: AttentionBlock,
@@ -181,6 +187,7 @@ export function attentionBlockBackward(
   context: Context,
   grid: Grid,
   scratch: AttentionScratch,
+  looksGradient?: LooksGradient,
 ): void {
   const { C, norm, input, normed } = block;
   const R = grid.B * grid.side * grid.side;
@@ -188,8 +195,10 @@ export function attentionBlockBackward(
   if (block.gate) multiplyBackward(scratch.first, scratch.gates, block.attended, block.gates, R * C);
   const gradients = { queries: scratch.queries, keyValues: scratch.keyValues, attended: scratch.first };
   const dparts = pictureParts(block, gradients, grid, context.lengths);
-  for (const [b, { heads, probabilities, sizes }] of pictureParts(block, block, grid, context.lengths).entries())
-    kernels.attentionBackward(dparts[b].heads, dparts[b].attended, probabilities, heads, sizes);
+  for (const [b, { heads, probabilities, sizes }] of pictureParts(block, block, grid, context.lengths).entries()) {
+    const dlooks = block.keyValue && looksGradient?.(probabilities, grid.side, b);
+    kernels.attentionBackward(dparts[b].heads, dparts[b].attended, probabilities, heads, sizes, dlooks);
+  }
   const wide = block.keyValue ? C : 3 * C;
   kernels.inputGradient(scratch.second, scratch.queries, block.query.value, R, C, wide);
   kernels.weightGradient(block.query.gradient, scratch.queries, normed, R, C, wide);

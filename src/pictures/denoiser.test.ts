@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compileKernels } from '../cpu/kernels.ts';
 import { createRandom, normal } from '../models/seededRandom.ts';
+import { weightedSum } from '../training/testing/differences.ts';
 import { createDenoiser, crossAttention, type Denoiser, denoise, denoiseBackward } from './denoiser.ts';
 import type { DenoiserConfig } from './denoiserConfig.ts';
 import { float64PictureKernels } from './pictureKernels.ts';
@@ -26,8 +27,10 @@ const x = numbers(2 * 4 * 64);
 const context = numbers(8 * 8);
 const lengths = [5, 3];
 const times = [0.3, 0.8];
-/** Gradient of the predicted pictures. */
+/** Gradient of the predicted pictures, and of where pixels look: the same in each layer. */
 const upstream = numbers(2 * 4 * 64);
+const dlooks = numbers(3 * 16 * 5);
+const looksGradient = (probabilities: ArrayLike<number>) => dlooks.subarray(0, probabilities.length);
 
 let exact: Denoiser;
 let fast: Denoiser;
@@ -41,13 +44,15 @@ beforeAll(async () => {
     fast.parameters.values[i] = exact.parameters.values[i];
   }
   predicted = Float64Array.from(denoise(exact, x, times, context, lengths));
-  denoiseBackward(exact, upstream);
+  denoiseBackward(exact, upstream, looksGradient);
 });
 
-/** Σ upstream · predicted. */
+/** Σ upstream · predicted, and Σ dlooks · probabilities of each layer and picture. */
 function loss(): number {
   const pictures = denoise(exact, x, times, context, lengths);
-  return upstream.reduce((sum, gradient, i) => sum + gradient * pictures[i], 0);
+  const looks = lengths.flatMap((_, b) => crossAttention(exact, b));
+  const ofLooks = looks.reduce((sum, { probabilities }) => sum + weightedSum(dlooks, probabilities), 0);
+  return upstream.reduce((sum, gradient, i) => sum + gradient * pictures[i], ofLooks);
 }
 
 describe('gradients', () => {
@@ -87,7 +92,7 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 describe('the fast kernels', () => {
   test('predict and learn as the plain loops do', () => {
     expect(distance(predicted, denoise(fast, x, times, context, lengths))).toBeLessThan(1e-5);
-    denoiseBackward(fast, upstream);
+    denoiseBackward(fast, upstream, looksGradient);
     for (const { name, offset, length } of exact.parameters.places.values()) {
       const part = ({ gradients }: Denoiser['parameters']) => gradients.subarray(offset, offset + length);
       expect(distance(part(exact.parameters), part(fast.parameters)), name).toBeLessThan(1e-4);

@@ -17,6 +17,7 @@ import {
   attentionBlockBackward,
   type Context,
   createAttentionBlock,
+  type LooksGradient,
   probabilitiesOf,
 } from './attentionBlock.ts';
 import {
@@ -203,12 +204,18 @@ function blocksForward(model: Denoiser, blocks: readonly Block[], { stream }: Le
   }
 }
 
-function blocksBackward(model: Denoiser, blocks: readonly Block[], { dstream }: Level, grid: Grid): void {
+function blocksBackward(
+  model: Denoiser,
+  blocks: readonly Block[],
+  { dstream }: Level,
+  grid: Grid,
+  looksGradient: LooksGradient | undefined,
+): void {
   const { kernels, scratch } = model;
   for (const { convolution, attention, mlp } of blocks.toReversed()) {
     if (mlp) mlpBlockBackward(kernels, mlp, dstream, grid, scratch);
     for (const block of attention.toReversed())
-      attentionBlockBackward(kernels, block, dstream, contextOf(model), grid, scratch);
+      attentionBlockBackward(kernels, block, dstream, contextOf(model), grid, scratch, looksGradient);
     convolutionBlockBackward(kernels, convolution, dstream, timeRowsOf(model), grid, scratch);
   }
 }
@@ -242,23 +249,23 @@ function levelForward(model: Denoiser, l: number, B: number): void {
 }
 
 /** Turns the level's `dstream` from the gradient of what the level gives into that of what it gets. */
-function levelBackward(model: Denoiser, l: number, B: number): void {
+function levelBackward(model: Denoiser, l: number, B: number, looksGradient: LooksGradient | undefined): void {
   const { kernels, levels, scratch } = model;
   const level = levels[l];
   const { dstream, side, C, positions, toNext, fromNext, squares } = level;
   const grid = { B, side };
   if (toNext && fromNext) {
-    blocksBackward(model, level.up, level, grid);
+    blocksBackward(model, level.up, level, grid, looksGradient);
     const next = levels[l + 1];
     const below = { B, side: next.side };
     const rows = B * next.side * next.side;
     gatherSquares(scratch.first, dstream, below, C);
     linearBackward(kernels, next.dstream, scratch.first, next.stream, fromNext, rows, next.C, 4 * C);
-    levelBackward(model, l + 1, B);
+    levelBackward(model, l + 1, B, looksGradient);
     linearBackward(kernels, scratch.first, next.dstream, squares, toNext, rows, 4 * C, next.C);
     scatterSquares(dstream, scratch.first, below, C);
   }
-  blocksBackward(model, level.down, level, grid);
+  blocksBackward(model, level.down, level, grid, looksGradient);
   if (positions)
     eachPosition(B, positions.value.length, (row, place) => {
       positions.gradient[place] += dstream[row];
@@ -300,8 +307,11 @@ export function denoise(
   return model.pictures.subarray(0, B * drawnPlanes * config.pictureSize ** 2);
 }
 
-/** Writes all gradients, from dpictures [B, 4, S, S], the gradient of what `denoise` gave last. */
-export function denoiseBackward(model: Denoiser, dpictures: ArrayLike<number>): void {
+/**
+ * Writes all gradients, from dpictures [B, 4, S, S], the gradient of what `denoise` gave last. `looksGradient` adds that of a loss of where
+ * pixels look.
+ */
+export function denoiseBackward(model: Denoiser, dpictures: ArrayLike<number>, looksGradient?: LooksGradient): void {
   const { kernels, levels, parameters, input, output, outputNorm, predicted, scratch, time } = model;
   const B = model.lengths.length;
   const [top] = levels;
@@ -325,7 +335,7 @@ export function denoiseBackward(model: Denoiser, dpictures: ArrayLike<number>): 
     R,
     top.C,
   );
-  levelBackward(model, 0, B);
+  levelBackward(model, 0, B, looksGradient);
   kernels.convolutionWeightGradient(input.weight.gradient, top.dstream, model.pixels, grid, pixelWidth, top.C);
   biasBackward(input.bias, top.dstream, R, top.C);
   timeBackward(model, B);

@@ -5,7 +5,6 @@ import { contextLength } from '../tokens/clipVocabulary.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { inputIdsOf } from '../training/evaluation.ts';
 import type { Floats } from '../training/products.ts';
-import { captionTokens } from '../world/captionIds.ts';
 import type { Description } from '../world/description.ts';
 import { judgePicture } from '../world/judge/judge.ts';
 import { matchedObjects, type Verdict, verdictOf } from '../world/judge/verdict.ts';
@@ -13,6 +12,7 @@ import { batchDrawer, createBatch } from '../world/worldBatch.ts';
 import type { Denoiser } from './denoiser.ts';
 import { type Draft, drawing, type PixelLooks, usualDrawing } from './drawing.ts';
 import { drawnLength, shownPicture } from './drawnPicture.ts';
+import { phraseRows } from './phraseRows.ts';
 import { pointsInside, silhouettes } from './pointing.ts';
 import type { PromptReader } from './promptReader.ts';
 import type { SamplerName } from './sampler.ts';
@@ -47,18 +47,9 @@ export const evaluationSeed = 0xd1c7a6e5;
 /** Words that people add to most prompts, and that mean nothing here. */
 const fillers = ', masterpiece, best quality';
 
-/** The rows of each object's words in the plainest wording of its colour and shape. The first row is that of BOS. */
-export function namedRows(tokenizer: Tokenizer, caption: string, { objects }: Description): NamedRows[] {
-  let row = 1;
-  const rowsOf = caption.split(' ').map((word) => captionTokens(tokenizer, word).map(() => row++));
-  const words = caption.split(' ');
-  let at = 0;
-  return objects.map(({ colour, shape }) => {
-    const colourAt = words.indexOf(colour!.word, at);
-    at = words.indexOf(shape!, colourAt) + 1;
-    return { colour: rowsOf[colourAt], shape: rowsOf[at - 1] };
-  });
-}
+/** The rows of each object's words in the plainest wording of its colour and shape. */
+export const namedRows = (tokenizer: Tokenizer, caption: string, description: Description): NamedRows[] =>
+  phraseRows(tokenizer, caption, description).map(([colour, shape]) => ({ colour: colour.rows, shape: shape.rows }));
 
 /**
  * Draws `scenes` captions of colours and shapes, and a quarter as many that say everything, of pairs that training has seen, or with such

@@ -42,7 +42,14 @@ export interface PictureKernels extends TrainingKernels {
   /** attentionLayer.ts says what it computes; B is 1 here, and nothing is causal. */
   attention(attended: Floats, probabilities: Floats, heads: Heads, sizes: AttentionSizes): void;
   /** attentionLayer.ts says what it computes. */
-  attentionBackward(dheads: Heads, dattended: Floats, probabilities: Floats, heads: Heads, sizes: AttentionSizes): void;
+  attentionBackward(
+    dheads: Heads,
+    dattended: Floats,
+    probabilities: Floats,
+    heads: Heads,
+    sizes: AttentionSizes,
+    dlooks?: Floats | null,
+  ): void;
 }
 
 /** Calls with each pixel, its neighbour's tap 0 … 8 and the neighbour, of those that lie in the picture. */

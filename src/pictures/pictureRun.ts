@@ -22,22 +22,23 @@ import type { Floats, Products } from '../training/products.ts';
 import type { RunState } from '../training/runCheckpoint.ts';
 import { countFloats } from '../training/wasmKernels.ts';
 import { writeInputIds } from '../world/captionIds.ts';
-import { pictureSize } from '../world/render.ts';
-import { batchDrawer, createBatch, type DrawOptions } from '../world/worldBatch.ts';
+import { eachCovered, pictureSize } from '../world/render.ts';
+import { batchDrawer, createBatch, type DrawOptions, type WorldBatch } from '../world/worldBatch.ts';
 import type { Denoiser } from './denoiser.ts';
 import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
 import { drawDenoiser } from './denoiserStart.ts';
 import { drawnLength, withCover } from './drawnPicture.ts';
 import { mixNoise } from './flowMatching.ts';
+import { phraseRows } from './phraseRows.ts';
 import type { PromptReader } from './promptReader.ts';
-import { meanOfParts, type SharedBatch, type SharedWork, sharedBatch, shareWork } from './sharedBatch.ts';
+import { coversLength, meanOfParts, type SharedBatch, type SharedWork, sharedBatch, shareWork } from './sharedBatch.ts';
 import { createFastDenoiser } from './wasmPictureKernels.ts';
 
 /** Everything that decides the bits of a trained denoiser, but for the text encoder. */
 export interface PictureSettings {
   /** 0 … 2³¹ − 1. */
   readonly seed: number;
-  /** Steps of the whole run, which has two parts: in the last 2 / 5 of each the learning rate falls to 0. */
+  /** Steps of the whole run, which has three parts: in the last 2 / 5 of each the learning rate falls to 0. */
   readonly steps: number;
   /** Pictures of a step, a multiple of `partPictures`. */
   readonly batch: number;
@@ -51,6 +52,16 @@ export interface PictureSettings {
   /** Steps of the second part: it begins from what a file of the first holds, so that a trained denoiser can be trained on. */
   readonly againSteps: number;
   readonly againRate: number;
+  /** Steps of the third part, which begins in the same way: plain captions say sizes, and their words learn to point. */
+  readonly pointSteps: number;
+  readonly pointRate: number;
+  /** Weight of the grounding loss of a layer in the third part. */
+  readonly grounding: number;
+  /**
+   * Share of what the third part came to in the trained denoiser; the rest is what that part began from. Source: Wortsman et al. 2022, Robust
+   * fine-tuning of zero-shot models.
+   */
+  readonly pointShare: number;
   /** Steps in which the learning rate of a part rises. */
   readonly warmUp: number;
   /** Numbers of a row at each level, and how many blocks there are on the way down and up. */
@@ -70,7 +81,7 @@ export interface PictureSettings {
 
 export const defaultPictureRun: PictureSettings = {
   seed: 1,
-  steps: 16000,
+  steps: 21000,
   batch: 32,
   boldSteps: 1500,
   blendSteps: 2000,
@@ -78,6 +89,10 @@ export const defaultPictureRun: PictureSettings = {
   learningRate: 6e-3,
   againSteps: 8000,
   againRate: 3e-3,
+  pointSteps: 5000,
+  pointRate: 3e-3,
+  grounding: 0.1,
+  pointShare: 0.3,
   warmUp: 100,
   width0: 32,
   down0: 1,
@@ -127,11 +142,12 @@ const isMatrix = (name: string) => /^(down|up)\..*(conv|out|in|to_[qkv]|to_gate|
 const fallingShare = 0.4;
 
 /** The part of a step, which counts from 0: its steps, the highest learning rate, and the step's place in it. */
-function partAt({ steps, againSteps, learningRate, againRate }: PictureSettings, step: number) {
-  const first = steps - againSteps;
-  return step < first
-    ? { steps: first, highestRate: learningRate, at: step }
-    : { steps: againSteps, highestRate: againRate, at: step - first };
+function partAt(settings: PictureSettings, step: number) {
+  const { steps, againSteps, pointSteps, learningRate, againRate, pointRate } = settings;
+  const [third, second] = [steps - pointSteps, steps - pointSteps - againSteps];
+  if (step >= third) return { name: 'point', steps: pointSteps, highestRate: pointRate, at: step - third } as const;
+  if (step >= second) return { name: 'again', steps: againSteps, highestRate: againRate, at: step - second } as const;
+  return { name: 'first', steps: second, highestRate: learningRate, at: step } as const;
 }
 
 /** Learning rate of a step: rises over `warmUp` steps, stays, and falls to 0. Up to there a longer part is the same. */
@@ -182,15 +198,23 @@ export const kinds = {
   bold: { draw: { captions: 'brief', plainShare: 0.2, bold: true }, dropped: { word: 0, rest: 0.3 } },
   told: { draw: { captions: 'complete', plainShare: 0.1 }, dropped: { word: 0, rest: 0.5 } },
   whole: { draw: { plainShare: 0.1, outlinesSaid: true }, dropped: { word: 0.1, rest: 0.5 } },
+  sized: { draw: { captions: 'sized', plainShare: 0.1 }, dropped: { word: 0, rest: 0.5 } },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 type KindName = keyof typeof kinds;
 const kindNames = Object.keys(kinds) as KindName[];
 
+/** Kinds of the later parts, each as often as it is named. */
+const laterKinds = {
+  again: ['bold', 'told', 'whole'],
+  point: ['sized', 'sized', 'told', 'whole'],
+} as const satisfies Readonly<Record<string, readonly KindName[]>>;
+
 /** The kind of a group of scenes. `random` decides where kinds blend. */
 function kindOf(number: number, settings: PictureSettings, random: Random): KindName {
-  const { steps, againSteps, boldSteps, blendSteps } = settings;
-  if (number >= steps - againSteps) return kindNames[random.below(kindNames.length)];
+  const { boldSteps, blendSteps } = settings;
+  const { name } = partAt(settings, number);
+  if (name !== 'first') return random.pick(laterKinds[name]);
   return random.chance((number - boldSteps + 1) / (blendSteps + 1)) ? 'whole' : 'bold';
 }
 
@@ -202,6 +226,9 @@ interface SceneGroup {
   readonly rows: Float32Array;
   /** [G] Place of EOS. */
   readonly ends: readonly number[];
+  /** [G, 77], [G, 2, S²] The objects of which rows tell, and where they are: Ground. */
+  readonly objects: Int8Array;
+  readonly covers: Float32Array;
   readonly kind: KindName;
 }
 
@@ -210,8 +237,10 @@ export interface PictureRun {
   readonly model: Denoiser;
   readonly moments: AdamWMoments;
   readonly muon: Muon;
-  /** The running average of the parameters, which is what a run is for. */
+  /** The running average of the parameters. */
   readonly averages: Floats;
+  /** What the third part began from; 0 before it. */
+  readonly start: Floats;
   readonly reader: PromptReader;
   /** [77, d] */
   readonly emptyRows: Float32Array;
@@ -254,11 +283,13 @@ export async function startPictureRun(
     moments: createMoments(model.parameters),
     muon,
     averages: model.parameters.values.slice(),
+    start: new Float32Array(model.parameters.values.length),
     reader,
     emptyRows: reader.read(empty),
     batch: sharedBatch({
       ...{ parts: settings.batch / partPictures, pictures: partPictures },
       ...{ contextWidth: reader.width, parameters: model.parameters.values.length },
+      grounding: settings.grounding,
     }),
     drawGroup: groupDrawer(settings, tokenizer, reader),
     groups: new Map(),
@@ -280,8 +311,28 @@ function groupDrawer(settings: PictureSettings, tokenizer: Tokenizer, reader: Pr
       const ids = inputIds.subarray(i * contextLength, (i + 1) * contextLength);
       return ids.indexOf(eosTokenId);
     });
-    return { pictures: withCover(scenes.scenes, pictures), rows: reader.read(inputIds), ends, kind };
+    const ground = kind === 'sized' ? groundsOf(tokenizer, scenes) : ungrounded(size);
+    return { pictures: withCover(scenes.scenes, pictures), rows: reader.read(inputIds), ends, ...ground, kind };
   };
+}
+
+const ungrounded = (G: number) => ({
+  objects: new Int8Array(G * contextLength).fill(-1),
+  covers: new Float32Array(G * coversLength),
+});
+
+/** Says of which objects the rows of plain captions tell, and where they are. */
+function groundsOf(tokenizer: Tokenizer, { size, scenes, captions, descriptions }: WorldBatch) {
+  const { objects, covers } = ungrounded(size);
+  for (let i = 0; i < size; i++) {
+    for (const [object, words] of phraseRows(tokenizer, captions[i], descriptions[i]).entries())
+      for (const row of words.flatMap(({ rows }) => rows)) objects[i * contextLength + row] = object;
+    for (const [object, placed] of scenes[i].objects.entries())
+      eachCovered({ ...placed, stroke: null, shape: placed.words.shape }, (pixel, share) => {
+        covers[i * coversLength + object * pictureSize ** 2 + pixel] = share;
+      });
+  }
+  return { objects, covers };
 }
 
 /** Steps between the turns of a group: each time it meets other groups. */
@@ -299,9 +350,9 @@ function groupsOf({ settings, groups, drawGroup }: PictureRun, step: number): Sc
   });
 }
 
-/** Writes a caption's rows [77, d] into `context`, with those that are left out replaced. */
+/** Writes a caption's rows [77, d] into `context`, with those that are left out replaced: these tell of no object in `objects` [77]. */
 function drawCondition(
-  context: Float32Array,
+  { context, objects }: { readonly context: Float32Array; readonly objects: Int8Array },
   rows: Float32Array,
   emptyRows: Float32Array,
   end: number,
@@ -314,12 +365,14 @@ function drawCondition(
   for (let i = 0; i < contextLength; i++) {
     const isDropped = i < end ? random.chance(dropped.word) : isRestDropped;
     const source = isEmpty || isDropped ? emptyRows : rows;
+    if (source === emptyRows) objects[i] = -1;
     context.set(source.subarray(i * d, (i + 1) * d), i * d);
   }
 }
 
 /** Pictures, noisy pictures, times and conditions of a step. */
-type DrawnBatch = Pick<SharedBatch, 'clean' | 'noisy' | 'context' | 'times'> & { readonly step: number };
+type DrawnBatch = Pick<SharedBatch, (typeof drawnNames)[number]> & { readonly step: number };
+const drawnNames = ['clean', 'noisy', 'context', 'objects', 'covers', 'times'] as const;
 
 /** Draws the batch of a step. */
 function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
@@ -328,12 +381,18 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
   const random = createRandom(seed, 2 * step + 1);
   const [clean, noisy] = [new Float32Array(batch.clean.length), new Float32Array(batch.noisy.length)];
   const context = new Float32Array(batch.context.length);
+  const [objects, covers] = [new Int8Array(batch.objects.length), new Float32Array(batch.covers.length)];
   let b = 0;
-  for (const { pictures, rows, ends, kind } of groupsOf(run, step)) {
+  for (const { pictures, rows, ends, kind, ...ground } of groupsOf(run, step)) {
     clean.set(pictures, b * drawnLength);
+    objects.set(ground.objects, b * contextLength);
+    covers.set(ground.covers, b * coversLength);
     for (const [i, end] of ends.entries()) {
       const own = rows.subarray(i * emptyRows.length, (i + 1) * emptyRows.length);
-      const condition = context.subarray((b + i) * emptyRows.length);
+      const condition = {
+        context: context.subarray((b + i) * emptyRows.length),
+        objects: objects.subarray((b + i) * contextLength),
+      };
       drawCondition(condition, own, emptyRows, end, kinds[kind].dropped, random);
     }
     b += ends.length;
@@ -348,12 +407,12 @@ function drawNoisyBatch(run: PictureRun, step: number): DrawnBatch {
     [times[i], times[other]] = [times[other], times[i]];
   }
   mixNoise(noisy, clean, noise, times);
-  return { step, clean, noisy, context, times };
+  return { step, clean, noisy, context, objects, covers, times };
 }
 
 /** Says what a checkpoint keeps of a run, by the names of its tensors. */
 export const pictureCheckpoint = (
-  { settings, step, model, moments, averages }: PictureRun,
+  { settings, step, model, moments, averages, start }: PictureRun,
   clipSha256: string,
 ): RunState => ({
   settings,
@@ -363,6 +422,7 @@ export const pictureCheckpoint = (
     first_moments: moments.first,
     second_moments: moments.second,
     averages,
+    start,
   },
   notes: { clip_sha256: clipSha256 },
 });
@@ -372,6 +432,8 @@ export interface PictureStepNumbers {
   /** Counts from 1. */
   readonly step: number;
   readonly loss: number;
+  /** With its weight; 0 where the step has no words that learn to point. */
+  readonly groundingLoss: number;
   /** Norm of the gradient before it was clipped. */
   readonly gradientNorm: number;
   readonly learningRate: number;
@@ -397,15 +459,16 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
     shareWork(run, work);
     await Promise.all(elsewhere);
   };
-  const { at } = partAt(settings, run.step);
+  const { name, at } = partAt(settings, run.step);
   if (at === 0 && run.step > 0) beginAfresh(run);
+  if (at === 0 && name === 'point') run.start.set(averages);
   const drawn = run.drawn?.step === run.step ? run.drawn : drawNoisyBatch(run, run.step);
-  for (const name of ['clean', 'noisy', 'context', 'times'] as const) batch[name].set(drawn[name]);
+  for (const kind of drawnNames) batch[kind].set(drawn[kind]);
   batch.parameters.set(parameters.values);
   await doTogether('gradients', () => {
     run.drawn = drawNoisyBatch(run, run.step + 1);
   });
-  const loss = meanOfParts(model, batch);
+  const { loss, groundingLoss } = meanOfParts(model, batch);
   const learningRate = rateOf(settings, run.step);
   run.step++;
   const norm = gradientNorm(parameters);
@@ -414,7 +477,7 @@ export async function pictureStep(run: PictureRun, threads: readonly PartsThread
   await doTogether('directions', () => adamWStep(parameters, moments, adamW, at + 1, learningRate, factor, isMatrix));
   followDirections(muon, parameters, muonSettings, learningRate, batch.directions);
   average(averages, parameters.values, Math.min(averaging, (at + 2) / (at + 11)));
-  return { step: run.step, loss, gradientNorm: norm, learningRate };
+  return { step: run.step, loss, groundingLoss, gradientNorm: norm, learningRate };
 }
 
 /** Goes on from the averages as a file of float16 holds them, without moments. */
@@ -429,11 +492,18 @@ function average(averages: Floats, values: Floats, kept: number): void {
   for (let i = 0; i < averages.length; i++) averages[i] += (1 - kept) * (values[i] - averages[i]);
 }
 
-/** Runs something with the averages in the place of the parameters. */
-export function withAverages<Result>({ model, averages }: PictureRun, call: () => Result): Result {
-  const { values } = model.parameters;
+/** The parameters that a run is for: the averages, and in the third part a mean of these and of what it began from. */
+export function trainedParameters({ settings, step, averages, start }: PictureRun): Floats {
+  const { steps, pointSteps, pointShare } = settings;
+  if (step <= steps - pointSteps) return averages;
+  return averages.map((value, i) => pointShare * value + (1 - pointShare) * start[i]);
+}
+
+/** Runs something with the trained parameters in the place of those that learn. */
+export function withTrained<Result>(run: PictureRun, call: () => Result): Result {
+  const { values } = run.model.parameters;
   const own = values.slice();
-  values.set(averages);
+  values.set(trainedParameters(run));
   try {
     return call();
   } finally {

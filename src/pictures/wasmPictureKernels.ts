@@ -202,7 +202,7 @@ function attentionOf(
         multiply(y, p, { at: v, stride: keyStride }, [Lq, Lk, headDim]);
       }
     },
-    attentionBackward(dheads, dattended, probabilities, heads, sizes) {
+    attentionBackward(dheads, dattended, probabilities, heads, sizes, dlooks = null) {
       const { Lq, Lk, h, headDim, queryStride, keyStride } = sizes;
       for (let head = 0; head < h; head++) {
         const { q, k, v } = headPlaces(heads, head, headDim);
@@ -213,6 +213,7 @@ function attentionOf(
         const transposed = ({ at }: { readonly at: number }) => ({ at, stride: 1, step: Lk });
         multiply({ at: dv, stride: keyStride }, transposed(p), upstream, [Lk, Lq, headDim]);
         multiplyByRows(dp, upstream, { at: v, stride: keyStride }, [Lq, headDim, Lk]);
+        if (dlooks) for (let i = 0; i < Lq * Lk; i++) scores[i] += dlooks[head * Lq * Lk + i];
         more.softmaxBackward(p.at, dp.at, Lq, Lk, 1 / Math.sqrt(headDim));
         multiply({ at: dq, stride: queryStride }, dp, { at: k, stride: keyStride }, [Lq, Lk, headDim]);
         multiply({ at: dk, stride: keyStride }, transposed(dp), { at: q, stride: queryStride }, [Lk, Lq, headDim]);

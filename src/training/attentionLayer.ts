@@ -66,7 +66,8 @@ export function attention(attended: Floats, probabilities: Floats, { q, k, v }: 
 
 /**
  * Writes dq, dk and dv, in the places that q, k and v have. dattended [B, Lq, h, dh]. With p the probabilities and dp their gradient:
- * ds = p (dp − Σ p dp) / √dh, dq = ds k, dk = dsᵀ q, dv = pᵀ dattended.
+ * ds = p (dp − Σ p dp) / √dh, dq = ds k, dk = dsᵀ q, dv = pᵀ dattended. What a loss of the probabilities themselves adds to dp is `dlooks`,
+ * [B, h, Lq, Lk].
  */
 export function attentionBackward(
   { q: dq, k: dk, v: dv }: Heads,
@@ -74,6 +75,7 @@ export function attentionBackward(
   probabilities: Floats,
   { q, k, v }: Heads,
   sizes: AttentionSizes,
+  dlooks: Floats | null = null,
 ): void {
   const { B, Lq, Lk, h, headDim, queryStride, keyStride, causal } = sizes;
   const scale = 1 / Math.sqrt(headDim);
@@ -94,7 +96,7 @@ export function attentionBackward(
         let mean = 0;
         for (let j = 0; j < seen; j++) {
           const value = keys + j * keyStride;
-          let dprobability = 0;
+          let dprobability = dlooks?.[row + j] ?? 0;
           for (let c = 0; c < headDim; c++) {
             dprobability += dattended[from + c] * v[value + c];
             dv[value + c] += probabilities[row + j] * dattended[from + c];

@@ -118,15 +118,16 @@ test.each<[string, AttentionSizes]>([
   });
   const dattended = numbers(B * Lq * d, 3);
   const probabilities = new Float64Array(B * h * Lq * Lk).fill(Number.NaN);
+  const dlooks = numbers(probabilities.length, 4);
   const loss = () => {
     const attended = new Float64Array(B * Lq * d).fill(Number.NaN);
     attention(attended, probabilities, views(queries, keys), sizes);
-    return weightedSum(attended, dattended);
+    return weightedSum(attended, dattended) + weightedSum(probabilities, dlooks);
   };
   loss();
   const dkeys = keys.map(() => 0);
   const dqueries = queries === keys ? dkeys : queries.map(() => Number.NaN);
-  attentionBackward(views(dqueries, dkeys), dattended, probabilities, views(queries, keys), sizes);
+  attentionBackward(views(dqueries, dkeys), dattended, probabilities, views(queries, keys), sizes, dlooks);
   for (const [at, probability] of probabilities.entries()) {
     const [query, key] = [Math.floor(at / Lk) % Lq, at % Lk];
     expect(probability === 0).toBe(sizes.causal && key > query);

@@ -99,15 +99,17 @@ export function withFillers(random: Random, caption: string): string {
   return random.chance(0.25) ? `${tags}, ${opened}` : `${opened}, ${tags}`;
 }
 
+/** The plainest words for an object, "large red circle". */
+export const plainPhrase = ({ shape, colour, size, tone, filling }: ObjectWords): string =>
+  [size, tone, colour]
+    .filter((said) => said !== null)
+    .map(({ word, grade }) => (grade ? `${grade} ${word}` : word))
+    .concat(filling ?? [], shape ?? 'shape')
+    .join(' ');
+
 /** The one wording of a description that is plainest: "large red circle left of blue square, white background". */
 export function plainCaption(description: Description): string {
-  const phrase = ({ shape, colour, size, tone, filling }: ObjectWords) =>
-    [size, tone, colour]
-      .filter((said) => said !== null)
-      .map(({ word, grade }) => (grade ? `${grade} ${word}` : word))
-      .concat(filling ?? [], shape ?? 'shape')
-      .join(' ');
   const { objects, relation, ground } = description;
   const joined = relation ? ` ${between[relation][0]} ` : ' and ';
-  return objects.map(phrase).join(joined) + (ground ? `, ${ground} background` : '');
+  return objects.map(plainPhrase).join(joined) + (ground ? `, ${ground} background` : '');
 }

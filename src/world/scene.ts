@@ -266,6 +266,16 @@ export function briefDescription({ objects, relation }: Scene): Description {
   return { objects: objects.map(({ words }) => name(words)), relation, ground: null };
 }
 
+/** The colours and shapes of a scene, how its objects lie, which are outlines, and the sizes of two in three. */
+export function sizedDescription(random: Random, scene: Scene): Description {
+  const brief = briefDescription(scene);
+  const objects = brief.objects.map((words, i) => ({
+    ...words,
+    size: random.chance(namedShare) ? scene.objects[i].words.size : null,
+  }));
+  return withOutlines(scene, { ...brief, objects });
+}
+
 /** Share of captions that name an attribute. */
 const namedShare = 2 / 3;
 /** Share of captions that name colours and shapes alone (and the relation): the prompts that people type first. */

@@ -13,6 +13,7 @@ import {
   fullDescription,
   type Scene,
   type SceneOptions,
+  sizedDescription,
   withOutlines,
 } from './scene.ts';
 import { drawSibling } from './sibling.ts';
@@ -56,9 +57,9 @@ export interface DrawOptions extends Pick<SceneOptions, 'pairs' | 'count' | 'bol
 /**
  * `training`: attributes left unsaid, fillers, unknown words. `complete`: everything is said, in any wording, with nothing
  * around it, as an evaluation needs it. `objects`: the same, but for the ground. `brief`: colours, shapes and their relation alone, in
- * the plainest wording. `lesson`: the same, from the left or upper object on.
+ * the plainest wording. `lesson`: the same, from the left or upper object on. `sized`: the same as `brief`, with outlines and most sizes.
  */
-export type CaptionStyle = 'training' | 'complete' | 'objects' | 'brief' | 'lesson';
+export type CaptionStyle = 'training' | 'complete' | 'objects' | 'brief' | 'lesson' | 'sized';
 
 export function createBatch(size: number): WorldBatch {
   return {
@@ -72,7 +73,8 @@ export function createBatch(size: number): WorldBatch {
 }
 
 /** Everything that captions of this style can say of a scene. */
-function describe(scene: Scene, style: CaptionStyle): Description {
+function describe(random: Random, scene: Scene, style: CaptionStyle): Description {
+  if (style === 'sized') return sizedDescription(random, scene);
   const brief = briefDescription(scene);
   if (style === 'brief') return brief;
   if (style === 'lesson')
@@ -81,9 +83,12 @@ function describe(scene: Scene, style: CaptionStyle): Description {
   return style === 'objects' ? { ...full, ground: null } : full;
 }
 
+/** Whether captions of this style have the one plainest wording. */
+const isPlain = (style: CaptionStyle) => style === 'brief' || style === 'lesson' || style === 'sized';
+
 /** A caption of this style, without anything around it. */
 export const wordCaption = (random: Random, description: Description, style: CaptionStyle): string =>
-  style === 'brief' || style === 'lesson' ? plainCaption(description) : writeCaption(random, description);
+  isPlain(style) ? plainCaption(description) : writeCaption(random, description);
 
 const familySize = 4;
 
@@ -143,7 +148,7 @@ export function batchDrawer(
         const told = relative ? describeLike(scene, batch.descriptions[i - nth]) : drawDescription(random, scene);
         return outlinesSaid ? withOutlines(scene, told) : told;
       };
-      const description = training ? tell() : describe(scene, style);
+      const description = training ? tell() : describe(random, scene, style);
       const written = wordCaption(random, description, style);
       const caption = training ? withFillers(random, written) : written;
       const ids = captionTokens(tokenizer, caption);

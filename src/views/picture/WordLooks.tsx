@@ -76,7 +76,8 @@ export function WordLooks() {
     <>
       <p className="muted small">
         Each square of the picture looks at the prompt’s rows in cross-attention. Here all heads, layers and steps with
-        the last text are summed up, as DAAM does. Point at a word, here or above, or move to it by keys.
+        the last text are summed up, as DAAM does. This model was taught to look at an object’s words from inside it;
+        Stable Diffusion was not. Point at a word, here or above, or move to it by keys.
       </p>
       <div className={styles.looks}>
         <div className={styles.lit}>
