@@ -116,7 +116,8 @@ export interface ConvertOptions {
 
 /**
  * Rewrites a prompt for another program, reads the result there, and compares both token by token: `isSame` says whether all
- * tokens and weights are there, `lost` why not. Throws RangeError for a language that there is not.
+ * tokens and weights are there, `lost` why not. Compel is taken to cut a prompt after its first 75 tokens, as it does by default.
+ * Throws RangeError for a language that there is not.
  */
 export function convert(
   source: string,
