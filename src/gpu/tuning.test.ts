@@ -95,7 +95,7 @@ describe.each(testAdapters)('on %s', (name) => {
 
   test('where the plain kernel does not compile there is no tuning', async () => {
     const gpu = await gpuThat((label) => label.startsWith('matmul'));
-    await expect(measureKernels(gpu)).rejects.toThrow('No matmul here.');
+    await expect(measureKernels(gpu)).rejects.toThrow(/cannot compile the kernel “matmul.*No matmul here/);
   });
 
   test('kernels that leave work out are fastest, and are not chosen', async () => {

@@ -239,7 +239,7 @@ export interface PictureRun {
   readonly muon: Muon;
   /** The running average of the parameters. */
   readonly averages: Floats;
-  /** What the third part began from; 0 before it. */
+  /** Parameters that the third part began from; 0 before it. */
   readonly start: Floats;
   readonly reader: PromptReader;
   /** [77, d] */
@@ -432,7 +432,7 @@ export interface PictureStepNumbers {
   /** Counts from 1. */
   readonly step: number;
   readonly loss: number;
-  /** With its weight; 0 where the step has no words that learn to point. */
+  /** The grounding loss with its weight; 0 where the step has no words that learn to point. */
   readonly groundingLoss: number;
   /** Norm of the gradient before it was clipped. */
   readonly gradientNorm: number;
