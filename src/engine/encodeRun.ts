@@ -1,6 +1,6 @@
 import type { EncoderOutput, EncoderPass, EncoderWant } from '../clip/encoderPass.ts';
 import type { WeightedLora } from './backend.ts';
-import { type EncoderState, makeRoom, place, slotBound } from './encoderState.ts';
+import { type EncoderState, makeRoom, place } from './encoderState.ts';
 import type { RowRange } from './schedule.ts';
 import { isSamePass, type Placed, paddingStart, rowRanges } from './slots.ts';
 
@@ -65,7 +65,6 @@ export async function encodePasses(
 ): Promise<EncodeRun> {
   const { onRows, signal } = options;
   const L = state.config.maxPositionEmbeddings;
-  const most = slotBound(state.config);
   const other = passes.find(({ inputIds }) => inputIds.length !== L);
   if (other) throw new RangeError(`A pass has ${other.inputIds.length} ids; this encoder takes ${L}.`);
   // A prompt without words is quickly computed again: its rows are not worth keeping.
@@ -75,7 +74,7 @@ export async function encodePasses(
   let rows = 0;
   for (let from = 0; from < passes.length; from = outputs.length) {
     signal?.throwIfAborted();
-    const wanted = passes.slice(from, from + Math.min(most, state.mostSlots));
+    const wanted = passes.slice(from, from + state.mostSlots);
     const others = alsoNeeded.filter((other) => !wanted.some((pass) => isSamePass(pass, other)));
     const batch = wanted.slice(0, await makeRoom(state, wanted.length, wanted.length + others.length));
     const placed = place(state, batch, alsoNeeded);

@@ -23,7 +23,7 @@ export const objectsAtMost = 2;
 export const isGrounded = ({ objects }: Ground): boolean => objects.some((object) => object >= 0);
 
 /** Means of a picture [S²] over squares, of which there are side². */
-function meansOfSquares(pixels: Float32Array, side: number): Float64Array {
+export function meansOfSquares(pixels: ArrayLike<number>, side: number): Float64Array {
   const S = Math.sqrt(pixels.length);
   const pixelsOfSide = S / side;
   const means = new Float64Array(side * side);

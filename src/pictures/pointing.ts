@@ -3,23 +3,16 @@
 import type { SeenPicture } from '../world/judge/judge.ts';
 import { segments } from '../world/judge/segments.ts';
 import { silhouetteOf } from '../world/judge/silhouette.ts';
-import { pictureSize as S } from '../world/render.ts';
 import { lookSide, looksAtRows } from './drawing.ts';
-
-const pixelsOfSide = S / lookSide;
+import { meansOfSquares } from './grounding.ts';
 
 /** The square of looks [lookSide²] from which most is looked; the first of several. */
 export const squareOfMost = (looks: ArrayLike<number>): number =>
   Array.from(looks).reduce((best, look, square) => (look > looks[best] ? square : best), 0);
 
 /** Share of a square that is covered by an object whose coverage [S · S] is 0 … 1. */
-export function coveredShare(coverage: ArrayLike<number>, square: number): number {
-  const [row, column] = [Math.floor(square / lookSide) * pixelsOfSide, (square % lookSide) * pixelsOfSide];
-  let sum = 0;
-  for (let y = 0; y < pixelsOfSide; y++)
-    for (let x = 0; x < pixelsOfSide; x++) sum += coverage[(row + y) * S + column + x];
-  return sum / (pixelsOfSide * pixelsOfSide);
-}
+export const coveredShare = (coverage: ArrayLike<number>, square: number): number =>
+  meansOfSquares(coverage, lookSide)[square];
 
 /** Coverage [S · S] of each object of a picture [3, S, S], its hole filled, in the order in which `judgePicture` sees them. */
 export const silhouettes = (picture: Float32Array, { groundRgb }: SeenPicture): Float64Array[] =>

@@ -35,10 +35,7 @@ export const a1111Road: LanguageRoad = function* (prompt, input) {
   const read = readA1111Prompt(prompt, { role: side });
   holdParts(read.parts.length);
   yield;
-  const stepped = stepA1111Prompt(read, {
-    steps: options.steps,
-    ...readingWays(options),
-  });
+  const stepped = stepA1111Prompt(read, readingWays(options));
   yield;
   const chunksOf = stepChunker(input);
   const current = stepped.parts.map((part) => entryAtCall(part.steps, options.step - 1));

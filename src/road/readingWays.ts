@@ -3,8 +3,9 @@ import type { ReadingWays } from '../tokens/convertPrompt.ts';
 import type { PromptOptions } from './options.ts';
 
 /** Says how A1111 reads brackets and schedules by the options, and how Compel splits. */
-export const readingWays = ({ brackets, squareFactor, steps, timeline, split }: PromptOptions): ReadingWays => ({
-  emphasis: brackets === 'weights',
-  ...(squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
-  ...{ steps, useOldScheduling: timeline === 'before-1.6', split },
-});
+export const readingWays = ({ brackets, squareFactor, steps, timeline, split }: PromptOptions) =>
+  ({
+    emphasis: brackets === 'weights',
+    ...(squareFactor === '0.9' && { squareFactor: lectureSquareFactor }),
+    ...{ steps, useOldScheduling: timeline === 'before-1.6', split },
+  }) satisfies ReadingWays;

@@ -41,15 +41,18 @@ function storedIn(memory: Memory | null): Readonly<Record<string, unknown>> {
   }
 }
 
+const hasAny = (stored: Readonly<Record<string, unknown>>) => Object.keys(stored).length > 0;
+
 /** Whether a tab has a record of its own, as it has when it is loaded again. */
-export const isKnownTab = (tab: Memory | null): boolean => Object.keys(storedIn(tab)).length > 0;
+export const isKnownTab = (tab: Memory | null): boolean => hasAny(storedIn(tab));
 
 /**
  * Reads what was remembered: of this tab, else of the last visit in any. Whatever is missing, foreign or unreadable (storage may be
  * forbidden) is as on a first visit.
  */
 export function recall({ memory, tab }: Memories, first: Remembered): Remembered {
-  const stored = storedIn(isKnownTab(tab) ? tab : memory);
+  const ofTab = storedIn(tab);
+  const stored = hasAny(ofTab) ? ofTab : storedIn(memory);
   const prompts = record(stored.prompts);
   const { model, name } = record(stored.storedModel);
   const { engine, threads } = record(stored.engineChoice);

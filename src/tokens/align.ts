@@ -33,10 +33,10 @@ function commonInWindow(
   firstA: number,
   converted: readonly Identified[],
   firstB: number,
-  mostEdits: number,
+  bound: number,
 ): { readonly pairs: [number, number][]; readonly end: [number, number] } {
   const [n, m] = [source.length - firstA, converted.length - firstB];
-  const most = Math.min(n + m, mostEdits);
+  const most = Math.min(n + m, bound);
   /** [2·most + 3] How far in the source each diagonal a − b has come, by diagonal + most + 1. */
   const reached = new Int32Array(2 * most + 3);
   const trace: Int32Array[] = [];

@@ -36,8 +36,9 @@ export function moveItem(parsed: ParsedPrompt, selection: Range, direction: -1 |
     { ...left, insert: source.slice(right.start, right.end) },
     { ...right, insert: source.slice(left.start, left.end) },
   ];
-  if (!isMeant(parsed, left, right, (chooser) => parsePrompt(applyEdits(source, edits), syntax, chooser))) return null;
-  if (syntax === 'a1111' && promptShape(source, true) !== promptShape(applyEdits(source, edits), true)) return null;
+  const edited = applyEdits(source, edits);
+  if (!isMeant(parsed, left, right, (chooser) => parsePrompt(edited, syntax, chooser))) return null;
+  if (syntax === 'a1111' && promptShape(source, true) !== promptShape(edited, true)) return null;
   const shift = direction < 0 ? left.start - moved.start : right.end - moved.end;
   const follow = (at: number) => Math.min(Math.max(at, moved.start), moved.end) + shift;
   return { edits, selection: { start: follow(selection.start), end: follow(selection.end) } };
