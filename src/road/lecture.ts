@@ -42,8 +42,8 @@ const aroundTheEncoder: readonly MappedRow[] = [
     formula: math(
       't =',
       cases(
-        [words('(BOS, s₁ … sₘ, EOS, PAD …)'), words('if it fits into 77')],
-        [words('(BOS, s₁ … s₇₅, EOS)'), words('if it is longer')],
+        [math('( BOS , s₁ …', sub('s', 'm'), ', EOS , PAD … )'), math(words('if'), 'm ≤ L − 2')],
+        [math('( BOS , s₁ …', sub('s', math('L − 2')), ', EOS )'), words('if it is longer')],
       ),
     ),
     code: [{ file: 'src/tokens/promptTokens.ts', exports: { normaliseLength } }],

@@ -99,7 +99,6 @@ function BoxButton({ box, shown, time, onChoose }: BoxButtonProps) {
       data-part={tensors[0]}
       aria-pressed={isShown}
       aria-label={isSum ? `+, ${label.toLowerCase()}` : undefined}
-      title={isSum ? label : undefined}
       tabIndex={isShown || (shown.operation === undefined && isFirst) ? 0 : -1}
       onClick={() => onChoose(rowOfTensor(tensors[0]))}
     >

@@ -39,7 +39,6 @@ export function Equations({ shown, onChoose }: EquationsProps) {
               aria-label={`Equation ${number}: ${row.title}`}
               aria-pressed={isShown}
               tabIndex={number === shown.equations[0] ? 0 : -1}
-              title={row.stage ? `${row.stage.title}: ${row.title}` : row.title}
               onClick={() => onChoose(row)}
             >
               {number}

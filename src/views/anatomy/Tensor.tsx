@@ -86,7 +86,7 @@ export function Tensor({ stage, operation }: TensorProps) {
     return <p className={`muted ${styles.waiting}`}>Reading the matrices of this layer back from the encoder</p>;
   const isSameSize = shown.inspection.config === config;
   return (
-    <div className={styles.tensor} aria-busy={isStale} data-stale={isStale || undefined}>
+    <div className={styles.tensor} data-part={operation.tensor} aria-busy={isStale} data-stale={isStale || undefined}>
       <div className="row">
         {hasInput && (
           <Segmented

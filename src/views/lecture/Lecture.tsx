@@ -27,9 +27,10 @@ import { trials } from './trials.ts';
 
 const lead = (
   <>
-    The lecture on text encoders in sixteen lessons, from the prompt’s words to how CLIP learns. Every equation has the
-    numbers of your own prompt, and every picture is one of this page’s views. Underlined words light up what they mean
-    in the picture, and the picture lights up the words.
+    The lecture on text encoders in sixteen lessons, from the prompt’s words to how CLIP learns. Equations have the
+    numbers of your own prompt beside them, in the last two lessons those of a batch of captions and pictures; every
+    picture is one of this page’s views. Underlined words light up what they mean in the picture, and the picture lights
+    up the words.
   </>
 );
 
@@ -110,7 +111,6 @@ function Contents({ shown }: { readonly shown: Lesson }) {
               href={lessonHash(lesson.id)}
               aria-current={lesson === shown ? 'step' : undefined}
               aria-label={`${i + 1}. ${lesson.title}`}
-              title={lesson.title}
               tabIndex={lesson === shown ? 0 : -1}
             >
               {i + 1}

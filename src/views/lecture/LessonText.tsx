@@ -1,8 +1,8 @@
 import { useRef } from 'react';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
-import { pointsAtTokens, useFocusedToken, useMarks } from '../pictures/pointed.ts';
+import { type Pointed, pointed, tokensAt, usePointed } from '../pictures/pointed.ts';
 import styles from './lecture.module.css';
-import { partsOf } from './lessons.ts';
+import { partsOf, tokenWords } from './lessons.ts';
 
 interface LessonTextProps {
   readonly text: string;
@@ -14,43 +14,59 @@ interface LessonTextProps {
   onPress(means: string): void;
 }
 
-/** The rows of the tokens of a kind that a word may mean: the first, and the one past the last; null where there are none. */
-function rowsOfKind(
-  means: string,
-  tokens: readonly PromptToken[],
-  applied: ArrayLike<number>,
-): readonly [number, number] | null {
+/** The rows of the tokens that a word means. */
+function rowsOfKind(means: string, tokens: readonly PromptToken[], applied: ArrayLike<number>): readonly number[] {
   const isMeant = ({ kind }: PromptToken, row: number) =>
     means === 'weighted' ? kind === 'text' && applied[row] !== 1 : kind === means;
-  const first = tokens.findIndex(isMeant);
-  if (first < 0) return null;
-  const after = tokens.findIndex((token, row) => row > first && !isMeant(token, row));
-  return [first, after < 0 ? tokens.length : after];
+  return tokens.flatMap((token, row) => (isMeant(token, row) ? [row] : []));
 }
 
-/** A lesson's sentences. Words that mean a token point at it, and others light up a part of the lesson. */
+/** A lesson's sentences. Words that mean tokens point at them, and others light up a part of the lesson. */
 export function LessonText({ text, tokens, applied, onPress }: LessonTextProps) {
-  const frame = useRef<HTMLParagraphElement>(null);
-  const focused = useFocusedToken();
-  useMarks(frame);
   return (
-    <p className={styles.text} ref={frame} {...pointsAtTokens} {...focused}>
-      {partsOf(text).map(({ words, means }, i) => {
-        if (!means) return words;
-        const rows = rowsOfKind(means, tokens, applied);
-        return (
-          <button
-            key={i}
-            type="button"
-            className={styles.term}
-            data-means={means}
-            {...(rows && { 'data-token': rows[0], 'data-token-end': rows[1] })}
-            onClick={() => onPress(means)}
-          >
-            {words}
-          </button>
-        );
-      })}
-    </p>
+    <fieldset>
+      <legend className="visually-hidden">Words of the lesson</legend>
+      <p className={styles.text}>
+        {partsOf(text).map(({ words, means }, i) => {
+          if (!means) return words;
+          const isOfTokens = tokenWords.includes(means);
+          const rows = isOfTokens ? rowsOfKind(means, tokens, applied) : [];
+          if (rows.length > 0) return <TokenWord key={i} words={words} means={means} rows={rows} />;
+          // A prompt may have no such token; then there is nothing to point at.
+          if (isOfTokens) return words;
+          return (
+            <button key={i} type="button" className={styles.term} data-means={means} onClick={() => onPress(means)}>
+              {words}
+            </button>
+          );
+        })}
+      </p>
+    </fieldset>
+  );
+}
+
+/** A word that means tokens: all of them are pointed at while it is, and it is marked while one of them is pointed at. */
+function TokenWord({ words, means, rows }: { readonly words: string; means: string; rows: readonly number[] }) {
+  const { query, key } = usePointed();
+  const focused = useRef<Pointed | null>(null);
+  const isPointed = [query, key].some((row) => row !== null && rows.includes(row));
+  const focus = () => {
+    focused.current = tokensAt(rows);
+    pointed.rest(focused.current);
+  };
+  return (
+    <button
+      type="button"
+      className={styles.term}
+      data-means={means}
+      data-pointed={isPointed || undefined}
+      onPointerEnter={() => pointed.over(tokensAt(rows))}
+      onPointerLeave={() => pointed.over(null)}
+      onFocus={focus}
+      onBlur={() => pointed.leave(focused.current)}
+      onClick={focus}
+    >
+      {words}
+    </button>
   );
 }

@@ -4,6 +4,8 @@ import type { ClipTextConfig } from '../../clip/config.ts';
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { at, type Formula, fraction, math, sub, sup, words } from '../../clip/formula.ts';
 import { attentionMask, causalMask } from '../../clip/masks.ts';
+import { expectedTensors, positionEmbeddingName, tokenEmbeddingName } from '../../clip/weights.ts';
+import { elementCount } from '../../files/tensorFile.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import { downweightFactor } from '../../weighting/compelVersions.ts';
@@ -189,6 +191,27 @@ function masks({ pass, tokens }: LessonFacts): LessonNumbers {
   ]);
 }
 
+/** The number of parameters of the tensors whose names satisfy a condition. */
+function parameters(config: ClipTextConfig, isMeant: (name: string) => boolean): number {
+  return [...expectedTensors(config)]
+    .filter(([name]) => isMeant(name))
+    .reduce((sum, [, shape]) => sum + elementCount(shape), 0);
+}
+
+function layer({ config }: LessonFacts): LessonNumbers {
+  const own = parameters(config, (name) => name.includes('.layers.0.'));
+  return new Map([[45, [math(count(own), words('numbers in each layer'))]]]);
+}
+
+/** Sizes of the parts of θ: both embeddings, and the encoder with its last LayerNorm. */
+function allParameters(config: ClipTextConfig): Formula {
+  const embeddings = [tokenEmbeddingName, positionEmbeddingName];
+  const sizes = embeddings.map((one) => parameters(config, (name) => name === one));
+  const encoder = parameters(config, (name) => !embeddings.includes(name));
+  const all = parameters(config, () => true);
+  return math([...sizes, encoder].map(count).join(' + '), '=', count(all), words('numbers'));
+}
+
 function stack({ states, last, tokens, config }: LessonFacts): LessonNumbers {
   const { hiddenSize: d, numHiddenLayers: N } = config;
   const eos = eosRow(tokens);
@@ -197,6 +220,7 @@ function stack({ states, last, tokens, config }: LessonFacts): LessonNumbers {
   return new Map([
     [46, norm(sub('H', '0'), states?.get(0))],
     [48, [...norm(sub('H', count(N)), states?.get(N)), ...norm(sub('X', 'N'), last)]],
+    [53, [allParameters(config)]],
   ]);
 }
 
@@ -223,6 +247,7 @@ const makers: Partial<Record<LessonId, (facts: LessonFacts) => LessonNumbers>> =
   weighting,
   'down-weighting': downWeighting,
   masks,
+  layer,
   stack,
   length: positions,
 };

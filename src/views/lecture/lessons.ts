@@ -15,8 +15,8 @@ export interface Lesson {
   /** Numbers of the lecture's equations, ascending. */
   readonly equations: readonly number[];
   /**
-   * Sentences in which `{name:words}` are words that mean a part of the lesson: a kind of token (bos, eos, pad, weighted), or an
-   * element with `data-part="name"`.
+   * Sentences in which `{name:words}` are words that mean tokens, by a name of `tokenWords`, or the elements of the lesson with
+   * `data-part="name"`.
    */
   readonly text: string;
   readonly trial: Trial;
@@ -119,6 +119,7 @@ export const lessons: readonly Lesson[] = [
       label: 'Go to the last layer',
       look: '“before” under Rows shows the residual stream, whose rows have grown from layer to layer; “after” shows them at a common measure. “Norm of each row” below has the lengths of both.',
     },
+    difference: 'None here: programs do as the lecture says.',
     tensors: ['layer_norm1'],
   },
   {
@@ -162,6 +163,8 @@ export const lessons: readonly Lesson[] = [
       label: 'Show the second layer',
       look: 'The sum behind the cell has one product for each of the dₘₗₚ features. The largest stand first, and most of the others are close to nothing: their features were shut.',
     },
+    difference:
+      'OpenAI’s CLIP, and so Stable Diffusion 1, has QuickGELU. LAION’s CLIP of the same sizes was trained with the exact GELU, u · Φ(u): its file has the same tensors, and gives wrong rows here.',
     tensors: ['fc1', 'quick_gelu', 'fc2'],
   },
   {
@@ -253,6 +256,9 @@ export function lessonOf(hash: string): Lesson | null {
   const [, id] = /[#&]lesson=([\w-]+)/.exec(hash) ?? [];
   return lessons.find((lesson) => lesson.id === id) ?? null;
 }
+
+/** Words of texts that mean tokens of the prompt: kinds, and those that have a weight. */
+export const tokenWords: readonly string[] = ['bos', 'eos', 'pad', 'weighted'];
 
 /** A part of a text: plain, or words that mean a part of the lesson. */
 export interface TextPart {

@@ -26,6 +26,15 @@ test('every view has its sentence in the menu', () => {
     expect(explanationOf({ places: [], group: 'Views', name }), name).toMatch(/\.$/);
 });
 
+test('in the lecture a word of the text has its own sentence, and the controls of its pictures have theirs', () => {
+  const of = (group: string, name: string) => explanationOf({ places: ['lecture'], group, name });
+  expect(of('Words of the lesson', 'embeddings')).toMatch(/^Lights up/);
+  expect(of('', 'Layer')).toMatch(/^Which of the encoder’s layers/);
+  expect(of('', 'Save PNG')).toMatch(/^Saves the picture/);
+  expect(of('Rows', 'before (residual stream)')).toMatch(/come into this stage/);
+  expect(of('', 'State after 2 of 4 layers')).toMatch(/^How many layers/);
+});
+
 test('the nearest table answers, a name before a pattern, and a choice adds its own sentence', () => {
   const of = (places: readonly string[], group: string, name: string, choice?: string) =>
     explanationOf({ places, group, name, choice });

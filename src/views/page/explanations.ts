@@ -167,8 +167,12 @@ const weights: Explanations = {
 };
 
 const anatomy: Explanations = {
+  'Equation *': 'Shows the stage that this equation of the lecture is of.',
   'Matrix: *': 'Choose which of the stage’s results to see.',
+  'Rows: after': 'The rows as this stage leaves them.',
+  'Rows: before *': 'The rows as they come into this stage.',
   'PAD rows': 'Shows the rows of the padding, too.',
+  Token: 'The token whose row holds the number that is explained.',
   Query: 'The token that looks, or the row of the number that is explained.',
   Key: 'The token that is looked at, as its place in the chunk.',
   Row: 'The row, that is the token, of the number that is explained.',
@@ -353,7 +357,7 @@ const lecture: Explanations = {
   'State after *': 'How many layers the rows have gone through.',
   'Try it: Put it back': 'Takes back what the button beside it did.',
   'Try it: *': 'Does what the lesson speaks of with your prompt; you can put it back.',
-  '*': 'Lights up what this word means in the picture; press it to go there.',
+  'Words of the lesson: *': 'Lights up what this word means in the picture; press it to go there.',
 };
 
 const checkpoint: Explanations = {

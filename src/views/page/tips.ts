@@ -1,4 +1,4 @@
-import { controlOf, sentenceOf } from './controls.ts';
+import { controlOf, nameOf, sentenceOf } from './controls.ts';
 
 /** A pointer or the focus has to rest for as long, so that tips keep out of the way of who knows the page. */
 const restMilliseconds = 500;
@@ -21,6 +21,13 @@ function place(tip: HTMLElement, control: HTMLElement): void {
   tip.style.insetInlineStart = `${Math.max(gap, Math.min(left, document.documentElement.clientWidth - width - gap))}px`;
 }
 
+/** Says what a tip says: the sentence, after the name of a button or link on which a sign or a number stands for it. */
+function textOf(control: HTMLElement): string {
+  const sentence = sentenceOf(control) || control.title;
+  const isNamed = control.ariaLabel && control.matches('button, a') && control.innerText.trim() !== control.ariaLabel;
+  return isNamed && sentence ? `${nameOf(control)}. ${sentence}` : sentence;
+}
+
 const isIn = ({ left, right, top, bottom }: DOMRect, x: number, y: number) =>
   x >= left - gap && x <= right + gap && y >= top - gap && y <= bottom + gap;
 
@@ -41,9 +48,9 @@ export function showTips(tip: HTMLElement): () => void {
   const show = (control: HTMLElement) => {
     // Beside the message about what is wrong in it there is none.
     if (control.ariaInvalid === 'true') return;
-    const sentence = control.isConnected ? sentenceOf(control) || control.title : '';
-    if (!sentence) return;
-    tip.textContent = sentence;
+    const text = control.isConnected ? textOf(control) : '';
+    if (!text) return;
+    tip.textContent = text;
     tip.showPopover();
     place(tip, control);
   };

@@ -8,6 +8,8 @@ export interface Pointed {
   readonly dimension: number | null;
   /** Column of the matrix that the anatomy shows. */
   readonly column?: number;
+  /** Every token that is meant, where that is more than the one. */
+  readonly tokens?: readonly number[];
 }
 
 export const nothing: Pointed = { query: null, key: null, dimension: null };
@@ -16,6 +18,9 @@ export const nothing: Pointed = { query: null, key: null, dimension: null };
 export function tokenAt(index: number): Pointed {
   return { query: index, key: index, dimension: null };
 }
+
+/** Points at several tokens, the first of them as a query and as a key. */
+export const tokensAt = (tokens: readonly number[]): Pointed => ({ ...tokenAt(tokens[0]), tokens });
 
 /** Holds what is pointed at. It is in no store, because it changes with every move of the pointer and only marks and readouts follow it. */
 export interface Pointing {
@@ -108,12 +113,12 @@ export function useFocusedToken() {
 export function useMarks(container: RefObject<HTMLElement | null>, only?: 'query' | 'key'): void {
   useEffect(() => {
     const mark = () => {
-      const { query, key } = pointed.get();
+      const { query, key, tokens = [] } = pointed.get();
       for (const element of container.current?.querySelectorAll<HTMLElement>('[data-token]') ?? []) {
         const start = Number(element.dataset.token);
         const end = Number(element.dataset.tokenEnd ?? start + 1);
         const holds = (index: number | null) => index !== null && start <= index && index < end;
-        if (only !== 'key' && holds(query)) element.dataset.pointed = 'query';
+        if (only !== 'key' && [query, ...tokens].some(holds)) element.dataset.pointed = 'query';
         else if (only !== 'query' && holds(key)) element.dataset.pointed = 'key';
         else delete element.dataset.pointed;
       }
