@@ -93,6 +93,51 @@ describe('A1111', () => {
   });
 });
 
+/** By how much a mean is restored. */
+const ratioOf = (before: readonly number[], after: readonly number[]) => sumOf(before) / sumOf(after);
+const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+
+test.each(methodNames)('%s: the texts of a schedule have as many chunks as the longest of them', (weighting) => {
+  const options = { ...defaultOptions, steps: 10, weighting, normalisation: 'none' } as const;
+  const steps = stepsOf('a (red:1.2) circle[ : BREAK a (big:1.5) square:0.5]', options);
+  expect(steps.map(({ parts }) => parts[0].rows.length)).toEqual(Array(10).fill(2 * 77 * d));
+  expect(steps.map(({ parts }) => parts[0].tokens[77] === null)).toEqual([
+    ...Array(6).fill(true),
+    ...Array(4).fill(false),
+  ]);
+  const short = preparePrompt('a (red:1.2) circle', options, tokenizer);
+  const second = preparePrompt('a (big:1.5) square', options, tokenizer).texts[0].weighted.chunks[0];
+  const { empty } = short.texts[0].weighted;
+  const e = [...fakeZ(empty)];
+  // A1111 restores the mean of the second chunk over both texts, ADV_CLIP_emb that of both chunks of this text.
+  const own = [...fakeZ(short.texts[0].weighted.chunks[0].pass)];
+  const weigh = (z: readonly number[], weights: Float64Array) =>
+    z.map((value, i) => value * weights[Math.floor(i / d)]);
+  const other = [...fakeZ(second.pass)];
+  const factor =
+    weighting === 'original'
+      ? ratioOf([...e, ...other], [...e, ...weigh(other, second.perTokenWeights)])
+      : weighting === 'adv-a1111'
+        ? ratioOf([...own, ...e], [...weigh(own, short.texts[0].weighted.chunks[0].perTokenWeights), ...e])
+        : 1;
+  const rows = steps[0].parts[0].rows;
+  expectClose(
+    'completion',
+    rows.subarray(77 * d),
+    e.map((value) => value * factor),
+    1e-6,
+  );
+  if (weighting === 'adv-a1111') {
+    const scaled = promptEmbeds(short, fakeZ, 'scale')[0];
+    expectClose(
+      'own rows',
+      rows.subarray(0, 77 * d),
+      scaled.map((value) => value * factor),
+      1e-6,
+    );
+  } else expect(rows.subarray(0, 77 * d)).toEqual(promptEmbeds(short, fakeZ, weighting)[0]);
+});
+
 test('Compel’s blend is one conditioning, and its sides are equally long', () => {
   const compel = { syntax: 'compel', weighting: 'compel-mask', split: 'BRUTAL', steps: 3 } as const;
   const prompt = '("a red circle", "a blue square").blend(1, 3)';

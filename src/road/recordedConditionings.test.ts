@@ -122,6 +122,23 @@ describe('A1111, as recorded', () => {
     const both = Float32Array.from([...start(1).embeds, ...end(10).embeds]);
     expectRecorded('tiny_B_a1111_original_batch2', both);
   });
+
+  test.each<[MethodName, string]>([
+    ['scale', 'nonorm'],
+    ['none', 'ignore'],
+  ])(
+    '%s: the shorter text of a schedule has the recorded empty prompt after its own rows',
+    async (method, recorded) => {
+      const zOf = (await tiny)(1);
+      const [short, long] = ['a photo of a (cat:1.5)', 'a (cat:-0.5) BREAK a (dog:1.2)'];
+      const embedsAt = (step: number) => embedsOf(prepare(`[${short}:${long}:0.5]`, { steps: 10, step }), method, zOf);
+      const early = embedsAt(1);
+      const length = early.length / 2;
+      expectRecorded(`tiny_B_a1111_${recorded}_p0`, early.subarray(0, length));
+      expectRecorded('tiny_B_compel_empty_last', early.subarray(length));
+      expectRecorded(`tiny_B_a1111_${recorded}_p8`, embedsAt(10));
+    },
+  );
 });
 
 interface CompelRecord {

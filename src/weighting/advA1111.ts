@@ -1,4 +1,4 @@
-import { type Method, wholePrompt } from './method.ts';
+import { batchLength, completed, type Method, wholePrompt } from './method.ts';
 
 /** ADV_CLIP_emb "A1111": one mean over all chunks together, which A1111 itself does not do. */
 export const advA1111 = {
@@ -11,5 +11,5 @@ export const advA1111 = {
   normalises: true,
   isChecked: false,
   versions: ({ chunks }) => wholePrompt('zero', chunks),
-  means: ({ chunks }) => [{ at: null, chunks }],
+  means: (prompt) => [{ at: null, chunks: completed(prompt.chunks, batchLength(prompt), prompt) }],
 } as const satisfies Method;

@@ -4,7 +4,8 @@ import { type Slices, whole } from '../prompt/slices.ts';
 import { outputOf } from './derivedPass.ts';
 import { meanAt, meanChunks, type RowSumsOf, rowSumsOf, sharedMeans } from './means.ts';
 import {
-  filler,
+  batchLength,
+  completed,
   isWeighted,
   type Method,
   passesRead,
@@ -31,12 +32,9 @@ export interface Weighing {
 
 export function weighing(method: Method, prompt: WeightedPrompt): Weighing {
   const versions = method.versions(prompt);
-  const n = Math.max(...versions.map(({ chunks }) => chunks.length));
+  const n = Math.max(batchLength(prompt), ...versions.map(({ chunks }) => chunks.length));
   return {
-    versions: versions.map((version) => ({
-      ...version,
-      chunks: Array.from({ length: n }, (_, at) => version.chunks[at] ?? filler(prompt)),
-    })),
+    versions: versions.map((version) => ({ ...version, chunks: completed(version.chunks, n, prompt) })),
     means: method.means?.(prompt) ?? [],
     wordChanges: method.wordChanges?.(prompt) ?? [],
     empty: prompt.empty,

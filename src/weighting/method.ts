@@ -30,7 +30,10 @@ export interface WeightedPrompt {
   readonly downweighted: readonly Downweighted[];
   /** The chunks with their rows as the typed maps of general weighting leave them; missing where there are no maps. */
   readonly mapped?: readonly WeightedChunk[];
-  /** Other texts that A1111 encodes in one batch with this one: those of the other steps of a schedule, repeats included. */
+  /**
+   * Other texts that A1111 encodes in one batch with this one: those of the other steps of a schedule, repeats included. By
+   * every method the conditioning has as many chunks as the longest of them.
+   */
   readonly batch?: readonly (readonly WeightedChunk[])[];
 }
 
@@ -159,6 +162,20 @@ export function maskedRows({ chunks, empty }: WeightedPrompt, { masked }: Downwe
 /** Sets all weights of a chunk to 1. */
 export function unweighted(chunk: WeightedChunk): WeightedChunk {
   return { ...chunk, perTokenWeights: chunk.perTokenWeights.map(() => 1) };
+}
+
+/** Counts the chunks of the longest text of a batch: A1111 encodes all of them with as many, whatever the emphasis. */
+export function batchLength({ chunks, batch = [] }: WeightedPrompt): number {
+  return Math.max(chunks.length, ...batch.map((text) => text.length));
+}
+
+/** Completes chunks with the empty prompt, [n]. */
+export function completed(
+  chunks: readonly WeightedChunk[],
+  n: number,
+  prompt: Pick<WeightedPrompt, 'empty'>,
+): WeightedChunk[] {
+  return Array.from({ length: n }, (_, at) => chunks[at] ?? filler(prompt));
 }
 
 /** Makes the chunk that completes a prompt to as many as a longer one has: the empty prompt, weighing 1. */

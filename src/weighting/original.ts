@@ -1,9 +1,8 @@
-import { filler, type Method, type WeightedChunk, type WeightedPrompt, wholePrompt } from './method.ts';
+import { batchLength, completed, type Method, type WeightedChunk, type WeightedPrompt, wholePrompt } from './method.ts';
 
 /**
  * A1111's "Original", its default (sd_emphasis.py of stable-diffusion-webui 1.10): rows times their weights, then the mean
- * over each chunk restored. Chunk i of all texts of the batch shares one mean; texts of fewer chunks are completed with
- * empty ones, this prompt's own too.
+ * over each chunk restored. Chunk i of all texts of the batch shares one mean.
  */
 export const original = {
   name: 'original',
@@ -15,18 +14,13 @@ export const original = {
   ownOf: 'a1111',
   normalises: false,
   isChecked: true,
-  versions: (prompt) =>
-    wholePrompt(
-      'zero',
-      batchChunks(prompt).map(([own]) => own),
-    ),
+  versions: ({ chunks }) => wholePrompt('zero', chunks),
   means: (prompt) => batchChunks(prompt).map((chunks, at) => ({ at, chunks })),
 } as const satisfies Method;
 
 /** Lists chunk i of every text of the batch, the prompt's own first: [n][texts]. */
 function batchChunks(prompt: WeightedPrompt): WeightedChunk[][] {
-  const texts = [prompt.chunks, ...(prompt.batch ?? [])];
-  const completion = filler(prompt);
-  const n = Math.max(...texts.map((text) => text.length));
-  return Array.from({ length: n }, (_, i) => texts.map((text) => text[i] ?? completion));
+  const n = batchLength(prompt);
+  const texts = [prompt.chunks, ...(prompt.batch ?? [])].map((text) => completed(text, n, prompt));
+  return Array.from({ length: n }, (_, at) => texts.map((text) => text[at]));
 }

@@ -74,6 +74,22 @@ test('the parts of an AND are stacked with their last rows, and then completed',
   expect(exportMetadata(both, { name: 'tiny', random: true }).guidance_weights).toBe('[1.2,1]');
 });
 
+test('a text of a schedule is completed with the empty prompt to the chunks of the longest, before its AND and the negative prompt', () => {
+  const both = pair('a (cat:1.2)[: BREAK a dog:0.5] AND fog BREAK fog BREAK fog', null, { weighting: 'scale' });
+  const [a, b] = withPasses(exportPasses(both), fakeZ, (zOf) => exportConditioning(both, zOf));
+  expect([a.shape, b.shape]).toEqual(Array(2).fill([1, 3 * 77, d]));
+  const empty = fakeZ(both.positive.conditionings[0].composition.empty.empty);
+  const alone = promptEmbeds(pair('a (cat:1.2)', null).positive, fakeZ, 'scale')[0];
+  expect(a.data.slice(0, 2 * 77 * d)).toEqual(Float32Array.of(...alone, ...empty));
+  // AND then goes on with the last row, which is now one of the empty prompt.
+  for (let row = 154; row < 231; row++) expect(a.data.slice(row * d, (row + 1) * d)).toEqual(empty.slice(-d));
+  expect(a.rows!.slice(77)).toEqual(Array(154).fill(null));
+  expect(exportMetadata(both, { name: 'tiny', random: true }).batch_chunks).toBe('[2,3]');
+  const late = pair('a (cat:1.2)[: BREAK a dog:0.5]', 'fog', { step: 20, weighting: 'scale' });
+  expect(exportConditioning(late, fakeZ).map(({ shape }) => shape[1])).toEqual([154, 154]);
+  expect(exportMetadata(late, { name: 'tiny', random: true })).not.toHaveProperty('batch_chunks');
+});
+
 test('rows know their tokens, and those that were completed none', () => {
   const [{ rows }, negative] = exportConditioning(pair('a (cat:1.2)', long), fakeZ);
   expect(rows!.slice(0, 4).map((token) => [token?.kind, token?.weight])).toEqual([

@@ -5,7 +5,7 @@ import type { Side } from '../../prompt/side.ts';
 import { type Slices, whole } from '../../prompt/slices.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
-import { passesRead, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
+import { batchLength, passesRead, type WeightedPrompt, type ZOf } from '../../weighting/method.ts';
 import { methods } from '../../weighting/methods.ts';
 import { padded } from '../../weighting/rows.ts';
 import { type Composition, fillerRowsOf, type LazyConditioning, stacking } from '../composition.ts';
@@ -262,6 +262,7 @@ function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, st
   const applied = texts.flatMap(({ weighted }) => weighted.chunks.map((chunk) => Array.from(chunk.perTokenWeights)));
   const masks = chunks.map(({ pass }) => Array.from(pass.keyMask));
   const embeddings = promptEmbeddings(prepared);
+  const batchLengths = texts.map(({ weighted }) => batchLength(weighted));
   return prefixed(
     {
       prompt: source,
@@ -278,6 +279,8 @@ function promptMetadata(prepared: PreparedPrompt, side: Side): Record<string, st
       chunk_texts: json(chunks.map(({ text }) => text)),
       operators: json(texts.map(({ operator }) => operator)),
       batch_sizes: json(texts.map(({ weighted }) => 1 + (weighted.batch?.length ?? 0))),
+      // [texts] The chunks that a text has once it is completed to as many as the longest text of its schedule.
+      ...(texts.some(({ chunks }, i) => chunks.length < batchLengths[i]) && { batch_chunks: json(batchLengths) }),
       guidance_weights: json(conditionings.map(({ weight }) => weight)),
     },
     side === 'negative' ? 'negative_' : '',

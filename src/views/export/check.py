@@ -196,7 +196,9 @@ class Check:
         parts = [[] for _ in self.list(role + "operators")]
         for i, text in enumerate(texts):
             parts[text].append(self.weigh(self.encode(ids[i], masks[i], vectors[i]), weights[i]))
-        return [torch.cat(chunks) for chunks in parts]
+        # A1111 completes the texts of a schedule to as many chunks as the longest of them has.
+        counts = self.list(role + "batch_chunks", [0] * len(parts))
+        return [torch.cat(part + [self.empty()] * (count - len(part))) for part, count in zip(parts, counts)]
 
     def pair(self, roles):
         """Positive and negative of one length, by the names in the file."""

@@ -1,11 +1,11 @@
 /** Compares the methods on one prompt, with the prompt without weights and with each other. */
 import type { EncoderPass } from '../../clip/encoderPass.ts';
 import { type Slices, whole } from '../../prompt/slices.ts';
-import { applyingMethod, methodPasses } from '../apply.ts';
+import { applyingMethod, methodPasses, methodRows } from '../apply.ts';
 import { distinct, type WeightedPrompt, type ZOf } from '../method.ts';
 import { type MethodName, methods } from '../methods.ts';
 import { none } from '../none.ts';
-import { padded } from '../rows.ts';
+import { padded, stackingRows } from '../rows.ts';
 import { cosineOf, type RowSums, rowDistance, rowSums } from './rowSums.ts';
 
 /** The distinct passes that the methods and the unweighted conditioning need. */
@@ -74,9 +74,10 @@ export function compareMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly
 
 /** Does the work of `compareMethods` in slices. */
 export function* comparingMethods(prompt: WeightedPrompt, zOf: ZOf, names: readonly MethodName[]): Slices<Comparison> {
-  const bare = yield* applyingMethod(none, prompt, zOf);
+  const { n, rowsOf } = methodRows(none, prompt, zOf);
+  const bare = yield* stackingRows(n, (at) => rowsOf(at));
   const L = prompt.empty.inputIds.length;
-  const d = bare.length / (L * prompt.chunks.length);
+  const d = bare.length / (L * n);
   const conditionings: Float32Array[] = [];
   for (const name of names) {
     yield;

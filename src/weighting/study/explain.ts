@@ -2,7 +2,7 @@
 import { outputRows, type RowRange, versionRows, type Weighing, weighedRows, weighing } from '../apply.ts';
 import { type MeanChange, meanChange } from '../means.ts';
 import {
-  filler,
+  completed,
   isWeighted,
   type Term,
   type Version,
@@ -45,7 +45,8 @@ export function explainRow(name: MethodName, prompt: WeightedPrompt, row: number
   if (!Number.isInteger(row) || row < 0 || row >= L * made.n)
     throw new RangeError(`The conditioning has no row ${row} to explain: take one from 0 to ${L * made.n - 1}.`);
   const range = { at: Math.floor(row / L), from: row % L, to: (row % L) + 1 };
-  const weight = (prompt.chunks[range.at] ?? filler(prompt)).perTokenWeights[range.from];
+  const whole = { ...prompt, chunks: completed(prompt.chunks, made.n, prompt) };
+  const weight = whole.chunks[range.at].perTokenWeights[range.from];
   const mean = meanChange(made.means, range.at, zOf);
   const change = made.wordChanges.find(({ at, word, chunk }) => at === range.at && chunk.wordIds[range.from] === word);
   const values = weighedRows(made, range, mean?.ratio, zOf);
@@ -65,7 +66,7 @@ export function explainRow(name: MethodName, prompt: WeightedPrompt, row: number
       ...(mean ? meanTerms(mean) : []),
       ...encoderTerms(made, range, zOf),
       ...(change ? changeTerms(change, range, zOf) : []),
-      ...(method.terms?.(prompt, row) ?? []),
+      ...(method.terms?.(whole, row) ?? []),
       norm(`‖${result}‖`, 'norm of the result', values),
     ],
     parts,
