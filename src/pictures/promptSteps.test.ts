@@ -160,7 +160,56 @@ test('ComfyUI’s prompts stay as long as they are, and brackets of A1111 are te
   expect(steps[0].negative.rows.length).toBe(154 * d);
 });
 
-test('a sampler of fewer calls is told what the steps at the same share of the way are told', () => {
-  expect(atCalls([...Array(10).keys()], 4)).toEqual([0, 2, 5, 7]);
-  expect(atCalls(['a', 'b'], 4)).toEqual(['a', 'a', 'b', 'b']);
+describe('a sampler of fewer calls than steps', () => {
+  const redOrBlue = (prompt: string, calls: number, steps = 20) =>
+    textsOf(atCalls(stepsOf(prompt, { steps }), calls)).map(([text]) => (text.includes('red') ? 'r' : 'b'));
+
+  test('changes from one text to the other at the same share of the way', () => {
+    expect(redOrBlue('a [red:blue:0.25] circle', 5).join('')).toBe('rrbbb');
+    expect(redOrBlue('a [red:blue:0.5] circle', 5).join('')).toBe('rrrbb');
+    expect(redOrBlue('a [red:blue:15] circle', 5).join('')).toBe('rrrrb');
+    expect(redOrBlue('a [red:blue:0.5] circle', 4).join('')).toBe('rrbb');
+  });
+
+  test.each([2, 4, 5, 7, 10, 19])('of %i calls, an alternation goes on alternating', (calls) => {
+    const told = redOrBlue('a [red|blue] circle', calls);
+    const reds = told.filter((text) => text === 'r').length;
+    // Eleven of the twenty steps are red, for the first text is told twice.
+    expect(Math.abs(reds - (11 / 20) * calls)).toBeLessThan(1);
+    expect(told.join('')).not.toMatch(/rrr|bbb/);
+  });
+
+  test('tells every option of an alternation, whatever its steps and calls have in common', () => {
+    for (const options of [2, 3, 4, 5])
+      for (const calls of [options, 2 * options, 3 * options])
+        for (const times of [1, 2, 3, 4]) {
+          const steps = Array.from({ length: calls * times }, (_, step) => step % options);
+          const told = atCalls(steps, calls);
+          const counts = steps.slice(0, options).map((one) => told.filter((other) => other === one).length);
+          expect(counts, `${options} options, ${calls} of ${steps.length}`).toEqual(
+            Array(options).fill(calls / options),
+          );
+        }
+  });
+
+  test('is told nothing that its own stretch of the steps is not told', () => {
+    const steps = [...'aabababccccdcdcdeeee'];
+    for (const calls of [1, 2, 3, 5, 7, 13, 20]) {
+      const told = atCalls(steps, calls);
+      expect(told).toHaveLength(calls);
+      for (const [call, one] of told.entries()) {
+        const stretch = steps.slice(
+          Math.floor((call * steps.length) / calls),
+          Math.ceil(((call + 1) * steps.length) / calls),
+        );
+        expect(stretch).toContain(one);
+      }
+    }
+  });
+
+  test('of as many calls as steps or more, it is told all of them in order', () => {
+    const steps = [...'aabab'];
+    expect(atCalls(steps, 5)).toEqual(steps);
+    expect(atCalls(steps, 10).join('')).toBe('aaaabbaabb');
+  });
 });

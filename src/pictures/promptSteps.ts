@@ -118,7 +118,23 @@ export function stepPasses(prompts: SteppedPrompts, options: PromptOptions): Enc
   return passesRead((zOf) => stepConditionings(prompts, options, zOf));
 }
 
-/** Picks what a sampler of fewer (or more) calls is told: call i of `calls` stands for the step at the same share of the way. */
+/**
+ * Picks what a sampler of fewer (or more) calls is told, [calls]. Each call stands for a stretch of the steps, and is told one of the things
+ * that the steps of its stretch are told: the one that is most behind its share until now, so that an alternation goes on alternating.
+ */
 export function atCalls<T>(steps: readonly T[], calls: number): T[] {
-  return Array.from({ length: calls }, (_, call) => steps[Math.floor((call * steps.length) / calls)]);
+  // Counted in parts of a step: a step has `calls` of them, and a stretch as many as there are steps.
+  const behind = new Map<T, number>();
+  return Array.from({ length: calls }, (_, call) => {
+    const [from, to] = [call * steps.length, (call + 1) * steps.length];
+    const stretch = new Set<T>();
+    for (let step = Math.floor(from / calls); step * calls < to; step++) {
+      const share = Math.min(to, (step + 1) * calls) - Math.max(from, step * calls);
+      behind.set(steps[step], (behind.get(steps[step]) ?? 0) + share);
+      stretch.add(steps[step]);
+    }
+    const told = [...stretch].reduce((best, one) => (behind.get(one)! > behind.get(best)! ? one : best));
+    behind.set(told, behind.get(told)! - steps.length);
+    return told;
+  });
 }

@@ -68,7 +68,7 @@ const longestOf = (drafts: readonly Draft[], d: number) =>
 
 /** Pictures of takes, and what they were drawn from. */
 export interface DrawnTakes {
-  readonly conditioned: readonly ConditionedTake[];
+  readonly drafts: readonly Draft[];
   readonly pictures: readonly (DrawnPicture | null)[];
 }
 
@@ -146,7 +146,7 @@ export function createArtist(surroundings: PictureSurroundings) {
       watch?.hear(step, x, clean);
       await breathe();
     }
-    return { conditioned, pictures: conditioned.map(({ said }, i) => drawn(pictureAt(pictures, i), said)) };
+    return { drafts, pictures: conditioned.map(({ said }, i) => drawn(pictureAt(pictures, i), said)) };
   }
 
   /** Counts the numbers that the denoiser learned. */

@@ -58,10 +58,10 @@ export function createPictureHandlers(surroundings: PictureSurroundings): Handle
         const bytesOf = (pictures: ArrayLike<number>) => pictureBytes(pictureAt(pictures, 0));
         const hear = (call: number, noisy: ArrayLike<number>, clean: ArrayLike<number>) =>
           void trail.push({ call, noisy: bytesOf(noisy), clean: bytesOf(clean) });
-        const { conditioned, pictures } = await draw(settings, [take], signal, { looks: [looks], hear });
+        const { drafts, pictures } = await draw(settings, [take], signal, { looks: [looks], hear });
         const [picture] = pictures;
         if (!picture) return null;
-        const { parts } = conditioned[0].steps.at(-1)!;
+        const { parts } = drafts[0].steps.at(-1)!;
         const conditioning = Float32Array.from(parts.flatMap(({ rows }) => [...rows]));
         const followed: FollowedPicture = { ...picture, trail, ...lookedRows(parts, looks), conditioning };
         return moving(followed, [
