@@ -8,7 +8,7 @@ import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { hex, sha256, weightsHash } from '../models/weightsHash.ts';
 import { denoiserFacts, readDenoiser } from '../pictures/denoiserFile.ts';
 import { usualDrawing } from '../pictures/drawing.ts';
-import { type Judged, pictureMetricRows, withJudged } from '../pictures/pictureCard.ts';
+import { conditions, type Judged, pictureMetricRows, withJudged } from '../pictures/pictureCard.ts';
 import { type DrawingOptions, evaluatePictures, type HearDrawn, pictureSet } from '../pictures/pictureEvaluation.ts';
 import { createPromptReader } from '../pictures/promptReader.ts';
 import { createFastDenoiser } from '../pictures/wasmPictureKernels.ts';
@@ -18,6 +18,7 @@ import {
   type MethodWeights,
   type WeighedWord,
   weighedScenes,
+  weightFindings,
 } from '../pictures/weightEvaluation.ts';
 import { defaultOptions } from '../road/options.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
@@ -35,19 +36,23 @@ type Part = (typeof parts)[number];
 /** Methods that act on a typed weight without being told more. */
 const weighing = methodNames.filter((name) => methods[name].family !== 'plain');
 
+/** Methods that are judged unless others are named, as each takes minutes: those of the three programs themselves. */
+const usualMethods: readonly MethodName[] = ['scale', 'original', 'compel-mask', 'compel-remove', 'comfy'];
+
 const usage = `Judges a trained denoiser by its pictures, and writes what it finds into judged.json and README.md beside it.
 
   npm run judge-pictures -- [PART …] [options]
 
 Parts, all of them unless some are named; others that were judged before stay:
   seen, held-out         captions of pairs that training had, or never had: what is right, fillers, where words are looked at from
-  large, colour          weights of a word of two objects, by every method
+  large, colour          weights of a word of two objects, by each method
 
   --model FOLDER         has the model.safetensors of the denoiser (public/small-pictures)
   --clip FOLDER          has that of the text encoder (public/small-clip)
   --captions N           captions of each kind (512); a quarter as many say everything
   --scenes N             scenes in which a word is weighed (24)
-  --methods A,B          weighting methods (${weighing.join(',')})
+  --methods A,B          of ${weighing.join(',')}
+                         (${usualMethods.join(',')})
   --steps N              calls of the denoiser (${usualDrawing.steps})
   --guidance X           (${usualDrawing.guidance})
 `;
@@ -82,7 +87,7 @@ function readRequest(args: readonly string[]): Request | null {
   if (values.help) return null;
   const unknown = positionals.find((name) => !parts.some((part) => part === name));
   if (unknown !== undefined) throw new UsageError(`There is no part "${unknown}": name some of ${parts.join(', ')}.`);
-  const methods = values.methods?.split(',') ?? weighing;
+  const methods = values.methods?.split(',') ?? usualMethods;
   const strange = methods.find((name) => !weighing.some((method) => method === name));
   if (strange !== undefined) throw new UsageError(`"${strange}" is no method; they are ${weighing.join(', ')}.`);
   const guidance = Number(values.guidance ?? usualDrawing.guidance);
@@ -158,12 +163,14 @@ async function judgePart(part: Part, models: Models, request: Request, hear: Hea
 
 function printWeights(word: WeighedWord, found: readonly MethodWeights[]): void {
   const measure = word === 'large' ? 'area' : 'purity';
-  for (const { method, points, meanSpearman, spearmanOfMeans, otherChanged } of found) {
+  for (const { method, points, meanSpearman, spearmanOfMeans, otherChanged, otherResized, findings } of found) {
     const curve = points.map(({ weight, value, whole }) => `${weight}: ${value.toFixed(3)} (${whole.toFixed(2)})`);
     console.log(
-      `  ${method.padEnd(18)}ρ ${meanSpearman.toFixed(3)}, of means ${spearmanOfMeans.toFixed(3)}; other changed ${otherChanged.toFixed(3)}`,
+      `  ${method.padEnd(18)}ρ ${meanSpearman.toFixed(3)}, of means ${spearmanOfMeans.toFixed(3)}; other changed ${otherChanged.toFixed(3)}, resized ${otherResized?.toFixed(3)}`,
     );
     console.log(`    ${measure} (share of whole pictures) at ${curve.join(', ')}`);
+    for (const [name, { says }] of Object.entries(weightFindings[word]))
+      console.log(`    ${says}: ${findings?.[name] ? 'yes' : 'no'}`);
   }
 }
 
@@ -185,7 +192,7 @@ async function judgedBefore(path: string, facts: object): Promise<object> {
 /** Puts a part into judged.json and the card, beside what others may have put there meanwhile. */
 async function keep(folder: string, facts: { readonly drawing: DrawingOptions }, part: Partial<Judged>): Promise<void> {
   const { card, judged: path } = paths(folder);
-  const judged = { ...(await judgedBefore(path, facts)), ...facts, ...part };
+  const judged = { ...(await judgedBefore(path, facts)), ...facts, conditions, ...part };
   await write(path, jsonText(judged));
   const text = await readFile(card, 'utf8').catch(() => null);
   if (text !== null) await write(card, withJudged(text, judged));

@@ -93,9 +93,11 @@ test('a trained denoiser is judged part by part, and its card tells what was fou
   expect(card.match(/^## .*/gm)).toEqual(['## Training', '## What it shows']);
   expect(card).toContain(`| number of objects | ${first.heldOut.count.toFixed(4)} |`);
   expect(card).toMatch(/\| ComfyUI \|(.*\|){7}\n/);
+  expect(card).toContain(`| colour, of all said objects | ${trained.seen.ofAllSaid.colour.toFixed(4)} |`);
+  expect(card).toContain('| rises from 0 to 1 | does not fall to 1.5 |');
   // Another way of drawing starts anew.
   expect(await judgeParts('seen', '--guidance', '1'), complaint).toBe(0);
-  expect(Object.keys(judged())).toEqual(['sha256', 'drawing', 'seen']);
+  expect(Object.keys(judged())).toEqual(['sha256', 'drawing', 'conditions', 'seen']);
 });
 
 test.each([

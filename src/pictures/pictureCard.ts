@@ -4,7 +4,7 @@ import { settingFlags, timeText } from '../training/modelCard.ts';
 import { methods } from '../weighting/methods.ts';
 import type { DrawingOptions, PictureEvaluation } from './pictureEvaluation.ts';
 import { averaging, kinds, type PictureSettings } from './pictureRun.ts';
-import type { MethodWeights } from './weightEvaluation.ts';
+import { type MethodWeights, type WeighedWord, weightFindings } from './weightEvaluation.ts';
 
 /** The pictures of so many captions. */
 export interface JudgedCaptions extends PictureEvaluation {
@@ -41,8 +41,20 @@ export interface PictureCardFacts {
   readonly judged: Judged;
 }
 
+/** Says in judged.json what its shares are shares of. */
+export const conditions = {
+  'right, count, fillerInvariance': 'of all pictures of brief captions',
+  'colour, shape, colourPointing, shapePointing': 'of objects of pictures with the right number of objects',
+  ofAllSaid: 'of all objects that are said; where the number is wrong, none is right or looked at',
+  relation: 'of pictures of two said objects; where the number is wrong, it is wrong',
+  complete: 'of pictures of captions that say everything',
+  otherChanged: 'of pictures, the other object gone, or of another colour or shape than with a weight of 1',
+  otherResized: 'of pictures, the other object gone, or its radius more than a third off that with a weight of 1',
+} as const;
+
 /** A metric's name and its share, in the order of the card. */
 export function pictureMetricRows(evaluation: PictureEvaluation): [string, number][] {
+  const { ofAllSaid } = evaluation;
   return [
     ['everything right (colours, shapes and relation said)', evaluation.right],
     ['number of objects', evaluation.count],
@@ -53,6 +65,14 @@ export function pictureMetricRows(evaluation: PictureEvaluation): [string, numbe
     ['the same verdict with “masterpiece, best quality” after it', evaluation.fillerInvariance],
     ['the square that looks most at a colour lies in its object', evaluation.colourPointing],
     ['the square that looks most at a shape lies in its object', evaluation.shapePointing],
+    ...(ofAllSaid
+      ? ([
+          ['colour, of all said objects', ofAllSaid.colour],
+          ['shape, of all said objects', ofAllSaid.shape],
+          ['most looks at a colour, of all said objects', ofAllSaid.colourPointing],
+          ['most looks at a shape, of all said objects', ofAllSaid.shapePointing],
+        ] as [string, number][])
+      : []),
   ];
 }
 
@@ -140,12 +160,17 @@ function captionTable({ seen, heldOut }: Judged): string {
     judged ? [{ head: `${name} (${judged.captions})`, rows: pictureMetricRows(judged) }] : [],
   );
   if (columns.length === 0) return '';
-  const names = columns[0].rows.map(([name]) => name);
-  return table(
+  // A part that was judged before a metric was measured has fewer rows than the other.
+  const names = columns.map(({ rows }) => rows.map(([name]) => name)).reduce((a, b) => (b.length > a.length ? b : a));
+  const judgedTable = table(
     ['', ...columns.map(({ head }) => head)],
-    names.map((name, i) => [name, ...columns.map(({ rows }) => rows[i][1].toFixed(4))]),
+    names.map((name, i) => [name, ...columns.map(({ rows }) => rows.at(i)?.[1].toFixed(4) ?? '')]),
   );
+  return seen?.ofAllSaid || heldOut?.ofAllSaid ? `${judgedTable}\n\n${objectsSentence}` : judgedTable;
 }
+
+const objectsSentence = `“Of an object” and “in its object” are of pictures with the right number of objects alone. “Of all said objects” counts an object as wrong,
+and as looked at from elsewhere, where the number is wrong.`;
 
 const valueAt = ({ points }: MethodWeights, weight: number) =>
   points.find((point) => point.weight === weight)?.value ?? Number.NaN;
@@ -178,7 +203,7 @@ ${table(
     one.otherChanged.toFixed(3),
     breakText(one),
   ]),
-)}`;
+)}${findingsTable('large', found)}`;
 }
 
 function colourTable({ scenes, methods: found }: JudgedWeights): string {
@@ -192,6 +217,25 @@ ${table(
     leastFromOne(one).toFixed(3),
     one.otherChanged.toFixed(3),
     breakText(one),
+  ]),
+)}${findingsTable('colour', found)}`;
+}
+
+/** Everything that is found of a word's weights, method by method; nothing of methods that were judged before that was measured. */
+function findingsTable(word: WeighedWord, found: readonly MethodWeights[]): string {
+  const known = found.filter(({ findings }) => findings);
+  if (known.length === 0) return '';
+  const columns = Object.entries(weightFindings[word]);
+  return `
+
+The other object is resized where it is gone, or its radius more than a third off that with w = 1.${word === 'colour' ? ' A share falls that does so by more than 0.01.' : ''}
+
+${table(
+  ['', 'other resized', ...columns.map(([, { says }]) => says)],
+  known.map(({ method, otherResized, findings }) => [
+    methods[method].label,
+    (otherResized ?? Number.NaN).toFixed(3),
+    ...columns.map(([name]) => (findings![name] ? 'yes' : 'no')),
   ]),
 )}`;
 }

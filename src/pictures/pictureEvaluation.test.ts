@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { tokenizer } from '../road/testing/prompts.ts';
 import { readCaption } from '../world/captionReading.ts';
 import { matchedObjects, noTolerance, type ObjectValues, verdictOf } from '../world/judge/verdict.ts';
-import { isSameVerdict, namedRows, shareOf } from './pictureEvaluation.ts';
+import { isSameVerdict, namedRows, shareOf, shareOfSaid } from './pictureEvaluation.ts';
 
 test('the rows of an object’s words are counted from BOS on, in tokens', () => {
   const caption = 'red circle left of red square';
@@ -47,4 +47,18 @@ test('objects are matched by what holds of them, also where one is missing or th
 test('a share is one of what is said', () => {
   expect(shareOf([true, null, false, true, null, true])).toBe(0.75);
   expect(shareOf([null])).toBe(0);
+});
+
+test('of all that is said, a picture with another number of objects shows nothing right', () => {
+  const alone = readCaption('star left of blue square')!;
+  const descriptions = [said, said, alone];
+  const found = [
+    verdictOf(said, picture(circle, object('red', 'square', 0.7))),
+    verdictOf(said, picture(circle, square, square)),
+    verdictOf(alone, picture(square)),
+  ].map(({ objects }) => objects);
+  // Five colours are said, as the star has none.
+  expect(shareOfSaid(descriptions, found, 'colour')).toBe(1 / 5);
+  expect(shareOfSaid(descriptions, found, 'shape')).toBe(2 / 6);
+  expect(shareOf(found.flat().map(({ shape }) => shape))).toBe(1);
 });

@@ -133,7 +133,7 @@ export function drawPictures(
   return drawToEnd(model, drafts, options, looks, hear);
 }
 
-/** Shares of 0 … 1. Of objects: those of pictures with the right number of them. */
+/** Shares of 0 … 1. Of objects, where `ofAllSaid` does not say otherwise: those of pictures with the right number of them. */
 export interface PictureEvaluation {
   /** Pictures of brief captions of which everything is right. */
   readonly right: number;
@@ -151,6 +151,16 @@ export interface PictureEvaluation {
   /** Words that are looked at most from inside their object: colours, and shapes. */
   readonly colourPointing: number;
   readonly shapePointing: number;
+  /** The four shares of objects once more, of all that are said. Missing in files from before this was measured. */
+  readonly ofAllSaid?: SaidShares;
+}
+
+/** Shares of all objects that captions say: of a picture with another number of objects, none is right or looked at. */
+export interface SaidShares {
+  readonly colour: number;
+  readonly shape: number;
+  readonly colourPointing: number;
+  readonly shapePointing: number;
 }
 
 /** The share that holds of those that say anything; 0 where none does. */
@@ -158,6 +168,24 @@ export function shareOf(holds: readonly (boolean | null)[]): number {
   const said = holds.filter((each) => each !== null);
   return said.length === 0 ? 0 : said.filter(Boolean).length / said.length;
 }
+
+/**
+ * The share of a thing that is said of objects. `found` tells for each description's objects whether it holds, and is empty of a picture
+ * with another number of objects: there it holds of none.
+ */
+export const shareOfSaid = (
+  descriptions: readonly Description[],
+  found: readonly (readonly Readonly<Record<'colour' | 'shape', boolean | null>>[])[],
+  thing: 'colour' | 'shape',
+): number =>
+  shareOf(
+    descriptions.flatMap(({ objects }, i) =>
+      objects.map((words, place) => {
+        const own = found[i].at(place);
+        return own ? own[thing] : words[thing] && false;
+      }),
+    ),
+  );
 
 /** "1" for a picture of which everything is right, "0" for another. */
 export const verdictBits = (verdicts: readonly Verdict[]): string =>
@@ -201,20 +229,28 @@ export function evaluatePictures(
   const plain = verdictsOf(brief, pictures);
   const whole = verdictsOf(complete, draw(complete));
   const among = verdictsOf(filled, draw(filled));
-  const objects = plain.flatMap((verdict) => verdict.objects);
-  const words = brief.descriptions.flatMap((description, i) =>
+  const objects = plain.map((verdict) => verdict.objects);
+  const words = brief.descriptions.map((description, i) =>
     pointed(shownPicture(pictures, i), description, namedRows[i], looks[i]),
   );
+  const ofSaid = (found: Parameters<typeof shareOfSaid>[1], thing: 'colour' | 'shape') =>
+    shareOfSaid(brief.descriptions, found, thing);
   return {
     right: shareOf(plain.map(({ right }) => right)),
     verdicts: verdictBits(plain),
     count: shareOf(plain.map(({ count }) => count)),
-    colour: shareOf(objects.map(({ colour }) => colour)),
-    shape: shareOf(objects.map(({ shape }) => shape)),
+    colour: shareOf(objects.flat().map(({ colour }) => colour)),
+    shape: shareOf(objects.flat().map(({ shape }) => shape)),
     relation: shareOf(plain.map(({ relation }) => relation)),
     complete: shareOf(whole.map(({ right }) => right)),
     fillerInvariance: shareOf(plain.map((verdict, i) => isSameVerdict(verdict, among[i]))),
-    colourPointing: shareOf(words.map(({ colour }) => colour)),
-    shapePointing: shareOf(words.map(({ shape }) => shape)),
+    colourPointing: shareOf(words.flat().map(({ colour }) => colour)),
+    shapePointing: shareOf(words.flat().map(({ shape }) => shape)),
+    ofAllSaid: {
+      colour: ofSaid(objects, 'colour'),
+      shape: ofSaid(objects, 'shape'),
+      colourPointing: ofSaid(words, 'colour'),
+      shapePointing: ofSaid(words, 'shape'),
+    },
   };
 }

@@ -10,12 +10,14 @@ import {
   measureWeighed,
   summariseWeights,
   type WeighedPicture,
+  type WeighedWord,
   weighedPrompt,
   weighedScenes,
+  weightsOf,
 } from './weightEvaluation.ts';
 
 const picture = (area: number, changes: Partial<WeighedPicture> = {}): WeighedPicture => ({
-  ...{ area, purity: area, isWhole: true, other: 'blue square' },
+  ...{ area, purity: area, isWhole: true, other: 'blue square', otherRadius: 0.16 },
   ...changes,
 });
 const weights = [0, 0.5, 1, 1.5, 2];
@@ -38,24 +40,56 @@ test('correlations, changes and breaks are those of the pictures', () => {
     // Rises at each weight.
     [picture(0.1), picture(0.2), picture(0.3), picture(0.4), picture(0.5)],
     // Falls where the object is gone: ranks 2, 3, 4, 5, 1 are at distances 1, 1, 1, 1 and 4 from 1 … 5: 1 − 6 · 20 / (5 · 24) = 0.
-    [picture(0.1), picture(0.2), picture(0.3), picture(0.4), picture(0, { isWhole: false, other: null })],
-    // Never moves; its other object changes at 2, and is another one at 0 as well.
     [
-      picture(0.2, { other: 'blue circle' }),
+      picture(0.1),
       picture(0.2),
+      picture(0.3),
+      picture(0.4),
+      picture(0, { isWhole: false, other: null, otherRadius: null }),
+    ],
+    // Never moves; its other object changes at 2, and is another one at 0 as well. At 0.5 it is larger by less than a third, at 1.5 by more.
+    [
+      picture(0.2, { other: 'blue circle', otherRadius: 0.13 }),
+      picture(0.2, { otherRadius: 0.2 }),
       picture(0.2),
-      picture(0.2),
+      picture(0.2, { otherRadius: 0.22 }),
       picture(0.2, { isWhole: false, other: 'red square' }),
     ],
   ];
-  const found = summariseWeights('comfy', weights, scenes, 'area');
+  const found = summariseWeights('comfy', weights, scenes, 'large');
   expect(found.meanSpearman).toBeCloseTo((1 + 0 + 0) / 3, 12);
   // Means 0.4/3, 0.6/3, 0.8/3, 1/3, 0.7/3: ranks 1, 2, 4, 5, 3 give 1 − 6 · (1 + 1 + 4) / 120.
   expect(found.spearmanOfMeans).toBeCloseTo(0.7, 12);
   expect(found.points.map(({ otherChanged }) => otherChanged)).toEqual([1 / 3, 0, 0, 0, 2 / 3]);
   expect(found.otherChanged).toBeCloseTo(1 / 4, 12);
+  expect(found.points.map(({ otherResized }) => otherResized)).toEqual([0, 0, 0, 1 / 3, 1 / 3]);
+  expect(found.otherResized).toBeCloseTo(1 / 6, 12);
   expect(found.points.map(({ whole }) => whole)).toEqual([1, 1, 1, 1, 1 / 3]);
   expect([found.breaksBelow, found.breaksAbove]).toEqual([null, 2]);
+});
+
+test('findings tell of each bar whether a method meets it', () => {
+  const findings = (word: WeighedWord, ...values: number[]) =>
+    summariseWeights('comfy', weightsOf[word], [values.map((value) => picture(value))], word).findings;
+  const large = (...values: number[]) => findings('large', ...values);
+  expect(large(1, 2, 3, 4, 5, 6, 7, 8, 9)).toEqual({
+    ...{ meanFollows: true, scenesFollow: true, keepsOther: true, keepsSize: true },
+  });
+  // Ranks 1, 2, 3, 4, 5, 9, 8, 7, 6 give 1 − 6 · (9 + 1 + 1 + 9) / (9 · 80) = 0.833.
+  expect(large(1, 2, 3, 4, 5, 9, 8, 7, 6)).toMatchObject({ meanFollows: false, scenesFollow: false });
+  const colour = (...values: number[]) => findings('colour', ...values);
+  const pure = { rises: true, stays: true };
+  expect(colour(0, 0.2, 0.4, 0.6, 0.9, 0.95, 1)).toMatchObject(pure);
+  // A few pixels are no fall.
+  expect(colour(0.9, 0.99, 0.985, 1, 0.999, 0.99, 0.995)).toMatchObject(pure);
+  expect(colour(0, 0.4, 0.2, 0.6, 0.9, 0.9, 0.9)).toMatchObject({ rises: false, stays: true });
+  expect(colour(0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9)).toMatchObject({ rises: false, stays: true });
+  expect(colour(0, 0.2, 0.4, 0.6, 0.9, 0.95, 0.88)).toMatchObject({ rises: true, stays: false });
+  const changed = [0, 0.2, 0.4, 0.6, 0.9, 0.9].map((value) => picture(value));
+  const gone = picture(0.9, { other: null, otherRadius: null });
+  expect(summariseWeights('comfy', weightsOf.colour, [[...changed, gone]], 'colour').findings).toMatchObject({
+    ...{ keepsOther: false, keepsSize: false },
+  });
 });
 
 const object = (
@@ -86,9 +120,12 @@ test('a picture is measured at the word’s object, and at the other', () => {
   expect(large).toMatchObject({ isWhole: true, other: 'blue square', purity: 1 });
   // A size is the radius: 0.196 and 0.128.
   expect(large.area / small.area).toBeCloseTo((0.196 / 0.128) ** 2, 0);
+  expect(large.otherRadius).toBeCloseTo(0.128, 2);
+  expect(small.otherRadius).toBeCloseTo(0.196, 2);
   expect(measureWeighed(drawn(object('square', 'blue', 'small', 0.75)), said)).toEqual({
-    ...{ area: 0, purity: 0, isWhole: false, other: 'blue square' },
+    ...{ area: 0, purity: 0, isWhole: false, other: 'blue square', otherRadius: large.otherRadius },
   });
+  expect(measureWeighed(drawn(object('circle', 'red', 'small', 0.25)), said).otherRadius).toBeNull();
 });
 
 test('purity is the share of the object’s pixels of its colour', () => {

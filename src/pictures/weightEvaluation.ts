@@ -59,6 +59,8 @@ export interface WeighedPicture {
   readonly isWhole: boolean;
   /** Colour and shape of the other object; null where it is not there. */
   readonly other: string | null;
+  /** Its radius in sides of the picture; null where it is not there. */
+  readonly otherRadius: number | null;
 }
 
 /** Share of an object's pixels that have a colour's name, each as far as it is covered. */
@@ -83,6 +85,7 @@ export function measureWeighed(picture: Float32Array, description: Description):
       own === null ? 0 : purityOf(picture, segments(picture, seen.groundRgb)[own], description.objects[0].colour!.word),
     isWhole: seen.objects.length === 2,
     other: beside && `${beside.colour} ${beside.shape}`,
+    otherRadius: beside?.radius ?? null,
   };
 }
 
@@ -95,8 +98,11 @@ export interface WeightPoint {
   readonly whole: number;
   /** Share of pictures whose other object is gone, or has another colour or shape than with a weight of 1. */
   readonly otherChanged: number;
+  /** Share of pictures whose other object is gone, or larger or smaller by more than a third than with a weight of 1. */
+  readonly otherResized?: number;
 }
 
+/** Files from before they were measured have no `otherResized` and no `findings`. */
 export interface MethodWeights {
   readonly method: MethodName;
   readonly points: readonly WeightPoint[];
@@ -105,33 +111,93 @@ export interface MethodWeights {
   readonly spearmanOfMeans: number;
   /** Over all weights but 1. */
   readonly otherChanged: number;
+  readonly otherResized?: number;
+  /** Whether each of the word's `weightFindings` holds, by name. */
+  readonly findings?: Readonly<Record<string, boolean>>;
   /** The weights next to 1, below and above, at which most pictures have not two objects; null where there is none. */
   readonly breaksBelow: number | null;
   readonly breaksAbove: number | null;
 }
 
+/** Finds something in a method's means. */
+interface WeightFinding {
+  /** Heads its column on the card. */
+  readonly says: string;
+  readonly holds: (found: MethodWeights) => boolean;
+}
+
+/** A mean purity that falls by no more than this is not called falling: it is a few pixels of some scenes. */
+const puritySlack = 0.01;
+
+/** Values at the weights from `least` to `most`. */
+const valuesIn = ({ points }: MethodWeights, least: number, most: number) =>
+  points.filter(({ weight }) => least <= weight && weight <= most).map(({ value }) => value);
+
+const keepsOther: WeightFinding = {
+  says: 'other changed ≤ 0.05',
+  holds: ({ otherChanged }) => otherChanged <= 0.05,
+};
+const keepsSize: WeightFinding = {
+  says: 'other resized ≤ 0.05',
+  holds: ({ otherResized }) => otherResized! <= 0.05,
+};
+
+/** Findings of a word's weights, by name. */
+export const weightFindings: Readonly<Record<WeighedWord, Readonly<Record<string, WeightFinding>>>> = {
+  large: {
+    meanFollows: { says: 'ρ of the mean ≥ 0.9', holds: ({ spearmanOfMeans }) => spearmanOfMeans >= 0.9 },
+    scenesFollow: { says: 'mean ρ ≥ 0.9', holds: ({ meanSpearman }) => meanSpearman >= 0.9 },
+    ...{ keepsOther, keepsSize },
+  },
+  colour: {
+    rises: {
+      says: 'rises from 0 to 1',
+      holds: (found) => {
+        const values = valuesIn(found, 0, 1);
+        const falls = values.some((value, i) => i > 0 && value < values[i - 1] - puritySlack);
+        return !falls && values.at(-1)! > values[0] + puritySlack;
+      },
+    },
+    stays: {
+      says: 'does not fall to 1.5',
+      holds: (found) => {
+        const [first, ...others] = valuesIn(found, 1, 1.5);
+        return Math.min(...others) >= first - puritySlack;
+      },
+    },
+    ...{ keepsOther, keepsSize },
+  },
+};
+
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Radii differ by no more than a third of the smaller: less than what is between small and large. */
+const isAlike = (a: number | null, b: number | null) =>
+  a !== null && b !== null && Math.max(a, b) <= (4 / 3) * Math.min(a, b);
 
 /** Sums up the pictures of a method, scene by scene and weight by weight. A weight of 1 is among the weights. */
 export function summariseWeights(
   method: MethodName,
   weights: readonly number[],
   scenes: readonly (readonly WeighedPicture[])[],
-  measure: 'area' | 'purity',
+  word: WeighedWord,
 ): MethodWeights {
+  const measure = word === 'large' ? 'area' : 'purity';
   const asTyped = weights.indexOf(1);
   const isChanged = (pictures: readonly WeighedPicture[], i: number) =>
     pictures[i].other === null || pictures[i].other !== pictures[asTyped].other;
-  const points = weights.map(
-    (weight, i): WeightPoint => ({
-      weight,
-      value: mean(scenes.map((pictures) => pictures[i][measure])),
-      whole: mean(scenes.map((pictures) => Number(pictures[i].isWhole))),
-      otherChanged: mean(scenes.map((pictures) => Number(isChanged(pictures, i)))),
-    }),
-  );
+  const isResized = (pictures: readonly WeighedPicture[], i: number) =>
+    !isAlike(pictures[i].otherRadius, pictures[asTyped].otherRadius);
+  const points = weights.map((weight, i) => ({
+    weight,
+    value: mean(scenes.map((pictures) => pictures[i][measure])),
+    whole: mean(scenes.map((pictures) => Number(pictures[i].isWhole))),
+    otherChanged: mean(scenes.map((pictures) => Number(isChanged(pictures, i)))),
+    otherResized: mean(scenes.map((pictures) => Number(isResized(pictures, i)))),
+  }));
   const broken = points.filter(({ whole }) => whole < 0.5).map(({ weight }) => weight);
-  return {
+  const untyped = points.filter(({ weight }) => weight !== 1);
+  const found: MethodWeights = {
     ...{ method, points },
     meanSpearman: mean(
       scenes.map((pictures) =>
@@ -145,9 +211,14 @@ export function summariseWeights(
       weights,
       points.map(({ value }) => value),
     ),
-    otherChanged: mean(points.filter(({ weight }) => weight !== 1).map(({ otherChanged }) => otherChanged)),
+    otherChanged: mean(untyped.map(({ otherChanged }) => otherChanged)),
+    otherResized: mean(untyped.map(({ otherResized }) => otherResized)),
     breaksBelow: broken.findLast((weight) => weight < 1) ?? null,
     breaksAbove: broken.find((weight) => weight > 1) ?? null,
+  };
+  return {
+    ...found,
+    findings: Object.fromEntries(Object.entries(weightFindings[word]).map(([name, { holds }]) => [name, holds(found)])),
   };
 }
 
@@ -193,6 +264,5 @@ export async function judgeWeights(
     const own = drafts.map((_, i) => measureWeighed(shownPicture(pictures, i), scene.description));
     for (const [i, each] of places.entries()) measured[i].push(each.map((place) => own[place]));
   }
-  const measure = word === 'large' ? 'area' : 'purity';
-  return methods.map((method, i) => summariseWeights(method, weightsOf[word], measured[i], measure));
+  return methods.map((method, i) => summariseWeights(method, weightsOf[word], measured[i], word));
 }
