@@ -1,13 +1,17 @@
 /** The words whose weight a picture can show, and what of the picture they move. */
 
+import type { Range } from '../../prompt/ast.ts';
 import { changeWeight } from '../../prompt/editing/weightKeys.ts';
 import { applyEdits } from '../../prompt/edits.ts';
 import { parsePrompt } from '../../prompt/parsePrompt.ts';
 import type { Syntax } from '../../prompt/syntax.ts';
 import type { PreparedPrompt } from '../../road/preparedPrompt.ts';
+import { wordsOf } from '../../tokens/words.ts';
 import type { DrawnPicture } from '../../worker/pictures/pictureMessages.ts';
-import { isGround, meaningOf, verySize } from '../../world/captionReading.ts';
+import { isGround, meaningOf, readCaption, verySize } from '../../world/captionReading.ts';
+import type { Description } from '../../world/description.ts';
 import type { SeenObject } from '../../world/judge/judge.ts';
+import { matchedObjects } from '../../world/judge/verdict.ts';
 import { type Colour, colours, grades, shapes, sizes, tones } from '../../world/worldWords.ts';
 import type { TriedWords } from './pictureStudies.ts';
 
@@ -15,10 +19,8 @@ import type { TriedWords } from './pictureStudies.ts';
 export type Measure = 'area' | 'hue' | 'lightness' | { readonly shareOf: Colour };
 
 /** A word of the prompt that says something of an object. */
-export interface MovingWord {
+export interface MovingWord extends Range {
   readonly text: string;
-  readonly start: number;
-  readonly end: number;
   readonly isSize: boolean;
   /** The first is the one that the word is about. */
   readonly measures: readonly Measure[];
@@ -41,21 +43,59 @@ function measuresOf(word: string): readonly Measure[] {
   return among(shapes, word) || among(grades, word) || word === 'outline' || word === 'filled' ? ['area'] : [];
 }
 
-/** Finds the words of a positive prompt that say something of the objects, in order. */
-export function movingWords(prompt: string): MovingWord[] {
-  let object = 0;
-  const found: MovingWord[] = [];
-  const matches = [...prompt.matchAll(/\p{L}+/gu)];
-  const words = matches.map(([text]) => worldWord(text));
-  for (const [i, { 0: text, index: start }] of matches.entries()) {
-    const word = words[i];
-    const measures = measuresOf(word);
-    // A ground's colour is none of an object's.
-    if (measures.length > 0 && !(among(colours, word) && isGround(words, i)))
-      found.push({ text, start, end: start + text.length, isSize: among(sizes, word), measures, object });
-    if (among(shapes, word) || word === 'shape') object++;
+/** A word that the text encoder reads, and its place in the prompt. */
+interface ReadWord extends Range {
+  readonly text: string;
+  /** Whether it is said at all: a word that weighs 0 or less is not, nor is one of a part that does. */
+  readonly isSaid: boolean;
+}
+
+/** Reads the words of each text of a prompt. What is no text at this step, such as a comment, has none. */
+function readWords({ texts, source }: PreparedPrompt): ReadWord[][] {
+  return texts.map(({ chunks, weight: partWeight }) => {
+    const tokens = chunks.flatMap((chunk) => chunk.tokens);
+    const typed = wordsOf(tokens.filter(({ kind, vector }) => kind === 'text' && !vector));
+    return typed.map((word) => {
+      const { start } = word[0].range!;
+      const { end } = word.at(-1)!.range!;
+      return { start, end, text: source.slice(start, end), isSaid: partWeight > 0 && word[0].weight > 0 };
+    });
+  });
+}
+
+const namesObject = ({ text }: ReadWord) => {
+  const word = worldWord(text);
+  return among(shapes, word) || word === 'shape';
+};
+
+/**
+ * Finds the words of a positive prompt that say something of the objects, in order. `readings` are those of its steps: what the pictures
+ * show is what the last one says.
+ */
+export function movingWords(readings: readonly PreparedPrompt[]): MovingWord[] {
+  const named = readWords(readings.at(-1)!)
+    .flat()
+    .filter((word) => word.isSaid && namesObject(word));
+  const found = new Map<number, MovingWord>();
+  for (const text of readings.flatMap(readWords)) {
+    const words = text.map((word) => worldWord(word.text));
+    for (const [i, { text: typed, start, end }] of text.entries()) {
+      const measures = measuresOf(words[i]);
+      // A ground's colour is none of an object's.
+      if (measures.length === 0 || (among(colours, words[i]) && isGround(words, i))) continue;
+      const object = named.filter((shape) => shape.start < start).length;
+      found.set(start, { text: typed, start, end, isSize: among(sizes, words[i]), measures, object });
+    }
   }
-  return found;
+  return [...found.values()].sort((a, b) => a.start - b.start);
+}
+
+/** Names each word, the second of one text apart from the first: "red", "red, 2nd". */
+export function wordNames(words: readonly MovingWord[]): string[] {
+  return words.map(({ text }, i) => {
+    const count = words.slice(0, i + 1).filter((other) => other.text === text).length;
+    return count === 1 ? text : `${text}, ${count}${['nd', 'rd'][count - 2] ?? 'th'}`;
+  });
 }
 
 /** The word to try where nobody chose one: one that weighs already, else a size, else a colour, else any. */
@@ -97,40 +137,52 @@ export function bracketed(
   return at < 0 ? null : { positive, start: at, end: at + text.length };
 }
 
-/** The object of a picture that a word is of: the one of the shape that the prompt says, else the largest. */
-function objectOf({ seen }: DrawnPicture, shape: string | null): SeenObject | undefined {
-  return seen.objects.find((object) => object.shape === shape) ?? seen.objects[0];
+/**
+ * Reads what the strip's prompt says of the world, back from the verdict of a picture in which the tried word counts; null where it names
+ * no object, or more than two.
+ */
+export function saidInStrip(
+  weights: readonly number[],
+  pictures: readonly (DrawnPicture | null | undefined)[],
+): Description | null {
+  const said = pictures.find((picture, i) => picture && weights[i] > 0)?.verdict.said;
+  return said ? readCaption(said) : null;
 }
 
-/** The shape that the prompt says of each of its objects; null where it says none. */
-export function saidShapes(prompt: string): (string | null)[] {
-  return Array.from(prompt.matchAll(/\p{L}+/gu), ([word]) => worldWord(word))
-    .filter((word) => among(shapes, word) || word === 'shape')
-    .map((word) => (word === 'shape' ? null : word));
+/** The object of a picture that a word is of, as a judge matches them; the largest where the prompt does not tell of which objects it is. */
+function objectOf({ seen }: DrawnPicture, said: Description | null, object: number): SeenObject | undefined {
+  if (!said) return seen.objects[0];
+  const place = matchedObjects(said, seen)[Math.min(object, said.objects.length - 1)];
+  return place === null ? undefined : seen.objects[place];
 }
 
 /** Measures a picture; NaN where there is nothing to measure. */
-export function measured(picture: DrawnPicture | null | undefined, measure: Measure, shape: string | null): number {
+export function measured(
+  picture: DrawnPicture | null | undefined,
+  measure: Measure,
+  said: Description | null,
+  object: number,
+): number {
   if (!picture) return Number.NaN;
   if (typeof measure === 'object') return picture.shares[measure.shareOf];
-  const object = objectOf(picture, shape);
-  return object ? object[measure] : Number.NaN;
+  return objectOf(picture, said, object)?.[measure] ?? Number.NaN;
 }
 
 /** Whether a picture is no longer one of what the prompt names: it has another number of objects, or none. */
-export function isBroken(picture: DrawnPicture | null, objects: number): boolean {
-  return !picture || picture.seen.objects.length !== objects;
+export function isBroken(picture: DrawnPicture | null | undefined, { objects }: Description): boolean {
+  return picture?.seen.objects.length !== objects.length;
 }
 
-/** The weights nearest to 1, on either side, from which the pictures are broken; null where they hold to the end. */
-export function breakingPoints(
+/** The weights about 1 at which all pictures have the prompt's objects, the first and the last; null where they have not even at 1. */
+export function wholeRange(
   weights: readonly number[],
-  pictures: readonly (DrawnPicture | null | undefined)[],
-  objects: number,
-): { readonly below: number | null; readonly above: number | null } {
-  const broken = weights.filter((_, i) => pictures[i] !== undefined && isBroken(pictures[i]!, objects));
+  broken: readonly boolean[],
+): { readonly from: number; readonly to: number } | null {
+  const one = weights.indexOf(1);
+  if (broken[one]) return null;
+  const next = broken.indexOf(true, one);
   return {
-    below: broken.findLast((weight) => weight < 1) ?? null,
-    above: broken.find((weight) => weight > 1) ?? null,
+    from: weights[broken.lastIndexOf(true, one) + 1],
+    to: next < 0 ? weights.at(-1)! : weights[next - 1],
   };
 }

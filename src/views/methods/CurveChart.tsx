@@ -22,7 +22,7 @@ interface CurveChartProps {
   readonly domain: readonly [low: number, high: number];
   /** Weights where curves go through infinity. */
   readonly breaks: readonly number[];
-  /** Ranges of weights in which curves come near infinity. */
+  /** Ranges of weights that are shaded: where curves come near infinity, or pictures break. */
   readonly bands: readonly { readonly from: number; readonly to: number }[];
   /** The one under the slider, and the prompt's own. */
   readonly weight: number;

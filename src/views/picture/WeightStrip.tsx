@@ -1,17 +1,21 @@
 import { useEffect, useId, useMemo, useState } from 'react';
 import { triedWeights } from '../../state/picture/pictureStudies.ts';
+import { readingsOfSteps } from '../../state/picture/readingsOfSteps.ts';
 import {
   bracketed,
-  breakingPoints,
   firstMovingWord,
+  isBroken,
   type Measure,
   measured,
   movingWords,
-  saidShapes,
+  saidInStrip,
   typedWeight,
+  wholeRange,
+  wordNames,
 } from '../../state/picture/triedWords.ts';
 import { prepared } from '../../state/reading.ts';
 import { type MethodName, methods } from '../../weighting/methods.ts';
+import type { Description } from '../../world/description.ts';
 import { CurveChart } from '../methods/CurveChart.tsx';
 import { domainOf } from '../methods/curves.ts';
 import { lineOf } from '../methods/lines.ts';
@@ -24,6 +28,8 @@ import { usePictures, useStudy } from './usePictures.ts';
 const measureNames = { area: 'area', hue: 'hue in degrees', lightness: 'lightness' } as const;
 const measureName = (measure: Measure) =>
   typeof measure === 'object' ? `share of ${measure.shareOf}` : measureNames[measure];
+/** Weights of the strip are so far apart. */
+const triedStep = triedWeights[1] - triedWeights[0];
 const signed = (weight: number) => String(weight).replace('-', '−');
 
 /** One word of the prompt from −1 to 3 as a film strip, what it moves as a curve, and where the picture breaks. */
@@ -36,8 +42,10 @@ export function WeightStrip() {
   const tryAllMethods = usePictures((s) => s.tryAllMethods);
   const [chosen, setChosen] = useState<string | null>(null);
   const id = useId();
-  const words = useMemo(() => movingWords(prompt), [prompt]);
-  const word = words.find(({ text }) => text === chosen) ?? (reading && firstMovingWord(words, reading));
+  const readings = useFacts(readingsOfSteps);
+  const words = useMemo(() => (readings ? movingWords(readings) : []), [readings]);
+  const names = wordNames(words);
+  const word = words[names.indexOf(chosen ?? '')] ?? (reading && firstMovingWord(words, reading));
   const tried = useMemo(
     () => (word && reading ? bracketed(prompt, word, reading, syntax) : null),
     [prompt, word, reading, syntax],
@@ -49,9 +57,9 @@ export function WeightStrip() {
       <div className={styles.controls}>
         <div className="field inline">
           <label htmlFor={id}>Word</label>
-          <select id={id} value={word.text} onChange={(event) => setChosen(event.target.value)}>
-            {[...new Set(words.map(({ text }) => text))].map((text) => (
-              <option key={text}>{text}</option>
+          <select id={id} value={names[words.indexOf(word)]} onChange={(event) => setChosen(event.target.value)}>
+            {names.map((name) => (
+              <option key={name}>{name}</option>
             ))}
           </select>
         </div>
@@ -65,7 +73,6 @@ export function WeightStrip() {
           text={word.text}
           own={reading ? typedWeight(word, reading) : 1}
           measures={word.measures}
-          shapes={saidShapes(prompt)}
           object={word.object}
         />
       ) : (
@@ -80,9 +87,7 @@ interface StripProps {
   /** The weight that it has in the prompt. */
   readonly own: number;
   readonly measures: readonly Measure[];
-  /** The shapes that the prompt says of its objects; null where it says none of one. */
-  readonly shapes: readonly (string | null)[];
-  /** How many of them come before the word's. */
+  /** How many of the prompt's objects come before the word's. */
   readonly object: number;
 }
 
@@ -98,7 +103,12 @@ function useStrips() {
   }, [takes]);
 }
 
-function Strip({ text, own, measures, shapes, object }: StripProps) {
+/** Which pictures of a strip are broken; null while some are not drawn yet, or where the prompt tells of no objects that could be lost. */
+function brokenOf({ takes, isWhole }: ReturnType<typeof useStrips>[number], said: Description | null) {
+  return isWhole && said ? takes.map(({ picture }) => isBroken(picture, said)) : null;
+}
+
+function Strip({ text, own, measures, object }: StripProps) {
   const strips = useStrips();
   const [choice, setChoice] = useState(0);
   const [weight, setWeight] = useState(1);
@@ -106,22 +116,13 @@ function Strip({ text, own, measures, shapes, object }: StripProps) {
   const shown = strips.find(({ name }) => name === method) ?? strips[0];
   if (!shown) return <p className="muted">Drawing</p>;
   const measure = measures[Math.min(choice, measures.length - 1)];
-  const curves = strips.map(({ name, takes }) => ({
+  const fresh = strips.map(({ takes }) => takes.map(({ picture, isStale }) => (isStale ? undefined : picture)));
+  const said = fresh.reduce<Description | null>((known, own) => known ?? saidInStrip(triedWeights, own), null);
+  const curves = strips.map(({ name }, i) => ({
     name,
-    values: takes.map(({ picture, isStale }) =>
-      measured(isStale ? undefined : picture, measure, shapes[object] ?? null),
-    ),
+    values: fresh[i].map((picture) => measured(picture, measure, said, object)),
   }));
-  const objects = Math.max(1, shapes.length);
-  const brokenOf = ({ takes, isWhole }: (typeof strips)[number]): Broken | null =>
-    isWhole
-      ? breakingPoints(
-          triedWeights,
-          takes.map(({ picture }) => picture),
-          objects,
-        )
-      : null;
-  const broken = brokenOf(shown);
+  const broken = brokenOf(shown, said);
   return (
     <>
       {strips.length > 1 && (
@@ -138,13 +139,13 @@ function Strip({ text, own, measures, shapes, object }: StripProps) {
         {shown.takes.map(({ picture, isStale }, i) => {
           const at = triedWeights[i];
           return (
-            <div key={at} data-at={at === weight || undefined} data-broken={isPast(at, broken) || undefined}>
+            <div key={at} data-at={at === weight || undefined} data-broken={broken?.[i] || undefined}>
               <Judged name={signed(at)} picture={picture} isStale={isStale} isBrief />
             </div>
           );
         })}
       </section>
-      <p className={styles.said}>{breakText(methods[shown.name].label, broken)}</p>
+      <p className={styles.said}>{breakText(shown, said)}</p>
       {measures.length > 1 && (
         <Segmented
           legend="Curve"
@@ -156,7 +157,7 @@ function Strip({ text, own, measures, shapes, object }: StripProps) {
       )}
       <CurveChart
         title={`${measureName(measure)} by the weight of “${text}”`}
-        summary={`The ${measureName(measure)} in pictures of weights from −1 to 3, by ${strips.length === 1 ? methods[shown.name].label : `${strips.length} methods`}.`}
+        summary={`The ${measureName(measure)} in pictures of weights from −1 to 3, by ${strips.length === 1 ? methods[shown.name].label : `${strips.length} methods`}${broken?.includes(true) ? '; shaded where the picture loses or gains objects' : ''}.`}
         weights={triedWeights}
         curves={curves}
         domain={domainOf(
@@ -165,17 +166,19 @@ function Strip({ text, own, measures, shapes, object }: StripProps) {
           measure === 'hue' ? [0, 360] : [0],
         )}
         breaks={[]}
-        bands={[]}
+        bands={triedWeights
+          .filter((_, i) => broken?.[i])
+          .map((at) => ({ from: at - triedStep / 2, to: at + triedStep / 2 }))}
         weight={weight}
         own={own}
-        onWeight={(at) => setWeight(Math.round(at * 4) / 4)}
+        onWeight={(at) => setWeight(Math.round(at / triedStep) * triedStep)}
       />
       {strips.length > 1 && (
         <ul className={styles.breaks}>
           {strips.map((strip) => (
             <li key={strip.name}>
               <span style={{ color: lineOf(strip.name).colour }}>{lineOf(strip.name).number}</span>{' '}
-              {breakText(methods[strip.name].label, brokenOf(strip))}
+              {breakText(strip, said)}
             </li>
           ))}
         </ul>
@@ -184,21 +187,15 @@ function Strip({ text, own, measures, shapes, object }: StripProps) {
   );
 }
 
-type Broken = ReturnType<typeof breakingPoints>;
-
-const isPast = (weight: number, broken: Broken | null) =>
-  broken !== null &&
-  ((broken.below !== null && weight <= broken.below) || (broken.above !== null && weight >= broken.above));
-
-/** Says where the pictures break; null while some are not drawn yet. */
-function breakText(label: string, broken: Broken | null): string {
-  if (!broken) return `${label}: drawing.`;
-  const { below, above } = broken;
-  const where = [
-    ...(below === null ? [] : [`at ${signed(below)} and below`]),
-    ...(above === null ? [] : [`from ${signed(above)} on`]),
-  ];
-  return where.length === 0
-    ? `${label}: the picture keeps its objects at every weight.`
-    : `${label}: the picture loses or gains objects ${where.join(', and ')}.`;
+/** Says between which weights the pictures of a strip have the objects that the prompt names. */
+function breakText(strip: ReturnType<typeof useStrips>[number], said: Description | null): string {
+  const { label } = methods[strip.name];
+  if (!strip.isWhole) return `${label}: drawing.`;
+  const broken = brokenOf(strip, said);
+  if (!broken)
+    return `${label}: the prompt names no object of this world, or more than two, that a picture could lose.`;
+  const range = wholeRange(triedWeights, broken);
+  if (!range) return `${label}: the picture has other objects than the prompt names, even with a weight of 1.`;
+  if (!broken.includes(true)) return `${label}: the picture keeps its objects at every weight.`;
+  return `${label}: the picture keeps its objects from ${signed(range.from)} to ${signed(range.to)}; past that it loses some, or gains others.`;
 }
