@@ -3,7 +3,7 @@ import { judgePicture } from '../world/judge/judge.ts';
 import { movedTo, type OwnObject, ownScene } from '../world/ownScene.ts';
 import { pictureLength, renderScene } from '../world/render.ts';
 import { lookSide, looksAtRows } from './drawing.ts';
-import { coveredShare, pointsInside, silhouettes, squareOfMost } from './pointing.ts';
+import { coveredShare, objectOfMost, pointsInside, silhouettes, squareOfMost } from './pointing.ts';
 
 const squares = lookSide * lookSide;
 /** Looks [T, lookSide²] that are 1 in one square of each row, and 0.1 elsewhere. */
@@ -61,4 +61,6 @@ test('the maximum lies in the word’s object, beside it, or in the other one', 
   expect(inside(1)).toEqual([false, true]);
   expect(inside(2)).toEqual([false, false]);
   expect(inside(3)).toEqual([false, false]);
+  const most = [0, 1, 2, 3].map((row) => objectOfMost(looksAtRows(looks, [row]), [blue, red]));
+  expect(most).toEqual([1, 0, null, null]);
 });

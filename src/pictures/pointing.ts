@@ -18,6 +18,16 @@ export const coveredShare = (coverage: ArrayLike<number>, square: number): numbe
 export const silhouettes = (picture: Float32Array, { groundRgb }: SeenPicture): Float64Array[] =>
   segments(picture, groundRgb).map((segment) => silhouetteOf(segment).coverage);
 
-/** Whether most is looked at some rows from inside an object: from a square of which at least half is covered. */
+/** Whether a square is an object's: at least half of it is covered. */
+const isInside = (coverage: ArrayLike<number>, square: number) => coveredShare(coverage, square) >= 0.5;
+
+/** Whether most is looked at some rows from inside an object. */
 export const pointsInside = (looks: ArrayLike<number>, rows: readonly number[], coverage: ArrayLike<number>): boolean =>
-  coveredShare(coverage, squareOfMost(looksAtRows(looks, rows))) >= 0.5;
+  isInside(coverage, squareOfMost(looksAtRows(looks, rows)));
+
+/** The place among `silhouettes` of the object from inside which most is looked [lookSide²]; null where it is the ground. */
+export function objectOfMost(looks: ArrayLike<number>, covered: readonly ArrayLike<number>[]): number | null {
+  const most = squareOfMost(looks);
+  const place = covered.findIndex((coverage) => isInside(coverage, most));
+  return place < 0 ? null : place;
+}

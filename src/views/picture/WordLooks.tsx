@@ -1,7 +1,11 @@
 import { useMemo, useState } from 'react';
 import { lookSide, looksAtRows } from '../../pictures/drawing.ts';
-import { contextLength } from '../../tokens/clipVocabulary.ts';
-import type { FollowedPicture } from '../../worker/pictures/pictureMessages.ts';
+import { objectOfMost, silhouettes } from '../../pictures/pointing.ts';
+import { shownChunk } from '../../state/reading.ts';
+import type { PromptToken } from '../../tokens/promptTokens.ts';
+import type { FollowedPicture, LookedRow } from '../../worker/pictures/pictureMessages.ts';
+import { judgePicture } from '../../world/judge/judge.ts';
+import { pictureOfBytes } from '../../world/pictureBytes.ts';
 import { pictureSize } from '../../world/render.ts';
 import { colours, shapes } from '../../world/worldWords.ts';
 import { percent } from '../page/numbers.ts';
@@ -31,6 +35,13 @@ const namedWords: readonly string[] = [...colours, ...shapes];
 /** The row that is told of where nobody chose one: that of the first colour or shape, else the first after BOS. */
 const firstRow = (groups: readonly LookGroup[]) => groups.find(({ label }) => namedWords.includes(label))?.rows[0] ?? 1;
 
+/** Whether a row of the picture is that of a token of the page: its kind, and its place in the prompt. */
+const isRowOf = (row: LookedRow, token: PromptToken) =>
+  row.kind === token.kind &&
+  row.range?.start === token.range?.start &&
+  row.range?.end === token.range?.end &&
+  (row.kind !== 'text' || row.text === token.text);
+
 /** The picture, dark where nothing looks at the rows and as it is where most does. */
 function litPicture({ bytes }: FollowedPicture, looks: Float64Array): Uint8ClampedArray<ArrayBuffer> {
   const most = Math.max(...looks) || 1;
@@ -45,12 +56,15 @@ function litPicture({ bytes }: FollowedPicture, looks: Float64Array): Uint8Clamp
   });
 }
 
-/** Names the place that is looked from most: an object, or the ground. */
-function placeOfMost({ seen }: FollowedPicture, looks: Float64Array): string {
-  const most = looks.indexOf(Math.max(...looks));
-  const [x, y] = [((most % lookSide) + 0.5) / lookSide, (Math.floor(most / lookSide) + 0.5) / lookSide];
-  const there = seen.objects.find((one) => Math.hypot(one.x - x, one.y - y) <= one.radius);
-  return there ? `in the ${there.colour} ${there.shape}` : 'on the ground';
+/** Names the place that is looked from most: an object, or the ground, by the measure that the model is judged by. */
+function placeNames({ bytes }: FollowedPicture): (looks: Float64Array) => string {
+  const picture = pictureOfBytes(bytes, 0);
+  const seen = judgePicture(picture);
+  const covered = silhouettes(picture, seen);
+  return (looks) => {
+    const place = objectOfMost(looks, covered);
+    return place === null ? 'on the ground' : `in the ${seen.objects[place].colour} ${seen.objects[place].shape}`;
+  };
 }
 
 /** The first picture of the row, lit where its pixels look at a word. */
@@ -58,17 +72,20 @@ export function WordLooks() {
   const followed = usePictures((s) => s.followed?.picture);
   const [row, setRow] = useState<number | null>(null);
   const { query } = usePointed();
-  const isPositive = useFacts((s) => s.side === 'positive');
+  const tokens = useFacts((s) => (s.side === 'positive' ? shownChunk(s)?.chunk.tokens : undefined));
   const groups = useMemo(() => (followed ? groupsOf(followed) : []), [followed]);
+  const placeOfMost = useMemo(() => followed && placeNames(followed), [followed]);
   if (followed === undefined) return <p className="muted">Drawing</p>;
-  if (followed === null) return <p className="warning">The numbers of this prompt are not finite.</p>;
-  // A token of the page is a row of the picture where there is one chunk alone.
-  const isOneChunk = isPositive && followed.rows.length === contextLength;
-  const at = (isOneChunk ? query : null) ?? row ?? firstRow(groups);
+  if (!followed || !placeOfMost) return <p className="warning">The numbers of this prompt are not finite.</p>;
+  // The page may show another step's text than the last, and other chunks than the first: a token is the row of its place in the prompt.
+  const hovered = query === null ? undefined : tokens?.[query];
+  const own = hovered ? followed.rows.findIndex((row) => isRowOf(row, hovered)) : -1;
+  const at = own >= 0 ? own : (row ?? firstRow(groups));
   const chosen = groups.find(({ rows }) => rows.includes(at)) ?? groups[0];
   const pointAt = (row: number) => {
     setRow(row);
-    if (isOneChunk) pointed.over(tokenAt(row));
+    const token = tokens?.findIndex((token) => isRowOf(followed.rows[row], token)) ?? -1;
+    pointed.over(token < 0 ? null : tokenAt(token));
   };
   const looks = looksAtRows(followed.looks, chosen.rows);
   const share = chosen.rows.reduce((sum, row) => sum + followed.rows[row].share, 0);
@@ -84,7 +101,7 @@ export function WordLooks() {
           <Canvas
             bytes={litPicture(followed, looks)}
             width={pictureSize}
-            label={`Where the picture looks at “${chosen.label}”: most ${placeOfMost(followed, looks)}`}
+            label={`Where the picture looks at “${chosen.label}”: most ${placeOfMost(looks)}`}
           />
         </div>
         <div>
@@ -104,7 +121,7 @@ export function WordLooks() {
             ))}
           </div>
           <p className="readout">
-            <b>{chosen.label}</b> gets {percent(share)} of all looks, and most of them {placeOfMost(followed, looks)}.
+            <b>{chosen.label}</b> gets {percent(share)} of all looks, and most of them {placeOfMost(looks)}.
           </p>
         </div>
       </div>
