@@ -66,3 +66,23 @@ test('words alone: a map of rows is applied to a word as it is alone, and chunks
   expect(row(embeds, 4)).toEqual(row(zOf(first), 4));
   expect(row(embeds, 77 + 3)).toEqual(alone(second, 3));
 });
+
+test('maps of rows are read where they are applied, and not for other methods', () => {
+  const texts: string[] = [];
+  const counting = {
+    ...tokenizer,
+    tokenize(...asked: Parameters<typeof tokenizer.tokenize>) {
+      texts.push(asked[0].text);
+      return tokenizer.tokenize(...asked);
+    },
+  };
+  const readOf = (weighting: PromptOptions['weighting']) =>
+    preparePrompt('cat', { ...defaultOptions, weighting, rowMaps: '1: r; r = fog' }, counting);
+  const found = readOf('none');
+  expect(promptPasses(found, 'none')).toHaveLength(1);
+  expect(texts).toEqual(['cat']);
+  expect(promptPasses(found, 'psi')).toHaveLength(2);
+  expect(texts).toEqual(['cat', 'fog']);
+  readOf('psi');
+  expect(texts).toEqual(['cat', 'fog', 'cat', 'fog']);
+});

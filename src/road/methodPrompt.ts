@@ -8,8 +8,8 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { flavourOf } from '../tokens/tokenizerFlavours.ts';
 import { wordsOf } from '../tokens/words.ts';
 import type { WeightedChunk, WeightedPrompt } from '../weighting/method.ts';
-import { type PsiMap, readPsi } from '../weighting/psiMaps.ts';
-import type { VectorName } from '../weighting/rowExpression.ts';
+import { type PsiMap, readPsi, rowsWithin } from '../weighting/psiMaps.ts';
+import type { RowExpression, VectorName } from '../weighting/rowExpression.ts';
 import type { PromptOptions } from './options.ts';
 import { normalised } from './weightedPrompt.ts';
 
@@ -20,15 +20,26 @@ import { normalised } from './weightedPrompt.ts';
 export function methodPrompt(prompt: WeightedPrompt, options: PromptOptions, tokenizer: Tokenizer): WeightedPrompt {
   const typed = normalised(prompt, options);
   const taken = options.context === 'alone' ? withoutContext(typed, tokenizer) : typed;
-  const mapped = mappedChunks(taken, options, tokenizer);
-  return mapped ? { ...taken, mapped } : taken;
+  let known: readonly WeightedChunk[] | undefined;
+  return {
+    ...taken,
+    // Only the method that applies maps asks for them.
+    get mapped() {
+      known ??= mappedChunks(taken, options, tokenizer);
+      return known;
+    },
+  };
 }
 
-/** The chunks with the maps of the options applied; undefined where there are none. */
-function mappedChunks({ chunks, empty }: WeightedPrompt, options: PromptOptions, tokenizer: Tokenizer) {
+/** The chunks with the maps of the options applied; as they are where there are none. */
+function mappedChunks(
+  { chunks, empty }: WeightedPrompt,
+  options: PromptOptions,
+  tokenizer: Tokenizer,
+): readonly WeightedChunk[] {
   const { maps, reference } = readPsi(options.rowMaps);
   const used = maps.filter(({ expression }) => reference !== null || !expression.names.has('r'));
-  if (used.length === 0) return undefined;
+  if (used.length === 0) return chunks;
   const other = reference === null ? empty : plainChunk(reference, options, tokenizer).pass;
   return chunks.map((chunk, at) => mappedChunk(chunk, at, used, { empty, other }));
 }
@@ -48,12 +59,20 @@ interface OtherPasses {
   readonly other: EncoderPass;
 }
 
+/** A map of rows of one chunk. */
+interface ChunkMap {
+  /** From 0 in the chunk. */
+  readonly rows: readonly number[];
+  readonly expression: RowExpression;
+  readonly text: string;
+}
+
 /** A chunk whose output is the encoder's with the maps applied to its rows; the chunk itself where no map is for one of them. */
 function mappedChunk(chunk: WeightedChunk, at: number, maps: readonly PsiMap[], others: OtherPasses): WeightedChunk {
   const L = chunk.pass.inputIds.length;
-  const own = maps.flatMap((map) => {
-    const rows = map.rows.map((row) => row - at * L).filter((row) => row >= 0 && row < L);
-    return rows.length > 0 ? [{ ...map, rows }] : [];
+  const own = maps.flatMap(({ intervals, expression, text }): ChunkMap[] => {
+    const rows = rowsWithin(intervals, at * L, (at + 1) * L).map((row) => row - at * L);
+    return rows.length > 0 ? [{ rows, expression, text }] : [];
   });
   if (own.length === 0) return chunk;
   return { ...chunk, pass: { ...chunk.pass, derived: psiDerivation(own, chunk, others) } };
@@ -61,7 +80,7 @@ function mappedChunk(chunk: WeightedChunk, at: number, maps: readonly PsiMap[], 
 
 /** Maps rows of a chunk, after what its pass is derived by already. */
 function psiDerivation(
-  maps: readonly PsiMap[],
+  maps: readonly ChunkMap[],
   { perTokenWeights: weights, pass: { derived } }: WeightedChunk,
   { empty, other }: OtherPasses,
 ): Derivation {
@@ -100,7 +119,7 @@ const isOther = (name: VectorName): name is OtherName => name !== 'z' && name !=
 /** Applies maps to rows of z [L, d]. `outputOf` gives the output that has the rows of a name. */
 function mappedRows(
   z: Float32Array,
-  maps: readonly (PsiMap & { readonly alone: EncoderPass })[],
+  maps: readonly (ChunkMap & { readonly alone: EncoderPass })[],
   weights: Float64Array,
   outputOf: (name: OtherName, alone: EncoderPass) => Float32Array,
 ): Float32Array {

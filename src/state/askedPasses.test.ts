@@ -140,6 +140,13 @@ function promptOf(syntax: Syntax): fc.Arbitrary<string> {
     );
 }
 
+/** Maps of rows of both prompts, of which the last ask for passes of its own; rows that there are not, too. */
+const rowMaps = [
+  '',
+  '1: w * z; 3-90: empty + 2 * (z - empty)',
+  '2: alone; 3-5, 80: alone; 1: z - proj(z, r); r = a blue dog',
+];
+
 const pageOf = (syntax: Syntax) =>
   fc.record({
     positive: promptOf(syntax),
@@ -150,6 +157,7 @@ const pageOf = (syntax: Syntax) =>
     normalisation: fc.constantFrom(...tokenNormalisations),
     split: fc.constantFrom('cut' as const, 'WORDS' as const),
     clsTokens: fc.constantFrom('own' as const, 'MERGE_CLS_TOKENS' as const),
+    rowMaps: fc.constantFrom(...rowMaps),
   });
 
 describe.each(syntaxes.flatMap((syntax) => methodNames.map((weighting) => ({ syntax, weighting }))))(
@@ -173,6 +181,21 @@ describe.each(syntaxes.flatMap((syntax) => methodNames.map((weighting) => ({ syn
     });
   },
 );
+
+test('maps of rows ask for what they name, and for no more; one of theirs that was not asked for is missed', () => {
+  const passesOf = (rowMaps: string, weighting: PromptOptions['weighting'] = 'psi') =>
+    exportedPasses(factsOf('a red cat', 'fog', { weighting, rowMaps }));
+  const [, none, named] = rowMaps;
+  expect(passesOf('')).toHaveLength(2);
+  // The empty prompt beside both prompts; two of them alone by each map that says so, and the other prompt.
+  expect(passesOf(none)).toHaveLength(3);
+  expect(passesOf(named)).toHaveLength(2 + 4 + 1);
+  expect(passesOf(named, 'none')).toHaveLength(2);
+  const facts = factsOf('a red cat', 'fog', { weighting: 'psi', rowMaps: named });
+  const passes = exportedPasses(facts);
+  expect(exportWork(withEncoded(facts, passes))).not.toBeNull();
+  for (const at of passes.keys()) expect(exportWork(withEncoded(facts, passes.toSpliced(at, 1))), `${at}`).toBeNull();
+});
 
 test('a pass that was not asked for is missed', () => {
   const facts = factsOf('(cat:0) dog', '', { weighting: 'adv-comfy++' });

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { clipTiny } from '../clip/config.ts';
-import type { EncoderOutput } from '../clip/encoderPass.ts';
-import { passKey } from '../clip/encoderPass.ts';
+import { type EncoderOutput, type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import type { Side } from '../prompt/side.ts';
 import { whole } from '../prompt/slices.ts';
 import { syntaxes } from '../prompt/syntax.ts';
@@ -132,4 +131,36 @@ test('a text of a blend by itself is shown as if it were the whole prompt', () =
     { text: 0, factor: 0.7 },
     { text: 1, factor: 0.3 },
   ]);
+});
+
+test('by maps of rows the file has what float64 makes of them in both prompts, and all other rows are the encoder’s', () => {
+  const rowMaps = '1: z * 1.3; 2-3: empty + w * (z - empty); 4: mean; 5: z - proj(z, r); 6, 7: alone; r = a blue dog';
+  const facts = encodedFacts('a (red:1.4) cat on the moon', 'fog', { weighting: 'psi', rowMaps });
+  const empty = fakeZ(prepared(facts, 'positive')!.texts[0].weighted.empty);
+  const other = fakeZ(preparePrompt('a blue dog', facts.options, tokenizer).chunks[0].pass);
+  const row = (of: ArrayLike<number>, at: number) => Array.from({ length: d }, (_, i) => of[at * d + i]);
+  const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const expectedRow = (pass: EncoderPass, at: number): number[] => {
+    const z = fakeZ(pass);
+    const own = row(z, at);
+    const weight = pass === prepared(facts, 'positive')!.chunks[0].pass && at === 2 ? 1.4 : 1;
+    if (at === 1) return own.map((value) => value * 1.3);
+    if (at === 2 || at === 3) return own.map((value, i) => row(empty, at)[i] + weight * (value - row(empty, at)[i]));
+    if (at === 4) return own.map((_, i) => z.reduce((sum, value, k) => (k % d === i ? sum + value : sum), 0) / L);
+    if (at === 5) {
+      const r = row(other, at);
+      return own.map((value, i) => value - (dot(own, r) / dot(r, r)) * r[i]);
+    }
+    if (at === 6 || at === 7)
+      return row(fakeZ({ ...pass, keyMask: pass.keyMask.map((_, key) => Number([0, 6, 7].includes(key))) }), at);
+    return own;
+  };
+  for (const side of ['positive', 'negative'] as const) {
+    const exported = exportedRows(facts, side, 0, 0);
+    const { pass } = prepared(facts, side)!.chunks[0];
+    for (let at = 0; at < L; at++)
+      for (const [i, value] of expectedRow(pass, at).entries())
+        expect(Math.abs(exported[at * d + i] - value), `${side} ${at}`).toBeLessThan(1e-5);
+    expect(panels(facts, side)[0].after).toEqual(exported);
+  }
 });

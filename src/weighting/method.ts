@@ -28,7 +28,7 @@ export interface WeightedPrompt {
   readonly empty: EncoderPass;
   /** The fragments that weigh less than 1 and have tokens, in order. */
   readonly downweighted: readonly Downweighted[];
-  /** The chunks with their rows as the typed maps of general weighting leave them; missing where there are no maps. */
+  /** The chunks with their rows as the typed maps of general weighting leave them; missing where no options say any. */
   readonly mapped?: readonly WeightedChunk[];
   /**
    * Other texts that A1111 encodes in one batch with this one: those of the other steps of a schedule, repeats included. By

@@ -7,8 +7,8 @@ import { methodPasses, methodSummands } from './apply.ts';
 import { outputOf } from './derivedPass.ts';
 import { rowSumsOf } from './means.ts';
 import type { ZOf } from './method.ts';
-import { psi } from './psi.ts';
-import { readPsi } from './psiMaps.ts';
+import { longestPsi, psi } from './psi.ts';
+import { missingRows, nonFiniteMaps, readPsi, rowsWithin, withoutMap, writtenRows } from './psiMaps.ts';
 import { ExpressionError, rowExpression, type VectorName } from './rowExpression.ts';
 
 const vectors: Record<VectorName, readonly number[]> = {
@@ -63,7 +63,7 @@ describe('expressions of rows', () => {
 test('maps are read with their rows; overlaps and mistakes are refused in place, and the rest is kept', () => {
   const text = '2-4, 7: z * 1.3; 4: empty; 9: z +; r = a red cat; 10: z - proj(z, r); nothing; 5-3: z';
   const { maps, reference, problems } = readPsi(text);
-  expect(maps.map(({ rows }) => rows)).toEqual([[2, 3, 4, 7], [10]]);
+  expect(maps.map(({ intervals }) => rowsWithin(intervals, 0, 77))).toEqual([[2, 3, 4, 7], [10]]);
   expect(reference).toBe('a red cat');
   expect(problems.map(({ start, end, message }) => [text.slice(start, end).trim(), message])).toEqual([
     ['4', 'Row 4 is in “2-4, 7” already: subsets must not overlap.'],
@@ -73,6 +73,112 @@ test('maps are read with their rows; overlaps and mistakes are refused in place,
   ]);
   expect(readPsi('1: r').problems).toHaveLength(1);
   expect(readPsi('')).toEqual({ maps: [], reference: null, problems: [] });
+});
+
+test('rows of a map may be typed in any order, more than once and far from all others', () => {
+  const rowsOf = (text: string) => readPsi(`${text}: z`).maps.map(({ intervals }) => writtenRows(intervals));
+  expect(rowsOf('7, 2-4, 3-5, 6')).toEqual(['2-7']);
+  expect(rowsOf('9, 0–1')).toEqual(['0-1, 9']);
+  expect(rowsOf('3-999999')).toEqual(['3-999999']);
+  expect(readPsi('3-1000000: z').problems[0].message).toMatch(/^“3-1000000” is no row/);
+  expect(readPsi('5-9: z; 1: z; 3-5: z; 2: z; 0-2: z').problems.map(({ message }) => message)).toEqual([
+    'Row 5 is in “5-9” already: subsets must not overlap.',
+    'Row 1 is in “1” already: subsets must not overlap.',
+  ]);
+});
+
+test('a second prompt for r is refused, and so is one without a text; the first is the one that counts', () => {
+  const text = 'r = a cat; 2: z - r; r = a dog\nr =';
+  const { maps, reference, problems } = readPsi(text);
+  expect([maps.length, reference]).toEqual([1, 'a cat']);
+  expect(problems.map(({ start, end, message }) => [text.slice(start, end).trim(), message])).toEqual([
+    ['r = a dog', 'r is a row of “a cat” already: there is one other prompt.'],
+    ['r =', 'The text of the other prompt is missing: r = a red cat'],
+  ]);
+});
+
+test('rows that no prompt has are told, and so are results that are not finite', () => {
+  const maps = readPsi('80: empty; 2-3: z; 70-79, 81-90, 100: z / 0');
+  expect(missingRows(maps, 77).map(({ message }) => message)).toEqual([
+    'There is no row 80 here: the last row of the prompts is 76.',
+    'There are no rows 77-79, 81-90, 100 here: the last row of the prompts is 76.',
+  ]);
+  expect(missingRows(maps, 154)).toEqual([]);
+  const [wild, ...others] = nonFiniteMaps(maps, [5, 71, 72]);
+  expect(wild.message).toBe('The result is not finite in row 71: something is divided by 0, or grows too large.');
+  expect(others).toEqual([]);
+});
+
+test('a map is taken out of its text, and the others stay', () => {
+  const text = '1: z; 2-3: alone; r = a cat\n4: mean';
+  const removed = readPsi(text).maps.map((map) => withoutMap(text, map));
+  expect(removed).toEqual([
+    '2-3: alone; r = a cat\n4: mean',
+    '1: z; r = a cat\n4: mean',
+    '1: z; 2-3: alone; r = a cat',
+  ]);
+  expect(withoutMap('2: z; 3: alone', readPsi('2: z; 3: alone').maps[1])).toBe('2: z');
+});
+
+/** Calls by which maps are read: each looks at one part of the text, or keeps one thing of it. */
+const countedCalls = [
+  [Array.prototype, 'push'],
+  [Array.prototype, 'splice'],
+  [Set.prototype, 'add'],
+  [Map.prototype, 'set'],
+  [Map.prototype, 'has'],
+  [RegExp.prototype, 'exec'],
+  [Math, 'max'],
+] as const satisfies readonly (readonly [object, string])[];
+
+/** Counts the calls of a reading, which ends where there are more than `most`. */
+function callsOf(most: number, read: () => void): number {
+  let calls = 0;
+  const ends = countedCalls.map(([owner, name]) => {
+    const methods = owner as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const own = methods[name];
+    methods[name] = function (this: unknown, ...args: unknown[]) {
+      if (++calls > most) throw new Error(`It took more than ${most} calls.`);
+      return Reflect.apply(own, this, args);
+    };
+    return () => {
+      methods[name] = own;
+    };
+  });
+  try {
+    read();
+  } finally {
+    for (const end of ends) end();
+  }
+  return calls;
+}
+
+test.each([
+  ['one long list of wide ranges', '0-99999,'],
+  ['maps of all rows', '0-999999: z;'],
+  ['maps far apart', ''],
+  ['nothing that can be read', 'a;'],
+  ['prompts for r', 'r = a;'],
+])('%s takes work in proportion to its length', (_, piece) => {
+  const textOf = (length: number) =>
+    (piece === '' ? Array.from({ length }, (_, i) => `${9 * i}:z;`).join('') : piece.repeat(length)).slice(0, length);
+  for (const length of [500, 1_000, longestPsi]) {
+    const text = textOf(length);
+    expect(text).toHaveLength(length);
+    callsOf(4 * length, () => readPsi(text));
+    const { maps, problems } = readPsi(text);
+    expect(maps.length + problems.length).toBeGreaterThan(0);
+    const kept = maps.reduce((sum, { intervals }) => sum + intervals.length, problems.length);
+    expect(kept).toBeLessThanOrEqual(length);
+    expect(Math.max(0, ...problems.map(({ message }) => message.length))).toBeLessThan(120);
+  }
+});
+
+test('the same text is read once, until another is', () => {
+  const maps = readPsi('2: z * 2');
+  expect(readPsi('2: z * 2')).toBe(maps);
+  expect(readPsi('2: z * 3')).not.toBe(maps);
+  expect(readPsi('2: z * 2')).toEqual({ ...maps, maps: [expect.objectContaining({ text: 'z * 2' })] });
 });
 
 /** Outputs that tell passes and rows apart, [77, 3]. */

@@ -41,7 +41,8 @@ test('the nearest table answers, a name before a pattern, and a choice adds its 
   expect(of(['objective'], '', 'Step')).not.toBe(of(['prompts'], '', 'Step'));
   // Both “Add a map: choose its rows: *” and “Map” fit.
   expect(of(['psi-lab'], 'Add a map: choose its rows', 'Map')).toMatch(/^The kind of formula/);
-  expect(of(['psi-lab'], 'Add a map: choose its rows', '5 red')).toMatch(/^Adds this token/);
+  expect(of(['psi-lab'], 'Add a map: choose its rows', 'row 5 red')).toMatch(/^Adds this token/);
+  expect(of(['psi-lab'], 'Add a map: choose its rows', 'Add “Scale” for row 5')).toMatch(/^Writes the formula/);
   expect(of(['attention'], '', 'Colour scale', 'Linear')).toMatch(/visible\. Linear:/);
   expect(of([], '', 'no such control')).toBeNull();
 });

@@ -270,7 +270,8 @@ const psiLab: Explanations = {
   Map: 'The kind of formula for the chosen rows.',
   Amount: 'How strong: 1 changes nothing in most formulas.',
   'The other prompt': 'The text whose rows the formula uses.',
-  'Add “*': 'Writes the formula for the chosen rows into the field below.',
+  'Add a map: choose its rows: Add “*': 'Writes the formula for the chosen rows into the field below.',
+  'Add a map: choose its rows: Remove “*': 'Takes the formula of these rows out of the field below.',
   'Maps: *': 'Your formulas, one a line: the numbers of rows, a colon, and what becomes of them.',
 };
 

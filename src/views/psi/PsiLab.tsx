@@ -1,11 +1,23 @@
-import { useId, useMemo, useState } from 'react';
+import { type KeyboardEvent, useId, useMemo, useRef, useState } from 'react';
+import { sides } from '../../prompt/side.ts';
 import { shownWeighted } from '../../state/encoded.ts';
-import { shownChunk } from '../../state/reading.ts';
+import type { Facts } from '../../state/facts.ts';
+import { prepared, shownChunk } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { longestPsi, psi } from '../../weighting/psi.ts';
-import { type PsiMaps, readPsi } from '../../weighting/psiMaps.ts';
-import { rowChanges } from '../../weighting/study/compareMethods.ts';
+import {
+  missingRows,
+  nonFiniteMaps,
+  type PsiMaps,
+  readPsi,
+  rowsWithin,
+  withoutMap,
+  writtenRows,
+} from '../../weighting/psiMaps.ts';
+import { type RowChanges, rowChanges } from '../../weighting/study/compareMethods.ts';
+import { NumberField } from '../page/NumberField.tsx';
 import { small } from '../page/numbers.ts';
+import { clampIndex, moveOf } from '../page/roving.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Waiting } from '../page/Waiting.tsx';
@@ -22,6 +34,17 @@ const lead = (
   </>
 );
 
+/** The number of rows of the longest text of both prompts; null while one of them is read. */
+function rowCount(facts: Facts): number | null {
+  const both = sides.map((side) => prepared(facts, side));
+  if (!both.every((one) => one !== undefined)) return null;
+  const texts = both.flatMap(({ texts }) => texts);
+  return Math.max(...texts.map(({ weighted: { chunks, empty } }) => chunks.length * empty.inputIds.length));
+}
+
+/** The most mistakes that are listed. */
+const mostProblems = 6;
+
 /** Weighs rows by maps of one's own. */
 export function PsiLab() {
   const text = useFacts((s) => s.options.rowMaps);
@@ -29,14 +52,32 @@ export function PsiLab() {
   const setOption = useFacts((s) => s.setOption);
   const chunk = useFacts(shownChunk);
   const tokenizer = useFacts(tokenizerOf);
+  const count = useFacts(rowCount);
+  const weighted = useFacts(shownWeighted);
   const maps = useMemo(() => readPsi(text), [text]);
+  const changes = useMemo(
+    () => weighted && rowChanges(weighted.after, weighted.before, weighted.encoded.config.hiddenSize),
+    [weighted],
+  );
   const id = useId();
   if (!chunk || !tokenizer) return <Frame>{<p className="muted">Loading the vocabulary</p>}</Frame>;
   const { tokens } = chunk.chunk;
+  const first = chunk.index * tokens.length;
   const labels = tokenLabels(tokens, tokenizer);
+  const isWeighed = weighting === psi.name;
+  const problems = [
+    ...maps.problems,
+    ...(count === null ? [] : missingRows(maps, count)),
+    ...(changes && weighted?.method === psi.name
+      ? nonFiniteMaps(
+          maps,
+          changes.nonFiniteRows.map((row) => first + row),
+        )
+      : []),
+  ];
   return (
     <Frame>
-      {weighting !== psi.name && (
+      {!isWeighed && (
         <p>
           <button type="button" className="primary" onClick={() => setOption('weighting', psi.name)}>
             Weigh by these maps
@@ -44,7 +85,7 @@ export function PsiLab() {
           <span className="muted">Now the prompt is weighed by another method.</span>
         </p>
       )}
-      <AddMap labels={labels} first={chunk.index * tokens.length} maps={maps} text={text} />
+      <AddMap labels={labels} first={first} maps={maps} text={text} />
       <div className={styles.maps}>
         <label htmlFor={id}>Maps: rows, a colon, an expression; r = the text of another prompt</label>
         <textarea
@@ -54,7 +95,7 @@ export function PsiLab() {
           maxLength={longestPsi}
           value={text}
           aria-describedby={`${id}-help ${id}-problems`}
-          aria-invalid={maps.problems.length > 0}
+          aria-invalid={problems.length > 0}
           onChange={(event) => setOption('rowMaps', event.target.value)}
         />
         <p className="help" id={`${id}-help`}>
@@ -63,15 +104,21 @@ export function PsiLab() {
           dot(a, b), norm(a) and proj(a, b), the part of a along b.
         </p>
         <ul id={`${id}-problems`} className={styles.problems} aria-live="polite">
-          {maps.problems.map(({ start, end, message }) => (
+          {problems.slice(0, mostProblems).map(({ start, end, message }) => (
             <li key={`${start} ${message}`} className="warning">
-              {start < end && text.slice(start, end).trim() !== '' && <code>{text.slice(start, end).trim()}</code>}{' '}
-              {message}
+              {text.slice(start, end).trim() !== '' && <code>{text.slice(start, end).trim()}</code>} {message}
             </li>
           ))}
+          {problems.length > mostProblems && (
+            <li className="warning">There are {problems.length - mostProblems} mistakes more.</li>
+          )}
         </ul>
       </div>
-      <Changes labels={labels} kinds={tokens.map(({ kind }) => kind)} />
+      {changes ? (
+        <Changes changes={changes} first={first} labels={labels} kinds={tokens.map(({ kind }) => kind)} />
+      ) : (
+        <Waiting />
+      )}
     </Frame>
   );
 }
@@ -99,36 +146,61 @@ function AddMap({ labels, first, maps, text }: AddMapProps) {
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const [kind, setKind] = useState(0);
   const [amount, setAmount] = useState(1.3);
-  const [other, setOther] = useState('');
+  const [typedOther, setTypedOther] = useState<string | null>(null);
+  /** The row that Tab reaches, from 0 in the chunk. */
+  const [reached, setReached] = useState(0);
+  const strip = useRef<HTMLDivElement>(null);
   const id = useId();
-  const taken = new Map(maps.maps.flatMap(({ rows, text }) => rows.map((row) => [row, text] as const)));
+  const taken = new Map(
+    maps.maps.flatMap((map) =>
+      rowsWithin(map.intervals, first, first + labels.length).map((row) => [row, map] as const),
+    ),
+  );
   const firstPad = labels.indexOf('PAD');
   const shown = labels.slice(0, firstPad < 0 ? labels.length : firstPad + 1);
+  const tabbed = clampIndex(reached, shown.length);
   const rows = chosen.filter((row) => row >= first && row < first + labels.length);
   const { name, help, hasAmount, hasOther, expression } = mapKinds[kind];
+  const other = hasOther ? (typedOther ?? maps.reference ?? '') : null;
   const toggle = (row: number) =>
     setChosen(chosen.includes(row) ? chosen.filter((one) => one !== row) : [...chosen, row].sort((a, b) => a - b));
-  const add = () => {
-    setOption('rowMaps', withMap(text, rows, expression(amount), hasOther ? other : null));
+  const write = (written: string) => {
+    setOption('rowMaps', written);
     setChosen([]);
+    // The button that was pressed goes or is off now; the keyboard goes on from the strip.
+    strip.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus({ preventScroll: true });
+  };
+  const move = (event: KeyboardEvent) => {
+    const moved = moveOf(event);
+    if (!moved || moved.columns === 0) return;
+    event.preventDefault();
+    strip.current?.querySelectorAll('button')[clampIndex(tabbed + moved.columns, shown.length)].focus();
   };
   const overlapping = rows.filter((row) => taken.has(row));
-  const added = withMap(text, rows, expression(amount), hasOther ? other : null);
+  const takenMap = overlapping.length > 0 ? taken.get(overlapping[0]) : undefined;
+  const added = withMap(text, rows, expression(amount), other);
+  const isPossible = rows.length > 0 && overlapping.length === 0 && other?.trim() !== '';
   return (
     <fieldset className={styles.add}>
       <legend>Add a map: choose its rows</legend>
-      <div className={styles.strip}>
+      <div className={styles.strip} ref={strip}>
         {shown.map((label, i) => (
           <button
             key={i}
             type="button"
             className="small"
+            tabIndex={i === tabbed ? 0 : -1}
             aria-pressed={rows.includes(first + i)}
             data-taken={taken.has(first + i) || undefined}
-            title={taken.get(first + i) ?? `row ${first + i}`}
+            onFocus={() => setReached(i)}
+            onKeyDown={move}
             onClick={() => toggle(first + i)}
           >
+            <span className="visually-hidden">row </span>
             <span className="muted">{first + i}</span> {label}
+            {taken.has(first + i) && (
+              <span className="visually-hidden">, which has the map {taken.get(first + i)?.text}</span>
+            )}
           </button>
         ))}
       </div>
@@ -152,55 +224,74 @@ function AddMap({ labels, first, maps, text }: AddMapProps) {
           </p>
         </div>
         {hasAmount && (
-          <div className="field">
-            <label htmlFor={`${id}-amount`}>Amount</label>
-            <input
-              id={`${id}-amount`}
-              type="number"
-              step={0.1}
-              value={amount}
-              onChange={(event) => Number.isFinite(event.target.valueAsNumber) && setAmount(event.target.valueAsNumber)}
-            />
-          </div>
+          <NumberField
+            label="Amount"
+            className={styles.amount}
+            {...{ value: amount, least: -100, most: 100, step: 0.1 }}
+            // No more digits than an expression has without an exponent.
+            onChange={(value) => setAmount(Math.round(value * 1e4) / 1e4)}
+          />
         )}
-        {hasOther && (
+        {other !== null && (
           <div className="field">
             <label htmlFor={`${id}-other`}>The other prompt</label>
-            <input id={`${id}-other`} type="text" value={other} onChange={(event) => setOther(event.target.value)} />
+            <input
+              id={`${id}-other`}
+              type="text"
+              value={other}
+              onChange={(event) => setTypedOther(event.target.value)}
+            />
+            {maps.reference !== null && other.trim() !== maps.reference && (
+              <p className="help">The maps have one other prompt: it takes the place of “{maps.reference}”.</p>
+            )}
           </div>
         )}
       </div>
       <p>
-        <button
-          type="button"
-          disabled={rows.length === 0 || overlapping.length > 0 || added.length > longestPsi}
-          onClick={add}
-        >
+        <button type="button" disabled={!isPossible || added.length > longestPsi} onClick={() => write(added)}>
           Add “{name}”{rows.length > 0 && ` for ${rowsText(rows)}`}
         </button>{' '}
-        {overlapping.length > 0 && (
-          <span className="warning">
-            {rowsText(overlapping)} {overlapping.length === 1 ? 'is' : 'are'} in a map already: subsets must not
-            overlap.
-          </span>
+        {isPossible && added.length > longestPsi && (
+          <span className="warning">The maps have at most {longestPsi} characters: take some out.</span>
+        )}
+        {takenMap && (
+          <>
+            <span className="warning">
+              {rowsText(overlapping)} {overlapping.length === 1 ? 'is' : 'are'} in a map already: subsets must not
+              overlap.
+            </span>{' '}
+            <button type="button" className="small" onClick={() => write(withoutMap(text, takenMap))}>
+              Remove “{takenMap.text}” of rows {writtenRows(takenMap.intervals)}
+            </button>
+          </>
         )}
       </p>
     </fieldset>
   );
 }
 
+interface ChangesProps {
+  readonly changes: RowChanges;
+  /** The number of the chunk's first row among those of all chunks. */
+  readonly first: number;
+  readonly labels: readonly string[];
+  readonly kinds: readonly string[];
+}
+
 /** The rows before and after weighting by whatever method is in use. */
-function Changes({ labels, kinds }: { labels: readonly string[]; kinds: readonly string[] }) {
-  const weighted = useFacts(shownWeighted);
-  const changes = useMemo(
-    () => weighted && rowChanges(weighted.after, weighted.before, weighted.encoded.config.hiddenSize),
-    [weighted],
-  );
-  if (!changes) return <Waiting />;
+function Changes({ changes, first, labels, kinds }: ChangesProps) {
+  const wild = changes.nonFiniteRows.map((row) => first + row);
   return (
     <>
       <p className={styles.finding}>
-        {changes.changedRows.length} of {labels.length} rows change, by {small(changes.totals.distance)} together.
+        {changes.changedRows.length} of {labels.length} rows change, by {small(changes.totals.distance)} together
+        {wild.length > 0 && (
+          <>
+            {' '}
+            without <span className="warning">{rowsText(wild)}, whose numbers are not finite</span>
+          </>
+        )}
+        .
       </p>
       <RowNorms
         caption="Rows before and after weighting"

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readPsi } from '../../weighting/psiMaps.ts';
+import { readPsi, writtenRows } from '../../weighting/psiMaps.ts';
 import { mapKinds, rangesText, withMap } from './psiTexts.ts';
 
 test('every map that the lab writes is read', () => {
@@ -7,6 +7,6 @@ test('every map that the lab writes is read', () => {
   for (const { expression, hasOther } of mapKinds) {
     const text = withMap('1: z; r = a cat', [2, 3], expression(-0.5), hasOther ? 'a; dog' : null);
     expect(readPsi(text)).toMatchObject({ problems: [], reference: hasOther ? 'a  dog' : 'a cat' });
-    expect(readPsi(text).maps.map(({ rows }) => rows)).toEqual([[1], [2, 3]]);
+    expect(readPsi(text).maps.map(({ intervals }) => writtenRows(intervals))).toEqual(['1', '2-3']);
   }
 });

@@ -1,4 +1,5 @@
 /** Maps of rows as the lab writes them. */
+import { type RowInterval, referenceStart, writtenRows } from '../../weighting/psiMaps.ts';
 
 export interface MapKind {
   readonly name: string;
@@ -48,13 +49,13 @@ export const mapKinds: readonly MapKind[] = [
 
 /** Writes row numbers in ranges: `2-4, 7`. */
 export function rangesText(rows: readonly number[]): string {
-  const ranges: [number, number][] = [];
+  const intervals: RowInterval[] = [];
   for (const row of rows) {
-    const last = ranges.at(-1);
-    if (last && row === last[1] + 1) last[1] = row;
-    else ranges.push([row, row]);
+    const before = intervals.at(-1);
+    if (before && row === before.last + 1) intervals[intervals.length - 1] = { ...before, last: row };
+    else intervals.push({ first: row, last: row });
   }
-  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
+  return writtenRows(intervals);
 }
 
 export const rowsText = (rows: readonly number[]): string =>
@@ -64,7 +65,7 @@ export const rowsText = (rows: readonly number[]): string =>
 export function withMap(text: string, rows: readonly number[], expression: string, other: string | null): string {
   const clauses = text
     .split(/[;\n]/)
-    .filter((clause) => clause.trim() !== '' && !(other !== null && /^\s*r\s*=/.test(clause)));
+    .filter((clause) => clause.trim() !== '' && !(other !== null && referenceStart.test(clause)));
   const added = [
     `${rangesText(rows)}: ${expression}`,
     ...(other === null ? [] : [`r = ${other.replace(/[;\n]/g, ' ')}`]),

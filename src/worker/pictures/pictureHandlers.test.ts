@@ -139,6 +139,20 @@ test('each method weighs, and a weight can be tried in the place of the typed on
   expect(bytesOf([heavier])).not.toEqual(bytesOf([typed]));
 });
 
+test('maps of rows change a picture where they are applied, each in its way', async () => {
+  const by = (rowMaps: string, weighting: MethodName = 'psi') => take('a red circle', { weighting, rowMaps });
+  const pictures = await draw([
+    ...['2: z * 3', '2: empty', '2: alone', '2: z - proj(z, r); r = blue', '2: z * 3; 3: mean'].map((text) => by(text)),
+    by(''),
+    ...[by('2: z'), by('2: z * 3', 'none'), by('200: empty'), by('2: z * 3; 2: empty'), by('2: z +; 2: z * 3')],
+  ]);
+  expect(distinct(pictures)).toBe(6);
+  const [scaled, , , , , unmapped, ...others] = bytesOf(pictures);
+  expect(others.map((bytes) => (bytes === scaled ? 'scaled' : bytes === unmapped ? 'unmapped' : 'another'))).toEqual([
+    ...['unmapped', 'unmapped', 'unmapped', 'scaled', 'scaled'],
+  ]);
+});
+
 test('the judge’s words come with a picture, and null stands for one of numbers that are not finite', async () => {
   const [{ verdict, seen, shares }] = await draw([take('a (red:0) large circle left of a blue square')]);
   // A word that weighs 0 is not said.
