@@ -7,6 +7,7 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { leakageFinding } from './analysisFindings.ts';
+import { UnLeak, UnLeakWord } from './UnLeak.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
 /** Shows what each word's rows have taken from other words. */
@@ -20,12 +21,18 @@ export function Leakage({ subject }: { subject: AnalysisSubject | undefined }) {
       finding={({ of, result }) => leakageFinding(of, result)}
       limits="Taking is what an encoder is for: “circle” should take from “red” before it. Whether it is a leak depends on what you meant, which the numbers do not know. Under a causal mask a word takes only from those before it, and also by way of a third; the first token is always seen."
     >
-      {({ of, result }) => <LeakageFound of={of} taken={result} />}
+      {({ of, result, isStale }) => <LeakageFound of={of} taken={result} isStale={isStale} />}
     </AnalysisFrame>
   );
 }
 
-function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly TakenContext[] }) {
+interface LeakageFoundProps {
+  readonly of: AnalysisSubject;
+  readonly taken: readonly TakenContext[];
+  readonly isStale: boolean;
+}
+
+function LeakageFound({ of, taken, isStale }: LeakageFoundProps) {
   const [chosen, setChosen] = useState<number | null>(null);
   const { items } = of;
   const all = leaks(taken);
@@ -51,6 +58,7 @@ function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly Take
               <th scope="col">Of its length</th>
               <th scope="col">1 − cos</th>
               <th scope="col">Takes most from</th>
+              <th scope="col">In the conditioning</th>
             </tr>
           </thead>
           <tbody>
@@ -79,6 +87,9 @@ function LeakageFound({ of, taken }: { of: AnalysisSubject; taken: readonly Take
                         ? 'nothing: it is the first'
                         : 'nothing'}
                   </td>
+                  <td>
+                    <UnLeakWord item={items[i]} isStale={isStale} />
+                  </td>
                 </tr>
               );
             })}
@@ -103,30 +114,6 @@ function LeakagePictures() {
     <AnalysisPictures study="asked" takes={takes}>
       The words’ rows as the prompt makes them, and as each word is alone; EOS and PAD are the same in both.
     </AnalysisPictures>
-  );
-}
-
-/** Has the conditioning, and so the export, take each word's rows from where it is alone. */
-function UnLeak() {
-  const context = useFacts((s) => s.options.context);
-  const setOption = useFacts((s) => s.setOption);
-  const isAlone = context === 'alone';
-  return (
-    <p>
-      <button
-        type="button"
-        className="small"
-        aria-pressed={isAlone}
-        onClick={() => setOption('context', isAlone ? 'prompt' : 'alone')}
-      >
-        Un-leak the words
-      </button>{' '}
-      <span className="muted">
-        {isAlone
-          ? 'The conditioning has each word’s rows as they are alone, before weights; so has the export. The numbers here are the encoder’s own.'
-          : 'In the conditioning, and in what is exported, each word’s rows are replaced by those that it has alone; EOS and PAD stay.'}
-      </span>
-    </p>
   );
 }
 

@@ -259,6 +259,7 @@ const analyses: Explanations = {
   'Each word: said first': 'Shows what changes if the word stands at the beginning of the prompt.',
   'Say * first': 'Moves the word to the beginning of your prompt; you can take it back.',
   'Un-leak the words': 'Replaces each word’s row by the one that it has alone, in what is shown and exported.',
+  'Un-leak “*': 'Takes the rows of this word alone from where it is without the others, by a map in the ψ lab.',
   'Keep this as A': 'Remembers what is on show, to compare it with what you change next.',
   'A head that is off: *': 'Whether a head that is switched off gives nothing, or looks at all tokens alike.',
   'Each word with and without the others: *': 'Draws the arcs of this word alone.',

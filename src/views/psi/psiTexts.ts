@@ -1,5 +1,5 @@
 /** Maps of rows as the lab writes them. */
-import { type RowInterval, referenceStart, writtenRows } from '../../weighting/psiMaps.ts';
+import { type PsiMap, type PsiMaps, type RowInterval, referenceStart, writtenRows } from '../../weighting/psiMaps.ts';
 
 export interface MapKind {
   readonly name: string;
@@ -71,4 +71,9 @@ export function withMap(text: string, rows: readonly number[], expression: strin
     ...(other === null ? [] : [`r = ${other.replace(/[;\n]/g, ' ')}`]),
   ];
   return [...clauses.map((clause) => clause.trim()), ...added].join('\n');
+}
+
+/** Finds the map that takes these rows, and no others, alone. */
+export function aloneMap({ maps }: PsiMaps, rows: readonly number[]): PsiMap | undefined {
+  return maps.find(({ text, intervals }) => text === 'alone' && writtenRows(intervals) === rangesText(rows));
 }
