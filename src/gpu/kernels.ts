@@ -87,7 +87,7 @@ export const kernels = {
     bindings: [
       ['queries', 'read'],
       ['key_values', 'read'],
-      ['starts', 'read'],
+      ['places', 'read'],
       ['probabilities', 'write'],
       ['attended', 'write'],
     ],

@@ -4,6 +4,7 @@ import type { CompiledKernels } from '../cpu/kernels.ts';
 import { addResidual, multiply } from '../training/layers.ts';
 import { createParameters, parameter } from '../training/parameters.ts';
 import type { Floats } from '../training/products.ts';
+import { createContextSlots } from './contextSlots.ts';
 import type { DenoiserRoom } from './denoiser.ts';
 import { type DenoiserConfig, denoiserShapes } from './denoiserConfig.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type FillableEngine,
   largestBatch,
   looksOf,
-  startsOf,
+  placesOf,
   writeInputs,
 } from './denoiserEngine.ts';
 import { type DenoiserSchedule, type DenoiserStep, denoiserSchedule, predictedName } from './denoiserSchedule.ts';
@@ -30,8 +31,8 @@ interface Running {
   readonly kernels: PictureKernels;
   readonly plan: DenoiserSchedule;
   readonly at: (name: string) => Floats;
-  /** [B + 1] */
-  readonly starts: ArrayLike<number>;
+  /** [B, 2] */
+  readonly places: ArrayLike<number>;
 }
 
 const shapeOf = ({ plan }: Running, name: string) => plan.tensors.get(name)!.shape;
@@ -77,7 +78,7 @@ function layerRuns(running: Running): Pick<Runs, 'linear' | 'convolution' | 'lay
 }
 
 function attentionRuns(running: Running): Pick<Runs, 'self_attention' | 'cross_attention'> {
-  const { kernels, at, starts } = running;
+  const { kernels, at, places } = running;
   return {
     self_attention({ qkv, probabilities, attended }) {
       const [B, P, , h, headDim] = shapeOf(running, qkv);
@@ -94,13 +95,15 @@ function attentionRuns(running: Running): Pick<Runs, 'self_attention' | 'cross_a
     },
     cross_attention({ queries, keyValues, probabilities, attended }) {
       const [B, P, h, headDim] = shapeOf(running, queries);
+      const [, room] = shapeOf(running, probabilities);
       const C = h * headDim;
       for (let b = 0; b < B; b++) {
-        const kv = at(keyValues).subarray(2 * starts[b] * C);
+        const [first, T] = [places[2 * b], places[2 * b + 1]];
+        const kv = at(keyValues).subarray(2 * first * C);
         const heads = { q: at(queries).subarray(b * P * C), k: kv, v: kv.subarray(C) };
         const strides = { queryStride: C, keyStride: 2 * C };
-        kernels.attention(at(attended).subarray(b * P * C), at(probabilities).subarray(h * P * starts[b]), heads, {
-          ...{ B: 1, Lq: P, Lk: starts[b + 1] - starts[b], h, headDim, causal: false },
+        kernels.attention(at(attended).subarray(b * P * C), at(probabilities).subarray(b * room), heads, {
+          ...{ B: 1, Lq: P, Lk: T, h, headDim, causal: false },
           ...strides,
         });
       }
@@ -131,6 +134,22 @@ function gridRuns(running: Running): Pick<Runs, 'multiply' | 'add_positions' | '
   };
 }
 
+/** Fills slots with conditions, and with the keys and values that layers have of them. */
+function fillContexts(
+  { kernels, plan, at }: Omit<Running, 'places'>,
+  { contextWidth: d }: DenoiserConfig,
+  missing: ReadonlyMap<number, Floats>,
+): void {
+  for (const [slot, rows] of missing) {
+    for (const { x, weight, y } of plan.contextSteps) {
+      const [[, T], [N]] = [plan.tensors.get(x)!.shape, plan.tensors.get(weight)!.shape];
+      const own = at(x).subarray(slot * T * d);
+      own.set(rows);
+      kernels.forward(at(y).subarray(slot * T * N), own, at(weight), null, rows.length / d, d, N);
+    }
+  }
+}
+
 function runSteps(running: Running): void {
   const runs: Runs = { ...layerRuns(running), ...attentionRuns(running), ...gridRuns(running) };
   for (const step of running.plan.steps) (runs[step.operation] as (step: DenoiserStep) => void)(step);
@@ -147,18 +166,21 @@ export function cpuDenoiser(kernels: PictureKernels, config: DenoiserConfig, roo
   }
   const at = (name: string) => arrays.get(name)!;
   const pictures = kernels.allocate(room.B * drawnPlanes * config.pictureSize ** 2);
+  const slotsOf = createContextSlots(largestBatch(room).contexts);
   return {
     ...{ config, room, parameters },
     predict(noisy, asksLooks = false) {
-      const plan = denoiserSchedule(config, batchOf(noisy, room));
-      writeInputs(noisy, config, { pixels: at('pixels'), waves: at('waves'), context: at('context') });
-      const running = { kernels, plan, at, starts: startsOf(noisy.lengths) };
+      const plan = denoiserSchedule(config, batchOf(noisy, config, room));
+      const slots = slotsOf(noisy.contexts);
+      fillContexts({ kernels, plan, at }, config, slots.missing);
+      writeInputs(noisy, config, { pixels: at('pixels'), waves: at('waves') });
+      const running = { kernels, plan, at, places: placesOf(noisy, config, room, slots) };
       runSteps(running);
       const { grid } = rowsOf(running, predictedName);
       rowsToPictures(pictures, at(predictedName), grid);
       return {
         clean: pictures.subarray(0, grid.B * drawnPlanes * config.pictureSize ** 2),
-        looks: asksLooks ? looksOf(plan, noisy.lengths, at) : [],
+        looks: asksLooks ? looksOf(plan, noisy, config, at) : [],
       };
     },
     // WebAssembly's memory goes with the last of its views.

@@ -23,18 +23,30 @@ const config: DenoiserConfig = {
     { channels: 16, down: 2, up: 0, self: true, cross: true, mlp: 2 },
   ],
 };
-const room = { B: 4, T: 5 };
+const room = { B: 4, T: 7 };
 const random = createRandom(1);
 const numbers = (length: number) => Float32Array.from({ length }, () => normal(random));
 
-/** Pictures whose conditions differ in length: less than there is room for, so that what is left from other calls must not count. */
-const noisyOf = (times: readonly number[], lengths: readonly number[]): NoisyPictures => ({
+const rowsOf = (length: number) => numbers(length * config.contextWidth);
+const noisyOf = (times: readonly number[], contexts: readonly Float32Array[]): NoisyPictures => ({
   x: numbers(times.length * 4 * 16 * 16),
   times,
-  context: numbers(lengths.reduce((sum, length) => sum + length, 0) * config.contextWidth),
-  lengths,
+  contexts,
 });
-const batches = [noisyOf([0.3, 1, 0.55, 0], [5, 3, 7, 1]), noisyOf([0.8, 0.1, 0.4], [2, 4, 5])];
+/** Conditions that differ in length, most of them shorter than there is room for, so that what is left from other calls must not count. */
+const contexts = [5, 3, 7, 1, 2, 4, 5, 6, 1, 2, 7].map(rowsOf);
+/**
+ * Ten conditions are kept. Some batches have none but new ones, some have known ones, and one has the same for two pictures. The last one
+ * takes the place of a condition of the first.
+ */
+const batches = [
+  noisyOf([0.3, 1, 0.55, 0], contexts.slice(0, 4)),
+  noisyOf([0.8, 0.1, 0.4], contexts.slice(4, 7)),
+  noisyOf([0.7, 0.2, 0.6], contexts.slice(1, 4)),
+  noisyOf([0.9, 0.5, 0.1], [contexts[7], contexts[7], contexts[0]]),
+  noisyOf([0.2, 0.8, 0.3, 0.1], [...contexts.slice(8), contexts[2]]),
+];
+const lengthOf = (rows: ArrayLike<number>) => rows.length / config.contextWidth;
 
 const exact = cpuDenoiser(float64PictureKernels, config, room);
 const drawn = createRandom(2);
@@ -60,12 +72,35 @@ describe('on the CPU', () => {
     ];
     for (const [i, model] of trained.entries()) {
       model.parameters.values.set(exact.parameters.values);
-      for (const noisy of batches) {
-        const expected = denoise(model, noisy.x, noisy.times, noisy.context, noisy.lengths);
+      for (const noisy of [...batches, ...batches]) {
+        const context = noisy.contexts.flatMap((rows) => [...rows]);
+        const expected = denoise(model, noisy.x, noisy.times, context, noisy.contexts.map(lengthOf));
         const { clean } = await (i === 0 ? fast : exact).predict(noisy);
         expect(clean).toEqual(expected);
       }
     }
+  });
+
+  test('the keys and values of a condition are computed once, until it is forgotten', () => {
+    const forward = vi.fn(float64PictureKernels.forward);
+    const engine = cpuDenoiser({ ...float64PictureKernels, forward }, config, room);
+    const products = (noisy: NoisyPictures) => {
+      forward.mockClear();
+      engine.predict(noisy);
+      return forward.mock.calls.length;
+    };
+    /** Five layers look at conditions. */
+    const layers = 5;
+    const [first, again] = [products(batches[0]), products(batches[0])];
+    expect(first - again).toBe(4 * layers);
+    expect([batches[2], batches[1], batches[3], batches[4]].map((noisy) => products(noisy) - again)).toEqual([
+      0,
+      3 * layers,
+      layers,
+      // Two slots were free: the condition that was used longest ago, the second of the first batch, gave its own.
+      3 * layers,
+    ]);
+    expect(products(batches[0]) - again).toBe(layers);
   });
 
   test('each pixel looks at its own prompt with probabilities that sum to 1', async () => {
@@ -77,7 +112,7 @@ describe('on the CPU', () => {
             `${name}.cross`,
             name.includes('down.2') ? 2 : 4,
             2,
-            noisy.lengths[b],
+            lengthOf(noisy.contexts[b]),
           ]),
         );
         for (const { probabilities, side, heads, T } of layers) {
@@ -93,8 +128,12 @@ describe('on the CPU', () => {
   });
 
   test('a batch larger than the room is refused', () => {
-    expect(() => fast.predict(noisyOf([0, 0, 0, 0, 0], [1, 1, 1, 1, 1]))).toThrow(
-      'There are 5 pictures of 5 rows; there is room for 4 of 5 each.',
+    const [short, long] = [rowsOf(1), rowsOf(8)];
+    expect(() => fast.predict(noisyOf([0, 0, 0, 0, 0], Array(5).fill(short)))).toThrow(
+      'There are 5 pictures of up to 1 rows; there is room for 4 of 7.',
+    );
+    expect(() => fast.predict(noisyOf([0, 0], [short, long]))).toThrow(
+      'There are 2 pictures of up to 8 rows; there is room for 4 of 7.',
     );
   });
 });
@@ -114,9 +153,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
           expectClose(`${name} of picture ${b}`, probabilities, expected.looks[b][l].probabilities, 1e-5);
     };
     for (const noisy of [...batches, batches[0]]) await expectExact(noisy);
-    expect(submits).toHaveBeenCalledTimes(3);
+    expect(submits).toHaveBeenCalledTimes(6);
     device.destroy();
     for (const noisy of batches) await expectExact(noisy);
-    expect(submits).toHaveBeenCalledTimes(4);
+    expect(submits).toHaveBeenCalledTimes(7);
   });
 });

@@ -3,7 +3,7 @@
 import { elementCount } from '../files/tensorFile.ts';
 import type { ParameterSet } from '../training/parameters.ts';
 import type { Floats } from '../training/products.ts';
-import { rowCount } from '../training/tower.ts';
+import type { ContextSlots } from './contextSlots.ts';
 import type { CrossAttention, DenoiserRoom } from './denoiser.ts';
 import { type DenoiserConfig, sideOf } from './denoiserConfig.ts';
 import type { DenoiserBatch, DenoiserSchedule } from './denoiserSchedule.ts';
@@ -16,10 +16,11 @@ export interface NoisyPictures {
   readonly x: ArrayLike<number>;
   /** [B], 1 for noise alone and 0 for clean. */
   readonly times: ArrayLike<number>;
-  /** [Σ T_b, d] Rows of the text tower after its final LayerNorm, picture by picture. */
-  readonly context: ArrayLike<number>;
-  /** [B], T_b */
-  readonly lengths: ArrayLike<number>;
+  /**
+   * [B] Rows of the text tower after its final LayerNorm, [T_b, d]. An array that comes again has the same rows: an engine keeps what it
+   * computed of them.
+   */
+  readonly contexts: readonly Floats[];
 }
 
 /** Views that the next call writes over. */
@@ -32,67 +33,82 @@ export interface Prediction {
 
 export interface DenoiserEngine {
   readonly config: DenoiserConfig;
-  /** Largest batch that it has room for. */
+  /** Largest batch that it has room for: so many pictures, each with up to so many rows of condition. */
   readonly room: DenoiserRoom;
   /**
    * Predicts clean pictures. `asksLooks`: whether it tells where pixels look. Calls run one at a time. Throws RangeError for a larger
-   * batch than there is room for; rejects where the engine fails.
+   * batch, or a longer condition, than there is room for; rejects where the engine fails.
    */
   predict(noisy: NoisyPictures, asksLooks?: boolean): Prediction | Promise<Prediction>;
   /** Frees what the engine holds outside of JavaScript's own memory. */
   destroy(): void;
 }
 
-/** An engine whose weights are filled after it is made. */
+/** An engine whose weights are filled after it is made, before it predicts. */
 export interface FillableEngine extends DenoiserEngine {
   readonly parameters: ParameterSet;
 }
 
+/** Conditions that are kept: those of two of the largest batches, and for a single picture those of four texts of a schedule. */
+const keptContexts = ({ B }: DenoiserRoom) => 2 * B + 2;
+
+/** [B] T_b, rows of each picture's condition. */
+const lengthsOf = ({ contexts }: NoisyPictures, { contextWidth }: DenoiserConfig) =>
+  contexts.map((rows) => rows.length / contextWidth);
+
 /** Sizes of a batch. Throws RangeError where there is no room for it. */
-export function batchOf({ times, lengths }: NoisyPictures, room: DenoiserRoom): DenoiserBatch {
-  const batch = { pictures: times.length, contextRows: rowCount(lengths) };
-  if (batch.pictures > room.B || batch.contextRows > room.B * room.T)
+export function batchOf(noisy: NoisyPictures, config: DenoiserConfig, room: DenoiserRoom): DenoiserBatch {
+  const pictures = noisy.times.length;
+  const longest = Math.max(...lengthsOf(noisy, config));
+  if (pictures > room.B || longest > room.T)
     throw new RangeError(
-      `There are ${batch.pictures} pictures of ${batch.contextRows} rows; there is room for ${room.B} of ${room.T} each.`,
+      `There are ${pictures} pictures of up to ${longest} rows; there is room for ${room.B} of ${room.T}.`,
     );
-  return batch;
+  return { ...largestBatch(room), pictures };
 }
 
 /** The largest batch of a room. */
-export const largestBatch = ({ B, T }: DenoiserRoom): DenoiserBatch => ({ pictures: B, contextRows: B * T });
+export const largestBatch = (room: DenoiserRoom): DenoiserBatch => ({
+  pictures: room.B,
+  contexts: keptContexts(room),
+  contextRows: room.T,
+});
 
-/** Writes a schedule's inputs, but for `starts`, into arrays that are theirs by name. */
+/** Writes the inputs of pictures into arrays that are theirs by name. */
 export function writeInputs(
-  { x, times, context }: NoisyPictures,
+  { x, times }: NoisyPictures,
   config: DenoiserConfig,
-  inputs: Readonly<Record<'pixels' | 'waves' | 'context', Floats>>,
+  inputs: Readonly<Record<'pixels' | 'waves', Floats>>,
 ): void {
   picturesToRows(inputs.pixels, x, { B: times.length, side: sideOf(config, 0) });
   timeEmbedding(inputs.waves, times);
-  inputs.context.set(context);
 }
 
-/** [B + 1] The first row of each picture's condition, and the row after the last. */
-export function startsOf(lengths: ArrayLike<number>): Uint32Array<ArrayBuffer> {
-  const starts = new Uint32Array(lengths.length + 1);
-  for (let b = 0; b < lengths.length; b++) starts[b + 1] = starts[b] + lengths[b];
-  return starts;
+/** [B, 2] The input `places` of pictures whose conditions lie in these slots. */
+export function placesOf(
+  noisy: NoisyPictures,
+  config: DenoiserConfig,
+  { T }: DenoiserRoom,
+  { slots }: ContextSlots,
+): Uint32Array<ArrayBuffer> {
+  const lengths = lengthsOf(noisy, config);
+  return Uint32Array.from(slots.flatMap((slot, b) => [slot * T, lengths[b]]));
 }
 
 /** Says where the pixels of each picture look; `read` gives the tensors of probabilities by name. */
 export function looksOf(
   { steps, tensors }: DenoiserSchedule,
-  lengths: ArrayLike<number>,
+  noisy: NoisyPictures,
+  config: DenoiserConfig,
   read: (name: string) => Floats,
 ): CrossAttention[][] {
-  const starts = startsOf(lengths);
-  return Array.from({ length: lengths.length }, (_, b) =>
+  return lengthsOf(noisy, config).map((T, b) =>
     steps.flatMap((step) => {
       if (step.operation !== 'cross_attention') return [];
       const [, P, heads] = tensors.get(step.queries)!.shape;
-      const all = read(step.probabilities);
-      const probabilities = all.subarray(heads * P * starts[b], heads * P * starts[b + 1]);
-      return [{ name: step.label, side: Math.sqrt(P), heads, T: lengths[b], probabilities }];
+      const [, room] = tensors.get(step.probabilities)!.shape;
+      const probabilities = read(step.probabilities).subarray(b * room, b * room + heads * P * T);
+      return [{ name: step.label, side: Math.sqrt(P), heads, T, probabilities }];
     }),
   );
 }

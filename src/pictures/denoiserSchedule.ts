@@ -2,16 +2,21 @@
  * The forward pass of the denoiser as data, for drawing: a list of steps that every engine runs with kernels of its own. It computes
  * what `denoise` of denoiser.ts does, to the bit where the kernels are the same; that one keeps what a backward pass needs.
  *
- * Letters: B pictures, T their rows of condition together, C numbers of a row, d those of a row of condition.
+ * A condition is the same in every step of a sampler. So its keys and values are computed when it first comes, and kept: `contextSteps`
+ * are run for a new condition, `steps` for each batch of pictures.
+ *
+ * Letters: B pictures, T rows that a condition can have, C numbers of a row, d those of a row of condition.
  */
 
 import { blockPlaces, type DenoiserConfig, denoiserShapes, pixelWidth, sideOf, timeWaves } from './denoiserConfig.ts';
 
-/** Sizes of what the denoiser is asked at once. */
+/** Sizes of what the denoiser is asked at once, and of what it keeps. */
 export interface DenoiserBatch {
   /** B */
   readonly pictures: number;
-  /** T, rows of condition of all pictures together. */
+  /** Conditions that are kept. */
+  readonly contexts: number;
+  /** T */
   readonly contextRows: number;
 }
 
@@ -62,13 +67,14 @@ export type DenoiserOperation =
       readonly probabilities: string;
       readonly attended: string;
     }
-  /** Each picture's rows [B, P, h, dh] look at its condition [T, 2, h, dh], which begins at `starts`. */
+  /** Each picture's rows [B, P, h, dh] look at its condition, one of those that `keyValues` [contexts, T, 2, h, dh] has. */
   | {
       readonly operation: 'cross_attention';
       readonly queries: string;
       readonly keyValues: string;
-      readonly starts: string;
-      /** [h, P, T_b] of each picture, one after the other. */
+      /** [B, 2] Each picture's first row of `keyValues`, and how many there are, T_b. */
+      readonly places: string;
+      /** [B, h · P · T], each picture's begin with its [h, P, T_b]. */
       readonly probabilities: string;
       readonly attended: string;
     }
@@ -84,8 +90,12 @@ export type DenoiserOperation =
 /** The label is from the parameters' names: `down.0.blocks.0.conv`. */
 export type DenoiserStep = DenoiserOperation & { readonly label: string };
 
+/** A linear layer of the rows of the conditions. */
+export type ContextStep = Extract<DenoiserStep, { operation: 'linear' }>;
+
 export interface DenoiserSchedule {
   readonly tensors: ReadonlyMap<string, DenoiserTensor>;
+  readonly contextSteps: readonly ContextStep[];
   readonly steps: readonly DenoiserStep[];
 }
 
@@ -97,6 +107,7 @@ interface Draft {
   readonly batch: DenoiserBatch;
   readonly parameters: ReadonlyMap<string, readonly number[]>;
   readonly tensors: Map<string, DenoiserTensor>;
+  readonly contextSteps: ContextStep[];
   readonly steps: DenoiserStep[];
 }
 
@@ -192,27 +203,31 @@ function selfAttention(draft: Draft, label: string, level: number, x: string): s
 
 /** x + out(attention(q, k, v) ⊙ gate(norm(x))), with q from norm(x), and k and v of the picture's condition. */
 function crossAttention(draft: Draft, label: string, level: number, x: string): string {
-  const { batch, config, steps } = draft;
+  const { batch, config, contextSteps, steps } = draft;
+  const { contexts, contextRows: T } = batch;
   const C = widthOf(draft, level);
   const [B, P, h] = [batch.pictures, sideOf(config, level) ** 2, C / config.headDim];
   const normed = pixelRows(draft, `normed.${level}`, level, C);
   const queries = tensor(draft, `queries.${level}`, [B, P, h, config.headDim]);
-  const keyValues = tensor(draft, `keyValues.${level}`, [batch.contextRows, 2, h, config.headDim]);
+  const keyValues = tensor(draft, `${label}.keyValues`, [contexts, T, 2, h, config.headDim]);
   const attended = pixelRows(draft, `inner.${level}`, level, C);
   const gates = pixelRows(draft, `gates.${level}`, level, C);
   const gated = pixelRows(draft, `gated.${level}`, level, C);
-  const probabilities = tensor(draft, `${label}.probabilities`, [batch.contextRows, h, P]);
-  const context = tensor(draft, 'context', [batch.contextRows, config.contextWidth], 'input');
-  const starts = tensor(draft, 'starts', [B + 1], 'input');
+  const probabilities = tensor(draft, `${label}.probabilities`, [B, h * P * T]);
+  const context = tensor(draft, 'context', [contexts, T, config.contextWidth], 'input');
+  const places = tensor(draft, 'places', [B, 2], 'input');
   const y = nextStream(x);
   const kv = weight(draft, `${label}.to_k.weight`, `${label}.to_v.weight`);
   const q = weight(draft, `${label}.to_q.weight`);
   const [norm, gate, out] = [`${label}.norm`, `${label}.to_gate`, `${label}.to_out`];
+  contextSteps.push({
+    ...{ operation: 'linear', label: `${label}.to_kv` },
+    ...{ x: context, weight: kv, bias: null, y: keyValues },
+  });
   steps.push(
     { operation: 'layer_norm', label: norm, x, ...affine(draft, norm), y: normed },
     { operation: 'linear', label: `${label}.to_q`, x: normed, weight: q, bias: null, y: queries },
-    { operation: 'linear', label: `${label}.to_kv`, x: context, weight: kv, bias: null, y: keyValues },
-    { operation: 'cross_attention', label, queries, keyValues, starts, probabilities, attended },
+    { operation: 'cross_attention', label, queries, keyValues, places, probabilities, attended },
     { operation: 'linear', label: gate, x: normed, ...affine(draft, gate), y: gates },
     { operation: 'multiply', label: `${label}.gated`, a: attended, b: gates, y: gated },
     { operation: 'linear', label: out, x: gated, ...affine(draft, out), residual: x, y },
@@ -278,7 +293,10 @@ function addLevel(draft: Draft, level: number, x: string): string {
 
 /** The denoiser, step by step, for a batch of these sizes. */
 export function denoiserSchedule(config: DenoiserConfig, batch: DenoiserBatch): DenoiserSchedule {
-  const draft: Draft = { config, batch, parameters: denoiserShapes(config), tensors: new Map(), steps: [] };
+  const draft: Draft = {
+    ...{ config, batch, parameters: denoiserShapes(config) },
+    ...{ tensors: new Map(), contextSteps: [], steps: [] },
+  };
   const { steps } = draft;
   time(draft);
   const x = pixelRows(draft, 'pixels', 0, pixelWidth, 'input');

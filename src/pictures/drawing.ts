@@ -3,7 +3,6 @@
 import { defaultOptions } from '../road/options.ts';
 import type { Floats } from '../training/products.ts';
 import { type CrossAttention, crossAttention, type Denoiser, denoise } from './denoiser.ts';
-import type { DenoiserConfig } from './denoiserConfig.ts';
 import type { DenoiserEngine, NoisyPictures } from './denoiserEngine.ts';
 import { drawnLength } from './drawnPicture.ts';
 import type { StepConditioning } from './promptSteps.ts';
@@ -70,17 +69,22 @@ function* batchesOf(
 }
 
 /** The pictures at time t that a batch asks about, and what the denoiser is told of each. */
-function noisyOf(batch: readonly Question[], x: Floats, t: number, { contextWidth }: DenoiserConfig): NoisyPictures {
+function noisyOf(batch: readonly Question[], x: Floats, t: number) {
   const noisy = new Float32Array(batch.length * drawnLength);
-  const lengths = batch.map(({ rows }) => rows.length / contextWidth);
-  const context = new Float32Array(batch.reduce((sum, { rows }) => sum + rows.length, 0));
-  let at = 0;
-  for (const [i, { draft, rows }] of batch.entries()) {
+  for (const [i, { draft }] of batch.entries())
     noisy.set(x.subarray(draft * drawnLength, (draft + 1) * drawnLength), i * drawnLength);
-    context.set(rows, at);
+  return { x: noisy, times: batch.map(() => t), contexts: batch.map(({ rows }) => rows) } satisfies NoisyPictures;
+}
+
+/** [Σ T_b, d] The rows of all, one below the other. */
+function joinedRows(contexts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(contexts.reduce((sum, rows) => sum + rows.length, 0));
+  let at = 0;
+  for (const rows of contexts) {
+    joined.set(rows, at);
     at += rows.length;
   }
-  return { x: noisy, times: batch.map(() => t), context, lengths };
+  return joined;
 }
 
 /** One call of the sampler: the questions of all drafts, and their answers put together. */
@@ -123,8 +127,9 @@ export function drawing(model: Denoiser, drafts: readonly Draft[], settings: Dra
   return sampling(noiseOf(drafts), timesOf(drafts, settings), (x, t, step) => {
     const call = callOf(drafts, step, settings);
     for (const batch of batchesOf(call.questions, model)) {
-      const noisy = noisyOf(batch, x, t, model.config);
-      const clean = denoise(model, noisy.x, noisy.times, noisy.context, noisy.lengths);
+      const noisy = noisyOf(batch, x, t);
+      const lengths = noisy.contexts.map((rows) => rows.length / model.config.contextWidth);
+      const clean = denoise(model, noisy.x, noisy.times, joinedRows(noisy.contexts), lengths);
       call.hear(batch, clean, (place) => crossAttention(model, place));
     }
     return call.clean();
@@ -140,7 +145,7 @@ export function drawingOn(
   return samplingLater(noiseOf(drafts), timesOf(drafts, settings), async (x, t, step) => {
     const call = callOf(drafts, step, settings);
     for (const batch of batchesOf(call.questions, engine)) {
-      const noisy = noisyOf(batch, x, t, engine.config);
+      const noisy = noisyOf(batch, x, t);
       const { clean, looks } = await engine.predict(noisy, settings.looks !== undefined);
       call.hear(batch, clean, (place) => looks[place]);
     }

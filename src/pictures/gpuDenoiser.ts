@@ -6,6 +6,7 @@ import { GpuError } from '../gpu/gpuError.ts';
 import { pipelinesOf, type Work } from '../gpu/kernels.ts';
 import { copyToStaging, dispatchAll, submit } from '../gpu/submit.ts';
 import { type ParameterSet, parameter } from '../training/parameters.ts';
+import { type ContextSlots, createContextSlots } from './contextSlots.ts';
 import type { DenoiserRoom } from './denoiser.ts';
 import { type DenoiserConfig, timeWaves } from './denoiserConfig.ts';
 import {
@@ -16,7 +17,7 @@ import {
   looksOf,
   type NoisyPictures,
   type Prediction,
-  startsOf,
+  placesOf,
   writeInputs,
 } from './denoiserEngine.ts';
 import { type DenoiserSchedule, type DenoiserStep, denoiserSchedule, predictedName } from './denoiserSchedule.ts';
@@ -50,7 +51,7 @@ const extras = {
 function extraTensors(plan: DenoiserSchedule): Map<string, Uint32Array<ArrayBuffer> | number> {
   const tensors = new Map<string, Uint32Array<ArrayBuffer> | number>();
   const shapeOf = (name: string) => plan.tensors.get(name)!.shape;
-  for (const step of plan.steps)
+  for (const step of [...plan.contextSteps, ...plan.steps])
     if (step.operation === 'linear' && !step.bias) {
       const [N] = shapeOf(step.weight);
       // A buffer begins as zeros.
@@ -113,13 +114,14 @@ function dispatchesOf(step: DenoiserStep, plan: DenoiserSchedule): BoundDispatch
     }
     case 'cross_attention': {
       const [B, P, H, HEAD_DIM] = shapeOf(step.queries);
-      const { queries, keyValues, starts, probabilities, attended } = step;
+      const [, ROOM] = shapeOf(step.probabilities);
+      const { queries, keyValues, places, probabilities, attended } = step;
       return [
         {
           kernel: 'cross_attention',
-          constants: { P, H, HEAD_DIM },
+          constants: { P, H, HEAD_DIM, ROOM },
           grid: [Math.ceil(P / 32), H, B],
-          tensors: [queries, keyValues, starts, probabilities, attended],
+          tensors: [queries, keyValues, places, probabilities, attended],
         },
       ];
     }
@@ -149,8 +151,15 @@ interface Held {
   readonly room: DenoiserRoom;
   /** One for each tensor, with room for the largest batch. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
-  /** Dispatches by the sizes of a batch; the oldest first. */
-  readonly prepared: Map<string, Promise<readonly Work[]>>;
+  readonly slotsOf: (contexts: NoisyPictures['contexts']) => ContextSlots;
+  /** Dispatches by how many pictures there are; the oldest first. */
+  readonly prepared: Map<number, Promise<Works>>;
+}
+
+/** Dispatches for new conditions, and for each batch. */
+interface Works {
+  readonly contexts: readonly Work[];
+  readonly pictures: readonly Work[];
 }
 
 /** Makes the buffers, and fills those of weights and constants. */
@@ -177,58 +186,66 @@ function fillBuffers(device: GPUDevice, plan: DenoiserSchedule, parameters: Para
 }
 
 /** Compiles the kernels of a schedule and binds as much of each buffer as it needs: kernels take numbers of rows from that. */
-async function prepare({ device, buffers }: Held, plan: DenoiserSchedule): Promise<readonly Work[]> {
+async function prepare({ device, buffers }: Held, plan: DenoiserSchedule): Promise<Works> {
   const pipelines = pipelinesOf(device);
   const extra = extraTensors(plan);
   const sizeOf = (name: string) => 4 * (extra.has(name) ? lengthOf(extra.get(name)!) : countOf(plan, name));
-  return Promise.all(
-    plan.steps
-      .flatMap((step) => dispatchesOf(step, plan))
-      .map(async ({ kernel, constants, grid, tensors }) => {
-        const pipeline = await pipelines(kernel, constants);
-        const entries = tensors.map((name, binding) => ({
-          binding,
-          resource: { buffer: buffers.get(name)!, size: sizeOf(name) },
-        }));
-        const layout = pipeline.getBindGroupLayout(0);
-        return { pipeline, grid, bindGroup: device.createBindGroup({ label: kernel, layout, entries }) };
-      }),
-  );
+  const worksOf = (steps: readonly DenoiserStep[]) =>
+    Promise.all(
+      steps
+        .flatMap((step) => dispatchesOf(step, plan))
+        .map(async ({ kernel, constants, grid, tensors }) => {
+          const pipeline = await pipelines(kernel, constants);
+          const entries = tensors.map((name, binding) => ({
+            binding,
+            resource: { buffer: buffers.get(name)!, size: sizeOf(name) },
+          }));
+          const layout = pipeline.getBindGroupLayout(0);
+          return { pipeline, grid, bindGroup: device.createBindGroup({ label: kernel, layout, entries }) };
+        }),
+    );
+  const [contexts, pictures] = await Promise.all([worksOf(plan.contextSteps), worksOf(plan.steps)]);
+  return { contexts, pictures };
 }
 
 /** The dispatches of a schedule, of which the last few are kept. */
-function worksOf(held: Held, plan: DenoiserSchedule, key: string): Promise<readonly Work[]> {
+function worksOf(held: Held, plan: DenoiserSchedule, pictures: number): Promise<Works> {
   const { prepared } = held;
-  const works = prepared.get(key) ?? prepare(held, plan);
-  prepared.delete(key);
-  prepared.set(key, works);
-  works.catch(() => prepared.get(key) === works && prepared.delete(key));
+  const works = prepared.get(pictures) ?? prepare(held, plan);
+  prepared.delete(pictures);
+  prepared.set(pictures, works);
+  works.catch(() => prepared.get(pictures) === works && prepared.delete(pictures));
   if (prepared.size > maxPrepared) prepared.delete(prepared.keys().next().value!);
   return works;
 }
 
 async function predict(held: Held, noisy: NoisyPictures, asksLooks: boolean): Promise<Prediction> {
-  const { device, config, room, buffers } = held;
-  const batch = batchOf(noisy, room);
+  const { device, config, room, buffers, slotsOf } = held;
+  const batch = batchOf(noisy, config, room);
   const plan = denoiserSchedule(config, batch);
-  const works = await worksOf(held, plan, `${batch.pictures} ${batch.contextRows}`);
+  const works = await worksOf(held, plan, batch.pictures);
   const inputs = {
     pixels: new Float32Array(countOf(plan, 'pixels')),
     waves: new Float32Array(batch.pictures * 2 * timeWaves),
-    context: new Float32Array(batch.contextRows * config.contextWidth),
   };
   writeInputs(noisy, config, inputs);
-  for (const [name, data] of Object.entries({ ...inputs, starts: startsOf(noisy.lengths) })) {
-    // A denoiser without cross-attention has no use for a condition.
+  const slots = slotsOf(noisy.contexts);
+  // A denoiser without cross-attention has no use for a condition.
+  const write = (name: string, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>, from = 0) => {
     const buffer = buffers.get(name);
-    if (buffer) device.queue.writeBuffer(buffer, 0, data);
-  }
+    if (buffer) device.queue.writeBuffer(buffer, 4 * from, data);
+  };
+  for (const [name, data] of Object.entries(inputs)) write(name, data);
+  write('places', placesOf(noisy, config, room, slots));
+  for (const [slot, rows] of slots.missing)
+    write('context', Float32Array.from(rows), slot * room.T * config.contextWidth);
   const looked = asksLooks
     ? plan.steps.flatMap((step) => (step.operation === 'cross_attention' ? [step.probabilities] : []))
     : [];
   const names = [predictedName, ...looked];
   const staging = await submit(device, modelName, (encoder) => {
-    dispatchAll(encoder, works);
+    // A GPU takes hardly longer for all conditions than for one.
+    dispatchAll(encoder, slots.missing.size > 0 ? [...works.contexts, ...works.pictures] : works.pictures);
     const copies = names.map((name) => ({ buffer: buffers.get(name)!, from: 0, elements: countOf(plan, name) }));
     return copyToStaging(device, encoder, copies);
   });
@@ -243,7 +260,7 @@ async function predict(held: Held, noisy: NoisyPictures, asksLooks: boolean): Pr
   const clean = new Float32Array(batch.pictures * drawnPlanes * config.pictureSize ** 2);
   const [, side] = plan.tensors.get(predictedName)!.shape;
   rowsToPictures(clean, read.get(predictedName)!, { B: batch.pictures, side });
-  return { clean, looks: asksLooks ? looksOf(plan, noisy.lengths, (name) => read.get(name)!) : [] };
+  return { clean, looks: asksLooks ? looksOf(plan, noisy, config, (name) => read.get(name)!) : [] };
 }
 
 /**
@@ -269,6 +286,7 @@ export async function createGpuDenoiser(
     destroy();
     throw new GpuError('The GPU has not enough memory for the picture model.');
   }
-  const held: Held = { device, config, room, buffers, prepared: new Map() };
+  const slotsOf = createContextSlots(largestBatch(room).contexts);
+  const held: Held = { device, config, room, buffers, slotsOf, prepared: new Map() };
   return { config, room, predict: (noisy, asksLooks = false) => predict(held, noisy, asksLooks), destroy };
 }

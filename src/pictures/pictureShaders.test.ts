@@ -5,7 +5,6 @@ import { testAdapters, testDevice } from '../gpu/testing/adapters.ts';
 import { runKernel } from '../gpu/testing/runKernel.ts';
 import { attention } from '../training/attentionLayer.ts';
 import { multiply } from '../training/layers.ts';
-import { startsOf } from './denoiserEngine.ts';
 import { gatherSquares, scatterSquares } from './gridLayers.ts';
 import { float64PictureKernels, normEps } from './pictureKernels.ts';
 
@@ -63,38 +62,59 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   test.each([
-    [1, 1, 4, [1]],
-    [33, 2, 16, [77, 3]],
-    [16, 3, 64, [5, 154, 1]],
-  ])('cross_attention of %d pixels, h %d, head dim %d to %j rows', async (P, h, headDim, lengths) => {
-    const [B, d] = [lengths.length, h * headDim];
-    const starts = startsOf(lengths);
-    const [queries, keyValues] = [numbers(B * P * d, 6, 3), numbers(starts[B] * 2 * d, 7, 3)];
-    const out = await runKernel(await testDevice(adapter), {
-      kernel: 'cross_attention',
-      constants: { P, H: h, HEAD_DIM: headDim },
-      data: [queries, keyValues, starts, h * P * starts[B], B * P * d],
-      grid: [Math.ceil(P / 32), h, B],
-    });
-    const [probabilities, attended] = [new Float64Array(h * P * starts[B]), new Float64Array(B * P * d)];
-    for (const [b, Lk] of lengths.entries()) {
-      const kv = wide(keyValues).subarray(starts[b] * 2 * d);
-      const heads = { q: wide(queries).subarray(b * P * d), k: kv, v: kv.subarray(d) };
-      const sizes = { B: 1, Lq: P, Lk, h, headDim, queryStride: d, keyStride: 2 * d, causal: false };
-      attention(attended.subarray(b * P * d), probabilities.subarray(h * P * starts[b]), heads, sizes);
-    }
-    expectClose('probabilities', out.get('probabilities')!, probabilities, 2e-6, 1e-5);
-    expectClose('attended', out.get('attended')!, attended, 1e-5, 1e-5);
-  });
+    [1, 1, 4, [[0, 1]]],
+    [
+      ...[33, 2, 16],
+      [
+        [0, 77],
+        [77, 3],
+      ],
+    ],
+    // Rows that nobody looks at, rows that two pictures look at, and an order of their own.
+    [
+      ...[16, 3, 64],
+      [
+        [160, 5],
+        [2, 154],
+        [160, 5],
+        [0, 1],
+      ],
+    ],
+  ] as [number, number, number, number[][]][])(
+    'cross_attention of %d pixels, h %d, head dim %d to rows at %j',
+    async (P, h, headDim, places) => {
+      const [B, d] = [places.length, h * headDim];
+      const [rows, T] = [Math.max(...places.map(([first, T]) => first + T)), Math.max(...places.map(([, T]) => T))];
+      const [queries, keyValues] = [numbers(B * P * d, 6, 3), numbers(rows * 2 * d, 7, 3)];
+      const room = h * P * T;
+      const out = await runKernel(await testDevice(adapter), {
+        kernel: 'cross_attention',
+        constants: { P, H: h, HEAD_DIM: headDim, ROOM: room },
+        data: [queries, keyValues, Uint32Array.from(places.flat()), B * room, B * P * d],
+        grid: [Math.ceil(P / 32), h, B],
+      });
+      const attended = new Float64Array(B * P * d);
+      for (const [b, [first, Lk]] of places.entries()) {
+        const probabilities = new Float64Array(h * P * Lk);
+        const kv = wide(keyValues).subarray(first * 2 * d);
+        const heads = { q: wide(queries).subarray(b * P * d), k: kv, v: kv.subarray(d) };
+        const sizes = { B: 1, Lq: P, Lk, h, headDim, queryStride: d, keyStride: 2 * d, causal: false };
+        attention(attended.subarray(b * P * d), probabilities, heads, sizes);
+        const own = out.get('probabilities')!.subarray(b * room, b * room + probabilities.length);
+        expectClose(`probabilities of picture ${b}`, own, probabilities, 2e-6, 1e-5);
+      }
+      expectClose('attended', out.get('attended')!, attended, 1e-5, 1e-5);
+    },
+  );
 
   test('cross_attention survives scores whose exp overflows', async () => {
     const out = await runKernel(await testDevice(adapter), {
       kernel: 'cross_attention',
-      constants: { P: 1, H: 1, HEAD_DIM: 4 },
+      constants: { P: 1, H: 1, HEAD_DIM: 4, ROOM: 2 },
       data: [
         Float32Array.of(600, 0, 0, 0),
         Float32Array.of(9, 0, 0, 0, 1, 2, 3, 4, -9, 0, 0, 0, 5, 6, 7, 8),
-        startsOf([2]),
+        Uint32Array.of(0, 2),
         2,
         4,
       ],

@@ -49,8 +49,7 @@ test('an engine stays until it has too little room; where its GPU goes away the 
   const noisy = {
     x: new Float32Array(drawnLength).fill(0.5),
     times: [0.5],
-    context: new Float32Array(128).fill(1),
-    lengths: [1],
+    contexts: [new Float32Array(128).fill(1)],
   };
   const onCpu = await createEngines(find)(model, room, false);
   const expected = Float32Array.from((await onCpu.predict(noisy)).clean);
