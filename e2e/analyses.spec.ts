@@ -100,6 +100,45 @@ test('each analysis says what it found for the prompt, and its limits', async ({
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`)).toEqual([]);
 });
 
+test('an analysis is stopped by a button, keeps what was found before, and starts again only when told to', async ({
+  page,
+}) => {
+  // The encoder never hears the fourth question about a layer's tensors, so that the analysis that asks it is still under way.
+  await page.route(/\/assets\/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    const deaf = `let inspections = 0;
+      addEventListener('message', (event) => {
+        if (event.data?.type === 'inspect' && ++inspections === 4) event.stopImmediatePropagation();
+      });`;
+    await route.fulfill({ response, body: `${deaf}\n${await response.text()}` });
+  });
+  await openTiny(page);
+  await prompt(page).fill('a red circle');
+  await openView(page, 'Analyses');
+  await open(page, 'Sinks');
+  const compute = page.getByRole('button', { name: 'Compute it' });
+  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+  await expect(finding(page).or(compute)).toBeVisible();
+  if (await compute.isVisible()) await compute.click();
+  await expect(finding(page)).toHaveText(/^\d of 8 heads/);
+  const before = await finding(page).textContent();
+
+  await prompt(page).fill('a red circle, a blue square');
+  await expect(stop.or(compute)).toBeVisible();
+  if (await compute.isVisible()) await compute.click();
+  await expect(page.getByRole('progressbar', { name: 'Answers of the encoder' })).toBeVisible();
+  await stop.press('Enter');
+  await expect(compute).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Sinks' })).toBeFocused();
+  await expect(finding(page)).toHaveText(before!);
+  // Longer than typing rests before an analysis starts by itself.
+  await page.waitForTimeout(1_000);
+  await expect(stop).toHaveCount(0);
+  await compute.press('Enter');
+  await expect(page.locator(`#analyses ${own('found')}`)).not.toHaveAttribute('data-stale');
+  await expect(compute).toHaveCount(0);
+});
+
 test('with the page’s own model, analyses show in pictures what they compare, if there is a picture model', async ({
   page,
 }) => {

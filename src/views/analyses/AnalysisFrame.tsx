@@ -22,23 +22,23 @@ interface AnalysisFrameProps<A, R> {
 /** Lays an analysis out: the finding first, then the numbers and the picture, then the limits. */
 export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
   const { title, question, analysis, finding, limits, controls, children } = props;
-  const { found, isStale, of } = analysis;
+  const { found, isStale, of, task } = analysis;
   const ready = found?.of ? (found as { readonly of: NonNullable<A>; readonly result: R }) : null;
   const sentence = ready ? finding(ready) : '';
   const frame = useRef<HTMLElement>(null);
-  const start = () => {
+  const press = (then: (() => void) | null) => () => {
     // The button that was pressed goes; the keyboard goes on from here.
     frame.current?.focus({ preventScroll: true });
-    analysis.start?.();
+    then?.();
   };
   return (
     <section ref={frame} className={styles.analysis} aria-labelledby="analysis-title" tabIndex={-1}>
       <h3 id="analysis-title">{title}</h3>
       <p className="help">{question}</p>
       {controls}
-      {of === undefined ? <Waiting /> : <Progress analysis={analysis} start={start} />}
+      {of === undefined ? <Waiting /> : <Progress analysis={analysis} press={press} />}
       {ready && (
-        <div className={styles.found} aria-busy={isStale} data-stale={isStale || undefined}>
+        <div className={styles.found} aria-busy={task?.phase === 'running'} data-stale={isStale || undefined}>
           <p className={styles.finding}>{sentence}</p>
           {children({ ...ready, isStale })}
         </div>
@@ -51,14 +51,19 @@ export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
   );
 }
 
-/** Says how far an analysis is, or offers to start it. */
-function Progress<A, R>({ analysis, start }: { readonly analysis: ShownAnalysis<A, R>; start(): void }) {
+interface ProgressProps<A, R> {
+  readonly analysis: ShownAnalysis<A, R>;
+  press(then: (() => void) | null): () => void;
+}
+
+/** Says how far an analysis is and offers to stop it, or offers to start it. */
+function Progress<A, R>({ analysis, press }: ProgressProps<A, R>) {
   const { task, passes, steps, seconds } = analysis;
   if (task?.phase === 'failed')
     return (
       <div className="notice" data-severity="error" role="alert">
         <p>This could not be computed: {task.message}</p>
-        <button type="button" onClick={start}>
+        <button type="button" onClick={press(analysis.start)}>
           Try again
         </button>
       </div>
@@ -69,13 +74,16 @@ function Progress<A, R>({ analysis, start }: { readonly analysis: ShownAnalysis<
         {steps > 0 && (
           <progress aria-label="Answers of the encoder" max={Math.max(steps, task.done)} value={task.done} />
         )}{' '}
-        computing
+        computing{' '}
+        <button type="button" className="small" onClick={press(analysis.stop)}>
+          Stop
+        </button>
       </p>
     );
   if (!analysis.start) return null;
   return (
     <p>
-      <button type="button" className="primary" onClick={start}>
+      <button type="button" className="primary" onClick={press(analysis.start)}>
         Compute it
       </button>{' '}
       <span className="muted">

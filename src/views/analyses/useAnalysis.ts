@@ -23,6 +23,14 @@ export interface ShownAnalysis<A, R> {
   readonly seconds: number | undefined;
   /** Starts it, also once more where it failed; null while it is running or done. */
   readonly start: (() => void) | null;
+  /** Ends it, and has it wait for `start`; null while it is not running. */
+  readonly stop: (() => void) | null;
+}
+
+/** The analysis that a person last started or stopped. Each wish is an object of its own, so that the same one counts again. */
+interface Wish {
+  readonly key: string;
+  readonly isStopped: boolean;
 }
 
 /**
@@ -38,31 +46,33 @@ export function useAnalysis<A, R>(
   const task = useFacts((s) => (key === undefined ? undefined : s.analysed.get(key)));
   const analyse = useFacts((s) => s.analyse);
   const milliseconds = useFacts(passMilliseconds);
-  /** The analysis that was asked for last, and how often anything was: each time it starts anew. */
-  const [{ asked, times }, setAsked] = useState<{ asked: string | null; times: number }>({ asked: null, times: 0 });
+  const [wish, setWish] = useState<Wish | null>(null);
+  const isWished = wish !== null && wish.key === key;
   const expected = milliseconds === undefined || !analysis ? undefined : milliseconds * analysis.passes;
   const isByItself = expected === undefined || expected <= mostByItself;
+  const isToRun = isWished ? !wish.isStopped : isByItself;
   const isDone = task?.phase === 'done';
   const [starting, setStarting] = useState(analysis);
   if (starting?.key !== key) setStarting(analysis);
   useEffect(() => {
-    if (!starting || isDone) return;
+    if (!starting || isDone || !isToRun) return;
     let stop = () => {};
     const begin = () => {
       stop = analyse(starting);
     };
-    if (asked !== starting.key && !isByItself) return;
-    const timer = setTimeout(begin, asked === starting.key ? 0 : rest);
+    const timer = setTimeout(begin, wish?.key === starting.key ? 0 : rest);
     return () => {
       clearTimeout(timer);
       stop();
     };
-  }, [starting, asked, times, isByItself, isDone, analyse]);
+  }, [starting, wish, isToRun, isDone, analyse]);
   const [arrived, setArrived] = useState<{ key: string; of: A; result: R }>();
   if (isDone && of !== undefined && key !== undefined && (arrived?.key !== key || arrived.of !== of))
     setArrived({ key, of, result: task.result as R });
   const found = useLast(arrived);
-  const isWaiting = task ? task.phase === 'failed' : !isByItself && asked !== key;
+  const isWaiting = task ? task.phase === 'failed' : !isToRun;
+  // The effect that started an analysis ends it when there is another wish.
+  const wishing = (isStopped: boolean) => (key === undefined ? null : () => setWish({ key, isStopped }));
   return {
     of,
     found,
@@ -71,6 +81,7 @@ export function useAnalysis<A, R>(
     passes: analysis?.passes ?? 0,
     steps: analysis?.steps ?? analysis?.passes ?? 0,
     seconds: expected === undefined ? undefined : expected / 1000,
-    start: key !== undefined && isWaiting ? () => setAsked({ asked: key, times: times + 1 }) : null,
+    start: isWaiting ? wishing(false) : null,
+    stop: task?.phase === 'running' ? wishing(true) : null,
   };
 }

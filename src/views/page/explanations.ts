@@ -255,6 +255,7 @@ const analyses: Explanations = {
   'See this head in “Attention”': 'Opens the view of attention with this head on show.',
   'Compute it': 'Runs the encoder as often as the question needs; you can type on meanwhile.',
   'Try again': 'Runs the encoder for this question once more.',
+  Stop: 'Ends this computation; what was found before stays.',
   'Each word: left out': 'Shows what changes in the other rows if the word is not seen by them.',
   'Each word: said first': 'Shows what changes if the word stands at the beginning of the prompt.',
   'Say * first': 'Moves the word to the beginning of your prompt; you can take it back.',
