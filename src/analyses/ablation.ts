@@ -85,13 +85,15 @@ export async function rowsWithout<Rows>(
 
 /**
  * Switches every head and every MLP off, one at a time. `read` is the state that the rows are taken of: what comes after it
- * cannot change them. A head of `uniform` attention cannot change a row that sees one key alone.
+ * cannot change them. A head of `uniform` attention cannot change a row that sees one key alone. `known` are the effects of the MLPs,
+ * where the heads were switched off in another way before.
  */
 export async function ablations(
   pass: EncoderPass,
   way: HeadAblation,
   read: number,
   encoder: AnalysisEncoder,
+  known?: Ablations['mlps'],
 ): Promise<Ablations> {
   const { config } = encoder;
   const { hiddenSize: d, numAttentionHeads: h, numHiddenLayers: N } = config;
@@ -103,6 +105,7 @@ export async function ablations(
   );
   // A row that sees nothing but itself is changed by no other row, at any layer.
   const isClosed = rows.map((row) => seesOne[row] && mask[row * rows.length + row] === 1);
+  const everywhere = rows.map(() => false);
   const nowhere: AblationEffect = { rows: rows.map(() => null), total: null };
   const effect = (other: ArrayLike<number>, cannot: readonly boolean[]): AblationEffect => {
     const changes = rows.map((row) => (cannot[row] ? null : rowDistance(z, row, other, row, d)));
@@ -120,16 +123,11 @@ export async function ablations(
     const ofHeads: AblationEffect[] = [];
     for (let head = 0; head < h; head++) {
       const other = await goOnWithout(pass, tensors, { layer, head, way }, encoder);
-      ofHeads.push(effect(other, way === 'uniform' ? isClosed : rows.map(() => false)));
+      ofHeads.push(effect(other, way === 'uniform' ? isClosed : everywhere));
     }
     heads.push(ofHeads);
-    const without = await goOnWithout(pass, tensors, { layer, head: null, way }, encoder);
-    mlps.push(
-      effect(
-        without,
-        rows.map(() => false),
-      ),
-    );
+    const withoutMlp = async () => goOnWithout(pass, tensors, { layer, head: null, way }, encoder);
+    mlps.push(known?.[layer] ?? effect(await withoutMlp(), everywhere));
   }
   return { heads, mlps, length: together(rows.map((row) => rowLength(z, row, d))) };
 }

@@ -31,7 +31,6 @@ import { conditioningShares } from './conditioningShares.ts';
 import { findMassive, layerTravel, type MassiveNumber } from './layerTravel.ts';
 import { leakage, leaks } from './leakage.ts';
 import { promptItems, saidFirst } from './promptItems.ts';
-import { rowTurn } from './rowMeasures.ts';
 import { headMap, sinks } from './sinks.ts';
 import { wordEffects } from './wordEffects.ts';
 
@@ -78,6 +77,15 @@ const difference = (
   rowOfB = (row: number) => row,
 ) => norm(rows.flatMap((row) => Array.from({ length: d }, (_, c) => a[row * d + c] - b[rowOfB(row) * d + c])));
 const allRows = Array.from({ length: L }, (_, row) => row);
+/** The final LayerNorm of a hidden state. */
+const normed = (state: Float64Array) =>
+  layerNorm(state, weights.get(finalLayerNormWeightName)!, weights.get(finalLayerNormBiasName)!, 1e-5);
+/** The cosine of the same row in two outputs, by its definition. */
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>, row: number): number {
+  const dot = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+    Array.from({ length: d }, (_, c) => x[row * d + c] * y[row * d + c]).reduce((sum, product) => sum + product, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
 
 test('the words of a prompt, without its signs', () => {
   expect(items.map(({ text }) => text)).toEqual(['a', 'red', 'circle', 'left', 'of', 'a', 'blue', 'square']);
@@ -109,10 +117,9 @@ describe('words, EOS and PAD', () => {
       12,
     );
     expect(found.total ** 2).toBeCloseTo(total, 9);
-    const last = rowTurn(own, 76, none, 76, d);
-    const cosine = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-      allRows.slice(0, d).reduce((sum, c) => sum + a[76 * d + c] * b[76 * d + c], 0);
-    expect(last).toBeCloseTo(1 - cosine(own, none) / Math.sqrt(cosine(own, own) * cosine(none, none)), 10);
+    expect(found.turns[76]).toBeCloseTo(1 - cosine(own, none, 76), 10);
+    for (const row of [0, 3, eos, 76])
+      expect(found.lengths[row]).toBeCloseTo(norm(own.subarray(row * d, (row + 1) * d)), 10);
   });
 
   test('the empty prompt has no shares', () => {
@@ -176,6 +183,11 @@ describe('words', () => {
       ).toBe(true);
     });
     expect([taken[0].distance, taken[0].turn]).toEqual([0, 0]);
+    // A word of one row turns by what that row does.
+    expect(items[2].rows).toHaveLength(1);
+    const [row] = items[2].rows;
+    expect(taken[2].turn).toBeGreaterThan(0);
+    expect(taken[2].turn).toBeCloseTo(1 - cosine(own, z(withRowsAlone(pass, items[2].rows)), row), 6);
     const found = leaks(taken);
     expect(found).toHaveLength((items.length * (items.length - 1)) / 2);
     expect(found.every(({ share }, i) => i === 0 || share <= found[i - 1].share)).toBe(true);
@@ -187,14 +199,9 @@ describe('layers', () => {
     const { left, attention: added, mlp } = await layerTravel(pass, N, encoder);
     expect([...left[N]].every((share) => share === 0)).toBe(true);
     const { hiddenStates, lastHiddenState } = reference(pass);
-    const normed = layerNorm(
-      hiddenStates[1],
-      weights.get(finalLayerNormWeightName)!,
-      weights.get(finalLayerNormBiasName)!,
-      1e-5,
-    );
     expect(left[1][eos]).toBeCloseTo(
-      difference(normed, lastHiddenState, [eos]) / norm(lastHiddenState.subarray(eos * d, (eos + 1) * d)),
+      difference(normed(hiddenStates[1]), lastHiddenState, [eos]) /
+        norm(lastHiddenState.subarray(eos * d, (eos + 1) * d)),
       5,
     );
     const all = ablated(null);
@@ -242,17 +249,22 @@ describe('variants of a text', () => {
 
   test('cosines at EOS are those of float64 at every layer, and of equal prompts exactly 1', async () => {
     const other = saidFirst(pass, items[7].rows).pass;
-    const [same, moved] = await eosTurns(
+    const both = [
       { pass, eos },
-      [
-        { pass, eos },
-        { pass: other, eos },
-      ],
-      encoder,
-    );
+      { pass: other, eos },
+    ];
+    const [same, moved] = await eosTurns({ pass, eos }, both, N, encoder);
     expect([...same]).toEqual([0, 0, 0]);
+    // EOS is the same token at the same place before any layer has mixed the rows.
     expect(moved[0]).toBe(0);
-    expect(moved[N]).toBeCloseTo(rowTurn(z(pass), eos, z(other), eos, d), 6);
+    for (const state of [1, N]) {
+      const [own, others] = [pass, other].map((of) => normed(reference(of).hiddenStates[state]));
+      expect(moved[state], `state ${state}`).toBeGreaterThan(0);
+      expect(moved[state], `state ${state}`).toBeCloseTo(1 - cosine(own, others, eos), 6);
+    }
+    // With clip skip 2 the state before the last is read: what comes after it is left out.
+    const skipped = await eosTurns({ pass, eos }, both, N - 1, encoder);
+    expect(skipped.map((turns) => [...turns])).toEqual([same, moved].map((turns) => [...turns.subarray(0, N)]));
     expect(textVariants('  ')).toEqual([]);
   });
 });
@@ -316,6 +328,22 @@ describe('ablation', () => {
     expect(found.heads[0][0].rows[0] === null).toBe(way === 'uniform');
   });
 
+  test('MLPs that are known are not switched off once more, and are the same', async () => {
+    const { mlps } = await ablations(pass, 'zero', N, encoder);
+    const layers: number[] = [];
+    const counting: AnalysisEncoder = {
+      ...encoder,
+      resume(of, layer, given) {
+        if (!given.attended) layers.push(layer);
+        return encoder.resume(of, layer, given);
+      },
+    };
+    expect((await ablations(pass, 'uniform', N, counting, mlps)).mlps).toEqual(mlps);
+    expect(layers).toEqual([]);
+    expect((await ablations(pass, 'uniform', N, counting)).mlps).toEqual(mlps);
+    expect(layers).toEqual([1, 2]);
+  });
+
   test('what comes after the state that is read cannot change it', async () => {
     const { heads, mlps } = await ablations(pass, 'zero', 1, encoder);
     expect([heads[1][0].total, mlps[1].total, heads[1][0].rows[eos]]).toEqual([null, null, null]);
@@ -325,7 +353,7 @@ describe('ablation', () => {
 
 test('sinks are those of float64', async () => {
   const rows = allRows.slice(1, eos + 1);
-  const found = await sinks(pass, rows, encoder);
+  const found = await sinks(pass, rows, N, encoder);
   const { heads, valueLengths } = found;
   const { attentions, hiddenStates } = reference(pass);
   const [layer, head] = [1, 2];
@@ -367,6 +395,10 @@ test('sinks are those of float64', async () => {
     expect(map.attention[row].reduce<number>((total, share) => total + (share ?? 0), 0)).toBeCloseTo(1, 6);
     expect(map.attention[row].map((share) => share === null)).toEqual(map.weighted[row].map((_, key) => key > row));
   }
+  // Heads of layers after the state that is read are none of the prompt's.
+  const skipped = await sinks(pass, rows, N - 1, encoder);
+  expect(skipped).toEqual({ heads: heads.slice(0, N - 1), valueLengths: valueLengths.slice(0, N - 1) });
+
   const shareOfFirst = (row: number) =>
     map.weighted[row][0]! / map.weighted[row].reduce<number>((total, length) => total + (length ?? 0), 0);
   expect(mean(shareOfFirst)).toBeCloseTo(weighted, 5);

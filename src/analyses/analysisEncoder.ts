@@ -20,8 +20,8 @@ export interface AnalysisEncoder {
   readonly config: ClipTextConfig;
   /** The rows that weights act on, [L, d] each: after the final LayerNorm, with clip skip applied. */
   rows(passes: readonly EncoderPass[]): Promise<readonly ArrayLike<number>[]>;
-  /** The residual stream of a pass before each layer and after the last, N + 1 of [L, d]. */
-  states(pass: EncoderPass): Promise<readonly ArrayLike<number>[]>;
+  /** The residual stream of each pass before each layer and after the last, N + 1 of [L, d]. */
+  states(passes: readonly EncoderPass[]): Promise<readonly (readonly ArrayLike<number>[])[]>;
   /** The final LayerNorm of rows [·, d]. */
   finalNorm(rows: ArrayLike<number>): ArrayLike<number>;
   /** Every tensor of one layer. */

@@ -55,22 +55,23 @@ export interface EndedPass {
   readonly eos: number;
 }
 
-/** [others] of [N + 1] 1 − cos of the rows at EOS of each other pass and the first, after the final LayerNorm at each state; exactly 0 where the rows are equal. */
+/**
+ * [others] of [read + 1] 1 − cos of the rows at EOS of each other pass and the first, after the final LayerNorm at each state up to the
+ * one that is read; exactly 0 where the rows are equal.
+ */
 export async function eosTurns(
   first: EndedPass,
   others: readonly EndedPass[],
+  read: number,
   encoder: AnalysisEncoder,
 ): Promise<readonly Float64Array[]> {
-  const { hiddenSize: d, numHiddenLayers: N } = encoder.config;
-  const rowsOf = async ({ pass, eos }: EndedPass) => {
-    const states = await encoder.states(pass);
-    return states.map((state) => encoder.finalNorm(Float64Array.from({ length: d }, (_, c) => state[eos * d + c])));
-  };
-  const own = await rowsOf(first);
-  const turns: Float64Array[] = [];
-  for (const other of others) {
-    const rows = await rowsOf(other);
-    turns.push(Float64Array.from({ length: N + 1 }, (_, state) => rowTurn(own[state], 0, rows[state], 0, d)));
-  }
-  return turns;
+  const { hiddenSize: d } = encoder.config;
+  const all = [first, ...others];
+  const states = await encoder.states(all.map(({ pass }) => pass));
+  const [own, ...rest] = all.map(({ eos }, i) =>
+    states[i]
+      .slice(0, read + 1)
+      .map((state) => encoder.finalNorm(Float64Array.from({ length: d }, (_, c) => state[eos * d + c]))),
+  );
+  return rest.map((rows) => Float64Array.from(rows, (row, state) => rowTurn(own[state], 0, row, 0, d)));
 }

@@ -32,7 +32,7 @@ export const massiveRatio = 20;
 export async function layerTravel(pass: EncoderPass, read: number, encoder: AnalysisEncoder): Promise<LayerTravel> {
   const { hiddenSize: d } = encoder.config;
   const rows = Array.from(pass.inputIds.keys());
-  const states = (await encoder.states(pass)).slice(0, read + 1);
+  const states = (await encoder.states([pass]))[0].slice(0, read + 1);
   const normed = states.map((state) => encoder.finalNorm(state));
   const lengths = rows.map((row) => rowLength(normed[read], row, d));
   const left = normed.map((state) =>

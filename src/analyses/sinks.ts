@@ -14,9 +14,9 @@ export interface HeadSink {
 }
 
 export interface Sinks {
-  /** [N] of [h] */
+  /** [read] of [h] */
   readonly heads: readonly (readonly HeadSink[])[];
-  /** [N] of [h, L]: ‖vⱼ W_O‖ of each key. */
+  /** [read] of [h, L]: ‖vⱼ W_O‖ of each key. */
   readonly valueLengths: readonly Float64Array[];
 }
 
@@ -71,12 +71,19 @@ async function projectedLengths(
   return lengths;
 }
 
-/** Measures every head's sink, over these rows as queries, none of which may be the first. */
-export async function sinks(pass: EncoderPass, rows: readonly number[], encoder: AnalysisEncoder): Promise<Sinks> {
-  const { numHiddenLayers: N } = encoder.config;
+/**
+ * Measures the sink of every head up to the state that is read, which is N without clip skip: over these rows as queries, none of which
+ * may be the first.
+ */
+export async function sinks(
+  pass: EncoderPass,
+  rows: readonly number[],
+  read: number,
+  encoder: AnalysisEncoder,
+): Promise<Sinks> {
   const heads: HeadSink[][] = [];
   const valueLengths: Float64Array[] = [];
-  for (let layer = 0; layer < N; layer++) {
+  for (let layer = 0; layer < read; layer++) {
     const of = await layerSinks(pass, layer, rows, encoder);
     heads.push(of.heads);
     valueLengths.push(of.valueLengths);

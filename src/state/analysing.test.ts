@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Ablations } from '../analyses/ablation.ts';
 import { clipTiny } from '../clip/config.ts';
 import { type EncoderPass, passKey } from '../clip/encoderPass.ts';
 import { withKeyMasked } from '../clip/maskEffects.ts';
@@ -248,6 +249,38 @@ describe('analyses of the prompt, on an encoder in float64', () => {
     store.getState().setPrompt('positive', 'a red circle');
     await when(store, (facts) => analysisSubject(facts)?.key === typedBefore.key);
     expect(isDone(sharesAnalysis(subject()).key)(store.getState())).toBe(true);
+  });
+
+  test('of heads that are switched off in another way take the MLPs from the first', async () => {
+    const { store, subject } = await page('a red circle');
+    const first = ablationAnalysis(subject(), 'zero');
+    store.getState().analyse(first);
+    await when(store, isDone(first.key));
+    const second = ablationAnalysis(subject(), 'uniform');
+    expect(second.steps).toBe(first.steps! - clipTiny.numHiddenLayers);
+    store.getState().analyse(second);
+    await when(store, isDone(second.key));
+    const mlpsOf = ({ key }: Analysis<unknown>) => (taskOf(store, key) as { result: Ablations }).result.mlps;
+    expect(mlpsOf(second)).toEqual(mlpsOf(first));
+  });
+
+  test('with clip skip are of the layers that are read', async () => {
+    const { store, subject } = await page('a red circle');
+    const before = subject();
+    store.getState().setOption('clipSkip', 2);
+    await allEncoded(store);
+    await when(store, (facts) => (analysisSubject(facts)?.clipSkip ?? 1) === 2);
+    expect(subject().key).not.toBe(before.key);
+    const ofSinks = sinksAnalysis(subject());
+    const variants = variantsAnalysis(subject(), store.getState().options, tokenizer);
+    for (const analysis of [ofSinks, variants]) {
+      store.getState().analyse(analysis);
+      await when(store, isDone(analysis.key));
+    }
+    const resultOf = <R>({ key }: Analysis<R>) => (taskOf(store, key) as { result: R }).result;
+    const read = clipTiny.numHiddenLayers - 1;
+    expect(resultOf(ofSinks).heads).toHaveLength(read);
+    expect(resultOf(variants).map(({ turns }) => turns.length)).toEqual(resultOf(variants).map(() => read + 1));
   });
 
   test('tell how far they are: the answers that they announce are those that they get', async () => {

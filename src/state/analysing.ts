@@ -136,14 +136,18 @@ function encoderOf(run: Run): AnalysisEncoder {
       }
       return passes.map((pass) => found.get(passKey(pass))!);
     },
-    async states(pass) {
-      const there = outputs.get(passKey(pass))?.output.hiddenStates;
-      if (there && all.every((index) => there.has(index))) return all.map((index) => there.get(index)!);
-      for await (const { output } of encodingPasses(run, [pass], { hiddenStates: all, attentions: false })) {
+    async states(passes) {
+      const outputOf = (pass: EncoderPass) => {
+        const output = outputs.get(passKey(pass))?.output;
+        return output && all.every((index) => output.hiddenStates.has(index)) ? output : undefined;
+      };
+      const found = new Map(passes.map((pass) => [pass, outputOf(pass)]));
+      const missing = [...found.keys()].filter((pass) => !found.get(pass));
+      for await (const { pass, output } of encodingPasses(run, missing, { hiddenStates: all, attentions: false })) {
+        found.set(pass, output);
         run.onStep();
-        return all.map((index) => output.hiddenStates.get(index)!);
       }
-      throw new Error('A pass has no output.');
+      return passes.map((pass) => all.map((index) => found.get(pass)!.hiddenStates.get(index)!));
     },
     finalNorm: (rows) => layerNorm(Float64Array.from(rows), weight, bias, config.layerNormEps),
     async layer(pass, layer) {

@@ -113,7 +113,7 @@ export function leakageAnalysis(subject: AnalysisSubject): Analysis<readonly Tak
   };
 }
 
-/** A variant of the text, and how far its EOS row turns away from the text's own, by state. */
+/** A variant of the text, and how far its EOS row turns away from the text's own, by state up to the one that is read. */
 export interface VariantTurns extends TextVariant {
   readonly turns: Float64Array;
   /** Whether it has a word that the model has no row for. */
@@ -131,6 +131,7 @@ export function variantsAnalysis(
   options: PromptOptions,
   tokenizer: Tokenizer,
 ): Analysis<readonly VariantTurns[]> {
+  const read = clipSkipState(subject.clipSkip, subject.config);
   const own = endedText(subject.plainText, options, tokenizer);
   const variants = [...textVariants(subject.plainText), { name: 'The empty prompt', text: '' }];
   const others = variants.map(({ text }) => endedText(text, options, tokenizer));
@@ -138,7 +139,7 @@ export function variantsAnalysis(
     key: `variants|${analysisKey(subject)}|${[own, ...others].map(({ pass }) => passKey(pass)).join(' ')}`,
     passes: others.length + 1,
     async run(encoder) {
-      const turns = await eosTurns(own, others satisfies readonly EndedPass[], encoder);
+      const turns = await eosTurns(own, others satisfies readonly EndedPass[], read, encoder);
       return variants.map((variant, i) => ({
         ...variant,
         turns: turns[i],
@@ -165,22 +166,32 @@ export function layersAnalysis(subject: AnalysisSubject): Analysis<LayerTravel> 
 export const sinkRows = ({ eos }: AnalysisSubject): number[] => Array.from({ length: eos }, (_, i) => i + 1);
 
 export function sinksAnalysis(subject: AnalysisSubject): Analysis<Sinks> {
+  const read = clipSkipState(subject.clipSkip, subject.config);
   return {
     key: `sinks|${subject.key}`,
-    passes: Math.ceil(subject.config.numHiddenLayers / 2),
-    steps: subject.config.numHiddenLayers,
-    run: (encoder) => sinks(subject.pass, sinkRows(subject), encoder),
+    passes: Math.ceil(read / 2),
+    steps: read,
+    run: (encoder) => sinks(subject.pass, sinkRows(subject), read, encoder),
   };
 }
+
+/** Effects of the MLPs, which are the same whichever way heads are switched off. */
+const knownMlps = new WeakMap<AnalysisSubject, Ablations['mlps']>();
 
 export function ablationAnalysis(subject: AnalysisSubject, way: HeadAblation): Analysis<Ablations> {
   const { numHiddenLayers: N, numAttentionHeads: h } = subject.config;
   const read = clipSkipState(subject.clipSkip, subject.config);
+  const mlps = knownMlps.get(subject);
+  const parts = mlps ? h : h + 1;
   return {
     key: `ablation|${way}|${subject.key}`,
-    passes: Math.ceil((read * (read + 1) * (h + 1)) / (2 * N)),
-    // A layer takes one for its tensors, one without each of its heads, and one without its MLP.
-    steps: read * (h + 2),
-    run: (encoder) => ablations(subject.pass, way, read, encoder),
+    passes: Math.ceil((read * (read + 1) * parts) / (2 * N)),
+    // A layer takes one for its tensors, and one without each part.
+    steps: read * (1 + parts),
+    async run(encoder) {
+      const found = await ablations(subject.pass, way, read, encoder, mlps);
+      knownMlps.set(subject, found.mlps);
+      return found;
+    },
   };
 }

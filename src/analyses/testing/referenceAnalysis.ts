@@ -14,10 +14,8 @@ export async function referenceAnalysis(source: WeightSource): Promise<AnalysisE
   return {
     config,
     rows: async (passes) => (await encode(passes)).map(({ lastHiddenState }) => lastHiddenState),
-    async states(pass) {
-      const [{ hiddenStates }] = await encode([pass]);
-      return all.map((state) => hiddenStates.get(state)!);
-    },
+    states: async (passes) =>
+      (await encode(passes)).map(({ hiddenStates }) => all.map((state) => hiddenStates.get(state)!)),
     finalNorm: (rows) => layerNorm(Float64Array.from(rows), weight, bias, config.layerNormEps),
     layer: (pass, layer) => encoder.inspect(pass, layer),
     project: (layer, attended) => encoder.project(layer, attended),

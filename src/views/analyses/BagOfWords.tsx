@@ -25,7 +25,7 @@ export function BagOfWords({ subject, tokenizer }: { subject: AnalysisSubject | 
       question="Does the encoder tell who wears what, what comes first, and “not”? The prompt is compared with variants that have the same words but say something else, by the cosine of their EOS rows."
       analysis={analysis}
       finding={({ result }) => variantsFinding(result)}
-      limits="EOS is one row of many: the rows of the words may tell more apart, and the U-Net reads all of them. The text is taken without brackets and weights, as much of it as one chunk holds. The words are exchanged by a list of colours and relations in English. The empty prompt shows how far apart two prompts without a common word may be."
+      limits="EOS is one row of many: the rows of the words may tell more apart, and the U-Net reads all of them. The text is taken without brackets and weights, as much of it as one chunk holds; the name of a textual inversion is read as plain words. With clip skip the end is the state that is read, and layers after it are left out. The words are exchanged by a list of colours and relations in English. The empty prompt shows how far apart two prompts without a common word may be."
     >
       {({ result }) => <VariantsFound variants={result} />}
     </AnalysisFrame>
@@ -43,10 +43,10 @@ function placeOf(turn: number, decades: number): number | null {
 function VariantsFound({ variants }: { variants: readonly VariantTurns[] }) {
   const frame = useRef<HTMLDivElement>(null);
   const width = Math.max(260, useWidth(frame));
-  const N = variants[0].turns.length - 1;
+  const read = variants[0].turns.length - 1;
   const smallest = Math.min(1, ...variants.flatMap(({ turns }) => [...turns].filter((turn) => turn > 0)));
   const decades = Math.min(8, Math.ceil(-Math.log10(smallest)) + Math.log10(2));
-  const x = (state: number) => margin.left + ((width - margin.left - margin.right) * state) / N;
+  const x = (state: number) => margin.left + ((width - margin.left - margin.right) * state) / Math.max(1, read);
   const y = (place: number) => margin.top + (height - margin.top - margin.bottom) * place;
   return (
     <>
@@ -71,7 +71,7 @@ function VariantsFound({ variants }: { variants: readonly VariantTurns[] }) {
                 </g>
               );
             })}
-            {range(N + 1).map((state) => (
+            {range(read + 1).map((state) => (
               <text key={state} x={x(state)} y={height - 8} textAnchor="middle">
                 {state}
               </text>
@@ -112,8 +112,8 @@ function VariantsFound({ variants }: { variants: readonly VariantTurns[] }) {
                 <th scope="row">
                   <i className={styles.key} data-line={i} /> {name}
                 </th>
-                <td>{(1 - turns[N]).toFixed(6)}</td>
-                <td>{turns[N] === 0 ? 'exactly 0' : small(turns[N])}</td>
+                <td>{(1 - turns[read]).toFixed(6)}</td>
+                <td>{turns[read] === 0 ? 'exactly 0' : small(turns[read])}</td>
                 <td className={styles.variant}>
                   {text}
                   {hasUnknown && <span className="muted"> (with words that this model has never learnt)</span>}

@@ -22,9 +22,9 @@ export function SinksAnalysis({ subject }: { subject: AnalysisSubject | undefine
       question="Many heads give most of their attention to BOS, whose row is the same for every prompt: a place to look at when there is nothing to do. What counts is the attention times the value that it fetches, ‖α v W_O‖."
       analysis={analysis}
       finding={({ result }) => sinksFinding(result)}
-      limits="Means over the rows of words and EOS as queries; PAD is left out. A head counts as doing next to nothing if what it adds beside BOS is less than 1 % of the stream: such heads may add up, or matter for other prompts."
+      limits="Means over the rows of words and EOS as queries; PAD is left out. A head counts as doing next to nothing if what it adds beside BOS is less than 1 % of the stream: such heads may add up, or matter for other prompts. With clip skip the layers after the state that is read are left out, as they do not count for the prompt."
     >
-      {({ of, result }) => <SinksFound of={of} result={result} />}
+      {({ of, result }) => result.heads.length > 0 && <SinksFound of={of} result={result} />}
     </AnalysisFrame>
   );
 }
@@ -94,13 +94,12 @@ interface ChosenHeadProps {
 }
 
 /** Shows the map of one head: where its attention goes, and how much it fetches there. */
-function ChosenHead({ of: { pass, labels, eos }, result, layer, head }: ChosenHeadProps) {
+function ChosenHead({ of: { pass, labels, eos, config }, result, layer, head }: ChosenHeadProps) {
   const show = useFacts((s) => s.show);
   const attentions = useFacts((s) => outputsOf(s).get(passKey(pass))?.output.attentions);
   const rows = useMemo(() => range(eos + 1), [eos]);
-  const { length: N, 0: first } = result.heads;
   // The pass of a result that is being replaced may have been encoded by a model of other sizes since.
-  const fits = attentions?.length === N * first.length * pass.inputIds.length ** 2;
+  const fits = attentions?.length === config.numHiddenLayers * config.numAttentionHeads * pass.inputIds.length ** 2;
   const pictures = useMemo(() => {
     if (!attentions || !fits) return null;
     const { attention, weighted } = headMap(pass, attentions, result, [layer, head], rows);

@@ -35,6 +35,7 @@ test('findings say what is largest, and what there is not', () => {
   expect(wordsFinding(subject, [effect(3, 0), effect(1, 4)])).toMatch(
     /^“red” changes .* by 3\.00 together\. Saying “cat” first would move them by 4\.00\.$/,
   );
+  expect(wordsFinding(subject, [effect(3, 0)])).toMatch(/by 3\.00 together\.$/);
   const taken = [
     { length: 2, distance: 0, turn: 0, from: [0, 0] },
     { length: 2, distance: 1, turn: 0, from: [0.5, 0] },
@@ -59,6 +60,9 @@ test('findings say what is largest, and what there is not', () => {
   const head = (attention: number, adds: number) => ({ attention, weighted: 0, adds });
   expect(sinksFinding({ heads: [[head(0.9, 0.001), head(0.2, 0.4)]], valueLengths: [] })).toMatch(
     /^1 of 2 heads .*; 1 gives BOS/,
+  );
+  expect(sinksFinding({ heads: [], valueLengths: [] })).toBe(
+    'The embeddings are what is read: no head comes before them.',
   );
   const off = (total: number | null) => ({ rows: [], total });
   expect(ablationFinding({ heads: [[off(1), off(2)]], mlps: [off(null)], length: 4 })).toBe(

@@ -28,7 +28,12 @@ export function wordsFinding({ items }: AnalysisSubject, effects: readonly WordE
   const most = largestAt(effects.map(({ hiddenTotal }) => hiddenTotal));
   if (most < 0) return 'This chunk has no words.';
   const first = largestAt(effects.map(({ firstTotal }) => firstTotal));
-  return `${quoted(items[most].text)} changes the rows of other tokens most: without it they move by ${rough(effects[most].hiddenTotal)} together. Saying ${quoted(items[first].text)} first would move them by ${rough(effects[first].firstTotal)}.`;
+  // A word that is first already moves nothing.
+  const said =
+    effects[first].firstTotal > 0
+      ? ` Saying ${quoted(items[first].text)} first would move them by ${rough(effects[first].firstTotal)}.`
+      : '';
+  return `${quoted(items[most].text)} changes the rows of other tokens most: without it they move by ${rough(effects[most].hiddenTotal)} together.${said}`;
 }
 
 export function leakageFinding({ items }: AnalysisSubject, taken: readonly TakenContext[]): string {
@@ -60,6 +65,7 @@ export function layersFinding({ tokens }: AnalysisSubject, { left, massive }: La
 
 export function sinksFinding({ heads }: Sinks): string {
   const all = heads.flat();
+  if (all.length === 0) return 'The embeddings are what is read: no head comes before them.';
   const sink = all.filter(({ attention }) => attention > 0.5).length;
   return `${all.filter(isIdle).length} of ${all.length} heads do next to nothing for this prompt; ${sink} ${sink === 1 ? 'gives' : 'give'} BOS more than half of the attention.`;
 }

@@ -240,7 +240,7 @@ const analyses: Explanations = {
   'Analyses: Layers': 'How far the rows travel in each layer, and which few numbers are far larger than all others.',
   'Analyses: Sinks': 'Heads that look at the beginning mark only, and so do nothing.',
   'Analyses: Compare A and B': 'Two prompts, methods, masks or models: where in the encoder their difference begins.',
-  'Analyses: Ablation': 'Switches off one head or one layer, to see what depends on it.',
+  'Analyses: Ablation': 'Switches off one head, or the second half (MLP) of one layer, to see what depends on it.',
   'Analyses: What the U-Net receives':
     'What the image model makes of each token, in keys and values, before and after weights.',
   'Analyses: *': 'Another question about the prompt.',
