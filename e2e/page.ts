@@ -59,7 +59,21 @@ export async function openTiny(page: Page, engine?: EngineName, address?: string
   await expect(encodingCost(page)).toBeAttached();
 }
 
-/** Collects what the page asks other hosts for, and what its Content-Security-Policy keeps it from. */
+/** Writes to the console what the page's Content-Security-Policy keeps a frame or a worker from, and has kept it from before: of workers Playwright hears only that. */
+function tellViolations(): void {
+  const observer = new ReportingObserver(
+    (reports) => {
+      for (const { body } of reports) {
+        const { effectiveDirective, blockedURL } = body as unknown as Record<string, string>;
+        console.error(`Content-Security-Policy: ${effectiveDirective} keeps it from ${blockedURL}`);
+      }
+    },
+    { types: ['csp-violation'], buffered: true },
+  );
+  observer.observe();
+}
+
+/** Collects what the page and its workers ask other hosts for, and what the page's Content-Security-Policy keeps them from. */
 export function strayed(page: Page): string[] {
   const found: string[] = [];
   let home: string | undefined;
@@ -68,8 +82,11 @@ export function strayed(page: Page): string[] {
     home ??= origin;
     if (!/^(blob|data):$/.test(protocol) && origin !== home) found.push(request.url());
   });
+  void page.addInitScript(tellViolations);
+  // A worker that has ended by now did not wait for the answer of another host.
+  page.on('worker', (worker) => void worker.evaluate(tellViolations).catch(() => {}));
   page.on('console', (message) => {
-    if (/Content.Security.Policy/i.test(message.text())) found.push(message.text());
+    if (/^Content-Security-Policy: /.test(message.text())) found.push(message.text());
   });
   return found;
 }

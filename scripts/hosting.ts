@@ -31,8 +31,6 @@ const policyTag = (origins: readonly string[]) =>
 
 /** The second page, which may connect to any address. */
 const anyAddressPage = 'any-address.html';
-/** A file above this size is not fetched beforehand, but kept when the page first asks for it. */
-const mostBeforehand = 3 << 20;
 const workerName = 'sw.js';
 
 /** Names of the files in a folder, with `/` between folders, in the order of their letters. */
@@ -43,21 +41,19 @@ function filesIn(folder: string): string[] {
     .sort();
 }
 
-/** Writes the service worker of the build in `folder`, which has every file there but itself. */
+/** Whether visits without a network need a file: not the worker itself, nor what lies beside a model for people and other programs. */
+const isNeeded = (name: string) => name !== workerName && !/^small-.*\/(?!model\.safetensors$)/.test(name);
+
+/** Writes the service worker of the build in `folder`, which has every file there that the page needs. */
 function writeServiceWorker(folder: string): void {
   const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes);
   const files = filesIn(folder)
-    .filter((name) => name !== workerName)
-    .map((name) => {
-      const bytes = readFileSync(join(folder, name));
-      const isLate = bytes.length > mostBeforehand;
-      const integrity = `sha256-${sha256(bytes).digest('base64')}`;
-      return { name, integrity, isLate };
-    });
+    .filter(isNeeded)
+    .map((name) => ({ name, integrity: `sha256-${sha256(readFileSync(join(folder, name))).digest('base64')}` }));
   const version = sha256(JSON.stringify(files)).digest('hex').slice(0, 16);
-  const listed = files.map(({ name, integrity, isLate }) => [
+  const listed = files.map(({ name, integrity }) => [
     name,
-    { ...(!name.endsWith('.html') && { integrity }), ...(isLate && { isLate }) },
+    { ...(!name.endsWith('.html') && { integrity }), ...(name === anyAddressPage && { mayBeAbsent: true }) },
   ]);
   const [, entry] = /<script [^>]*src="\.\/([^"]+)"/.exec(readFileSync(join(folder, 'index.html'), 'utf8'))!;
   const build = JSON.stringify({ version, entry, files: Object.fromEntries(listed) });

@@ -1,6 +1,6 @@
 // Keeps the page in the browser, so that it opens without a network. The build writes a line before this text that holds
 // `build`: its version, the name of its first script, and each of its files: with its SHA-256 (none for pages, which some
-// hosts rewrite) and whether it is fetched beforehand or only when the page first asks for it.
+// hosts rewrite) and whether a host may leave it out.
 /* global build */
 const { scope } = self.registration;
 // Other folders of the same host may hold other copies of the page.
@@ -38,8 +38,12 @@ async function keep(cache, name) {
 
 async function install() {
   const cache = await caches.open(cacheName);
-  const first = Object.keys(build.files).filter((name) => !build.files[name].isLate);
-  await Promise.all(first.map((name) => keep(cache, name)));
+  await Promise.all(
+    Object.entries(build.files).map(([name, { mayBeAbsent }]) => {
+      const kept = keep(cache, name);
+      return mayBeAbsent ? kept.catch(() => {}) : kept;
+    }),
+  );
 }
 
 async function activate() {
@@ -53,7 +57,7 @@ async function answer(name) {
   const kept = await cache.match(addressOf(name));
   if (kept) return kept;
   const response = await fetchFile(name);
-  // Without room for it, it is fetched anew the next time.
+  // A person may have emptied the browser's stores. Without room for the file, it is fetched anew the next time.
   cache.put(addressOf(name), response.clone()).catch(() => {});
   return response;
 }

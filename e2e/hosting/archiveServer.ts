@@ -20,6 +20,8 @@ export interface ArchiveServer {
   readonly files: Map<string, Uint8Array>;
   /** Names of the files that were asked for. */
   readonly asked: string[];
+  /** Addresses of pages that requests told. */
+  readonly referrers: string[];
   close(): Promise<void>;
 }
 
@@ -41,10 +43,12 @@ async function readArchive(): Promise<Map<string, Uint8Array>> {
 export async function serveArchive(folder: string): Promise<ArchiveServer> {
   const files = await readArchive();
   const asked: string[] = [];
+  const referrers: string[] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
     const name = pathname.startsWith(folder) ? pathname.slice(folder.length) || 'index.html' : '';
     asked.push(name);
+    if (request.headers.referer) referrers.push(request.headers.referer);
     const file = files.get(name);
     const type = types[name.split('.').at(-1)!] ?? 'application/octet-stream';
     response.writeHead(file ? 200 : 404, { 'content-type': type, 'content-length': file?.length ?? 0 });
@@ -56,6 +60,7 @@ export async function serveArchive(folder: string): Promise<ArchiveServer> {
     address: `http://localhost:${port}${folder}`,
     files,
     asked,
+    referrers,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

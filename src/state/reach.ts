@@ -22,6 +22,12 @@ const parameter = '#address=';
 /** The address of the page that may connect to any address, with one to download from. */
 export const anyAddressPage = (address: string): string => `any-address.html${parameter}${encodeURIComponent(address)}`;
 
+/** Whether that page is there: a host may leave it out. */
+export async function isAnyAddressPageThere(): Promise<boolean> {
+  const response = await fetch('any-address.html').catch(() => null);
+  return response?.ok ?? false;
+}
+
 /** The address that such a link brought; null for another part after `#`. */
 export function broughtAddress(hash: string): string | null {
   try {

@@ -3,7 +3,7 @@ import { customFile, fileFrom, isKept, sd15TextEncoder } from '../../models/libr
 import type { StoredModel } from '../../models/library/storage.ts';
 import type { StoragePlace } from '../../models/library/storageFiles.ts';
 import { fileToKeep, listedModels, requestFor } from '../../state/modelChoices.ts';
-import { anyAddressPage, broughtAddress, mayConnect } from '../../state/reach.ts';
+import { anyAddressPage, broughtAddress, isAnyAddressPageThere, mayConnect } from '../../state/reach.ts';
 import type { StoredModels } from '../../worker/messages.ts';
 import { bytes } from '../page/numbers.ts';
 import { useFacts } from '../page/useFacts.ts';
@@ -38,6 +38,40 @@ export function Models() {
       </div>
       <Stored />
     </>
+  );
+}
+
+/** Whether there is a page that may connect to any address; false until that is known. */
+function useAnyAddressPage(): boolean {
+  const [isThere, setThere] = useState(false);
+  useEffect(() => {
+    void isAnyAddressPageThere().then(setThere);
+  }, []);
+  return isThere;
+}
+
+/** Says that an address was not asked, and where it can be. */
+function Unreachable({ address }: { address: string }) {
+  const isPageThere = useAnyAddressPage();
+  return (
+    <div className={`notice ${styles.unreachable}`} role="alert">
+      <p>
+        This page connects only to itself and to huggingface.co and its mirror, so that nothing you type can go anywhere
+        else: {new URL(address).host} was not asked.
+        {isPageThere && ' Another page of clipscope may connect to any address. It has your prompts, too.'}
+      </p>
+      {isPageThere && <a href={anyAddressPage(address)}>Open that page</a>}
+    </div>
+  );
+}
+
+/** A download that was left unfinished, which only the page for any address can go on with. */
+function GoOnElsewhere({ address, name }: { address: string; name: string }) {
+  if (!useAnyAddressPage()) return null;
+  return (
+    <a href={anyAddressPage(address)} className="small" aria-label={`Go on with ${name} on another page`}>
+      Go on on another page
+    </a>
   );
 }
 
@@ -96,16 +130,7 @@ function OtherAddress() {
           </>
         )}
       </p>
-      {unreachable !== null && (
-        <div className={`notice ${styles.unreachable}`} role="alert">
-          <p>
-            This page connects only to itself and to huggingface.co and its mirror, so that nothing you type can go
-            anywhere else: {new URL(unreachable).host} was not asked. Another page of clipscope may connect to any
-            address. It has your prompts, too.
-          </p>
-          <a href={anyAddressPage(unreachable)}>Open that page</a>
-        </div>
-      )}
+      {unreachable !== null && <Unreachable address={unreachable} />}
     </form>
   );
 }
@@ -223,11 +248,7 @@ function StoredRow({ model, onDeleted }: { readonly model: StoredModel; onDelete
               Use
             </button>
           )}
-          {rest && !mayConnect(rest.urls[0]) && (
-            <a href={anyAddressPage(rest.urls[0])} className="small" aria-label={`Go on with ${name} on another page`}>
-              Go on on another page
-            </a>
-          )}
+          {rest && !mayConnect(rest.urls[0]) && <GoOnElsewhere address={rest.urls[0]} name={name} />}
           {rest && mayConnect(rest.urls[0]) && (
             <button
               type="button"
