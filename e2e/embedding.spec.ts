@@ -19,7 +19,9 @@ test.afterEach(() => void lessons.close());
 
 /** Opens a page of another origin that has this in its body, and the element's script. */
 async function openLesson(page: Page, baseURL: string, body: string): Promise<void> {
-  lesson = `<!doctype html><title>A lesson</title><script src="${baseURL}/clip-scope.js"></script>${body}`;
+  const script = `<script src="${baseURL}/clip-scope.js"></script>`;
+  // Names of the page's own are in nobody's way, and a second copy of the script is none too many.
+  lesson = `<!doctype html><title>A lesson</title><script>const home = 'its own';</script>${script}${script}${body}`;
   await page.goto(`http://127.0.0.1:${(lessons.address() as AddressInfo).port}/`);
 }
 

@@ -47,6 +47,27 @@ test('what is named is set, at once, and told in one message', async () => {
   ]);
 });
 
+test('an infotext in the place of the prompt is read as one', async () => {
+  const { store, send, heard } = embedded();
+  heard();
+  const prompt = 'a (cat:1.2)\nNegative prompt: fog\nSteps: 30, Sampler: Euler a, CFG scale: 7, Seed: 1, Clip skip: 2';
+  send({ clipscope: 1, set: { prompt, layer: 2, language: 'a1111' } });
+  expect(store.getState()).toMatchObject({
+    prompts: { positive: 'a (cat:1.2)', negative: 'fog' },
+    options: { syntax: 'a1111', steps: 30, clipSkip: 2 },
+    ...{ layer: 1, replaced: null },
+  });
+  await Promise.resolve();
+  expect(heard()).toEqual([
+    { clipscope: 1, changed: expect.objectContaining({ prompt: 'a (cat:1.2)', negative: 'fog', steps: '30' }) },
+  ]);
+  send({ clipscope: 1, set: { prompt, method: 'scale' } });
+  expect(heard()).toEqual([{ clipscope: 1, problem: expect.stringContaining('and “method” beside it') }]);
+  // Beside a negative prompt it is a text as any other.
+  send({ clipscope: 1, set: { prompt, negative: '' } });
+  expect(store.getState().prompts).toEqual({ positive: prompt, negative: '' });
+});
+
 test('what was so already is no change', async () => {
   const { send, heard } = embedded();
   send({ clipscope: 1, set: { prompt: 'a cat', layer: 3 } });

@@ -5,6 +5,7 @@
  */
 
 import type { PromptOptions } from '../road/options.ts';
+import { readWritten } from '../road/writtenPrompts.ts';
 import { type Named, parametersOf, readParameters } from './linkParameters.ts';
 import { shared } from './shared.ts';
 import type { ClipscopeStore } from './store.ts';
@@ -27,8 +28,16 @@ function texts(values: object): [string, string][] {
 }
 
 /** Changes what is named, and leaves the rest as it is. */
-function apply(store: ClipscopeStore, { prompts, options, selection }: Named): void {
-  const { setPrompt, setOption, show } = store.getState();
+function apply(store: ClipscopeStore, { prompts, options, infotext, selection }: Named): void {
+  const { setPrompt, setOption, show, options: now, replace, acceptReplaced } = store.getState();
+  if (infotext) {
+    const [taken] = readWritten({ program: 'a1111', infotext, remarks: [] }, now);
+    replace({ prompts: { positive: '', negative: '', ...taken.prompts }, options: taken.options }, taken.summary);
+    // Readers have nothing to take back: their page's author has set it.
+    acceptReplaced();
+    show(selection);
+    return;
+  }
   const { syntax, ...others } = options;
   // Another language brings its own weighting, unless one is named.
   if (syntax) setOption('syntax', syntax);

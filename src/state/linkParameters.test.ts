@@ -92,6 +92,11 @@ test('an infotext in the place of the prompt is read as one', () => {
     infotext: { prompt: 'a (cat:1.2)', negativePrompt: 'fog' },
     selection: { layer: 1 },
   });
+  // Infotexts are A1111's own.
+  expect(readReadableLink(`#v=1&prompt=${encodeURIComponent(text)}&language=a1111&view=masks&layer=2`)).toEqual(link);
+  expect(() => readReadableLink(`#v=1&prompt=${encodeURIComponent(text)}&language=compel`)).toThrow(
+    '“language” beside',
+  );
   expect(() => readReadableLink(`#v=1&prompt=${encodeURIComponent(text)}&method=scale`)).toThrow(
     'has an infotext for its prompt, which brings its own options, and “method” beside it',
   );

@@ -14,6 +14,8 @@ import { type View, viewTitles } from './view.ts';
 export interface Named {
   readonly prompts: Partial<Record<Side, string>>;
   readonly options: Partial<PromptOptions>;
+  /** An infotext of A1111 that stands in the place of the prompt, where no negative prompt is beside it: it brings both prompts and the options. */
+  readonly infotext: Infotext | null;
   readonly selection: Partial<Pick<Facts, 'side' | 'chunk' | 'layer' | 'head' | 'stage' | 'view'>>;
 }
 
@@ -70,6 +72,15 @@ export const parameterNames: readonly string[] = [
   'stage',
 ];
 
+/** Reads a prompt as an infotext; null where it is none. Throws where an option is beside one, but for the language of infotexts. */
+function infotextOf(prompt: string | undefined, named: Partial<PromptOptions>): Infotext | null {
+  const infotext = prompt === undefined ? null : parseInfotext(prompt);
+  const beside = optionNames.find((name) => name in named && !(name === 'syntax' && named.syntax === 'a1111'));
+  if (!infotext || beside === undefined) return infotext;
+  const name = linkNames[beside] ?? beside;
+  throw new SharedError(`has an infotext for its prompt, which brings its own options, and “${name}” beside it`);
+}
+
 /** Reads parameters by their names. Throws SharedError, which says in one sentence what is wrong: "has …". */
 export function readParameters(given: Iterable<readonly [string, string]>): Named {
   const named = { prompts: {} as Record<string, unknown>, options: {} as Record<string, unknown> };
@@ -95,7 +106,9 @@ export function readParameters(given: Iterable<readonly [string, string]>): Name
     else
       throw new SharedError(`has “${shortened(name)}”, which is not known here; known are ${listed(parameterNames)}`);
   }
-  return { ...named, selection } as Named;
+  const { prompts, options: others } = named as Pick<Named, 'prompts' | 'options'>;
+  const infotext = prompts.negative === undefined ? infotextOf(prompts.positive, others) : null;
+  return { prompts, options: others, infotext, selection };
 }
 
 /** Writes what a link holds as parameters: the prompt and the language, and whatever else is not as it is without being named. */
@@ -157,16 +170,10 @@ export function readReadableLink(hash: string): ReadableLink {
       const [, name, text] = /^([^=]*)=?(.*)$/s.exec(pair)!;
       return [name, decoded(name, text)];
     });
-  const { prompts, options: named, selection } = readParameters(pairs);
+  const { prompts, options: named, infotext, selection } = readParameters(pairs);
   const { positive, negative } = prompts;
   if (positive === undefined) throw new SharedError('holds no prompt');
-  const infotext = negative === undefined ? parseInfotext(positive) : null;
-  if (infotext) {
-    const [name] = pairs.find(([name]) => options.has(name)) ?? [];
-    if (name !== undefined)
-      throw new SharedError(`has an infotext for its prompt, which brings its own options, and “${name}” beside it`);
-    return { kind: 'infotext', infotext, selection: withoutView(selection) };
-  }
+  if (infotext) return { kind: 'infotext', infotext, selection: withoutView(selection) };
   return {
     kind: 'shared',
     shared: {
