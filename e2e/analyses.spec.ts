@@ -1,8 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { clipTiny } from '../src/clip/config.ts';
+import { openSafetensors } from '../src/files/safetensors.ts';
+import { memorySource } from '../src/files/testing/memorySource.ts';
 import { unetBytes } from '../src/models/testing/unets.ts';
+import { undescribed } from './described.ts';
 import { openTiny, openView, own, prompt } from './page.ts';
 
 const finding = (page: Page) => page.locator(`#analyses ${own('finding')}`).first();
@@ -15,7 +18,7 @@ const startLong = (page: Page) =>
 
 /** Opens an analysis. */
 async function open(page: Page, name: string): Promise<void> {
-  await page.getByRole('navigation', { name: 'Analyses' }).getByRole('button', { name, exact: true }).click();
+  await page.getByRole('navigation', { name: 'Analyses' }).getByRole('link', { name, exact: true }).click();
 }
 
 test('each analysis says what it found for the prompt, and its limits', async ({ page }) => {
@@ -55,6 +58,7 @@ test('each analysis says what it found for the prompt, and its limits', async ({
     if (name === 'Sinks') await expect(page.getByText('What it fetches ‖α v W_O‖, layer 1, head 1')).toBeVisible();
     const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
     wrong.push(...violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes[0].html.slice(0, 160)}`));
+    await expect.poll(() => undescribed(page), { message: name }).toEqual([]);
   }
   expect(wrong.join('\n')).toBe('');
 
@@ -72,6 +76,17 @@ test('each analysis says what it found for the prompt, and its limits', async ({
   await open(page, 'Compare A and B');
   await prompt(page).fill('circle a red, a blue square!');
   await expect(finding(page)).toHaveText(/^\d+ of \d+ common rows differ, first in: /);
+  await expect.poll(() => undescribed(page)).toEqual([]);
+  // A cell that is chosen says where the difference of its token is born: EOS stands behind the new sign, one place on.
+  const stages = page.getByRole('application', { name: /Enter chooses one$/ });
+  await stages.press('ArrowRight');
+  for (const [key, count] of [
+    ['ArrowRight', 8],
+    ['ArrowDown', 1],
+  ] as const)
+    for (let i = 0; i < count; i++) await stages.press(key);
+  await stages.press('Enter');
+  await expect(page.getByText(/^The difference of EOS is born in: embeddings/)).toBeVisible();
 
   // The matrices of a second file read the rows of this encoder.
   await open(page, 'What the U-Net receives');
@@ -98,6 +113,46 @@ test('each analysis says what it found for the prompt, and its limits', async ({
   await expect(page.getByText(/^layer down 2, token BOS: \S+ ‖K‖$/)).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('#analyses').analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`)).toEqual([]);
+});
+
+test('the address names the analysis on show, and its numbers and conditionings are saved', async ({ page }) => {
+  await startLong(page);
+  await openTiny(page);
+  await prompt(page).fill('a red circle');
+  await page.goto('./#view=analyses&analysis=ablation');
+  await expect(finding(page)).toHaveText(/^Most depends on /);
+  const menu = page.getByRole('navigation', { name: 'Analyses' });
+  await expect(menu.getByRole('link', { name: 'Ablation' })).toHaveAttribute('aria-current', 'page');
+  await open(page, 'Layers');
+  await expect(page).toHaveURL(/#view=analyses&analysis=layers$/);
+  await expect(finding(page)).toHaveText(/^EOS comes within/);
+  await page.goBack();
+  await expect(finding(page)).toHaveText(/^Most depends on /);
+
+  const saved = async (name: string) => {
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name, exact: true }).click();
+    return readFileSync(await (await download).path());
+  };
+  const lines = (await saved('Save the numbers')).toString().trimEnd().split('\r\n');
+  expect(lines[0]).toBe('\ufefftable,row,column,value');
+  const { numHiddenLayers: N, numAttentionHeads: h, maxPositionEmbeddings: L } = clipTiny;
+  expect(lines).toHaveLength(1 + N * (h + 1) * (1 + L));
+  expect(lines[1]).toMatch(/^"‖ΔC‖ of all rows, of ‖C‖",layer 1,head 1,0\.\d+$/);
+  const bytes = await saved('Save the conditioning without head 1 of layer 1');
+  const { tensors, metadata } = await openSafetensors(memorySource(new Uint8Array(bytes)));
+  expect([...tensors].map(([name, { shape }]) => [name, ...shape])).toEqual([
+    ['without_layer_1_head_1.prompt_embeds', 1, L, clipTiny.hiddenSize],
+  ]);
+  expect(metadata.get('prompt')).toBe('a red circle');
+
+  // A name that there is not is passed over, and a readable link keeps the one that it has.
+  await page.goto('./#view=analyses&analysis=nonsense');
+  await expect(page).toHaveURL(/#view=analyses&analysis=ablation$/);
+  await page.goto('./#v=1&prompt=a%20cat&view=analyses&analysis=leakage');
+  await expect(prompt(page)).toHaveText('a cat');
+  await expect(page).toHaveURL(/#view=analyses&analysis=leakage$/);
+  await expect(finding(page)).toHaveText(/^“cat” takes most from another word, from “a”/);
 });
 
 test('an analysis is stopped by a button, keeps what was found before, and starts again only when told to', async ({

@@ -4,6 +4,7 @@ import type { EncoderPass } from '../clip/encoderPass.ts';
 import { withRowsHidden } from '../clip/maskEffects.ts';
 import { type ReferenceOutput, referenceEncoder } from '../clip/reference.ts';
 import { syntheticWeights } from '../models/synthetic.ts';
+import { clipSkip } from '../road/clipSkip.ts';
 import { defaultOptions } from '../road/options.ts';
 import { preparePrompt } from '../road/pipeline.ts';
 import { tokenizer } from '../state/testing/fakeEncoder.ts';
@@ -75,6 +76,21 @@ describe('two states, stage by stage', () => {
     expect(allRows.filter((row) => bornAt[row] !== null)).toEqual([2]);
     expect(bornAt[2]).toBe(weighting);
     expect(stages[weighting][2]).toBeCloseTo(0.3, 12);
+  });
+
+  test('clip skip is born in the final LayerNorm, which gives every row another one: the layers are the same', () => {
+    const state = stateOf(passOf('a red circle'));
+    const hiddenStates = new Map(state.states.map((rows, index) => [index, Float32Array.from(rows)]));
+    const plain = { weight: new Float32Array(d).fill(1), bias: new Float32Array(d) };
+    const [own, rows] = [1, 2].map((skip) =>
+      clipSkip({ hiddenStates, lastHiddenState: Float32Array.from(state.rows) }, skip, clipTiny, plain),
+    );
+    const { stages, bornAt } = compareStates(
+      { ...state, rows: own, weighted: own },
+      { ...state, rows, weighted: rows },
+    );
+    expect(bornAt).toEqual(allRows.map(() => finalNorm));
+    expect(stages.slice(0, finalNorm).flat().filter(Boolean)).toEqual([]);
   });
 
   test('a mask is born in the first layer, in the rows after what it hides', () => {

@@ -29,6 +29,8 @@ export interface Analysis<R> {
 export interface AnalysingActions {
   /** Starts an analysis in place of the one under way. Returns how to stop it, for when nobody looks any more. */
   analyse(analysis: Analysis<unknown>): () => void;
+  /** Asks the encoder for something of which nothing is kept, beside the analysis under way. Rejects with what went wrong. */
+  askEncoder<R>(ask: (encoder: AnalysisEncoder) => Promise<R>, signal: AbortSignal): Promise<R>;
 }
 
 const modelNumbers = new WeakMap<ModelInfo, number>();
@@ -182,7 +184,26 @@ export function analysingActions({ client, get, set }: Pick<Page, 'client' | 'ge
     set({ analysed });
   }
 
+  function encoderFor(model: ModelInfo, signal: AbortSignal, onStep: () => void): AnalysisEncoder {
+    const facts = get();
+    return encoderOf({
+      page: { client, get },
+      model: mergedModelOf(facts) ?? model,
+      loras: usedLoras(facts),
+      skip: shownClipSkip(facts),
+      kept: keeper(model, analysisContext(facts)),
+      outputs: outputsOf(facts),
+      signal,
+      onStep,
+    });
+  }
+
   return {
+    async askEncoder(ask, signal) {
+      const { model } = get();
+      if (!model) throw new Error('There is no model to ask.');
+      return ask(encoderFor(model, signal, () => {}));
+    },
     analyse({ key, run }) {
       const { model, analysed } = get();
       if (!model || analysed.get(key)?.phase === 'done') return () => {};
@@ -194,22 +215,11 @@ export function analysingActions({ client, get, set }: Pick<Page, 'client' | 'ge
         if (get().analysed.get(key)?.phase === 'running') put(own, model, key, null);
       };
       stopCurrent = stop;
-      const facts = get();
-      const context = analysisContext(facts);
       let done = 0;
       put(own, model, key, { phase: 'running', done });
-      const encoder = encoderOf({
-        page: { client, get },
-        model: mergedModelOf(facts) ?? model,
-        loras: usedLoras(facts),
-        skip: shownClipSkip(facts),
-        kept: keeper(model, context),
-        outputs: outputsOf(facts),
-        signal: own.signal,
-        onStep() {
-          done++;
-          put(own, model, key, { phase: 'running', done });
-        },
+      const encoder = encoderFor(model, own.signal, () => {
+        done++;
+        put(own, model, key, { phase: 'running', done });
       });
       run(encoder, own.signal).then(
         (result) => put(own, model, key, { phase: 'done', result }),

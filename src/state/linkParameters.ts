@@ -33,8 +33,8 @@ const promptNames: Readonly<Record<Side, string>> = { positive: 'prompt', negati
 /** Places that people count from 1. */
 const places = ['chunk', 'layer', 'head'] as const;
 const mostPlaces = 1_000;
-/** Parameters of the objective lab, which reads them by itself: see labLink.ts. */
-const isOfLab = (name: string) => name.startsWith('lab.');
+/** Parameters that views read by themselves: the objective lab (see labLink.ts), and the analysis on show. */
+const isOfView = (name: string) => name.startsWith('lab.') || name === 'analysis';
 
 const listed = (values: readonly unknown[]) => values.join(', ');
 
@@ -87,7 +87,7 @@ export function readParameters(given: Iterable<readonly [string, string]>): Name
   const selection: Record<string, unknown> = {};
   const seen = new Set<string>();
   for (const [name, text] of given) {
-    if (isOfLab(name)) continue;
+    if (isOfView(name)) continue;
     if (seen.has(name)) throw new SharedError(`has “${name}” twice`);
     seen.add(name);
     const side = sides.find((side) => promptNames[side] === name);

@@ -37,8 +37,9 @@ function openAddress(store: ClipscopeStore) {
   if (view) store.getState().show({ view });
   else if (hash === '' && !embed) store.getState().show({ view: firstView });
   if (!isSharedLink(hash) && !isReadableLink(hash)) return;
-  const lab = Array.from(hash.matchAll(/[#&](lab\.[^&]*)/g), ([, parameter]) => `&${parameter}`).join('');
-  history.replaceState(null, '', location.pathname + location.search + (view ? viewHash(view) + lab : ''));
+  // Views read these by themselves.
+  const own = Array.from(hash.matchAll(/[#&]((?:lab\.|analysis=)[^&]*)/g), ([, parameter]) => `&${parameter}`).join('');
+  history.replaceState(null, '', location.pathname + location.search + (view ? viewHash(view) + own : ''));
   void store.getState().openLink(hash);
 }
 

@@ -1,12 +1,7 @@
+import { byteOrderMark, csvCell } from '../../files/csv.ts';
 import type { Slices } from '../../prompt/slices.ts';
 import type { PromptToken } from '../../tokens/promptTokens.ts';
 import type { ConditioningTensor } from './exportConditioning.ts';
-
-/** Quoted where it must be; what a spreadsheet would take for a formula is marked as text. */
-function cell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
 
 /** Powers of ten that are exact in float64. */
 const powers = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
@@ -54,7 +49,7 @@ export function* writingCsv(
   const embeds = tensors.filter(({ rows }) => rows !== undefined);
   const d = embeds[0].shape[2];
   const head = ['tensor', 'row', 'id', 'token', 'weight', 'norm', ...Array.from({ length: d }, (_, i) => `d${i}`)];
-  let lines = [`\ufeff${head.join(',')}`];
+  let lines = [`${byteOrderMark}${head.join(',')}`];
   const flush = () => {
     write(`${lines.join('\r\n')}\r\n`);
     lines = [];
@@ -64,7 +59,7 @@ export function* writingCsv(
       yield;
       const values = Array.from((data as Float32Array).subarray(row * d, (row + 1) * d));
       const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-      const known = token ? [token.id, cell(label(token)), token.weight] : ['', 'completed', ''];
+      const known = token ? [token.id, csvCell(label(token)), token.weight] : ['', 'completed', ''];
       lines.push([name, row, ...known, norm.toPrecision(6), ...values.map(shortest)].join(','));
       if (lines.length >= linesAtOnce) flush();
     }

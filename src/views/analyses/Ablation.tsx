@@ -1,6 +1,7 @@
 import { useCallback, useMemo, useState } from 'react';
 import type { Ablations } from '../../analyses/ablation.ts';
 import { type HeadAblation, headAblations } from '../../analyses/analysisEncoder.ts';
+import { rowsWithoutPart } from '../../analyses/namedRows.ts';
 import { type AnalysisSubject, ablationAnalysis } from '../../state/promptAnalyses.ts';
 import { percent, small } from '../page/numbers.ts';
 import { Segmented } from '../page/Segmented.tsx';
@@ -9,7 +10,9 @@ import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import { ablationFinding } from './analysisFindings.ts';
+import { ablationTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
+import { SaveConditioning } from './SaveConditioning.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
 const ways: Readonly<Record<HeadAblation, string>> = { zero: 'adds nothing', uniform: 'attends to all alike' };
@@ -25,6 +28,7 @@ export function Ablation({ subject }: { subject: AnalysisSubject | undefined }) 
       question="Each head, and each layer’s MLP, is switched off, one at a time, and the encoder goes on from there: how far do the rows move?"
       analysis={analysis}
       finding={({ result }) => ablationFinding(result)}
+      tables={({ of, result }) => ablationTables(of, result)}
       limits="The rest of the encoder was trained with the part that is missing, so that a large change does not tell what the part is for, and parts that stand in for each other look unimportant one by one. With clip skip the last layers cannot change anything, whatever is in them; they are hatched. BOS sees itself alone: even attention is its own."
       controls={
         <Segmented
@@ -36,20 +40,20 @@ export function Ablation({ subject }: { subject: AnalysisSubject | undefined }) 
         />
       }
     >
-      {({ of, result }) => <AblationFound of={of} result={result} way={way} />}
+      {({ of, result, isStale }) => <AblationFound of={of} result={result} way={way} isStale={isStale} />}
     </AnalysisFrame>
   );
 }
 
-function AblationFound({
-  of: { labels, eos },
-  result: { heads, mlps, length },
-  way,
-}: {
-  of: AnalysisSubject;
-  result: Ablations;
-  way: HeadAblation;
-}) {
+interface AblationFoundProps {
+  readonly of: AnalysisSubject;
+  readonly result: Ablations;
+  readonly way: HeadAblation;
+  readonly isStale: boolean;
+}
+
+function AblationFound({ of, result: { heads, mlps, length }, way, isStale }: AblationFoundProps) {
+  const { labels, eos, pass } = of;
   const [[layer, part], setChosen] = useState<readonly [number, number]>([0, 0]);
   const h = heads[0].length;
   const picture = useMemo(() => {
@@ -86,6 +90,16 @@ function AblationFound({
         unit="‖ΔC‖"
         cannot="cannot change"
         format={small}
+      />
+      <SaveConditioning
+        of={of}
+        isStale={isStale}
+        what={`the conditioning without ${name} of layer ${layer + 1}`}
+        rows={
+          isHere && effect.total !== null
+            ? (encoder) => rowsWithoutPart(pass, { layer, head: part < h ? part : null, way }, encoder)
+            : null
+        }
       />
       <AblationPictures layer={isHere ? layer : 0} heads={h} way={way} />
     </>

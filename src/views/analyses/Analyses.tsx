@@ -1,10 +1,12 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { analysisSubject } from '../../state/promptAnalyses.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
+import { viewOf } from '../../state/view.ts';
 import { useFacts } from '../page/useFacts.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Ablation } from './Ablation.tsx';
 import styles from './analyses.module.css';
+import { type AnalysisName, analysisHash, analysisNames, analysisOf, analysisTitles } from './analysisAddress.ts';
 import { BagOfWords } from './BagOfWords.tsx';
 import { CompareStates, type KeptState } from './CompareStates.tsx';
 import { Layers } from './Layers.tsx';
@@ -14,41 +16,40 @@ import { SinksAnalysis } from './SinksAnalysis.tsx';
 import { UnetAnalysis } from './UnetAnalysis.tsx';
 import { WordsAnalysis } from './WordsAnalysis.tsx';
 
-const titles = {
-  shares: 'Words, EOS, PAD',
-  words: 'What each word does',
-  leakage: 'Leakage',
-  bag: 'Bag of words',
-  layers: 'Layers',
-  sinks: 'Sinks',
-  compare: 'Compare A and B',
-  ablation: 'Ablation',
-  unet: 'What the U-Net receives',
-} as const;
-type Name = keyof typeof titles;
-const names = Object.keys(titles) as Name[];
-
 const lead =
   'Questions that people ask about the text encoder, answered for this prompt: what was found in one sentence, then the numbers, then what they do not say. Each is computed when it is opened and typing rests. C is the conditioning, all rows of the prompt; ‖ ‖ is the length of a row, and Δ how far it moved.';
+
+function subscribeToHash(onChange: () => void) {
+  addEventListener('hashchange', onChange);
+  return () => removeEventListener('hashchange', onChange);
+}
 
 /** Answers questions about the prompt on show, one at a time. */
 export function Analyses() {
   const unet = useFacts((s) => s.unet);
-  const [name, setName] = useState<Name>(unet ? 'unet' : 'shares');
-  const [unetBefore, setUnetBefore] = useState(unet);
-  // A U-Net that was dropped on the page is shown at once.
-  if (unet !== unetBefore) {
-    setUnetBefore(unet);
-    if (unet) setName('unet');
-  }
+  const hash = useSyncExternalStore(subscribeToHash, () => location.hash);
+  const named = analysisOf(hash);
+  const [last, setLast] = useState<AnalysisName>(named ?? (unet ? 'unet' : 'shares'));
+  if (named && named !== last) setLast(named);
+  const name = named ?? last;
+  useEffect(() => {
+    // A link to the view alone gets the analysis’s name, so that it can be copied.
+    if (viewOf(hash) === 'analyses' && !named) history.replaceState(history.state, '', analysisHash(name));
+  }, [hash, named, name]);
+  const unetBefore = useRef(unet);
+  useEffect(() => {
+    // A U-Net that was dropped on the page is shown at once.
+    if (unet && unet !== unetBefore.current) location.hash = analysisHash('unet');
+    unetBefore.current = unet;
+  }, [unet]);
   return (
     <section className={`panel ${styles.analyses}`} id="analyses" aria-labelledby="analyses-title">
       <ViewHeader view="analyses" lead={lead} />
       <nav className={styles.menu} aria-label="Analyses">
-        {names.map((id) => (
-          <button key={id} type="button" className="small" aria-pressed={id === name} onClick={() => setName(id)}>
-            {titles[id]}
-          </button>
+        {analysisNames.map((id) => (
+          <a key={id} href={analysisHash(id)} aria-current={id === name ? 'page' : undefined}>
+            {analysisTitles[id]}
+          </a>
         ))}
       </nav>
       <Shown name={name} />
@@ -56,7 +57,7 @@ export function Analyses() {
   );
 }
 
-function Shown({ name }: { name: Name }) {
+function Shown({ name }: { name: AnalysisName }) {
   const [kept, setKept] = useState<KeptState | null>(null);
   const subject = useFacts(analysisSubject);
   const tokenizer = useFacts(tokenizerOf);

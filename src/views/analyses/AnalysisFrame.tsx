@@ -1,8 +1,10 @@
 import { type ReactNode, useRef } from 'react';
+import type { LabelledTable } from '../../files/csv.ts';
 import { Announcement } from '../page/Announcement.tsx';
 import { rough } from '../page/numbers.ts';
 import { Waiting } from '../page/Waiting.tsx';
 import styles from './analyses.module.css';
+import { SaveNumbers } from './SaveNumbers.tsx';
 import type { ShownAnalysis } from './useAnalysis.ts';
 
 interface AnalysisFrameProps<A, R> {
@@ -12,6 +14,8 @@ interface AnalysisFrameProps<A, R> {
   readonly analysis: ShownAnalysis<A, R>;
   /** The one sentence that says what was found. */
   finding(found: { readonly of: NonNullable<A>; readonly result: R }): string;
+  /** The numbers as tables to be saved; missing where `children` offers them itself. */
+  tables?(found: { readonly of: NonNullable<A>; readonly result: R }): readonly LabelledTable[];
   /** Says what the numbers do not tell. */
   readonly limits: ReactNode;
   readonly controls?: ReactNode;
@@ -21,7 +25,7 @@ interface AnalysisFrameProps<A, R> {
 
 /** Lays an analysis out: the finding first, then the numbers and the picture, then the limits. */
 export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
-  const { title, question, analysis, finding, limits, controls, children } = props;
+  const { title, question, analysis, finding, tables, limits, controls, children } = props;
   const { found, isStale, of, task } = analysis;
   const ready = found?.of ? (found as { readonly of: NonNullable<A>; readonly result: R }) : null;
   const sentence = ready ? finding(ready) : '';
@@ -41,6 +45,7 @@ export function AnalysisFrame<A, R>(props: AnalysisFrameProps<A, R>) {
         <div className={styles.found} aria-busy={task?.phase === 'running'} data-stale={isStale || undefined}>
           <p className={styles.finding}>{sentence}</p>
           {children({ ...ready, isStale })}
+          {tables && <SaveNumbers title={title} tables={() => tables(ready)} />}
         </div>
       )}
       <p className={`help ${styles.limits}`}>

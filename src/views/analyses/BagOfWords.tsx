@@ -9,6 +9,7 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { variantsFinding } from './analysisFindings.ts';
+import { variantsTables } from './analysisTables.ts';
 import { useAnalysis } from './useAnalysis.ts';
 
 /** Shows how far variants with the same words turn away from the prompt at EOS, layer by layer. */
@@ -25,6 +26,7 @@ export function BagOfWords({ subject, tokenizer }: { subject: AnalysisSubject | 
       question="Does the encoder tell who wears what, what comes first, and “not”? The prompt is compared with variants that have the same words but say something else, by the cosine of their EOS rows."
       analysis={analysis}
       finding={({ result }) => variantsFinding(result)}
+      tables={({ result }) => variantsTables(result)}
       limits="EOS is one row of many: the rows of the words may tell more apart, and the U-Net reads all of them. The text is taken without brackets and weights, as much of it as one chunk holds; the name of a textual inversion is read as plain words. With clip skip the end is the state that is read, and layers after it are left out. The words are exchanged by a list of colours and relations in English. The empty prompt shows how far apart two prompts without a common word may be."
     >
       {({ result }) => <VariantsFound variants={result} />}

@@ -9,7 +9,9 @@ import { range } from '../pictures/pixels.ts';
 import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
+import { comparisonTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
+import { SaveNumbers } from './SaveNumbers.tsx';
 
 /** A state as it was kept, and what pictures of it are drawn from. */
 export interface KeptState extends PictureInput {
@@ -143,6 +145,7 @@ function ComparisonFound({ a, b, comparison }: { a: EncodedState; b: EncodedStat
           born={bornAt[pair]}
         />
       )}
+      <SaveNumbers title="Compare A and B" tables={() => comparisonTables(a, comparison, names)} />
     </div>
   );
 }

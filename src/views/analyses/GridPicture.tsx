@@ -87,7 +87,7 @@ export function GridPicture(props: GridPictureProps) {
       </div>
       <p className={`readout ${styles.readout}`} role="status">
         {query === null || key === null || value === undefined
-          ? 'Point at a cell, or move over the picture with the arrow keys.'
+          ? `Point at a cell, or move over the picture with the arrow keys.${onChoose ? ' A click or Enter chooses it.' : ''}`
           : `${axes.rows} ${rowLabels[query]}, ${axes.columns} ${columnLabels[key]}: ${value === null ? cannot : `${format(value)} ${unit}`}`}
       </p>
     </figure>

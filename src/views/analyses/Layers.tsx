@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import type { LayerTravel } from '../../analyses/layerTravel.ts';
+import { layerRows } from '../../analyses/namedRows.ts';
 import { type AnalysisSubject, layersAnalysis } from '../../state/promptAnalyses.ts';
 import { percent, rough } from '../page/numbers.ts';
 import { range } from '../pictures/pixels.ts';
@@ -8,7 +9,9 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { layersFinding } from './analysisFindings.ts';
+import { layersTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
+import { SaveConditioning } from './SaveConditioning.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
 /** Shows how far rows have still to go at each layer, what layers add, and massive numbers. */
@@ -20,9 +23,20 @@ export function Layers({ subject }: { subject: AnalysisSubject | undefined }) {
       question="How do the rows come to be what they are? The final LayerNorm is applied after every layer, as clip skip does, and compared with the end; and what attention and the MLP add is compared with what they add it to."
       analysis={analysis}
       finding={({ of, result }) => layersFinding(of, result)}
+      tables={({ of, result }) => layersTables(of, result)}
       limits="With clip skip the end is the state that is read, and layers after it are left out. A distance says that a row changes, not whether for the better. A massive number is one of at least 20 times the median size in its state; such numbers are why the encoder overflows in half precision on some devices."
     >
-      {({ of, result }) => <LayersFound of={of} result={result} />}
+      {({ of, result, isStale }) => (
+        <>
+          <LayersFound of={of} result={result} />
+          <SaveConditioning
+            of={of}
+            isStale={isStale}
+            what="the conditioning of each layer"
+            rows={(encoder) => layerRows(of.pass, result.left.length - 1, encoder)}
+          />
+        </>
+      )}
     </AnalysisFrame>
   );
 }

@@ -7,6 +7,7 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { leakageFinding } from './analysisFindings.ts';
+import { leakageTables } from './analysisTables.ts';
 import { UnLeak, UnLeakWord } from './UnLeak.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
@@ -19,6 +20,7 @@ export function Leakage({ subject }: { subject: AnalysisSubject | undefined }) {
       question="What do a word’s rows have of the other words? Each word is hidden from all others, one at a time, and the rows that move have taken from it; and each word is encoded without any other, at the same place."
       analysis={analysis}
       finding={({ of, result }) => leakageFinding(of, result)}
+      tables={({ of, result }) => leakageTables(of, result)}
       limits="Taking is what an encoder is for: “circle” should take from “red” before it. Whether it is a leak depends on what you meant, which the numbers do not know. Under a causal mask a word takes only from those before it, and also by way of a third; the first token is always seen."
     >
       {({ of, result, isStale }) => <LeakageFound of={of} taken={result} isStale={isStale} />}
@@ -43,7 +45,8 @@ function LeakageFound({ of, taken, isStale }: LeakageFoundProps) {
     <>
       <Arcs names={items.map(({ text }) => text)} shown={shown} most={all[0]?.share ?? 0} word={word} />
       <p className="help">
-        An arc leads from the word that gives to the one that takes, the wider the more; the {shown.length} largest are
+        An arc leads from the word that gives to the one that takes, the wider the more: above the words to a later one,
+        below them to an earlier one, which takes only where the mask lets it look ahead. The {shown.length} largest are
         drawn{word !== null && ` of “${items[word].text}”`}.
       </p>
       <UnLeak />
@@ -133,7 +136,10 @@ function Arcs({ names, shown, most, word }: ArcsProps) {
   const middle = (i: number) => starts[i] + widths[i] / 2;
   const total = starts[names.length - 1] + widths[names.length - 1];
   const heightOf = ({ giver, taker }: Leak) => 14 + 26 * Math.sqrt(Math.abs(middle(taker) - middle(giver)) / 40);
-  const top = Math.max(30, ...shown.map(heightOf)) + 8;
+  const isBack = ({ giver, taker }: Leak) => taker < giver;
+  const top = Math.max(30, ...shown.filter((leak) => !isBack(leak)).map(heightOf)) + 8;
+  const words = 26;
+  const below = Math.max(0, ...shown.filter(isBack).map(heightOf));
   const summary = shown
     .slice(0, 5)
     .map(({ giver, taker, share }) => `“${names[giver]}” gives to “${names[taker]}” ${percent(share)}`)
@@ -141,14 +147,21 @@ function Arcs({ names, shown, most, word }: ArcsProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keyboard.
     <section className={styles.scrolling} aria-label="Arcs from giver to taker" tabIndex={0}>
-      <svg className={styles.arcs} width={total} height={top + 26} role="img" aria-label={`${summary}.`}>
+      <svg
+        className={styles.arcs}
+        width={total}
+        height={top + words + (below > 0 ? below + 8 : 0)}
+        role="img"
+        aria-label={`${summary}.`}
+      >
         {shown.toReversed().map((leak) => {
           const [from, to] = [middle(leak.giver), middle(leak.taker)];
-          const rise = heightOf(leak) * 1.33;
+          // Giving back is drawn below the words, so that two that give to each other have two arcs.
+          const [base, rise] = isBack(leak) ? [top + words, -1.33 * heightOf(leak)] : [top, 1.33 * heightOf(leak)];
           return (
             <path
               key={`${leak.giver} ${leak.taker}`}
-              d={`M ${from} ${top} C ${from} ${top - rise}, ${to} ${top - rise}, ${to} ${top}`}
+              d={`M ${from} ${base} C ${from} ${base - rise}, ${to} ${base - rise}, ${to} ${base}`}
               strokeWidth={1 + 7 * (leak.share / most)}
               opacity={0.35 + 0.6 * (leak.share / most)}
             >

@@ -1,4 +1,5 @@
 import type { ConditioningShares } from '../../analyses/conditioningShares.ts';
+import { kindRows } from '../../analyses/namedRows.ts';
 import { type AnalysisSubject, sharesAnalysis } from '../../state/promptAnalyses.ts';
 import { percent, small } from '../page/numbers.ts';
 import { RowNorms, withoutPad } from '../pictures/RowNorms.tsx';
@@ -7,7 +8,9 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { sharesFinding } from './analysisFindings.ts';
+import { sharesTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
+import { SaveConditioning } from './SaveConditioning.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
 const kinds = [
@@ -26,9 +29,27 @@ export function Shares({ subject }: { subject: AnalysisSubject | undefined }) {
       question="Which rows of the conditioning carry this prompt? Each is compared with the row at the same place of the empty prompt, and ‖C − C_empty‖² is divided among them."
       analysis={analysis}
       finding={({ result }) => sharesFinding(result)}
+      tables={({ of, result }) => sharesTables(of, result)}
       limits="A share says how much a row differs, not how much the U-Net looks at it: its cross-attention chooses. These are the encoder’s rows, before any weights."
     >
-      {({ of, result }) => <SharesFound of={of} result={result} />}
+      {({ of, result, isStale }) => (
+        <>
+          <SharesFound of={of} result={result} />
+          <SaveConditioning
+            of={of}
+            isStale={isStale}
+            what="words, EOS and PAD alone"
+            rows={(encoder) =>
+              kindRows(
+                of.pass,
+                of.empty,
+                of.tokens.map(({ kind }) => kind),
+                encoder,
+              )
+            }
+          />
+        </>
+      )}
     </AnalysisFrame>
   );
 }

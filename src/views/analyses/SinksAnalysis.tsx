@@ -10,6 +10,7 @@ import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
 import styles from './analyses.module.css';
 import { sinksFinding } from './analysisFindings.ts';
+import { sinksTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
@@ -22,6 +23,7 @@ export function SinksAnalysis({ subject }: { subject: AnalysisSubject | undefine
       question="Many heads give most of their attention to BOS, whose row is the same for every prompt: a place to look at when there is nothing to do. What counts is the attention times the value that it fetches, ‖α v W_O‖."
       analysis={analysis}
       finding={({ result }) => sinksFinding(result)}
+      tables={({ result }) => sinksTables(result)}
       limits="Means over the rows of words and EOS as queries; PAD is left out. A head counts as doing next to nothing if what it adds beside BOS is less than 1 % of the stream: such heads may add up, or matter for other prompts. With clip skip the layers after the state that is read are left out, as they do not count for the prompt."
     >
       {({ of, result }) => result.heads.length > 0 && <SinksFound of={of} result={result} />}

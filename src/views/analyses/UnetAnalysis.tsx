@@ -12,9 +12,12 @@ import { probabilityScale } from '../pictures/valueScales.ts';
 import { AnalysisFrame } from './AnalysisFrame.tsx';
 import styles from './analyses.module.css';
 import { meanMove, meanOf, unetFinding } from './analysisFindings.ts';
+import { unetTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
+import { SaveNumbers } from './SaveNumbers.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
+const title = 'What the U-Net receives';
 const ask = startUnet();
 
 /** Shows the keys and values that the U-Net's cross-attention makes of the conditioning. */
@@ -24,7 +27,7 @@ export function UnetAnalysis() {
   const analysis = useAnalysis(subject, analysisOf);
   return (
     <AnalysisFrame
-      title="What the U-Net receives"
+      title={title}
       question="The U-Net, which paints, reads the rows of the conditioning in its cross-attention layers. Each layer multiplies every row by two matrices of its own: K = C W_K, the key that decides how much a pixel looks at the token, and V = C W_V, the value that the pixel then gets. How long are they, and what do the weights change?"
       analysis={analysis}
       finding={({ of, result }) => unetFinding(of, result)}
@@ -122,6 +125,7 @@ function UnetRows({ of: { tokens, labels }, layers }: { of: UnetSubject; layers:
       )}
       <MovedTokens tokens={tokens} labels={labels} layers={layers} />
       <LayerTable tokens={tokens} layers={layers} />
+      <SaveNumbers title={title} tables={() => unetTables(labels, layers)} />
     </>
   );
 }

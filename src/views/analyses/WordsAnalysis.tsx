@@ -12,6 +12,7 @@ import { AnalysisFrame } from './AnalysisFrame.tsx';
 import { AnalysisPictures } from './AnalysisPictures.tsx';
 import styles from './analyses.module.css';
 import { wordsFinding } from './analysisFindings.ts';
+import { wordsTables } from './analysisTables.ts';
 import { GridPicture } from './GridPicture.tsx';
 import { useAnalysis } from './useAnalysis.ts';
 
@@ -24,6 +25,7 @@ export function WordsAnalysis({ subject }: { subject: AnalysisSubject | undefine
       question="Each word is left out, one at a time: all tokens keep their places, and nothing attends to it any more. And each is said first instead."
       analysis={analysis}
       finding={({ of, result }) => wordsFinding(of, result)}
+      tables={({ of, result }) => wordsTables(of, result)}
       limits="“Left out” masks the word’s tokens as keys, so that no other word is cut or joined anew, and its own row stays. Rows before a word cannot change, because each token sees only those before it: they are hatched. Said first, a token is compared with itself at its new place, whose position counts too. Signs without a letter are not tried."
     >
       {({ of, result, isStale }) => <WordsFound of={of} effects={result} isStale={isStale} />}

@@ -253,6 +253,12 @@ const analyses: Explanations = {
   'Show: without weights': 'Shows the same lengths as if every token weighed 1.',
   'Show: moved by weights': 'Shows how far weights move each key and value, as a share of its length.',
   'See this head in “Attention”': 'Opens the view of attention with this head on show.',
+  'Save the numbers': 'Saves all numbers that were found here, for a spreadsheet or a script.',
+  'Save the conditioning of each layer':
+    'Saves what a U-Net would read if the encoder ended after each layer, to make the pictures yourself.',
+  'Save words, EOS and PAD alone':
+    'Saves three conditionings that keep one kind of row each, and have the empty prompt’s rows elsewhere.',
+  'Save the conditioning without *': 'Saves what a U-Net would read from the encoder without this part.',
   'Compute it': 'Runs the encoder as often as the question needs; you can type on meanwhile.',
   'Try again': 'Runs the encoder for this question once more.',
   Stop: 'Ends this computation; what was found before stays.',
