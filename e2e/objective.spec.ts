@@ -175,9 +175,7 @@ test('a picture of one’s own ranks captions, a caption ranks pictures, and unk
   await lab(page)
     .getByLabel(/^A caption that ranks/)
     .fill('a blue square');
-  await expect(page).toHaveURL(
-    /&lab\.objects=.*&lab\.query=a%20blue%20square&lab\.captions=red%20%26%20blue&lab\.lines=/,
-  );
+  await expect(page).toHaveURL(/&lab\.objects=.*&lab\.query=a%20blue%20square&lab\.typed=red%20%26%20blue&lab\.lines=/);
   await page.reload();
   await expect(
     lab(page).getByRole('img', { name: /^Your picture: red circle below blue square, with 1/ }),

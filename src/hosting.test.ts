@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { modelOrigins } from './models/library/modelSources.ts';
 
 /** Reads the lines `name: value` of YAML that are indented by so many spaces. */
 function fields(yaml: string, indent: number): Map<string, string> {
@@ -11,7 +12,7 @@ function fields(yaml: string, indent: number): Map<string, string> {
 test('the workflow runs what the package has, on files that are there or that the build writes', () => {
   const workflow = readFileSync('.github/workflows/pages.yml', 'utf8');
   const scripts = Array.from(workflow.matchAll(/npm run ([\w:-]+)/g), ([, name]) => name);
-  expect(scripts).toEqual(['build']);
+  expect(scripts).toEqual(['check', 'build', 'test:unit']);
   for (const name of scripts) expect(packageJson.scripts).toHaveProperty([name]);
   const paths = Array.from(workflow.matchAll(/^ +(?:path|sparse-checkout): (.+)$/gm), ([, path]) => path);
   for (const path of paths)
@@ -21,6 +22,20 @@ test('the workflow runs what the package has, on files that are there or that th
   // Every job that another needs is there.
   const jobs = fields(workflow.slice(workflow.indexOf('\njobs:')), 2);
   for (const [, needed] of workflow.matchAll(/^ +needs: (\w+)$/gm)) expect([...jobs.keys()]).toContain(needed);
+  // A job has the permissions that it names and no others; Pages asks for two.
+  const [, pages] = /^ {2}pages:\n([\s\S]*?)(?=^ {2}\w|$(?![\s\S]))/m.exec(workflow)!;
+  expect([...fields(pages, 6)].slice(0, 2)).toEqual([
+    ['pages', 'write'],
+    ['id-token', 'write'],
+  ]);
+  // A job fetches what another has put by.
+  const artifacts = (action: string) =>
+    Array.from(
+      workflow.matchAll(new RegExp(`actions/${action}-artifact@.*\n +with:\n +name: (.+)`, 'g')),
+      ([, name]) => name,
+    );
+  expect(artifacts('download')).toEqual(['dist']);
+  expect(artifacts('upload')).toEqual(expect.arrayContaining(artifacts('download')));
   const node = Number(/node-version: (\d+)/.exec(workflow)![1]);
   expect(node).toBeGreaterThanOrEqual(Number(/\d+/.exec(packageJson.engines.node)![0]));
 });
@@ -37,6 +52,12 @@ test('the Space is static, begins with the page, and its front matter has what t
   const colours = ['red', 'yellow', 'green', 'blue', 'indigo', 'purple', 'pink', 'gray'];
   expect(colours).toContain(space.get('colorFrom'));
   expect(colours).toContain(space.get('colorTo'));
+});
+
+test('the document names every origin that the page may connect to', () => {
+  const document = readFileSync('docs/hosting.md', 'utf8');
+  const named = Array.from(document.matchAll(/`(https:\/\/[^`]+)`/g), ([, origin]) => origin);
+  expect(named).toEqual(modelOrigins);
 });
 
 test('each icon of the manifest is there', () => {

@@ -20,7 +20,7 @@ const installed = join(project, 'node_modules/clipscope');
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: project, encoding: 'utf8' });
 
 /** The examples of the documents, in order. */
-const examples = ['docs/package.md', 'docs/conformance.md'].flatMap((file) =>
+const examples = ['README.md', 'docs/package.md', 'docs/conformance.md'].flatMap((file) =>
   Array.from(readFileSync(file, 'utf8').matchAll(/^```js\n([\s\S]*?)^```/gm), ([, code]) => code),
 );
 

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { methodNames } from '../weighting/methods.ts';
+import { optionValues, type PromptOptions } from '../road/options.ts';
+import { settingNames } from './lab/labSettings.ts';
+import { ownNames } from './lab/ownWork.ts';
 import { parameterNames, readReadableLink } from './linkParameters.ts';
 import { hideableParts } from './shownParts.ts';
+import { viewTitles } from './view.ts';
 
 const text = readFileSync('docs/links.md', 'utf8');
 const [bookmark, button] = Array.from(text.matchAll(/```js\n([\s\S]*?)```/g), ([, code]) => code);
@@ -12,26 +15,29 @@ const prompts = ({ hash }: URL) => {
 };
 const positive = 'a (red:1.3) cat++ & 100%\n小さな猫';
 
-test('the link in the text is one, and every name and method is told', () => {
+/** The rows of the table of a link's parameters, by name. */
+const rows = new Map(
+  Array.from(text.matchAll(/^\| (`\w+`(?:, `\w+`)*) \| (.*) \|$/gm), ([, names, values]) =>
+    names.split(', ').map((name) => [name.slice(1, -1), values] as const),
+  ).flat(),
+);
+
+test('the link in the text is one, and every name is told with each of its values', () => {
   const [, link] = /^(https:\S+#v=1\S+)$/m.exec(text)!;
   expect(prompts(new URL(link))).toEqual({ positive: 'a (red:1.3) car', negative: 'fog' });
-  for (const name of [
-    'v',
-    'prompt',
-    'negative',
-    'language',
-    'method',
-    'view',
-    'side',
-    'chunk',
-    'layer',
-    'head',
-    'stage',
-  ]) {
-    expect(parameterNames).toContain(name);
-    expect(text).toContain(`\`${name}\``);
+  expect([...rows.keys()].toSorted()).toEqual(parameterNames.toSorted());
+  for (const view of Object.keys(viewTitles)) expect(rows.get('view')).toContain(`\`${view}\``);
+  const linkNames: Partial<Record<string, string>> = { syntax: 'language', weighting: 'method' };
+  for (const [name, values] of Object.entries<(typeof optionValues)[keyof PromptOptions]>(optionValues)) {
+    const row = rows.get(linkNames[name] ?? name);
+    if ('longest' in values) expect(row, name).toContain(`at most ${values.longest} characters`);
+    else if ('least' in values) expect(row, name).toMatch(new RegExp(`\\b${values.least}\\b.* to ${values.most}\\b`));
+    else for (const value of values) expect(row, name).toContain(`\`${value}\``);
   }
-  for (const method of methodNames) expect(text).toContain(`\`${method}\``);
+  const ofLab = Array.from(text.matchAll(/`lab\.(\w+)`/g), ([, name]) => name);
+  expect(ofLab.toSorted()).toEqual([...settingNames, ...ownNames].toSorted());
+  // One name is one parameter.
+  expect(new Set(ofLab).size).toBe(ofLab.length);
   for (const part of hideableParts) expect(text).toMatch(new RegExp(`\`${part}\`|hide=${part}`));
 });
 

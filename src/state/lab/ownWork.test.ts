@@ -78,7 +78,7 @@ test.each([
   'lines=mauve-AAAA',
   `lines=red-${'AAAA'.repeat(2001)}`,
   'query=%E0%A4%A',
-  `captions=${'a'.repeat(2001)}`,
+  `typed=${'a'.repeat(2001)}`,
 ])('what is wrong in an address stays as it is at first, and is told: %.40s', (wrong) => {
   const [name] = wrong.split('=');
   const { own, problems } = readOwnAddress(`#view=objective&lab.${wrong}`);

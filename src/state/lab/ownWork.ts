@@ -127,7 +127,7 @@ export function ownAddress({ picture, typed, query }: OwnWork): OwnAddress {
       was: list(firstOwn.picture.objects.map(objectText)),
     },
     { name: 'query', is: encoded(query), was: encoded(firstOwn.query), kind: 'captions', length: query.length },
-    { name: 'captions', is: encoded(typed), was: encoded(firstOwn.typed), kind: 'captions', length: typed.length },
+    { name: 'typed', is: encoded(typed), was: encoded(firstOwn.typed), kind: 'captions', length: typed.length },
     { name: 'lines', is: list(picture.strokes.map(strokeText)), was: none, kind: 'lines' },
   ];
   const leftOut = new Set<'captions' | 'lines'>();
@@ -152,7 +152,7 @@ interface OwnParts {
   readonly ground: OwnPicture['ground'];
   readonly objects: OwnPicture['objects'];
   readonly query: string;
-  readonly captions: string;
+  readonly typed: string;
   readonly lines: OwnPicture['strokes'];
 }
 
@@ -173,7 +173,7 @@ const parameters: { readonly [Name in keyof OwnParts]: OwnParameter<OwnParts[Nam
     (text) => readList(text, mostOwnObjects, readObject),
   ),
   query: ofParts(textTakes, `“${firstOwn.query}” is taken instead`, (text) => readText(text)?.replace(/\n/g, ' ')),
-  captions: ofParts(textTakes, 'those that the lab begins with are taken instead', readText),
+  typed: ofParts(textTakes, 'those that the lab begins with are taken instead', readText),
   lines: ofParts(
     `at most ${mostStrokes} lines of ${mostPoints} points in all, as the lab’s own links write them`,
     'none is drawn',
@@ -200,7 +200,7 @@ export function readOwnAddress(hash: string): { readonly own: OwnWork; readonly 
         strokes: values.lines ?? picture.strokes,
       },
       query: values.query ?? query,
-      typed: values.captions ?? typed,
+      typed: values.typed ?? typed,
     },
     problems: wrong.map(({ name, clause }) => `${clause}; ${parameters[name].instead}`),
   };
