@@ -11,10 +11,11 @@ function rowText({ row, phase, input, choices }: PictureFacts): string {
   const drawn = row.flatMap((one) => one?.picture ?? []);
   if (drawn.length === 0) return '';
   const [{ verdict }] = drawn;
-  if (verdict.said === null)
+  if (verdict.claim === null)
     return 'The prompt names no object of this world, or more than two: name one or two of circle, square, triangle, diamond, star, heart, cross and moon.';
+  if (verdict.right === null) return `${verdict.claim}: no picture is right or wrong by that.`;
   const right = drawn.filter((one) => one.verdict.right).length;
-  return `The prompt says “${verdict.said}”: ${right} of ${row.length} pictures show that.`;
+  return `${verdict.claim}: ${right} of ${row.length} pictures show that.`;
 }
 
 /** A picture of each seed. */

@@ -12,12 +12,11 @@ import { denoiserFacts } from '../../pictures/denoiserFile.ts';
 import { type Draft, drawingOn, type PixelLooks } from '../../pictures/drawing.ts';
 import { drawnLength, shownPicture } from '../../pictures/drawnPicture.ts';
 import { NoPictureModelError, pictureModelSource } from '../../pictures/pictureModel.ts';
-import { pictureVerdict } from '../../pictures/pictureVerdict.ts';
+import { pictureVerdict, type SaidPrompt } from '../../pictures/pictureVerdict.ts';
 import { atCalls } from '../../pictures/promptSteps.ts';
 import { contextLength } from '../../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../../tokens/tokenizer.ts';
 import type { Floats } from '../../training/products.ts';
-import type { Description } from '../../world/description.ts';
 import { colourShares, judgePicture } from '../../world/judge/judge.ts';
 import { pictureBytes } from '../../world/pictureBytes.ts';
 import { createEngines } from './pictureEngines.ts';
@@ -45,7 +44,7 @@ const rowsAtOnce = 2 * drawnAtOnce * contextLength;
 /** Whether there is a picture in these numbers at all. */
 const isAllFinite = (values: ArrayLike<number>) => Array.prototype.every.call(values, Number.isFinite);
 
-function drawn(picture: Float32Array, said: Description | null): DrawnPicture | null {
+function drawn(picture: Float32Array, said: SaidPrompt): DrawnPicture | null {
   if (!isAllFinite(picture)) return null;
   const seen = judgePicture(picture);
   return { bytes: pictureBytes(picture), seen, shares: colourShares(picture), verdict: pictureVerdict(said, seen) };

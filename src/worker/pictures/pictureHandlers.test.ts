@@ -156,10 +156,10 @@ test('maps of rows change a picture where they are applied, each in its way', as
 test('the judge’s words come with a picture, and null stands for one of numbers that are not finite', async () => {
   const [{ verdict, seen, shares }] = await draw([take('a (red:0) large circle left of a blue square')]);
   // A word that weighs 0 is not said.
-  expect(verdict.said).toBe('large circle left of blue square');
+  expect(verdict.claim).toBe('The prompt says “large circle left of blue square”');
   // Nor is one that is tried at 0.
   const [tried] = await draw([take('a (red:1.3) circle', {}, { tried: { start: 2, end: 11, weight: 0 } })]);
-  expect(tried.verdict.said).toBe('circle');
+  expect(tried.verdict.claim).toBe('The prompt says “circle”');
   expect(verdict.right).toBe(false);
   expect(verdict.wrong.length).toBeGreaterThan(0);
   expect(seen.ground).toBeTypeOf('string');

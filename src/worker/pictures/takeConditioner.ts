@@ -4,7 +4,7 @@ import { type EncoderOutput, type EncoderPass, passKey } from '../../clip/encode
 import type { ResumedRows } from '../../clip/layerTensors.ts';
 import type { Encoder } from '../../engine/encoder.ts';
 import { keepRows } from '../../pictures/keptRows.ts';
-import { saidIn } from '../../pictures/pictureVerdict.ts';
+import { type SaidPrompt, saidThrough } from '../../pictures/pictureVerdict.ts';
 import {
   readSteps,
   type StepConditioning,
@@ -19,14 +19,13 @@ import type { PromptOptions } from '../../road/options.ts';
 import type { PromptEmbedding } from '../../tokens/promptTokens.ts';
 import type { Tokenizer } from '../../tokens/tokenizer.ts';
 import { distinct } from '../../weighting/method.ts';
-import type { Description } from '../../world/description.ts';
 import type { PictureTake } from './pictureMessages.ts';
 
 /** A take as the denoiser needs it. */
 export interface ConditionedTake {
   /** One for each step that the options count. */
   readonly steps: readonly StepConditioning[];
-  readonly said: Description | null;
+  readonly said: SaidPrompt;
 }
 
 /** A prompt cannot be read. The message is the sentence that says why. */
@@ -98,8 +97,8 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
     const weighed = tried
       ? positive.readings.map((one) => withTriedWeight(one, tried, options, tokenizer, fitting))
       : positive.readings;
-    const said = saidIn(weighed[positive.readingOf.at(-1)!]);
     const both: SteppedPrompts = { positive: { ...positive, readings: weighed }, negative };
+    const said = saidThrough(both.positive, options.weighting);
     const { empty } = weighed[0].conditionings[0].composition.empty;
     const isRead = off !== null && off.layer < clipSkipState(skip, config);
     const reading: Reading = { skip, off: isRead ? off : null };
