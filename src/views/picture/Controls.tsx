@@ -16,38 +16,44 @@ export function Controls() {
   const steps = useFacts((s) => s.options.steps);
   const setOption = useFacts((s) => s.setOption);
   return (
-    <div className={styles.controls}>
-      <NumberField
-        label="Seeds from"
-        className={styles.number}
-        least={0}
-        most={mostSeed}
-        value={firstSeed}
-        onChange={(firstSeed) => choose({ firstSeed })}
-      />
-      <NumberField
-        label="Steps"
-        className={styles.number}
-        {...optionValues.steps}
-        value={steps}
-        onChange={(count) => setOption('steps', count)}
-      />
-      <NumberField
-        label="Guidance"
-        className={styles.number}
-        least={0}
-        most={10}
-        step={0.25}
-        value={guidance}
-        onChange={(guidance) => choose({ guidance })}
-      />
-      <Segmented
-        legend="Sampler"
-        name="picture-sampler"
-        choices={samplers.map((value) => ({ value, label: samplerLabels[value] }))}
-        value={sampler}
-        onChange={(sampler) => choose({ sampler })}
-      />
-    </div>
+    <>
+      <div className={styles.controls}>
+        <NumberField
+          label="Seeds from"
+          className={styles.number}
+          least={0}
+          most={mostSeed}
+          value={firstSeed}
+          onChange={(firstSeed) => choose({ firstSeed })}
+        />
+        <NumberField
+          label="Steps"
+          className={styles.number}
+          {...optionValues.steps}
+          value={steps}
+          onChange={(count) => setOption('steps', count)}
+        />
+        <NumberField
+          label="Guidance"
+          className={styles.number}
+          least={0}
+          most={10}
+          step={0.25}
+          value={guidance}
+          onChange={(guidance) => choose({ guidance })}
+        />
+        <Segmented
+          legend="Sampler"
+          name="picture-sampler"
+          choices={samplers.map((value) => ({ value, label: samplerLabels[value] }))}
+          value={sampler}
+          onChange={(sampler) => choose({ sampler })}
+        />
+      </div>
+      <p className="muted small">
+        Otherwise than Stable Diffusion’s, this denoiser predicts the clean picture, not the noise, and works on pixels,
+        not on latents; “{samplerLabels.flow}” goes from noise to picture at one pace.
+      </p>
+    </>
   );
 }
