@@ -87,6 +87,7 @@ const said = sayingOf('a red circle left of a blue square');
 
 test('a verdict names what is wrong', () => {
   expect(pictureVerdict(said, seen(object({}), blueSquare))).toEqual({
+    meaning: said.meaning,
     claim: 'The prompt says “red circle left of blue square”',
     seen: 'red circle left of blue square',
     right: true,
@@ -103,7 +104,7 @@ test('a verdict names what is wrong', () => {
   ]);
   const claim = 'The prompt is a blend of “red circle” and “blue circle”';
   const blend = sayingOf('("a red circle", "a blue circle").blend(0.5, 0.5)', compel);
-  expect(pictureVerdict(blend, seen())).toEqual({ claim, seen: 'no object', right: null, wrong: [] });
+  expect(pictureVerdict(blend, seen())).toEqual({ meaning: null, claim, seen: 'no object', right: null, wrong: [] });
 });
 
 test('rows that do not count are those of the empty prompt', () => {

@@ -73,6 +73,8 @@ export function saidThrough({ readings, readingOf }: SteppedReading, method: Met
 }
 
 export interface PictureVerdict {
+  /** The meaning that the picture is held to; null where the prompt has none, or more than one. */
+  readonly meaning: Description | null;
   /** How the prompt says what it says, as the beginning of a sentence; null where it names no object of the world, or more than two. */
   readonly claim: string | null;
   /** "red circle left of blue square" */
@@ -87,11 +89,12 @@ const count = (objects: number) => (objects === 1 ? 'one object' : `${objects} o
 
 /** Holds a picture to what its prompt says. */
 export function pictureVerdict({ meaning, claim }: SaidPrompt, picture: SeenPicture): PictureVerdict {
-  if (!meaning) return { claim, seen: seenCaption(picture), right: null, wrong: [] };
+  if (!meaning) return { meaning, claim, seen: seenCaption(picture), right: null, wrong: [] };
   const { ground, objects } = meaning;
   const verdict = verdictOf(meaning, picture);
   const saysMore = ground !== null || objects.some(({ size, tone, filling }) => size || tone || filling);
-  return { claim, seen: seenCaption(picture, saysMore), right: verdict.right, wrong: wrongParts(meaning, verdict) };
+  const seen = seenCaption(picture, saysMore);
+  return { meaning, claim, seen, right: verdict.right, wrong: wrongParts(meaning, verdict) };
 }
 
 function wrongParts({ objects }: Description, verdict: Verdict): string[] {

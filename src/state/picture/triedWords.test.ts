@@ -108,7 +108,7 @@ const picture = (said: string | null, ...objects: readonly DrawnObject[]) =>
   ({
     seen: { objects: objects.map((object) => ({ ...object, y: 0.5, radius: 0.16, rgb: [0.9, 0.1, 0.1] })) },
     shares: { red: 0.2 },
-    verdict: { said },
+    verdict: { meaning: said && readCaption(said) },
   }) as unknown as DrawnPicture;
 const [square, star]: DrawnObject[] = [
   { shape: 'square', area: 0.3, x: 0.3 },

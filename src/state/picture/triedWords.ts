@@ -8,7 +8,7 @@ import type { Syntax } from '../../prompt/syntax.ts';
 import type { PreparedPrompt } from '../../road/preparedPrompt.ts';
 import { wordsOf } from '../../tokens/words.ts';
 import type { DrawnPicture } from '../../worker/pictures/pictureMessages.ts';
-import { isGround, meaningOf, readCaption, verySize } from '../../world/captionReading.ts';
+import { isGround, meaningOf, verySize } from '../../world/captionReading.ts';
 import type { Description } from '../../world/description.ts';
 import type { SeenObject } from '../../world/judge/judge.ts';
 import { matchedObjects } from '../../world/judge/verdict.ts';
@@ -138,15 +138,14 @@ export function bracketed(
 }
 
 /**
- * Reads what the strip's prompt says of the world, back from the verdict of a picture in which the tried word counts; null where it names
- * no object, or more than two.
+ * Gives what the strip's prompt says of the world, by the verdict of a picture in which the tried word counts; null where that is nothing,
+ * or not one thing.
  */
 export function saidInStrip(
   weights: readonly number[],
   pictures: readonly (DrawnPicture | null | undefined)[],
 ): Description | null {
-  const said = pictures.find((picture, i) => picture && weights[i] > 0)?.verdict.said;
-  return said ? readCaption(said) : null;
+  return pictures.find((picture, i) => picture && weights[i] > 0)?.verdict.meaning ?? null;
 }
 
 /** The object of a picture that a word is of, as a judge matches them; the largest where the prompt does not tell of which objects it is. */
