@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 import { fileSource } from '../cli/fileSource.ts';
 import { openTensorFile } from '../files/openTensorFile.ts';
 import { textEncoder } from '../models/openCheckpoint.ts';
@@ -12,6 +14,7 @@ import { ownAnswers } from './ownAnswers.ts';
 import { recordedCases } from './recordedCases.ts';
 import { recordedModel } from './recordedModel.ts';
 import { isSameResult, runConformance } from './score.ts';
+import versions from './versions.json';
 
 const cases = recordedCases();
 const folder = mkdtempSync(join(tmpdir(), 'clipscope-'));
@@ -135,6 +138,100 @@ test.each([
   [[1], { 0: 1 }, false],
 ])('%j and %j are the same: %s', (expected, result, isSame) => {
   expect(isSameResult(result, expected)).toBe(isSame);
+});
+
+/** A schema of JSON, as far as that of the cases goes. */
+interface Schema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly oneOf?: readonly Schema[];
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly prefixItems?: readonly Schema[];
+  readonly items?: boolean | Schema;
+  readonly minItems?: number;
+  readonly $ref?: string;
+}
+const definitions = schema.$defs as unknown as Readonly<Record<string, Schema>>;
+
+const typeOf = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value);
+
+function isObject(value: object, { required = [], properties = {}, additionalProperties = true }: Schema): boolean {
+  return (
+    required.every((name) => Object.hasOwn(value, name)) &&
+    Object.entries(value).every(([name, one]) =>
+      isValid(one, Object.hasOwn(properties, name) ? properties[name] : additionalProperties),
+    )
+  );
+}
+
+/** Whether a value is as a schema has it. Throws at a keyword that is not known here. */
+function isValid(value: unknown, schema: Schema | boolean): boolean {
+  if (typeof schema === 'boolean') return schema;
+  return Object.entries(schema).every(([keyword, of]) => {
+    switch (keyword) {
+      case 'description':
+        return true;
+      case '$ref':
+        return isValid(value, definitions[of.replace('#/$defs/', '')]);
+      case 'const':
+        return value === of;
+      case 'enum':
+        return of.includes(value);
+      case 'type':
+        return of === 'integer' ? Number.isInteger(value) : typeOf(value) === of;
+      case 'oneOf':
+        return of.filter((one: Schema) => isValid(value, one)).length === 1;
+      case 'required':
+      case 'additionalProperties':
+      case 'properties':
+        return typeOf(value) === 'object' && isObject(value as object, schema);
+      case 'minItems':
+        return Array.isArray(value) && value.length >= of;
+      case 'prefixItems':
+      case 'items':
+        return (
+          Array.isArray(value) && value.every((one, i) => isValid(one, schema.prefixItems?.[i] ?? schema.items ?? true))
+        );
+      default:
+        throw new Error(`The schema has “${keyword}”, which is not read here.`);
+    }
+  });
+}
+
+test('every case is as the schema has it', () => {
+  const item = schema.properties.cases.items as unknown as Schema;
+  // As another program reads them.
+  const read: typeof cases = JSON.parse(JSON.stringify(cases));
+  expect(read.filter((one) => !isValid(one, item))).toEqual([]);
+  const [first] = read;
+  expect(isValid({ ...first, input: { prompt: 1 } }, item)).toBe(false);
+  expect(isValid({ ...first, expected: [['a', 1, 2]] }, item)).toBe(false);
+  const compel = read.find(({ program, expected }) => program === 'compel' && expected !== null)!;
+  expect(isValid({ ...compel, expected: { ...(compel.expected as object), prompts: [{}] } }, item)).toBe(false);
+});
+
+/** Whether the version after another may have other numbers: the major is larger, or the minor before 1.0. */
+function isMajor(before: string, after: string): boolean {
+  const [[major, minor], [nextMajor, nextMinor]] = [before, after].map((version) => version.split('.').map(Number));
+  return nextMajor > major || (nextMajor === 0 && major === 0 && nextMinor > minor);
+}
+
+test('other recordings are another major version', () => {
+  const sha256 = createHash('sha256').update(JSON.stringify(cases)).digest('hex');
+  // Cases that have changed get a line of their own in versions.json, with the version that brings them.
+  expect(versions.at(-1)!.sha256).toBe(sha256);
+  for (const [i, { version }] of versions.entries())
+    if (i > 0) expect(isMajor(versions[i - 1].version, version), version).toBe(true);
+  expect(isMajor(packageJson.version, versions.at(-1)!.version), 'package.json has an older version').toBe(false);
+  expect([
+    isMajor('0.1.0', '0.1.1'),
+    isMajor('0.1.1', '0.2.0'),
+    isMajor('0.9.0', '1.0.0'),
+    isMajor('1.0.0', '1.1.0'),
+  ]).toEqual([false, true, true, false]);
 });
 
 test('the schema names every kind with its input, and no other', () => {

@@ -132,6 +132,31 @@ test('its linter and its suite are commands', () => {
     stdout: expect.stringMatching(/^prompts\.txt:1:6: warning: /),
     stderr: '',
   });
+  const conformance = (...args: string[]) => {
+    const command = ['--offline', 'clipscope-conformance', '--json', ...args];
+    const { status, stdout, stderr } = spawnSync('npx', command, {
+      cwd: project,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    });
+    expect(stderr).toBe('');
+    const { right, wrong, skipped, total } = JSON.parse(stdout);
+    return { status, right, wrong, skipped, total };
+  };
+  const { length: total } = JSON.parse(readFileSync(join(installed, 'conformance/cases.json'), 'utf8')).cases;
+  expect(conformance('--own')).toEqual({ status: 0, right: total, wrong: 0, skipped: 0, total });
+  writeFileSync(
+    join(project, 'plain.mjs'),
+    `import { createInterface } from 'node:readline';
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, input } = JSON.parse(line);
+  console.log(JSON.stringify({ id, result: [[input.prompt, 1]] }));
+}
+`,
+  );
+  const plain = conformance('--command', 'node plain.mjs', '--program', 'comfy', '--kind', 'parse');
+  expect(plain).toMatchObject({ status: 1, skipped: 0, total: plain.right + plain.wrong });
+  expect(Math.min(plain.right, plain.wrong)).toBeGreaterThan(10);
 });
 
 test('its declarations are whole', () => {
