@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { chromium, expect, type Page, test } from '@playwright/test';
 import { chromiumArgs, findWholeChromium } from '../scripts/chromium.mjs';
-import { openTiny, strayed } from './page.ts';
+import { type View, viewTitles } from '../src/state/view.ts';
+import { menuViews, openTiny, strayed } from './page.ts';
 
 let lessons: Server;
 let lesson = '';
@@ -65,13 +66,69 @@ test('the element shows one panel, follows its attributes, tells what changes, a
   expect(passes.find(({ id }) => id === 'color-contrast')?.nodes.length).toBeGreaterThan(0);
 });
 
+test('each panel for lessons shows itself, says its height and follows, and a page of an origin that is not named hears nothing', async ({
+  page,
+  baseURL,
+}) => {
+  await openLesson(page, baseURL!, `<iframe src="${baseURL}/?embed=tokens&origin=https://elsewhere.example"></iframe>`);
+  const heard = await page.evaluateHandle(() => {
+    const messages: { fromOther: boolean; ready?: object; changed?: { prompt: string }; height?: number }[] = [];
+    addEventListener('message', ({ source, data }) => {
+      messages.push({ ...data, fromOther: source === document.querySelector('iframe')!.contentWindow });
+    });
+    return messages;
+  });
+  const panels: View[] = ['tokens', 'weights', 'attention', 'masks', 'picture', 'objective'];
+  for (const view of panels.filter((one) => menuViews.includes(one))) {
+    await page.evaluate((view) => {
+      document.querySelector('clip-scope')?.remove();
+      document.body.insertAdjacentHTML('beforeend', `<clip-scope view="${view}" prompt="a red circle"></clip-scope>`);
+    }, view);
+    const frame = page.frameLocator('clip-scope iframe');
+    await expect(frame.getByRole('region', { name: viewTitles[view], exact: true })).toBeVisible();
+    await expect.poll(() => heard.evaluate((messages) => messages.at(-1)?.height ?? 0)).toBeGreaterThan(100);
+    await page.locator('clip-scope').evaluate((element) => element.setAttribute('prompt', 'a blue square'));
+    const changed = () => heard.evaluate((messages) => messages.findLast(({ changed }) => changed)?.changed?.prompt);
+    await expect.poll(changed).toBe('a blue square');
+    await expect(frame.getByRole('alert')).toHaveCount(0);
+    await heard.evaluate((messages) => messages.splice(0, messages.length, ...messages.filter((one) => one.fromOther)));
+  }
+  // By now the other frame, which is older, would have answered.
+  const other = page.frameLocator('iframe').first();
+  const link = other.getByRole('link', { name: 'Open in clipscope' });
+  await expect(link).toHaveAttribute('href', /#v=1&prompt=/);
+  const before = await link.getAttribute('href');
+  await page.evaluate(() => {
+    const message = { clipscope: 1, set: { prompt: 'theirs' } };
+    document.querySelector('iframe')!.contentWindow!.postMessage(message, '*');
+    const own = document.querySelector<HTMLIFrameElement>('clip-scope iframe')!.contentWindow!;
+    own.postMessage({ ...message, set: { prompt: 'ours' } }, '*');
+  });
+  await expect
+    .poll(() => heard.evaluate((messages) => messages.findLast(({ changed }) => changed)?.changed?.prompt))
+    .toBe('ours');
+  expect(await link.getAttribute('href')).toBe(before);
+  expect(await heard.evaluate((messages) => messages.filter(({ fromOther }) => fromOther))).toEqual([]);
+});
+
 test('parts that the address hides are not there', async ({ page }) => {
+  const strip = page.locator('#strip > div').first();
   await page.goto('/?hide=models,export,examples,tools#view=tokens');
+  await expect(strip).toBeVisible();
   await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Export', exact: true })).toHaveCount(0);
   await expect(page.locator('#encoder')).toHaveCount(0);
   await expect(page.getByRole('button', { name: 'Copy link' })).toBeHidden();
   await expect(page.getByRole('textbox', { name: 'Prompt', exact: true })).toBeVisible();
+  await page.goto('/?hide=header,prompts,strip,menu#view=tokens');
+  await expect(page.getByRole('table', { name: 'Tokens' })).toBeVisible();
+  await expect(page.getByRole('banner')).toHaveCount(0);
+  await expect(page.getByRole('textbox')).toHaveCount(0);
+  await expect(page.getByRole('navigation', { name: 'Views' })).toHaveCount(0);
+  await expect(strip).toBeHidden();
+  await page.goto('/?embed=tokens&hide=link#prompt=a red circle');
+  await expect(page.getByRole('table', { name: 'Tokens' })).toContainText('circle');
+  await expect(page.getByRole('link', { name: 'Open in clipscope' })).toHaveCount(0);
   await page.goto('/?hide=modles');
   await expect(page.getByRole('alert')).toContainText('The address hides “modles”');
 });
