@@ -5,7 +5,7 @@ import type { Floats } from '../training/products.ts';
 import { type CrossAttention, crossAttention, type Denoiser, denoise } from './denoiser.ts';
 import type { DenoiserEngine, NoisyPictures } from './denoiserEngine.ts';
 import { drawnLength } from './drawnPicture.ts';
-import type { StepConditioning } from './promptSteps.ts';
+import type { ConditionedRows, StepConditioning } from './promptSteps.ts';
 import {
   guided,
   type SampledStep,
@@ -87,6 +87,10 @@ function joinedRows(contexts: readonly Float32Array[]): Float32Array {
   return joined;
 }
 
+/** Whether two steps have the same rows of a part: the negative prompt may have another text in them. */
+const hasRowsOf = ({ rows: a }: ConditionedRows, { rows: b }: ConditionedRows) =>
+  a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
+
 /** One call of the sampler: the questions of all drafts, and their answers put together. */
 function callOf(drafts: readonly Draft[], step: number, { guidance, looks }: DrawingSettings) {
   const told = drafts.map(({ steps }) => steps[step]);
@@ -102,7 +106,9 @@ function callOf(drafts: readonly Draft[], step: number, { guidance, looks }: Dra
         else {
           parts[draft][part] = { weight: told[draft].parts[part].weight, prediction };
           // Another text of a schedule has other rows: those of the last are told of.
-          if (looks && told[draft] === drafts[draft].steps.at(-1)) addLooks(looks[draft], looksOf(place), part);
+          const last = drafts[draft].steps.at(-1)!;
+          if (looks && hasRowsOf(told[draft].parts[part], last.parts[part]))
+            addLooks(looks[draft], looksOf(place), part);
         }
       }
     },
