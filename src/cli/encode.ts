@@ -65,7 +65,7 @@ const usage = `Encodes a prompt with Stable Diffusion 1.5's text encoder, withou
 
   --prompt TEXT       what to encode
   --model MODEL       small (a CLIP of coloured shapes that comes with this, the default), synthetic (random weights),
-                      synthetic-tiny, or a .safetensors file
+                      synthetic-tiny, or a file: .safetensors, .ckpt, .pt, .bin
   --syntax SYNTAX     ${optionValues.syntax.join(', ')} (default ${defaultOptions.syntax})
   --weighting METHOD  ${optionValues.weighting.join(', ')}
                       (default: as the program of the syntax does, ${Object.values(ownMethod).join(', ')})

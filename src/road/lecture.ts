@@ -104,7 +104,7 @@ const aroundTheEncoder: readonly MappedRow[] = [
     formula: math(words('(x)r, 0 < r < 1: '), 'λ = tan ( ( 1 − r ) π / 2 )'),
     code: [{ file: 'src/weighting/compelVersions.ts', exports: { downweightFactor } }],
     difference:
-      'The mean of the whole prompt and of the prompt without x, which counts λ. In Compel (some phrase: 0.9) and [x] mean nothing, although the lecture has them.',
+      'Compel first moves rows by their weights from the empty prompt’s; then it takes the mean of the whole prompt, which counts 1, and of the prompt without x, which counts λ. In Compel (some phrase: 0.9) and [x] mean nothing, although the lecture has them.',
     shownIn: methods,
   },
   {

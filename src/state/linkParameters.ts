@@ -33,8 +33,8 @@ const promptNames: Readonly<Record<Side, string>> = { positive: 'prompt', negati
 /** Places that people count from 1. */
 const places = ['chunk', 'layer', 'head'] as const;
 const mostPlaces = 1_000;
-/** Parameters that views read by themselves: the objective lab (see labLink.ts), and the analysis on show. */
-const isOfView = (name: string) => name.startsWith('lab.') || name === 'analysis';
+/** Parameters that views read by themselves: the objective lab (see labLink.ts), and the analysis and the lesson on show. */
+const isOfView = (name: string) => name.startsWith('lab.') || name === 'analysis' || name === 'lesson';
 
 const listed = (values: readonly unknown[]) => values.join(', ');
 

@@ -179,7 +179,7 @@ const rememberedFacts = [
 ] as const satisfies readonly (keyof Remembered)[];
 
 const forgetful =
-  'This browser keeps nothing for the next visit, because its storage is full or blocked: what is typed lasts until the page is closed, and Share saves it as a file.';
+  'This browser keeps nothing for the next visit, because its storage is full or blocked: what is typed lasts until the page is closed. “Export” saves it as session.json.';
 
 /** Keeps a listener's error from the others and from whoever changed the facts: it is told of, once until it works again. */
 function isolateListeners(store: ClipscopeStore): void {

@@ -5,7 +5,7 @@ import type { Method } from './method.ts';
 export const compelMask = {
   name: 'compel-mask',
   label: 'Compel',
-  help: 'Compel’s default: a weight above 1 moves the row away from the empty prompt’s, e + (z − e)·w; one below 1 mixes in the prompt with the words masked, by tan((1 − w)·π/2).',
+  help: 'Compel’s default: each row moves by its weight, e + (z − e)·w, with e the empty prompt’s row; a weight below 1 also mixes in the prompt with the words masked, by tan((1 − w)·π/2).',
   source: 'Compel 2.4, DownweightMode.MASK, its default',
   formula: compelFormula,
   family: 'compel',

@@ -5,7 +5,7 @@ import type { Method } from './method.ts';
 export const compelRemove = {
   name: 'compel-remove',
   label: 'Compel, REMOVE',
-  help: 'Compel with DownweightMode.REMOVE: a weight below 1 mixes in the prompt without the words, in which those after them move up.',
+  help: 'Compel with DownweightMode.REMOVE: as Compel, but a weight below 1 mixes in the prompt without the words, in which those after them move up.',
   source: 'Compel 2.4, DownweightMode.REMOVE',
   formula: compelFormula,
   family: 'compel',

@@ -26,8 +26,8 @@ const lead = (
   <>
     The numbers themselves: each row is a token’s <dfn>embedding</dfn>, a list of numbers (its dimensions) that stands
     for it, orange above zero and blue below. Every layer changes the rows; the last <dfn>LayerNorm</dfn> brings them to
-    one scale, so that all are about equally long before weights act on them, and what is longer or shorter afterwards
-    was made so by its weight.
+    one scale, so that all are about equally long before weights act on them. A1111’s default then changes every row a
+    little, weighted or not.
   </>
 );
 

@@ -15,7 +15,7 @@ const everywhere: Explanations = {
   '* ms': 'How long the last change took to encode, and how little of it had to be computed anew.',
 
   Model:
-    'The numbers of the text encoder in use. Made-up ones show how things work; open a checkpoint for Stable Diffusion’s own.',
+    'The numbers of the text encoder in use: those of a small model of shapes, made-up ones, or a checkpoint of Stable Diffusion that you open.',
   'Open files…':
     'Opens checkpoints, LoRAs, embeddings, pictures with their prompts and saved prompts. They stay on this machine.',
   'Get or delete models…': 'Downloads Stable Diffusion’s text encoder, and lists the models kept in this browser.',
@@ -238,7 +238,7 @@ const analyses: Explanations = {
   'Analyses: Leakage': 'What each word has taken from the words before it, such as a colour.',
   'Analyses: Bag of words': 'Whether the encoder tells “red car, blue sky” from “blue car, red sky”.',
   'Analyses: Layers': 'How far the rows travel in each layer, and which few numbers are far larger than all others.',
-  'Analyses: Sinks': 'Heads that look at the beginning mark only, and so do nothing.',
+  'Analyses: Sinks': 'Heads that look almost only at the beginning mark, and so add next to nothing.',
   'Analyses: Compare A and B': 'Two prompts, methods, masks or models: where in the encoder their difference begins.',
   'Analyses: Ablation': 'Switches off one head, or the second half (MLP) of one layer, to see what depends on it.',
   'Analyses: What the U-Net receives':

@@ -36,7 +36,7 @@ export const glossary: readonly (readonly [word: string, meaning: string])[] = [
   ['z, C, H', 'The lecture’s letters: z is one row, C all rows of the prompt, H the rows between layers.'],
   ['ψ', 'Read “psi”: the lecture’s letter for a way of weighting, a map from a row to a new row.'],
   ['Clip skip', 'Taking the rows before the last layers have worked on them.'],
-  ['Checkpoint', 'A file with all numbers of a trained model. Made-up numbers stand in until you open one.'],
+  ['Checkpoint', 'A file with all numbers of a trained model. The page starts with a small model of its own.'],
   ['LoRA', 'A small file that changes a model’s numbers.'],
   ['Tokenizer', 'The program that cuts text into tokens.'],
 ];
