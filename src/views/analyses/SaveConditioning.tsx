@@ -53,7 +53,7 @@ export function SaveConditioning({ of, isStale, what, rows }: SaveConditioningPr
       <button type="button" className="small" disabled={isStale || isUnderway || !rows} onClick={() => void save()}>
         Save {what}
       </button>{' '}
-      <span className="muted" role="status" aria-label="Saving">
+      <span className="muted small" role="status" aria-label="Saving">
         {problem
           ? `This could not be saved: ${problem}`
           : isUnderway

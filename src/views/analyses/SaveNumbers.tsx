@@ -22,7 +22,7 @@ export function SaveNumbers({ title, tables }: SaveNumbersProps) {
       <button type="button" className="small" onClick={save}>
         Save the numbers
       </button>{' '}
-      <span className="muted">As CSV: a line for each number, with its table, row and column.</span>
+      <span className="muted small">As CSV: a line for each number, with its table, row and column.</span>
     </p>
   );
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readReadableLink } from '../../state/linkParameters.ts';
 import { viewOf } from '../../state/view.ts';
@@ -10,6 +11,11 @@ test('every analysis has an address that leads to it, and other names lead to no
   }
   for (const hash of ['', '#view=analyses', '#view=analyses&analysis=', '#analysis=toString', '#analysis=leakages'])
     expect(analysisOf(hash), hash).toBeNull();
+});
+
+test('the text about links names each', () => {
+  const [line] = /^\| `analysis` .*$/m.exec(readFileSync('docs/links.md', 'utf8'))!;
+  expect(Array.from(line.matchAll(/`([a-z]+)`/g), ([, name]) => name)).toEqual(['analysis', ...analysisNames]);
 });
 
 test('a readable link may name one beside its prompt, known or not', () => {
