@@ -85,7 +85,7 @@ function psiDerivation(
   { empty, other }: OtherPasses,
 ): Derivation {
   const written = maps.map(({ rows, text }) => `${rows}: ${text}`).join('; ');
-  const isWeighed = maps.some(({ text }) => /\bw\b/.test(text));
+  const isWeighed = maps.some(({ expression }) => expression.isWeighed);
   return {
     // The passes beside the chunk's own: the empty prompt's is the same for a mask, as the chunk's key says.
     key: `${derived ? `${derived.key}, ` : ''}psi ${written} r ${other.inputIds}${isWeighed ? ` w ${weights}` : ''}`,

@@ -33,6 +33,8 @@ describe('weights that change nothing', () => {
     ['[a (red:1.1)|car]', { step: 2 }, []],
     ['a (red:1.3) car', { brackets: 'text' }, [['brackets-as-text', '(red:1.3)']]],
     ['a red car', { brackets: 'text' }, []],
+    ['a (red:1.3) car', { weighting: 'psi', rowMaps: '2: z * 2' }, [['weights-not-applied', 'red']]],
+    ['a (red:1.3) car', { weighting: 'psi', rowMaps: '2: z * w' }, []],
     ['cat AND (dog:1.2)', { weighting: 'none' }, [['weights-not-applied', 'dog']]],
   ])('%s with %o', (prompt, options, expected) => {
     expect(codes(prompt, options)).toEqual(expected);

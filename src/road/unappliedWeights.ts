@@ -3,6 +3,8 @@ import type { Diagnostic, Range } from '../prompt/ast.ts';
 import { warning } from '../prompt/diagnostics.ts';
 import { appliesWeights } from '../weighting/apply.ts';
 import { methods, ownMethod } from '../weighting/methods.ts';
+import { psi } from '../weighting/psi.ts';
+import { readPsi } from '../weighting/psiMaps.ts';
 import type { PromptOptions } from './options.ts';
 import type { PreparedText } from './preparedPrompt.ts';
 
@@ -12,6 +14,9 @@ export function unappliedWeights(
   options: PromptOptions,
 ): Diagnostic[] {
   if (options.syntax === 'a1111' && options.brackets === 'text') return bracketsAsText(texts);
+  // A map that names w says itself what becomes of the weights of its rows.
+  if (options.weighting === psi.name && readPsi(options.rowMaps).maps.some(({ expression }) => expression.isWeighed))
+    return [];
   const ranges = texts.filter(({ applied }) => applied.every(isBare)).flatMap(({ chunks }) => weightedRanges(chunks));
   return ranges.length > 0 ? [warning('weights-not-applied', spanOf(ranges), reasonOf(options))] : [];
 }

@@ -16,6 +16,8 @@ type Value = number | Float64Array;
 /** An expression that was read: what it needs, and what it comes to for a row. */
 export interface RowExpression {
   readonly names: ReadonlySet<VectorName>;
+  /** Whether it names the typed weight, w. */
+  readonly isWeighed: boolean;
   /** Computes the row, [d]. */
   row(values: RowValues): Float64Array;
 }
@@ -78,6 +80,7 @@ export function rowExpression(text: string): RowExpression {
     throw new ExpressionError(`An expression has at most ${longest} characters, not ${text.length}.`, whole);
   const tokens = tokensOf(text);
   const names = new Set<VectorName>();
+  let isWeighed = false;
   let at = 0;
   const fail = (message: string, token: Range | undefined = tokens[at]): never => {
     throw new ExpressionError(message, token ?? { start: text.length, end: text.length });
@@ -127,7 +130,10 @@ export function rowExpression(text: string): RowExpression {
       const value = Number(token.text);
       return { kind: 'number', of: () => value };
     }
-    if (token.text === 'w') return { kind: 'number', of: ({ w }) => w };
+    if (token.text === 'w') {
+      isWeighed = true;
+      return { kind: 'number', of: ({ w }) => w };
+    }
     const name = vectorNames.find((known) => known === token.text);
     if (name) {
       names.add(name);
@@ -155,7 +161,7 @@ export function rowExpression(text: string): RowExpression {
   const read = sum();
   if (at < tokens.length) fail(`“${tokens[at].text}” is not expected here.`);
   if (read.kind !== 'vector') fail('The result has to be a row, not a number: write z * 1.2, not 1.2.', whole);
-  return { names, row: (values) => read.of(values) as Float64Array };
+  return { names, isWeighed, row: (values) => read.of(values) as Float64Array };
 }
 
 function added(a: Value, b: Value, factor: number): Value {

@@ -5,15 +5,7 @@ import type { Facts } from '../../state/facts.ts';
 import { prepared, shownChunk } from '../../state/reading.ts';
 import { tokenizerOf, tokenLabels } from '../../state/tokenLabels.ts';
 import { longestPsi, psi } from '../../weighting/psi.ts';
-import {
-  missingRows,
-  nonFiniteMaps,
-  type PsiMaps,
-  readPsi,
-  rowsWithin,
-  withoutMap,
-  writtenRows,
-} from '../../weighting/psiMaps.ts';
+import { missingRows, nonFiniteMaps, type PsiMaps, readPsi, rowsWithin, withoutMap } from '../../weighting/psiMaps.ts';
 import { type RowChanges, rowChanges } from '../../weighting/study/compareMethods.ts';
 import { NumberField } from '../page/NumberField.tsx';
 import { small } from '../page/numbers.ts';
@@ -199,7 +191,7 @@ function AddMap({ labels, first, maps, text }: AddMapProps) {
             <span className="visually-hidden">row </span>
             <span className="muted">{first + i}</span> {label}
             {taken.has(first + i) && (
-              <span className="visually-hidden">, which has the map {taken.get(first + i)?.text}</span>
+              <span className="visually-hidden"> with the map {taken.get(first + i)?.text}</span>
             )}
           </button>
         ))}
@@ -257,11 +249,10 @@ function AddMap({ labels, first, maps, text }: AddMapProps) {
         {takenMap && (
           <>
             <span className="warning">
-              {rowsText(overlapping)} {overlapping.length === 1 ? 'is' : 'are'} in a map already: subsets must not
-              overlap.
+              There is a map for {rowsText(overlapping)} already: subsets must not overlap.
             </span>{' '}
             <button type="button" className="small" onClick={() => write(withoutMap(text, takenMap))}>
-              Remove “{takenMap.text}” of rows {writtenRows(takenMap.intervals)}
+              Remove “{takenMap.text}”
             </button>
           </>
         )}
@@ -285,13 +276,7 @@ function Changes({ changes, first, labels, kinds }: ChangesProps) {
     <>
       <p className={styles.finding}>
         {changes.changedRows.length} of {labels.length} rows change, by {small(changes.totals.distance)} together
-        {wild.length > 0 && (
-          <>
-            {' '}
-            without <span className="warning">{rowsText(wild)}, whose numbers are not finite</span>
-          </>
-        )}
-        .
+        {wild.length > 0 && ` without ${rowsText(wild)}, whose numbers are not finite`}.
       </p>
       <RowNorms
         caption="Rows before and after weighting"
