@@ -7,6 +7,7 @@ import { memorySource } from '../../files/testing/memorySource.ts';
 import type { GpuDevice } from '../../gpu/device.ts';
 import { openCheckpoint } from '../../models/openCheckpoint.ts';
 import { weightsHash } from '../../models/weightsHash.ts';
+import { lookSide } from '../../pictures/drawing.ts';
 import { smallDenoiserFile } from '../../pictures/testing/smallDenoiser.ts';
 import { defaultOptions, type PromptOptions } from '../../road/options.ts';
 import { type MethodName, methodNames } from '../../weighting/methods.ts';
@@ -93,6 +94,8 @@ test('schedules, AND, BREAK, clip skip, masks and rows change a picture', async 
     take('a red circle BREAK a blue square'),
     take('a red circle', { clipSkip: 2 }),
     take('a red circle', { mask: 'none' }),
+    take('a red circle', { mask: 'hf' }),
+    take('a red circle', { mask: 'lecture' }),
     take('a red circle', {}, { rows: 'words' }),
     take('a red circle', {}, { rows: 'pad' }),
     take('("a red circle", "a blue square").blend(0.5, 0.5)', { syntax: 'compel', weighting: 'compel-mask' }),
@@ -185,6 +188,16 @@ test('a picture that is followed tells its steps, its rows, and where its pixels
       expect(sum).toBeCloseTo(1 / 2, 5);
     }
   expect(followed.rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 5);
+});
+
+test('in fewer calls than steps, a followed picture tells the rows of the last call', async () => {
+  const { signal } = new AbortController();
+  const scheduled = take('a [red:blue BREAK star:18] circle', { steps: 20 });
+  const followed = (await handlers.follow({ ...settings, calls: 4, take: scheduled }, signal, () => {}))!;
+  // The nineteen steps of red are the last call's, too.
+  expect(followed.rows.slice(1, 4).map(({ text }) => text)).toEqual(['a</w>', 'red</w>', 'circle</w>']);
+  expect(followed.conditioning).toHaveLength(2 * 77 * 128);
+  expect(followed.looks).toHaveLength(followed.rows.length * lookSide ** 2);
 });
 
 test('a draw is cancelled between two calls of the denoiser', async () => {
