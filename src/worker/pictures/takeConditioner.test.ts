@@ -92,4 +92,9 @@ test('a prompt that is not read is refused by the sentence that says why', async
   const condition = takeConditioner(fakeEncoder().encoder, tokenizer);
   const long = takeOf(Array(20_000).fill('red circle,').join(' '));
   await expect(condition(long, [], async () => {})).rejects.toMatchObject({ name: 'UnreadPromptError' });
+  // A bound may be exceeded by the text of a later step alone: one more pass for each word that is light.
+  const light = Array.from({ length: 300 }, (_, i) => `(cat:0.${i + 100})`).join(' ');
+  const late = takeOf(`a circle [:${light}:0.5]`, { weighting: 'compel-mask' });
+  await expect(condition(late, [], async () => {})).rejects.toMatchObject({ name: 'UnreadPromptError' });
+  await expect(condition(takeOf('a circle', {}, `[:${light}:0.5]`), [], async () => {})).resolves.toBeDefined();
 });

@@ -92,7 +92,7 @@ export function takeConditioner(encoder: Encoder, tokenizer: Tokenizer) {
     const read = (side: Side) => readSteps(prompts[side], options, tokenizer, side, fitting);
     const positive = read('positive');
     const negative = read('negative');
-    const refusal = positive.readings[0].refusal ?? negative.readings[0].refusal;
+    const refusal = [...positive.readings, ...negative.readings].find((one) => one.refusal)?.refusal;
     if (refusal) throw new UnreadPromptError(refusal);
     const weighed = tried
       ? positive.readings.map((one) => withTriedWeight(one, tried, options, tokenizer, fitting))
