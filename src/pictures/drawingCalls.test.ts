@@ -26,19 +26,18 @@ const kept = 0.25;
 function fakeEngine(B: number, T: number, contextWidth: number) {
   const batches: Asked[][] = [];
   const config = { contextWidth } as DenoiserConfig;
-  function predict({ x, times, context, lengths }: NoisyPictures) {
+  function predict({ x, times, contexts }: NoisyPictures) {
     expect(times.length).toBeLessThanOrEqual(B);
-    expect(context.length).toBeLessThanOrEqual(B * T * contextWidth);
+    expect(contexts).toHaveLength(times.length);
+    expect(contexts.reduce((sum, rows) => sum + rows.length, 0)).toBeLessThanOrEqual(B * T * contextWidth);
     const pictures = Float32Array.from(x);
-    const rows = Float32Array.from(context);
-    let at = 0;
-    const asked = Array.from({ length: times.length }, (_, b): Asked => {
-      const end = at + lengths[b] * contextWidth;
-      const own = [...rows.subarray(at, end)];
-      at = end;
-      return { x: pictures.slice(b * drawnLength, (b + 1) * drawnLength), t: times[b], rows: own };
-    });
-    expect(at).toBe(context.length);
+    const asked = contexts.map(
+      (rows, b): Asked => ({
+        x: pictures.slice(b * drawnLength, (b + 1) * drawnLength),
+        t: times[b],
+        rows: [...rows],
+      }),
+    );
     batches.push(asked);
     const clean = new Float32Array(pictures.length);
     for (const [b, { x: own, rows: told }] of asked.entries())
@@ -47,9 +46,10 @@ function fakeEngine(B: number, T: number, contextWidth: number) {
         b * drawnLength,
       );
     // Each square looks at each row once.
-    const looks = Array.from(lengths, (rowCount) => [
-      { name: 'cross', side: 1, heads: 1, T: rowCount, probabilities: new Float32Array(rowCount).fill(1) },
-    ]);
+    const looks = contexts.map(({ length }) => {
+      const rowCount = length / contextWidth;
+      return [{ name: 'cross', side: 1, heads: 1, T: rowCount, probabilities: new Float32Array(rowCount).fill(1) }];
+    });
     return { clean, looks };
   }
   const engine: DenoiserEngine = { config, room: { B, T }, predict, destroy() {} };
