@@ -153,18 +153,17 @@ function callsOf(most: number, read: () => void): number {
   return calls;
 }
 
-test.each([
-  ['one long list of wide ranges', '0-99999,'],
-  ['maps of all rows', '0-999999: z;'],
-  ['maps far apart', ''],
-  ['nothing that can be read', 'a;'],
-  ['prompts for r', 'r = a;'],
-])('%s takes work in proportion to its length', (_, piece) => {
-  const textOf = (length: number) =>
-    (piece === '' ? Array.from({ length }, (_, i) => `${9 * i}:z;`).join('') : piece.repeat(length)).slice(0, length);
+test.each<[string, (length: number) => string]>([
+  ['one list of wide ranges', (length) => `${'0-99999,'.repeat(length / 8 - 1)}0:z`],
+  ['maps of all rows', (length) => '0-999999: z;'.repeat(length / 12)],
+  ['maps far apart', (length) => Array.from({ length: length / 7 }, (_, i) => `${9 * i}:z;`).join('')],
+  ['nothing that can be read', (length) => 'a;'.repeat(length / 2)],
+  ['prompts for r', (length) => 'r = a;'.repeat(length / 6)],
+])('%s takes work in proportion to its length', (_, textOf) => {
   for (const length of [500, 1_000, longestPsi]) {
     const text = textOf(length);
-    expect(text).toHaveLength(length);
+    expect(text.length).toBeLessThanOrEqual(length);
+    expect(text.length).toBeGreaterThan(0.8 * length);
     callsOf(4 * length, () => readPsi(text));
     const { maps, problems } = readPsi(text);
     expect(maps.length + problems.length).toBeGreaterThan(0);
