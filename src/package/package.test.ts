@@ -207,21 +207,31 @@ function loadedBy(entry: string, later = false): string[] {
   return [...loaded];
 }
 
-/** Bytes, gzipped, of what an export loads at once. */
-function weight(entry: string): number {
-  const gzipped = (file: string) => gzipSync(readFileSync(join(installed, file)), { level: 9 }).length;
-  return loadedBy(entry).reduce((sum, file) => sum + gzipped(file), 0);
-}
+/** Bytes of files of the package, gzipped. */
+const weight = (files: readonly string[]) =>
+  files.reduce((sum, file) => sum + gzipSync(readFileSync(join(installed, file)), { level: 9 }).length, 0);
 
 test('each export weighs what the document says, and no code of Node is in those of browsers', () => {
   const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-  const table = readFileSync('docs/package.md', 'utf8').matchAll(/^\| `clipscope\/(\w+)` \|.*\| (\d+) kB/gm);
+  const document = readFileSync('docs/package.md', 'utf8');
+  const table = document.matchAll(/^\| `clipscope\/(\w+)` \|.*\| (\d+) kB/gm);
   const said = Object.fromEntries(Array.from(table, ([, name, kilobytes]) => [name, Number(kilobytes)]));
   const modules = Object.entries<{ default: string }>(exports).filter(([, target]) => typeof target === 'object');
   expect(Object.keys(said)).toEqual(modules.map(([name]) => name.slice(2)));
   for (const [name, { default: entry }] of modules)
-    expect(weight(entry), name).toBeLessThanOrEqual(said[name.slice(2)] * 1000);
+    expect(weight(loadedBy(entry)), name).toBeLessThanOrEqual(said[name.slice(2)] * 1000);
   expect(said.prompt).toBeLessThanOrEqual(25);
+  const later = loadedBy('tokens.js', true).filter((file) => !loadedBy('tokens.js').includes(file));
+  for (const [name, files] of [
+    ['vocabulary', later],
+    // An engine takes the kernels that its processor has.
+    ['kernels', loadedBy('engine.js', true).filter((file) => file.startsWith('kernels_relaxed'))],
+    ['cases', ['conformance/cases.json']],
+  ] as const) {
+    const kilobytes = Number(new RegExp(`(\\d+) kB of ${name}`).exec(document)?.[1]);
+    expect(files.length, name).toBe(1);
+    expect(weight(files), name).toBeLessThanOrEqual(kilobytes * 1000);
+  }
   const inBrowsers = modules.filter(([name]) => name !== './conformance');
   const files = new Set(inBrowsers.flatMap(([, { default: entry }]) => loadedBy(entry, true)));
   expect([...files]).toEqual(
