@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { readFloats } from '../files/floatTensor.ts';
 import { openSafetensors } from '../files/safetensors.ts';
 import { openCheckpoint } from '../models/openCheckpoint.ts';
 import { hex, sha256, weightsHash } from '../models/weightsHash.ts';
@@ -28,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A run of a small denoiser, on the text encoder that comes with the page. */
 const small =
-  'pictures --steps 4 --again-steps 1 --point-steps 1 --bold-steps 1 --blend-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
+  'pictures --steps 5 --again-steps 1 --point-steps 2 --bold-steps 1 --blend-steps 1 --batch 8 --repeats 2 --width0 32 --down0 0 --up0 1 --width1 32 --up1 0 --width2 32 --blocks2 1';
 const train = (name: string, args: string) =>
   main([
     ...args.split(' '),
@@ -37,12 +38,24 @@ const train = (name: string, args: string) =>
   ]);
 const written = (name: string, file: string) => readFileSync(join(folder, name, file));
 
-test('a run that is interrupted and resumed, on two threads, gives the bytes of one in one go on one thread', async () => {
+test('a run that is interrupted in its first part and in its third, on two threads, gives the bytes of one in one go on one thread', async () => {
   expect(await train('whole', `${small} --threads 1`), complaint).toBe(0);
-  hear = (line) => {
-    if (line.startsWith('step 2 of 4')) process.emit('SIGINT');
+  const interruptAfter = (step: number) => {
+    hear = (line) => {
+      if (line.startsWith(`step ${step} of 5`)) process.emit('SIGINT');
+    };
   };
+  /** The parameters that the third part began from, as the checkpoint has them. */
+  const start = async () => {
+    const file = await openSafetensors(fileSource(join(folder, 'parts', 'checkpoint.safetensors')));
+    return readFloats('start', file.tensors.get('start')!, (why) => expect.fail(why));
+  };
+  interruptAfter(2);
   expect(await train('parts', `${small} --threads 2`), complaint).toBe(130);
+  expect((await start()).every((value) => value === 0)).toBe(true);
+  interruptAfter(4);
+  expect(await train('parts', 'pictures --resume'), complaint).toBe(130);
+  expect((await start()).some((value) => value !== 0)).toBe(true);
   expect(existsSync(join(folder, 'parts', 'model.safetensors'))).toBe(false);
   hear = () => {};
   expect(await train('parts', 'pictures --resume'), complaint).toBe(0);
@@ -55,12 +68,12 @@ test('a run that is interrupted and resumed, on two threads, gives the bytes of 
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(log.map(({ step }) => step)).toEqual([2, 4]);
+  expect(log.map(({ step }) => step)).toEqual([2, 4, 5]);
   expect(log[1].seen.right).toBeGreaterThanOrEqual(0);
 
   const card = String(written('whole', 'README.md'));
   expect(card).toContain(hex((await sha256(new Uint8Array(written('whole', 'model.safetensors'))))!));
-  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 8');
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 5 --batch 8');
   const { config, clipSha256 } = denoiserFacts(
     await openSafetensors(fileSource(join(folder, 'whole', 'model.safetensors'))),
   );
@@ -89,7 +102,7 @@ test('a trained denoiser is judged part by part, and its card tells what was fou
   const [{ method, points }] = judged().large.methods;
   expect([method, points.length, points[4].weight]).toEqual(['comfy', 9, 1]);
   const card = String(written('whole', 'README.md'));
-  expect(card).toContain('npm run train -- pictures --seed 1 --steps 4 --batch 8');
+  expect(card).toContain('npm run train -- pictures --seed 1 --steps 5 --batch 8');
   expect(card.match(/^## .*/gm)).toEqual(['## Training', '## What it shows']);
   expect(card).toContain(`| number of objects | ${first.heldOut.count.toFixed(4)} |`);
   expect(card).toMatch(/\| ComfyUI \|(.*\|){7}\n/);
