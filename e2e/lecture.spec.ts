@@ -69,7 +69,7 @@ const seen: Readonly<Record<LessonId, (page: Page) => Promise<void>>> = {
     await expect(body(page).getByTestId('cell-total')).toBeVisible();
   },
   stack: async (page) => {
-    await expect(options(page)).toContainText('clip skip 2');
+    await expect(options(page)).toContainText('1 changed');
     await expect(body(page)).toContainText('State after the final LayerNorm');
   },
   length: async (page) => {

@@ -246,7 +246,7 @@ test('one word is un-leaked by a map of its rows, where no weight is lost to it'
   await openView(page, 'Analyses');
   await page
     .getByRole('navigation', { name: 'Analyses' })
-    .getByRole('button', { name: 'Leakage', exact: true })
+    .getByRole('link', { name: 'Leakage', exact: true })
     .click();
   const analyses = page.locator('#analyses');
   const unLeak = analyses.getByRole('button', { name: 'Un-leak “square”' });
