@@ -244,10 +244,7 @@ test('one word is un-leaked by a map of its rows, where no weight is lost to it'
   await negativePrompt(page).fill('fog and rain');
   await prompt(page).fill('a red circle, a (blue:1.2) square');
   await openView(page, 'Analyses');
-  await page
-    .getByRole('navigation', { name: 'Analyses' })
-    .getByRole('link', { name: 'Leakage', exact: true })
-    .click();
+  await page.getByRole('navigation', { name: 'Analyses' }).getByRole('link', { name: 'Leakage', exact: true }).click();
   const analyses = page.locator('#analyses');
   const unLeak = analyses.getByRole('button', { name: 'Un-leak “square”' });
   await page.addLocatorHandler(page.getByRole('button', { name: 'Compute it' }), (button) => button.click());
