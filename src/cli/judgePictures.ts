@@ -24,7 +24,12 @@ import { defaultOptions } from '../road/options.ts';
 import { contextLength } from '../tokens/clipVocabulary.ts';
 import { createTokenizer } from '../tokens/tokenizer.ts';
 import { inputIdsOf } from '../training/evaluation.ts';
+import { comfy } from '../weighting/comfy.ts';
+import { compelMask } from '../weighting/compelMask.ts';
+import { compelRemove } from '../weighting/compelRemove.ts';
 import { type MethodName, methodNames, methods } from '../weighting/methods.ts';
+import { original } from '../weighting/original.ts';
+import { scale } from '../weighting/scale.ts';
 import { untouched } from '../worker/pictures/pictureMessages.ts';
 import { takeConditioner } from '../worker/pictures/takeConditioner.ts';
 import { fileSource } from './fileSource.ts';
@@ -37,7 +42,7 @@ type Part = (typeof parts)[number];
 const weighing = methodNames.filter((name) => methods[name].family !== 'plain');
 
 /** Methods that are judged unless others are named, as each takes minutes: those of the three programs themselves. */
-const usualMethods: readonly MethodName[] = ['scale', 'original', 'compel-mask', 'compel-remove', 'comfy'];
+const usualMethods: readonly MethodName[] = [scale, original, compelMask, compelRemove, comfy].map(({ name }) => name);
 
 const usage = `Judges a trained denoiser by its pictures, and writes what it finds into judged.json and README.md beside it.
 

@@ -203,7 +203,7 @@ function isValid(value: unknown, schema: Schema | boolean): boolean {
 
 test('every case is as the schema has it', () => {
   const item = schema.properties.cases.items as unknown as Schema;
-  // As another program reads them.
+  // Another program reads them as JSON.
   const read: typeof cases = JSON.parse(JSON.stringify(cases));
   expect(read.filter((one) => !isValid(one, item))).toEqual([]);
   const [first] = read;

@@ -12,7 +12,7 @@ import { type SeenPicture, seenCaption } from '../world/judge/judge.ts';
 import { type ObjectVerdict, type Verdict, verdictOf } from '../world/judge/verdict.ts';
 import type { SteppedReading } from './promptSteps.ts';
 
-/** What a prompt says of the world. */
+/** A prompt's meaning in the world, and how it is told. */
 export interface SaidPrompt {
   /** The meaning that its pictures are held to; null where there is none, or more than one. */
   readonly meaning: Description | null;

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { optionValues, type PromptOptions } from '../road/options.ts';
 import { settingNames } from './lab/labSettings.ts';
 import { ownNames } from './lab/ownWork.ts';
-import { parameterNames, readReadableLink } from './linkParameters.ts';
+import { namesOfViews, parameterNames, readReadableLink } from './linkParameters.ts';
 import { hideableParts } from './shownParts.ts';
 import { viewTitles } from './view.ts';
 
@@ -25,7 +25,7 @@ const rows = new Map(
 test('the link in the text is one, and every name is told with each of its values', () => {
   const [, link] = /^(https:\S+#v=1\S+)$/m.exec(text)!;
   expect(prompts(new URL(link))).toEqual({ positive: 'a (red:1.3) car', negative: 'fog' });
-  expect([...rows.keys()].toSorted()).toEqual(parameterNames.toSorted());
+  expect([...rows.keys()].toSorted()).toEqual([...parameterNames, ...namesOfViews].toSorted());
   for (const view of Object.keys(viewTitles)) expect(rows.get('view')).toContain(`\`${view}\``);
   const linkNames: Partial<Record<string, string>> = { syntax: 'language', weighting: 'method' };
   for (const [name, values] of Object.entries<(typeof optionValues)[keyof PromptOptions]>(optionValues)) {

@@ -33,8 +33,10 @@ const promptNames: Readonly<Record<Side, string>> = { positive: 'prompt', negati
 /** Places that people count from 1. */
 const places = ['chunk', 'layer', 'head'] as const;
 const mostPlaces = 1_000;
-/** Parameters that views read by themselves: the objective lab (see labLink.ts), and the analysis and the lesson on show. */
-const isOfView = (name: string) => name.startsWith('lab.') || name === 'analysis' || name === 'lesson';
+/** Names of the analysis and the lesson on show, which their views read by themselves. */
+export const namesOfViews: readonly string[] = ['analysis', 'lesson'];
+/** Parameters that views read by themselves: those, and the objective lab's (see labLink.ts). */
+const isOfView = (name: string) => name.startsWith('lab.') || namesOfViews.includes(name);
 
 const listed = (values: readonly unknown[]) => values.join(', ');
 

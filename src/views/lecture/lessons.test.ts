@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fileSource } from '../../cli/fileSource.ts';
@@ -194,6 +195,11 @@ describe('the lessons', () => {
       if (lesson.id !== 'objective' && lesson.id !== 'temperature') expect(rowsOf(lesson).length).toBeGreaterThan(0);
     },
   );
+
+  test('each is named in the text about links', () => {
+    const [, row] = /^\| `lesson` \| (.*) \|$/m.exec(readFileSync('docs/links.md', 'utf8'))!;
+    expect(Array.from(row.matchAll(/`([\w-]+)`/g), ([, id]) => id)).toEqual(lessonIds);
+  });
 
   test('an address without a lesson names none', () => {
     expect([lessonOf('#view=lecture'), lessonOf('#view=lecture&lesson=unknown'), lessonOf('')]).toEqual([
