@@ -24,7 +24,7 @@ function rowsOfKind(means: string, tokens: readonly PromptToken[], applied: Arra
 /** A lesson's sentences. Words that mean tokens point at them, and others light up a part of the lesson. */
 export function LessonText({ text, tokens, applied, onPress }: LessonTextProps) {
   return (
-    <fieldset>
+    <fieldset className={styles.words}>
       <legend className="visually-hidden">Words of the lesson</legend>
       <p className={styles.text}>
         {partsOf(text).map(({ words, means }, i) => {
