@@ -59,7 +59,10 @@ export async function openTiny(page: Page, engine?: EngineName, address?: string
   await expect(encodingCost(page)).toBeAttached();
 }
 
-/** Writes to the console what the page's Content-Security-Policy keeps a frame or a worker from, and has kept it from before: of workers Playwright hears only that. */
+/**
+ * Writes to the console what the page's Content-Security-Policy keeps a frame or a worker from, or has kept it from before. Playwright hears
+ * of a worker's console, and not of its violations.
+ */
 function tellViolations(): void {
   const observer = new ReportingObserver(
     (reports) => {

@@ -1,7 +1,7 @@
 /** A cell of a spreadsheet; null is an empty one. */
 export type CsvValue = string | number | null;
 
-/** Quoted where it must be; a text that a spreadsheet would take for a formula is marked as text. */
+/** Writes a cell, quoted where it must be. A text that a spreadsheet would take for a formula is marked as text. */
 export function csvCell(value: CsvValue): string {
   if (value === null) return '';
   if (typeof value === 'number') return String(value);

@@ -30,7 +30,7 @@ export function createContextSlots(count: number): (contexts: readonly Floats[])
   };
   return (contexts) => {
     const missing = new Map<number, Floats>();
-    // Those that are there are used first: none of them may lose its slot to another of its batch.
+    // Conditions that have a slot are used first. So none of them loses it to another of its batch.
     for (const rows of contexts) if (kept.has(rows)) use(rows, kept.get(rows)!);
     const slots = contexts.map((rows) => {
       const known = kept.get(rows);

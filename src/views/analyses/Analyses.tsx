@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { analysisSubject } from '../../state/promptAnalyses.ts';
 import { tokenizerOf } from '../../state/tokenLabels.ts';
 import { viewOf } from '../../state/view.ts';
 import { useFacts } from '../page/useFacts.ts';
+import { useHash } from '../page/useHash.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { Ablation } from './Ablation.tsx';
 import styles from './analyses.module.css';
@@ -19,15 +20,10 @@ import { WordsAnalysis } from './WordsAnalysis.tsx';
 const lead =
   'Questions that people ask about the text encoder, answered for this prompt: what was found in one sentence, then the numbers, then what they do not say. Each is computed when it is opened and typing rests. C is the conditioning, all rows of the prompt; ‖ ‖ is the length of a row, and Δ how far it moved.';
 
-function subscribeToHash(onChange: () => void) {
-  addEventListener('hashchange', onChange);
-  return () => removeEventListener('hashchange', onChange);
-}
-
 /** Answers questions about the prompt on show, one at a time. */
 export function Analyses() {
   const unet = useFacts((s) => s.unet);
-  const hash = useSyncExternalStore(subscribeToHash, () => location.hash);
+  const hash = useHash();
   const named = analysisOf(hash);
   const [last, setLast] = useState<AnalysisName>(named ?? (unet ? 'unet' : 'shares'));
   if (named && named !== last) setLast(named);

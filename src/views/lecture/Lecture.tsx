@@ -1,4 +1,4 @@
-import { type KeyboardEvent, use, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { type KeyboardEvent, use, useEffect, useMemo, useRef, useState } from 'react';
 import type { TensorKey } from '../../clip/stages.ts';
 import { shownWeighted } from '../../state/encoded.ts';
 import type { Facts } from '../../state/facts.ts';
@@ -13,6 +13,7 @@ import { LabContext } from '../objective/useLab.ts';
 import { showBelowTop } from '../page/belowTop.ts';
 import { clampIndex, moveOf } from '../page/roving.ts';
 import { StoreContext, useFacts } from '../page/useFacts.ts';
+import { useHash } from '../page/useHash.ts';
 import { ViewHeader } from '../page/ViewHeader.tsx';
 import { LessonEquations } from './LessonEquations.tsx';
 import { LessonText } from './LessonText.tsx';
@@ -34,11 +35,6 @@ const lead = (
   </>
 );
 
-function subscribeToHash(onChange: () => void) {
-  addEventListener('hashchange', onChange);
-  return () => removeEventListener('hashchange', onChange);
-}
-
 let started: Lab | undefined;
 
 /** One lab for all lessons and visits, as each lab keeps a worker of its own. Nothing of it runs before a picture of it is shown. */
@@ -49,7 +45,7 @@ function lessonsLab(): Lab {
 
 /** The lecture as a path of lessons; the address names the one on show. */
 export function Lecture() {
-  const hash = useSyncExternalStore(subscribeToHash, () => location.hash);
+  const hash = useHash();
   const named = lessonOf(hash);
   const [last, setLast] = useState<Lesson>(named ?? lessons[0]);
   if (named && named !== last) setLast(named);
